@@ -1,0 +1,143 @@
+// Package scopes says what an application may be allowed to do: the names of
+// scopes, the sentence each one shows on the consent page, and arithmetic on
+// sets of them.
+//
+// Four scopes are built in, and a host adds its own beside them:
+//
+//	offered := append(scopes.Default(), scopes.Scope{
+//		Name:  "notes:read",
+//		Title: "Read your notes",
+//	})
+//
+// Names follow RFC 6749 section 3.3: printable ASCII without space, quotation
+// mark and backslash, compared byte for byte.
+package scopes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The built-in scopes. Each one opens a part of the userinfo document; see
+// package userinfo for which.
+const (
+	Profile         = "profile"
+	Email           = "email"
+	PublicMetadata  = "public_metadata"
+	PrivateMetadata = "private_metadata"
+)
+
+// Scope is one thing that an application may ask for.
+type Scope struct {
+	// Name is what travels in requests and tokens, such as "notes:read".
+	Name string
+
+	// Title is the sentence that the consent page shows for it, such as
+	// "Read your notes". It speaks to the person who is asked to agree.
+	Title string
+
+	// Required is set for a scope that the person cannot leave out when they
+	// agree to the others.
+	Required bool
+}
+
+// Default returns the four built-in scopes in the order in which the consent
+// page shows them. The slice is the caller's to change.
+func Default() []Scope {
+	return []Scope{
+		{Name: Profile, Title: "See your name, username and picture"},
+		{Name: Email, Title: "See your email address"},
+		{Name: PublicMetadata, Title: "See the public details of your account"},
+		{Name: PrivateMetadata, Title: "See the private details of your account"},
+	}
+}
+
+// Set is a set of scope names, sorted and without duplicates. [New] and
+// [Parse] make one; the methods only read it and return new sets. The nil Set
+// is the empty set.
+type Set []string
+
+// New returns the set of the given names. It does not check their characters;
+// [Valid] does.
+func New(names ...string) Set {
+	if len(names) == 0 {
+		return nil
+	}
+	s := slices.Clone(names)
+	slices.Sort(s)
+	return slices.Compact(s)
+}
+
+// Parse reads the scope parameter of RFC 6749 section 3.3: names separated by
+// one space each. An empty string is the empty set. Extra spaces and
+// characters that a name may not have are an error that names the place.
+func Parse(s string) (Set, error) {
+	if s == "" {
+		return nil, nil
+	}
+	names := strings.Split(s, " ")
+	for i, name := range names {
+		if name == "" {
+			return nil, fmt.Errorf("scopes: name %d is empty: separate the names by exactly one space", i+1)
+		}
+		if !Valid(name) {
+			return nil, fmt.Errorf("scopes: name %d has a character outside RFC 6749 section 3.3", i+1)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// Valid reports whether name is a scope-token of RFC 6749 section 3.3: one or
+// more printable ASCII characters except space, quotation mark and backslash.
+func Valid(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c == '"' || c == '\\' || c > '~' {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// String returns the names separated by single spaces, as the scope parameter
+// carries them.
+func (s Set) String() string { return strings.Join(s, " ") }
+
+// Has reports whether name is in the set.
+func (s Set) Has(name string) bool { return slices.Contains(s, name) }
+
+// Contains reports whether every name of other is in s. The empty set is
+// contained in every set.
+func (s Set) Contains(other Set) bool {
+	for _, name := range other {
+		if !s.Has(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// Equal reports whether both sets have the same names.
+func (s Set) Equal(other Set) bool { return s.Contains(other) && other.Contains(s) }
+
+// Union returns the names that are in either set.
+func (s Set) Union(other Set) Set { return New(slices.Concat(s, other)...) }
+
+// Intersect returns the names that are in both sets.
+func (s Set) Intersect(other Set) Set { return s.keep(other.Has) }
+
+// Minus returns the names of s that are not in other.
+func (s Set) Minus(other Set) Set {
+	return s.keep(func(name string) bool { return !other.Has(name) })
+}
+
+func (s Set) keep(want func(string) bool) Set {
+	var kept Set
+	for _, name := range s {
+		if want(name) {
+			kept = append(kept, name)
+		}
+	}
+	return kept
+}
