@@ -1,0 +1,34 @@
+package memory_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+)
+
+// A provider is given the store and does the rest. What it keeps can be looked
+// at like this, in a test for instance.
+func Example() {
+	ctx := context.Background()
+	s := memory.New()
+
+	err := s.CreateApplication(ctx, store.Application{ID: "app_1", ClientID: "wiki", Name: "Wiki"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	app, err := s.FindClient(ctx, "wiki")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(app.Name, app.Version)
+
+	_, err = s.FindClient(ctx, "blog")
+	fmt.Println(errors.Is(err, store.ErrNotFound))
+	// Output:
+	// Wiki 1
+	// true
+}
