@@ -1,0 +1,167 @@
+package provider
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// tolerated are scopes that many clients always ask for. They are dropped and
+// never granted, as refusing them would lock those clients' users out. OpenID
+// Connect itself is not offered.
+var tolerated = scopes.New("openid", "offline_access")
+
+// authorizeParams are the parameters of an authorization request that mean
+// something here. All others are ignored (RFC 6749 section 3.1).
+var authorizeParams = []string{
+	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "code_challenge", "code_challenge_method",
+	"prompt", "login_hint", signInAfter,
+}
+
+// signInAfter is a parameter of the provider's own. It goes along when a
+// visitor is sent to sign in and says when that was, so that the provider can
+// tell the return from a first visit.
+const signInAfter = "sign_in_after"
+
+// authorization is one authorization request on its way through.
+type authorization struct {
+	params        url.Values
+	app           store.Application
+	redirectURI   string
+	redirectNamed bool // by the request, not just by being the only one
+	formPost      bool // response_mode=form_post
+	prompt        []string
+	scopes        scopes.Set
+	session       Session
+
+	form *form // what the user has answered; nil: the page was not needed
+
+	agreedAt time.Time     // when the user agreed, for the manager
+	grantID  store.GrantID // of the grant that the manager has made; zero: it was there
+}
+
+type authorizationKey struct{}
+
+// firstParams are those of the application alone, without the provider's own.
+func (a *authorization) firstParams() url.Values {
+	params := maps.Clone(a.params)
+	params.Del(signInAfter)
+	return params
+}
+
+// silent reports whether nothing may be shown to the visitor.
+func (a *authorization) silent() bool { return slices.Equal(a.prompt, []string{"none"}) }
+
+// identify finds the application and checks the redirect URI: the two things
+// without which nothing may be sent anywhere.
+func (p *Provider) identify(ctx context.Context, params url.Values) (*authorization, *Error) {
+	if e := repeated(params, "client_id", "redirect_uri", "state", "response_mode"); e != nil {
+		return nil, e // It is not clear where to answer, or how.
+	}
+	clientID := params.Get("client_id")
+	if clientID == "" {
+		return nil, refuse(codeInvalidRequest, "The link that brought you here does not say which application it is for: client_id is missing.")
+	}
+	app, err := p.FindClient(ctx, clientID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, refuse(codeInvalidClient, "The application that sent you here is not registered: its client_id is unknown.").because(err)
+	} else if err != nil {
+		return nil, unavailable("store", err)
+	}
+	noteApplication(ctx, app.ID)
+	a := &authorization{params: params, app: app, redirectURI: params.Get("redirect_uri")}
+	a.redirectNamed = a.redirectURI != ""
+	switch {
+	case len(app.RedirectURIs) == 0:
+		return nil, refuse(codeInvalidRequest, "The application that sent you here has no redirect URI registered, so it cannot sign anybody in yet. Its developer can add one.")
+	case a.redirectNamed && !redirectRegistered(app, a.redirectURI):
+		return nil, refuse(codeInvalidRequest, "The application that sent you here asked to be answered at an address that is not registered for it: redirect_uri has to be one of its registered URIs, character for character.")
+	case !a.redirectNamed && len(app.RedirectURIs) > 1:
+		return nil, refuse(codeInvalidRequest, "The application that sent you here has several redirect URIs registered and did not say which one to use: redirect_uri is missing.")
+	case !a.redirectNamed:
+		a.redirectURI = app.RedirectURIs[0]
+	}
+	return a, nil
+}
+
+// examine reads the rest of the request and returns what is wrong with it. It
+// fills in as much as it can also when something is.
+func (p *Provider) examine(a *authorization) *Error {
+	a.formPost = a.params.Get("response_mode") == "form_post"
+	a.prompt = strings.Fields(a.params.Get("prompt"))
+	if e := repeated(a.params, authorizeParams...); e != nil {
+		return e
+	}
+	switch mode := a.params.Get("response_mode"); mode {
+	case "", "query", "form_post":
+	default:
+		return refuse(codeInvalidRequest, "The response_mode is not offered: use query or form_post.")
+	}
+	if u, err := url.Parse(a.redirectURI); a.formPost && (err != nil || u.Scheme != "https" && u.Scheme != "http") {
+		a.formPost = false
+		return refuse(codeInvalidRequest, "The response_mode form_post is for redirect URIs of http and https: use query.")
+	}
+	switch a.params.Get("response_type") {
+	case "code":
+	case "":
+		return refuse(codeInvalidRequest, "The parameter response_type is missing: use code.")
+	default:
+		return refuse(codeUnsupportedResponseType, "The response_type is not offered: use code.")
+	}
+	if slices.Contains(a.prompt, "none") && len(a.prompt) > 1 {
+		return refuse(codeInvalidRequest, "The prompt none cannot be combined with another.")
+	}
+	if e := examinePKCE(a); e != nil {
+		return e
+	}
+	asked, e := parseAskedScopes(a.params.Get("scope"))
+	if e != nil {
+		return e
+	}
+	if len(asked) == 0 {
+		asked = a.app.Scopes
+	}
+	if excess := asked.Minus(a.app.Scopes.Intersect(p.scopes)); len(excess) > 0 {
+		return refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(excess[0]))
+	}
+	a.scopes = asked
+	return nil
+}
+
+// parseAskedScopes reads a scope parameter and drops what is accepted but
+// never granted.
+func parseAskedScopes(text string) (scopes.Set, *Error) {
+	asked, err := scopes.Parse(text)
+	if err != nil {
+		return nil, refuse(codeInvalidScope, "The scope is malformed: separate names by one space each.").because(err)
+	}
+	return asked.Minus(tolerated), nil
+}
+
+// examinePKCE checks the code challenge (RFC 7636). Only S256 is taken: plain
+// protects nothing that a leaked request does not give away.
+func examinePKCE(a *authorization) *Error {
+	challenge, method := a.params.Get("code_challenge"), a.params.Get("code_challenge_method")
+	switch {
+	case challenge == "" && method != "":
+		return refuse(codeInvalidRequest, "There is a code_challenge_method without a code_challenge.")
+	case challenge == "" && (a.app.Public || a.app.PKCERequired):
+		return refuse(codeInvalidRequest, "This application has to use PKCE: code_challenge is missing.")
+	case challenge == "":
+		return nil
+	case method != "S256":
+		return errChallenge()
+	}
+	if raw, err := base64.RawURLEncoding.Strict().DecodeString(challenge); err != nil || len(raw) != 32 {
+		return errChallenge()
+	}
+	return nil
+}

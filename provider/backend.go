@@ -1,0 +1,288 @@
+package provider
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// BackendAPIHandler serves the Backend API, by which administrators and their
+// tools manage applications: Clerk's own, so that Clerk's SDKs work unchanged
+// when their base URL is set. Its paths are Clerk's, with and without the
+// prefix /v1.
+//
+// Allow says whether a request may use it: an error means no. [BearerKey] makes
+// the usual one, which is what the SDKs send. A host may look at its own session
+// or at a client certificate instead: requests that browsers send from elsewhere
+// are refused before it is asked.
+//
+// Mount it by method and path, so that it sits beside a host's own "GET /":
+//
+//	api := p.BackendAPIHandler(provider.BearerKey(key))
+//	for _, method := range []string{"GET", "POST", "PATCH", "PUT", "DELETE"} {
+//		mux.Handle(method+" /v1/", api)
+//	}
+//	mux.Handle("POST /oauth_applications/access_tokens/verify", api)
+//
+// The last line is for Clerk's JavaScript SDK, which leaves the prefix out where
+// it verifies a token.
+//
+// BackendAPIHandler panics if allow is nil, as everybody could then manage
+// everything.
+func (p *Provider) BackendAPIHandler(allow func(r *http.Request) error) http.Handler {
+	if allow == nil {
+		panic("provider: BackendAPIHandler: allow is nil: use provider.BearerKey")
+	}
+	b := backend{p}
+	mux := http.NewServeMux()
+	for _, prefix := range []string{"", "/v1"} {
+		for pattern, serve := range map[string]backendFunc{
+			"GET /oauth_applications":                       b.list,
+			"POST /oauth_applications":                      b.create,
+			"GET /oauth_applications/{id}":                  b.read,
+			"PATCH /oauth_applications/{id}":                b.update,
+			"DELETE /oauth_applications/{id}":               b.delete,
+			"POST /oauth_applications/{id}/rotate_secret":   b.rotateSecret,
+			"POST /oauth_applications/{id}/revoke_token":    b.revokeToken,
+			"PUT /oauth_applications/{id}/logo":             b.putLogo,
+			"POST /oauth_applications/access_tokens/verify": b.verifyToken,
+			"GET /instance/oauth_application_settings":      b.readSettings,
+			"PATCH /instance/oauth_application_settings":    b.updateSettings,
+		} {
+			method, path, _ := strings.Cut(pattern, " ")
+			mux.Handle(method+" "+prefix+path, b.handler(allow, serve))
+		}
+	}
+	mux.Handle("/", b.handler(allow, func(http.ResponseWriter, *http.Request) (any, error) {
+		return nil, errResourceNotFound("There is nothing here for this method and path.")
+	}))
+	return p.watched("backend", mux.ServeHTTP)
+}
+
+// backend serves the Backend API.
+type backend struct{ p *Provider }
+
+// backendFunc returns the answer's body, or nil for an answer without one.
+type backendFunc func(w http.ResponseWriter, r *http.Request) (any, error)
+
+func (b backend) handler(allow func(r *http.Request) error, serve backendFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, err := any(nil), b.admit(r, allow)
+		if err == nil {
+			answer, err = serve(w, r)
+		}
+		switch {
+		case err != nil:
+			b.fail(w, r, err)
+		case answer == nil:
+			w.Header().Set("Cache-Control", "no-store")
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			writeJSON(w, http.StatusOK, answer)
+		}
+	})
+}
+
+// admit refuses a request that may not use the API.
+func (b backend) admit(r *http.Request, allow func(r *http.Request) error) error {
+	if err := b.p.csrf.Check(r); err != nil {
+		return backendError{status: http.StatusForbidden, cause: err, problems: []backendProblem{{
+			Code: "authorization_invalid", Message: "Unauthorized request", LongMessage: "You are not authorized to perform this request",
+		}}}
+	}
+	err := allow(r)
+	if err == nil {
+		return nil
+	}
+	refusal := backendProblem{
+		Code:        "clerk_key_invalid",
+		Message:     "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.",
+		LongMessage: "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.",
+	}
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(key) == "" {
+		refusal = backendProblem{
+			Code: "authorization_header_format_invalid", Message: "Invalid Authorization header format",
+			LongMessage: "Invalid Authorization header format. Must be 'Bearer <YOUR_API_KEY>'",
+		}
+	}
+	return backendError{status: http.StatusUnauthorized, cause: err, problems: []backendProblem{refusal}}
+}
+
+// backendError is a refusal in Clerk's form.
+type backendError struct {
+	status   int
+	problems []backendProblem
+	cause    error // for the log only
+}
+
+type backendProblem struct {
+	Code        string       `json:"code"`
+	Message     string       `json:"message"`
+	LongMessage string       `json:"long_message"`
+	Meta        *backendMeta `json:"meta,omitempty"`
+}
+
+type backendMeta struct {
+	ParamName string `json:"param_name"`
+}
+
+func (e backendError) Error() string {
+	codes := make([]string, 0, len(e.problems))
+	for _, problem := range e.problems {
+		codes = append(codes, problem.Code)
+	}
+	return "provider: backend API: " + strings.Join(codes, ", ")
+}
+
+func (e backendError) Unwrap() error { return e.cause }
+
+// paramError is a refusal of one parameter.
+func paramError(code, param, message, long string) backendProblem {
+	return backendProblem{Code: code, Message: message, LongMessage: long, Meta: &backendMeta{param}}
+}
+
+func oneProblem(status int, code, message, long string) backendError {
+	return backendError{status: status, problems: []backendProblem{{Code: code, Message: message, LongMessage: long}}}
+}
+
+func errResourceNotFound(long string) backendError {
+	return oneProblem(http.StatusNotFound, "resource_not_found", "not found", long)
+}
+
+func errNoApplication(id string) backendError {
+	return errResourceNotFound("No OAuth application was found with id " + excerpt(id))
+}
+
+// maxProblems is how many problems an answer names. Whoever has more sees the
+// rest when these are gone, and the answer stays small.
+const maxProblems = 20
+
+// unprocessable refuses parameters, or is nil if there is nothing wrong.
+func unprocessable(problems []backendProblem) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	status := http.StatusUnprocessableEntity
+	if !slices.ContainsFunc(problems, func(p backendProblem) bool { return p.Code != "duplicate_record" }) {
+		status = http.StatusBadRequest
+	}
+	return backendError{status: status, problems: problems[:min(len(problems), maxProblems)]}
+}
+
+// fail answers with an error in Clerk's form. Its trace id is in the log line.
+func (b backend) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var refusal backendError
+	if !errors.As(err, &refusal) {
+		refusal = oneProblem(http.StatusServiceUnavailable, "service_unavailable", "Service unavailable", "The service cannot answer right now. Try again in a few seconds.")
+		refusal.cause = err
+		w.Header().Set("Retry-After", "5")
+	}
+	trace := strings.ReplaceAll(uuid.NewString(), "-", "")
+	e := &Error{Code: refusal.problems[0].Code, Description: refusal.problems[0].LongMessage, Status: refusal.status, Err: refusal.cause}
+	b.p.refused(r.Context(), "backend", e, "clerk_trace_id", trace)
+	w.Header().Set("Clerk-Trace-Id", trace)
+	if refusal.status == http.StatusUnauthorized { // RFC 9110 section 15.5.2
+		w.Header().Set("WWW-Authenticate", `Bearer realm="`+b.p.cfg.Issuer+`"`)
+	}
+	writeJSON(w, refusal.status, struct {
+		Errors []backendProblem `json:"errors"`
+		Trace  string           `json:"clerk_trace_id"`
+	}{refusal.problems, trace})
+}
+
+// readBody reads a JSON body of at most 1 MiB. Package json would put a
+// replacement for what is not UTF-8.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || contentType != "application/json" {
+		return nil, oneProblem(http.StatusUnsupportedMediaType, "unsupported_content_type", "Content-Type is unsupported",
+			"Content-Type "+excerpt(r.Header.Get("Content-Type"))+" is unsupported. You should use application/json instead.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, oneProblem(http.StatusRequestEntityTooLarge, "request_body_too_large", "Request body too large", "The request body must not exceed 1 MiB.")
+	} else if err != nil || !utf8.Valid(body) {
+		return nil, errBodyInvalid()
+	}
+	return body, nil
+}
+
+func errBodyInvalid() backendError {
+	return oneProblem(http.StatusBadRequest, "request_body_invalid", "Request body invalid",
+		"The request body is invalid. Please consult the API documentation for the correct format.")
+}
+
+// excerpt returns the beginning of what a request said, to be named in an error.
+func excerpt(s string) string {
+	if runes := []rune(s); len(runes) > 60 {
+		s = string(runes[:60]) + "..."
+	}
+	return s
+}
+
+// clerkProblem says how Clerk calls what can be wrong with a field.
+func clerkProblem(f FieldError) backendProblem {
+	switch f.fault {
+	case faultMissing:
+		return paramError("form_param_missing", f.Field, "is missing", f.Field+" must be included.")
+	case faultTooLong:
+		limit := map[string]int{"name": maxName, "redirect_uris": maxURI, "callback_url": maxURI, "scopes": maxScopes}[f.Field]
+		return paramError("form_param_max_length_exceeded", f.Field, "exceeds maximum length",
+			f.Field+" should not exceed "+strconv.Itoa(limit)+" characters.")
+	case faultTooMany:
+		return paramError("form_param_array_size_exceeded", f.Field, "has too many entries", f.Message)
+	case faultTwice:
+		return paramError("duplicate_record", f.Field, "duplicate redirect URI", "the redirect URI already exists")
+	case faultValue:
+		return paramError("form_param_value_invalid", f.Field, "is invalid", excerpt(f.value)+" does not match one of the allowed values for parameter "+f.Field)
+	}
+	return paramError("form_param_format_invalid", f.Field, "is invalid", f.Message)
+}
+
+// clerkProblems turns what [Provider.CreateApplication] and its like return
+// into Clerk's form; what a caller sent as callback_url is called so.
+func clerkProblems(err error, viaCallback bool) error {
+	var wrong FieldErrors
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	var problems []backendProblem
+	for _, f := range wrong {
+		if f.Field == "redirect_uris" && viaCallback {
+			f.Field = "callback_url"
+		}
+		problem := clerkProblem(f)
+		if !slices.ContainsFunc(problems, func(known backendProblem) bool {
+			return known.Code == problem.Code && known.LongMessage == problem.LongMessage
+		}) {
+			problems = append(problems, problem)
+		}
+	}
+	return unprocessable(problems)
+}
+
+func isID(id string) bool { return cleanText(id) && len(id) <= maxClientID }
+
+// application finds the application that the path names.
+func (b backend) application(r *http.Request) (store.Application, error) {
+	id := r.PathValue("id")
+	if !isID(id) {
+		return store.Application{}, errNoApplication(id) // whatever text came in, the store need not see it
+	}
+	app, err := b.p.FindApplication(r.Context(), id)
+	if errors.Is(err, store.ErrNotFound) {
+		return app, errNoApplication(id)
+	}
+	return app, err
+}

@@ -1,0 +1,248 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// backendApplication is an application as Clerk shows it. Every field is there
+// in every answer, but for the secret.
+type backendApplication struct {
+	Object                string   `json:"object"`
+	ID                    string   `json:"id"`
+	InstanceID            string   `json:"instance_id"`
+	Name                  string   `json:"name"`
+	ClientID              string   `json:"client_id"`
+	ClientURI             *string  `json:"client_uri"`
+	ClientImageURL        *string  `json:"client_image_url"`
+	DynamicallyRegistered bool     `json:"dynamically_registered"`
+	ConsentScreenEnabled  bool     `json:"consent_screen_enabled"`
+	PKCERequired          bool     `json:"pkce_required"`
+	Public                bool     `json:"public"`
+	Scopes                string   `json:"scopes"`
+	RedirectURIs          []string `json:"redirect_uris"`
+	CallbackURL           string   `json:"callback_url"` // the first redirect URI
+	AuthorizeURL          string   `json:"authorize_url"`
+	TokenFetchURL         string   `json:"token_fetch_url"`
+	UserInfoURL           string   `json:"user_info_url"`
+	DiscoveryURL          string   `json:"discovery_url"`
+	TokenIntrospectionURL string   `json:"token_introspection_url"`
+	CreatedAt             int64    `json:"created_at"` // Unix milliseconds
+	UpdatedAt             int64    `json:"updated_at"`
+
+	// ClientSecret is there where one was just made: empty for a public
+	// application.
+	ClientSecret *string `json:"client_secret,omitempty"`
+}
+
+func (b backend) show(app store.Application) backendApplication {
+	endpoints := b.p.Endpoints()
+	shown := backendApplication{
+		Object:                "oauth_application",
+		ID:                    app.ID,
+		InstanceID:            b.p.cfg.InstanceID,
+		Name:                  app.Name,
+		ClientID:              app.ClientID,
+		ClientURI:             nullable(app.ClientURI),
+		ClientImageURL:        nullable(app.LogoURL),
+		DynamicallyRegistered: app.Origin == store.OriginRegistration,
+		ConsentScreenEnabled:  !app.SkipConsent,
+		PKCERequired:          app.PKCERequired,
+		Public:                app.Public,
+		Scopes:                app.Scopes.String(),
+		RedirectURIs:          append([]string{}, app.RedirectURIs...),
+		AuthorizeURL:          endpoints.Authorize,
+		TokenFetchURL:         endpoints.Token,
+		UserInfoURL:           endpoints.UserInfo,
+		DiscoveryURL:          endpoints.Metadata,
+		TokenIntrospectionURL: endpoints.Introspect,
+		CreatedAt:             app.CreatedAt.UnixMilli(),
+		UpdatedAt:             app.UpdatedAt.UnixMilli(),
+	}
+	if len(app.RedirectURIs) > 0 {
+		shown.CallbackURL = app.RedirectURIs[0]
+	}
+	return shown
+}
+
+// showWithSecret shows an application with the secret that was just made.
+func (b backend) showWithSecret(app store.Application, secret Secret) backendApplication {
+	shown, text := b.show(app), secret.Reveal()
+	shown.ClientSecret = &text
+	return shown
+}
+
+func nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func (b backend) list(_ http.ResponseWriter, r *http.Request) (any, error) {
+	q, err := applicationQuery(r)
+	if err != nil {
+		return nil, err
+	}
+	page, total, err := b.p.ListApplications(r.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]backendApplication, 0, len(page))
+	for _, app := range page {
+		data = append(data, b.show(app))
+	}
+	return struct {
+		Data  []backendApplication `json:"data"`
+		Total int                  `json:"total_count"`
+	}{data, total}, nil
+}
+
+func (b backend) create(w http.ResponseWriter, r *http.Request) (any, error) {
+	params, err := readApplicationParams(w, r, false)
+	if err != nil {
+		return nil, err
+	}
+	n := NewApplication{
+		RedirectURIs: params.uris(nil),
+		Public:       value(params.isPublic),
+		PKCERequired: value(params.pkceRequired),
+		SkipConsent:  params.consentScreenEnabled != nil && !*params.consentScreenEnabled,
+		Name:         value(params.name),
+		Scopes:       value(params.scopes),
+	}
+	app, secret, err := b.p.CreateApplication(r.Context(), n)
+	if err != nil {
+		return nil, clerkProblems(err, params.viaCallback())
+	}
+	return b.showWithSecret(app, secret), nil
+}
+
+func value[T any](pointer *T) T {
+	if pointer == nil {
+		return *new(T)
+	}
+	return *pointer
+}
+
+func (b backend) read(_ http.ResponseWriter, r *http.Request) (any, error) {
+	app, err := b.application(r)
+	if err != nil {
+		return nil, err
+	}
+	return b.show(app), nil
+}
+
+func (b backend) update(w http.ResponseWriter, r *http.Request) (any, error) {
+	before, err := b.application(r)
+	if err != nil {
+		return nil, err
+	}
+	params, err := readApplicationParams(w, r, true)
+	if err != nil {
+		return nil, err
+	}
+	app, err := b.p.UpdateApplication(r.Context(), before.ID, func(app *store.Application) error {
+		if params.name != nil {
+			app.Name = *params.name
+		}
+		app.RedirectURIs = params.uris(app.RedirectURIs)
+		if params.isPublic != nil {
+			app.Public = *params.isPublic
+		}
+		if params.pkceRequired != nil {
+			if app.Public && !*params.pkceRequired {
+				return unprocessable([]backendProblem{errPublicNeedsPKCE("pkce_required")})
+			}
+			app.PKCERequired = *params.pkceRequired
+		}
+		if params.consentScreenEnabled != nil {
+			if !*params.consentScreenEnabled && app.Origin != store.OriginManual {
+				return unprocessable([]backendProblem{paramError("oauth_application_consent_screen_cannot_be_disabled", "consent_screen_enabled",
+					"is invalid", "Consent screen cannot be disabled for a dynamically registered OAuth Application")})
+			}
+			app.SkipConsent = !*params.consentScreenEnabled
+		}
+		if params.scopes == nil {
+			return nil
+		}
+		asked, refusal := parseAskedScopes(*params.scopes)
+		if refusal != nil {
+			// Like CreateApplication, which names what else is wrong too.
+			app.Secrets = nil
+			wrong := b.p.checkApplication(*app)
+			wrong.add("scopes", faultFormat, *params.scopes, "scopes: %s", refusal.Err)
+			return wrong
+		}
+		app.Scopes = asked
+		return nil
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, errNoApplication(before.ID)
+	case err != nil:
+		return nil, clerkProblems(err, params.viaCallback())
+	case params.isPublic != nil && !app.Public && len(app.Secrets) == 0:
+		// It was public until now, or until a request before that got no
+		// answer. A confidential application needs a secret, and this is the
+		// answer to tell it with.
+		return b.rotated(r, app.ID)
+	}
+	return b.show(app), nil
+}
+
+func (b backend) delete(_ http.ResponseWriter, r *http.Request) (any, error) {
+	app, err := b.application(r)
+	if err != nil {
+		// Where it is gone, what was issued to it may still be there: the
+		// request that deleted it may have failed half way, and this is the
+		// next try.
+		var gone backendError
+		if id := r.PathValue("id"); errors.As(err, &gone) && isID(id) {
+			if err := b.p.DeleteApplication(r.Context(), id); err != nil {
+				return nil, err
+			}
+		}
+		return nil, err
+	}
+	if err := b.p.DeleteApplication(r.Context(), app.ID); err != nil {
+		return nil, err
+	}
+	return struct {
+		Object  string `json:"object"`
+		ID      string `json:"id"`
+		Deleted bool   `json:"deleted"`
+	}{"oauth_application", app.ID, true}, nil
+}
+
+// rotateSecret replaces all secrets at once. [Provider.AddSecret] is for
+// whoever wants an overlap.
+func (b backend) rotateSecret(_ http.ResponseWriter, r *http.Request) (any, error) {
+	app, err := b.application(r)
+	if err != nil {
+		return nil, err
+	}
+	if app.Public {
+		refusal := errPublicNeedsPKCE("public")
+		refusal.LongMessage = "A public application has no secret to rotate: it uses PKCE."
+		return nil, unprocessable([]backendProblem{refusal})
+	}
+	return b.rotated(r, app.ID)
+}
+
+func (b backend) rotated(r *http.Request, id string) (any, error) {
+	secret, err := b.p.AddSecret(r.Context(), id, time.Time{})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errNoApplication(id)
+	} else if err != nil {
+		return nil, err
+	}
+	app, err := b.p.FindApplication(r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	return b.showWithSecret(app, secret), nil
+}

@@ -1,0 +1,198 @@
+package provider
+
+import (
+	"context"
+	"crypto/hmac"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// Connection is an application that a user has given access.
+type Connection struct {
+	Application PageApplication
+	Scopes      scopes.Set // all that was ever granted
+	Since       time.Time  // when access was given first
+	LastUsed    time.Time  // when the user last signed in there
+}
+
+// ListConnections returns the applications that a user has given access, most
+// recently used first, for a page of the host's own; [Provider.ConnectionsHandler]
+// is one that is ready. Applications that only have tokens of
+// [Provider.IssueToken] are not among them. To end one, call [Provider.RevokeGrants] with the user
+// and the application.
+func (p *Provider) ListConnections(ctx context.Context, userID string) ([]Connection, error) {
+	ctx, cancel := p.reading(ctx)
+	defer cancel()
+	consents, err := p.cfg.Store.ListConsents(ctx, userID)
+	if err != nil {
+		return nil, fmt.Errorf("provider: list connections: %w", err)
+	}
+	connections := make([]Connection, 0, len(consents))
+	for _, c := range consents {
+		app, err := p.cfg.Store.FindApplication(ctx, c.ApplicationID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // It has been deleted, and can do nothing any more.
+		} else if err != nil {
+			return nil, fmt.Errorf("provider: list connections: %w", err)
+		}
+		if len(app.RedirectURIs) == 0 && c.AgreedAt.IsZero() {
+			continue // It is for tokens of IssueToken, which the user has from the host and not from it.
+		}
+		connections = append(connections, Connection{p.pageApplication(app), c.Scopes, c.CreatedAt, c.LastUsedAt})
+	}
+	return connections, nil
+}
+
+// ConnectionsHandler serves the page on which the signed-in user sees the
+// applications that have access to their account, and takes it back. Visitors
+// who are not signed in are sent to Config.SignIn first.
+func (p *Provider) ConnectionsHandler() http.Handler {
+	return p.watched(endpointConnections, p.serveConnections)
+}
+
+const (
+	endpointConnections = "connections"
+
+	applicationField  = "application"  // of the form: which to disconnect
+	disconnectedField = "disconnected" // of the page that comes afterwards
+)
+
+// connectionsView is what the page shows.
+type connectionsView struct {
+	Host         PageHost
+	Texts        Texts
+	User         PageUser
+	Connections  []connectionView
+	Disconnected string // the application that was; empty: none
+	Action, Seal string
+}
+
+type connectionView struct {
+	Application            PageApplication
+	Scopes                 []PageScope
+	Since, SinceDate       string // for people, and as HTML wants it
+	LastUsed, LastUsedDate string
+}
+
+func (p *Provider) serveConnections(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		methodNotAllowed(w, r, "GET, POST")
+		return
+	}
+	path := p.issuer.Path + p.cfg.Paths.Connections
+	session, e := p.currentUser(r)
+	switch {
+	case e != nil:
+	case session.UserID != "" && r.Method == http.MethodGet:
+		e = p.connectionsPage(w, r, path, session.UserID)
+	case session.UserID != "":
+		e = p.disconnect(w, r, path, session.UserID)
+	case p.sentToSignIn(r.URL.Query(), loopTime):
+		e = notSignedIn(path)
+	default:
+		w.Header().Set("Cache-Control", "no-store")
+		p.cfg.SignIn(w, r, SignInRequest{ReturnTo: path + "?" + url.Values{signInAfter: {p.signInMark()}}.Encode()})
+	}
+	if e != nil {
+		p.errorPage(w, r, endpointConnections, e)
+	}
+}
+
+func (p *Provider) connectionsPage(w http.ResponseWriter, r *http.Request, path, userID string) *Error {
+	user, e := p.findUser(r.Context(), userID)
+	if e != nil {
+		return e
+	}
+	connections, err := p.ListConnections(r.Context(), userID)
+	if err != nil {
+		return unavailable("store", err)
+	}
+	texts := p.texts(r)
+	view := connectionsView{Host: p.pageHost(), Texts: texts, User: pageUser(user, userID), Action: path,
+		Seal: p.sealForm(w, r, userID, endpointConnections, userID)}
+	images := []string{view.Host.LogoURL}
+	const machine = "2006-01-02"
+	disconnected := p.openDisconnected(r, userID)
+	for _, c := range connections {
+		if c.Application.ID == disconnected {
+			disconnected = "" // It has been connected again.
+		}
+		shown := connectionView{
+			Application: c.Application, Scopes: p.pageScopes(c.Scopes, texts),
+			Since: c.Since.Format(texts.DateLayout), SinceDate: c.Since.Format(machine),
+			LastUsed: c.LastUsed.Format(texts.DateLayout), LastUsedDate: c.LastUsed.Format(machine),
+		}
+		view.Connections = append(view.Connections, shown)
+		images = append(images, shown.Application.LogoURL)
+	}
+	if disconnected != "" {
+		// A name that cannot be found is not worth an error.
+		if app, err := p.FindApplication(r.Context(), disconnected); err == nil {
+			view.Disconnected = app.Name
+		}
+	}
+	p.pages.write(w, http.StatusOK, "connections.html", view, "'self'", images, "")
+	return nil
+}
+
+// disconnect takes back what the user gave an application, and shows the page
+// again.
+func (p *Provider) disconnect(w http.ResponseWriter, r *http.Request, path, userID string) *Error {
+	form, e := readForm(w, r, []string{applicationField, sealField})
+	if e != nil {
+		return e
+	}
+	sent, e := p.openForm(r, form.Get(sealField), endpointConnections, userID)
+	id := form.Get(applicationField)
+	afterwards := func(c formCookie) string {
+		return path + "?" + url.Values{disconnectedField: {p.sealDisconnected(c, userID, id)}}.Encode()
+	}
+	if e != nil && errors.Is(e, errAnswered) {
+		// The second click of two. The page says what became of the first.
+		p.refused(r.Context(), endpointConnections, e)
+		cookie, _ := p.readFormCookie(r) // It was read just now.
+		seeOther(w, afterwards(cookie))
+		return nil
+	}
+	if e == nil && id == "" {
+		e = errStaleForm(errors.New("the form names no application"))
+	}
+	if e != nil {
+		e.retryURL = path
+		return e
+	}
+	if _, err := p.RevokeGrants(r.Context(), store.GrantFilter{UserID: userID, ApplicationID: id}); err != nil {
+		return unavailable("store", err)
+	}
+	p.answerForm(w, sent)
+	seeOther(w, afterwards(sent.cookie))
+	return nil
+}
+
+// sealDisconnected is what the address says after an application was
+// disconnected. It is sealed, so that a link cannot make the page say so.
+func (p *Provider) sealDisconnected(c formCookie, userID, id string) string {
+	seal := sealOf(c.key, store.GrantID{}, []string{disconnectedField, userID, id})
+	return base64.RawURLEncoding.EncodeToString(seal[:16]) + id
+}
+
+// openDisconnected returns the application that was just disconnected, or "".
+func (p *Provider) openDisconnected(r *http.Request, userID string) string {
+	text := r.URL.Query().Get(disconnectedField)
+	cookie, err := p.readFormCookie(r)
+	const sealSize = 22 // 16 bytes as text
+	if err != nil || len(text) <= sealSize {
+		return ""
+	}
+	if id := text[sealSize:]; hmac.Equal([]byte(text), []byte(p.sealDisconnected(cookie, userID, id))) {
+		return id
+	}
+	return ""
+}

@@ -1,0 +1,169 @@
+package provider
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/crc32"
+	"strings"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// A credential is a code or a token: the id of its grant, which is no secret,
+// and 256 bits that are. As text it is
+//
+//	prefix "oat_" base62(grant id, secret) base62(CRC-32 of all before)
+//
+// with only letters, digits and underscores, so that it survives every header,
+// form and shell and one double click selects it. The checksum lets a scanner
+// tell a leaked token from a random text, and a mistyped one costs no lookup.
+type credential struct {
+	grantID store.GrantID
+	secret  [32]byte
+}
+
+// newCredential draws a credential of the grant at random.
+func newCredential(id store.GrantID) credential {
+	c := credential{grantID: id}
+	rand.Read(c.secret[:]) // Never fails: it would end the program.
+	return c
+}
+
+// key is what a store finds the credential by.
+func (c credential) key(kind store.Kind) store.Key {
+	return store.Key{GrantID: c.grantID, Hash: store.HashOf(kind, c.secret)}
+}
+
+// successor derives the access or refresh token that follows when the refresh
+// token c is rotated with the salt. Whoever presents c again can be given the
+// very same pair, although only hashes of it are kept.
+func (c credential) successor(kind store.Kind, salt store.Salt) credential {
+	const version = 1
+	mac := hmac.New(sha256.New, c.secret[:])
+	mac.Write([]byte{version, byte(kind)})
+	mac.Write(c.grantID[:])
+	mac.Write(salt[:])
+	next := credential{grantID: c.grantID}
+	mac.Sum(next.secret[:0])
+	return next
+}
+
+const (
+	blockBytes    = 8  // what is turned into
+	blockDigits   = 11 // this many base62 digits
+	payloadDigits = (16 + 32) / blockBytes * blockDigits
+	checkDigits   = 6
+)
+
+// marks tell the kinds apart in the text. The access token's is Clerk's.
+var marks = map[store.Kind]string{
+	store.KindCode:    "oac_",
+	store.KindAccess:  "oat_",
+	store.KindRefresh: "ort_",
+}
+
+// encode writes the credential as text.
+func (p *Provider) encode(kind store.Kind, c credential) string {
+	var raw [48]byte
+	copy(raw[:16], c.grantID[:])
+	copy(raw[16:], c.secret[:])
+	text := make([]byte, 0, len(p.cfg.TokenPrefix)+4+payloadDigits+checkDigits)
+	text = append(text, p.cfg.TokenPrefix...)
+	text = append(text, marks[kind]...)
+	text = appendBase62(text, raw[:])
+	return string(appendDigits(text, uint64(crc32.ChecksumIEEE(text)), checkDigits))
+}
+
+// decode reads what encode wrote for this kind and nothing else.
+func (p *Provider) decode(kind store.Kind, text string) (c credential, ok bool) {
+	payload, ok := strings.CutPrefix(text, p.cfg.TokenPrefix)
+	if !ok {
+		return c, false
+	}
+	payload, ok = strings.CutPrefix(payload, marks[kind])
+	if !ok || len(payload) != payloadDigits+checkDigits {
+		return c, false
+	}
+	sum, ok := parseDigits(payload[payloadDigits:])
+	if !ok || sum != uint64(crc32.ChecksumIEEE([]byte(text[:len(text)-checkDigits]))) {
+		return c, false
+	}
+	var raw [48]byte
+	for i := range len(raw) / blockBytes {
+		block, ok := parseDigits(payload[i*blockDigits : (i+1)*blockDigits])
+		if !ok {
+			return c, false
+		}
+		binary.BigEndian.PutUint64(raw[i*blockBytes:], block)
+	}
+	copy(c.grantID[:], raw[:16])
+	copy(c.secret[:], raw[16:])
+	return c, true
+}
+
+// base62 is in the order of ASCII, so that encoded ids sort like their bytes.
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// appendBase62 appends raw, whose length is a multiple of 8, in base62.
+func appendBase62(text, raw []byte) []byte {
+	for ; len(raw) >= blockBytes; raw = raw[blockBytes:] {
+		text = appendDigits(text, binary.BigEndian.Uint64(raw), blockDigits)
+	}
+	return text
+}
+
+// appendDigits appends n in base62 with exactly the given number of digits.
+func appendDigits(text []byte, n uint64, digits int) []byte {
+	end := len(text) + digits
+	for range digits {
+		text = append(text, '0')
+	}
+	for i := end - 1; n > 0; i-- {
+		text[i] = base62[n%62]
+		n /= 62
+	}
+	return text
+}
+
+// parseDigits reads a base62 number that fits into 64 bits.
+func parseDigits(text string) (n uint64, ok bool) {
+	for i := range len(text) {
+		var digit uint64
+		switch c := text[i]; {
+		case c >= '0' && c <= '9':
+			digit = uint64(c - '0')
+		case c >= 'A' && c <= 'Z':
+			digit = uint64(c-'A') + 10
+		case c >= 'a' && c <= 'z':
+			digit = uint64(c-'a') + 36
+		default:
+			return 0, false
+		}
+		const top = ^uint64(0)
+		if n > (top-digit)/62 {
+			return 0, false
+		}
+		n = n*62 + digit
+	}
+	return n, true
+}
+
+// randomText returns n random letters and digits, each of the 62 equally
+// likely: 43 of them are 256 bits.
+func randomText(n int) string {
+	text := make([]byte, 0, n)
+	var pool [64]byte
+	for len(text) < n {
+		rand.Read(pool[:]) // Never fails: it would end the program.
+		for _, b := range pool {
+			// 248 is the greatest multiple of 62 that a byte holds: taking
+			// more would make the first digits likelier.
+			if b < 248 && len(text) < n {
+				text = append(text, base62[b%62])
+			}
+		}
+	}
+	return string(text)
+}

@@ -1,0 +1,170 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// Error is a refusal in the terms of OAuth 2.0. Code and Description go to the
+// client or the visitor; Err is the cause and goes to the log only.
+type Error struct {
+	// Code is an error code of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750
+	// section 3.1 or an extension, such as "invalid_grant".
+	Code string
+
+	// Description says in English what was wrong and what to do. It has no
+	// characters but those that RFC 6749 allows in error_description.
+	Description string
+
+	// Status is the HTTP status of the answer where it is not a redirect.
+	Status int
+
+	// RetryAfter is when to try again, with status 429 and 503. Zero: no
+	// advice.
+	RetryAfter time.Duration
+
+	// Scope is what a token lacks, with insufficient_scope.
+	Scope string
+
+	// Err is the cause; nil if the request itself is.
+	Err error
+
+	reason        ErrorReason // of the error page; empty: as the status says
+	retryURL      string      // the same
+	applicationID string      // whose request it was; empty: not known
+}
+
+// Error returns the code, the description and the cause.
+func (e *Error) Error() string {
+	text := "provider: " + e.Code + ": " + e.Description
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// The error codes of RFC 6749 and its extensions.
+const (
+	codeInvalidRequest          = "invalid_request"
+	codeInvalidClient           = "invalid_client"
+	codeInvalidGrant            = "invalid_grant"
+	codeUnauthorizedClient      = "unauthorized_client"
+	codeUnsupportedGrantType    = "unsupported_grant_type"
+	codeUnsupportedResponseType = "unsupported_response_type"
+	codeInvalidScope            = "invalid_scope"
+	codeInvalidTarget           = "invalid_target" // RFC 8707
+	codeAccessDenied            = "access_denied"
+	codeLoginRequired           = "login_required"   // OpenID Connect Core section 3.1.2.6
+	codeConsentRequired         = "consent_required" // the same
+	codeServerError             = "server_error"
+	codeUnavailable             = "temporarily_unavailable"
+	codeInvalidToken            = "invalid_token"      // RFC 6750
+	codeInsufficientScope       = "insufficient_scope" // RFC 6750
+)
+
+// refuse returns an Error of status 400, which is that of most refusals.
+func refuse(code, format string, args ...any) *Error {
+	return &Error{Code: code, Status: http.StatusBadRequest, Description: fmt.Sprintf(format, args...)}
+}
+
+// because returns e with its cause.
+func (e *Error) because(cause error) *Error {
+	e.Err = cause
+	return e
+}
+
+// by returns e, if it is an error, with the application that asked.
+func (e *Error) by(applicationID string) *Error {
+	if e != nil {
+		e.applicationID = applicationID
+	}
+	return e
+}
+
+// unavailable is the answer when something that the provider depends on fails
+// or does not answer in time.
+func unavailable(what string, cause error) *Error {
+	return &Error{
+		Code: codeUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second,
+		Description: "The service cannot answer right now. Try again in a few seconds.",
+		Err:         fmt.Errorf("%s: %w", what, cause),
+	}
+}
+
+// asError returns err as an *Error. One that is none is a fault of ours, and
+// its text stays inside.
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: codeServerError, Status: http.StatusInternalServerError, Description: "Something went wrong here.", Err: err}
+}
+
+// grantRefusal turns what a store says of a code or refresh token into the
+// refusal of RFC 6749 section 5.2. The client learns no more than that the
+// grant is not good; the log learns why.
+func grantRefusal(what string, err error) *Error {
+	switch {
+	case errors.Is(err, store.ErrScope):
+		return refuse(codeInvalidScope, "The scope is wider than what was granted. Ask for less, or leave scope out.").because(err)
+	case errors.Is(err, store.ErrResource):
+		return refuse(codeInvalidTarget, "The resource is not the one that was granted.").because(err)
+	case isRefusal(err):
+		return refuse(codeInvalidGrant, "The %s is not valid: it is unknown, expired, revoked or used, or was issued to another client or for another redirect_uri or code_verifier.", what).because(err)
+	}
+	return unavailable("store", err)
+}
+
+// isRefusal reports whether err is one of the store's own answers rather than
+// a failure to answer.
+func isRefusal(err error) bool {
+	for _, known := range []error{store.ErrNotFound, store.ErrMismatch, store.ErrRevoked, store.ErrReused, store.ErrExpired, store.ErrDiffers} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// setRetryAfter writes the advice of RFC 9110 section 10.2.3, in whole seconds.
+func (e *Error) setRetryAfter(h http.Header) {
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
+	}
+}
+
+// refused notes how a request ended, and writes the one line that each refused
+// request gets.
+func (p *Provider) refused(ctx context.Context, endpoint string, e *Error, attrs ...any) {
+	code := e.Code
+	if e.Status == http.StatusTooManyRequests {
+		code = outcomeRateLimited
+	}
+	noteOutcome(ctx, code)
+	if e.applicationID != "" {
+		attrs = append(attrs, "application", e.applicationID)
+	}
+	p.logRefusal(ctx, endpoint, e, attrs...)
+}
+
+func (p *Provider) logRefusal(ctx context.Context, endpoint string, e *Error, attrs ...any) {
+	attrs = append([]any{"endpoint", endpoint, "error", e.Code, "description", e.Description}, attrs...)
+	if e.Err != nil {
+		attrs = append(attrs, "cause", e.Err.Error())
+	}
+	if e.Status >= http.StatusInternalServerError {
+		p.cfg.Logger.ErrorContext(ctx, "latchkey: request failed", attrs...)
+		return
+	}
+	p.cfg.Logger.InfoContext(ctx, "latchkey: request refused", attrs...)
+}

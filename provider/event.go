@@ -1,0 +1,129 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// EventKind says what happened.
+type EventKind string
+
+// What an [Event] can be about.
+const (
+	// EventGrantCreated: an application was given access. A code is on its way,
+	// or a token was issued by [Provider.IssueToken].
+	EventGrantCreated EventKind = "grant.created"
+	// EventGrantDenied: the user said no.
+	EventGrantDenied EventKind = "grant.denied"
+	// EventGrantRevoked: grants were revoked by the host, a user or an
+	// application. GrantID is empty where it can be more than one; Count says
+	// how many.
+	EventGrantRevoked EventKind = "grant.revoked"
+	// EventTokenIssued: an access token was issued, for a code or by
+	// [Provider.IssueToken].
+	EventTokenIssued EventKind = "token.issued"
+	// EventTokenRefreshed: a refresh token was rotated.
+	EventTokenRefreshed EventKind = "token.refreshed"
+	// EventTokenRetried: a refresh was repeated within its grace and answered
+	// alike. Many for one grant can mean that somebody else has its token.
+	EventTokenRetried EventKind = "token.retried"
+	// EventTokenRevoked: an application ended one of its access tokens.
+	EventTokenRevoked EventKind = "token.revoked"
+	// EventReuseDetected: a spent code or refresh token came again and its
+	// grant was revoked. Somebody may have stolen it.
+	EventReuseDetected EventKind = "token.reuse_detected"
+	// EventClientRejected: a client failed to authenticate.
+	EventClientRejected EventKind = "client.rejected"
+	// EventRequest: an endpoint or the guard has dealt with a request. It is
+	// the last event of the endpoint or guard for it, and the one to count and
+	// time requests by.
+	EventRequest EventKind = "request"
+)
+
+// Event is what Config.Events is told. What does not apply is empty.
+type Event struct {
+	Kind          EventKind
+	At            time.Time
+	ApplicationID string
+	UserID        string
+	GrantID       store.GrantID
+	Request       *http.Request // nil where a function was called; its body is read, and its header holds credentials: do not log it
+	Err           error         // the cause of a refusal
+	Count         int           // of EventGrantRevoked: how many grants
+
+	// Endpoint, Outcome and Duration are those of an EventRequest. Endpoint is
+	// "authorize", "token", "userinfo", "revoke", "introspect", "metadata",
+	// "connections", "backend" or "guard". Outcome is "ok", or the error code
+	// of the refusal, such as "invalid_grant", or "rate_limited" where
+	// Config.Limit refused. Duration is what the endpoint took with all that it
+	// asked the store and the host; the guard's is that of its check alone.
+	// ApplicationID is that of the client that has authenticated, of the token
+	// that was presented, or of the one that sent a visitor.
+	Endpoint string
+	Outcome  string
+	Duration time.Duration
+}
+
+// Outcomes of a request besides error codes.
+const (
+	outcomeOK          = "ok"
+	outcomeRateLimited = "rate_limited"
+)
+
+// outcome is how a request ended. The handlers find it in the context, so that
+// none of them has to know of events.
+type outcome struct{ code, applicationID string }
+
+type outcomeKey struct{}
+
+// noteOutcome keeps the error code of a refusal for the request's event.
+func noteOutcome(ctx context.Context, code string) {
+	if o, ok := ctx.Value(outcomeKey{}).(*outcome); ok {
+		o.code = code
+	}
+}
+
+// noteApplication keeps which application has sent a request, or whose token
+// it came with. What is noted first stays: a client may ask about others'
+// tokens.
+func noteApplication(ctx context.Context, id string) {
+	if o, ok := ctx.Value(outcomeKey{}).(*outcome); ok && o.applicationID == "" {
+		o.applicationID = id
+	}
+}
+
+// watched returns a handler that emits an EventRequest for each request, if
+// somebody is told of events.
+func (p *Provider) watched(endpoint string, serve http.HandlerFunc) http.Handler {
+	if p.cfg.Events == nil {
+		return serve
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start, o, served := time.Now(), &outcome{code: outcomeOK}, false
+		defer func() {
+			if !served {
+				o.code = codeServerError // A callback of the host's has panicked.
+			}
+			p.emitRequest(r, endpoint, o, start)
+		}()
+		serve(w, r.WithContext(context.WithValue(r.Context(), outcomeKey{}, o)))
+		served = true
+	})
+}
+
+// emitRequest takes the time from the machine's own clock, which, unlike
+// Config.Now, runs evenly.
+func (p *Provider) emitRequest(r *http.Request, endpoint string, o *outcome, start time.Time) {
+	p.emit(r.Context(), Event{Kind: EventRequest, ApplicationID: o.applicationID, Request: r,
+		Endpoint: endpoint, Outcome: o.code, Duration: time.Since(start)})
+}
+
+func (p *Provider) emit(ctx context.Context, e Event) {
+	if p.cfg.Events != nil {
+		e.At = p.now()
+		p.cfg.Events(ctx, e)
+	}
+}

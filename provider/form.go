@@ -1,0 +1,181 @@
+package provider
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// Forms are sealed, so that one that was forged, altered, left over from
+// another user's session or sent before is refused. Nothing is kept on the
+// server: the key of the seal is in a cookie of the browser that the form was
+// shown in, and so are the numbers of the forms that were answered.
+//
+// A form's number is the id of the grant that it may lead to, and the code of
+// that grant is derived from the key. So a form that is sent twice before the
+// browser has the first answer, by a double click, gets the same answer, and no
+// form makes two grants, whatever becomes of the cookie.
+
+// sealField is the hidden field that holds the seal.
+const sealField = "seal"
+
+// formLifetime is how long a page with a form may stay open.
+const formLifetime = time.Hour
+
+const (
+	formKeySize    = 32
+	formNumberSize = 8 // the part of the id that differs between any two forms
+
+	// formCookieLifetime is longer than the form's, so that a form that comes
+	// too late is known for what it is.
+	formCookieLifetime = 24 * time.Hour
+
+	// maxAnswered is how many numbers of answered forms the cookie holds. With
+	// one more the key is a new one, and no form that is still open counts.
+	maxAnswered = 24
+)
+
+// form is a form that was sent, with a seal that fits.
+type form struct {
+	id     store.GrantID
+	cookie formCookie
+}
+
+// formCookie is the content of the cookie.
+type formCookie struct {
+	key      []byte
+	answered [][]byte
+}
+
+func newFormCookie() formCookie {
+	c := formCookie{key: make([]byte, formKeySize)}
+	rand.Read(c.key) // Never fails: it would end the program.
+	return c
+}
+
+// formCookieName names the cookie. With the prefix, a browser lets neither a
+// sub-domain nor plain http set it.
+func (p *Provider) formCookieName() string {
+	if p.secure() {
+		return "__Host-latchkey_form"
+	}
+	return "latchkey_form"
+}
+
+func (p *Provider) readFormCookie(r *http.Request) (c formCookie, err error) {
+	cookie, err := r.Cookie(p.formCookieName())
+	if err != nil {
+		return c, err
+	}
+	content, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	if err != nil || len(content) < formKeySize || (len(content)-formKeySize)%formNumberSize != 0 {
+		return c, errors.New("the form cookie is malformed")
+	}
+	c.key = content[:formKeySize:formKeySize]
+	c.answered = slices.Collect(slices.Chunk(content[formKeySize:], formNumberSize))
+	return c, nil
+}
+
+// writeFormCookie sets the cookie. It is Lax: a visitor who comes from an
+// application has to bring it along, or each page would undo the last one.
+func (p *Provider) writeFormCookie(w http.ResponseWriter, c formCookie) {
+	content := slices.Concat(append([][]byte{c.key}, c.answered...)...)
+	http.SetCookie(w, &http.Cookie{
+		Name: p.formCookieName(), Value: base64.RawURLEncoding.EncodeToString(content), Path: "/", MaxAge: int(formCookieLifetime / time.Second),
+		HttpOnly: true, Secure: p.secure(), SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// sealForm returns the seal of a form for the user, which holds for the given
+// parts only, and gives the browser the key if it has none.
+func (p *Provider) sealForm(w http.ResponseWriter, r *http.Request, userID string, parts ...string) string {
+	cookie, err := p.readFormCookie(r)
+	if err != nil {
+		cookie = newFormCookie()
+	}
+	p.writeFormCookie(w, cookie)
+	id := store.NewGrantID(p.now(), userID)
+	return base64.RawURLEncoding.EncodeToString(append(id[:], sealOf(cookie.key, id, parts)...))
+}
+
+// sealOf is the seal of a form, or another value that only the browser's key
+// leads to.
+func sealOf(key []byte, id store.GrantID, parts []string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(id[:])
+	for _, part := range parts {
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		mac.Write([]byte(part))
+	}
+	return mac.Sum(nil)
+}
+
+// openForm checks the seal of a form that was sent.
+func (p *Provider) openForm(r *http.Request, seal string, parts ...string) (*form, *Error) {
+	if err := p.csrf.Check(r); err != nil {
+		return nil, errStaleForm(err)
+	}
+	cookie, err := p.readFormCookie(r)
+	if err != nil {
+		return nil, &Error{Code: codeInvalidRequest, Status: http.StatusForbidden, reason: ReasonNoCookies, Err: err,
+			Description: "The form came without the cookie that its page set."}
+	}
+	f := &form{cookie: cookie}
+	content, err := base64.RawURLEncoding.DecodeString(seal)
+	if err != nil || len(content) != len(f.id)+sha256.Size {
+		return nil, errStaleForm(errors.New("the form's seal is missing or malformed"))
+	}
+	copy(f.id[:], content)
+	if !hmac.Equal(content[len(f.id):], sealOf(cookie.key, f.id, parts)) {
+		return nil, errStaleForm(errors.New("the form's seal does not fit its content, its user or this browser"))
+	}
+	if p.now().Sub(f.shown()) > formLifetime {
+		return nil, errStaleForm(errors.New("the form is too old"))
+	}
+	if slices.ContainsFunc(cookie.answered, func(n []byte) bool { return bytes.Equal(n, f.number()) }) {
+		return nil, errStaleForm(errAnswered)
+	}
+	return f, nil
+}
+
+// shown is when the form was made, to the millisecond: it is in the id.
+func (f *form) shown() time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(f.id[:8]) >> 16))
+}
+
+func (f *form) number() []byte { return f.id[6 : 6+formNumberSize] }
+
+// code is the authorization code that answers the form.
+func (f *form) code() credential {
+	return credential{f.id, [32]byte(sealOf(f.cookie.key, f.id, []string{"code"}))}
+}
+
+// answerForm notes in the cookie that the form was answered. It comes before the
+// answer is written; so a form that could not be answered can be sent again.
+func (p *Provider) answerForm(w http.ResponseWriter, f *form) {
+	if len(f.cookie.answered) >= maxAnswered {
+		f.cookie = newFormCookie()
+	} else {
+		f.cookie.answered = append(f.cookie.answered, f.number())
+	}
+	p.writeFormCookie(w, f.cookie)
+}
+
+// errAnswered: the browser has the answer to the form. It shows the form all
+// the same while an application takes its time, or when a native one has taken
+// the answer; so it is not the visitor's fault.
+var errAnswered = errors.New("the form was answered before")
+
+func errStaleForm(cause error) *Error {
+	return &Error{Code: codeInvalidRequest, Status: http.StatusForbidden, reason: ReasonStaleForm, Err: cause,
+		Description: "The form does not belong to an open page of this browser and user, or was sent before."}
+}

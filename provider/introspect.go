@@ -1,0 +1,134 @@
+package provider
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// IntrospectHandler serves the introspection endpoint (RFC 7662) to
+// applications, about their own tokens, and to resource servers that
+// Config.Introspection lets through, about all. Everybody else's tokens are
+// answered like unknown ones.
+func (p *Provider) IntrospectHandler() http.Handler {
+	return p.watched("introspect", p.serveIntrospect)
+}
+
+// introspection is the answer of RFC 7662 section 2.2.
+type introspection struct {
+	Active    bool   `json:"active"`
+	Scope     string `json:"scope,omitempty"`
+	ClientID  string `json:"client_id,omitempty"`
+	TokenType string `json:"token_type,omitempty"` // of an access token only
+	ExpiresAt int64  `json:"exp,omitempty"`        // Unix seconds
+	IssuedAt  int64  `json:"iat,omitempty"`
+	Subject   string `json:"sub,omitempty"`
+	Issuer    string `json:"iss,omitempty"`
+}
+
+func (p *Provider) serveIntrospect(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		methodNotAllowed(w, r, "POST")
+		return
+	}
+	answer, e := p.introspect(w, r)
+	if e != nil {
+		p.writeError(w, r, "introspect", e)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *introspection, e *Error) {
+	form, e := readForm(w, r, tokenQuestion)
+	if e != nil {
+		return nil, e
+	}
+	var asker store.Application
+	anyToken := p.cfg.Introspection != nil && p.cfg.Introspection(r) == nil
+	if anyToken {
+		e = p.limit(r, "introspect", "")
+	} else {
+		asker, e = p.clientOf(r, form, "introspect")
+		defer func() { e = e.by(asker.ID) }()
+	}
+	switch {
+	case e != nil:
+		return nil, e
+	case form.Get("token") == "":
+		return nil, refuse(codeInvalidRequest, "The parameter token is missing.")
+	case !anyToken && asker.Public:
+		// RFC 7662 section 2.1 wants the asker authorized, and anybody can
+		// claim a public client's id.
+		return nil, invalidClient("A public client cannot ask about tokens.")
+	}
+	kind, token, grant, err := p.findPresented(r, form)
+	switch {
+	case errors.Is(err, ErrInvalidToken):
+		return &introspection{}, nil
+	case err != nil:
+		return nil, asError(err)
+	case token.Spent, !anyToken && grant.ApplicationID != asker.ID:
+		return &introspection{}, nil
+	}
+	if _, err := p.user(r.Context(), grant.UserID); errors.Is(err, userinfo.ErrNotFound) {
+		return &introspection{}, nil
+	} else if err != nil {
+		return nil, unavailable("Config.Users", err)
+	}
+	if anyToken {
+		asker, err = p.FindApplication(r.Context(), grant.ApplicationID)
+		if errors.Is(err, store.ErrNotFound) {
+			return &introspection{}, nil
+		} else if err != nil {
+			return nil, unavailable("store", err)
+		}
+	}
+	answer = &introspection{
+		Active: true, Scope: token.Scopes.String(), ClientID: asker.ClientID, Subject: grant.UserID, Issuer: p.cfg.Issuer,
+		ExpiresAt: token.ExpiresAt.Unix(), IssuedAt: token.IssuedAt.Unix(),
+	}
+	if kind == store.KindAccess {
+		answer.TokenType = p.engine.Config.TokenType
+	}
+	return answer, nil
+}
+
+// BearerKey returns a check that lets a request through if its Authorization
+// header carries one of the keys, such as for Config.Introspection.
+// Give the old and the new key while you rotate
+// it. Keys are compared in constant time. It panics without a key, or with an
+// empty one, which would let everybody through.
+func BearerKey(keys ...string) func(r *http.Request) error {
+	sums := make([][sha256.Size]byte, 0, len(keys))
+	for _, key := range keys {
+		if key == "" {
+			panic("provider: BearerKey: a key is empty")
+		}
+		sums = append(sums, sha256.Sum256([]byte(key)))
+	}
+	if len(sums) == 0 {
+		panic("provider: BearerKey: no key given")
+	}
+	return func(r *http.Request) error {
+		values := r.Header.Values("Authorization")
+		if len(values) != 1 {
+			return errors.New("provider: no bearer key")
+		}
+		scheme, presented, _ := strings.Cut(values[0], " ")
+		sum := sha256.Sum256([]byte(presented))
+		same := 0
+		for _, want := range sums {
+			same |= subtle.ConstantTimeCompare(sum[:], want[:])
+		}
+		if !strings.EqualFold(scheme, "Bearer") || same != 1 {
+			return errors.New("provider: wrong bearer key")
+		}
+		return nil
+	}
+}

@@ -1,0 +1,85 @@
+package provider
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// NewToken says which access token [Provider.IssueToken] makes.
+type NewToken struct {
+	// UserID is the user for whom it acts. Config.Users must know them.
+	UserID string
+
+	// ApplicationID is the application that it belongs to. Personal access
+	// tokens get one of their own, made once and without redirect URIs, so
+	// that nobody can sign in with it.
+	ApplicationID string
+
+	// Scopes are what it may do: some of the application's. Empty: it says who
+	// the user is, and opens nothing.
+	Scopes scopes.Set
+
+	// Lifetime is how long it works. Zero: Config.AccessLifetime.
+	Lifetime time.Duration
+}
+
+// IssueToken makes an access token without a browser: a personal access token
+// that a user copies into a script, or a token for a job that the host runs for
+// a user. The caller has made sure that the user wants it. It cannot be
+// refreshed. The Secret is returned this once and kept as a hash only; the
+// Token's GrantID names it for [Provider.ListGrants], where it is until it
+// expires, for [Provider.RevokeGrants], and for what the host wants to note of
+// it, such as a label.
+//
+// The error says what is wrong with n; it wraps [store.ErrNotFound] if there is
+// no such application and [userinfo.ErrNotFound] if there is no such user.
+func (p *Provider) IssueToken(ctx context.Context, n NewToken) (*Token, Secret, error) {
+	token, secret, err := p.issueToken(ctx, n)
+	if err != nil {
+		return nil, Secret{}, fmt.Errorf("provider: issue token: %w", err)
+	}
+	p.emit(ctx, Event{Kind: EventGrantCreated, ApplicationID: token.ApplicationID, UserID: token.UserID, GrantID: token.GrantID})
+	p.emit(ctx, Event{Kind: EventTokenIssued, ApplicationID: token.ApplicationID, UserID: token.UserID, GrantID: token.GrantID})
+	return token, secret, nil
+}
+
+func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, secret Secret, err error) {
+	if n.UserID == "" {
+		return nil, secret, errors.New("the UserID is empty: say for whom it is")
+	}
+	if n.Lifetime < 0 {
+		return nil, secret, errors.New("the Lifetime is negative: leave it at zero for the default")
+	}
+	app, err := p.FindApplication(ctx, n.ApplicationID)
+	if err != nil {
+		return nil, secret, err
+	}
+	granted := scopes.New(n.Scopes...)
+	if excess := granted.Minus(app.Scopes.Intersect(p.scopes)); len(excess) > 0 {
+		return nil, secret, fmt.Errorf("the scope %q is not one of the application's: they are %q", excess[0], app.Scopes)
+	}
+	if _, err := p.user(ctx, n.UserID); err != nil {
+		return nil, secret, fmt.Errorf("Config.Users: %w", err)
+	}
+	now := p.now()
+	expires := now.Add(cmp.Or(n.Lifetime, p.cfg.AccessLifetime))
+	grant := store.Grant{
+		ID: store.NewGrantID(now, n.UserID), UserID: n.UserID, ApplicationID: app.ID, Scopes: granted,
+		CreatedAt: now, LastUsedAt: now, ExpiresAt: expires,
+	}
+	access := newCredential(grant.ID)
+	kept := store.NewToken{Hash: access.key(store.KindAccess).Hash, ExpiresAt: expires}
+	wctx, cancel := p.writing(ctx)
+	defer cancel()
+	if err := p.cfg.Store.CreateGrant(wctx, store.NewGrant{Grant: grant, Access: &kept}); err != nil {
+		return nil, secret, err
+	}
+	return &Token{UserID: n.UserID, ApplicationID: app.ID, GrantID: grant.ID, Scopes: granted, ExpiresAt: expires},
+		NewSecret(p.encode(store.KindAccess, access)), nil
+}

@@ -1,0 +1,102 @@
+package provider
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/latchkey-go/latchkey/scopes"
+)
+
+// metadataPath is where RFC 8414 section 3 puts the document: in front of the
+// path of the issuer.
+const metadataPath = "/.well-known/oauth-authorization-server"
+
+// metadata is the document of RFC 8414 section 2. It says what is truly on.
+type metadata struct {
+	Issuer                string     `json:"issuer"`
+	AuthorizationEndpoint string     `json:"authorization_endpoint,omitempty"`
+	TokenEndpoint         string     `json:"token_endpoint,omitempty"`
+	UserInfoEndpoint      string     `json:"userinfo_endpoint,omitempty"`
+	RevocationEndpoint    string     `json:"revocation_endpoint,omitempty"`
+	IntrospectionEndpoint string     `json:"introspection_endpoint,omitempty"`
+	Scopes                scopes.Set `json:"scopes_supported"`
+	ResponseTypes         []string   `json:"response_types_supported"`
+	ResponseModes         []string   `json:"response_modes_supported"`
+	GrantTypes            []string   `json:"grant_types_supported"`
+	TokenAuth             []string   `json:"token_endpoint_auth_methods_supported"`
+	RevocationAuth        []string   `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+	IntrospectionAuth     []string   `json:"introspection_endpoint_auth_methods_supported,omitempty"`
+	ChallengeMethods      []string   `json:"code_challenge_methods_supported"` // RFC 7636
+	IssParameter          bool       `json:"authorization_response_iss_parameter_supported"`
+}
+
+// Endpoints are the URLs of a provider's endpoints, as clients and links need
+// them. One that is left out is empty.
+type Endpoints struct {
+	Authorize, Token, UserInfo, Revoke, Introspect string
+
+	Metadata    string // the document that names the others (RFC 8414)
+	Connections string // the page of connected applications
+}
+
+// Endpoints returns where the endpoints are, for a host's own pages and tests.
+func (p *Provider) Endpoints() Endpoints {
+	at := func(path string) string {
+		if path == leaveOut {
+			return ""
+		}
+		return p.cfg.Issuer + path
+	}
+	paths := p.cfg.Paths
+	e := Endpoints{
+		Authorize: at(paths.Authorize), Token: at(paths.Token), UserInfo: at(paths.UserInfo),
+		Revoke: at(paths.Revoke), Introspect: at(paths.Introspect), Connections: at(paths.Connections),
+	}
+	if paths.Metadata != leaveOut {
+		e.Metadata = p.issuer.Scheme + "://" + p.issuer.Host + metadataPath + p.issuer.Path
+	}
+	return e
+}
+
+// MetadataHandler serves the authorization server metadata document (RFC
+// 8414), by which clients find everything else. Its path is
+// /.well-known/oauth-authorization-server followed by the path of Issuer, at
+// the root of the issuer's host.
+func (p *Provider) MetadataHandler() http.Handler {
+	endpoints := p.Endpoints()
+	m := metadata{
+		Issuer:                p.cfg.Issuer,
+		AuthorizationEndpoint: endpoints.Authorize,
+		TokenEndpoint:         endpoints.Token,
+		UserInfoEndpoint:      endpoints.UserInfo,
+		RevocationEndpoint:    endpoints.Revoke,
+		IntrospectionEndpoint: endpoints.Introspect,
+		Scopes:                p.scopes,
+		ResponseTypes:         []string{"code"},
+		ResponseModes:         []string{"query", "form_post"},
+		GrantTypes:            []string{"authorization_code", "refresh_token"},
+		TokenAuth:             []string{"client_secret_basic", "client_secret_post", "none"},
+		ChallengeMethods:      []string{"S256"},
+		IssParameter:          true,
+	}
+	if m.RevocationEndpoint != "" {
+		m.RevocationAuth = m.TokenAuth
+	}
+	if m.IntrospectionEndpoint != "" {
+		m.IntrospectionAuth = []string{"client_secret_basic", "client_secret_post"}
+	}
+	document, err := json.Marshal(m)
+	if err != nil {
+		panic("provider: metadata: " + err.Error()) // Texts and lists of texts always encode.
+	}
+	return p.watched("metadata", func(w http.ResponseWriter, r *http.Request) {
+		if !beginAPI(w, r, http.MethodGet, http.MethodHead) {
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", "public, max-age=300")
+		h.Set("X-Content-Type-Options", "nosniff")
+		w.Write(document)
+	})
+}

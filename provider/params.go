@@ -1,0 +1,141 @@
+package provider
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxBody   = 1 << 20 // bytes of a request body
+	maxParam  = 8 << 10 // bytes of one parameter, decoded
+	maxParams = 100
+)
+
+// parseParams reads a query or form strictly and returns those parameters that
+// mean something to the endpoint: the known ones. Others are ignored, as
+// extensions may add them (RFC 6749 section 3.1), but each has to be valid
+// UTF-8 without NUL and at most 8 KiB long. A parameter without a value counts
+// as left out; what comes twice is for the caller to refuse with [repeated].
+// Package net/url would skip what it cannot read, and then two readers of one
+// request could differ on what it says.
+func parseParams(raw string, known []string) (url.Values, *Error) {
+	params := url.Values{}
+	seen := 0
+	for raw != "" {
+		var pair string
+		pair, raw, _ = strings.Cut(raw, "&")
+		if pair == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		key, errKey := url.QueryUnescape(key)
+		value, errValue := url.QueryUnescape(value)
+		if err := errors.Join(errKey, errValue); err != nil {
+			return nil, refuse(codeInvalidRequest, "The request has a broken percent-encoding.")
+		}
+		if !cleanText(key) || !cleanText(value) {
+			return nil, refuse(codeInvalidRequest, "The request has a parameter with invalid UTF-8 or a NUL character.")
+		}
+		if len(key) > maxParam || len(value) > maxParam && key != requestField {
+			return nil, refuse(codeInvalidRequest, "The request has a parameter of more than 8 KiB.")
+		}
+		if key != grantedField { // There is one for each scope.
+			seen++
+		}
+		if seen > maxParams {
+			return nil, refuse(codeInvalidRequest, "The request has more than 100 parameters.")
+		}
+		if slices.Contains(known, key) {
+			params[key] = append(params[key], value)
+		}
+	}
+	for key, values := range params {
+		if len(values) == 1 && values[0] == "" {
+			delete(params, key)
+		}
+	}
+	return params, nil
+}
+
+// repeated refuses a request that has one of the named parameters more than
+// once (RFC 6749 sections 3.1 and 3.2).
+func repeated(params url.Values, names ...string) *Error {
+	for _, name := range names {
+		if len(params[name]) > 1 {
+			return refuse(codeInvalidRequest, "The request has the parameter %s more than once.", name)
+		}
+	}
+	return nil
+}
+
+// readForm reads the known parameters from the body of a POST, and never from
+// the query. Each may come once.
+func readForm(w http.ResponseWriter, r *http.Request, known []string) (url.Values, *Error) {
+	form, e := readParams(w, r, known)
+	if e == nil {
+		e = repeated(form, known...)
+	}
+	return form, e
+}
+
+// readParams is readForm without a look at what comes twice.
+func readParams(w http.ResponseWriter, r *http.Request, known []string) (url.Values, *Error) {
+	if !hasForm(r) {
+		return nil, refuse(codeInvalidRequest, "Send the parameters in the body as application/x-www-form-urlencoded.")
+	}
+	if r.PostForm != nil {
+		// The host's middleware has read the body before us, and reading it
+		// again would give nothing.
+		return parseParams(r.PostForm.Encode(), known)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		e := refuse(codeInvalidRequest, "The request body is larger than 1 MiB.")
+		e.Status = http.StatusRequestEntityTooLarge
+		return nil, e
+	case err != nil:
+		return nil, refuse(codeInvalidRequest, "The request body could not be read.").because(err)
+	}
+	return parseParams(string(body), known)
+}
+
+// hasForm reports whether the body says that it is a form, and only that.
+func hasForm(r *http.Request) bool {
+	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && contentType == "application/x-www-form-urlencoded" && len(r.Header["Content-Type"]) == 1
+}
+
+func cleanText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// describable returns s if error_description may hold it (RFC 6749 section
+// 5.2) and it is short, and otherwise a word in its place.
+func describable(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c > 0x7e {
+			return "(unprintable)"
+		}
+	}
+	if len(s) > 40 {
+		return s[:40] + "..."
+	}
+	return s
+}
+
+// remoteAddr is the address of the connection, or the zero Addr where there is
+// none.
+func remoteAddr(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
+}

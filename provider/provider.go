@@ -1,0 +1,223 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-oauth2/oauth2/v4/server"
+
+	"github.com/latchkey-go/latchkey/scopes"
+)
+
+// Provider is an OAuth 2.0 authorization server inside a host's own app, and
+// the guard of the host's own API. It is immutable and safe for concurrent
+// use; it starts no goroutines.
+type Provider struct {
+	cfg    Config
+	issuer *url.URL
+	name   string     // what the pages call the host
+	scopes scopes.Set // the names in cfg.Scopes
+
+	required scopes.Set // those of them that cannot be unticked
+
+	engine  *server.Server
+	csrf    *http.CrossOriginProtection
+	pages   *pages
+	secrets *secretVerifier
+}
+
+// New checks the whole Config and returns a Provider, or an error that names
+// every problem in it.
+func New(cfg Config) (*Provider, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	issuer, err := parseIssuer(cfg.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	p := &Provider{cfg: cfg, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier()}
+	if p.name == "" {
+		p.name = issuer.Host
+	}
+	var names, required []string
+	for _, s := range cfg.Scopes {
+		names = append(names, s.Name)
+		if s.Required {
+			required = append(required, s.Name)
+		}
+	}
+	p.scopes, p.required = scopes.New(names...), scopes.New(required...)
+	p.csrf = http.NewCrossOriginProtection()
+	// A proxy may rewrite Host, so the issuer's origin is trusted by name.
+	if err := p.csrf.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
+		return nil, fmt.Errorf("provider: Config.Issuer: %w", err)
+	}
+	if p.pages, err = newPages(cfg.AccentColor); err != nil {
+		return nil, err
+	}
+	p.engine = newEngine(p)
+	return p, nil
+}
+
+// Mux is what [Provider.Mount] needs of a router. *http.ServeMux and chi's
+// router have it.
+type Mux interface {
+	Handle(pattern string, handler http.Handler)
+}
+
+// Route is one endpoint and method that [Provider.Mount] registers.
+type Route struct {
+	Method  string
+	Path    string
+	Handler http.Handler
+
+	// Session is set where the host's own session is read: such a route must
+	// come after the host's session middleware. The others are called by
+	// programs without cookies, in browsers too: they answer CORS themselves.
+	// Keep CSRF checks, sign-in walls and CORS middleware away from them.
+	Session bool
+}
+
+// Mount registers every endpoint on the host's router, by method and path, so
+// that it sits beside whatever the host has: a "GET /" for everything else
+// too. A true clash panics, as it does with two handlers of the host's own.
+func (p *Provider) Mount(mux Mux) {
+	for _, r := range p.Routes() {
+		mux.Handle(r.Method+" "+r.Path, r.Handler)
+	}
+}
+
+// Routes returns what [Provider.Mount] registers, for hosts that register it
+// themselves or put middleware in front. Where Issuer has a path, each
+// endpoint is there both with and without it, so that it makes no difference
+// whether a proxy strips the prefix.
+func (p *Provider) Routes() []Route {
+	var routes []Route
+	at := func(path string, h http.Handler, session bool) {
+		// For each method, also those that are answered with 405: else a
+		// host's page for everything else would answer them.
+		for _, m := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+			routes = append(routes, Route{Method: m, Path: path, Handler: h, Session: session})
+		}
+	}
+	add := func(path string, h http.Handler, session bool) {
+		if path == leaveOut {
+			return
+		}
+		at(path, h, session)
+		if p.issuer.Path != "" {
+			at(p.issuer.Path+path, h, session)
+		}
+	}
+	paths := p.cfg.Paths
+	add(paths.Authorize, p.AuthorizeHandler(), true)
+	add(paths.Token, p.TokenHandler(), false)
+	add(paths.UserInfo, p.UserInfoHandler(), false)
+	add(paths.Revoke, p.RevokeHandler(), false)
+	add(paths.Introspect, p.IntrospectHandler(), false)
+	add(paths.Connections, p.ConnectionsHandler(), true)
+	if paths.Metadata != leaveOut {
+		// Not by add: the path of Issuer comes last here, and a proxy that
+		// strips it never sees this one.
+		at(metadataPath+p.issuer.Path, p.MetadataHandler(), false)
+	}
+	return routes
+}
+
+// AuthorizeHandler serves the authorization endpoint (RFC 6749 section 3.1)
+// and its consent page.
+func (p *Provider) AuthorizeHandler() http.Handler {
+	return p.watched(endpointAuthorize, p.serveAuthorize)
+}
+
+// TokenHandler serves the token endpoint (RFC 6749 section 3.2).
+func (p *Provider) TokenHandler() http.Handler { return p.watched("token", p.serveToken) }
+
+// UserInfoHandler serves the userinfo document of the user whose access token
+// is presented.
+func (p *Provider) UserInfoHandler() http.Handler { return p.watched("userinfo", p.serveUserInfo) }
+
+// secure reports whether browsers reach the provider by TLS.
+func (p *Provider) secure() bool { return p.issuer.Scheme == "https" }
+
+// now is the time to the microsecond, which is what every store keeps.
+func (p *Provider) now() time.Time { return p.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+// reading bounds a call that only reads. It ends with the request.
+func (p *Provider) reading(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, p.cfg.StoreTimeout)
+}
+
+// writing bounds a call that writes. It does not end with the request: a
+// client that hangs up must not leave it unknown whether its code was spent.
+func (p *Provider) writing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), p.cfg.StoreTimeout)
+}
+
+// Session is who is signed in to the host.
+type Session struct {
+	// UserID is the id that Config.Users finds the user by. Empty: nobody is
+	// signed in.
+	UserID string
+
+	// SignedInAt is when the user last proved who they are. Zero: not known;
+	// then an application's wish for a fresh sign-in is met by sending the
+	// user to SignIn once, without proof that they did.
+	SignedInAt time.Time
+}
+
+// SignInRequest is what the host's sign-in page is asked to do.
+type SignInRequest struct {
+	// ReturnTo is where to send the browser afterwards: a path and query on
+	// this origin, with the whole authorization request in it, which can be
+	// some kilobytes long.
+	ReturnTo string
+
+	// LoginHint is what the application says of the user, such as an email
+	// address, to be filled in on the form. It is not to be believed.
+	LoginHint string
+
+	// Force asks for a sign-in even if somebody is signed in (prompt=login).
+	Force bool
+
+	// SwitchAccount asks to let the visitor choose another account.
+	SwitchAccount bool
+}
+
+// RedirectTo returns a Config.SignIn that redirects to the host's sign-in page
+// at path, with SignInRequest.ReturnTo in the query parameter param. What else
+// the page should know goes along: login_hint, and prompt as "login" or
+// "select_account". A page that always shows its form honours both. One that
+// ignores them and sends a signed-in visitor straight back makes the provider
+// answer login_required where an application demands a fresh sign-in, and lets
+// nobody switch accounts.
+//
+// If the sign-in page has a Content-Security-Policy, its form-action must allow
+// https: (and where native applications are used, their schemes): browsers
+// apply it to the redirects that follow the form, and those can lead through
+// the authorization endpoint to an application.
+func RedirectTo(path, param string) func(http.ResponseWriter, *http.Request, SignInRequest) {
+	return func(w http.ResponseWriter, r *http.Request, s SignInRequest) {
+		q := url.Values{param: {s.ReturnTo}}
+		if s.LoginHint != "" {
+			q.Set("login_hint", s.LoginHint)
+		}
+		switch {
+		case s.Force: // Whoever has to type a password can type another name too.
+			q.Set("prompt", "login")
+		case s.SwitchAccount:
+			q.Set("prompt", "select_account")
+		}
+		separator := "?"
+		if strings.Contains(path, "?") {
+			separator = "&"
+		}
+		http.Redirect(w, r, path+separator+q.Encode(), http.StatusSeeOther)
+	}
+}

@@ -1,0 +1,175 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+const maxURI = 1024 // bytes of a redirect URI, as Clerk has it
+
+// refusedSchemes are those that a browser executes, reads from the visitor's
+// machine or gives a meaning of its own. Any other scheme can be a native
+// application's own (RFC 8252 section 7.1).
+var refusedSchemes = []string{
+	"about", "android-app", "blob", "chrome", "chrome-extension", "content", "data", "edge", "feed", "file", "filesystem", "ftp", "intent",
+	"jar", "javascript", "livescript", "mailto", "mhtml", "mocha", "moz-extension", "ms-appx", "res", "resource", "sms", "tel", "urn",
+	"vbscript", "view-source", "ws", "wss", "x-javascript",
+}
+
+// checkRedirectURI says whether a redirect URI may be registered (RFC 6749
+// section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1).
+func checkRedirectURI(raw string, public bool) error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("redirect URI %q "+format, append([]any{raw}, args...)...)
+	}
+	if len(raw) > maxURI {
+		return fmt.Errorf("redirect URI of %d bytes is too long: use at most %d", len(raw), maxURI)
+	}
+	for i := range len(raw) {
+		if c := raw[i]; c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			return fail("has a character that a URI may not have: percent-encode it, and write host names in their xn-- form")
+		}
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return errors.New("redirect URI is empty: give an absolute URL")
+	case err != nil:
+		return fail("is not a URL")
+	case u.Scheme == "":
+		return fail("is relative: give an absolute URL")
+	case strings.Contains(raw, "#"):
+		return fail("has a fragment: leave it out")
+	case !strings.HasPrefix(raw, u.Scheme+":"):
+		return fail("has capital letters in its scheme: write %s:", u.Scheme)
+	case u.User != nil:
+		return fail("has a user in front of its host: leave it out")
+	case slices.Contains(refusedSchemes, u.Scheme):
+		return fail("has the scheme %s, which browsers do not hand to an application: use https", u.Scheme)
+	}
+	switch u.Scheme {
+	case "https", "http":
+		if u.Hostname() == "" || !strings.HasPrefix(raw, u.Scheme+"://") {
+			return fail("has no host: write %s://host/path", u.Scheme)
+		}
+		if port := u.Port(); strings.HasSuffix(u.Host, ":") || port != "" && !isPort(port) {
+			return fail("has a bad port: use 1 to 65535, or leave it out")
+		}
+		if u.Scheme == "http" && !isLoopback(u.Hostname()) {
+			return fail("is plain http: use https; http is for localhost, 127.0.0.1 and [::1] only")
+		}
+		return nil
+	}
+	if !public {
+		return fail("has a scheme of its own, which any program on a device can claim: only a public application may use one")
+	}
+	if strings.TrimPrefix(raw, u.Scheme+":") == "" {
+		return fail("has nothing after its scheme: write %s:/callback", u.Scheme)
+	}
+	return nil
+}
+
+// redirectRegistered reports whether a presented redirect URI is one that the
+// application has registered. They are compared byte for byte, without parsing
+// or decoding anything: whatever one reader takes for the host, another may
+// not. The one exception is the port of an http loopback address literal of a
+// public application, as a native one listens where it finds a free port (RFC
+// 8252 section 7.3).
+func redirectRegistered(app store.Application, presented string) bool {
+	if slices.Contains(app.RedirectURIs, presented) {
+		return true
+	}
+	if !app.Public {
+		return false
+	}
+	host, rest, ok := cutLoopback(presented)
+	if !ok {
+		return false
+	}
+	return slices.ContainsFunc(app.RedirectURIs, func(registered string) bool {
+		h, r, ok := cutLoopback(registered)
+		return ok && h == host && r == rest
+	})
+}
+
+// cutLoopback splits an http URI on a loopback address literal around its
+// port.
+func cutLoopback(uri string) (host, rest string, ok bool) {
+	for _, host := range []string{"http://127.0.0.1", "http://[::1]"} {
+		rest, ok := strings.CutPrefix(uri, host)
+		if !ok {
+			continue
+		}
+		if port, ok := strings.CutPrefix(rest, ":"); ok {
+			end := strings.IndexAny(port, "/?")
+			if end < 0 {
+				end = len(port)
+			}
+			if !isPort(port[:end]) {
+				return "", "", false
+			}
+			rest = port[end:]
+		}
+		if rest != "" && rest[0] != '/' && rest[0] != '?' {
+			return "", "", false
+		}
+		return host, rest, true
+	}
+	return "", "", false
+}
+
+// isPort reports whether s is a port number in its one plain form.
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
+}
+
+// appendQuery adds parameters to a redirect URI and keeps what it has byte for
+// byte (RFC 6749 section 3.1.2).
+func appendQuery(uri string, params url.Values) string {
+	separator := "?"
+	if i := strings.IndexByte(uri, '?'); i >= 0 {
+		separator = "&"
+		if i == len(uri)-1 || uri[len(uri)-1] == '&' {
+			separator = ""
+		}
+	}
+	return uri + separator + params.Encode()
+}
+
+// redirectHost is what the consent page says of where the visitor will be
+// sent: the host, or the scheme of a native application.
+func redirectHost(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	if u.Scheme == "https" || u.Scheme == "http" {
+		return u.Host
+	}
+	return u.Scheme + ":"
+}
+
+// formActionSource is the source that the consent page's form-action must name
+// so that the browser follows the redirects after the form: https is allowed
+// always, so it is needed for loopback addresses and native schemes only. Behind
+// a loopback address there is often a second one, where an API sends the browser
+// on to its front end.
+func formActionSource(uri string) string {
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil || u.Scheme == "https":
+		return ""
+	case u.Scheme != "http":
+		return u.Scheme + ":"
+	case strings.Contains(u.Hostname(), ":"):
+		return "http:" // A policy cannot name an IPv6 address.
+	}
+	return "http://localhost:* http://127.0.0.1:*"
+}

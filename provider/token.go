@@ -1,0 +1,143 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// tokenResponse is the answer of RFC 6749 section 5.1.
+type tokenResponse struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope"`
+}
+
+// tokenParams are the parameters of a token request.
+var tokenParams = []string{"grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "refresh_token", "scope"}
+
+func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
+	if !beginAPI(w, r, http.MethodPost) {
+		return
+	}
+	answer, e := p.exchange(w, r)
+	if e != nil {
+		p.writeError(w, r, "token", e)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// exchange answers a token request (RFC 6749 section 3.2).
+func (p *Provider) exchange(w http.ResponseWriter, r *http.Request) (answer *tokenResponse, e *Error) {
+	form, e := readForm(w, r, tokenParams)
+	if e != nil {
+		return nil, e
+	}
+	app, e := p.clientOf(r, form, "token")
+	if e != nil {
+		return nil, e
+	}
+	defer func() { e = e.by(app.ID) }()
+	switch form.Get("grant_type") {
+	case "":
+		return nil, refuse(codeInvalidRequest, "The parameter grant_type is missing: use authorization_code or refresh_token.")
+	case "authorization_code":
+		if form.Get("redirect_uri") == "" {
+			form.Set("redirect_uri", redirectAbsent)
+		}
+	case "refresh_token":
+	default:
+		// Not left to the engine, which knows grants that are not offered and
+		// would ask for their parameters.
+		return nil, errGrantType()
+	}
+	ctx := context.WithValue(r.Context(), exchangeKey{}, &exchange{app: app, request: r})
+	request := r.WithContext(ctx)
+	request.Form, request.PostForm = form, form
+	grantType, generate, err := p.engine.ValidationTokenRequest(request)
+	if err != nil {
+		return nil, engineError(err)
+	}
+	token, err := p.engine.GetAccessToken(ctx, grantType, generate)
+	if err != nil {
+		return nil, engineError(err)
+	}
+	return &tokenResponse{
+		AccessToken:  token.GetAccess(),
+		TokenType:    p.engine.Config.TokenType,
+		ExpiresIn:    int64(token.GetAccessExpiresIn() / time.Second),
+		RefreshToken: token.GetRefresh(),
+		Scope:        token.GetScope(),
+	}, nil
+}
+
+// beginAPI does what every endpoint for programs starts with: it allows other
+// origins without credentials, answers their preflight and refuses other
+// methods. It reports whether the request is to be served.
+func beginAPI(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+	allow := "OPTIONS"
+	for i := len(methods) - 1; i >= 0; i-- {
+		allow = methods[i] + ", " + allow
+	}
+	for _, m := range methods {
+		if r.Method == m {
+			return true
+		}
+	}
+	if r.Method != http.MethodOptions {
+		methodNotAllowed(w, r, allow)
+		return false
+	}
+	h.Set("Allow", allow)
+	h.Set("Access-Control-Allow-Methods", allow)
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
+	h.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+	return false
+}
+
+func methodNotAllowed(w http.ResponseWriter, r *http.Request, allow string) {
+	noteOutcome(r.Context(), codeInvalidRequest)
+	w.Header().Set("Allow", allow)
+	writeJSON(w, http.StatusMethodNotAllowed, errorResponse{codeInvalidRequest, "The method is not served here. These are: " + allow + "."})
+}
+
+// errorResponse is the error body of RFC 6749 section 5.2.
+type errorResponse struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+// writeError refuses a request of a program. A failed client authentication
+// names the scheme to use (RFC 6749 section 5.2).
+func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, endpoint string, e *Error, attrs ...any) {
+	p.refused(r.Context(), endpoint, e, attrs...)
+	if e.Code == codeInvalidClient {
+		w.Header().Set("WWW-Authenticate", `Basic realm="`+p.cfg.Issuer+`"`)
+	}
+	e.setRetryAfter(w.Header())
+	writeJSON(w, e.Status, errorResponse{e.Code, e.Description})
+}
+
+// writeJSON answers with JSON that no cache keeps (RFC 6749 section 5.1).
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		// Only a host's metadata can do this: a channel, a function, a cycle.
+		status, encoded = http.StatusInternalServerError, []byte(`{"error":"server_error","error_description":"Something went wrong here."}`)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	w.Write(append(encoded, '\n'))
+}
