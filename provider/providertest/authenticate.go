@@ -1,0 +1,82 @@
+package providertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// Authenticate puts an access token into the Authorization header of r, in
+// place of what is there, and returns r. The token is for the user and has
+// exactly the given scopes: without any it only says who the user is.
+//
+// p is the provider of the app under test. It issues the token, to an
+// application that is made for the purpose and is deleted when the test ends.
+// The user must be one whom Config.Users finds, and the scopes must be in
+// Config.Scopes, or the test ends here.
+func Authenticate(t testing.TB, p *provider.Provider, r *http.Request, userID string, scope ...string) *http.Request {
+	t.Helper()
+	access, err := issue(t, p, userID, scope)
+	if err != nil {
+		t.Fatalf("providertest: Authenticate: %v", err)
+	}
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set("Authorization", "Bearer "+access.Reveal())
+	return r
+}
+
+func issue(t testing.TB, p *provider.Provider, userID string, scope []string) (provider.Secret, error) {
+	if userID == "" {
+		return provider.Secret{}, errors.New("the user id is empty: give that of a user whom Config.Users finds; " +
+			"for a request of nobody, leave Authenticate out")
+	}
+	app, err := newApplication(t, p, nil, scope)
+	if err != nil {
+		return provider.Secret{}, err
+	}
+	_, access, err := p.IssueToken(t.Context(), provider.NewToken{UserID: userID, ApplicationID: app.ID, Scopes: app.Scopes})
+	if errors.Is(err, userinfo.ErrNotFound) {
+		err = fmt.Errorf("the user %q is unknown to Config.Users: add the user to the app under test first, or give the id of one that it has: %w", userID, err)
+	}
+	return access, err
+}
+
+// newApplication makes an application with exactly the given scopes, so that
+// tokens need not name theirs, and so that no two tests share one. It ends with
+// the test, and all its tokens with it.
+func newApplication(t testing.TB, p *provider.Provider, redirectURIs, scope []string) (store.Application, error) {
+	ctx := t.Context()
+	app, _, err := p.CreateApplication(ctx, provider.NewApplication{
+		Name:         "providertest",
+		Public:       true, // It needs no secret.
+		RedirectURIs: redirectURIs,
+		Scopes:       strings.Join(scope, " "),
+	})
+	if err != nil {
+		return app, fmt.Errorf("no application could be made: %w", err)
+	}
+	t.Cleanup(func() {
+		// The test's context has ended by now.
+		if err := p.DeleteApplication(context.WithoutCancel(ctx), app.ID); err != nil {
+			t.Logf("providertest: the application %s is left over: %v", app.ID, err)
+		}
+	})
+	if len(scope) > 0 {
+		return app, nil
+	}
+	// An application that names none gets some by default.
+	app, err = p.UpdateApplication(ctx, app.ID, func(app *store.Application) error {
+		app.Scopes = nil
+		return nil
+	})
+	return app, err
+}

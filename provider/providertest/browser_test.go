@@ -1,0 +1,347 @@
+package providertest_test
+
+import (
+	"context"
+	"html/template"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/providertest"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+func TestAllowAndDeny(t *testing.T) {
+	host := providertest.New(t)
+	host.SignIn("user_ada")
+	w := newWiki(host, "profile")
+
+	denied := providertest.Deny(t, host.Client, w.signInURL())
+	require.Equal(t, "https://wiki.example.com/callback", denied.Scheme+"://"+denied.Host+denied.Path)
+	require.Equal(t, "access_denied", denied.Query().Get("error"))
+	require.Equal(t, "a state", denied.Query().Get("state"))
+
+	allowed := providertest.Allow(t, host.Client, w.signInURL())
+	require.NotEmpty(t, allowed.Query().Get("code"))
+	require.Equal(t, host.URL, allowed.Query().Get("iss"))
+
+	// The second time nobody is asked.
+	require.NotEmpty(t, providertest.Allow(t, host.Client, w.signInURL()).Query().Get("code"))
+	text := fatal(t, func(t testing.TB) { providertest.Deny(t, host.Client, w.signInURL()) })
+	require.Contains(t, text, "providertest: Deny: the user was not asked")
+
+	// A refusal is an answer to the application too.
+	refused := providertest.Allow(t, host.Client, w.signInURL()+"&scope=email")
+	require.Equal(t, "invalid_scope", refused.Query().Get("error"))
+}
+
+// The redirect URI may be left out of the request, be of a native application,
+// or be at the host's own origin.
+func TestAllowFindsTheApplication(t *testing.T) {
+	host := providertest.New(t)
+	host.SignIn("user_ada")
+	for _, tt := range []struct {
+		name, uri string
+		public    bool
+		change    func(url.Values)
+	}{
+		{name: "not in the request", uri: "https://wiki.example.com/callback", change: func(q url.Values) { q.Del("redirect_uri") }},
+		{name: "with a query", uri: "https://wiki.example.com/callback?tenant=1&code=2"},
+		{name: "a loopback address", uri: "http://127.0.0.1:1/callback"},
+		{name: "the host itself", uri: host.URL + "/callback"},
+		{name: "a scheme", uri: "com.example.wiki:/callback", public: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			app, _, err := host.Provider.CreateApplication(t.Context(), provider.NewApplication{
+				Name: "Wiki", RedirectURIs: []string{tt.uri}, Public: tt.public,
+			})
+			require.NoError(t, err)
+			q := url.Values{"response_type": {"code"}, "client_id": {app.ClientID}, "redirect_uri": {tt.uri}}
+			if tt.public {
+				q.Set("code_challenge", "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU")
+				q.Set("code_challenge_method", "S256")
+			}
+			if tt.change != nil {
+				tt.change(q)
+			}
+			answer := providertest.Allow(t, host.Client, host.URL+"/oauth/authorize?"+q.Encode())
+			require.NotEmpty(t, answer.Query().Get("code"))
+		})
+	}
+}
+
+const (
+	form     = `<form method="post" action="/decide">`
+	buttons  = `<button name="decision" value="deny">No</button><button name="decision" value="allow">Yes</button></form>`
+	answerTo = "https://wiki.example.com/callback"
+)
+
+// pageServer is a host that has this page in place of a consent page, and keeps
+// what was posted.
+func pageServer(t *testing.T, page string) (address string, posted func() url.Values) {
+	var got url.Values
+	mux := http.NewServeMux()
+	mux.HandleFunc("/authorize", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, page) })
+	mux.HandleFunc("POST /decide", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Origin") != "http://"+r.Host || r.Header.Get("Referer") == "" {
+			http.Error(w, "This is no browser.", http.StatusForbidden)
+			return
+		}
+		r.ParseForm()
+		got = r.PostForm
+		http.Redirect(w, r, answerTo+"?code=x", http.StatusSeeOther)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server.URL + "/authorize?redirect_uri=" + url.QueryEscape(answerTo), func() url.Values { return got }
+}
+
+// The consent page is read as browsers do, however it is written.
+func TestAllowReadsForms(t *testing.T) {
+	for _, tt := range []struct{ name, page, want string }{
+		{"hidden fields", form + `<input type="hidden" name="seal" value="a&amp;b=&#34;c&#34;&gt;">` + buttons, "decision=allow&seal=a%26b%3D%22c%22%3E"},
+		{"boxes", form + `<input type=checkbox name=granted value=profile checked><INPUT NAME='granted' TYPE='checkbox' VALUE='email'>
+			<input type="checkbox" name="terms" checked="checked" />` + buttons, "decision=allow&granted=profile&terms=on"},
+		{"radio buttons", form + `<input type="radio" name="days" value="1"><input type="radio" name="days" value="30" checked>` + buttons, "days=30&decision=allow"},
+		{"what is not sent", form + `<input name="off" value="1" disabled><input value="nameless"><input type="submit" name="other" value="x">
+			<input type="button" name="b" value="x"><button type="button" name="c" value="x">?</button><button name="cancel">x</button>` + buttons, "decision=allow"},
+		{"a value without quotes", `<form method=post action=/decide><input name=a value=b/c>` + buttons, "a=b%2Fc&decision=allow"},
+		{"line breaks", "<form\n method=\"post\"\n action = \"/decide\"\n><input\n name='a'\n value='1\n2'\n>" + buttons, "a=1%0A2&decision=allow"},
+		{"signs in a value", form + `<input title="a > b" name="a" value="</form>">` + buttons, "a=%3C%2Fform%3E&decision=allow"},
+		{"other forms", `<form action="/search"><input name="q"><button name="decision" value="allow">Go</button></form>
+			<form method="post" action="/logout"><button>Sign out</button></form>` + form + buttons, "decision=allow"},
+		{"a form for each", `<form method="post" action="/no"><input type="hidden" name="decision" value="deny"><button>No</button></form>` +
+			form + `<input type="hidden" name="decision" value="allow"><button>Yes</button></form>`, "decision=allow"},
+		{"submit inputs", form + `<input type="submit" name="decision" value="deny"><input type="submit" name="decision" value="allow"></form>`, "decision=allow"},
+		{"what is not seen", `<!-- ` + form + buttons + ` --><script>"` + form + buttons + `"</script><style>a>b{}</style>` + form + `<input name="a" value="1">` + buttons, "a=1&decision=allow"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			address, posted := pageServer(t, tt.page)
+			providertest.Allow(t, http.DefaultClient, address)
+			require.Equal(t, tt.want, posted().Encode())
+		})
+	}
+}
+
+func TestAllowOnlySomeScopes(t *testing.T) {
+	address, posted := pageServer(t, form+`<input type="checkbox" name="granted" value="profile" checked>
+		<input type="checkbox" name="granted" value="email" checked><input type="checkbox" name="granted" value="notes:read" checked>`+buttons)
+	providertest.Allow(t, http.DefaultClient, address, "profile", "notes:read")
+	require.Equal(t, []string{"profile", "notes:read"}, posted()["granted"])
+	providertest.Allow(t, http.DefaultClient, address)
+	require.Equal(t, []string{"profile", "email", "notes:read"}, posted()["granted"])
+
+	text := fatal(t, func(t testing.TB) { providertest.Allow(t, http.DefaultClient, address, "profile", "phone") })
+	require.Contains(t, text, `no box for the scope "phone"`)
+	require.Contains(t, text, `["profile" "email" "notes:read"]`)
+}
+
+func TestAllowSaysWhatToDo(t *testing.T) {
+	for _, tt := range []struct {
+		name, page string
+		says       []string
+	}{
+		{"a page of scripts", `<title>Notes</title><div id="root"></div><script src="/app.js"></script><noscript>Switch scripts on.</noscript>`,
+			[]string{"Switch scripts on.", `no form with a button named "decision" of value "allow"`, "works by scripts"}},
+		{"a sign-in page", `<h1>Sign in</h1><form method="post"><input name="password" type="password"><button>Sign in</button></form>`,
+			[]string{"which says: Sign in Sign in", "sign the browser in first"}},
+		{"buttons of another name", form + `<button name="action" value="allow">Yes</button></form>`, []string{`"decision"`}},
+		{"a list to choose from", form + `<select name="days"><option>1</select>` + buttons, []string{"<select>", "use inputs and buttons"}},
+		{"a form that goes elsewhere", `<form method="post" action="/gone">` + buttons, []string{"no answer for the application", "/gone (status 404)", "404 page not found"}},
+		{"a form that shows itself again", `<form method="post" action="/authorize">` + buttons, []string{"no answer for the application", "/authorize (status 200)"}},
+		{"a form without an address", `<form method="post" action="http://[">` + buttons, []string{`"http://["`, "no URL"}},
+		{"nothing", "", []string{"which says: (nothing)"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			address, _ := pageServer(t, tt.page)
+			text := fatal(t, func(t testing.TB) { providertest.Allow(t, http.DefaultClient, address) })
+			for _, part := range tt.says {
+				require.Contains(t, text, part)
+			}
+		})
+	}
+}
+
+func TestAllowWhereTheWayIsWrong(t *testing.T) {
+	host := providertest.New(t)
+	host.SignIn("user_ada")
+	to := func(target string, status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target, status) }
+	}
+	host.Mux.HandleFunc("GET /loop", to("/loop", http.StatusFound))
+	host.Mux.HandleFunc("GET /elsewhere", to("https://login.example.com/?next=1", http.StatusFound))
+	host.Mux.HandleFunc("GET /nowhere", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusFound) })
+	host.Mux.HandleFunc("GET /again", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `<form method="post">`+buttons) })
+	host.Mux.HandleFunc("POST /again", to("/loop", http.StatusTemporaryRedirect))
+	for address, says := range map[string]string{
+		"/oauth/authorize":            "is no URL to open",
+		"":                            "is no URL to open",
+		host.URL + "/oauth/authorize": "status 400",
+		host.URL + "/oauth/authorize?client_id=x": "status 400",
+		host.URL + "/none":                        "404 page not found",
+		host.URL + "/loop":                        "redirected 20 times",
+		host.URL + "/elsewhere":                   "https://login.example.com/?next=1, which is neither the host nor the application",
+		host.URL + "/nowhere":                     "/nowhere leads nowhere",
+		host.URL + "/again":                       "status 307",
+		"http://127.0.0.1:1/oauth/authorize":      "is Config.Issuer the URL of the test's server?",
+	} {
+		text := fatal(t, func(t testing.TB) { providertest.Allow(t, host.Client, address) })
+		require.Contains(t, text, says, address)
+	}
+	require.Contains(t, fatal(t, func(t testing.TB) { providertest.Allow(t, nil, host.URL) }), "the browser is nil")
+}
+
+func TestAuthorizeSaysWhatToDo(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		edit  func(*provider.Config)
+		scope string
+		says  []string
+	}{
+		{"an unknown scope", nil, "notes:read", []string{`"notes:read"`, "it offers email"}},
+		{"no token endpoint", func(c *provider.Config) { c.Paths.Token = "-" }, "", []string{"Config.Paths leaves"}},
+		{"an issuer that is elsewhere", func(c *provider.Config) { c.Issuer = "http://127.0.0.1:1" }, "", []string{"is Config.Issuer the URL of the test's server?"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			host := providertest.New(t, func(c *provider.Config) {
+				if tt.edit != nil {
+					tt.edit(c)
+				}
+			})
+			host.SignIn("user_ada")
+			text := fatal(t, func(t testing.TB) {
+				if tt.scope != "" {
+					providertest.Authorize(t, host.Provider, host.Client, tt.scope)
+				}
+				providertest.Authorize(t, host.Provider, host.Client)
+			})
+			for _, part := range tt.says {
+				require.Contains(t, text, part)
+			}
+		})
+	}
+}
+
+// A host that has its CSRF check in front of the token endpoint too learns it
+// from this test.
+func TestAuthorizeWhereTheTokenEndpointIsWalled(t *testing.T) {
+	app, server := startNotes(t)
+	open := server.Config.Handler
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := r.Cookie("user"); err != nil && r.URL.Path != "/login" {
+			http.Error(w, "Sign in first.", http.StatusForbidden)
+			return
+		}
+		open.ServeHTTP(w, r)
+	})
+	browser := signedIn(t, server, "ada")
+	text := fatal(t, func(t testing.TB) { providertest.Authorize(t, app.provider, browser, "profile") })
+	require.Contains(t, text, "/oauth/token answered 403 Forbidden, and no tokens: Sign in first.")
+	require.Contains(t, text, "sign-in wall")
+}
+
+// ownPage is a consent page of a host's own.
+var ownPage = template.Must(template.New("").Parse(`<!DOCTYPE html><title>Notes</title><form action="{{.FormAction}}" method="post">
+{{range .FormFields}}<input name="{{.Name}}" value="{{.Value}}" hidden>{{end}}
+{{range .Scopes}}<input type="checkbox" name="granted" value="{{.Name}}" checked> {{.Title}}{{end}}
+<input type="submit" name="decision" value="deny"> <input type="submit" name="decision" value="allow"></form>`))
+
+func TestAllowOnAnyConsentPage(t *testing.T) {
+	for name, edit := range map[string]func(*provider.Config){
+		"built in": func(*provider.Config) {},
+		"own": func(c *provider.Config) {
+			c.ConsentPage = func(w http.ResponseWriter, _ *http.Request, page provider.ConsentPage) { ownPage.Execute(w, page) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			host := providertest.New(t, edit)
+			w := newWiki(host, "profile email public_metadata")
+			for _, tt := range []struct {
+				only []string
+				want string
+			}{{nil, "email profile public_metadata"}, {[]string{"profile", "email"}, "email profile"}} {
+				host.SignIn("user_ada")
+				tokens, err := w.redeem(providertest.Allow(t, host.Client, w.signInURL()+"&prompt=consent", tt.only...))
+				require.NoError(t, err)
+				require.Equal(t, tt.want, tokens.Scope)
+			}
+			require.Equal(t, "access_denied", providertest.Deny(t, host.Client, w.signInURL()+"&prompt=consent").Query().Get("error"))
+		})
+	}
+}
+
+func TestAllowOnAConsentPageOfScripts(t *testing.T) {
+	host := providertest.New(t, func(c *provider.Config) {
+		c.ConsentPage = func(w http.ResponseWriter, _ *http.Request, _ provider.ConsentPage) {
+			io.WriteString(w, `<div id="app"></div><script src="/app.js"></script>`)
+		}
+	})
+	host.SignIn("user_ada")
+	text := fatal(t, func(t testing.TB) { providertest.Allow(t, host.Client, newWiki(host, "profile").signInURL()) })
+	require.Contains(t, text, "/oauth/authorize (status 200)")
+	require.Contains(t, text, "If it is a consent page of your own that works by scripts: leave it out in this test")
+}
+
+// What an error page says is in the test's failure.
+func TestAllowAtAHostThatLostTheUser(t *testing.T) {
+	host := providertest.New(t, func(c *provider.Config) {
+		find, calls := c.Users, 0
+		c.Users = func(ctx context.Context, id string) (u userinfo.User, err error) {
+			if calls++; calls > 2 {
+				return u, userinfo.ErrNotFound
+			}
+			return find(ctx, id)
+		}
+	})
+	host.SignIn("user_ada")
+	text := fatal(t, func(t testing.TB) { providertest.Authorize(t, host.Provider, host.Client) })
+	require.Contains(t, text, "/oauth/authorize (status 403)")
+	require.Contains(t, text, "access_denied")
+}
+
+// signingIn is a Transport that says in a header who is signed in.
+type signingIn string
+
+func (user signingIn) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("X-User", string(user))
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// The issuer need not be the address of the test's server.
+func TestAuthorizeByATransport(t *testing.T) {
+	host := providertest.New(t, func(c *provider.Config) {
+		c.Issuer = "https://acme.example.com"
+		c.CurrentUser = func(*http.Request) (provider.Session, error) { return provider.Session{UserID: "user_ada"}, nil }
+	})
+	server := httptest.NewTLSServer(host.Mux)
+	defer server.Close()
+	transport := server.Client().Transport.(*http.Transport).Clone()
+	transport.TLSClientConfig.ServerName = "example.com" // as in the server's certificate
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+	}
+	defer transport.CloseIdleConnections()
+	tokens := providertest.Authorize(t, host.Provider, &http.Client{Transport: transport}, "profile")
+	require.Equal(t, "Ada Lovelace", userInfo(t, host, tokens.AccessToken)["name"])
+}
+
+// A host may know its users without a cookie. The consent page has one all the
+// same, so the browser gets a jar where it has none.
+func TestAllowWithoutACookieJar(t *testing.T) {
+	host := providertest.New(t, func(c *provider.Config) {
+		c.CurrentUser = func(r *http.Request) (provider.Session, error) {
+			return provider.Session{UserID: r.Header.Get("X-User")}, nil
+		}
+	})
+	browser := &http.Client{Transport: signingIn("user_grace")}
+	tokens := providertest.Authorize(t, host.Provider, browser, "profile")
+	require.Equal(t, "Grace Hopper", userInfo(t, host, tokens.AccessToken)["name"])
+	require.Nil(t, browser.Jar, "the test's own client stays as it is")
+}

@@ -1,0 +1,153 @@
+package providertest_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/providertest"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// t stands for the *testing.T that a test is given, which an Example is not.
+var t testing.TB = exampleT{}
+
+type exampleT struct{ testing.TB }
+
+func (exampleT) Helper()                         {}
+func (exampleT) Cleanup(func())                  {} // The process ends soon enough.
+func (exampleT) Context() context.Context        { return context.Background() }
+func (exampleT) Output() io.Writer               { return io.Discard }
+func (exampleT) Fatalf(text string, args ...any) { log.Fatalf(text, args...) }
+
+// withNotes makes a host offer the scope notes:read.
+func withNotes(c *provider.Config) {
+	c.Scopes = append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"})
+}
+
+// listNotes is a handler of a host's API, behind the guard.
+func listNotes(w http.ResponseWriter, r *http.Request) {
+	token, _ := provider.TokenFromContext(r.Context())
+	fmt.Fprintf(w, "the notes of %s", token.UserID)
+}
+
+// A host's handler is tested by a request of some user. Here the provider is
+// that of a ready host; in a host's own test it is the host's own.
+func ExampleAuthenticate() {
+	host := providertest.New(t, withNotes)
+	api := host.Provider.Require("notes:read")(http.HandlerFunc(listNotes))
+
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/api/notes", nil)
+	api.ServeHTTP(w, providertest.Authenticate(t, host.Provider, r, "user_ada", "notes:read"))
+	fmt.Println(w.Code, w.Body)
+
+	// Without the scope, the guard says what is missing.
+	w = httptest.NewRecorder()
+	api.ServeHTTP(w, providertest.Authenticate(t, host.Provider, r, "user_ada", "profile"))
+	fmt.Println(w.Code, w.Result().Header.Get("WWW-Authenticate") != "")
+
+	// Output:
+	// 200 the notes of user_ada
+	// 403 true
+}
+
+// A token that has expired needs no more than a clock that moves.
+func ExampleAuthenticate_expired() {
+	now := time.Now()
+	host := providertest.New(t, withNotes, func(c *provider.Config) {
+		c.Now = func() time.Time { return now }
+	})
+	api := host.Provider.Require("notes:read")(http.HandlerFunc(listNotes))
+	r := httptest.NewRequest("GET", "/api/notes", nil)
+	providertest.Authenticate(t, host.Provider, r, "user_ada", "notes:read")
+
+	for _, wait := range []time.Duration{time.Hour, 2 * time.Hour} {
+		now = now.Add(wait)
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, r)
+		fmt.Println(w.Code)
+	}
+	// Output:
+	// 200
+	// 401
+}
+
+// The whole way of a sign-in, and a request with what it brought.
+func ExampleAuthorize() {
+	host := providertest.New(t, withNotes)
+	host.Mux.Handle("GET /api/notes", host.Provider.Require("notes:read")(http.HandlerFunc(listNotes)))
+	host.SignIn("user_grace")
+
+	tokens := providertest.Authorize(t, host.Provider, host.Client, "profile", "notes:read")
+	fmt.Println(tokens.Scope)
+
+	r, _ := http.NewRequest("GET", host.URL+"/api/notes", nil)
+	r.Header.Set("Authorization", "Bearer "+tokens.AccessToken)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer answer.Body.Close()
+	io.Copy(os.Stdout, answer.Body)
+
+	// Output:
+	// notes:read profile
+	// the notes of user_grace
+}
+
+// An application is tested with a real host, and somebody who agrees and
+// somebody who does not. Wiki keeps what it tells its visitors.
+func ExampleAllow() {
+	host := providertest.New(t)
+	wiki := newWiki(host, "profile")
+
+	host.SignIn("user_ada")
+	callback := providertest.Allow(t, host.Client, wiki.signInURL())
+	fmt.Println(wiki.serveCallback(callback))
+
+	host.SignIn("user_grace")
+	callback = providertest.Deny(t, host.Client, wiki.signInURL())
+	fmt.Println(wiki.serveCallback(callback))
+
+	// Output:
+	// Hello, Ada Lovelace!
+	// You did not sign in: access_denied
+}
+
+// A host with a user of the test's own, and shorter lifetimes.
+func ExampleNew() {
+	host := providertest.New(t, func(c *provider.Config) {
+		c.AccessLifetime = time.Minute
+	})
+	host.AddUser(userinfo.User{ID: "user_bare"}) // Nothing is known but the id.
+	host.SignIn("user_bare")
+	tokens := providertest.Authorize(t, host.Provider, host.Client, "profile", "email")
+	fmt.Println(tokens.ExpiresIn, "seconds")
+
+	r, _ := http.NewRequest("GET", host.URL+"/oauth/userinfo", nil)
+	r.Header.Set("Authorization", "Bearer "+tokens.AccessToken)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var user map[string]any
+	if err := json.NewDecoder(answer.Body).Decode(&user); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(user["user_id"], user["name"], user["email"])
+
+	// Output:
+	// 60 seconds
+	// user_bare <nil> <nil>
+}

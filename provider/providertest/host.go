@@ -1,0 +1,187 @@
+package providertest
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// Host is a whole host on a real server: users, sessions and a provider, whose
+// consent page and endpoints are the true ones. [New] makes one.
+type Host struct {
+	// URL is where it listens. It is the Issuer, unless New's edit changed that.
+	URL string
+
+	// Provider is the host's, to create applications and revoke grants.
+	Provider *provider.Provider
+
+	// Mux takes the routes that a test adds, such as
+	//
+	//	h.Mux.Handle("GET /api/notes", h.Provider.Require("notes:read")(notes))
+	Mux *http.ServeMux
+
+	// Client is the browser of the one person whom SignIn signs in. It keeps
+	// cookies. It follows redirects on this host, and returns those that lead
+	// elsewhere as they are.
+	Client *http.Client
+
+	t   testing.TB
+	cfg provider.Config
+
+	mu       sync.Mutex
+	users    map[string]userinfo.User
+	sessions map[string]provider.Session // by the cookie's value
+}
+
+// sessionCookie names the cookie of the host's session.
+const sessionCookie = "providertest_session"
+
+// New starts a host, which stops when the test ends. It has the default scopes,
+// a store in memory, and two users: "user_ada", who has something in each field,
+// and "user_grace", who has only a name and an email address that nobody has
+// verified. Nobody is signed in. Its log goes to the test's.
+//
+// Each edit changes the Config before [provider.New] gets it: other scopes,
+// another store, shorter lifetimes, a clock that the test moves. One that
+// replaces CurrentUser, SignIn or Users takes that part of the host over, and
+// [Host.SignIn] or [Host.AddUser] with it.
+func New(t testing.TB, edit ...func(*provider.Config)) *Host {
+	t.Helper()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatalf("providertest: New: %v", err)
+	}
+	h := &Host{
+		URL: server.URL, Mux: mux, t: t,
+		users:    map[string]userinfo.User{},
+		sessions: map[string]provider.Session{},
+	}
+	h.Client = &http.Client{Transport: server.Client().Transport, Jar: jar, Timeout: patience, CheckRedirect: h.checkRedirect}
+	for _, u := range firstUsers() {
+		h.AddUser(u)
+	}
+	h.cfg = provider.Config{
+		Issuer:      h.URL,
+		Store:       memory.New(),
+		CurrentUser: h.currentUser,
+		SignIn:      h.signInPage,
+		Users:       h.user,
+		Name:        "Acme Notes",
+		Logger:      slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+	for _, e := range edit {
+		e(&h.cfg)
+	}
+	if h.cfg.Now == nil {
+		h.cfg.Now = time.Now
+	}
+	if h.Provider, err = provider.New(h.cfg); err != nil {
+		t.Fatalf("providertest: New: the Config is not good: %v", err)
+	}
+	h.Provider.Mount(mux)
+	return h
+}
+
+func firstUsers() []userinfo.User {
+	return []userinfo.User{{
+		ID: "user_ada", Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Username: "ada",
+		Email: "ada@example.com", EmailVerified: true, Picture: "https://example.com/ada.png",
+		PublicMetadata:  map[string]any{"plan": "pro"},
+		PrivateMetadata: map[string]any{"crm_id": "1815"},
+		UnsafeMetadata:  map[string]any{"theme": "dark"},
+	}, {
+		ID: "user_grace", Name: "Grace Hopper", Email: "grace@example.com",
+	}}
+}
+
+// AddUser adds a user, or replaces the one of the same ID.
+func (h *Host) AddUser(u userinfo.User) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	// The maps of metadata are not shared with the test, which may change them
+	// while a request reads.
+	u.PublicMetadata, u.PrivateMetadata, u.UnsafeMetadata = maps.Clone(u.PublicMetadata), maps.Clone(u.PrivateMetadata), maps.Clone(u.UnsafeMetadata)
+	h.users[u.ID] = u
+}
+
+// SignIn makes Client the browser of this user, who has signed in just now.
+// With an empty id, nobody is signed in any more.
+func (h *Host) SignIn(userID string) {
+	h.t.Helper()
+	if userID != "" {
+		if _, err := h.cfg.Users(h.t.Context(), userID); err != nil {
+			h.t.Fatalf("providertest: Host.SignIn: the user %q cannot be found: give one of the first users, user_ada or user_grace, or add this one by Host.AddUser: %v", userID, err)
+		}
+	}
+	cookie := rand.Text()
+	h.mu.Lock()
+	h.sessions[cookie] = provider.Session{UserID: userID, SignedInAt: h.cfg.Now()}
+	h.mu.Unlock()
+	at, err := url.Parse(h.URL)
+	if err != nil {
+		h.t.Fatalf("providertest: Host.SignIn: %v", err)
+	}
+	h.Client.Jar.SetCookies(at, []*http.Cookie{{Name: sessionCookie, Value: cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}})
+}
+
+// currentUser is the host's Config.CurrentUser.
+func (h *Host) currentUser(r *http.Request) (provider.Session, error) {
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return provider.Session{}, nil // Without a cookie nobody is signed in.
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.sessions[cookie.Value], nil
+}
+
+// signInPage is the host's Config.SignIn. Whom the test has signed in signs in
+// again whenever an application asks for that; nobody else can.
+func (h *Host) signInPage(w http.ResponseWriter, r *http.Request, s provider.SignInRequest) {
+	cookie, err := r.Cookie(sessionCookie)
+	if err == nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if session := h.sessions[cookie.Value]; session.UserID != "" {
+			session.SignedInAt = h.cfg.Now()
+			h.sessions[cookie.Value] = session
+			http.Redirect(w, r, s.ReturnTo, http.StatusSeeOther)
+			return
+		}
+	}
+	http.Error(w, "Nobody is signed in in this browser: call Host.SignIn first, and use Host.Client.", http.StatusUnauthorized)
+}
+
+// user is the host's Config.Users.
+func (h *Host) user(_ context.Context, id string) (userinfo.User, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	u, ok := h.users[id]
+	if !ok {
+		return userinfo.User{}, userinfo.ErrNotFound
+	}
+	return u, nil
+}
+
+// checkRedirect keeps Client on this host.
+func (h *Host) checkRedirect(r *http.Request, via []*http.Request) error {
+	if origin(r.URL) != h.URL || len(via) >= maxSteps {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
