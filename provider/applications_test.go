@@ -1,0 +1,298 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+var ctx = context.Background()
+
+func TestCreateApplication(t *testing.T) {
+	h := newHost(t)
+	app, secret, err := h.CreateApplication(ctx, provider.NewApplication{
+		Name: "Wiki", RedirectURIs: []string{callback}, OwnerID: "user_ada", Metadata: map[string]string{"team": "docs"},
+	})
+	require.NoError(t, err)
+	require.Regexp(t, `^oa_[0-9A-Za-z]{27}$`, app.ID)
+	require.Regexp(t, `^[0-9A-Za-z]{16}$`, app.ClientID)
+	require.Regexp(t, `^[0-9A-Za-z]{43}$`, secret.Reveal())
+	require.Equal(t, "email profile", app.Scopes.String())
+	require.NotContains(t, fmt.Sprintf("%+v", app), secret.Reveal())
+
+	byID, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	byClientID, err := h.FindClient(ctx, app.ClientID)
+	require.NoError(t, err)
+	require.Equal(t, app, byID)
+	require.Equal(t, app, byClientID)
+	_, err = h.FindApplication(ctx, app.ClientID)
+	require.ErrorIs(t, err, store.ErrNotFound)
+
+	public, secret, err := h.CreateApplication(ctx, provider.NewApplication{Name: "CLI", Public: true})
+	require.NoError(t, err)
+	require.True(t, secret.IsZero())
+	require.Empty(t, public.Secrets)
+	require.True(t, public.PKCERequired)
+}
+
+func TestCreateApplicationNamesEveryProblem(t *testing.T) {
+	h := newHost(t)
+	_, _, err := h.CreateApplication(ctx, provider.NewApplication{
+		Name:         strings.Repeat("ä", 257),
+		RedirectURIs: []string{"http://example.com", callback, callback, callback + strings.Repeat("x", 1024)},
+		Scopes:       "profile nothing",
+		ClientURI:    "javascript:alert(1)",
+		Metadata:     map[string]string{"k": strings.Repeat("x", 17<<10)},
+		OwnerID:      "a\x00b",
+	})
+	for _, says := range []string{"name is longer", "is plain http", "is there twice", "too long", `scope "nothing"`, "client_uri", "metadata has", "owner id"} {
+		require.ErrorContains(t, err, says)
+	}
+	_, total, err := h.ListApplications(ctx, store.ApplicationQuery{})
+	require.NoError(t, err)
+	require.Zero(t, total, "nothing may be half applied")
+
+	for _, name := range []string{"", "a\nb", "a\x00b", "a\xff"} {
+		_, _, err := h.CreateApplication(ctx, provider.NewApplication{Name: name})
+		require.ErrorContains(t, err, "name")
+	}
+	_, _, err = h.CreateApplication(ctx, provider.NewApplication{Name: "x", Scopes: "a  b"})
+	require.ErrorContains(t, err, "scopes")
+}
+
+func TestListApplications(t *testing.T) {
+	h := newHost(t)
+	for i := range 12 {
+		h.clock.add(time.Second)
+		h.application(provider.NewApplication{Name: fmt.Sprintf("App %02d", i), OwnerID: fmt.Sprintf("user_%d", i%2)})
+	}
+	page, total, err := h.ListApplications(ctx, store.ApplicationQuery{})
+	require.NoError(t, err)
+	require.Equal(t, 12, total)
+	require.Len(t, page, 10)
+	require.Equal(t, "App 11", page[0].Name)
+	page, total, err = h.ListApplications(ctx, store.ApplicationQuery{OwnerID: "user_1", Name: "app 0", Order: store.NameAscending, Limit: 2, Offset: 1})
+	require.NoError(t, err)
+	require.Equal(t, 5, total)
+	require.Equal(t, []string{"App 03", "App 05"}, []string{page[0].Name, page[1].Name})
+}
+
+func TestUpdateApplicationLosesNoChange(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			_, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+				if a.Metadata == nil {
+					a.Metadata = map[string]string{}
+				}
+				a.Metadata[fmt.Sprint(i)] = "set"
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	got, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.Len(t, got.Metadata, 20)
+	require.EqualValues(t, 21, got.Version)
+}
+
+func TestUpdateApplicationChecksAndKeepsWhatIsNotItsToChange(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	_, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+		a.Name, a.RedirectURIs = "Better", []string{"http://example.com"}
+		return nil
+	})
+	require.ErrorContains(t, err, "is plain http")
+	mine := errors.New("mine")
+	_, err = h.UpdateApplication(ctx, app.ID, func(*store.Application) error { return mine })
+	require.ErrorIs(t, err, mine)
+	got, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.Equal(t, app.Application, got)
+
+	got, err = h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+		a.Name, a.ID, a.ClientID, a.Secrets, a.Origin, a.Version = "Better", "x", "x", nil, "x", 99
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, "Better", got.Name)
+	kept, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.Equal(t, kept, got)
+	require.Equal(t, app.ClientID, kept.ClientID)
+	require.Equal(t, app.Secrets, kept.Secrets)
+	require.EqualValues(t, 2, kept.Version)
+
+	_, err = h.UpdateApplication(ctx, "oa_nobody", func(*store.Application) error { return nil })
+	require.ErrorIs(t, err, store.ErrNotFound)
+}
+
+func TestSecretRotationWithOverlap(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	old := app.secret
+	works := func(secret string) bool {
+		return app.redeem(app.code("user_ada"), "client_secret", secret).StatusCode == 200
+	}
+	secret, err := h.AddSecret(ctx, app.ID, h.clock.Now().Add(time.Hour))
+	require.NoError(t, err)
+	require.True(t, works(old))
+	require.True(t, works(secret.Reveal()))
+	h.clock.add(time.Hour)
+	require.False(t, works(old))
+	require.True(t, works(secret.Reveal()))
+
+	next, err := h.AddSecret(ctx, app.ID, time.Time{})
+	require.NoError(t, err)
+	require.False(t, works(secret.Reveal()), "the zero time retires the others at once")
+	require.True(t, works(next.Reveal()))
+	got, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.Len(t, got.Secrets, 1, "secrets that ended are forgotten")
+
+	for range 9 {
+		_, err = h.AddSecret(ctx, app.ID, h.clock.Now().Add(time.Hour))
+		require.NoError(t, err)
+	}
+	_, err = h.AddSecret(ctx, app.ID, h.clock.Now().Add(time.Hour))
+	require.ErrorContains(t, err, "10 secrets work already")
+
+	public := h.application(provider.NewApplication{Public: true})
+	_, err = h.AddSecret(ctx, public.ID, time.Time{})
+	require.ErrorContains(t, err, "public application")
+	_, err = h.AddSecret(ctx, "oa_nobody", time.Time{})
+	require.ErrorIs(t, err, store.ErrNotFound)
+}
+
+func TestDeleteApplicationEndsEverythingIssuedUnderIt(t *testing.T) {
+	h := newHost(t)
+	app, other := h.application(provider.NewApplication{Scopes: "notes:read"}), h.application(provider.NewApplication{Scopes: "notes:read"})
+	got, kept := app.tokens("user_ada"), other.tokens("user_ada")
+	code := app.code("user_ada")
+	require.NoError(t, h.DeleteApplication(ctx, app.ID))
+	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
+	app.refresh(got.RefreshToken).refused(t, 401, "invalid_client")
+	app.redeem(code).refused(t, 401, "invalid_client")
+	h.bearer("/api/notes", kept.AccessToken).statusIs(t, 200)
+	require.NoError(t, h.DeleteApplication(ctx, app.ID), "it may be called again")
+}
+
+func TestTurningPublicEndsEverythingAndDropsTheSecrets(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	got := app.tokens("user_ada")
+	turn := func(public bool) store.Application {
+		a, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+			a.Public = public
+			return nil
+		})
+		require.NoError(t, err)
+		return a
+	}
+	turned := turn(true)
+	require.Empty(t, turned.Secrets)
+	require.True(t, turned.PKCERequired)
+	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
+	app.redeem("x").refused(t, 401, "invalid_client")
+
+	turn(false)
+	app.redeem("x").refused(t, 401, "invalid_client")
+	secret, err := h.AddSecret(ctx, app.ID, time.Time{})
+	require.NoError(t, err)
+	app.redeem("x", "client_secret", secret.Reveal()).refused(t, 400, "invalid_grant")
+}
+
+func TestListAndRevokeGrants(t *testing.T) {
+	h := newHost(t)
+	one, two := h.application(provider.NewApplication{Scopes: "notes:read"}), h.application(provider.NewApplication{Scopes: "notes:read"})
+	a, b := one.tokens("user_ada"), one.tokens("user_ada")
+	h.clock.add(time.Second)
+	c := two.tokens("user_ada")
+	d := one.tokens("user_grace")
+	count := func(f store.GrantFilter) int {
+		_, total, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: f})
+		require.NoError(t, err)
+		return total
+	}
+	require.Equal(t, 3, count(store.GrantFilter{UserID: "user_ada"}))
+	page, _, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_ada"}, Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, two.ID, page[0].ApplicationID)
+
+	n, err := h.RevokeGrants(ctx, store.GrantFilter{ID: page[0].ID})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	h.bearer("/api/notes", c.AccessToken).refused(t, 401, "invalid_token")
+	n, err = h.RevokeGrants(ctx, store.GrantFilter{})
+	require.NoError(t, err)
+	require.Zero(t, n)
+	n, err = h.RevokeGrants(ctx, store.GrantFilter{UserID: "user_ada"})
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	for _, token := range []string{a.AccessToken, b.AccessToken} {
+		h.bearer("/api/notes", token).refused(t, 401, "invalid_token")
+	}
+	h.bearer("/api/notes", d.AccessToken).statusIs(t, 200)
+}
+
+func TestCleanupDeletesOnlyWhatIsDead(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	dead := app.tokens("user_grace")
+	h.clock.add(71 * time.Hour)
+	live := app.tokens("user_ada")
+	rotated := app.refresh(live.RefreshToken).tokens(t)
+	h.clock.add(90 * time.Minute)
+	n, err := h.Cleanup(ctx)
+	require.NoError(t, err)
+	require.Positive(t, n)
+	h.bearer("/api/notes", rotated.AccessToken).statusIs(t, 200)
+	_, total, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_grace"}})
+	require.NoError(t, err)
+	require.Zero(t, total)
+	app.refresh(dead.RefreshToken).refused(t, 400, "invalid_grant")
+	// What was spent is remembered until its own end.
+	app.refresh(live.RefreshToken).refused(t, 400, "invalid_grant")
+	h.bearer("/api/notes", rotated.AccessToken).refused(t, 401, "invalid_token")
+}
+
+// A secret gets out by Reveal and in no other way.
+func TestSecretIsRedacted(t *testing.T) {
+	const value = "hunter2hunter2"
+	s := provider.NewSecret(value)
+	type inside struct{ secret provider.Secret }
+	type outside struct{ Secret provider.Secret }
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "secret", s, "in", outside{s}, "pointer", &s)
+	encoded, err := json.Marshal(outside{s})
+	require.NoError(t, err)
+	for _, text := range []string{
+		fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %s %q %x %X %d", s, s, s, s, s, s, s, s), fmt.Sprintf("%v %+v", &s, outside{s}),
+		fmt.Sprintf("%v %+v %#v", inside{s}, inside{s}, inside{s}), log.String(), string(encoded),
+	} {
+		require.NotContains(t, text, "hunter")
+		require.NotContains(t, text, "68756e746572")
+	}
+	require.Equal(t, value, s.Reveal())
+	require.Equal(t, "", provider.Secret{}.Reveal())
+	require.True(t, provider.Secret{}.IsZero())
+}

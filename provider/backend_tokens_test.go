@@ -1,0 +1,361 @@
+package provider_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image"
+	"image/png"
+	"mime/multipart"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+)
+
+func TestBackendRevokeToken(t *testing.T) {
+	a := newAdmin(t)
+	app, other := a.application(provider.NewApplication{Scopes: "notes:read"}), a.application(provider.NewApplication{Scopes: "notes:read"})
+	revoke := func(app *application, token string) *reply {
+		return a.call("POST", "/v1/oauth_applications/"+app.ID+"/revoke_token", `{"token":"`+token+`"}`)
+	}
+	for name, which := range map[string]func(tokens) string{
+		"access":  func(t tokens) string { return t.AccessToken },
+		"refresh": func(t tokens) string { return t.RefreshToken },
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, sibling := app.tokens("user_ada"), app.tokens("user_ada")
+			a.refused(revoke(other, which(got)), 404, "resource_not_found")
+			a.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
+			r := revoke(app, which(got))
+			require.Equal(t, 204, r.StatusCode)
+			require.Empty(t, r.body)
+			require.Empty(t, r.Header.Get("Content-Type"))
+			a.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
+			app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
+			a.bearer("/api/notes", sibling.AccessToken).statusIs(t, 200)
+			require.Equal(t, 204, revoke(app, which(got)).StatusCode, "it may be said again")
+		})
+	}
+	code := app.code("user_ada")
+	for _, token := range []string{"x", "oat_x", code, app.tokens("user_ada").AccessToken + "x"} {
+		a.refused(revoke(app, token), 404, "resource_not_found")
+	}
+	app.redeem(code).tokens(t)
+	path := "/v1/oauth_applications/" + app.ID + "/revoke_token"
+	for body, want := range map[string][]string{
+		`{}`:                       {"form_param_missing token"},
+		`{"token":""}`:             {"form_param_missing token"},
+		`{"token":null}`:           {"form_param_missing token"},
+		`{"token":1}`:              {"form_param_value_invalid token"},
+		`{"token":"x","hint":"y"}`: {"form_param_unknown hint"},
+	} {
+		a.refused(a.call("POST", path, body), 422, want...)
+	}
+}
+
+func TestBackendVerifyToken(t *testing.T) {
+	a := newAdmin(t)
+	a.clock.now = time.Unix(1680809847, 940e6)
+	app := a.application(provider.NewApplication{Scopes: "notes:read profile"})
+	got := app.tokens("user_ada")
+	const path = "/oauth_applications/access_tokens/verify"
+	verify := func(token string) map[string]any {
+		return a.call("POST", path, `{"access_token":"`+token+`"}`).object(t)
+	}
+	shown := verify(got.AccessToken)
+	require.Regexp(t, `^oat_[0-9a-f]{32}$`, shown["id"])
+	want := map[string]any{
+		"object": "clerk_idp_oauth_access_token", "id": shown["id"], "client_id": app.ClientID, "subject": "user_ada",
+		"scopes": []any{"notes:read", "profile"}, "revoked": false, "revocation_reason": nil, "expired": false,
+		"expiration": 1680809847.0 + 7200, "created_at": 1680809847.0, "updated_at": 1680809847.0,
+	}
+	require.Equal(t, want, shown)
+	require.Equal(t, want, a.call("POST", "/v1"+path, `{"access_token":"`+got.AccessToken+`"}`).object(t))
+	require.Equal(t, want, a.call("POST", "/v1"+path, `{"secret":"`+got.AccessToken+`"}`).object(t), "the older name")
+	require.Equal(t, want, a.call("POST", "/v1"+path, `{"access_token":"`+got.AccessToken+`","secret":null,"unheard_of":1}`).object(t))
+	next := app.refresh(got.RefreshToken).tokens(t)
+	require.NotEqual(t, shown["id"], verify(next.AccessToken)["id"])
+
+	a.clock.add(2*time.Hour - time.Second)
+	require.Equal(t, want, verify(got.AccessToken))
+	a.clock.add(time.Second)
+	want["expired"] = true
+	require.Equal(t, want, verify(got.AccessToken))
+
+	user := a.users["user_ada"]
+	delete(a.users, "user_ada")
+	want["revoked"], want["revocation_reason"] = true, "The user is gone."
+	require.Equal(t, want, verify(got.AccessToken))
+	a.users["user_ada"] = user
+	a.down = errors.New("the users are on fire")
+	r := a.call("POST", path, `{"access_token":"`+got.AccessToken+`"}`)
+	a.refused(r, 503, "service_unavailable")
+	require.NotContains(t, r.body, "fire")
+	a.down = nil
+
+	_, err := a.RevokeGrants(ctx, store.GrantFilter{UserID: "user_ada"})
+	require.NoError(t, err)
+	want["revocation_reason"] = "The sign-in was ended."
+	require.Equal(t, want, verify(got.AccessToken))
+	require.Equal(t, true, verify(next.AccessToken)["revoked"])
+
+	for _, token := range []string{"x", next.RefreshToken, got.AccessToken[:len(got.AccessToken)-1], "\u0000", app.code("user_ada")} {
+		for _, name := range []string{"access_token", "secret"} {
+			a.refused(a.call("POST", path, `{"`+name+`":`+quote(t, token)+`}`), 404, "resource_not_found")
+		}
+	}
+	for body, want := range map[string][]string{
+		`{}`:                            {"form_param_missing access_token"},
+		`{"access_token":""}`:           {"form_param_missing access_token"},
+		`{"token":"x"}`:                 {"form_param_missing access_token"},
+		`{"access_token":["x"]}`:        {"form_param_value_invalid access_token"},
+		`{"access_token":1,"secret":2}`: {"form_param_value_invalid access_token", "form_param_value_invalid secret"},
+	} {
+		a.refused(a.call("POST", path, body), 422, want...)
+	}
+	for _, token := range []string{got.AccessToken, next.RefreshToken} {
+		require.NotContains(t, a.log.String(), token)
+	}
+}
+
+func TestBackendSettings(t *testing.T) {
+	a := newAdmin(t)
+	const path = "/v1/instance/oauth_application_settings"
+	want := map[string]any{
+		"object": "oauth_application_settings", "dynamic_oauth_client_registration": false, "default_scopes": []any{"email", "profile"},
+		"oauth_jwt_access_tokens": false, "client_id_metadata_documents_advertised": false,
+		"client_id_metadata_documents_only_allow_pre_registered_clients": false, "client_id_metadata_documents_block_implicitly_allowed_clients": false,
+	}
+	require.Equal(t, want, a.call("GET", path, "").object(t))
+	for _, body := range []string{
+		`{}`, `null`, `{"oauth_jwt_access_tokens":false}`, `{"default_scopes":["email","profile"]}`, `{"default_scopes": [ "profile", "email" ]}`,
+		`{"default_scopes":null,"dynamic_oauth_client_registration":null}`,
+	} {
+		require.Equal(t, want, a.call("PATCH", path, body).object(t), body)
+	}
+	for body, problems := range map[string][]string{
+		`{"oauth_jwt_access_tokens":true}`:        {"form_param_value_invalid oauth_jwt_access_tokens"},
+		`{"oauth_jwt_access_tokens":"false"}`:     {"form_param_value_invalid oauth_jwt_access_tokens"},
+		`{"default_scopes":["email"]}`:            {"form_param_value_invalid default_scopes"},
+		`{"default_scopes":["email","email"]}`:    {"form_param_value_invalid default_scopes"},
+		`{"default_scopes":"email profile"}`:      {"form_param_value_invalid default_scopes"},
+		`{"object":"oauth_application_settings"}`: {"form_param_unknown object"},
+		`{"unheard_of":1,"dynamic_oauth_client_registration":true}`: {
+			"form_param_value_invalid dynamic_oauth_client_registration", "form_param_unknown unheard_of"},
+	} {
+		a.refused(a.call("PATCH", path, body), 422, problems...)
+	}
+	require.Equal(t, want, a.call("GET", path, "").object(t))
+}
+
+// logo is a multipart body with one file in it.
+func logo(t *testing.T, field string, content []byte) (body, contentType string) {
+	t.Helper()
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	require.NoError(t, form.WriteField("uploader_user_id", "user_ada"))
+	part, err := form.CreateFormFile(field, "logo.svg")
+	require.NoError(t, err)
+	part.Write(content)
+	require.NoError(t, form.Close())
+	return b.String(), form.FormDataContentType()
+}
+
+func TestBackendLogo(t *testing.T) {
+	var picture bytes.Buffer
+	require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 3, 3))))
+	put := func(a *admin, app *application, field string, content []byte) *reply {
+		body, contentType := logo(t, field, content)
+		return a.call("PUT", "/v1/oauth_applications/"+app.ID+"/logo", body, "Content-Type", contentType)
+	}
+	none := newAdmin(t)
+	says := none.refused(put(none, none.application(provider.NewApplication{}), "file", picture.Bytes()), 404, "resource_not_found")
+	require.Contains(t, says[0], "StoreLogo")
+
+	type upload struct {
+		app         string
+		contentType string
+		image       []byte
+	}
+	var uploads []upload
+	logoURL, fault := "https://cdn.example.com/1.png", error(nil)
+	a := newAdmin(t, func(c *provider.Config) {
+		c.StoreLogo = func(_ context.Context, app store.Application, contentType string, image []byte) (string, error) {
+			uploads = append(uploads, upload{app.ID, contentType, image})
+			return logoURL, fault
+		}
+	})
+	app := a.application(provider.NewApplication{})
+	shown := put(a, app, "file", picture.Bytes()).object(t)
+	require.Equal(t, logoURL, shown["client_image_url"])
+	require.Equal(t, []upload{{app.ID, "image/png", picture.Bytes()}}, uploads)
+	require.Equal(t, logoURL, a.call("GET", "/v1/oauth_applications/"+app.ID, "").object(t)["client_image_url"])
+
+	// The largest that is taken; only its bytes say what it is.
+	largest := append([]byte("GIF89a"), make([]byte, 10<<20-6)...)
+	require.Equal(t, logoURL, put(a, app, "file", largest).object(t)["client_image_url"])
+	require.Equal(t, "image/gif", uploads[1].contentType)
+	require.Len(t, uploads[1].image, 10<<20)
+
+	a.refused(put(a, app, "file", append(largest, 0)), 413, "image_too_large")
+	a.refused(put(a, app, "file", make([]byte, 12<<20)), 413, "image_too_large")
+	a.refused(put(a, app, "picture", make([]byte, 12<<20)), 413, "image_too_large")
+	a.refused(put(a, app, "picture", picture.Bytes()), 422, "form_param_missing file")
+	for _, content := range []string{"", "<svg xmlns='http://www.w3.org/2000/svg'/>", "<html>", "BM" + strings.Repeat("x", 100)} {
+		a.refused(put(a, app, "file", []byte(content)), 422, "form_param_format_invalid file")
+	}
+	path := "/v1/oauth_applications/" + app.ID + "/logo"
+	a.refused(a.call("PUT", path, picture.String(), "Content-Type", "image/png"), 415, "unsupported_content_type")
+	a.refused(a.call("PUT", path, `{}`), 415, "unsupported_content_type")
+	a.refused(a.call("PUT", path, "--x\r\nbroken", "Content-Type", "multipart/form-data; boundary=x"), 400, "request_body_invalid")
+	require.Len(t, uploads, 2)
+
+	fault = errors.New("the bucket is on fire")
+	r := put(a, app, "file", picture.Bytes())
+	a.refused(r, 503, "service_unavailable")
+	require.NotContains(t, r.body, "fire")
+	require.Contains(t, a.log.String(), "the bucket is on fire")
+	fault, logoURL = nil, "http://cdn.example.com/1.png"
+	a.refused(put(a, app, "file", picture.Bytes()), 503, "service_unavailable")
+	require.Equal(t, "https://cdn.example.com/1.png", a.call("GET", path[:len(path)-5], "").object(t)["client_image_url"])
+}
+
+// brokenStore fails the steps for which broken says so.
+type brokenStore struct {
+	store.Store
+	broken func(step string) bool
+}
+
+func fails(step string) func(string) bool { return func(s string) bool { return s == step } }
+
+var errFire = errors.New("dial tcp: the database is on fire")
+
+func (s *brokenStore) step(name string) error {
+	if s.broken != nil && s.broken(name) {
+		return errFire
+	}
+	return nil
+}
+
+func (s *brokenStore) CreateApplication(ctx context.Context, app store.Application) error {
+	return errors.Join(s.step("CreateApplication"), s.Store.CreateApplication(ctx, app))
+}
+
+func (s *brokenStore) FindApplication(ctx context.Context, id string) (store.Application, error) {
+	app, err := s.Store.FindApplication(ctx, id)
+	return app, errors.Join(s.step("FindApplication"), err)
+}
+
+func (s *brokenStore) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+	page, total, err := s.Store.ListApplications(ctx, q)
+	return page, total, errors.Join(s.step("ListApplications"), err)
+}
+
+func (s *brokenStore) UpdateApplication(ctx context.Context, app store.Application) error {
+	if err := s.step("UpdateApplication"); err != nil {
+		return err
+	}
+	return s.Store.UpdateApplication(ctx, app)
+}
+
+func (s *brokenStore) DeleteApplication(ctx context.Context, id string) error {
+	if err := s.step("DeleteApplication"); err != nil {
+		return err
+	}
+	return s.Store.DeleteApplication(ctx, id)
+}
+
+func (s *brokenStore) FindToken(ctx context.Context, k store.Key) (store.Token, store.Grant, error) {
+	token, grant, err := s.Store.FindToken(ctx, k)
+	return token, grant, errors.Join(s.step("FindToken"), err)
+}
+
+func (s *brokenStore) RevokeGrants(ctx context.Context, f store.GrantFilter, at time.Time) (int, error) {
+	if err := s.step("RevokeGrants"); err != nil {
+		return 0, err
+	}
+	return s.Store.RevokeGrants(ctx, f, at)
+}
+
+// A store that fails gives 503 in Clerk's form, and says why in the log only.
+func TestBackendStoreFaults(t *testing.T) {
+	broken := &brokenStore{Store: memory.New()}
+	a := newAdmin(t, func(c *provider.Config) {
+		c.Store = broken
+		c.StoreLogo = func(context.Context, store.Application, string, []byte) (string, error) {
+			return "https://x.example/", nil
+		}
+	})
+	app := a.application(provider.NewApplication{Scopes: "notes:read"})
+	got := app.tokens("user_ada")
+	path := "/v1/oauth_applications/" + app.ID
+	picture, multipartType := logo(t, "file", []byte("GIF89a"))
+	for _, tt := range []struct {
+		step, method, path, body string
+		header                   []string
+	}{
+		{"ListApplications", "GET", "/v1/oauth_applications", "", nil},
+		{"CreateApplication", "POST", "/v1/oauth_applications", `{"name":"x"}`, nil},
+		{"FindApplication", "GET", path, "", nil},
+		{"FindApplication", "PATCH", path, `{"name":"x"}`, nil},
+		{"UpdateApplication", "PATCH", path, `{"name":"x"}`, nil},
+		{"FindApplication", "DELETE", path, "", nil},
+		{"DeleteApplication", "DELETE", path, "", nil},
+		{"FindApplication", "POST", path + "/rotate_secret", "", nil},
+		{"UpdateApplication", "POST", path + "/rotate_secret", "", nil},
+		{"FindApplication", "POST", path + "/revoke_token", `{"token":"` + got.AccessToken + `"}`, nil},
+		{"FindToken", "POST", path + "/revoke_token", `{"token":"` + got.AccessToken + `"}`, nil},
+		{"RevokeGrants", "POST", path + "/revoke_token", `{"token":"` + got.AccessToken + `"}`, nil},
+		{"FindToken", "POST", "/v1/oauth_applications/access_tokens/verify", `{"access_token":"` + got.AccessToken + `"}`, nil},
+		{"FindApplication", "POST", "/v1/oauth_applications/access_tokens/verify", `{"access_token":"` + got.AccessToken + `"}`, nil},
+		{"UpdateApplication", "PUT", path + "/logo", picture, []string{"Content-Type", multipartType}},
+	} {
+		t.Run(tt.step+" "+tt.method+" "+tt.path, func(t *testing.T) {
+			broken.broken = fails(tt.step)
+			r := a.call(tt.method, tt.path, tt.body, tt.header...)
+			a.refused(r, 503, "service_unavailable")
+			require.Equal(t, "5", r.Header.Get("Retry-After"))
+			require.NotContains(t, r.body, "fire")
+			require.Contains(t, a.log.String(), "the database is on fire")
+		})
+	}
+	broken.broken = nil
+	a.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
+	kept, err := a.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.Equal(t, app.Application, kept)
+
+	// Deleting is two steps. When the second fails, saying it again finishes it
+	// although the application is gone.
+	broken.broken = fails("RevokeGrants")
+	a.refused(a.call("DELETE", path, ""), 503, "service_unavailable")
+	broken.broken = nil
+	a.refused(a.call("DELETE", path, ""), 404, "resource_not_found")
+	a.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
+}
+
+// A confidential application gets its secret from the request that makes it
+// one, or from the next if that fails half way.
+func TestBackendTurningConfidentialIsFinishedAfterAFault(t *testing.T) {
+	broken := &brokenStore{Store: memory.New()}
+	a := newAdmin(t, func(c *provider.Config) { c.Store = broken })
+	app := a.create(`{"name":"CLI","public":true}`)
+	updates := 0
+	broken.broken = func(step string) bool {
+		if step == "UpdateApplication" {
+			updates++
+		}
+		return step == "UpdateApplication" && updates == 2
+	}
+	a.refused(a.call("PATCH", a.path(app), `{"public":false}`), 503, "service_unavailable")
+	require.Equal(t, false, a.read(app)["public"])
+	require.NotContains(t, a.call("PATCH", a.path(app), `{"name":"Server"}`).object(t), "client_secret")
+	require.NotEmpty(t, a.call("PATCH", a.path(app), `{"public":false}`).object(t)["client_secret"])
+	require.NotContains(t, a.call("PATCH", a.path(app), `{"public":false}`).object(t), "client_secret")
+}

@@ -1,0 +1,183 @@
+package provider_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+func goodConfig() provider.Config {
+	return provider.Config{
+		Issuer:      "https://app.example.com",
+		Store:       memory.New(),
+		CurrentUser: func(*http.Request) (provider.Session, error) { return provider.Session{}, nil },
+		SignIn:      provider.RedirectTo("/login", "next"),
+		Users:       func(context.Context, string) (userinfo.User, error) { return userinfo.User{}, userinfo.ErrNotFound },
+	}
+}
+
+func TestNewReportsEveryProblemAtOnce(t *testing.T) {
+	_, err := provider.New(provider.Config{
+		CodeLifetime: -1, AccessLifetime: time.Millisecond, TokenPrefix: "acme-", LogoURL: "http://elsewhere.example.com/logo.png", AccentColor: "blue",
+		Scopes: []scopes.Scope{{Name: "a b", Title: "x"}, {Name: "openid", Title: "x"}, {Name: "c"}, {Name: "d", Title: "x"}, {Name: "d", Title: "x"}},
+		Paths:  provider.Paths{Authorize: "oauth", Token: "/x", UserInfo: "/x", Metadata: "/y", Revoke: "/a/{b}"},
+	})
+	for _, says := range []string{
+		"Config.Issuer is missing", "Config.Store is missing", "Config.CurrentUser is missing", "Config.SignIn is missing", "Config.Users is missing",
+		"Config.CodeLifetime is negative", "Config.AccessLifetime is 1ms", `Config.TokenPrefix is "acme-"`,
+		"Config.LogoURL is", `Config.AccentColor is "blue"`,
+		`Config.Scopes has the name "a b"`, `Config.Scopes has the name "openid"`, `has no Title for "c"`, `has "d" twice`,
+		`Config.Paths.Authorize is "oauth"`, "Config.Paths.UserInfo is the same as Paths.Token", `Config.Paths.Metadata can only be "-"`, "Config.Paths.Revoke is",
+	} {
+		require.ErrorContains(t, err, says)
+	}
+	_, err = provider.New(goodConfig())
+	require.NoError(t, err)
+}
+
+func TestIssuer(t *testing.T) {
+	for issuer, says := range map[string]string{
+		"app.example.com":              "absolute URL",
+		"/x":                           "absolute URL",
+		"http://app.example.com":       "use https",
+		"http://127.0.0.2":             "use https",
+		"ftp://app.example.com":        "use https",
+		"https://app.example.com/":     "slash at the end",
+		"https://app.example.com/x/":   "slash at the end",
+		"https://app.example.com?x":    "query",
+		"https://app.example.com?":     "query",
+		"https://app.example.com#x":    "fragment",
+		"https://u@app.example.com":    "user",
+		"HTTPS://app.example.com":      "plainly",
+		"https://app.example.com/a%2f": "plainly",
+		"https://App.example.com":      "plainly",
+		"https://app.example.com//a":   "plainly",
+		"https://app.example.com/a/..": "plainly",
+		"https://app.example.com:443":  "leave out the port",
+		"http://localhost:80":          "leave out the port",
+	} {
+		c := goodConfig()
+		c.Issuer = issuer
+		_, err := provider.New(c)
+		require.ErrorContains(t, err, says, issuer)
+	}
+	for _, issuer := range []string{"https://app.example.com", "https://app.example.com:8443/a/b", "http://localhost:8080", "http://127.0.0.1", "http://[::1]:1"} {
+		c := goodConfig()
+		c.Issuer = issuer
+		_, err := provider.New(c)
+		require.NoError(t, err, issuer)
+	}
+}
+
+// A host's own patterns stay its own (and must not panic beside ours).
+func TestMountBesideAHostsOwnPatterns(t *testing.T) {
+	p, err := provider.New(goodConfig())
+	require.NoError(t, err)
+	for _, pattern := range []string{"/", "GET /", "GET /{path...}", "app.example.com/", "/.well-known/", "POST /{path...}"} {
+		mux := http.NewServeMux()
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+		p.Mount(mux)
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest("POST", "/oauth/token", nil))
+		if !strings.HasPrefix(pattern, "app.") {
+			require.Equal(t, http.StatusBadRequest, w.Code, pattern)
+		}
+	}
+}
+
+func TestPathsMoveAndLeaveOutEndpoints(t *testing.T) {
+	h := newHost(t, func(c *provider.Config) {
+		c.Paths = provider.Paths{Authorize: "/a", Token: "/t", Revoke: "-", Introspect: "-", Metadata: "-", Connections: "-"}
+	})
+	for _, r := range h.Routes() {
+		require.Contains(t, []string{"/a", "/t", "/oauth/userinfo"}, r.Path)
+		require.Equal(t, r.Path == "/a", r.Session)
+	}
+	app := h.application(provider.NewApplication{})
+	h.browser().get(strings.Replace(app.request("client_id", ""), "/oauth/authorize", "/a", 1)).errorPage(t, 400, "client_id")
+	require.Equal(t, "the host's own page", h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body)
+}
+
+// It makes no difference whether a proxy or a router strips the issuer's path.
+func TestIssuerWithAPath(t *testing.T) {
+	for _, strip := range []bool{false, true} {
+		h := newHost(t, func(c *provider.Config) { c.Issuer += "/sub" })
+		if strip {
+			inner := h.server.Config.Handler
+			h.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/sub/") {
+					http.StripPrefix("/sub", inner).ServeHTTP(w, r)
+					return
+				}
+				inner.ServeHTTP(w, r)
+			})
+		}
+		h.url += "/sub"
+		app := h.application(provider.NewApplication{})
+		b := h.browser()
+		r := b.get(app.request())
+		require.Contains(t, r.Header.Get("Location"), "next=%2Fsub%2Foauth%2Fauthorize%3F")
+		root := strings.TrimSuffix(h.url, "/sub")
+		h.url = root
+		b.signIn("user_ada")
+		page := b.get(root + "/sub" + strings.TrimPrefix(app.request(), root))
+		require.Contains(t, page.body, `action="/sub/oauth/authorize"`)
+		answer := b.post("/sub/oauth/authorize", page.form(t, "allow")).redirected(t)
+		require.Equal(t, root+"/sub", answer.Get("iss"))
+		h.url = root + "/sub"
+		got := app.redeem(answer.Get("code")).tokens(t)
+		h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
+	}
+}
+
+func TestRedirectTo(t *testing.T) {
+	for _, tt := range []struct {
+		path string
+		in   provider.SignInRequest
+		want string
+	}{
+		{"/login", provider.SignInRequest{ReturnTo: "/a?b=c&d"}, "/login?next=%2Fa%3Fb%3Dc%26d"},
+		{"/login?x=1", provider.SignInRequest{ReturnTo: "/a", LoginHint: "ada@example.com"}, "/login?x=1&login_hint=ada%40example.com&next=%2Fa"},
+		{"/login", provider.SignInRequest{ReturnTo: "/a", Force: true}, "/login?next=%2Fa&prompt=login"},
+		{"/login", provider.SignInRequest{ReturnTo: "/a", Force: true, SwitchAccount: true}, "/login?next=%2Fa&prompt=login"},
+	} {
+		w := httptest.NewRecorder()
+		provider.RedirectTo(tt.path, "next")(w, httptest.NewRequest("GET", "/x", nil), tt.in)
+		require.Equal(t, http.StatusSeeOther, w.Code)
+		require.Equal(t, tt.want, w.Header().Get("Location"))
+	}
+}
+
+// What a host links is what it must trust and carry.
+func TestLinkedPackages(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	require.NoError(t, err)
+	for _, dep := range strings.Fields(string(out)) {
+		first, _, _ := strings.Cut(dep, "/")
+		if !strings.Contains(first, ".") || strings.HasPrefix(dep, "github.com/latchkey-go/latchkey/") {
+			continue
+		}
+		allowed := false
+		for _, prefix := range []string{"github.com/go-oauth2/oauth2/v4", "github.com/google/uuid", "golang.org/x/crypto/"} {
+			allowed = allowed || strings.HasPrefix(dep, prefix)
+		}
+		require.True(t, allowed, "provider links %s", dep)
+		for _, refused := range []string{"go-oauth2/oauth2/v4/manage", "go-oauth2/oauth2/v4/store", "go-oauth2/oauth2/v4/models", "go-oauth2/oauth2/v4/generates"} {
+			require.NotContains(t, dep, refused)
+		}
+	}
+	for _, word := range []string{"testify", "jwt", "buntdb", "pgx", "sqlite", "redis"} {
+		require.NotContains(t, string(out), word)
+	}
+}

@@ -1,0 +1,196 @@
+package provider_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+const connections = "/oauth/connections"
+
+func (b *browser) disconnect(t *testing.T, page *reply, id string) *reply {
+	t.Helper()
+	seal := regexp.MustCompile(`name="seal" value="([^"]*)"`).FindStringSubmatch(page.body)
+	require.NotNil(t, seal, page.text())
+	return b.post(connections, url.Values{"application": {id}, "seal": {seal[1]}})
+}
+
+func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
+	h := newHost(t)
+	ctx := context.Background()
+	wiki := h.application(provider.NewApplication{Name: "Wiki", Scopes: "profile notes:read", ClientURI: "https://wiki.example.com"})
+	chess := h.application(provider.NewApplication{Name: "<Chess>"})
+	gone := h.application(provider.NewApplication{Name: "Gone"})
+	for _, app := range []*application{chess, gone} {
+		app.tokens("user_ada")
+	}
+	h.clock.add(48 * time.Hour)
+	got := wiki.tokens("user_ada")
+	grace := wiki.tokens("user_grace")
+
+	b := h.browser()
+	b.signIn("user_ada")
+	page := b.get(h.url + connections)
+	page.statusIs(t, http.StatusOK)
+	require.Contains(t, page.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+	require.True(t, strings.HasSuffix(page.Header.Get("Content-Security-Policy"), "form-action 'self'"))
+	require.Equal(t, "no-store", page.Header.Get("Cache-Control"))
+	text := page.text()
+	require.Contains(t, text, "You are signed in as Ada Lovelace.")
+	require.Contains(t, text, "Connected since "+h.clock.Now().UTC().Format("2 January 2006"))
+	require.Contains(t, text, "Read your notes")
+	require.Contains(t, page.body, "&lt;Chess&gt;")
+	require.Less(t, strings.Index(text, "Wiki"), strings.Index(text, "Chess"), "the last used comes first")
+
+	listed, err := h.ListConnections(ctx, "user_ada")
+	require.NoError(t, err)
+	require.Len(t, listed, 3)
+	require.Equal(t, wiki.ID, listed[0].Application.ID)
+	require.Equal(t, wiki.Scopes, listed[0].Scopes)
+
+	// A deleted application has no access to take back.
+	require.NoError(t, h.DeleteApplication(ctx, gone.ID))
+	require.NotContains(t, b.get(h.url+connections).text(), "Gone")
+
+	h.eventKinds()
+	r := b.disconnect(t, page, wiki.ID)
+	require.Equal(t, http.StatusSeeOther, r.StatusCode)
+	require.Contains(t, r.Header.Get("Location"), connections+"?disconnected=")
+	require.Equal(t, []provider.EventKind{provider.EventGrantRevoked}, h.eventKinds())
+	require.Equal(t, 401, h.bearer("/api/notes", got.AccessToken).StatusCode)
+	require.Equal(t, 400, wiki.refresh(got.RefreshToken).StatusCode)
+	require.Equal(t, 200, h.bearer("/api/notes", grace.AccessToken).StatusCode, "another user's")
+	after := b.get(h.url + r.Header.Get("Location"))
+	require.Contains(t, after.text(), "Wiki is disconnected.")
+	require.NotContains(t, after.text(), "Read your notes")
+	b.get(wiki.request()).statusIs(t, http.StatusOK) // It has to ask again.
+
+	// The address alone cannot say that something is disconnected.
+	require.NotContains(t, b.get(h.url+connections+"?disconnected="+chess.ID).text(), "is disconnected")
+	require.NotContains(t, b.get(h.url+connections+"?disconnected=nonsense").text(), "is disconnected")
+}
+
+// What the host gave the user is for the host's own page.
+func TestPersonalTokensAreNoConnection(t *testing.T) {
+	h := newHost(t)
+	ctx := context.Background()
+	tools := h.application(provider.NewApplication{Name: "Personal access tokens", RedirectURIs: []string{}})
+	token, _, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: tools.ID, Lifetime: time.Hour})
+	require.NoError(t, err)
+	listed, err := h.ListConnections(ctx, "user_ada")
+	require.NoError(t, err)
+	require.Empty(t, listed)
+	grants, _, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ApplicationID: tools.ID}})
+	require.NoError(t, err)
+	require.Len(t, grants, 1)
+	require.Equal(t, token.ExpiresAt, grants[0].ExpiresAt)
+
+	// One that lost its redirect URIs, and has what users agreed to, stays.
+	wiki := h.application(provider.NewApplication{Name: "Wiki"})
+	wiki.tokens("user_ada")
+	_, err = h.UpdateApplication(ctx, wiki.ID, func(a *store.Application) error {
+		a.RedirectURIs = nil
+		return nil
+	})
+	require.NoError(t, err)
+	listed, err = h.ListConnections(ctx, "user_ada")
+	require.NoError(t, err)
+	require.Len(t, listed, 1)
+}
+
+func TestConnectionsPageWithoutAny(t *testing.T) {
+	h := newHost(t)
+	b := h.browser()
+	b.signIn("user_ada")
+	require.Contains(t, b.get(h.url+connections).text(), "No application is connected")
+}
+
+func TestConnectionsPageSendsToSignInAndNotForEver(t *testing.T) {
+	h := newHost(t)
+	b := h.browser()
+	r := b.get(h.url + connections)
+	require.Equal(t, http.StatusSeeOther, r.StatusCode)
+	back := h.lastSignIn().ReturnTo
+	require.True(t, strings.HasPrefix(back, connections+"?"))
+	b.get(h.url+back).errorPage(t, 403, "does not see that you are signed in")
+	b.signIn("user_ada")
+	b.get(h.url+back).statusIs(t, http.StatusOK)
+}
+
+func TestForgedDisconnectIsRefused(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Name: "Wiki"})
+	got := app.tokens("user_ada")
+	const stale = "does not belong to a page that is still open"
+	for name, forge := range map[string]func(b *browser, form url.Values) *reply{
+		"from another site": func(b *browser, form url.Values) *reply {
+			return b.post(connections, form, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example.com")
+		},
+		"without a seal": func(b *browser, form url.Values) *reply {
+			form.Del("seal")
+			return b.post(connections, form)
+		},
+		"without an application": func(b *browser, form url.Values) *reply {
+			form.Del("application")
+			return b.post(connections, form)
+		},
+		"with the seal of another user": func(b *browser, form url.Values) *reply {
+			b.signIn("user_grace")
+			return b.post(connections, form)
+		},
+		"with the seal of the consent page": func(b *browser, form url.Values) *reply {
+			form.Set("seal", b.get(app.request("prompt", "consent")).form(t, "").Get("seal"))
+			return b.post(connections, form)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := h.browser()
+			b.signIn("user_ada")
+			page := b.get(h.url + connections)
+			form := page.form(t, "")
+			forge(b, form).errorPage(t, 403, stale)
+			require.Equal(t, 200, h.bearer("/oauth/userinfo", got.AccessToken).StatusCode)
+		})
+	}
+
+	// Without its cookie it is refused; sent twice, it leads to the page.
+	b := h.browser()
+	b.signIn("user_ada")
+	page := b.get(h.url + connections)
+	other := h.browser()
+	other.signIn("user_ada")
+	other.disconnect(t, page, app.ID).errorPage(t, 403, "did not send the cookie")
+	require.Equal(t, http.StatusSeeOther, b.disconnect(t, page, app.ID).StatusCode)
+	again := b.disconnect(t, page, app.ID)
+	require.Equal(t, http.StatusSeeOther, again.StatusCode)
+	require.Contains(t, b.get(h.url+again.Header.Get("Location")).text(), "Wiki is disconnected.")
+
+	for _, method := range []string{"PUT", "DELETE", "OPTIONS"} {
+		require.Equal(t, 405, h.send(method, connections, nil, "").StatusCode)
+	}
+}
+
+type brokenConsents struct{ store.Store }
+
+func (brokenConsents) ListConsents(context.Context, string) ([]store.Consent, error) {
+	return nil, errors.New("down")
+}
+
+func TestConnectionsPageSaysWhenTheStoreIsDown(t *testing.T) {
+	h := newHost(t, func(c *provider.Config) { c.Store = brokenConsents{c.Store} })
+	b := h.browser()
+	b.signIn("user_ada")
+	r := b.get(h.url + connections)
+	r.errorPage(t, 503, "cannot answer right now")
+	require.NotEmpty(t, r.Header.Get("Retry-After"))
+}

@@ -1,0 +1,199 @@
+package provider_test
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// The smallest host. It stands in the README as it is here.
+func Example() {
+	p, err := provider.New(provider.Config{
+		Issuer:      "http://localhost:8080",
+		Store:       memory.New(),
+		CurrentUser: func(r *http.Request) (provider.Session, error) { return provider.Session{UserID: sessionUser(r)}, nil },
+		SignIn:      provider.RedirectTo("/login", "next"),
+		Users: func(ctx context.Context, id string) (userinfo.User, error) {
+			u, err := findUser(ctx, id)
+			return userinfo.User{ID: u.ID, Name: u.Name, Email: u.Email}, err
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	app, secret, err := p.CreateApplication(context.Background(), provider.NewApplication{
+		Name: "Wiki", RedirectURIs: []string{"http://localhost:9000/callback"}, Scopes: "profile email"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("client_id", app.ClientID, "client_secret", secret.Reveal())
+
+	mux := http.NewServeMux() // the host's own, with its own pages
+	p.Mount(mux)
+	mux.Handle("GET /api/me", p.Require("profile")(http.HandlerFunc(me)))
+	log.Fatal(http.ListenAndServe("localhost:8080", mux))
+}
+
+type account struct{ ID, Name, Email string }
+
+func sessionUser(*http.Request) string { return "" }
+
+func findUser(context.Context, string) (account, error) { return account{}, userinfo.ErrNotFound }
+
+func me(w http.ResponseWriter, r *http.Request) {
+	token, _ := provider.TokenFromContext(r.Context())
+	fmt.Fprintln(w, "Hello,", token.UserID)
+}
+
+func exampleProvider() *provider.Provider {
+	p, err := provider.New(goodConfig())
+	if err != nil {
+		log.Fatal(err)
+	}
+	return p
+}
+
+func ExampleProvider_CreateApplication() {
+	p := exampleProvider()
+	app, secret, err := p.CreateApplication(context.Background(), provider.NewApplication{
+		Name:         "Command line",
+		RedirectURIs: []string{"http://127.0.0.1/callback"}, // any port
+		Public:       true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(app.Name, app.Scopes, secret.IsZero())
+	// Output: Command line email profile true
+}
+
+// A secret is rotated without an interruption: both work for a day.
+func ExampleProvider_AddSecret() {
+	p, ctx := exampleProvider(), context.Background()
+	app, old, err := p.CreateApplication(ctx, provider.NewApplication{Name: "Wiki"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	secret, err := p.AddSecret(ctx, app.ID, time.Now().Add(24*time.Hour))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(secret, secret.Reveal() != old.Reveal())
+	// Output: [redacted] true
+}
+
+func ExampleProvider_UpdateApplication() {
+	p, ctx := exampleProvider(), context.Background()
+	app, _, err := p.CreateApplication(ctx, provider.NewApplication{Name: "Wiki"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	app, err = p.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+		a.RedirectURIs = append(a.RedirectURIs, "https://wiki.example.com/callback")
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(app.RedirectURIs)
+	// Output: [https://wiki.example.com/callback]
+}
+
+func ExampleProvider_Require() {
+	p, mux := exampleProvider(), http.NewServeMux()
+	mux.Handle("GET /api/me", p.Require("profile")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, _ := provider.TokenFromContext(r.Context())
+		fmt.Fprintln(w, "Hello,", token.UserID)
+	})))
+}
+
+// What to call when. Each is complete when it returns: nothing that it ended
+// works anywhere.
+func ExampleProvider_RevokeGrants() {
+	p, ctx := exampleProvider(), context.Background()
+	for situation, filter := range map[string]store.GrantFilter{
+		"the user was disabled, or logs out everywhere": {UserID: "user_1"},
+		"the user disconnects an application":           {UserID: "user_1", ApplicationID: "oa_1"},
+		"the application was caught abusing its access": {ApplicationID: "oa_1"},
+		"one device was lost, one token leaked":         {ID: store.NewGrantID(time.Now(), "user_1")}, // from ListGrants, or Token.GrantID
+	} {
+		if _, err := p.RevokeGrants(ctx, filter); err != nil {
+			log.Fatal(situation, ": ", err) // nothing is known of what was revoked: try again
+		}
+	}
+}
+
+// A personal access token, that a user asked for on a page of the host's.
+func ExampleProvider_IssueToken() {
+	p, ctx := exampleProvider(), context.Background()
+	// Once, at the start of the host. Nobody can sign in with it, as it has no
+	// redirect URIs.
+	tools, _, err := p.CreateApplication(ctx, provider.NewApplication{Name: "Personal access tokens"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, secret, err := p.IssueToken(ctx, provider.NewToken{
+		UserID: "user_1", ApplicationID: tools.ID, Scopes: scopes.New("profile"), Lifetime: 90 * 24 * time.Hour,
+	})
+	if err != nil {
+		log.Println(err) // here: there is no such user
+		return
+	}
+	fmt.Println("Copy it now, it is not shown again:", secret.Reveal())
+	_ = token.GrantID // what to keep beside the label that the user gave it
+}
+
+// The consent page in the host's own layout. With Scopes as checkboxes instead
+// of hidden fields, the user can choose.
+func ExampleConsentPage() {
+	layout := template.Must(template.New("consent").Parse(`
+<h1>{{.Application.Name}} wants to use your account</h1>
+{{if .SelfRegistered}}<p>Nobody here has checked who is behind it.</p>{{end}}
+{{if .OnThisDevice}}<p>It runs on this device. Go on only if you started it.</p>{{end}}
+<form method="post" action="{{.FormAction}}">
+  {{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
+  {{range .Scopes}}<label><input type="checkbox" name="granted" value="{{.Name}}" checked> {{.Title}}</label>{{end}}
+  <button name="decision" value="deny">{{.Texts.Cancel}}</button>
+  <button name="decision" value="allow">{{.Texts.Allow}}</button>
+</form>
+<p>You will then be sent to {{.RedirectHost}}. <a href="{{.SwitchAccountURL}}">Not {{.User.Label}}?</a></p>`))
+	_ = provider.Config{
+		ConsentPage: func(w http.ResponseWriter, r *http.Request, page provider.ConsentPage) {
+			if err := layout.Execute(w, page); err != nil {
+				log.Print(err)
+			}
+		},
+	}
+}
+
+// The consent page as a single-page app: the value goes into the page as JSON.
+// The app shows it, and submits a real form, as the answer sends the browser
+// on to the application.
+func ExampleConsentPage_json() {
+	app := template.Must(template.New("app").Parse(`<!DOCTYPE html>
+<title>Acme</title>
+<script type="application/json" id="consent">{{.}}</script>
+<script type="module" src="/assets/app.js"></script>`))
+	_ = provider.Config{
+		ConsentPage: func(w http.ResponseWriter, r *http.Request, page provider.ConsentPage) {
+			if err := app.Execute(w, page); err != nil {
+				log.Print(err)
+			}
+		},
+	}
+}
+
+func ExampleProvider_Cleanup() {
+	n, err := exampleProvider().Cleanup(context.Background())
+	fmt.Println(n, err)
+	// Output: 0 <nil>
+}

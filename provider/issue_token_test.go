@@ -1,0 +1,96 @@
+package provider_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
+	h := newHost(t)
+	tools := h.application(provider.NewApplication{Name: "Personal access tokens", RedirectURIs: []string{}, Scopes: "profile notes:read"})
+	ctx := context.Background()
+	token, secret, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: tools.ID, Scopes: scopes.New("notes:read"), Lifetime: 90 * 24 * time.Hour})
+	require.NoError(t, err)
+	require.Equal(t, scopes.New("notes:read"), token.Scopes)
+	require.Equal(t, "user_ada", token.UserID)
+	require.Equal(t, h.clock.Now().Add(90*24*time.Hour).UTC().Truncate(time.Microsecond), token.ExpiresAt)
+	require.Equal(t, []provider.EventKind{provider.EventGrantCreated, provider.EventTokenIssued}, h.eventKinds())
+
+	// It works as any other, until its end.
+	require.Equal(t, 200, h.bearer("/api/notes", secret.Reveal()).StatusCode)
+	verified, err := h.Verify(ctx, secret.Reveal())
+	require.NoError(t, err)
+	require.Equal(t, token, verified)
+	h.clock.add(90*24*time.Hour - time.Second)
+	require.Equal(t, 200, h.bearer("/api/notes", secret.Reveal()).StatusCode)
+	h.clock.add(time.Second)
+	require.Equal(t, 401, h.bearer("/api/notes", secret.Reveal()).StatusCode)
+
+	// Its grant names it, and ends it alone.
+	all := provider.NewToken{UserID: "user_ada", ApplicationID: tools.ID, Scopes: tools.Scopes}
+	first, firstSecret, err := h.IssueToken(ctx, all)
+	require.NoError(t, err)
+	require.Equal(t, tools.Scopes, first.Scopes)
+	require.Equal(t, h.clock.Now().Add(2*time.Hour).UTC().Truncate(time.Microsecond), first.ExpiresAt)
+	_, secondSecret, err := h.IssueToken(ctx, all)
+	require.NoError(t, err)
+	n, err := h.RevokeGrants(ctx, store.GrantFilter{ID: first.GrantID})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, 401, h.bearer("/api/notes", firstSecret.Reveal()).StatusCode)
+	require.Equal(t, 200, h.bearer("/api/notes", secondSecret.Reveal()).StatusCode)
+
+	// Where nothing was chosen, nothing is opened.
+	_, bare, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: tools.ID})
+	require.NoError(t, err)
+	require.Equal(t, 403, h.bearer("/api/notes", bare.Reveal()).StatusCode)
+	require.NotContains(t, h.bearer("/oauth/userinfo", bare.Reveal()).body, "Lovelace")
+}
+
+// A token that was made without the consent page is no agreement to anything.
+func TestIssueTokenIsNoConsent(t *testing.T) {
+	h := newHost(t)
+	wiki := h.application(provider.NewApplication{})
+	_, _, err := h.IssueToken(context.Background(), provider.NewToken{UserID: "user_ada", ApplicationID: wiki.ID})
+	require.NoError(t, err)
+	b := h.browser()
+	b.signIn("user_ada")
+	require.Equal(t, 200, b.get(wiki.request()).StatusCode, "the consent page")
+}
+
+func TestIssueTokenRefusesWhatItCannotMake(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Scopes: "profile"})
+	for name, tt := range map[string]struct {
+		n    provider.NewToken
+		says string
+		is   error
+	}{
+		"no user":             {n: provider.NewToken{ApplicationID: app.ID}, says: "the UserID is empty"},
+		"an unknown user":     {n: provider.NewToken{ApplicationID: app.ID, UserID: "user_nobody"}, is: userinfo.ErrNotFound},
+		"no application":      {n: provider.NewToken{ApplicationID: "oa_none", UserID: "user_ada"}, is: store.ErrNotFound},
+		"a scope too many":    {n: provider.NewToken{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile", "email")}, says: `the scope "email" is not one of the application's`},
+		"OpenID's scope":      {n: provider.NewToken{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("openid")}, says: `the scope "openid" is not one`},
+		"a malformed scope":   {n: provider.NewToken{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile email")}, says: `the scope "profile email" is not one`},
+		"a negative lifetime": {n: provider.NewToken{ApplicationID: app.ID, UserID: "user_ada", Lifetime: -1}, says: "the Lifetime is negative"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token, secret, err := h.IssueToken(context.Background(), tt.n)
+			require.ErrorContains(t, err, "provider: issue token: "+tt.says)
+			if tt.is != nil {
+				require.ErrorIs(t, err, tt.is)
+			}
+			require.Nil(t, token)
+			require.True(t, secret.IsZero())
+			require.Empty(t, h.eventKinds())
+		})
+	}
+}

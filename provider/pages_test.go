@@ -1,0 +1,547 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"html/template"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+var placeholder = regexp.MustCompile(`\{\w+\}`)
+
+// A translation has every text, and each names what the English one names.
+func TestGermanTextsAreComplete(t *testing.T) {
+	english, german := reflect.ValueOf(provider.English()), reflect.ValueOf(provider.German())
+	for i := range english.NumField() {
+		name := english.Type().Field(i).Name
+		if english.Field(i).Kind() != reflect.String {
+			continue
+		}
+		want, got := english.Field(i).String(), german.Field(i).String()
+		require.NotEmpty(t, want, name)
+		require.NotEmpty(t, got, name)
+		require.ElementsMatch(t, placeholder.FindAllString(want, -1), placeholder.FindAllString(got, -1), name)
+	}
+	for _, s := range scopes.Default() {
+		require.NotEmpty(t, provider.German().Scopes[s.Name])
+	}
+}
+
+func TestAcceptLanguage(t *testing.T) {
+	brazilian := provider.Texts{Language: "pt-BR"}
+	choose := provider.AcceptLanguage(provider.English(), provider.German(), brazilian)
+	for header, want := range map[string]string{
+		"":                           "en",
+		"fr":                         "en",
+		"de":                         "de",
+		"de-AT":                      "de",
+		"DE":                         "de",
+		"deu":                        "en",
+		"fr, de;q=0.5":               "de",
+		"en;q=0.3, de;q=0.8":         "de",
+		"de;q=0, en":                 "en",
+		"de ; q=0.9 , en;q=0.8":      "de",
+		"pt":                         "pt-BR",
+		"*":                          "en",
+		"de;q=nonsense, en":          "en",
+		";;;,,,=":                    "en",
+		strings.Repeat("fr,", 10000): "en",
+	} {
+		r, err := http.NewRequest("GET", "/", nil)
+		require.NoError(t, err)
+		r.Header.Set("Accept-Language", header)
+		require.Equal(t, want, choose(r).Language, "%.40q", header)
+	}
+	require.Panics(t, func() { provider.AcceptLanguage() })
+}
+
+func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
+	own := provider.Texts{Language: "he", Direction: "rtl", ConsentTitle: "{application} → {host} <b>", Scopes: map[string]string{"notes:read": "<Notizen>"}}
+	h := newHost(t, func(c *provider.Config) {
+		c.Name = "Acme"
+		c.Texts = provider.AcceptLanguage(provider.English(), provider.German(), own)
+	})
+	app := h.application(provider.NewApplication{Name: "{host} & <i>", Scopes: "profile notes:read"})
+	b := h.browser()
+	b.signIn("user_ada")
+	page := func(language string) *reply {
+		r, err := http.NewRequest("GET", app.request(), nil)
+		require.NoError(t, err)
+		r.Header.Set("Accept-Language", language)
+		return send(t, b.client, r)
+	}
+	german := page("de-CH")
+	require.Contains(t, german.body, `<html lang="de" dir="ltr">`)
+	require.Contains(t, german.text(), "möchte dein Konto bei Acme nutzen")
+	require.Contains(t, german.text(), "Deinen Namen")
+	require.Contains(t, german.text(), "Read your notes", "what is not translated has the Title of Config.Scopes")
+
+	// What is missing is English; names are not taken for placeholders, and
+	// nothing is taken for HTML.
+	hebrew := page("he")
+	require.Contains(t, hebrew.body, `<html lang="he" dir="rtl">`)
+	require.Contains(t, hebrew.body, "<title>{host} &amp; &lt;i&gt; → Acme &lt;b&gt;</title>")
+	require.Contains(t, hebrew.body, "<bdi>{host} &amp; &lt;i&gt;</bdi> → <bdi>Acme</bdi> &lt;b&gt;")
+	require.Contains(t, hebrew.body, "&lt;Notizen&gt;")
+	require.Contains(t, hebrew.text(), "You are signed in as Ada Lovelace.")
+
+	require.Contains(t, page("fr").body, `<html lang="en" dir="ltr">`)
+}
+
+// RFC 6749 section 3.3: what is granted may be less than what was asked.
+func TestScopesMayBeUnticked(t *testing.T) {
+	h := newHost(t, func(c *provider.Config) {
+		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
+	})
+	app := h.application(provider.NewApplication{Scopes: "profile email core"})
+	b := h.browser()
+	b.signIn("user_ada")
+	granted := func(ticked ...string) string {
+		t.Helper()
+		form := b.get(app.request("prompt", "consent")).form(t, "allow")
+		require.ElementsMatch(t, []string{"profile", "email"}, form["granted"], "one box for each scope that is not required")
+		form["granted"] = ticked
+		code := b.post("/oauth/authorize", form).redirected(t).Get("code")
+		return app.redeem(code).tokens(t).Scope
+	}
+	require.Equal(t, "core email profile", granted("profile", "email"))
+	require.Equal(t, "core email", granted("email"))
+	require.Equal(t, "core", granted(), "all unticked")
+	require.Equal(t, "core profile", granted("profile", "profile", "core"))
+
+	// What was unticked is not agreed to.
+	other := h.application(provider.NewApplication{Scopes: "profile email"})
+	form := b.get(other.request()).form(t, "allow")
+	form["granted"] = []string{"email"}
+	code := b.post("/oauth/authorize", form).redirected(t).Get("code")
+	require.Equal(t, "email", other.redeem(code).tokens(t).Scope)
+	require.Empty(t, b.get(other.request("scope", "email")).redirected(t).Get("error"), "that is remembered")
+	b.get(other.request()).statusIs(t, http.StatusOK)
+	got := other.tokens("user_ada", "scope", "email")
+	require.Equal(t, 400, other.refresh(got.RefreshToken, "scope", "profile email").StatusCode)
+}
+
+// A form cannot grant what was not asked for.
+func TestFormCannotGrantMoreThanWasAsked(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Scopes: "profile email"})
+	b := h.browser()
+	b.signIn("user_ada")
+	for _, name := range []string{"email", "admin", "profile email", "\n"} {
+		form := b.get(app.request("scope", "profile")).form(t, "allow")
+		form.Add("granted", name)
+		b.post("/oauth/authorize", form).errorPage(t, 403, "does not belong to a page that is still open")
+	}
+}
+
+// A form that was answered is not answered again: the visitor is asked anew.
+// Browsers go on to show it while an application takes its time, and when a
+// native one has taken the answer.
+func TestAnsweredFormIsRefused(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	b := h.browser()
+	b.signIn("user_ada")
+	for _, decision := range []string{"allow", "deny"} {
+		page := b.get(app.request("prompt", "consent"))
+		b.answer(page, decision).redirected(t)
+		h.eventKinds()
+		for _, again := range []string{"allow", "deny"} {
+			h.requests(t)
+			r := b.answer(page, again)
+			require.Equal(t, http.StatusSeeOther, r.StatusCode)
+			require.True(t, strings.HasPrefix(r.Header.Get("Location"), "/oauth/authorize?"), r.Header.Get("Location"))
+			require.Equal(t, [][2]string{{"authorize", "invalid_request"}}, h.requests(t))
+			require.NotEqual(t, page.form(t, "").Get("seal"), b.get(h.url+r.Header.Get("Location")).form(t, "").Get("seal"))
+		}
+		require.Empty(t, h.eventKinds())
+	}
+}
+
+// What the browser sends before it has the answer is the same click: it gets
+// the same code. However often a form is sent, with whatever cookies, it makes
+// one grant.
+func TestFormMakesOneGrant(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	b := h.browser()
+	b.signIn("user_ada")
+	page := b.get(app.request())
+	address, err := url.Parse(h.url)
+	require.NoError(t, err)
+	cookies := b.client.Jar.Cookies(address)
+	h.eventKinds()
+	codes := make([]string, 32)
+	var all sync.WaitGroup
+	for i := range codes {
+		all.Go(func() {
+			same := h.browser()
+			same.client.Jar.SetCookies(address, cookies)
+			codes[i] = same.answer(page, "allow").redirected(t).Get("code")
+		})
+	}
+	all.Wait()
+	require.NotEmpty(t, codes[0])
+	for _, code := range codes {
+		require.Equal(t, codes[0], code)
+	}
+	require.Equal(t, []provider.EventKind{provider.EventGrantCreated}, h.eventKinds())
+	_, total, err := h.ListGrants(context.Background(), store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_ada"}})
+	require.NoError(t, err)
+	require.Equal(t, 1, total)
+
+	// Nobody but the browser can tell the code from the form.
+	other := h.browser()
+	other.signIn("user_ada")
+	require.NotEqual(t, codes[0], other.answer(other.get(app.request("prompt", "consent")), "allow").redirected(t).Get("code"))
+	app.redeem(codes[0]).tokens(t)
+}
+
+// A form says yes to what its page showed, and to nothing that came later.
+func TestFormHoldsForWhatWasShown(t *testing.T) {
+	h := newHost(t, func(c *provider.Config) {
+		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
+	})
+	ctx := context.Background()
+	change := func(app *application, edit func(*store.Application)) {
+		_, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+			edit(a)
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	b := h.browser()
+	b.signIn("user_ada")
+	const stale = "does not belong to a page that is still open"
+
+	more := h.application(provider.NewApplication{Scopes: "profile"})
+	page := b.get(more.request())
+	change(more, func(a *store.Application) { a.Scopes = scopes.New("core", "profile") })
+	b.answer(page, "allow").errorPage(t, 403, stale)
+
+	less := h.application(provider.NewApplication{Scopes: "profile email"})
+	page = b.get(less.request("scope", "profile email"))
+	change(less, func(a *store.Application) { a.Scopes = scopes.New("profile") })
+	b.answer(page, "allow").errorPage(t, 403, stale)
+
+	moved := h.application(provider.NewApplication{})
+	page = b.get(moved.request("redirect_uri", ""))
+	change(moved, func(a *store.Application) { a.RedirectURIs = []string{"https://elsewhere.example.com/cb"} })
+	refused := b.answer(page, "allow")
+	refused.errorPage(t, 403, stale)
+	again := regexp.MustCompile(`class="button primary" href="([^"]*)"`).FindStringSubmatch(refused.body)
+	require.NotNil(t, again, "there is a way on")
+	require.Contains(t, b.get(h.url+html.UnescapeString(again[1])).text(), "elsewhere.example.com")
+}
+
+// An application may have more scopes than a request may have parameters.
+func TestManyScopesCanBeAgreedTo(t *testing.T) {
+	var names []string
+	h := newHost(t, func(c *provider.Config) {
+		for i := range 150 {
+			names = append(names, fmt.Sprintf("s%d", i))
+			c.Scopes = append(c.Scopes, scopes.Scope{Name: names[i], Title: names[i]})
+		}
+	})
+	app := h.application(provider.NewApplication{Scopes: strings.Join(names, " ")})
+	require.Equal(t, scopes.New(names...).String(), app.tokens("user_ada").Scope)
+}
+
+// OAuth 2.0 Form Post Response Mode: a browser posts to web addresses only.
+func TestFormPostIsForWebAddresses(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Public: true, RedirectURIs: []string{"cursor://x.y/cb"}})
+	b := h.browser()
+	b.signIn("user_ada")
+	r := b.get(app.request("response_mode", "form_post"))
+	require.Equal(t, "invalid_request", r.redirected(t).Get("error"))
+	require.True(t, strings.HasPrefix(r.Header.Get("Location"), "cursor://x.y/cb?"))
+}
+
+// The page of another instance, whose clock is a little ahead, is no page from
+// the future.
+func TestClocksOfInstancesMayDiffer(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	b := h.browser()
+	b.signIn("user_ada")
+	h.clock.add(3 * time.Second) // this instance's is ahead
+	b.get(app.request("prompt", "login"))
+	back := h.url + h.lastSignIn().ReturnTo
+	h.clock.add(-3 * time.Second)
+	b.signIn("user_ada")
+	b.get(back).statusIs(t, http.StatusOK)
+}
+
+// Sent to sign in from a form, the wish of its request is kept.
+func TestSignInFromAFormKeepsThePrompt(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	b := h.browser()
+	b.signIn("user_ada")
+	b.get(app.request("prompt", "login"))
+	b.signIn("user_ada")
+	form := b.get(h.url+h.lastSignIn().ReturnTo).form(t, "allow")
+	require.Equal(t, http.StatusSeeOther, h.browser().post("/oauth/authorize", form).StatusCode)
+	require.True(t, h.lastSignIn().Force)
+}
+
+// Whose account is gone can sign in with another.
+func TestGoneAccountCanBeSwitched(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	b := h.browser()
+	b.signIn("user_nobody")
+	r := b.get(app.request())
+	r.errorPage(t, 403, "not available any more")
+	require.Contains(t, r.body, "select_account")
+	require.Contains(t, r.text(), "Use another account")
+}
+
+func TestMisleadingNamesAreRefused(t *testing.T) {
+	h := newHost(t)
+	for _, name := range []string{" ", "\u200b", "\u202egro.knab", "Bank\u2066", "a\nb"} {
+		_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: name})
+		require.Error(t, err, "%q", name)
+	}
+	for _, name := range []string{"بانک\u200cها", "👩\u200d🚀", "日本", "W"} {
+		_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: name})
+		require.NoError(t, err, "%q", name)
+	}
+	for _, logo := range []string{"https://*/x", "https://*.evil.example/x", "https://a;b/x", "https://a<b>/x", "javascript:alert(1)", "//x.example.com/a"} {
+		_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: "W", LogoURL: logo})
+		require.ErrorContains(t, err, "is not an https URL", logo)
+	}
+}
+
+func TestFormIsRefusedAfterAnHour(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	b := h.browser()
+	b.signIn("user_ada")
+	page := b.get(app.request())
+	h.clock.add(time.Hour + time.Second)
+	b.answer(page, "allow").errorPage(t, 403, "the page is too old")
+
+	page = b.get(app.request())
+	h.clock.add(time.Hour - time.Second)
+	require.NotEmpty(t, b.answer(page, "allow").redirected(t).Get("code"))
+}
+
+// However many forms are answered, the cookie stays small and no form can be
+// sent again.
+func TestManyAnsweredForms(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	b := h.browser()
+	b.signIn("user_ada")
+	var answered []*reply
+	for range 60 {
+		page := b.get(app.request("prompt", "consent"))
+		r := b.answer(page, "allow")
+		require.NotEmpty(t, r.redirected(t).Get("code"))
+		for _, cookie := range r.Cookies() {
+			require.Less(t, len(cookie.Value), 400)
+		}
+		answered = append(answered, page)
+	}
+	h.eventKinds()
+	for _, page := range answered {
+		require.NotContains(t, b.answer(page, "allow").Header.Get("Location"), "code=")
+	}
+	require.Empty(t, h.eventKinds())
+}
+
+// A form that could not be answered can be sent again.
+func TestFormSurvivesAFault(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	b := h.browser()
+	b.signIn("user_ada")
+	page := b.get(app.request())
+	h.mu.Lock()
+	h.down = errors.New("the user store is down")
+	h.mu.Unlock()
+	b.answer(page, "allow").errorPage(t, 503, "cannot answer right now")
+	h.mu.Lock()
+	h.down = nil
+	h.mu.Unlock()
+	require.NotEmpty(t, b.answer(page, "allow").redirected(t).Get("code"))
+}
+
+func TestSwitchAccountComesBackToTheSameRequest(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	b := h.browser()
+	b.signIn("user_ada")
+	link := func(r *reply) string {
+		r.statusIs(t, http.StatusOK)
+		m := regexp.MustCompile(`<a href="(/oauth/authorize[^"]*)">Use another account`).FindStringSubmatch(r.body)
+		require.NotNil(t, m)
+		return h.url + html.UnescapeString(m[1])
+	}
+	for _, prompt := range []string{"", "consent", "select_account", "login"} {
+		page := b.get(app.request("prompt", prompt))
+		if page.StatusCode != http.StatusOK {
+			page = b.get(h.url + h.lastSignIn().ReturnTo)
+		}
+		away := b.get(link(page))
+		require.Equal(t, http.StatusSeeOther, away.StatusCode, "%q %s", prompt, away.Header.Get("Location"))
+		require.True(t, h.lastSignIn().SwitchAccount)
+		b.signIn("user_grace")
+		back := b.get(h.url + h.lastSignIn().ReturnTo)
+		require.Contains(t, back.text(), "You are signed in as Grace Hopper.")
+		b.signIn("user_ada")
+	}
+}
+
+func (h *host) lastSignIn() provider.SignInRequest {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.signIns[len(h.signIns)-1]
+}
+
+// With cookies blocked nobody ever comes back signed in.
+func TestReturnWithoutSignInIsAPageAndNoLoop(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	b := h.browser()
+	require.Equal(t, http.StatusSeeOther, b.get(app.request()).StatusCode)
+	back := h.url + h.lastSignIn().ReturnTo
+	r := b.get(back)
+	r.errorPage(t, 403, "does not see that you are signed in")
+	require.Contains(t, r.body, `class="button primary" href="/oauth/authorize?`)
+	require.NotContains(t, r.body[strings.Index(r.body, "button primary"):], "sign_in_after")
+
+	// prompt=none is answered to the application, as it always is.
+	silent := strings.Replace(back, "client_id", "prompt=none&client_id", 1)
+	require.Equal(t, "login_required", b.get(silent).redirected(t).Get("error"))
+
+	// Long after, it is a new visit.
+	h.clock.add(2 * time.Hour)
+	require.Equal(t, http.StatusSeeOther, b.get(back).StatusCode)
+}
+
+func TestWarningsOnTheConsentPage(t *testing.T) {
+	h := newHost(t)
+	b := h.browser()
+	b.signIn("user_ada")
+	const unknown, device = "registered itself", "runs on your own device"
+	manual := h.application(provider.NewApplication{})
+	require.NotContains(t, b.get(manual.request()).text(), unknown)
+	require.NotContains(t, b.get(manual.request()).text(), device)
+	self := h.application(provider.NewApplication{LogoURL: "https://bank.example.com/logo.png"})
+	selfRegistered(t, h, self)
+	page := b.get(self.request())
+	require.Contains(t, page.text(), unknown)
+	require.NotContains(t, page.body, "bank.example.com", "it could be anybody's logo")
+	for _, uri := range []string{"http://localhost:1/cb", "http://127.0.0.1/cb", "cursor://x.y/cb"} {
+		local := h.application(provider.NewApplication{Public: true, RedirectURIs: []string{uri}})
+		require.Contains(t, b.get(local.request()).text(), device, uri)
+	}
+}
+
+func TestLogosAreAllTheImagesThatThePolicyAllows(t *testing.T) {
+	h := newHost(t, func(c *provider.Config) {
+		c.LogoURL = "https://static.example.com/acme.svg"
+		c.AccentColor = "#ff0055"
+	})
+	app := h.application(provider.NewApplication{LogoURL: "https://wiki.example.com/logo.png"})
+	b := h.browser()
+	b.signIn("user_ada")
+	r := b.get(app.request())
+	require.Contains(t, r.Header.Get("Content-Security-Policy"), "img-src https://static.example.com https://wiki.example.com")
+	require.Contains(t, r.body, `<img class="logo" src="https://wiki.example.com/logo.png" alt=""`)
+	require.Contains(t, r.body, "--brand: #ff0055")
+}
+
+// A host replaces the pages by its own.
+func TestOwnPages(t *testing.T) {
+	own := template.Must(template.New("").Parse(`<form method="post" action="{{.FormAction}}">{{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
+{{end}}{{range .Scopes}}<input type="hidden" name="granted" value="{{.Name}}">
+{{end}}<button name="decision" value="allow">{{.Texts.Allow}} {{.Application.Name}}</button></form>`))
+	h := newHost(t, func(c *provider.Config) {
+		c.ConsentPage = func(w http.ResponseWriter, r *http.Request, page provider.ConsentPage) {
+			if r.Header.Get("Accept") == "application/json" {
+				w.Header().Set("Content-Type", "application/json")
+				json.NewEncoder(w).Encode(page)
+				return
+			}
+			own.Execute(w, page)
+		}
+		c.ErrorPage = func(w http.ResponseWriter, _ *http.Request, page provider.ErrorPage) {
+			w.WriteHeader(page.Status)
+			json.NewEncoder(w).Encode(page)
+		}
+	})
+	app := h.application(provider.NewApplication{Scopes: "profile email"})
+	b := h.browser()
+	b.signIn("user_ada")
+
+	page := b.get(app.request())
+	policy := page.Header.Get("Content-Security-Policy")
+	require.Contains(t, policy, "frame-ancestors 'none'")
+	require.Contains(t, policy, "form-action 'self' https:")
+	require.NotContains(t, policy, "default-src", "what a page loads is the host's to say")
+	require.Equal(t, "DENY", page.Header.Get("X-Frame-Options"))
+	require.Equal(t, "no-store", page.Header.Get("Cache-Control"))
+	code := b.answer(page, "allow").redirected(t).Get("code")
+	require.Equal(t, "email profile", app.redeem(code).tokens(t).Scope)
+
+	// The same as JSON, for a program in the browser.
+	request, err := http.NewRequest("GET", app.request("prompt", "consent"), nil)
+	require.NoError(t, err)
+	request.Header.Set("Accept", "application/json")
+	var got provider.ConsentPage
+	r := send(t, b.client, request)
+	require.NoError(t, json.Unmarshal([]byte(r.body), &got))
+	require.Equal(t, "Ada Lovelace", got.User.Label)
+	require.Equal(t, "wiki.example.com", got.RedirectHost)
+	require.Equal(t, "You are signed in as Ada Lovelace.", got.Texts.SignedInAs)
+	require.Equal(t, []provider.PageScope{{Name: "profile", Title: "See your name, username and picture"}, {Name: "email", Title: "See your email address"}}, got.Scopes)
+	require.NotContains(t, r.body, "plan", "nothing of the user but what a page shows")
+	form := url.Values{"decision": {"allow"}, "granted": {"email"}}
+	for _, f := range got.FormFields {
+		form.Set(f.Name, f.Value)
+	}
+	code = b.post(got.FormAction, form).redirected(t).Get("code")
+	require.Equal(t, "email", app.redeem(code).tokens(t).Scope)
+
+	refused := b.get(app.request("client_id", "unknown"))
+	require.Equal(t, 400, refused.StatusCode)
+	var problem provider.ErrorPage
+	require.NoError(t, json.Unmarshal([]byte(refused.body), &problem))
+	require.Equal(t, provider.ReasonBadLink, problem.Reason)
+	require.Equal(t, "invalid_client", problem.Code)
+	require.Contains(t, h.log.String(), problem.Reference)
+	require.Contains(t, refused.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+}
+
+func TestFieldErrorsNameTheFields(t *testing.T) {
+	h := newHost(t)
+	_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{RedirectURIs: []string{"ftp://x"}, LogoURL: "http://x.example.com/a.png"})
+	var wrong provider.FieldErrors
+	require.ErrorAs(t, err, &wrong)
+	var fields []string
+	for _, f := range wrong {
+		fields = append(fields, f.Field)
+		require.NotEmpty(t, f.Message)
+	}
+	require.Equal(t, []string{"name", "redirect_uris", "client_image_url"}, fields)
+}
