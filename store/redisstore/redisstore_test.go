@@ -1,0 +1,90 @@
+package redisstore_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/redisstore"
+	"github.com/latchkey-go/latchkey/store/storetest"
+)
+
+// missing skips the test for want of something, or fails it where nothing may
+// be skipped.
+func missing(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// single returns a client of the Redis at REDIS_ADDR or at the usual place.
+func single(t testing.TB) *redis.Client {
+	t.Helper()
+	addr := os.Getenv("REDIS_ADDR")
+	if addr == "" {
+		addr = "127.0.0.1:6379"
+	}
+	client := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { client.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := client.Ping(ctx).Err(); err != nil {
+		missing(t, "no Redis at %s, to be named by REDIS_ADDR: %v", addr, err)
+	}
+	return client
+}
+
+var opened atomic.Int64
+
+// open returns a new and empty store.
+func open(t testing.TB, client redis.UniversalClient) *redisstore.Store {
+	t.Helper()
+	s, _ := openWithPrefix(t, client)
+	return s
+}
+
+// openWithPrefix returns a new and empty store and what its keys begin with.
+func openWithPrefix(t testing.TB, client redis.UniversalClient) (*redisstore.Store, string) {
+	t.Helper()
+	prefix := fmt.Sprintf("latchkey-test:%d:%d:%d:", os.Getpid(), time.Now().UnixNano(), opened.Add(1))
+	t.Cleanup(func() {
+		forEach(t, client, func(ctx context.Context, c *redis.Client) { deleteAll(ctx, t, c, prefix) })
+	})
+	s, err := redisstore.New(client, redisstore.Options{Prefix: prefix})
+	require.NoError(t, err)
+	return s, prefix
+}
+
+// forEach calls f with a client of each server.
+func forEach(t testing.TB, client redis.UniversalClient, f func(ctx context.Context, c *redis.Client)) {
+	t.Helper()
+	ctx := context.Background() // That of the test has ended when it cleans up.
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		require.NoError(t, cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { f(ctx, c); return nil }))
+		return
+	}
+	f(ctx, client.(*redis.Client))
+}
+
+func deleteAll(ctx context.Context, t testing.TB, c *redis.Client, prefix string) {
+	t.Helper()
+	keys := c.Scan(ctx, 0, prefix+"*", 1000).Iterator()
+	for keys.Next(ctx) {
+		require.NoError(t, c.Unlink(ctx, keys.Val()).Err())
+	}
+	require.NoError(t, keys.Err())
+}
+
+func TestStore(t *testing.T) {
+	client := single(t)
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, client) })
+}
