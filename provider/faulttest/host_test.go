@@ -1,0 +1,131 @@
+package faulttest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"testing"
+	"time"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// hostVariable is the environment variable that turns the program of these
+// tests into a host. Its value is a hostConfig as JSON.
+const hostVariable = "LATCHKEY_FAULTTEST_HOST"
+
+// issuer is where all instances say they are, as behind one proxy. Nobody
+// connects to it.
+const issuer = "http://localhost:8080"
+
+// hostConfig is what a host's process is told.
+type hostConfig struct {
+	At           target
+	StoreTimeout time.Duration
+}
+
+func TestMain(m *testing.M) {
+	text := os.Getenv(hostVariable)
+	if text == "" {
+		os.Exit(m.Run())
+	}
+	if err := runHost(text); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// runHost is the whole host: it makes its tables, listens on a free port,
+// writes its URL to the standard output and serves until it is killed.
+func runHost(text string) error {
+	var c hostConfig
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return err
+	}
+	// The test holds the other end. A test that is gone leaves no host behind.
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	kept, err := c.At.open(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := newProvider(kept, c.StoreTimeout)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("http://%s\n", listener.Addr())
+	return http.Serve(listener, routes(p))
+}
+
+// newProvider returns a provider as the hosts have it. The header Test-User
+// says who is signed in. A refresh may be repeated for so long that the tests
+// on a busy machine are never too late.
+func newProvider(s store.Store, timeout time.Duration) (*provider.Provider, error) {
+	return provider.New(provider.Config{
+		Issuer: issuer,
+		Store:  s,
+		CurrentUser: func(r *http.Request) (provider.Session, error) {
+			return provider.Session{UserID: r.Header.Get("Test-User"), SignedInAt: time.Now()}, nil
+		},
+		SignIn: provider.RedirectTo("/login", "next"),
+		Users: func(_ context.Context, id string) (userinfo.User, error) {
+			return userinfo.User{ID: id, Name: "Ada"}, nil
+		},
+		Scopes:       append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
+		RefreshGrace: 5 * time.Minute,
+		StoreTimeout: timeout,
+		Logger:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+}
+
+// routes are the endpoints of the provider, an API that it guards, and what
+// the tests make the host do.
+func routes(p *provider.Provider) http.Handler {
+	mux := http.NewServeMux()
+	p.Mount(mux)
+	mux.Handle("GET /api/notes", p.Require("notes:read")(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "[]")
+	})))
+	mux.HandleFunc("GET /test/goroutines", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, runtime.NumGoroutine())
+	})
+	mux.HandleFunc("GET /test/stacks", func(w http.ResponseWriter, _ *http.Request) {
+		pprof.Lookup("goroutine").WriteTo(w, 1)
+	})
+	mux.HandleFunc("POST /test/cleanup", func(w http.ResponseWriter, r *http.Request) {
+		n, err := p.Cleanup(r.Context())
+		answerNumber(w, n, err)
+	})
+	mux.HandleFunc("POST /test/revoke", func(w http.ResponseWriter, r *http.Request) {
+		n, err := p.RevokeGrants(r.Context(), store.GrantFilter{UserID: r.Header.Get("Test-User")})
+		answerNumber(w, n, err)
+	})
+	return mux
+}
+
+func answerNumber(w http.ResponseWriter, n int, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprint(w, n)
+}
