@@ -1,0 +1,18 @@
+module github.com/latchkey-go/latchkey/provider/conformance
+
+go 1.25.0
+
+require (
+	github.com/latchkey-go/latchkey v0.0.0
+	github.com/stretchr/testify v1.12.1
+	pgregory.net/rapid v1.3.0
+)
+
+require (
+	github.com/go-oauth2/oauth2/v4 v4.5.4 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/crypto v0.55.0 // indirect
+)
+
+replace github.com/latchkey-go/latchkey => ../..

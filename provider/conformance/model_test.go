@@ -1,0 +1,227 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// pair is one answer of the token endpoint, with what the model knows of it.
+type pair struct {
+	access, refresh       string
+	accessEnds, rotatedBy time.Time // when the access token and the refresh token expire
+	asked                 string    // the scope parameter it was asked with
+	scope                 scopes.Set
+}
+
+// signIn is a model of one grant: what may be alive, and nothing else.
+type signIn struct {
+	h       *host
+	app     *client
+	foreign *client
+	code    string
+
+	codeEnds time.Time
+	granted  scopes.Set
+	revoked  bool
+	pairs    []pair // the last one is the chain's head
+	rotated  time.Time
+}
+
+const grace = 30 * time.Second
+
+// TestRandomHistoriesOfASignIn redeems, refreshes, replays, revokes and moves
+// the clock at random, predicts each answer, and checks after every step that
+// at most one chain is alive, that no token outlives its grant or itself, and
+// that no scope ever widens.
+func TestRandomHistoriesOfASignIn(t *testing.T) {
+	h := newHost(t)
+	app := h.client(provider.NewApplication{Scopes: "profile email notes:read"})
+	foreign := h.client(provider.NewApplication{Scopes: "profile email notes:read"})
+	rapid.Check(t, func(t *rapid.T) {
+		s := &signIn{h: h, app: app, foreign: foreign, granted: scopes.New("profile", "email")}
+		s.code = app.authorize(t, "user_ada", "profile email")
+		s.codeEnds = h.clock.Now().Add(10 * time.Minute)
+		t.Repeat(map[string]func(*rapid.T){
+			"redeem":  s.redeem,
+			"refresh": s.refresh,
+			"replay":  s.replay,
+			"foreign": s.present,
+			"revoke":  s.revoke,
+			"wait":    s.wait,
+			"":        s.check,
+		})
+		_, err := h.RevokeGrants(context.Background(), store.GrantFilter{UserID: "user_ada"})
+		require.NoError(t, err)
+	})
+}
+
+func (s *signIn) redeem(t *rapid.T) {
+	status, answer := s.app.post("/oauth/token", "grant_type", "authorization_code", "code", s.code, "redirect_uri", callback)
+	switch {
+	case s.revoked:
+		require.Equal(t, 400, status)
+	case len(s.pairs) > 0:
+		require.Equal(t, 400, status)
+		// The code is remembered at least until its own end.
+		if s.before(s.codeEnds) {
+			s.revoked = true
+		}
+		s.learn(t)
+	case !s.before(s.codeEnds):
+		require.Equal(t, 400, status)
+	default:
+		require.Equal(t, 200, status, answer)
+		s.push(t, answer, "")
+	}
+}
+
+func (s *signIn) refresh(t *rapid.T) {
+	if len(s.pairs) > 0 {
+		s.use(t, len(s.pairs)-1)
+	}
+}
+
+func (s *signIn) replay(t *rapid.T) {
+	if len(s.pairs) > 1 {
+		s.use(t, rapid.IntRange(0, len(s.pairs)-2).Draw(t, "which"))
+	}
+}
+
+// use presents the refresh token of the given pair.
+func (s *signIn) use(t *rapid.T, i int) {
+	asked := rapid.SampledFrom([]string{"", "", "", "email", "profile email", "email notes:read"}).Draw(t, "scope")
+	status, answer := s.app.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", s.pairs[i].refresh, "scope", asked)
+	want := s.granted
+	if asked != "" {
+		want = scopes.New(splitScope(asked)...)
+	}
+	head := len(s.pairs) - 1
+	switch {
+	case s.revoked:
+		require.Equal(t, 400, status)
+	case i == head && !s.before(s.pairs[i].rotatedBy):
+		require.Equal(t, 400, status)
+	case i == head && !s.granted.Contains(want):
+		require.Equal(t, 400, status)
+		require.Equal(t, "invalid_scope", answer["error"])
+	case i == head:
+		require.Equal(t, 200, status, answer)
+		s.rotated = s.h.clock.Now()
+		s.push(t, answer, asked)
+	case i == head-1 && s.h.clock.Now().Sub(s.rotated) <= grace:
+		if !want.Equal(s.pairs[head].scope) {
+			require.Equal(t, 400, status)
+			require.Equal(t, "invalid_grant", answer["error"])
+			return
+		}
+		require.Equal(t, 200, status, answer)
+		require.Equal(t, s.pairs[head].access, answer["access_token"])
+		require.Equal(t, s.pairs[head].refresh, answer["refresh_token"])
+	default:
+		require.Equal(t, 400, status)
+		if s.before(s.pairs[i].rotatedBy) {
+			s.revoked = true
+		}
+		s.learn(t)
+	}
+}
+
+// present has another client try everything; none of it may change anything.
+func (s *signIn) present(t *rapid.T) {
+	status, _ := s.foreign.post("/oauth/token", "grant_type", "authorization_code", "code", s.code, "redirect_uri", callback)
+	require.Equal(t, 400, status)
+	if len(s.pairs) == 0 {
+		return
+	}
+	p := s.pairs[rapid.IntRange(0, len(s.pairs)-1).Draw(t, "which")]
+	status, _ = s.foreign.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", p.refresh)
+	require.Equal(t, 400, status)
+	status, _ = s.foreign.post("/oauth/token/revoke", "token", p.refresh)
+	require.Equal(t, 200, status)
+	status, answer := s.foreign.post("/oauth/token_info", "token", p.access)
+	require.Equal(t, 200, status)
+	require.Equal(t, map[string]any{"active": false}, answer)
+}
+
+func (s *signIn) revoke(t *rapid.T) {
+	// Seldom, as little happens afterwards.
+	if len(s.pairs) == 0 || rapid.IntRange(0, 4).Draw(t, "one in five") > 0 {
+		return
+	}
+	p := s.pairs[len(s.pairs)-1]
+	status, _ := s.app.post("/oauth/token/revoke", "token", p.refresh)
+	require.Equal(t, 200, status)
+	s.revoked = s.revoked || s.before(p.rotatedBy)
+	s.learn(t)
+}
+
+func (s *signIn) wait(t *rapid.T) {
+	s.h.clock.add(rapid.SampledFrom([]time.Duration{
+		time.Microsecond, time.Second, grace / 2, grace, grace + time.Microsecond, 10 * time.Minute, time.Hour, 2 * time.Hour, 71 * time.Hour, 72 * time.Hour,
+	}).Draw(t, "time"))
+}
+
+// check is run after every step.
+func (s *signIn) check(t *rapid.T) {
+	chains := 0
+	for i, p := range s.pairs {
+		_, access := s.app.post("/oauth/token_info", "token", p.access)
+		require.Equal(t, !s.revoked && s.before(p.accessEnds), access["active"], "access token %d of %d", i, len(s.pairs))
+		if scope, ok := access["scope"].(string); ok {
+			got := scopes.New(splitScope(scope)...)
+			require.True(t, got.Equal(p.scope), "the scope of a token changed")
+			require.True(t, s.granted.Contains(got), "the scope widened")
+		}
+		_, refresh := s.app.post("/oauth/token_info", "token", p.refresh)
+		if refresh["active"] == true {
+			chains++
+			require.Equal(t, len(s.pairs)-1, i, "a token that was rotated away is alive")
+		}
+	}
+	require.LessOrEqual(t, chains, 1)
+	if n := len(s.pairs); n > 0 && !s.revoked && s.before(s.pairs[n-1].rotatedBy) {
+		require.Equal(t, 1, chains)
+	} else {
+		require.Zero(t, chains)
+	}
+}
+
+func (s *signIn) push(t *rapid.T, answer map[string]any, asked string) {
+	encoded, err := json.Marshal(answer)
+	require.NoError(t, err)
+	var got struct {
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
+		Scope        string `json:"scope"`
+	}
+	require.NoError(t, json.Unmarshal(encoded, &got))
+	now := s.h.clock.Now()
+	s.pairs = append(s.pairs, pair{
+		access: got.AccessToken, refresh: got.RefreshToken, asked: asked,
+		accessEnds: now.Add(2 * time.Hour), rotatedBy: now.Add(72 * time.Hour), scope: scopes.New(splitScope(got.Scope)...),
+	})
+}
+
+// learn asks whether the grant is revoked where the contract leaves it open:
+// what has expired may be remembered or forgotten. It never lets a grant that
+// has to be revoked be alive.
+func (s *signIn) learn(t *rapid.T) {
+	head := s.pairs[len(s.pairs)-1]
+	_, answer := s.app.post("/oauth/token_info", "token", head.refresh)
+	alive := answer["active"] == true
+	require.False(t, alive && s.revoked, "the grant should be revoked")
+	if s.before(head.rotatedBy) {
+		s.revoked = !alive
+	}
+}
+
+func (s *signIn) before(end time.Time) bool { return s.h.clock.Now().Before(end) }

@@ -1,0 +1,144 @@
+package main
+
+// mutation is one way to break a rule.
+type mutation struct {
+	rule     string // what is broken
+	file     string // in package provider
+	old, new string // the text to change, which is there once, and what to
+	test     string // the test that must notice, and no other
+}
+
+var mutations = []mutation{
+	{
+		"RFC 6749 section 2.3.1: no credentials in the query", "params.go",
+		`return parseParams(string(body), known)`, `return parseParams(string(body)+"&"+r.URL.RawQuery, known)`,
+		"TestTokenRequestIsParsedStrictly",
+	},
+	{
+		"RFC 6749 section 3.1.2: a registered query is kept", "redirect.go",
+		`return uri + separator + params.Encode()`, `return strings.Replace(uri, ";", "&", 1) + separator + params.Encode()`,
+		"TestRegisteredQueryIsKeptByteForByte",
+	},
+	{
+		"RFC 6749 section 2.3: one way to authenticate", "client.go",
+		`case body.secret != "":`, `case body.secret != "" && body.secret == header.id:`,
+		"TestClientAuthentication",
+	},
+	{
+		"RFC 6749 section 4.1.2: a code lives for ten minutes", "config.go",
+		`defaultCodeLifetime    = 10 * time.Minute`, `defaultCodeLifetime    = 11 * time.Minute`,
+		"TestCodeExpires",
+	},
+	{
+		"RFC 6749 section 4.1.2.1: a denial is access_denied", "consent.go",
+		`form.Get(decisionField) != "allow"`, `form.Get(decisionField) == "deny "`,
+		"TestDenialIsAccessDenied",
+	},
+	{
+		"RFC 6749 section 4.1.3: the code is bound to the redirect URI", "issue.go",
+		`RedirectOptional: !a.redirectNamed || challenge != "",`, `RedirectOptional: true,`,
+		"TestCodeIsBoundToItsClientRedirectURIAndVerifier",
+	},
+	{
+		"RFC 6749 section 10.6: the grant is for the user who agreed", "consent.go",
+		`{"consent", a.session.UserID, a.params`, `{"consent", "", a.params`,
+		"TestForgedConsentIsRefused",
+	},
+	{
+		"A form cannot grant what was not asked for", "consent.go",
+		`if e == nil && !a.scopes.Contains(ticked) {`, `if ticked = ticked.Intersect(a.scopes); false {`,
+		"TestFormCannotGrantMoreThanWasAsked",
+	},
+	{
+		"Whoever comes back without a sign-in is not sent again", "authorize.go",
+		`case !a.silent() && p.sentToSignIn(a.params):`, `case false:`,
+		"TestReturnWithoutSignInIsAPageAndNoLoop",
+	},
+	{
+		"RFC 6749 section 10.12: the consent page can be answered only by its own form", "pages.go",
+		`h.Set("Referrer-Policy", "same-origin")`, `h.Set("Referrer-Policy", "unsafe-url")`,
+		"TestConsentPageHeaders",
+	},
+	{
+		"RFC 6750 section 2: one way to send a token", "bearer.go",
+		`case ways > 1:`, `case ways > 2:`,
+		"TestUserInfoMethods",
+	},
+	{
+		"RFC 6750 section 3.1: insufficient_scope", "bearer.go",
+		`if e.Scope != "" {`, `if e.Scope == "" {`,
+		"TestInsufficientScope",
+	},
+	{
+		"RFC 7009 section 2.1: only its own client revokes a token", "revoke.go",
+		`case grant.ApplicationID != app.ID:`, `case grant.ApplicationID == "":`,
+		"TestRevocation",
+	},
+	{
+		"RFC 7636 section 4.3: plain is refused", "authorization.go",
+		`case method != "S256":`, `case method != "S256" && method != "plain":`,
+		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
+	},
+	{
+		"RFC 7662 section 2.1: no client learns of another's token", "introspect.go",
+		`case token.Spent, !anyToken && grant.ApplicationID != asker.ID:`, `case token.Spent:`,
+		"TestIntrospection",
+	},
+	{
+		"RFC 8252 section 7.3: the port of a loopback address is free", "redirect.go",
+		`rest = port[end:]`, `rest = ":" + port`,
+		"TestLoopbackRedirectURIPort",
+	},
+	{
+		"RFC 8252 section 8.6: a public application is asked for each time", "authorize.go",
+		`if a.app.Public {`, `if a.app.Public && a.agreedAt.IsZero() && a.app.Name == "" {`,
+		"TestConsentIsRememberedForConfidentialApplicationsOnly",
+	},
+	{
+		"RFC 8414 section 2: what is off is not advertised", "metadata.go",
+		`if m.RevocationEndpoint != "" {`, `{`,
+		"TestMetadata",
+	},
+	{
+		"RFC 9207 section 2: the issuer is in every answer", "authorize.go",
+		`params.Set("iss", p.cfg.Issuer)`, `if params.Has("code") || params.Get("error") == "access_denied" {
+		params.Set("iss", p.cfg.Issuer)
+	}`,
+		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
+	},
+	{
+		"RFC 9700 section 2.1: redirect URIs match exactly", "redirect.go",
+		`if slices.Contains(app.RedirectURIs, presented) {`, `if slices.ContainsFunc(app.RedirectURIs, func(uri string) bool { return strings.EqualFold(uri, presented) }) {`,
+		"TestRedirectURIAttacks",
+	},
+	{
+		"RFC 9700 section 2.1.1: PKCE is required of public applications", "authorization.go",
+		`case challenge == "" && (a.app.Public || a.app.PKCERequired):`, `case challenge == "" && a.app.PKCERequired && !a.app.Public:`,
+		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
+	},
+	{
+		"RFC 9700 section 4.14.2: the grace has an end", "issue.go",
+		`Grace:         p.cfg.RefreshGrace,`, `Grace:         p.cfg.RefreshGrace * 2,`,
+		"TestReplayAfterTheGraceRevokesTheGrant",
+	},
+	{
+		"RFC 9700 section 4.11.2: no redirect before the visitor has signed in", "authorize.go",
+		`case !a.silent():`, `case !a.silent() && refusal == nil:`,
+		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
+	},
+	{
+		"A write does not end with its request", "provider.go",
+		`context.WithTimeout(context.WithoutCancel(ctx), p.cfg.StoreTimeout)`, `context.WithTimeout(ctx, p.cfg.StoreTimeout)`,
+		"TestHangingUpIsNotAReplay",
+	},
+	{
+		"An unknown client costs what a wrong secret does", "client.go",
+		`secrets := unknownClient`, `var secrets []store.Secret`,
+		"TestUnknownClientCostsWhatAWrongSecretDoes",
+	},
+	{
+		"No log line holds an address", "authorize.go",
+		`p.refused(r.Context(), endpointAuthorize, e, "application", a.app.ID)`, `p.refused(r.Context(), endpointAuthorize, e, "application", a.app.ID, "hint", a.params.Get("login_hint"))`,
+		"TestLogsHoldNoSecret",
+	},
+}

@@ -1,0 +1,1026 @@
+package conformance
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// RFC 6749 section 3.1: the authorization endpoint must support GET.
+func TestAuthorizeAnswersGet(t *testing.T) {
+	h := newHost(t)
+	require.NotEmpty(t, h.confidential().code(t))
+}
+
+// RFC 6749 section 3.1: it may support POST, which must mean the same.
+func TestAuthorizePostMeansTheSame(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	r := h.send(t, authorizePath, c.request("state", "a&b=c"), "Test-User", user)
+	require.Equal(t, http.StatusSeeOther, r.StatusCode, brief(r))
+	location, err := url.Parse(r.Header.Get("Location"))
+	require.NoError(t, err)
+	require.Equal(t, authorizePath, location.Path)
+	require.Equal(t, c.request("state", "a&b=c"), location.Query())
+	answer := redirected(t, h.submit(t, h.visit(t, location.RawQuery), "allow"))
+	require.NotEmpty(t, answer.Get("code"))
+	require.Equal(t, "a&b=c", answer.Get("state"))
+}
+
+// RFC 6749 section 3.1: parameters sent without a value are treated as if they
+// were omitted.
+func TestAuthorizeParameterWithoutValueIsOmitted(t *testing.T) {
+	h := newHost(t)
+	c, public := h.confidential(), h.public()
+	t.Run("response_type", func(t *testing.T) {
+		c.sentBack(t, h.visit(t, c.request("response_type", "").Encode()), "invalid_request")
+	})
+	t.Run("client_id", func(t *testing.T) {
+		onPage(t, h.visit(t, c.request("client_id", "").Encode()))
+	})
+	t.Run("redirect_uri", func(t *testing.T) {
+		code := c.code(t, "redirect_uri", "")
+		granted(t, h.send(t, tokenPath, c.redemption(code, "redirect_uri", omit)))
+	})
+	t.Run("scope", func(t *testing.T) {
+		require.Equal(t, c.tokens(t, "scope", omit).Scope, c.tokens(t, "scope", "").Scope)
+	})
+	t.Run("state", func(t *testing.T) {
+		require.False(t, c.answerTo(t, c.request("state", "")).Has("state"))
+	})
+	t.Run("response_mode", func(t *testing.T) {
+		require.NotEmpty(t, c.code(t, "response_mode", ""))
+	})
+	t.Run("code_challenge and its method", func(t *testing.T) {
+		code := c.code(t, "code_challenge", "", "code_challenge_method", "")
+		granted(t, h.send(t, tokenPath, c.redemption(code)))
+	})
+	t.Run("code_challenge of a public application", func(t *testing.T) {
+		public.sentBack(t, h.visit(t, public.request("code_challenge", "").Encode()), "invalid_request")
+	})
+	t.Run("without an equals sign", func(t *testing.T) {
+		r := h.visit(t, c.request("state", omit).Encode()+"&state")
+		require.False(t, redirected(t, h.finish(t, r)).Has("state"))
+	})
+}
+
+// RFC 6749 section 3.1: unrecognized request parameters must be ignored.
+func TestAuthorizeIgnoresUnknownParameters(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	code := c.code(t, "audience", "x", "nonce", "n", "code", "injected", "error", "injected", "iss", "https://evil.example", "access_token", "x")
+	granted(t, h.send(t, tokenPath, c.redemption(code)))
+}
+
+// RFC 6749 section 3.1: unrecognized request parameters must be ignored, also
+// those that an extension lets a client send several times, as resource
+// indicators do with resource.
+func TestAuthorizeIgnoresRepeatedUnknownParameters(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	values := c.request()
+	values["resource"] = []string{"https://api.example.com/", "https://files.example.com/"}
+	require.NotEmpty(t, c.answerTo(t, values).Get("code"))
+}
+
+// RFC 6749 section 3.1: parameters must not be included more than once. Section
+// 4.1.2.1: the client is told so with invalid_request.
+func TestAuthorizeParameterTwice(t *testing.T) {
+	h := newHost(t)
+	c, public := h.confidential(), h.public()
+	twice := func(name, kind string) reply {
+		values := public.request("response_mode", "query", "prompt", "consent")
+		second := values.Get(name)
+		if kind == "different" {
+			second += "x"
+		}
+		values.Add(name, second)
+		return h.visit(t, values.Encode())
+	}
+	for _, kind := range []string{"equal", "different"} {
+		for _, name := range []string{"response_type", "scope", "code_challenge", "code_challenge_method"} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				public.sentBack(t, twice(name, kind), "invalid_request")
+			})
+		}
+		// What says how to answer is ambiguous, so that a page is as good.
+		for _, name := range []string{"state", "response_mode"} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				if r := twice(name, kind); r.StatusCode >= 400 {
+					onPage(t, r)
+				} else {
+					public.sentBack(t, r, "invalid_request")
+				}
+			})
+		}
+	}
+	// What says where an error goes cannot be trusted when it is ambiguous.
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		for kind, second := range map[string]string{"equal": c.request().Get(name), "different": "https://evil.example/"} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				values := c.request()
+				values.Add(name, second)
+				onPage(t, h.visit(t, values.Encode()))
+			})
+		}
+	}
+}
+
+// RFC 6749 section 3.1.1: a missing response_type is invalid_request and one
+// that is not understood is unsupported_response_type. RFC 9700 section 2.1.2:
+// access tokens are not issued by the authorization endpoint.
+func TestAuthorizeResponseType(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	c.sentBack(t, h.visit(t, c.request("response_type", omit).Encode()), "invalid_request")
+	for _, responseType := range []string{"token", "id_token", "code token", "code id_token", "none", "CODE", " code", "code ", "code code", "codex"} {
+		t.Run(responseType, func(t *testing.T) {
+			r := h.visit(t, c.request("response_type", responseType).Encode())
+			answer := c.sentBack(t, r, "unsupported_response_type")
+			require.Equal(t, "xyz", answer.Get("state"))
+			require.NotContains(t, r.Header.Get("Location"), "access_token=")
+		})
+	}
+}
+
+// RFC 6749 section 1.9: parameter names are case sensitive.
+func TestAuthorizeParameterNamesAreCaseSensitive(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	for name, check := range map[string]func(t *testing.T, r reply){
+		"client_id":     func(t *testing.T, r reply) { onPage(t, r) },
+		"response_type": func(t *testing.T, r reply) { c.sentBack(t, r, "invalid_request") },
+		"state":         func(t *testing.T, r reply) { require.False(t, redirected(t, h.finish(t, r)).Has("state")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			values := c.request()
+			values[strings.ToUpper(name)] = values[name]
+			values.Del(name)
+			check(t, h.visit(t, values.Encode()))
+		})
+	}
+}
+
+// RFC 6749 section 3.1.2.4: with a missing, unknown or mismatching client, the
+// user is told and not redirected.
+func TestAuthorizeUnknownClient(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	for name, id := range map[string]string{
+		"missing": omit, "unknown": "nobody", "other case": swapCase(c.ClientID), "space after": c.ClientID + " ", "NUL after": c.ClientID + "\x00",
+		"shorter": c.ClientID[1:], "not UTF-8": "\xff\xfe", "huge": strings.Repeat("a", 10000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			onPage(t, h.visit(t, c.request("client_id", id).Encode()))
+		})
+	}
+}
+
+func swapCase(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z':
+			return r - 'a' + 'A'
+		case 'A' <= r && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return r
+	}, s)
+}
+
+// RFC 9700 section 2.1 and RFC 6749 section 3.1.2.3: redirect URIs are compared
+// by exact string matching. Section 3.1.2.4: the user agent is not redirected
+// to an invalid one.
+func TestAuthorizeRedirectURIMatchesExactly(t *testing.T) {
+	h := newHost(t)
+	c := h.register(t, provider.NewApplication{}, "https://wiki.example.com/callback", "https://wiki.example.com/q?tenant=1")
+	for name, uri := range map[string]string{
+		"slash after":               "https://wiki.example.com/callback/",
+		"shorter path":              "https://wiki.example.com/",
+		"longer path":               "https://wiki.example.com/callback2",
+		"path case":                 "https://wiki.example.com/Callback",
+		"host case":                 "https://Wiki.example.com/callback",
+		"scheme case":               "HTTPS://wiki.example.com/callback",
+		"http":                      "http://wiki.example.com/callback",
+		"default port":              "https://wiki.example.com:443/callback",
+		"port":                      "https://wiki.example.com:8443/callback",
+		"subdomain":                 "https://evil.wiki.example.com/callback",
+		"domain suffix":             "https://wiki.example.com.evil.example/callback",
+		"domain prefix":             "https://evilwiki.example.com/callback",
+		"trailing dot":              "https://wiki.example.com./callback",
+		"user":                      "https://wiki.example.com@evil.example/callback",
+		"user before":               "https://x@wiki.example.com/callback",
+		"backslash":                 "https://evil.example\\@wiki.example.com/callback",
+		"query":                     "https://wiki.example.com/callback?x=1",
+		"empty query":               "https://wiki.example.com/callback?",
+		"fragment":                  "https://wiki.example.com/callback#x",
+		"empty fragment":            "https://wiki.example.com/callback#",
+		"dot segment":               "https://wiki.example.com/./callback",
+		"traversal":                 "https://wiki.example.com/callback/../callback",
+		"encoded letter":            "https://wiki.example.com/%63allback",
+		"space after":               "https://wiki.example.com/callback ",
+		"space before":              " https://wiki.example.com/callback",
+		"newline after":             "https://wiki.example.com/callback\r\nX: y",
+		"tab inside":                "https://wiki.example.com/call\tback",
+		"NUL after":                 "https://wiki.example.com/callback\x00",
+		"relative":                  "/callback",
+		"without scheme":            "//wiki.example.com/callback",
+		"javascript":                "javascript:alert(1)",
+		"data":                      "data:text/html,x",
+		"registered query changed":  "https://wiki.example.com/q?tenant=2",
+		"registered query left out": "https://wiki.example.com/q",
+		"registered query extended": "https://wiki.example.com/q?tenant=1&x=1",
+		"two in one":                "https://wiki.example.com/callback https://evil.example/",
+		"comma":                     "https://wiki.example.com/callback,https://evil.example/",
+		"unknown":                   "https://evil.example/",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := h.visit(t, c.request("redirect_uri", uri).Encode())
+			onPage(t, r)
+			require.NotContains(t, r.body, `href="https://evil.example`)
+		})
+	}
+	for _, uri := range c.RedirectURIs {
+		t.Run("exactly "+uri, func(t *testing.T) {
+			require.NotEmpty(t, c.answerTo(t, c.request("redirect_uri", uri)).Get("code"))
+		})
+	}
+}
+
+// RFC 6749 section 3.1.2.4 and RFC 9700 section 4.11.2: no other fault of the
+// request turns a bad redirect URI into a redirect.
+func TestAuthorizeBadRedirectURIWithOtherFaults(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	for name, pairs := range map[string][]string{
+		"response_type":   {"response_type", "token"},
+		"scope":           {"scope", "admin"},
+		"prompt none":     {"prompt", "none"},
+		"form_post":       {"response_mode", "form_post"},
+		"response_mode":   {"response_mode", "fragment"},
+		"challenge":       {"code_challenge", "x"},
+		"no client":       {"client_id", omit},
+		"nothing at all":  {"client_id", omit, "response_type", omit, "state", omit, "scope", omit},
+		"an empty client": {"client_id", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			query := c.request(append(pairs, "redirect_uri", "https://evil.example/")...).Encode()
+			onPage(t, h.visit(t, query))
+		})
+	}
+}
+
+// RFC 6749 section 3.1.2.3: the redirect URI may be left out if one is
+// registered, and must be there if there are more.
+func TestAuthorizeRedirectURILeftOut(t *testing.T) {
+	h := newHost(t)
+	one := h.confidential()
+	r := h.submit(t, h.visit(t, one.request("redirect_uri", omit).Encode()), "allow")
+	require.True(t, strings.HasPrefix(r.Header.Get("Location"), callback+"?"))
+	two := h.register(t, provider.NewApplication{}, callback, callback+"2")
+	onPage(t, h.visit(t, two.request("redirect_uri", omit).Encode()))
+	none := h.register(t, provider.NewApplication{})
+	onPage(t, h.visit(t, url.Values{"response_type": {"code"}, "client_id": {none.ClientID}}.Encode()))
+}
+
+// RFC 6749 section 3.1.2: a redirect URI is absolute and has no fragment.
+// RFC 8252 section 8.4 and RFC 9700 section 2.1: nor is it one that a browser
+// executes, or http to anything but loopback.
+func TestRegistrationRefusesUnsafeRedirectURIs(t *testing.T) {
+	h := newHost(t)
+	for _, uri := range []string{
+		callback + "#x", callback + "#", "/callback", "callback", "", "//wiki.example.com/cb", "javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x",
+		"file:///etc/passwd", "vbscript:x", "http://wiki.example.com/callback", "https://", "https:///callback", "https://u:p@wiki.example.com/callback",
+		"https://wiki.example.com/call back", "https://wiki.example.com/\r\n", "blob:https://wiki.example.com/x", "about:blank",
+		"https:wiki.example.com",
+	} {
+		for _, public := range []bool{false, true} {
+			_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: "Wiki", RedirectURIs: []string{uri}, Public: public})
+			require.Error(t, err, "%q public=%v", uri, public)
+		}
+	}
+}
+
+// RFC 6749 section 3.1.2: the query of a registered redirect URI must be
+// retained when parameters are added.
+func TestAuthorizeKeepsTheQueryOfTheRedirectURI(t *testing.T) {
+	h := newHost(t)
+	for _, uri := range []string{
+		"https://wiki.example.com/cb?tenant=a%20b&x=1", "https://wiki.example.com/cb?a=b+c", "https://wiki.example.com/cb?flag", "https://wiki.example.com/cb?a=1&a=2&%7e=~",
+		"https://wiki.example.com/c%2fb?next=https%3A%2F%2Fwiki.example.com%2F%3Fa%3Db",
+	} {
+		t.Run(uri, func(t *testing.T) {
+			c := h.register(t, provider.NewApplication{Public: true}, uri)
+			page := h.visit(t, c.request().Encode())
+			for decision, name := range map[string]string{"allow": "code", "deny": "error"} {
+				r := h.submit(t, page, decision)
+				require.True(t, strings.HasPrefix(r.Header.Get("Location"), uri+"&"), r.Header.Get("Location"))
+				require.NotEmpty(t, redirected(t, r).Get(name))
+			}
+			page = h.visit(t, c.request("response_mode", "form_post").Encode())
+			action := posted(t, h.submit(t, page, "allow"))
+			require.Equal(t, uri, action)
+		})
+	}
+}
+
+// RFC 6749 section 4.1.2: the answer has code and state in the query, and RFC
+// 9207 section 2 adds iss. RFC 6749 section 10.3 and RFC 9700 section 4.3.2:
+// no token is in any address.
+func TestAuthorizeAnswerParameters(t *testing.T) {
+	h := newHost(t)
+	c := h.public()
+	r := h.submit(t, h.visit(t, c.request().Encode()), "allow")
+	answer := redirected(t, r)
+	require.ElementsMatch(t, []string{"code", "state", "iss"}, keys(answer))
+	for name := range answer {
+		require.Len(t, answer[name], 1)
+	}
+	require.Equal(t, "xyz", answer.Get("state"))
+	require.Equal(t, h.url, answer.Get("iss"))
+	require.NotContains(t, r.Header.Get("Location"), "#")
+	for _, cookie := range r.Cookies() {
+		require.NotContains(t, cookie.Value, answer.Get("code"), "nothing of the code may stay in the browser")
+	}
+}
+
+func keys(values url.Values) []string {
+	var names []string
+	for name := range values {
+		names = append(names, name)
+	}
+	return names
+}
+
+// RFC 6749 section 4.1.2: state is exactly what came from the client, in
+// answers and errors. A browser sends the consent page's form.
+func TestAuthorizeStateIsEchoedByteForByte(t *testing.T) {
+	h := newHost(t)
+	c := h.public()
+	for name, state := range map[string]string{
+		"quotes":             `"'<>&amp;</script>`,
+		"percent":            "100%25%",
+		"plus and space":     "a+b c  d ",
+		"base64":             "eyJhIjoiYiJ9+/==",
+		"unicode":            "žluťoučký 🔑 \u202e \u00a0",
+		"decomposed unicode": "e\u0301",
+		"replacement":        "a\uFFFDb",
+		"line feed":          "a\nb",
+		"line ends":          "a\r\nb\rc\nd",
+		"tab":                "a\tb",
+		"separators":         "a;b&c=d?e#f,g",
+		"braces":             "{{.Secret}}${x}%s%d",
+		"space":              " ",
+		"backslash":          `\u0041\n`,
+		"only digits":        "0001",
+		"2 KiB":              strings.Repeat("0123456789abcdef", 128),
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := h.visit(t, c.request("state", state).Encode())
+			require.Equal(t, []string{state}, redirected(t, h.submit(t, page, "allow"))["state"])
+			require.Equal(t, []string{state}, redirected(t, h.submit(t, page, "deny"))["state"])
+			answer := c.sentBack(t, h.visit(t, c.request("state", state, "scope", "admin").Encode()), "invalid_scope")
+			require.Equal(t, []string{state}, answer["state"])
+		})
+	}
+}
+
+// RFC 6749 sections 4.1.2 and 10.12: a state that cannot be understood is
+// refused rather than answered as if there had been none, as the client would
+// lose its protection against cross-site request forgery.
+func TestAuthorizeNeverLosesState(t *testing.T) {
+	h := newHost(t)
+	c := h.public()
+	for name, raw := range map[string]string{
+		"semicolon": "a;b", "bad escape": "a%zzb", "cut escape": "a%", "not UTF-8": "a%FF%FEb", "NUL": "a%00b", "escape character": "a%1Bb", "surrogate": "%ED%A0%80",
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := strings.NewReplacer("%FF", "\xff", "%FE", "\xfe", "%00", "\x00", "%1B", "\x1b", "%ED%A0%80", "\xed\xa0\x80").Replace(raw)
+			r := h.visit(t, c.request("state", omit).Encode()+"&state="+raw)
+			r = h.finish(t, r)
+			if r.StatusCode >= 400 {
+				onPage(t, r)
+				return
+			}
+			answer := redirected(t, r)
+			if answer.Has("code") {
+				require.Equal(t, want, answer.Get("state"))
+			} else {
+				require.Equal(t, "invalid_request", answer.Get("error"))
+			}
+		})
+	}
+}
+
+// RFC 6749 section 4.1.2: without state in the request there is none in the
+// answer.
+func TestAuthorizeWithoutState(t *testing.T) {
+	h := newHost(t)
+	c := h.public()
+	page := h.visit(t, c.request("state", omit).Encode())
+	require.ElementsMatch(t, []string{"code", "iss"}, keys(redirected(t, h.submit(t, page, "allow"))))
+	require.NotContains(t, redirected(t, h.submit(t, page, "deny")), "state")
+	require.NotContains(t, c.sentBack(t, h.visit(t, c.request("state", omit, "scope", "x").Encode()), "invalid_scope"), "state")
+}
+
+// RFC 6749 section 4.1.2.1: a user who says no is sent back with
+// access_denied, and no code works after.
+func TestAuthorizeAccessDenied(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	answer := c.sentBack(t, h.submit(t, h.visit(t, c.request().Encode()), "deny"), "access_denied")
+	require.Equal(t, "xyz", answer.Get("state"))
+	require.Equal(t, h.url, answer.Get("iss"))
+	require.Empty(t, c.grants(t))
+}
+
+// RFC 6749 section 4.1.2.1 and RFC 9207 section 2: each error that is sent to
+// the client has the state and the issuer, in the query and nowhere else.
+func TestAuthorizeErrorsAreSentToTheClient(t *testing.T) {
+	h := newHost(t)
+	c, public := h.confidential(), h.public()
+	strict := h.client(provider.NewApplication{PKCERequired: true})
+	for _, tt := range []struct {
+		name  string
+		c     *client
+		pairs []string
+		code  string
+	}{
+		{"no response_type", c, []string{"response_type", omit}, "invalid_request"},
+		{"response_type", c, []string{"response_type", "token"}, "unsupported_response_type"},
+		{"unknown scope", c, []string{"scope", "profile admin"}, "invalid_scope"},
+		{"scope of others", c, []string{"scope", "private_metadata"}, "invalid_scope"},
+		{"malformed scope", c, []string{"scope", `pro"file`}, "invalid_scope"},
+		{"response_mode", c, []string{"response_mode", "carrier_pigeon"}, "invalid_request"},
+		{"no challenge", public, []string{"code_challenge", omit, "code_challenge_method", omit}, "invalid_request"},
+		{"no challenge where demanded", strict, nil, "invalid_request"},
+		{"plain", public, []string{"code_challenge_method", "plain"}, "invalid_request"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			pairs := tt.pairs
+			if tt.c == strict {
+				pairs = []string{"scope", omit}
+			}
+			answer := tt.c.sentBack(t, h.visit(t, tt.c.request(pairs...).Encode()), tt.code)
+			require.Equal(t, []string{"xyz"}, answer["state"])
+			require.Equal(t, []string{h.url}, answer["iss"])
+			require.Subset(t, []string{"error", "error_description", "error_uri", "state", "iss"}, keys(answer))
+		})
+	}
+}
+
+// RFC 6749 section 3.3: scopes are compared case by case and their order means
+// nothing; names that are not understood are invalid_scope.
+func TestAuthorizeScope(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	for name, tt := range map[string]struct{ scope, granted string }{
+		"one":           {"profile", "profile"},
+		"order":         {"notes:read profile", "profile notes:read"},
+		"twice":         {"profile profile", "profile"},
+		"all":           {allOf, allOf},
+		"OpenID":        {"openid profile offline_access", "profile"},
+		"left out":      {omit, allOf},
+		"OpenID's only": {"openid", allOf},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.ElementsMatch(t, splitScope(tt.granted), splitScope(c.tokens(t, "scope", tt.scope).Scope))
+		})
+	}
+	for name, scope := range map[string]string{
+		"unknown": "admin", "case": "Profile", "one of two": "profile admin", "quote": `"profile"`, "comma": "profile,email", "backslash": `pro\file`,
+		"tab": "profile\temail", "newline": "profile\nemail", "not ASCII": "profilé", "prefix": "prof", "not the application's": "private_metadata",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.sentBack(t, h.visit(t, c.request("scope", scope).Encode()), "invalid_scope")
+		})
+	}
+}
+
+// RFC 7636 section 4.4.1 and RFC 9700 section 2.1.1: public applications must
+// send a challenge; plain is refused, also where it is the default; and a
+// challenge of S256 has 43 characters of base64url.
+func TestAuthorizeChallenge(t *testing.T) {
+	h := newHost(t)
+	for kind, c := range map[string]*client{"public": h.public(), "confidential": h.confidential()} {
+		for name, pairs := range map[string][]string{
+			"plain":            {"code_challenge", challenge, "code_challenge_method", "plain"},
+			"plain by default": {"code_challenge", challenge, "code_challenge_method", omit},
+			"unknown method":   {"code_challenge", challenge, "code_challenge_method", "S512"},
+			"method case":      {"code_challenge", challenge, "code_challenge_method", "s256"},
+			"too short":        {"code_challenge", challenge[1:], "code_challenge_method", "S256"},
+			"too long":         {"code_challenge", challenge + "A", "code_challenge_method", "S256"},
+			"padded":           {"code_challenge", challenge + "=", "code_challenge_method", "S256"},
+			"plain base64":     {"code_challenge", "+" + challenge[1:], "code_challenge_method", "S256"},
+			"space":            {"code_challenge", " " + challenge[1:], "code_challenge_method", "S256"},
+			"not ASCII":        {"code_challenge", "é" + challenge[2:], "code_challenge_method", "S256"},
+		} {
+			t.Run(kind+" "+name, func(t *testing.T) {
+				c.sentBack(t, h.visit(t, c.request(pairs...).Encode()), "invalid_request")
+			})
+		}
+	}
+}
+
+// RFC 8252 section 7.3: the port of a loopback redirect URI of a native
+// application is its own to choose, and nothing else of it.
+func TestAuthorizeLoopbackPort(t *testing.T) {
+	h := newHost(t)
+	c := h.register(t, provider.NewApplication{Public: true}, "http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost/cb")
+	for _, uri := range []string{"http://127.0.0.1:51004/cb", "http://[::1]:61023/cb", "http://127.0.0.1/cb", "http://localhost/cb"} {
+		t.Run("good "+uri, func(t *testing.T) {
+			r := h.submit(t, h.visit(t, c.request("redirect_uri", uri).Encode()), "allow")
+			require.True(t, strings.HasPrefix(r.Header.Get("Location"), uri+"?"), r.Header.Get("Location"))
+			code := redirected(t, r).Get("code")
+			other := "http://127.0.0.1:51005/cb"
+			refused(t, h.send(t, tokenPath, c.redemption(code, "redirect_uri", other)), 400, "invalid_grant")
+		})
+	}
+	for _, uri := range []string{
+		"http://127.0.0.1:51004/other", "http://127.0.0.1:51004/cb/", "http://127.0.0.1:51004/cb?x=1", "https://127.0.0.1:51004/cb", "http://127.0.0.2:51004/cb",
+		"http://localhost:51004/cb", "http://127.0.0.1:51004@evil.example/cb", "http://127.0.0.1:evil.example/cb", "http://127.0.0.1:51004#/cb",
+		"http://127.1:51004/cb", "http://[::1]:51004/other", "http://127.0.0.1:99999999/cb", "http://127.0.0.1:-1/cb", "http://user@127.0.0.1:51004/cb",
+		"http://[::ffff:127.0.0.1]:51004/cb", "HTTP://127.0.0.1:51004/cb", "http://127.0.0.1:51004/%63b", "http://0.0.0.0:51004/cb",
+	} {
+		t.Run("bad "+uri, func(t *testing.T) {
+			onPage(t, h.visit(t, c.request("redirect_uri", uri).Encode()))
+		})
+	}
+	t.Run("a confidential application", func(t *testing.T) {
+		web := h.register(t, provider.NewApplication{}, "http://127.0.0.1/cb")
+		onPage(t, h.visit(t, web.request("redirect_uri", "http://127.0.0.1:51004/cb").Encode()))
+	})
+}
+
+// RFC 8252 section 7.1: native applications may use a scheme of their own.
+func TestAuthorizePrivateUseScheme(t *testing.T) {
+	h := newHost(t)
+	c := h.register(t, provider.NewApplication{Public: true}, "com.example.app:/oauth2redirect")
+	page := h.visit(t, c.request().Encode())
+	r := h.submit(t, page, "allow")
+	require.True(t, strings.HasPrefix(r.Header.Get("Location"), "com.example.app:/oauth2redirect?"))
+	granted(t, h.send(t, tokenPath, c.redemption(redirected(t, r).Get("code"))))
+	for _, uri := range []string{"com.example.app:/other", "com.example.app:/oauth2redirect/", "com.example.app://oauth2redirect", "com.example.application:/oauth2redirect"} {
+		onPage(t, h.visit(t, c.request("redirect_uri", uri).Encode()))
+	}
+	_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: "Wiki", RedirectURIs: []string{"com.example.app:/cb"}})
+	require.Error(t, err, "a confidential application has no scheme of its own")
+}
+
+// RFC 8252 section 8.6: a public application is asked for every time, as
+// others can pretend to be it.
+func TestAuthorizeAsksForPublicApplicationsEveryTime(t *testing.T) {
+	h := newHost(t)
+	c := h.public()
+	for range 3 {
+		require.NotEmpty(t, redirected(t, h.submit(t, h.visit(t, c.request().Encode()), "allow")).Get("code"))
+	}
+}
+
+// RFC 8252 section 8.6: an application that the host does not ask for is asked
+// for all the same where others could receive its code.
+func TestAuthorizeAsksWhereOthersCouldListen(t *testing.T) {
+	h := newHost(t)
+	c := h.register(t, provider.NewApplication{Public: true, SkipConsent: true}, callback, "http://127.0.0.1/cb", "com.example.app:/cb")
+	require.NotEmpty(t, redirected(t, h.visit(t, c.request().Encode())).Get("code"))
+	for _, uri := range []string{"http://127.0.0.1/cb", "http://127.0.0.1:51004/cb", "com.example.app:/cb"} {
+		r := h.visit(t, c.request("redirect_uri", uri).Encode())
+		require.NotEmpty(t, redirected(t, h.submit(t, r, "allow")).Get("code"))
+	}
+}
+
+// RFC 6749 section 10.2: repeated requests are answered without asking only
+// where the user agreed to as much, until that is revoked.
+func TestAuthorizeAsksAgain(t *testing.T) {
+	h := newHost(t)
+	c, other := h.confidential(), h.confidential()
+	asked := func(c *client, id string, pairs ...string) bool {
+		r := h.do(t, "GET", authorizePath+"?"+c.request(pairs...).Encode(), http.Header{"Test-User": {id}}, "")
+		if r.StatusCode == http.StatusOK {
+			return true
+		}
+		require.NotEmpty(t, redirected(t, r).Get("code"))
+		return false
+	}
+	require.True(t, asked(c, user))
+	require.True(t, asked(c, user), "looking at the page is not agreeing")
+	c.code(t, "scope", "profile email")
+	require.False(t, asked(c, user))
+	require.False(t, asked(c, user, "scope", "profile"), "less")
+	require.True(t, asked(c, user, "scope", "profile email notes:read"), "more")
+	require.True(t, asked(c, user, "scope", "notes:read"), "other")
+	require.True(t, asked(c, user, "scope", omit), "all")
+	require.True(t, asked(c, "user_eve"), "another user")
+	require.True(t, asked(other, user), "another application")
+	_, err := h.RevokeGrants(context.Background(), store.GrantFilter{UserID: user})
+	require.NoError(t, err)
+	require.True(t, asked(c, user), "revoked")
+}
+
+// RFC 9700 section 4.11.2: a request with an error is not redirected before
+// the user has signed in.
+func TestAuthorizeIsNoOpenRedirector(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	for name, pairs := range map[string][]string{"good": nil, "response_type": {"response_type", "token"}, "scope": {"scope", "admin"}, "mode": {"response_mode", "x"}, "challenge": {"code_challenge", "x"}} {
+		t.Run(name, func(t *testing.T) {
+			r := h.do(t, "GET", authorizePath+"?"+c.request(pairs...).Encode(), http.Header{}, "")
+			require.True(t, strings.HasPrefix(r.Header.Get("Location"), "/login?"), "%d %s", r.StatusCode, r.Header.Get("Location"))
+			require.NotContains(t, []int{301, 307, 308}, r.StatusCode)
+		})
+	}
+	t.Run("prompt none", func(t *testing.T) {
+		r := h.do(t, "GET", authorizePath+"?"+c.request("prompt", "none").Encode(), http.Header{}, "")
+		answer := c.sentBack(t, r, "login_required")
+		require.Equal(t, "xyz", answer.Get("state"))
+		require.Equal(t, h.url, answer.Get("iss"))
+	})
+}
+
+// RFC 9700 section 4.11.2: what the sign-in page sends back to is the
+// authorization endpoint and the very same request.
+func TestAuthorizeReturnsAfterSignIn(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	values := c.request("state", `a+b%"&=`+"é")
+	r := h.do(t, "GET", authorizePath+"?"+values.Encode(), http.Header{}, "")
+	back, err := url.Parse(redirected(t, r).Get("next"))
+	require.NoError(t, err)
+	require.Empty(t, back.Host)
+	require.Equal(t, authorizePath, back.Path)
+	got := back.Query()
+	for name := range values {
+		require.Equal(t, values[name], got[name], name)
+	}
+
+	// The provider adds when that was, so that it can tell who comes back and
+	// is still not signed in: sending them again could go on for ever.
+	again := h.do(t, "GET", back.String(), http.Header{}, "")
+	require.Equal(t, http.StatusForbidden, again.StatusCode, brief(again))
+	require.Empty(t, again.Header.Get("Location"))
+	require.Equal(t, http.StatusOK, h.do(t, "GET", back.String(), http.Header{"Test-User": {user}}, "").StatusCode)
+}
+
+// RFC 9700 section 4.12: credentials are not sent on by a 307 redirect.
+func TestAuthorizeRedirectsWith303(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	page := h.visit(t, c.request().Encode())
+	require.Equal(t, http.StatusSeeOther, h.submit(t, page, "deny").StatusCode)
+	require.Equal(t, http.StatusSeeOther, h.submit(t, page, "allow").StatusCode)
+}
+
+// RFC 9700 section 4.16 and RFC 6749 section 10.13: the pages cannot be
+// framed. RFC 9700 section 4.2.4: they do not give their address away.
+func TestAuthorizePagesAreProtected(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	for name, r := range map[string]reply{
+		"consent": h.visit(t, c.request().Encode()), "error": h.visit(t, c.request("client_id", "x").Encode()),
+		"form": h.visit(t, c.request("response_mode", "form_post", "scope", "x").Encode()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, "DENY", r.Header.Get("X-Frame-Options"))
+			require.Contains(t, r.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+			require.Contains(t, r.Header.Get("Content-Security-Policy"), "default-src 'none'")
+			require.NotContains(t, r.Header.Get("Content-Security-Policy"), "unsafe")
+			require.Contains(t, []string{"no-referrer", "same-origin", "origin", "strict-origin"}, r.Header.Get("Referrer-Policy"))
+			require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+			require.Equal(t, "nosniff", r.Header.Get("X-Content-Type-Options"))
+			require.NotRegexp(t, regexp.MustCompile(`(?i)<(img|link|iframe)|src=`), r.body, "nothing is loaded from elsewhere")
+		})
+	}
+}
+
+// RFC 6749 section 5.1: answers with codes are not kept in caches.
+func TestAuthorizeAnswersAreNotCached(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	page := h.visit(t, c.request().Encode())
+	for name, r := range map[string]reply{
+		"code": h.submit(t, page, "allow"), "denied": h.submit(t, page, "deny"), "error": h.visit(t, c.request("scope", "x").Encode()),
+		"sign-in": h.do(t, "GET", authorizePath+"?"+c.request().Encode(), http.Header{}, ""),
+	} {
+		require.Equal(t, "no-store", r.Header.Get("Cache-Control"), name)
+	}
+}
+
+// RFC 9700 section 2.6: the authorization endpoint must not support CORS.
+func TestAuthorizeHasNoCORS(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	header := http.Header{"Origin": {"https://wiki.example.com"}, "Access-Control-Request-Method": {"GET"}, "Test-User": {user}}
+	for _, method := range []string{"GET", "OPTIONS", "POST", "HEAD"} {
+		r := h.do(t, method, authorizePath+"?"+c.request().Encode(), header, "")
+		for name := range r.Header {
+			require.NotContains(t, name, "Access-Control", method)
+		}
+	}
+}
+
+// RFC 9110 sections 9.3.2 and 15.5.6: HEAD is like GET without a body, and
+// other methods are refused.
+func TestAuthorizeMethods(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	for _, method := range []string{"HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "get", "BREW"} {
+		t.Run(method, func(t *testing.T) {
+			r := h.do(t, method, authorizePath+"?"+c.request().Encode(), http.Header{"Test-User": {user}}, "")
+			require.Less(t, r.StatusCode, 500)
+			require.NotContains(t, r.Header.Get("Location"), "code=")
+			if method != "HEAD" {
+				require.Equal(t, http.StatusMethodNotAllowed, r.StatusCode)
+				require.Contains(t, r.Header.Get("Allow"), "GET")
+			}
+		})
+	}
+}
+
+// RFC 9110 section 9.2.1: HEAD is safe, so that nothing is granted by a link
+// checker.
+func TestAuthorizeHeadGrantsNothing(t *testing.T) {
+	h := newHost(t)
+	for name, c := range map[string]*client{"agreed before": h.confidential(), "never asked": h.client(provider.NewApplication{Scopes: allOf, SkipConsent: true})} {
+		t.Run(name, func(t *testing.T) {
+			c.code(t)
+			require.Len(t, c.grants(t), 1)
+			r := h.do(t, "HEAD", authorizePath+"?"+c.request().Encode(), http.Header{"Test-User": {user}}, "")
+			require.NotContains(t, r.Header.Get("Location"), "code=")
+			require.Len(t, c.grants(t), 1)
+		})
+	}
+}
+
+// RFC 6749 section 10.10: codes cannot be guessed, and no two are equal.
+func TestCodesAreRandom(t *testing.T) {
+	h := newHost(t)
+	c := h.client(provider.NewApplication{Scopes: allOf, SkipConsent: true})
+	seen := map[string]bool{}
+	for range 200 {
+		code := c.code(t)
+		require.False(t, seen[code])
+		seen[code] = true
+		require.GreaterOrEqual(t, len(code), 22, "128 bits need 22 characters")
+		require.Regexp(t, regexp.MustCompile(`^[A-Za-z0-9._~-]+$`), code)
+	}
+}
+
+// RFC 6749 section 4.1.2: a code expires shortly, 10 minutes being the most
+// that is recommended.
+func TestCodeExpires(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	code := c.code(t)
+	h.clock.add(10*time.Minute + time.Second)
+	refused(t, h.send(t, tokenPath, c.redemption(code)), 400, "invalid_grant")
+}
+
+// RFC 6749 section 10.12: nobody but the user can agree.
+func TestConsentIsProtectedAgainstForgery(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	for name, forge := range map[string]func(http.Header, url.Values){
+		"without the cookie": func(h http.Header, _ url.Values) { h.Del("Cookie") },
+		"another cookie":     func(h http.Header, _ url.Values) { h.Set("Cookie", "latchkey_consent=x") },
+		"from another site": func(h http.Header, _ url.Values) {
+			h.Set("Origin", "https://evil.example")
+			h.Set("Sec-Fetch-Site", "cross-site")
+		},
+		"from another origin": func(h http.Header, _ url.Values) { h.Set("Origin", "https://evil.example"); h.Del("Sec-Fetch-Site") },
+		"opaque origin":       func(h http.Header, _ url.Values) { h.Set("Origin", "null"); h.Del("Sec-Fetch-Site") },
+		"by another user":     func(h http.Header, _ url.Values) { h.Set("Test-User", "user_eve") },
+		"signed out":          func(h http.Header, _ url.Values) { h.Del("Test-User") },
+		"without the seal":    func(_ http.Header, v url.Values) { v.Del("seal") },
+		"more scope":          func(_ http.Header, v url.Values) { inRequest(v, func(q url.Values) { q.Set("scope", allOf) }) },
+		"other scope":         func(_ http.Header, v url.Values) { inRequest(v, func(q url.Values) { q.Set("scope", "notes:read") }) },
+		"no scope":            func(_ http.Header, v url.Values) { inRequest(v, func(q url.Values) { q.Del("scope") }) },
+		"other client": func(_ http.Header, v url.Values) {
+			inRequest(v, func(q url.Values) { q.Set("client_id", h.confidential().ClientID) })
+		},
+		"other redirect URI": func(_ http.Header, v url.Values) {
+			inRequest(v, func(q url.Values) { q.Set("redirect_uri", "https://evil.example/") })
+		},
+		"other state": func(_ http.Header, v url.Values) { inRequest(v, func(q url.Values) { q.Set("state", "evil") }) },
+		"other challenge": func(_ http.Header, v url.Values) {
+			inRequest(v, func(q url.Values) { q.Set("code_challenge", challenge) })
+			inRequest(v, func(q url.Values) { q.Set("code_challenge_method", "S256") })
+		},
+		"other mode": func(_ http.Header, v url.Values) {
+			inRequest(v, func(q url.Values) { q.Set("response_mode", "form_post") })
+		},
+		"parameters twice":     func(_ http.Header, v url.Values) { inRequest(v, func(q url.Values) { q.Add("scope", allOf) }) },
+		"both decisions":       func(_ http.Header, v url.Values) { v["decision"] = []string{"deny", "allow"} },
+		"no decision":          func(_ http.Header, v url.Values) { v.Del("decision") },
+		"an unknown decision":  func(_ http.Header, v url.Values) { v.Set("decision", "yes") },
+		"as plain text":        func(h http.Header, _ url.Values) { h.Set("Content-Type", "text/plain") },
+		"without content type": func(h http.Header, _ url.Values) { h.Del("Content-Type") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := h.visit(t, c.request().Encode())
+			header, form := consentHeader(h, page), params(fields(page.body), "decision", "allow")
+			forge(header, form)
+			r := h.do(t, "POST", authorizePath, header, form.Encode())
+			require.Less(t, r.StatusCode, 500, brief(r))
+			require.NotContains(t, r.Header.Get("Location"), "code=", "%d", r.StatusCode)
+			require.NotContains(t, r.Header.Get("Location"), "evil.example")
+			require.NotContains(t, r.body, `name="code"`)
+			for _, id := range []string{user, "user_eve"} {
+				_, n, err := h.ListGrants(context.Background(), store.GrantQuery{GrantFilter: store.GrantFilter{UserID: id}})
+				require.NoError(t, err)
+				require.Zero(t, n)
+			}
+		})
+	}
+}
+
+// inRequest changes the request that a consent form carries.
+func inRequest(form url.Values, change func(url.Values)) {
+	request, err := url.ParseQuery(form.Get("request"))
+	if err != nil {
+		panic(err)
+	}
+	change(request)
+	form.Set("request", request.Encode())
+}
+
+// RFC 6749 section 10.14: what the consent page and
+// the error page show of the request and of the application cannot become
+// markup.
+func TestPagesEscapeWhatTheyShow(t *testing.T) {
+	h := newHost(t)
+	evil := `"><script>alert(1)</script>`
+	app, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: evil, RedirectURIs: []string{callback}, Scopes: allOf})
+	require.NoError(t, err)
+	c := &client{app, "", h}
+	for name, query := range map[string]url.Values{
+		"name": c.request(), "state": c.request("state", evil), "client": c.request("client_id", evil), "redirect": c.request("redirect_uri", evil),
+		"form": c.request("state", evil, "scope", evil, "response_mode", "form_post"), "scope": c.request("scope", evil), "type": c.request("response_type", evil),
+		"login_hint": c.request("login_hint", evil), "mode": c.request("response_mode", evil),
+	} {
+		require.NotContains(t, h.visit(t, query.Encode()).body, "<script>alert", name)
+	}
+}
+
+// posted checks that r is a page of the form post response mode and returns
+// where it posts to.
+func posted(t testing.TB, r reply) string {
+	t.Helper()
+	require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
+	m := regexp.MustCompile(`<form method="post" action="([^"]*)">`).FindStringSubmatch(r.body)
+	require.NotNil(t, m, r.body)
+	return strings.NewReplacer("&amp;", "&", "&#43;", "+").Replace(m[1])
+}
+
+// OAuth 2.0 Form Post Response Mode section 2: the parameters are in hidden
+// fields of a form that the browser posts to the redirect URI, and nothing is
+// in an address. The page is not kept.
+func TestFormPost(t *testing.T) {
+	h := newHost(t)
+	c := h.public()
+	state := `"'<>&amp;+%25 é`
+	page := h.visit(t, c.request("response_mode", "form_post", "state", state).Encode())
+	for decision, names := range map[string][]string{"allow": {"code", "state", "iss"}, "deny": {"error", "error_description", "state", "iss"}} {
+		t.Run(decision, func(t *testing.T) {
+			r := h.submit(t, page, decision)
+			require.Equal(t, callback, posted(t, r))
+			require.Empty(t, r.Header.Get("Location"))
+			require.Equal(t, "text/html; charset=utf-8", strings.ToLower(r.Header.Get("Content-Type")))
+			require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+			answer := fields(r.body)
+			require.ElementsMatch(t, names, keys(answer))
+			require.Equal(t, []string{state}, answer["state"])
+			require.Equal(t, []string{h.url}, answer["iss"])
+			if decision == "allow" {
+				granted(t, h.send(t, tokenPath, c.redemption(answer.Get("code"))))
+			}
+		})
+	}
+	t.Run("error", func(t *testing.T) {
+		r := h.visit(t, c.request("response_mode", "form_post", "scope", "admin").Encode())
+		require.Equal(t, callback, posted(t, r))
+		require.Equal(t, "invalid_scope", fields(r.body).Get("error"))
+		require.Equal(t, h.url, fields(r.body).Get("iss"))
+	})
+}
+
+// OAuth 2.0 Multiple Response Types section 2.1: other response modes are not
+// offered; fragment would put a code where scripts read it.
+func TestResponseModes(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	require.NotEmpty(t, c.code(t, "response_mode", "query"))
+	for _, mode := range []string{"fragment", "FORM_POST", "web_message", "query.jwt", "query fragment", "x"} {
+		t.Run(mode, func(t *testing.T) {
+			answer := c.sentBack(t, h.visit(t, c.request("response_mode", mode).Encode()), "invalid_request")
+			require.Equal(t, "xyz", answer.Get("state"))
+		})
+	}
+}
+
+// RFC 9207 section 2: iss is the issuer identifier of the metadata, also where
+// it has a path.
+func TestIssuerWithPath(t *testing.T) {
+	var issuer string
+	h := newHostWith(t, func(cfg *provider.Config) {
+		cfg.Issuer += "/tenants/one"
+		issuer = cfg.Issuer
+	})
+	c := h.confidential()
+	r := h.do(t, "GET", "/tenants/one"+authorizePath+"?"+c.request("scope", "x").Encode(), http.Header{"Test-User": {user}}, "")
+	require.Equal(t, issuer, c.sentBack(t, r, "invalid_scope").Get("iss"))
+}
+
+// RFC 9700 section 4.13 and RFC 8414 section 2: neither Host nor a proxy's
+// headers change the issuer.
+func TestIssuerDoesNotComeFromTheRequest(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	r, err := http.NewRequest("GET", h.url+authorizePath+"?"+c.request("scope", "x").Encode(), nil)
+	require.NoError(t, err)
+	r.Host = "evil.example"
+	r.Header = http.Header{"Test-User": {user}, "X-Forwarded-Host": {"evil.example"}, "X-Forwarded-Proto": {"https"}, "Forwarded": {"host=evil.example"}}
+	response, err := h.http.Do(r)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Contains(t, response.Header.Get("Location"), "iss="+url.QueryEscape(h.url))
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NotContains(t, string(text)+response.Header.Get("Location"), "evil.example")
+}
+
+// RFC 6749 section 4.1.1: query parameters of a POST are not mixed with those
+// of its body, which could hide what is agreed to.
+func TestAuthorizeDoesNotMixQueryAndBody(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	page := h.visit(t, c.request().Encode())
+	form := params(fields(page.body), "decision", "allow")
+	r := h.do(t, "POST", authorizePath+"?scope=notes:read&redirect_uri=https%3A%2F%2Fevil.example%2F&state=evil", consentHeader(h, page), form.Encode())
+	require.NotContains(t, r.Header.Get("Location"), "evil")
+	if r.StatusCode < 400 {
+		tokens := granted(t, h.send(t, tokenPath, c.redemption(redirected(t, r).Get("code"))))
+		require.ElementsMatch(t, []string{"profile", "email"}, splitScope(tokens.Scope))
+	}
+}
+
+// RFC 8252 section 7: the browser gets to each kind of redirect URI: what the
+// consent page's form may lead to includes it.
+func TestConsentFormMayLeadToTheRedirectURI(t *testing.T) {
+	h := newHost(t)
+	c := h.register(t, provider.NewApplication{Public: true}, "http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost:7000/cb", "com.example.app:/cb", callback)
+	for uri, source := range map[string]string{
+		"http://127.0.0.1:51004/cb": "http://127.0.0.1:*", "http://localhost:7000/cb": "http://localhost:*", "com.example.app:/cb": "com.example.app:", callback: "https:",
+		// The policy's grammar has no IPv6 addresses.
+		"http://[::1]:51004/cb": "http:",
+	} {
+		t.Run(uri, func(t *testing.T) {
+			for _, mode := range []string{"query", "form_post"} {
+				if mode == "form_post" && !strings.HasPrefix(source, "http") {
+					continue // A browser posts to web addresses only.
+				}
+				page := h.visit(t, c.request("redirect_uri", uri, "response_mode", mode).Encode())
+				require.Contains(t, policy(page)["form-action"], source)
+				require.Contains(t, policy(page)["form-action"], "'self'")
+				if mode == "form_post" {
+					require.Contains(t, policy(h.submit(t, page, "allow"))["form-action"], source)
+				}
+			}
+		})
+	}
+}
+
+// policy returns the sources of each directive of a content security policy.
+func policy(r reply) map[string][]string {
+	directives := map[string][]string{}
+	for directive := range strings.SplitSeq(r.Header.Get("Content-Security-Policy"), ";") {
+		if words := strings.Fields(directive); len(words) > 0 {
+			directives[words[0]] = words[1:]
+		}
+	}
+	return directives
+}
+
+// OAuth 2.0 Form Post Response Mode section 2: the form is submitted by a
+// script, which the page's own policy lets run, and else by a button.
+func TestFormPostSubmitsItself(t *testing.T) {
+	h := newHost(t)
+	c := h.public()
+	r := h.submit(t, h.visit(t, c.request("response_mode", "form_post").Encode()), "allow")
+	scripts := regexp.MustCompile(`(?s)<script>(.*?)</script>`).FindAllStringSubmatch(r.body, -1)
+	require.Len(t, scripts, 1)
+	sum := sha256.Sum256([]byte(scripts[0][1]))
+	require.Equal(t, []string{"'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"}, policy(r)["script-src"])
+	require.Contains(t, r.body, `<button type="submit"`)
+}
