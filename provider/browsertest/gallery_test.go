@@ -1,0 +1,153 @@
+package browsertest
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// state is something that the built-in pages can show.
+type state struct {
+	name   string
+	accent bool // something in it has the accent colour
+	open   func(p *page)
+}
+
+// look is how the pages are made to look.
+type look struct {
+	accent string
+	texts  provider.Texts
+	long   bool // everything that somebody chooses is as long as it may be
+	logos  bool
+}
+
+// hebrew is a translation that runs from right to left. What is missing is
+// English.
+var hebrew = provider.Texts{
+	Language: "he", Direction: "rtl", DateLayout: "02.01.2006",
+	Scopes: map[string]string{
+		"profile": "לראות את שמך, שם המשתמש שלך והתמונה שלך", "email": "לראות את כתובת הדואר שלך", "notes:read": "לקרוא את הפתקים שלך",
+		"notes:list": "לראות את כותרות הפתקים שלך",
+	},
+	ConsentTitle: "{application} מבקש להשתמש בחשבון שלך אצל {host}", SignedInAs: "נכנסת בתור {user}.", SwitchAccount: "שימוש בחשבון אחר",
+	Asks: "{application} מבקש:", AsksNothing: "{application} מבקש רק לדעת מהו החשבון שלך.", Choose: "אפשר להסיר את מה שאינך רוצה להתיר.", Always: "נחוץ תמיד",
+	SelfRegistered: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", OnThisDevice: "היישום פועל במכשיר שלך.",
+	SentTo: "משם תישלח אל {address}.", Allow: "אישור", Cancel: "ביטול", ReturnTitle: "חזרה אל {application}", Continue: "המשך",
+	ErrorTitle: "זה לא הצליח", TryAgain: "לנסות שוב", ErrorReference: "בפנייה אל {host} יש למסור את המספר {reference}", ErrorDetails: "פרטים למפתחים",
+	ConnectionsTitle: "יישומים שמחוברים לחשבון שלך אצל {host}", ConnectionsNone: "אין יישומים מחוברים.", ConnectedSince: "מחובר מאז {date}",
+	LastUsed: "שימוש אחרון {date}", May: "{application} רשאי:", MayNothing: "{application} רשאי רק לדעת מהו החשבון שלך.", Disconnect: "ניתוק",
+	DisconnectQuestion: "{application} לא יוכל עוד להשתמש בחשבון שלך.", DisconnectConfirm: "כן, לנתק את {application}", Disconnected: "{application} נותק.",
+}
+
+// callback is a redirect URI that nobody follows.
+const callback = "https://wiki.example.com/callback"
+
+// gallery returns a host and all states of its pages.
+func gallery(t testing.TB, l look) (h *host, states []state) {
+	t.Helper()
+	name, client, at := "Wiki", "Notebook", "127.0.0.1:9000"
+	hostName, title := "Acme Notes", "Read your notes"
+	if l.long {
+		// One without a place to break a line, and one with many.
+		name, client = strings.Repeat("W", 256), strings.Repeat("Name with words ", 16)
+		at = "localhost:65535/" + strings.Repeat("path/", 100)
+		hostName, title = strings.Repeat("Host", 20), strings.Repeat("Scope", 40)
+	}
+	h = newHost(t, func(c *provider.Config) {
+		c.AccentColor, c.Name = l.accent, hostName
+		c.Scopes = append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: title}, scopes.Scope{Name: "notes:list", Title: "See the titles of your notes", Required: true})
+		if l.texts.Language != "" {
+			c.Texts = func(_ *http.Request) provider.Texts { return l.texts }
+		}
+		if l.logos {
+			c.LogoURL = c.Issuer + "/logo.svg"
+		}
+	})
+	if l.long {
+		h.users["ada"] = userinfo.User{ID: "user_ada", Name: strings.Repeat("Ada", 50)}
+	}
+	logoURL := ""
+	if l.logos {
+		logoURL = h.url + "/apps/wiki.svg"
+	}
+	wiki, _ := h.application(provider.NewApplication{Name: name, RedirectURIs: []string{callback}, Scopes: "profile email notes:read notes:list",
+		ClientURI: "https://wiki.example.com/", LogoURL: logoURL})
+	own, _ := h.application(provider.NewApplication{Name: name, RedirectURIs: []string{callback}, SkipConsent: true})
+	bare, _ := h.application(provider.NewApplication{Name: client, RedirectURIs: []string{callback}})
+	h.change(bare, func(a *store.Application) { a.Scopes = nil })
+	bare.Scopes = nil
+	registered, _ := h.application(provider.NewApplication{Name: client, Public: true, RedirectURIs: []string{"http://" + at}})
+	h.change(registered, func(a *store.Application) { a.Origin = store.OriginRegistration })
+	for _, app := range []store.Application{bare, own, wiki} { // two of the same name
+		_, _, err := h.IssueToken(context.Background(), provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Scopes: app.Scopes})
+		require.NoError(t, err)
+	}
+
+	consent := func(app store.Application, more ...string) func(*page) {
+		return func(p *page) { p.goes(h.authorizeURL(app, app.RedirectURIs[0], more...)) }
+	}
+	connections := func(p *page) { p.goes(h.url + "/oauth/connections") }
+	return h, []state{
+		{"consent", true, consent(wiki)},
+		{"consent with warnings", false, consent(registered)},
+		{"consent without scopes", false, consent(bare)},
+		{"error", false, func(p *page) {
+			p.expects("status 400")
+			p.expects("status of 400")
+			p.goes(h.url + "/oauth/authorize?client_id=nobody")
+		}},
+		{"error with details", false, func(p *page) {
+			p.expects("status 400")
+			p.expects("status of 400")
+			p.goes(h.url + "/oauth/authorize?client_id=nobody")
+			p.clicksOn("summary")
+		}},
+		{"error with retry", true, func(p *page) {
+			p.isSignedIn(h, "")
+			defer p.isSignedIn(h, "user_ada")
+			consent(wiki)(p)
+			back, err := url.Parse(p.address())
+			require.NoError(t, err)
+			p.expects("status 403")
+			p.expects("status of 403")
+			p.goes(h.url + back.Query().Get("next"))
+			require.True(t, p.is(".actions a"))
+		}},
+		{"connections", false, connections},
+		{"connections open", false, func(p *page) {
+			connections(p)
+			p.clicksOn("summary")
+		}},
+		{"connections afterwards", false, func(p *page) {
+			_, _, err := h.IssueToken(context.Background(), provider.NewToken{UserID: "user_ada", ApplicationID: own.ID, Scopes: own.Scopes})
+			require.NoError(t, err)
+			connections(p) // The last one that was used is the first.
+			p.clicksOn("summary")
+			p.clicksOn("article button")
+			p.arrives(h.url + "/oauth/connections")
+			require.True(t, p.is(".notice"))
+		}},
+		{"connections empty", false, func(p *page) {
+			p.isSignedIn(h, "user_grace")
+			defer p.isSignedIn(h, "user_ada")
+			connections(p)
+			require.False(t, p.is("article"))
+		}},
+		{"form_post", true, func(p *page) {
+			call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+			consent(own, "response_mode", "form_post")(p)
+			call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: false})
+			require.True(t, p.is("main button"))
+		}},
+	}
+}
