@@ -1,0 +1,245 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// claims gets the userinfo document.
+func (p *portal) claims(t *testing.T, token string) map[string]any {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, p.url+"/oauth/userinfo", nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	var claims map[string]any
+	require.NoError(t, json.NewDecoder(answer.Body).Decode(&claims))
+	return claims
+}
+
+func TestConsentPage(t *testing.T) {
+	p := newPortal(t)
+	ada := p.signedIn(t, "ada")
+	app, _ := ada.register("Notebook <b>", nil, "profile", "email", "notes:read")
+
+	// Whoever is not signed in does that first.
+	grace := p.person(t)
+	page := grace.signIn(grace.open(app.oauth.AuthCodeURL("state")), "grace")
+	for _, text := range []string{
+		"Notebook <b> wants to use your Acme Notes account", "You are signed in as Grace Hopper.", "Use another account", "Read your notes",
+		"See your name and username (always needed)", "runs on your own device", "You will then be sent to 127.0.0.1:9.",
+	} {
+		require.Contains(t, page.Text(), text)
+	}
+	require.Contains(t, string(page.Body), `href="/style.css"`, "the host's layout")
+	require.NotContains(t, string(page.Body), "<style")
+	require.NotContains(t, string(page.Body), "<b>")
+	policies := strings.Join(page.Header.Values("Content-Security-Policy"), "\n")
+	require.Contains(t, policies, "form-action 'self' https: http://localhost:* http://127.0.0.1:*", "Latchkey's")
+	require.Contains(t, policies, "default-src 'none'", "and the host's")
+
+	// Cancel.
+	got := answer(t, grace.press(page, "Cancel", nil))
+	require.Equal(t, "access_denied", got.Get("error"))
+	require.Equal(t, "state", got.Get("state"))
+
+	// Without the email address; the name is given anyway.
+	page = grace.open(app.oauth.AuthCodeURL("state"))
+	got = answer(t, grace.press(ticked(page, "granted", "notes:read"), "Allow", nil))
+	token, err := app.oauth.Exchange(t.Context(), got.Get("code"))
+	require.NoError(t, err)
+	require.Equal(t, "notes:read profile", token.Extra("scope"))
+	status, _ := p.notes(t, token.AccessToken)
+	require.Equal(t, http.StatusOK, status)
+	claims := p.claims(t, token.AccessToken)
+	require.Equal(t, "Grace Hopper", claims["name"])
+	require.NotContains(t, claims, "email")
+
+	// As somebody else, who must sign in for that.
+	link := find(t, page, `href="([^"]+)">Use another account`)
+	page = grace.signIn(grace.open(link), "ada")
+	require.Contains(t, page.Text(), "You are signed in as Ada Lovelace.")
+	token, err = app.oauth.Exchange(t.Context(), answer(t, grace.press(page, "Allow", nil)).Get("code"))
+	require.NoError(t, err)
+	require.Equal(t, "ada@acme.example", p.claims(t, token.AccessToken)["email"])
+}
+
+func TestErrorPage(t *testing.T) {
+	p := newPortal(t)
+	ada := p.signedIn(t, "ada")
+	app, _ := ada.register("Notebook", nil)
+	elsewhere := app.oauth
+	elsewhere.RedirectURL = "https://evil.example/"
+	page := ada.open(elsewhere.AuthCodeURL("state"))
+	require.Equal(t, http.StatusBadRequest, page.Status)
+	require.Contains(t, page.Text(), "The application that sent you here made a mistake, so Acme Notes cannot go on.")
+	require.Contains(t, string(page.Body), `href="/style.css"`)
+	reference := find(t, page, `give them this number: ([0-9a-f-]{36})`)
+	require.Contains(t, logText(), "reference="+reference)
+
+	// A form that was answered before is not answered again: its page comes
+	// anew. One that was shown to somebody else is refused, with a way on.
+	consent := ada.open(app.oauth.AuthCodeURL("state"))
+	require.Equal(t, "access_denied", answer(t, ada.press(consent, "Cancel", nil)).Get("error"))
+	page = ada.press(consent, "Allow", nil)
+	require.Equal(t, http.StatusOK, page.Status)
+	require.Contains(t, page.Text(), "Notebook")
+	grace := p.signedIn(t, "grace")
+	grace.open(app.oauth.AuthCodeURL("state"))
+	page = grace.press(page, "Allow", nil)
+	require.Equal(t, http.StatusForbidden, page.Status)
+	page = grace.open(find(t, page, `href="([^"]+)">Try again`))
+	require.NotEmpty(t, answer(t, grace.press(page, "Allow", nil)).Get("code"))
+}
+
+func TestGerman(t *testing.T) {
+	p := newPortal(t)
+	ada := p.signedIn(t, "ada")
+	app, _ := ada.register("Notizbuch", nil, "profile", "notes:read")
+	german := func(r *http.Request) { r.Header.Set("Accept-Language", "de-AT, en;q=0.5") }
+	ada.edit = german
+	page := ada.open(app.oauth.AuthCodeURL("state"))
+	require.Contains(t, string(page.Body), `<html lang="de" dir="ltr">`)
+	for _, text := range []string{"Notizbuch möchte dein Konto bei Acme Notes nutzen", "Deine Notizen lesen", "(immer nötig)"} {
+		require.Contains(t, page.Text(), text)
+	}
+	require.NotEmpty(t, answer(t, ada.press(page, "Erlauben", nil)).Get("code"))
+
+	ada.edit = german
+	page = ada.open("/oauth/authorize?client_id=nobody")
+	require.Contains(t, page.Text(), "Das hat nicht geklappt")
+	ada.edit = german
+	require.Contains(t, ada.open("/oauth/connections").Text(), "Anwendungen, die mit deinem Konto bei Acme Notes verbunden sind")
+}
+
+func TestDisconnect(t *testing.T) {
+	p := newPortal(t)
+	ada, grace := p.signedIn(t, "ada"), p.signedIn(t, "grace")
+	app, _ := ada.register("Notebook", nil, "notes:read")
+	adas, graces := app.tokens(ada), app.tokens(grace)
+	personal := secretOn(ada.press(ada.open(tokensPath), "Make a token", map[string]string{"label": "Script"}))
+	account := ada.open("/settings/account")
+	require.Contains(t, account.Text(), "Notebook last used")
+	require.NotContains(t, account.Text(), "Personal access tokens last used")
+
+	page := ada.open(find(t, account, `<a href="([^"]+)">See what they may do`))
+	require.Contains(t, page.Text(), "Notebook may: Read your notes")
+	require.Contains(t, string(page.Body), "#0b6b4f", "the host's colour")
+	require.Contains(t, string(page.Body), p.url+"/logo.svg")
+	page = ada.press(page, "Yes, disconnect Notebook", nil)
+	require.Contains(t, page.Text(), "Notebook is disconnected.")
+	for token, want := range map[string]int{adas.AccessToken: http.StatusUnauthorized, graces.AccessToken: http.StatusOK, personal: http.StatusOK} {
+		status, _ := p.notes(t, token)
+		require.Equal(t, want, status)
+	}
+
+	require.NotContains(t, page.Text(), "Personal access tokens", "they have a page of their own")
+	require.Contains(t, ada.open("/settings/account").Text(), "No application can use your account.")
+}
+
+func TestSignOutEverywhere(t *testing.T) {
+	p := newPortal(t)
+	ada, elsewhere, grace := p.signedIn(t, "ada"), p.signedIn(t, "ada"), p.signedIn(t, "grace")
+	app, _ := ada.register("Notebook", nil, "notes:read")
+	signIn, graces := app.tokens(elsewhere), app.tokens(grace)
+	personal := secretOn(ada.press(ada.open(tokensPath), "Make a token", map[string]string{"label": "Script"}))
+
+	page := ada.press(ada.open("/settings/account"), "Sign out everywhere else", nil)
+	require.Contains(t, page.Text(), "You are signed out everywhere but here.")
+	require.Contains(t, page.Text(), "that were ended: 2.")
+	for token, want := range map[string]int{signIn.AccessToken: http.StatusUnauthorized, personal: http.StatusUnauthorized, graces.AccessToken: http.StatusOK} {
+		status, _ := p.notes(t, token)
+		require.Equal(t, want, status)
+	}
+	require.Equal(t, "/settings/applications", ada.open(applicationsPath).URL.Path)
+	require.Equal(t, "/login", elsewhere.open(applicationsPath).URL.Path)
+	require.Equal(t, "/login", elsewhere.open(app.oauth.AuthCodeURL("state")).URL.Path, "nor is there a session for the provider")
+	require.Equal(t, "/settings/applications", grace.open(applicationsPath).URL.Path)
+	_, err := app.oauth.TokenSource(t.Context(), signIn).Token()
+	require.NoError(t, err, "it has not expired")
+	signIn.AccessToken = ""
+	_, err = app.oauth.TokenSource(t.Context(), signIn).Token()
+	require.ErrorContains(t, err, "invalid_grant")
+}
+
+func TestCloseAccount(t *testing.T) {
+	p := newPortal(t)
+	ada, elsewhere, grace := p.signedIn(t, "ada"), p.signedIn(t, "ada"), p.signedIn(t, "grace")
+	app, _ := ada.register("Notebook", nil, "notes:read")
+	adas, graces := app.tokens(elsewhere), app.tokens(grace)
+	page := ada.press(ada.open("/settings/account"), "Yes, close my account", nil)
+	require.Contains(t, page.Text(), "Your account is closed")
+	require.False(t, page.HasButton("Sign out"))
+	_, _, err := p.provider.IssueToken(t.Context(), provider.NewToken{UserID: "user_1815", ApplicationID: p.tokens.app.ID})
+	require.ErrorIs(t, err, userinfo.ErrNotFound, "to Latchkey the user is gone")
+	for _, someone := range []*person{ada, elsewhere} {
+		require.Equal(t, "/login", someone.open(applicationsPath).URL.Path)
+	}
+	require.Contains(t, ada.signIn(ada.open("/login"), "ada").Text(), "do not go together")
+	status, _ := p.notes(t, adas.AccessToken)
+	require.Equal(t, http.StatusUnauthorized, status)
+	adas.AccessToken = ""
+	_, err = app.oauth.TokenSource(t.Context(), adas).Token()
+	require.ErrorContains(t, err, "invalid_grant")
+	status, _ = p.notes(t, graces.AccessToken)
+	require.Equal(t, http.StatusOK, status, "the application works for others")
+}
+
+func TestSignInPage(t *testing.T) {
+	p := newPortal(t)
+	ada := p.person(t)
+	page := ada.press(ada.open("/login"), "Sign in", map[string]string{"login": "ada", "password": "wrong"})
+	require.Equal(t, http.StatusUnprocessableEntity, page.Status)
+	require.Contains(t, string(page.Body), `value="ada"`)
+	require.Contains(t, string(ada.open("/login?login_hint=grace%22").Body), `value="grace&#34;"`)
+	for _, next := range []string{"//evil.example", `/\evil.example`, "/\t/evil.example", "https://evil.example", "javascript:alert(1)", ""} {
+		page := ada.send(ada.open("/login?next="+url.QueryEscape(next)), "Sign in", map[string]string{"login": "ada@acme.example", "password": password})
+		require.Equal(t, "/", page.Header.Get("Location"), next)
+	}
+	require.Contains(t, ada.open("/").Text(), "Flying machine")
+	require.Contains(t, ada.press(ada.open("/"), "Sign out", nil).Text(), "Notes for everybody")
+
+	// A form that comes without a session cannot be sent again from the
+	// sign-in page.
+	form := p.signedIn(t, "ada").open(tokensPath)
+	page = ada.press(form, "Make a token", map[string]string{"label": "Script"})
+	require.Equal(t, p.url+signInPath(applicationsPath), page.URL.String())
+}
+
+// Every page is whole in itself: no scripts, nothing from elsewhere, and fields
+// that are named.
+func TestPages(t *testing.T) {
+	p := newPortal(t)
+	ada := p.signedIn(t, "ada")
+	app, registered := ada.register("Notebook", nil)
+	for _, page := range []*browser.Page{
+		registered, p.person(t).open("/"), p.person(t).open("/login"), ada.open("/"), ada.open(applicationsPath), ada.open("/settings/applications/new"),
+		ada.open(app.path), ada.open(tokensPath), ada.open("/settings/account"), ada.open("/settings/applications/x"), ada.open(app.oauth.AuthCodeURL("x")),
+	} {
+		body := string(page.Body)
+		require.Contains(t, page.Header.Get("Content-Type"), "text/html")
+		require.Contains(t, strings.Join(page.Header.Values("Content-Security-Policy"), ";"), "default-src 'none'")
+		require.Equal(t, "no-store", page.Header.Get("Cache-Control"))
+		require.NotContains(t, body, "<script")
+		require.NotContains(t, body, "style=")
+		require.NotContains(t, body, "ZgotmplZ")
+		require.Equal(t, 1, strings.Count(body, "<h1>"), page.URL)
+	}
+	for path, kind := range map[string]string{"/style.css": "text/css; charset=utf-8", "/logo.svg": "image/svg+xml"} {
+		require.Equal(t, kind, ada.open(path).Header.Get("Content-Type"))
+	}
+	for _, path := range []string{"/pages/layout.html", "/layout.html", "/logos/", "/logos/x"} {
+		require.Equal(t, http.StatusNotFound, ada.open(path).Status, path)
+	}
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/net/html"
+	"golang.org/x/oauth2"
+
+	"github.com/latchkey-go/latchkey/examples/internal/acme"
+	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+)
+
+// logged is what was logged.
+var logged struct {
+	sync.Mutex
+	bytes.Buffer
+}
+
+func (logWriter) Write(line []byte) (int, error) {
+	logged.Lock()
+	defer logged.Unlock()
+	return logged.Write(line)
+}
+
+type logWriter struct{}
+
+func logText() string {
+	logged.Lock()
+	defer logged.Unlock()
+	return logged.String()
+}
+
+func TestMain(m *testing.M) {
+	hashCost = bcrypt.MinCost // The race detector makes it slow.
+	slog.SetDefault(slog.New(slog.NewTextHandler(logWriter{}, nil)))
+	m.Run()
+}
+
+// portal is Acme, served on a free port for one test.
+type portal struct {
+	*host
+	url string
+}
+
+func newPortal(t *testing.T) *portal { return newPortalOn(t, memory.New()) }
+
+func newPortalOn(t *testing.T, kept store.Store) *portal {
+	t.Helper()
+	listener, url, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
+	require.NoError(t, err)
+	h, err := newHost(t.Context(), url, kept)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- acme.Serve(ctx, listener, h.handler()) }()
+	t.Cleanup(func() { stop(); require.NoError(t, <-served) })
+	return &portal{h, url}
+}
+
+// person drives a browser and fails the test where it cannot go on.
+type person struct {
+	t    *testing.T
+	b    *browser.Browser
+	home string
+	edit func(*http.Request) // changes the next request, if it is set
+}
+
+func (p *portal) person(t *testing.T) *person {
+	someone := &person{t: t, home: p.url}
+	someone.b = browser.New(someone)
+	return someone
+}
+
+// signedIn is a person who has signed in.
+func (p *portal) signedIn(t *testing.T, login string) *person {
+	t.Helper()
+	someone := p.person(t)
+	page := someone.signIn(someone.open("/settings/applications"), login)
+	require.Equal(t, p.url+"/settings/applications", page.URL.String())
+	return someone
+}
+
+// RoundTrip makes a request as the browser has it, or as edit has changed it.
+func (p *person) RoundTrip(r *http.Request) (*http.Response, error) {
+	if p.edit != nil {
+		p.edit(r)
+		p.edit = nil
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// open opens a path of Acme's, or another address, and goes where it leads.
+func (p *person) open(address string) *browser.Page {
+	p.t.Helper()
+	if strings.HasPrefix(address, "/") {
+		address = p.home + address
+	}
+	page, err := p.b.Open(p.t.Context(), address)
+	require.NoError(p.t, err)
+	return p.arrive(page)
+}
+
+// press presses a button, and goes where that leads on Acme's origin.
+func (p *person) press(at *browser.Page, button string, typed map[string]string) *browser.Page {
+	p.t.Helper()
+	return p.arrive(p.send(at, button, typed))
+}
+
+// send presses a button. To package browser a text area is an input; what a
+// browser sends of one has line breaks of its own kind.
+func (p *person) send(at *browser.Page, button string, typed map[string]string) *browser.Page {
+	p.t.Helper()
+	areas := regexp.MustCompile(`<textarea([^>]*)>\n([^<]*)</textarea>`)
+	inputs := *at
+	inputs.Body = areas.ReplaceAll(at.Body, []byte(`<input$1 value="$2">`))
+	sent := map[string]string{}
+	for name, value := range typed {
+		sent[name] = strings.ReplaceAll(value, "\n", "\r\n")
+	}
+	page, err := p.b.Press(p.t.Context(), &inputs, button, sent)
+	require.NoError(p.t, err)
+	return page
+}
+
+func (p *person) arrive(at *browser.Page) *browser.Page {
+	p.t.Helper()
+	for range 10 {
+		if !strings.HasPrefix(at.Leads(), p.home+"/") {
+			return at
+		}
+		var err error
+		at, err = p.b.Follow(p.t.Context(), at)
+		require.NoError(p.t, err)
+	}
+	require.Fail(p.t, "The redirects do not end.")
+	return nil
+}
+
+func (p *person) signIn(at *browser.Page, login string) *browser.Page {
+	p.t.Helper()
+	return p.press(at, "Sign in", map[string]string{"login": login, "password": password})
+}
+
+// ticked returns the page with nothing but the given boxes of a name ticked.
+func ticked(at *browser.Page, name string, values ...string) *browser.Page {
+	boxes := regexp.MustCompile(`<input type="checkbox" name="` + name + `" value="([^"]*)"( checked)?>`)
+	changed := *at
+	changed.Body = boxes.ReplaceAllFunc(at.Body, func(box []byte) []byte {
+		value := string(boxes.FindSubmatch(box)[1])
+		checked := ""
+		for _, v := range values {
+			if v == value {
+				checked = " checked"
+			}
+		}
+		return fmt.Appendf(nil, `<input type="checkbox" name="%s" value="%s"%s>`, name, value, checked)
+	})
+	return &changed
+}
+
+// application is what a developer knows of one that they registered.
+type application struct {
+	path   string // of its page
+	secret string
+	oauth  oauth2.Config
+}
+
+const callback = "http://127.0.0.1:9/callback" // Nobody listens there, and nobody goes there.
+
+// register registers an application and returns its page.
+func (p *person) register(name string, typed map[string]string, scopes ...string) (application, *browser.Page) {
+	p.t.Helper()
+	form := map[string]string{"name": name, "redirect_uris": callback}
+	for field, value := range typed {
+		form[field] = value
+	}
+	page := p.open("/settings/applications/new")
+	if len(scopes) > 0 {
+		page = ticked(page, "scope", scopes...)
+	}
+	page = p.press(page, "Register", form)
+	require.Equal(p.t, http.StatusOK, page.Status, page.Text())
+	app := application{path: page.URL.Path, secret: secretOn(page)}
+	app.oauth = oauth2.Config{
+		ClientID: find(p.t, page, `<dt>Client id</dt><dd><code>([^<]+)`), ClientSecret: app.secret, RedirectURL: callback,
+		Endpoint: oauth2.Endpoint{AuthURL: p.home + "/oauth/authorize", TokenURL: p.home + "/oauth/token"},
+	}
+	return app, page
+}
+
+// secretOn is the secret that a page shows; empty: none.
+func secretOn(page *browser.Page) string {
+	found := regexp.MustCompile(`<code class="secret">([^<]+)</code>`).FindSubmatch(page.Body)
+	if found == nil {
+		return ""
+	}
+	return string(found[1])
+}
+
+// find returns the first group of a pattern on a page.
+func find(t *testing.T, page *browser.Page, pattern string) string {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindSubmatch(page.Body)
+	require.NotNil(t, found, "%s in %s", pattern, page.Body)
+	return html.UnescapeString(string(found[1]))
+}
+
+// answer is where the browser is sent back to the application.
+func answer(t *testing.T, page *browser.Page) url.Values {
+	t.Helper()
+	require.True(t, strings.HasPrefix(page.Leads(), callback+"?"), page.Text())
+	to, err := url.Parse(page.Leads())
+	require.NoError(t, err)
+	return to.Query()
+}
+
+// tokens lets a person sign in to an application, all boxes ticked.
+func (a application) tokens(p *person) *oauth2.Token {
+	p.t.Helper()
+	page := p.open(a.oauth.AuthCodeURL("state"))
+	if page.Status == http.StatusOK { // else there is nothing to ask
+		page = p.press(page, "Allow", nil)
+	}
+	token, err := a.oauth.Exchange(p.t.Context(), answer(p.t, page).Get("code"))
+	require.NoError(p.t, err)
+	return token
+}
+
+// notes calls Acme's API.
+func (p *portal) notes(t *testing.T, token string) (status int, titles []string) {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, p.url+"/api/notes", nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	var content struct{ Notes []note }
+	if response.StatusCode == http.StatusOK {
+		require.NoError(t, json.Unmarshal(body, &content))
+	}
+	for _, n := range content.Notes {
+		titles = append(titles, n.Title)
+	}
+	return response.StatusCode, titles
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// password is everybody's. It is printed at start, so that you can sign in.
+const password = "correct horse battery staple"
+
+// hashCost is what checking a password costs. Tests lower it.
+var hashCost = bcrypt.DefaultCost
+
+// user is one of Acme's users.
+type user struct {
+	userinfo.User
+	notes []note
+
+	closed bool // Nobody can sign in to the account any more.
+
+	// generation is that of the user's sessions: raising it ends them all.
+	generation int
+}
+
+type note struct {
+	Title string `json:"title"`
+	Text  string `json:"text"`
+}
+
+// users stands for the users table of a real app.
+type users struct {
+	passwordHash []byte
+
+	mu   sync.Mutex
+	byID map[string]*user
+}
+
+func newUsers() (*users, error) {
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), hashCost)
+	if err != nil {
+		return nil, err
+	}
+	return &users{passwordHash: hash, byID: map[string]*user{
+		"user_1815": {
+			User: userinfo.User{ID: "user_1815", Username: "ada", Name: "Ada Lovelace", Email: "ada@acme.example", EmailVerified: true},
+			notes: []note{
+				{"Bernoulli numbers", "Ask Mr Babbage for more punched cards before Thursday."},
+				{"Flying machine", "Steam might do. Measure a pigeon first."},
+			},
+		},
+		"user_1906": {
+			User: userinfo.User{ID: "user_1906", Username: "grace", Name: "Grace Hopper", Email: "grace@acme.example", EmailVerified: true},
+			notes: []note{
+				{"Nanoseconds", "Order more wire, cut to 30 centimetres."},
+				{"Relay 70, panel F", "There was a moth in it. Keep it for the log book."},
+			},
+		},
+	}}, nil
+}
+
+// find finds a user whose account is open.
+func (u *users) find(id string) (user, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	found, ok := u.byID[id]
+	if !ok || found.closed {
+		return user{}, false
+	}
+	return *found, true
+}
+
+// change changes a user, and returns what they are afterwards.
+func (u *users) change(id string, edit func(*user)) user {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	edit(u.byID[id])
+	return *u.byID[id]
+}
+
+// lookup is provider.Config.Users. To Latchkey a closed account is gone.
+func (u *users) lookup(_ context.Context, id string) (userinfo.User, error) {
+	if found, ok := u.find(id); ok {
+		return found.User, nil
+	}
+	return userinfo.User{}, userinfo.ErrNotFound
+}
+
+// authenticate finds a user by login and password. An unknown login takes as
+// long as a wrong password, so that the time tells nobody who has an account.
+func (u *users) authenticate(login, password string) (user, bool) {
+	right := bcrypt.CompareHashAndPassword(u.passwordHash, []byte(password)) == nil
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, found := range u.byID {
+		if right && !found.closed && (found.Username == login || found.Email == login) {
+			return *found, true
+		}
+	}
+	return user{}, false
+}
+
+// What the session holds.
+const (
+	sessionUser       = "user"         // the user's id
+	sessionGeneration = "generation"   // the user's, when they signed in
+	sessionSignedInAt = "signed_in_at" // in Unix seconds
+	sessionMessage    = "message"      // what the next page says was done
+	sessionProblem    = "problem"      // what it says was not
+	sessionSecret     = "secret:"      // and what of: a secret that the next page shows
+)
+
+// user returns who is signed in.
+func (h *host) user(r *http.Request) (user, bool) {
+	u, ok := h.users.find(h.sessions.GetString(r.Context(), sessionUser))
+	if !ok || u.generation != h.sessions.GetInt(r.Context(), sessionGeneration) {
+		return user{}, false
+	}
+	return u, true
+}
+
+// currentUser is provider.Config.CurrentUser.
+func (h *host) currentUser(r *http.Request) (provider.Session, error) {
+	u, ok := h.user(r)
+	if !ok {
+		return provider.Session{}, nil
+	}
+	return provider.Session{UserID: u.ID, SignedInAt: time.Unix(h.sessions.GetInt64(r.Context(), sessionSignedInAt), 0)}, nil
+}
+
+// keepSecret hands a new secret on to the page that the form leads to. It goes
+// by the session and not by the address, which would be in the browser's
+// history and in the logs of proxies. Where sessions are kept in a database,
+// it is there in plain for a moment; whoever minds shows the page as the answer
+// to the form instead, and reloading it then asks to send the form again.
+func (h *host) keepSecret(r *http.Request, of string, secret provider.Secret) {
+	h.sessions.Put(r.Context(), sessionSecret+of, secret.Reveal())
+}
+
+// takeSecret returns a secret that was kept, once.
+func (h *host) takeSecret(r *http.Request, of string) string {
+	return h.sessions.PopString(r.Context(), sessionSecret+of)
+}
+
+// done leads from a form to the page that comes afterwards.
+func (h *host) done(w http.ResponseWriter, r *http.Request, path, message string) {
+	h.sessions.Put(r.Context(), sessionMessage, message)
+	http.Redirect(w, r, path, http.StatusSeeOther)
+}
+
+// refuse does the same where the form was not right.
+func (h *host) refuse(w http.ResponseWriter, r *http.Request, path, problem string) {
+	h.sessions.Put(r.Context(), sessionProblem, problem)
+	http.Redirect(w, r, path, http.StatusSeeOther)
+}
+
+func (h *host) home(w http.ResponseWriter, r *http.Request) {
+	u, _ := h.user(r)
+	writePage(w, http.StatusOK, "home.html", struct {
+		layout
+		Notes []note
+	}{h.layout(r, "Your notes", "notes"), u.notes})
+}
+
+// signInPath is the sign-in page, with where to go afterwards.
+func signInPath(next string) string { return "/login?" + url.Values{"next": {next}}.Encode() }
+
+type signInView struct {
+	layout
+	Next, Login string
+	Failed      bool
+}
+
+// showSignIn always shows the form, signed in or not: so an application can
+// ask for a fresh sign-in, and the consent page for another account.
+func (h *host) showSignIn(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	writePage(w, http.StatusOK, "signin.html", signInView{
+		layout: h.layout(r, "Sign in to Acme Notes", ""), Next: localPath(query.Get("next")), Login: query.Get("login_hint"),
+	})
+}
+
+func (h *host) signIn(w http.ResponseWriter, r *http.Request) {
+	ctx, login, next := r.Context(), r.PostFormValue("login"), localPath(r.PostFormValue("next"))
+	u, ok := h.users.authenticate(login, r.PostFormValue("password"))
+	if !ok {
+		writePage(w, http.StatusUnprocessableEntity, "signin.html", signInView{
+			layout: h.layout(r, "Sign in to Acme Notes", ""), Next: next, Login: login, Failed: true,
+		})
+		return
+	}
+	// Nothing of a session before, such as a secret of somebody else's, and a
+	// new session id: one that was slipped into the browser is worth nothing.
+	if err := h.sessions.Clear(ctx); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	if err := h.sessions.RenewToken(ctx); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.sessions.Put(ctx, sessionUser, u.ID)
+	h.sessions.Put(ctx, sessionGeneration, u.generation)
+	h.sessions.Put(ctx, sessionSignedInAt, time.Now().Unix())
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+func (h *host) signOut(w http.ResponseWriter, r *http.Request) {
+	if err := h.sessions.Destroy(r.Context()); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// localPath returns next if it leads to this origin, and "/" otherwise: else a
+// link to the sign-in page could send people on to anywhere. Browsers read "\"
+// like "/" and skip tabs and line breaks, so that "//" has many spellings.
+func localPath(next string) string {
+	odd := func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsFunc(next, odd) {
+		return "/"
+	}
+	return next
+}

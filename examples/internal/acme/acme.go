@@ -1,0 +1,143 @@
+// Package acme is Acme Notes, the app that some of the examples need: as small
+// as an app with users can be, and an OAuth 2.0 provider by Latchkey. The
+// quickstart has a fuller one.
+package acme
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// Password is everybody's, to be printed by the program that runs the app.
+const Password = "correct horse battery staple"
+
+// HashCost is what checking a password costs. Tests lower it.
+var HashCost = bcrypt.DefaultCost
+
+// Host is the app.
+type Host struct {
+	Provider *provider.Provider
+
+	users        map[string]userinfo.User // by id
+	passwordHash []byte
+	sessions     *scs.SessionManager
+}
+
+// New returns the app. The caller says in cfg where it is and what it keeps
+// its records in; who the users are is said here.
+func New(cfg provider.Config) (*Host, error) {
+	h := &Host{sessions: scs.New(), users: map[string]userinfo.User{
+		"user_1815": {ID: "user_1815", Username: "ada", Name: "Ada Lovelace", Email: "ada@acme.example", EmailVerified: true},
+		"user_1906": {ID: "user_1906", Username: "grace", Name: "Grace Hopper", Email: "grace@acme.example", EmailVerified: true},
+	}}
+	h.sessions.Cookie.Name = "acme_session" // Lax and HttpOnly by default
+	h.sessions.Cookie.Secure = strings.HasPrefix(cfg.Issuer, "https://")
+	var err error
+	if h.passwordHash, err = bcrypt.GenerateFromPassword([]byte(Password), HashCost); err != nil {
+		return nil, err
+	}
+	cfg.Name = "Acme Notes"
+	cfg.CurrentUser = h.currentUser
+	cfg.SignIn = provider.RedirectTo("/login", "next")
+	cfg.Users = h.findUser
+	cfg.Scopes = append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"})
+	h.Provider, err = provider.New(cfg)
+	return h, err
+}
+
+// Mount registers the app's pages and Latchkey's endpoints.
+func (h *Host) Mount(mux *http.ServeMux) {
+	// The pages: with the session, and closed to forms of other sites.
+	csrf := http.NewCrossOriginProtection()
+	page := func(f http.HandlerFunc) http.Handler {
+		return http.MaxBytesHandler(csrf.Handler(h.sessions.LoadAndSave(f)), 64<<10)
+	}
+	mux.Handle("GET /{$}", page(h.home))
+	mux.Handle("GET /login", page(h.showSignIn))
+	mux.Handle("POST /login", page(h.signIn))
+	mux.Handle("POST /logout", page(h.signOut))
+
+	// The endpoints: with the session where they need it, and without the
+	// check of origins, because programs and other sites may call them.
+	for _, route := range h.Provider.Routes() {
+		handler := route.Handler
+		if route.Session {
+			handler = h.sessions.LoadAndSave(handler)
+		}
+		mux.Handle(route.Method+" "+route.Path, handler)
+	}
+}
+
+// ListNotes is the app's API. It answers with the notes of the user whose token
+// was presented; whether it may is to be settled by provider.Require.
+func (h *Host) ListNotes(w http.ResponseWriter, r *http.Request) {
+	type note struct {
+		Title string `json:"title"`
+		Text  string `json:"text"`
+	}
+	notes := map[string][]note{
+		"user_1815": {
+			{"Bernoulli numbers", "Ask Mr Babbage for more punched cards before Thursday."},
+			{"Flying machine", "Steam might do. Measure a pigeon first."},
+		},
+		"user_1906": {
+			{"Nanoseconds", "Order more wire, cut to 30 centimetres."},
+			{"Relay 70, panel F", "There was a moth in it. Keep it for the log book."},
+		},
+	}
+	token, _ := provider.TokenFromContext(r.Context())
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	json.NewEncoder(w).Encode(map[string]any{"notes": notes[token.UserID]})
+}
+
+// CleanUp deletes what has expired, every few minutes until ctx ends. It is the
+// host's job, as Latchkey starts no goroutines of its own.
+func (h *Host) CleanUp(ctx context.Context) {
+	ticker := time.NewTicker(5 * time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if _, err := h.Provider.Cleanup(ctx); err != nil && ctx.Err() == nil {
+				slog.Error("cleanup failed; it will be tried again", "error", err)
+			}
+		}
+	}
+}
+
+// What the session holds.
+const (
+	sessionUser       = "user"         // the user's id
+	sessionSignedInAt = "signed_in_at" // in Unix seconds
+)
+
+// currentUser is provider.Config.CurrentUser.
+func (h *Host) currentUser(r *http.Request) (provider.Session, error) {
+	id := h.sessions.GetString(r.Context(), sessionUser)
+	if id == "" {
+		return provider.Session{}, nil
+	}
+	return provider.Session{UserID: id, SignedInAt: time.Unix(h.sessions.GetInt64(r.Context(), sessionSignedInAt), 0)}, nil
+}
+
+// findUser is provider.Config.Users.
+func (h *Host) findUser(_ context.Context, id string) (userinfo.User, error) {
+	if user, ok := h.users[id]; ok {
+		return user, nil
+	}
+	return userinfo.User{}, userinfo.ErrNotFound
+}

@@ -1,0 +1,316 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+)
+
+const backendKey = "sk_test_of_the_observability_example"
+
+func TestMain(m *testing.M) {
+	hashCost = bcrypt.MinCost
+	os.Exit(m.Run())
+}
+
+// world is the program's app with everything that watches it, on a real port.
+type world struct {
+	t        *testing.T
+	host     *host
+	hooks    hooks
+	wiki     *load
+	url      string // of the app
+	metrics  string // of the page for Prometheus
+	store    *faultyStore
+	reader   *sdkmetric.ManualReader
+	log      *buffer
+	spans    *buffer
+	recorder *recorder
+
+	mu     sync.Mutex
+	events []provider.Event
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, store: &faultyStore{Store: memory.New()}, reader: sdkmetric.NewManualReader(), log: &buffer{}, spans: &buffer{}, recorder: &recorder{}}
+	app := httptest.NewUnstartedServer(nil)
+	w.url = "http://" + app.Listener.Addr().String()
+
+	registry := prometheus.NewRegistry()
+	toOTel, err := newOTel(sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)).Meter(scopeName))
+	require.NoError(t, err)
+	logger := newLogger(w.log)
+	w.hooks = hooks{newWatch(logger), newPrometheus(registry), toOTel, w.keep}
+	w.host, err = newHost(w.url, w.store, logger, w.hooks.call)
+	require.NoError(t, err)
+	w.wiki, err = newLoad(t.Context(), w.url, w.host.provider)
+	require.NoError(t, err)
+	w.wiki.transport = w.recorder
+
+	spans, err := stdouttrace.New(stdouttrace.WithWriter(w.spans))
+	require.NoError(t, err)
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+	mux := http.NewServeMux()
+	mux.Handle("/", w.host.handler())
+	mux.Handle("/v1/", w.host.provider.BackendAPIHandler(provider.BearerKey(backendKey)))
+	app.Config.Handler = traced(tracers.Tracer(scopeName), mux)
+	app.Start()
+	t.Cleanup(app.Close)
+	metrics := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	t.Cleanup(metrics.Close)
+	w.metrics = metrics.URL
+	return w
+}
+
+func (w *world) keep(_ context.Context, e provider.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, e)
+}
+
+// visitor is somebody new.
+func (w *world) visitor() *visitor {
+	return &visitor{load: w.wiki, ctx: w.t.Context(), browser: browser.New(w.recorder)}
+}
+
+// everything makes each event and each refusal happen that the alerts and the
+// dashboard name, and notes how often.
+func (w *world) everything() {
+	t, ada, grace := w.t, w.visitor(), w.visitor()
+
+	// Ada signs in, and Wiki uses its tokens: a refresh, its repetition, two
+	// more, and then the first one again, which ends the sign-in.
+	code := url.Values{"grant_type": {"authorization_code"}, "redirect_uri": {callback}, "code": {ada.authorize("ada", "Allow", nil).Get("code")}}
+	first := ada.tokens(code)
+	ada.api(200, "GET", "/api/notes", first.Access)
+	ada.api(200, "GET", "/oauth/userinfo", first.Access)
+	ada.api(403, "POST", "/api/notes", first.Access)
+	second := ada.refresh(first)
+	require.Equal(t, second, ada.refresh(first), "a repeated refresh gets the same pair")
+	third := ada.refresh(second)
+	replay := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.Refresh}}
+	ada.post(400, "/oauth/token", w.wiki.secret, replay)
+	ada.api(401, "GET", "/api/notes", third.Access)
+	ada.api(401, "GET", "/oauth/userinfo", third.Access)
+
+	// Clients that Acme does not know, by their id or their secret, and a
+	// link that leads nowhere.
+	ada.post(401, "/oauth/token", "an-old-secret", replay)
+	unknown := *w.wiki
+	unknown.clientID = "nobody"
+	(&visitor{load: &unknown, ctx: ada.ctx}).post(401, "/oauth/token", "secret", replay)
+	ada.open(400, "/oauth/authorize?client_id=nobody")
+	ada.open(200, "/.well-known/oauth-authorization-server")
+
+	// Grace says no, then yes, and signs out of Wiki.
+	grace.authorize("grace", "Cancel", nil)
+	code.Set("code", grace.authorize("grace", "Allow", nil).Get("code"))
+	first = grace.tokens(code)
+	grace.post(200, "/oauth/token_info", w.wiki.secret, url.Values{"token": {first.Access}})
+	grace.post(200, "/oauth/token/revoke", w.wiki.secret, url.Values{"token": {first.Access}})
+	grace.post(200, "/oauth/token/revoke", w.wiki.secret, url.Values{"token": {first.Refresh}})
+
+	// She signs in again, and Acme ends it, as it does with a user who leaves.
+	code.Set("code", grace.authorize("grace", "Allow", nil).Get("code"))
+	first = grace.tokens(code)
+	n, err := w.host.provider.RevokeGrants(t.Context(), store.GrantFilter{UserID: "user_1906"})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+
+	// Acme makes a token for her itself, and ends all that Wiki has.
+	wiki, err := w.host.provider.FindClient(t.Context(), w.wiki.clientID)
+	require.NoError(t, err)
+	_, secret, err := w.host.provider.IssueToken(t.Context(), provider.NewToken{UserID: "user_1906", ApplicationID: wiki.ID})
+	require.NoError(t, err)
+	w.recorder.add(secret.Reveal())
+	n, err = w.host.provider.RevokeGrants(t.Context(), store.GrantFilter{ApplicationID: wiki.ID})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+
+	// An administrator lists the applications, and once more without a store.
+	ada.api(200, "GET", "/v1/oauth_applications", backendKey)
+	w.store.down.Store(true)
+	ada.api(503, "GET", "/v1/oauth_applications", backendKey)
+	ada.api(503, "GET", "/api/notes", first.Access)
+	ada.post(503, "/oauth/token", w.wiki.secret, replay)
+	w.store.down.Store(false)
+
+	require.NoError(t, ada.err)
+	require.NoError(t, grace.err)
+}
+
+// get reads a page.
+func get(t *testing.T, address string) string {
+	answer, err := http.Get(address)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, answer.StatusCode, string(body))
+	return string(body)
+}
+
+// scrape reads the page for Prometheus: the value of each series, by its name
+// and labels as they are written there.
+func scrape(t *testing.T, address string) map[string]float64 {
+	series := map[string]float64{}
+	lines := bufio.NewScanner(strings.NewReader(get(t, address)))
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if name == "#" {
+			continue
+		}
+		number, err := strconv.ParseFloat(value, 64)
+		require.NoError(t, err, lines.Text())
+		series[name] = number
+	}
+	return series
+}
+
+// logLines reads the log, which has a JSON object in each line.
+func (w *world) logLines() []map[string]any {
+	var lines []map[string]any
+	for _, text := range strings.Split(strings.TrimSpace(w.log.String()), "\n") {
+		var line map[string]any
+		require.NoError(w.t, json.Unmarshal([]byte(text), &line), text)
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// buffer is a bytes.Buffer for several goroutines.
+type buffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+// faultyStore is a store that can be out of order.
+type faultyStore struct {
+	store.Store
+	down atomic.Bool
+}
+
+var errDown = errors.New("the store is down")
+
+func (s *faultyStore) FindClient(ctx context.Context, id string) (store.Application, error) {
+	if s.down.Load() {
+		return store.Application{}, errDown
+	}
+	return s.Store.FindClient(ctx, id)
+}
+
+func (s *faultyStore) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+	if s.down.Load() {
+		return nil, 0, errDown
+	}
+	return s.Store.ListApplications(ctx, q)
+}
+
+func (s *faultyStore) FindToken(ctx context.Context, k store.Key) (store.Token, store.Grant, error) {
+	if s.down.Load() {
+		return store.Token{}, store.Grant{}, errDown
+	}
+	return s.Store.FindToken(ctx, k)
+}
+
+// recorder is an http.RoundTripper that keeps every secret that passes, in
+// either direction.
+type recorder struct {
+	mu      sync.Mutex
+	secrets map[string]bool
+}
+
+func (rec *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
+	if _, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
+		rec.add(token)
+	}
+	if _, secret, ok := r.BasicAuth(); ok {
+		rec.add(secret)
+	}
+	for _, c := range r.Cookies() {
+		rec.add(c.Value)
+	}
+	if r.GetBody != nil {
+		body, _ := r.GetBody()
+		text, _ := io.ReadAll(body)
+		form, _ := url.ParseQuery(string(text))
+		rec.addForm(form)
+	}
+	rec.addForm(r.URL.Query())
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range answer.Cookies() {
+		rec.add(c.Value)
+	}
+	if to, err := answer.Location(); err == nil {
+		rec.addForm(to.Query())
+	}
+	body, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	var p pair
+	if json.Unmarshal(body, &p) == nil {
+		rec.add(p.Access)
+		rec.add(p.Refresh)
+	}
+	return answer, err
+}
+
+// addForm adds all but what everybody may know.
+func (rec *recorder) addForm(form url.Values) {
+	for _, name := range []string{"code", "token", "refresh_token", "client_secret", "password", "seal", "request"} {
+		for _, value := range form[name] {
+			rec.add(value)
+		}
+	}
+}
+
+func (rec *recorder) add(secret string) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if rec.secrets == nil {
+		rec.secrets = map[string]bool{}
+	}
+	if secret != "" {
+		rec.secrets[secret] = true
+	}
+}

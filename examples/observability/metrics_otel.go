@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/latchkey-go/latchkey/provider"
+)
+
+// newOTel returns a hook for provider.Config.Events that does the same as
+// newPrometheus by OpenTelemetry, and tells the span of the request what
+// happened in it. A refusal's code is in error.type, which OpenTelemetry leaves
+// out where there was none. The rule for metric attributes is that of
+// newPrometheus: nothing that grows. A span is one request's, so there the
+// application's id is welcome; users stay out of it.
+func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) {
+	requests, err1 := meter.Int64Counter("latchkey.requests", metric.WithUnit("{request}"),
+		metric.WithDescription("Requests that an endpoint or the guard has dealt with, by how they ended."))
+	duration, err2 := meter.Float64Histogram("latchkey.request.duration", metric.WithUnit("s"),
+		metric.WithDescription("What the provider took for a request; of the guard only its own check."),
+		metric.WithExplicitBucketBoundaries(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
+	grants, err3 := meter.Int64Counter("latchkey.grants", metric.WithUnit("{grant}"),
+		metric.WithDescription("Times that access was granted, denied by the user, or revoked."))
+	tokens, err4 := meter.Int64Counter("latchkey.tokens", metric.WithUnit("{token}"),
+		metric.WithDescription("Times that tokens were issued, refreshed, given again to a repeated refresh, or revoked."))
+	reuse, err5 := meter.Int64Counter("latchkey.reuse_detections", metric.WithUnit("{detection}"),
+		metric.WithDescription("Spent codes and refresh tokens that came again and ended their grant."))
+	rejected, err6 := meter.Int64Counter("latchkey.client_rejections", metric.WithUnit("{rejection}"),
+		metric.WithDescription("Times that a client failed to authenticate."))
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+		return nil, err
+	}
+
+	type counter struct {
+		metric.Int64Counter
+		with metric.AddOption
+	}
+	action := func(name string) metric.AddOption {
+		return metric.WithAttributes(attribute.String("latchkey.action", name))
+	}
+	counters := map[provider.EventKind]counter{
+		provider.EventGrantCreated:   {grants, action("created")},
+		provider.EventGrantDenied:    {grants, action("denied")},
+		provider.EventGrantRevoked:   {grants, action("revoked")},
+		provider.EventTokenIssued:    {tokens, action("issued")},
+		provider.EventTokenRefreshed: {tokens, action("refreshed")},
+		provider.EventTokenRetried:   {tokens, action("retried")},
+		provider.EventTokenRevoked:   {tokens, action("revoked")},
+		provider.EventReuseDetected:  {reuse, metric.WithAttributes()},
+		provider.EventClientRejected: {rejected, metric.WithAttributes()},
+	}
+	for _, c := range counters {
+		c.Add(context.Background(), 0, c.with) // So that the first real one is an increase.
+	}
+
+	return func(ctx context.Context, e provider.Event) {
+		span := trace.SpanFromContext(ctx) // One that does nothing, if there is none.
+		if e.Kind == provider.EventRequest {
+			endpoint := attribute.String("latchkey.endpoint", e.Endpoint)
+			attributes := []attribute.KeyValue{endpoint}
+			if e.Outcome != "ok" {
+				attributes = append(attributes, attribute.String("error.type", e.Outcome))
+			}
+			requests.Add(ctx, 1, metric.WithAttributes(attributes...))
+			duration.Record(ctx, e.Duration.Seconds(), metric.WithAttributes(endpoint))
+			span.SetAttributes(attributes...)
+			if isFault(e.Outcome) {
+				span.SetStatus(codes.Error, e.Outcome)
+			}
+			return
+		}
+		if c, ok := counters[e.Kind]; ok {
+			c.Add(ctx, 1, c.with)
+		}
+		span.AddEvent("latchkey."+string(e.Kind), trace.WithAttributes(attribute.String("latchkey.application.id", e.ApplicationID)))
+	}, nil
+}
+
+// isFault reports whether an outcome is the provider's own fault, or that of
+// what it depends on, and not the client's.
+func isFault(outcome string) bool {
+	switch outcome {
+	case "server_error", "temporarily_unavailable", "service_unavailable": // The last is the Backend API's.
+		return true
+	}
+	return false
+}

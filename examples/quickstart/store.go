@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/redis/go-redis/v9"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/redisstore"
+	"github.com/latchkey-go/latchkey/store/sqlstore"
+)
+
+// defaultStore is a file in the working folder, so that applications survive a
+// restart and nothing has to be installed.
+const defaultStore = "sqlite:latchkey-quickstart.db"
+
+const storeForms = "memory, sqlite:FILE, postgres://..., mysql://... or redis://..."
+
+// openedStore is what -store named.
+type openedStore struct {
+	store.Store
+	where string // for people
+	close func() error
+}
+
+// openStore opens the store that -store names and brings its tables up to date.
+func openStore(ctx context.Context, name string) (openedStore, error) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	kind, rest, _ := strings.Cut(name, ":")
+	switch {
+	case name == "memory":
+		return openedStore{memory.New(), "in memory, until the program ends", func() error { return nil }}, nil
+	case kind == "sqlite" && rest != "":
+		file, err := filepath.Abs(rest)
+		if err != nil {
+			return openedStore{}, err
+		}
+		dsn := url.URL{Scheme: "file", Opaque: filepath.ToSlash(file), RawQuery: "_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)"}
+		return openSQL(ctx, "sqlite", dsn.String(), sqlstore.SQLite, "in the file "+file)
+	case kind == "postgres" || kind == "postgresql":
+		return openSQL(ctx, "pgx", name, sqlstore.Postgres, "in PostgreSQL at "+hostOf(name))
+	case kind == "mysql":
+		dsn, err := mysqlDSN(name)
+		if err != nil {
+			return openedStore{}, err
+		}
+		return openSQL(ctx, "mysql", dsn, sqlstore.MySQL, "in MySQL at "+hostOf(name))
+	case kind == "redis" || kind == "rediss":
+		opts, err := redis.ParseURL(name)
+		if err != nil {
+			return openedStore{}, badUsage("-store %s is not a URL of Redis, such as redis://localhost:6379/0", hide(name))
+		}
+		client := redis.NewClient(opts)
+		if err := client.Ping(ctx).Err(); err != nil {
+			return openedStore{}, errors.Join(fmt.Errorf("-store: Redis at %s does not answer: %w", opts.Addr, err), client.Close())
+		}
+		kept, err := redisstore.New(client, redisstore.Options{})
+		return openedStore{kept, "in Redis at " + opts.Addr, client.Close}, err
+	}
+	return openedStore{}, badUsage("-store %s is not possible: use %s", hide(name), storeForms)
+}
+
+func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect, where string) (openedStore, error) {
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return openedStore{}, badUsage("-store: %w", err)
+	}
+	kept, err := sqlstore.New(db, dialect, sqlstore.Options{})
+	if err == nil {
+		// An app with migrations of its own uses sqlstore.Schema instead.
+		err = kept.Migrate(ctx)
+	}
+	if err != nil {
+		return openedStore{}, errors.Join(fmt.Errorf("-store: the database %s cannot be used: %w", where, err), db.Close())
+	}
+	return openedStore{kept, where, db.Close}, nil
+}
+
+// mysqlDSN turns mysql://user:password@host:port/database into what the driver
+// wants.
+func mysqlDSN(name string) (string, error) {
+	u, err := url.Parse(name)
+	if err != nil || u.Host == "" || len(u.Path) < 2 {
+		return "", badUsage("-store %s is not a URL of MySQL, such as mysql://user:password@localhost:3306/database", hide(name))
+	}
+	c := mysql.NewConfig()
+	c.Net, c.Addr, c.DBName, c.User = "tcp", u.Host, u.Path[1:], u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	if u.Port() == "" {
+		c.Addr = u.Hostname() + ":3306"
+	}
+	return c.FormatDSN(), nil
+}
+
+// hostOf is the part of a database's URL that may be shown.
+func hostOf(name string) string {
+	u, err := url.Parse(name)
+	if err != nil {
+		return "an unreadable URL"
+	}
+	return u.Host + u.Path
+}
+
+// hide returns a -store value without what may be a password.
+func hide(name string) string {
+	if u, err := url.Parse(name); err == nil && u.User != nil {
+		return fmt.Sprintf("%q", u.Redacted())
+	}
+	return fmt.Sprintf("%q", name)
+}

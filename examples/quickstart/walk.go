@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/latchkey-go/latchkey/examples/internal/browser"
+)
+
+// step is one thing that the browser does, and what must come of it.
+type step struct {
+	says string
+	act  action
+	want expectation
+}
+
+type (
+	action      func(ctx context.Context, b *browser.Browser, at *browser.Page) (*browser.Page, error)
+	expectation func(*browser.Page) error
+)
+
+// walk signs ada in to Wiki as her browser would and prints every step. An
+// error names the step that failed and what was expected of it.
+func walk(ctx context.Context, out io.Writer, wikiURL, issuer string) error {
+	return walkSteps(ctx, out, []step{
+		{
+			"Ada opens Wiki, which does not know her.",
+			open(wikiURL + "/"), shows("Sign in with Acme"),
+		}, {
+			`She presses "Sign in with Acme". Wiki notes a state and a PKCE verifier in her session and sends her to Acme's authorization endpoint.`,
+			press("Sign in with Acme", nil), leadsTo(issuer + "/oauth/authorize"),
+		}, {
+			"Acme knows Wiki and its redirect URI, but not who she is: it sends her to its sign-in page.",
+			follow, leadsTo(issuer + "/login"),
+		}, {
+			"The sign-in page asks for her password. Wiki never sees it.",
+			follow, shows("Sign in to Acme Notes"),
+		}, {
+			"She signs in. Acme starts a session and sends her back to where she came from, the authorization endpoint.",
+			press("Sign in", map[string]string{"login": "ada", "password": password}), leadsTo(issuer + "/oauth/authorize"),
+		}, {
+			"Now the authorization endpoint knows her, and asks whether Wiki may have what it wants.",
+			follow, shows("Wiki wants to use your Acme Notes account", "Ada Lovelace", "Read your notes", "Allow"),
+		}, {
+			"She allows it. Acme sends her to Wiki's redirect URI with a code, Wiki's state and Acme's name.",
+			press("Allow", nil), leadsTo(wikiURL + "/callback"),
+		}, {
+			"Wiki checks state and name, and exchanges the code and its verifier for tokens, behind her back.",
+			follow, leadsTo(wikiURL + "/"),
+		}, {
+			"Wiki asks Acme who she is and for her notes, with the access token, and welcomes her.",
+			follow, shows("Welcome, Ada Lovelace", "ada@acme.example", "Engines", "Flying machine"),
+		}, {
+			"She looks at the whole userinfo document.",
+			open(wikiURL + "/userinfo"), shows(`"object":"oauth_user_info"`, `"email":"ada@acme.example"`),
+		},
+	})
+}
+
+func walkSteps(ctx context.Context, out io.Writer, steps []step) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	b := browser.New(&tracer{next: http.DefaultTransport, who: "browser", out: out})
+	var at *browser.Page
+	for i, s := range steps {
+		fmt.Fprintf(out, "%d. %s\n", i+1, s.says)
+		next, err := s.act(ctx, b, at)
+		if err == nil {
+			err = s.want(next)
+		}
+		if err != nil {
+			return fmt.Errorf("step %d failed (%s): %w", i+1, s.says, err)
+		}
+		at = next
+		fmt.Fprintln(out)
+	}
+	var document bytes.Buffer
+	if err := json.Indent(&document, at.Body, "", "  "); err != nil {
+		return fmt.Errorf("the userinfo document should be JSON: %w", err)
+	}
+	fmt.Fprintln(out, strings.TrimSpace(document.String()))
+	return nil
+}
+
+func open(address string) action {
+	return func(ctx context.Context, b *browser.Browser, _ *browser.Page) (*browser.Page, error) {
+		return b.Open(ctx, address)
+	}
+}
+
+func follow(ctx context.Context, b *browser.Browser, at *browser.Page) (*browser.Page, error) {
+	return b.Follow(ctx, at)
+}
+
+func press(button string, typed map[string]string) action {
+	return func(ctx context.Context, b *browser.Browser, at *browser.Page) (*browser.Page, error) {
+		return b.Press(ctx, at, button, typed)
+	}
+}
+
+// leadsTo expects a redirect to an address, whatever its query.
+func leadsTo(address string) expectation {
+	return func(p *browser.Page) error {
+		if to, _, _ := strings.Cut(p.Leads(), "?"); to != address {
+			return fmt.Errorf("expected a redirect to %s, got %s", address, p.Describe())
+		}
+		return nil
+	}
+}
+
+// shows expects a page with the given texts.
+func shows(texts ...string) expectation {
+	return func(p *browser.Page) error {
+		for _, text := range texts {
+			if p.Status != http.StatusOK || !strings.Contains(p.Text(), text) {
+				return fmt.Errorf("expected a page with %q, got %s", text, p.Describe())
+			}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/examples/internal/acme"
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// chromium starts a headless Chromium and returns the context that tabs come
+// from.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	var program string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			program = found
+			break
+		}
+	}
+	if program == "" {
+		const missing = "no chromium, chromium-browser or google-chrome in PATH, so the SPA is not tried in a browser"
+		require.NotEqual(t, "true", os.Getenv("CI"), missing)
+		t.Skip(missing)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], // headless, with a new profile
+		chromedp.ExecPath(program),
+		chromedp.NoSandbox, // It does not start as root otherwise, and the pages are our own.
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-component-update", true),
+	)
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, closeBrowser := chromedp.NewContext(ctx)
+	t.Cleanup(closeBrowser)
+	require.NoError(t, chromedp.Do(ctx), "%s does not start", program)
+	return ctx
+}
+
+// tab is a tab of a browser that has no cookies at first.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu    sync.Mutex
+	noise []string // errors and warnings of the console
+}
+
+func newTab(t *testing.T, browser context.Context) *tab {
+	t.Helper()
+	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(closeTab)
+	p := &tab{t: t}
+	require.NoError(t, chromedp.Listen(ctx, p.hear))
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(cancel)
+	p.ctx = ctx
+	return p
+}
+
+// hear notes what the browser complains about.
+func (p *tab) hear(event any) {
+	text := ""
+	switch e := event.(type) {
+	case *log.EventEntryAdded: // of the browser itself: requests, policies
+		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
+			text = fmt.Sprintf("%s %s", e.Entry.Text, e.Entry.URL)
+		}
+	case *runtime.EventConsoleAPICalled: // of scripts
+		text = fmt.Sprintf("console.%s", e.Type)
+	case *runtime.EventExceptionThrown:
+		text = e.ExceptionDetails.Text
+	}
+	if text != "" {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.noise = append(p.noise, text)
+	}
+}
+
+// complaints returns what the browser complained about since it was last asked.
+func (p *tab) complaints() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	noise := p.noise
+	p.noise = nil
+	return noise
+}
+
+// do fails the test, and says where it is, if the page is not what it should be.
+func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, 15*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		at, _ := chromedp.Run(p.ctx, chromedp.Location())
+		require.NoError(p.t, err, "at %s, which says: %s\n%s", at, p.text("body"), strings.Join(p.complaints(), "\n"))
+	}
+}
+
+func (p *tab) text(selector string) string {
+	text, err := chromedp.Run(p.ctx, chromedp.Text(chromedp.CSS(selector)))
+	require.NoError(p.t, err)
+	return text
+}
+
+func (p *tab) address() string {
+	at, err := chromedp.Run(p.ctx, chromedp.Location())
+	require.NoError(p.t, err)
+	return at
+}
+
+func (p *tab) script(expression string) string {
+	result, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](expression))
+	require.NoError(p.t, err)
+	return result
+}
+
+// What there is on the pages.
+const (
+	signInButton  = chromedp.CSS("#sign-in:enabled")
+	readButton    = chromedp.CSS("#read-again:enabled")
+	signOutButton = chromedp.CSS("#sign-out:enabled")
+	message       = "#message:not([hidden])"
+	loginField    = chromedp.CSS("input[name=login]")
+	passwordField = chromedp.CSS("input[name=password]")
+	signInSubmit  = chromedp.CSS("form[action='/login'] button")
+	allowButton   = chromedp.CSS("button[value=allow]")
+	cancelButton  = chromedp.CSS("button[value=deny]")
+)
+
+// toConsent goes from the SPA's button to the consent page, by the sign-in page.
+func (p *tab) toConsent(login string) {
+	p.t.Helper()
+	p.do(chromedp.Click(signInButton),
+		chromedp.SendKeys(loginField, login), chromedp.SendKeys(passwordField, acme.Password), chromedp.Click(signInSubmit),
+		chromedp.WaitVisible(allowButton))
+}
+
+func TestInBrowser(t *testing.T) {
+	browser := chromium(t)
+	t.Run("the same site", func(t *testing.T) { testSignIn(t, browser, newDemo(t, "127.0.0.1")) })
+	t.Run("two sites", func(t *testing.T) { testSignIn(t, browser, newDemo(t, "localhost")) })
+	t.Run("denied", func(t *testing.T) { testDenied(t, browser) })
+	t.Run("allowed in part", func(t *testing.T) { testAllowedInPart(t, browser) })
+	t.Run("answers to no question", func(t *testing.T) { testForeignAnswers(t, browser) })
+	t.Run("ended by Acme", func(t *testing.T) { testEndedByAcme(t, browser) })
+	t.Run("Acme is down", func(t *testing.T) { testAcmeIsDown(t, browser) })
+}
+
+// The whole life of a sign-in, by clicking.
+func testSignIn(t *testing.T, browser context.Context, d *demo) {
+	p := newTab(t, browser)
+	p.do(chromedp.Navigate(d.spaURL), chromedp.WaitVisible(signInButton))
+	p.toConsent("ada")
+	require.True(t, strings.HasPrefix(p.address(), d.acmeURL+"/oauth/authorize?"))
+	require.Contains(t, p.text("body"), "Notes Reader")
+	p.do(chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
+	require.Contains(t, p.text("#signed-in"), "Ada Lovelace")
+	require.Contains(t, p.text("#notes"), "Bernoulli numbers")
+	require.Contains(t, p.text("#notes"), "Measure a pigeon first")
+	require.Equal(t, map[provider.EventKind]int{provider.EventGrantCreated: 1, provider.EventTokenIssued: 1}, d.happened())
+
+	require.Equal(t, d.spaURL+"/", p.address(), "the code is gone from the address bar")
+	require.Empty(t, p.complaints())
+
+	// The access token expires. Both calls get a 401, and they share a refresh.
+	for range 2 {
+		d.later(2*time.Hour + time.Second)
+		p.do(chromedp.Click(readButton), chromedp.WaitVisible(readButton))
+		require.Contains(t, p.text("#notes"), "Bernoulli numbers")
+		require.Equal(t, map[provider.EventKind]int{provider.EventTokenRefreshed: 1}, d.happened())
+		complaints := p.complaints()
+		require.Len(t, complaints, 2, "the browser notes each 401 itself")
+		for _, c := range complaints {
+			require.Contains(t, c, "status of 401")
+		}
+	}
+	// Nothing of it is where another page of the origin could find it.
+	require.Equal(t, `[{},{},""]`, p.script("JSON.stringify([localStorage, sessionStorage, document.cookie])"))
+
+	// A reload forgets the tokens. Acme still knows the user.
+	p.do(chromedp.Reload(), chromedp.Click(signInButton), chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
+	require.Contains(t, p.text("#signed-in"), "Ada Lovelace")
+	d.happened()
+
+	before, _, err := d.Provider.ListGrants(t.Context(), store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_1815"}, Limit: 10})
+	require.NoError(t, err)
+	p.do(chromedp.Click(signOutButton), chromedp.WaitVisible(signInButton))
+	require.NotContains(t, p.text("body"), "Ada Lovelace")
+	require.Equal(t, map[provider.EventKind]int{provider.EventGrantRevoked: 1}, d.happened())
+	after, _, err := d.Provider.ListGrants(t.Context(), store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_1815"}, Limit: 10})
+	require.NoError(t, err)
+	require.Equal(t, before[1:], after, "the newest sign-in has ended")
+	require.Empty(t, p.complaints())
+
+	// Somebody else signs in: what is shown is theirs.
+	p.do(chromedp.Navigate(d.acmeURL), chromedp.Click(chromedp.CSS("form[action='/logout'] button")),
+		chromedp.WaitVisible(chromedp.CSS("a[href='/login']")), chromedp.Navigate(d.spaURL))
+	p.toConsent("grace")
+	p.do(chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
+	require.Contains(t, p.text("#signed-in"), "Grace Hopper")
+	require.Contains(t, p.text("#notes"), "Nanoseconds")
+	require.Empty(t, p.complaints())
+}
+
+func testDenied(t *testing.T, browser context.Context) {
+	d := newDemo(t, "127.0.0.1")
+	p := newTab(t, browser)
+	p.do(chromedp.Navigate(d.spaURL))
+	p.toConsent("ada")
+	p.do(chromedp.Click(cancelButton), chromedp.WaitVisible(signInButton))
+	require.Equal(t, "You did not allow Notes Reader to see your notes.", p.text(message))
+	require.Equal(t, d.spaURL+"/", p.address())
+	require.Empty(t, p.complaints())
+}
+
+// A user can allow a part of what is asked for. Without the notes there is
+// nothing to do, and the sign-in is not left open; without the name there is.
+func testAllowedInPart(t *testing.T, browser context.Context) {
+	d := newDemo(t, "127.0.0.1")
+	p := newTab(t, browser)
+	box := func(scope string) chromedp.CSS { return chromedp.CSS("input[type=checkbox][value='" + scope + "']") }
+	p.do(chromedp.Navigate(d.spaURL))
+	p.toConsent("ada")
+	p.do(chromedp.Click(box("notes:read")), chromedp.Click(allowButton), chromedp.WaitVisible(signInButton))
+	require.Equal(t, "You did not allow Notes Reader to see your notes.", p.text(message))
+	require.Equal(t, 1, d.happened()[provider.EventGrantRevoked])
+	p.do(chromedp.Click(signInButton), chromedp.Click(box("profile")), chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
+	require.Contains(t, p.text("#signed-in"), "an Acme user")
+	require.Contains(t, p.text("#notes"), "Bernoulli numbers")
+	require.Empty(t, p.complaints())
+}
+
+// An answer that is not the one to this tab's question is not used: no request
+// with its code reaches Acme.
+func testForeignAnswers(t *testing.T, browser context.Context) {
+	d := newDemo(t, "127.0.0.1")
+	p := newTab(t, browser)
+	answer := func(state, iss string) string {
+		return d.spaURL + "/?" + url.Values{"code": {"x"}, "state": {state}, "iss": {iss}}.Encode()
+	}
+	const notStarted = "This sign-in was not started in this tab. Start again."
+	p.do(chromedp.Navigate(answer("x", d.acmeURL)), chromedp.WaitVisible(signInButton))
+	require.Equal(t, notStarted, p.text(message))
+
+	// ask starts a sign-in, as the button does, and returns its state.
+	ask := func() string {
+		p.do(chromedp.Navigate(d.spaURL), chromedp.Click(signInButton), chromedp.WaitVisible(loginField))
+		at, err := url.Parse(p.address())
+		require.NoError(t, err)
+		next, err := url.Parse(at.Query().Get("next"))
+		require.NoError(t, err)
+		require.NotEmpty(t, next.Query().Get("state"))
+		return next.Query().Get("state")
+	}
+	for _, test := range []struct{ name, prefix, iss, says string }{
+		{"another state", "x", d.acmeURL, notStarted},
+		{"another issuer", "", "https://evil.example", "This answer did not come from Acme. Start again."},
+		{"no issuer", "", "", "This answer did not come from Acme. Start again."},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			address := answer(test.prefix+ask(), test.iss)
+			p.do(chromedp.Navigate(address), chromedp.WaitVisible(signInButton))
+			require.Equal(t, test.says, p.text(message))
+			require.Equal(t, d.spaURL+"/", p.address())
+			p.do(chromedp.Navigate(address), chromedp.WaitVisible(signInButton))
+			require.Equal(t, notStarted, p.text(message), "a state is good for one answer")
+		})
+	}
+	require.Empty(t, d.happened())
+	require.Empty(t, p.complaints())
+}
+
+func testEndedByAcme(t *testing.T, browser context.Context) {
+	d := newDemo(t, "127.0.0.1")
+	p := newTab(t, browser)
+	p.do(chromedp.Navigate(d.spaURL))
+	p.toConsent("ada")
+	p.do(chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
+	_, err := d.Provider.RevokeGrants(t.Context(), store.GrantFilter{UserID: "user_1815"})
+	require.NoError(t, err)
+	p.do(chromedp.Click(readButton), chromedp.WaitVisible(signInButton))
+	require.Equal(t, "Acme has ended this sign-in. Sign in again.", p.text(message))
+}
+
+func testAcmeIsDown(t *testing.T, browser context.Context) {
+	closed, acmeURL, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
+	require.NoError(t, err)
+	closed.Close()
+	listener, spaURL, err := acme.Listen(t.Context(), "-spa-addr", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- acme.Serve(ctx, listener, spaHandler(acmeURL, "x")) }()
+	defer func() {
+		stop()
+		require.NoError(t, <-ended)
+	}()
+	p := newTab(t, browser)
+	p.do(chromedp.Navigate(spaURL), chromedp.Click(signInButton), chromedp.WaitVisible(chromedp.CSS(message)), chromedp.WaitVisible(signInButton))
+	require.Equal(t, "Acme cannot be reached right now. Try again.", p.text(message))
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/oauth2"
+
+	"github.com/latchkey-go/latchkey/examples/internal/acme"
+	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store/memory"
+)
+
+func TestMain(m *testing.M) {
+	acme.HashCost = bcrypt.MinCost // The race detector makes it slow.
+	m.Run()
+}
+
+// demo is both apps, served on free ports for one test.
+type demo struct {
+	*acme.Host
+	acmeURL, spaURL string
+	clientID        string
+
+	mu     sync.Mutex
+	late   time.Duration // how far the provider's clock is ahead
+	events map[provider.EventKind]int
+}
+
+// newDemo serves the SPA under the given host name.
+func newDemo(t *testing.T, spaHost string) *demo {
+	t.Helper()
+	d := &demo{events: map[provider.EventKind]int{}}
+	acmeListener, acmeURL, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
+	require.NoError(t, err)
+	spaListener, spaURL, err := acme.Listen(t.Context(), "-spa-addr", spaHost+":0")
+	require.NoError(t, err)
+	d.acmeURL, d.spaURL = acmeURL, spaURL
+	d.Host, err = acme.New(provider.Config{Issuer: acmeURL, Store: memory.New(), Now: d.now, Events: d.note, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	app, err := register(t.Context(), d.Provider, spaURL)
+	require.NoError(t, err)
+	d.clientID = app.ClientID
+
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { require.NoError(t, acme.Serve(ctx, acmeListener, hostHandler(d.Host))) })
+	running.Go(func() { require.NoError(t, acme.Serve(ctx, spaListener, spaHandler(acmeURL, d.clientID))) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	return d
+}
+
+func (d *demo) now() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Now().Add(d.late)
+}
+
+// later lets time pass for the provider.
+func (d *demo) later(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.late += by
+}
+
+func (d *demo) note(_ context.Context, e provider.Event) {
+	if e.Kind == provider.EventRequest {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.events[e.Kind]++
+}
+
+// happened returns what the provider noted since it was last asked.
+func (d *demo) happened() map[provider.EventKind]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	events := d.events
+	d.events = map[provider.EventKind]int{}
+	return events
+}
+
+// token gets tokens for the SPA without running it.
+func (d *demo) token(t *testing.T, login string) *oauth2.Token {
+	t.Helper()
+	config := oauth2.Config{
+		ClientID: d.clientID, RedirectURL: d.spaURL + "/", Scopes: []string{"profile", "notes:read"},
+		Endpoint: oauth2.Endpoint{AuthURL: d.acmeURL + "/oauth/authorize", TokenURL: d.acmeURL + "/oauth/token", AuthStyle: oauth2.AuthStyleInParams},
+	}
+	verifier := oauth2.GenerateVerifier()
+	b := browser.New(nil)
+	page, err := b.Open(t.Context(), config.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)))
+	require.NoError(t, err)
+	page, err = b.Follow(t.Context(), page) // to the sign-in page
+	require.NoError(t, err)
+	page, err = b.Press(t.Context(), page, "Sign in", map[string]string{"login": login, "password": acme.Password})
+	require.NoError(t, err)
+	page, err = b.Follow(t.Context(), page) // to the consent page
+	require.NoError(t, err)
+	page, err = b.Press(t.Context(), page, "Allow", nil)
+	require.NoError(t, err)
+	to, err := url.Parse(page.Leads())
+	require.NoError(t, err)
+	token, err := config.Exchange(t.Context(), to.Query().Get("code"), oauth2.VerifierOption(verifier))
+	require.NoError(t, err)
+	return token
+}

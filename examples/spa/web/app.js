@@ -1,0 +1,165 @@
+// Notes Reader is a client that consists of this file. It runs in the browser
+// alone and can keep no secret, so PKCE takes the place of one (RFC 7636).
+
+const config = await (await fetch("/config.json")).json(); // {issuer, client_id}
+const redirectURI = location.origin + "/"; // as it is registered at Acme, byte for byte
+
+// The tokens are in this variable and nowhere else. What is in localStorage or
+// sessionStorage can be read by every script that runs on this origin, now or
+// later. So a reload forgets them, and the user presses the button again; Acme
+// still knows who they are, so that takes a click there and no password. A
+// script that got into this very page could still use them while it is open:
+// against that there is the Content-Security-Policy. An app that needs more
+// keeps its tokens on a server of its own and gives the browser a cookie.
+let tokens = null; // the answer of RFC 6749 section 5.1
+
+let server; // Acme's metadata, once they are read
+
+// discover reads where Acme's endpoints are (RFC 8414).
+async function discover() {
+  if (server) return;
+  const { origin, pathname } = new URL(config.issuer);
+  const url = origin + "/.well-known/oauth-authorization-server" + pathname.replace(/\/$/, "");
+  const answer = await request(url);
+  if (!answer.ok) throw new Error(`${url} was answered with status ${answer.status}.`);
+  const metadata = await answer.json();
+  if (metadata.issuer !== config.issuer) throw new Error(`${url} is about ${metadata.issuer}.`); // RFC 8414 section 3.3
+  server = metadata;
+}
+
+// signIn sends the browser to Acme. Because that ends this page, what belongs
+// to the sign-in waits in the tab's storage. It is good for one answer.
+async function signIn() {
+  await discover();
+  const state = randomText(), verifier = randomText();
+  sessionStorage.setItem("sign-in", JSON.stringify({ state, verifier }));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  const url = new URL(server.authorization_endpoint);
+  for (const [name, value] of Object.entries({
+    response_type: "code",
+    client_id: config.client_id,
+    redirect_uri: redirectURI,
+    scope: "profile notes:read",
+    state,
+    code_challenge: base64url(new Uint8Array(digest)),
+    code_challenge_method: "S256",
+  })) url.searchParams.set(name, value);
+  location.assign(url);
+}
+
+// finishSignIn takes Acme's answer from the address, if there is one.
+async function finishSignIn() {
+  const answer = new URLSearchParams(location.search);
+  if (!answer.has("state") && !answer.has("code") && !answer.has("error")) return;
+  history.replaceState(null, "", redirectURI); // The code is nobody else's to see.
+  const asked = JSON.parse(sessionStorage.getItem("sign-in"));
+  sessionStorage.removeItem("sign-in");
+  if (!asked || answer.get("state") !== asked.state) throw new Error("This sign-in was not started in this tab. Start again.");
+  // An answer of another server must not be taken for Acme's (RFC 9207).
+  if (answer.get("iss") !== config.issuer) throw new Error("This answer did not come from Acme. Start again.");
+  if (answer.get("error") === "access_denied") throw new Error("You did not allow Notes Reader to see your notes.");
+  if (answer.has("error")) throw new Error(`Acme refused: ${answer.get("error_description")} (${answer.get("error")})`);
+  await discover();
+  tokens = await requestTokens({
+    grant_type: "authorization_code", code: answer.get("code"), redirect_uri: redirectURI, code_verifier: asked.verifier,
+  });
+  if (tokens.scope.split(" ").includes("notes:read")) return;
+  await signOut(); // The user allowed some of it, but not what this app is for.
+  throw new Error("You did not allow Notes Reader to see your notes.");
+}
+
+// refresh gets new tokens. Calls that need it at the same time share one
+// request, because a refresh token is good for one refresh.
+let refreshing = null;
+function refresh() {
+  refreshing ??= requestTokens({ grant_type: "refresh_token", refresh_token: tokens.refresh_token })
+    .then((fresh) => { tokens = fresh; })
+    .finally(() => { refreshing = null; });
+  return refreshing;
+}
+
+async function requestTokens(form) {
+  const answer = await post(server.token_endpoint, form);
+  const body = await answer.json();
+  if (answer.ok) return body;
+  if (body.error !== "invalid_grant") throw new Error(`Acme refused: ${body.error_description} (${body.error})`);
+  tokens = null;
+  throw new Error("Acme has ended this sign-in. Sign in again.");
+}
+
+// post sends a form to one of Acme's endpoints. A public client says who it is
+// by its id alone.
+function post(url, form) {
+  return request(url, { method: "POST", body: new URLSearchParams({ client_id: config.client_id, ...form }) });
+}
+
+// get calls an API with the access token. When that has expired the answer is
+// 401, and a new one is worth one more try.
+async function get(url) {
+  const send = () => request(url, { headers: { Authorization: `Bearer ${tokens.access_token}` } });
+  const used = tokens;
+  let answer = await send();
+  if (answer.status === 401) {
+    if (tokens === used) await refresh();
+    answer = await send();
+  }
+  if (!answer.ok) throw new Error(`${url} was answered with status ${answer.status}.`);
+  return answer.json();
+}
+
+// request is fetch, which sends no cookies to other origins. It can fail because
+// of the network and because of CORS, and scripts are not told which.
+function request(url, options) {
+  return fetch(url, options).catch(() => { throw new Error("Acme cannot be reached right now. Try again."); });
+}
+
+async function readNotes() {
+  const [user, { notes }] = await Promise.all([get(server.userinfo_endpoint), get(config.issuer + "/api/notes")]);
+  element("name").textContent = user.name ?? "an Acme user"; // The scope profile may be missing.
+  element("read-at").textContent = new Date().toLocaleTimeString();
+  element("notes").replaceChildren(...notes.map(({ title, text }) => {
+    const item = document.createElement("li");
+    item.append(document.createElement("h2"), document.createElement("p"));
+    item.children[0].textContent = title;
+    item.children[1].textContent = text;
+    return item;
+  }));
+}
+
+// signOut revokes the refresh token, which ends the whole sign-in (RFC 7009).
+// To drop it here would leave it working.
+async function signOut() {
+  const { refresh_token } = tokens;
+  tokens = null;
+  element("notes").replaceChildren();
+  const answer = await post(server.revocation_endpoint, { token: refresh_token }).catch(() => null);
+  if (!answer?.ok) throw new Error("You are signed out here, but Acme could not be told.");
+}
+
+// run does one thing at a time and shows how it ended.
+async function run(action) {
+  const buttons = document.querySelectorAll("button");
+  buttons.forEach((button) => { button.disabled = true; });
+  element("message").hidden = true;
+  try {
+    await action();
+  } catch (error) {
+    element("message").textContent = error.message;
+    element("message").hidden = false;
+  }
+  element("signed-in").hidden = !tokens;
+  element("signed-out").hidden = !!tokens;
+  buttons.forEach((button) => { button.disabled = false; });
+}
+
+const element = (id) => document.getElementById(id);
+const randomText = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
+const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+element("sign-in").onclick = () => run(signIn);
+element("read-again").onclick = () => run(readNotes);
+element("sign-out").onclick = () => run(signOut);
+await run(async () => {
+  await finishSignIn();
+  if (tokens) await readNotes();
+});
