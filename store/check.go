@@ -55,6 +55,7 @@ func (app Application) Check() error {
 	texts := []string{app.ID, app.ClientID, app.Name, string(app.Origin), app.OwnerID, app.ClientURI, app.LogoURL}
 	texts = append(texts, app.RedirectURIs...)
 	texts = append(texts, app.Scopes...)
+	texts = append(texts, app.Registration.texts()...)
 	for _, secret := range app.Secrets {
 		texts = append(texts, secret.ID)
 	}

@@ -16,14 +16,17 @@ import (
 // that a refresh token can never pass as an access token.
 type Kind uint8
 
-// The kinds of credentials that hang from a grant.
+// The kinds of credentials. The first three hang from a grant, the others from
+// a device authorization.
 const (
 	KindCode Kind = iota + 1
 	KindAccess
 	KindRefresh
+	KindDevice
+	KindUserCode
 )
 
-// String returns "code", "access" or "refresh".
+// String returns "code", "access", "refresh", "device" or "user code".
 func (k Kind) String() string {
 	switch k {
 	case KindCode:
@@ -32,6 +35,10 @@ func (k Kind) String() string {
 		return "access"
 	case KindRefresh:
 		return "refresh"
+	case KindDevice:
+		return "device"
+	case KindUserCode:
+		return "user code"
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }

@@ -35,8 +35,10 @@ type Application struct {
 	// SkipConsent is set for the host's own applications, which need not ask.
 	SkipConsent bool
 
-	// Origin says how the application came to be registered.
-	Origin Origin
+	// Origin says how the application came to be registered, and Registration
+	// what it said then. Registration is nil for a manual one.
+	Origin       Origin
+	Registration *Registration
 
 	OwnerID   string // the host's user who manages it; empty: nobody
 	ClientURI string // its home page
@@ -54,7 +56,46 @@ type Origin string
 const (
 	OriginManual       Origin = "manual"       // by the host
 	OriginRegistration Origin = "registration" // by itself (RFC 7591)
+	OriginDocument     Origin = "document"     // by a document at the URL that is its ClientID
 )
+
+// Registration is what an application that registered itself said of itself,
+// where no other field of [Application] has it (RFC 7591 section 2). A backend
+// keeps it as it is.
+type Registration struct {
+	// Token is the hash of the registration access token, by which the
+	// application manages its registration (RFC 7592). Zero: it cannot.
+	Token SecretHash `json:"token,omitzero"`
+
+	Type       string   `json:"application_type,omitempty"` // "web" or "native"
+	AuthMethod string   `json:"token_endpoint_auth_method,omitempty"`
+	GrantTypes []string `json:"grant_types,omitempty"`
+	Contacts   []string `json:"contacts,omitempty"`
+
+	TermsURI        string `json:"tos_uri,omitempty"`
+	PolicyURI       string `json:"policy_uri,omitempty"`
+	SoftwareID      string `json:"software_id,omitempty"`
+	SoftwareVersion string `json:"software_version,omitempty"`
+}
+
+// clone returns a copy that shares nothing with r.
+func (r *Registration) clone() *Registration {
+	if r == nil {
+		return nil
+	}
+	c := *r
+	c.GrantTypes, c.Contacts = slices.Clone(r.GrantTypes), slices.Clone(r.Contacts)
+	return &c
+}
+
+// texts are what the texts of a registration have to be checked for.
+func (r *Registration) texts() []string {
+	if r == nil {
+		return nil
+	}
+	texts := []string{r.Type, r.AuthMethod, r.TermsURI, r.PolicyURI, r.SoftwareID, r.SoftwareVersion}
+	return slices.Concat(texts, r.GrantTypes, r.Contacts)
+}
 
 // Clone returns a copy that shares nothing with app.
 func (app Application) Clone() Application {
@@ -62,6 +103,7 @@ func (app Application) Clone() Application {
 	app.Scopes = slices.Clone(app.Scopes)
 	app.Secrets = slices.Clone(app.Secrets)
 	app.Metadata = maps.Clone(app.Metadata)
+	app.Registration = app.Registration.clone()
 	return app
 }
 

@@ -90,6 +90,9 @@ type ApplicationQuery struct {
 	// strings.ToLower has them, or by the whole client id. Empty: all.
 	Name string
 
+	Origin        Origin    // empty: of all origins
+	UpdatedBefore time.Time // changed last before this time; zero: whenever
+
 	Order  ApplicationOrder // zero: NewestFirst
 	Limit  int              // 0: 10, which is Clerk's default; negative: an error
 	Offset int              // negative: an error

@@ -107,6 +107,9 @@ func (a *applications) matching(q store.ApplicationQuery) []*store.Application {
 		if q.Name != "" && app.ClientID != q.Name && !strings.Contains(strings.ToLower(app.Name), part) {
 			continue
 		}
+		if q.Origin != "" && app.Origin != q.Origin || !q.UpdatedBefore.IsZero() && !app.UpdatedAt.Before(q.UpdatedBefore) {
+			continue
+		}
 		matched = append(matched, app)
 	}
 	return matched

@@ -40,6 +40,7 @@ import (
 type Store struct {
 	applications applications
 	shards       [shardCount]shard
+	devices      devices
 	nextSweep    atomic.Uint32 // the shard at which DeleteExpired begins
 }
 
@@ -51,6 +52,7 @@ func New() *Store {
 		byID:     map[string]*store.Application{},
 		byClient: map[string]*store.Application{},
 	}}
+	s.devices.byID, s.devices.byCode = map[store.DeviceID]*store.Device{}, map[store.Hash]*store.Device{}
 	for i := range s.shards {
 		s.shards[i].grants = map[store.GrantID]*grant{}
 		s.shards[i].users = map[string]*user{}
