@@ -23,8 +23,12 @@ var tolerated = scopes.New("openid", "offline_access")
 // something here. All others are ignored (RFC 6749 section 3.1).
 var authorizeParams = []string{
 	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "code_challenge", "code_challenge_method",
-	"prompt", "login_hint", signInAfter,
+	"prompt", "login_hint", resourceParam, signInAfter,
 }
+
+// singleParams are those of them that may come once. For a second resource RFC
+// 8707 has an error of its own.
+var singleParams = slices.DeleteFunc(slices.Clone(authorizeParams), func(name string) bool { return name == resourceParam })
 
 // signInAfter is a parameter of the provider's own. It goes along when a
 // visitor is sent to sign in and says when that was, so that the provider can
@@ -40,6 +44,7 @@ type authorization struct {
 	formPost      bool // response_mode=form_post
 	prompt        []string
 	scopes        scopes.Set
+	resource      *ProtectedResource // nil: none
 	session       Session
 
 	form *form // what the user has answered; nil: the page was not needed
@@ -97,7 +102,7 @@ func (p *Provider) identify(ctx context.Context, params url.Values) (*authorizat
 func (p *Provider) examine(a *authorization) *Error {
 	a.formPost = a.params.Get("response_mode") == "form_post"
 	a.prompt = strings.Fields(a.params.Get("prompt"))
-	if e := repeated(a.params, authorizeParams...); e != nil {
+	if e := repeated(a.params, singleParams...); e != nil {
 		return e
 	}
 	switch mode := a.params.Get("response_mode"); mode {
@@ -122,12 +127,16 @@ func (p *Provider) examine(a *authorization) *Error {
 	if e := examinePKCE(a); e != nil {
 		return e
 	}
+	var e *Error
+	if a.resource, e = p.askedResource(a.params); e != nil {
+		return e
+	}
 	asked, e := parseAskedScopes(a.params.Get("scope"))
 	if e != nil {
 		return e
 	}
 	if len(asked) == 0 {
-		asked = a.app.Scopes
+		asked = a.resource.understood(a.app.Scopes)
 	}
 	if excess := asked.Minus(a.app.Scopes.Intersect(p.scopes)); len(excess) > 0 {
 		return refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(excess[0]))

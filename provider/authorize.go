@@ -214,7 +214,7 @@ func (p *Provider) mustAsk(ctx context.Context, a *authorization) (bool, *Error)
 	case err != nil:
 		return false, unavailable("store", err)
 	}
-	if consent.AgreedAt.IsZero() || consent.Resource != "" || !consent.Agreed.Contains(a.scopes) {
+	if consent.AgreedAt.IsZero() || consent.Resource != a.resource.identifier() || !consent.Agreed.Contains(a.scopes) {
 		return true, nil
 	}
 	a.agreedAt = consent.AgreedAt

@@ -62,7 +62,9 @@ func (b backend) verifyToken(w http.ResponseWriter, r *http.Request) (any, error
 		return nil, err
 	}
 	app, err := b.p.FindApplication(r.Context(), grant.ApplicationID)
-	if token.Kind != store.KindAccess || errors.Is(err, store.ErrNotFound) {
+	// Who asks here is told of no audience, and would take a token that is for
+	// another API than its own.
+	if token.Kind != store.KindAccess || token.Resource != "" || errors.Is(err, store.ErrNotFound) {
 		return nil, errResourceNotFound("No access token was found.")
 	} else if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ type Token struct {
 	ApplicationID string
 	GrantID       store.GrantID
 	Scopes        scopes.Set
+	Resource      string // the one of Config.Resources that it is for; empty: none
 	ExpiresAt     time.Time
 }
 
@@ -33,7 +34,8 @@ var (
 // Require returns middleware that lets a request through only with an access
 // token that has all the given scopes; the handler finds it with
 // [TokenFromContext]. Others are answered as RFC 6750 says: 401 without a good
-// token, 403 with insufficient_scope. It asks the store once and does not call
+// token, 403 with insufficient_scope. A token for one of Config.Resources is no
+// good token here: see [ProtectedResource.Require]. It asks the store once and does not call
 // Config.Users: to cut a user off, call [Provider.RevokeGrants].
 //
 // For pages of other origins put CORS middleware around it, not inside: a
@@ -43,16 +45,36 @@ var (
 // Require panics if a scope is not one of Config.Scopes, as no token could
 // ever have it.
 func (p *Provider) Require(scope ...string) func(http.Handler) http.Handler {
-	required := scopes.New(scope...)
-	if unknown := required.Minus(p.scopes); len(unknown) > 0 {
+	if unknown := scopes.New(scope...).Minus(p.scopes); len(unknown) > 0 {
 		panic(fmt.Sprintf("provider: Require: the scope %q is not in Config.Scopes", unknown[0]))
 	}
+	return p.guard(nil, scope)
+}
+
+// Require is [Provider.Require] for the resource: it lets a request through
+// only with a token that was issued for this resource (RFC 8707), and its
+// refusals tell the client where the resource's metadata is and which scopes to
+// ask for (RFC 9728 section 5.1), so that an MCP client finds the way to a token
+// by itself. Where a token lacks a scope, those to ask for are the ones that it
+// has and the ones that are needed, so that the next token can do what this one
+// can.
+//
+// It panics if a scope is not one of the resource's.
+func (r *ProtectedResource) Require(scope ...string) func(http.Handler) http.Handler {
+	if unknown := scopes.New(scope...).Minus(r.scopes); len(unknown) > 0 {
+		panic(fmt.Sprintf("provider: Require: the scope %q is not one of the resource %s", unknown[0], r.url))
+	}
+	return r.p.guard(r, scope)
+}
+
+// guard is Require for a resource, or for nil.
+func (p *Provider) guard(resource *ProtectedResource, scope []string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
-			token, e := p.admit(r, scope)
+			token, e := p.admit(r, resource, scope)
 			if e != nil {
-				p.writeBearerError(w, r, "guard", e)
+				p.writeBearerError(w, r, "guard", e, resource.hint(e, scope)...)
 				p.emitRequest(r, "guard", &outcome{e.Code, e.applicationID}, start)
 				return
 			}
@@ -63,16 +85,29 @@ func (p *Provider) Require(scope ...string) func(http.Handler) http.Handler {
 }
 
 // admit checks the access token of a request to the host's API.
-func (p *Provider) admit(r *http.Request, scope []string) (*Token, *Error) {
+func (p *Provider) admit(r *http.Request, resource *ProtectedResource, scope []string) (*Token, *Error) {
 	text, e := bearerToken(r, nil)
 	if e != nil {
 		return nil, e
 	}
-	token, err := p.Verify(r.Context(), text, scope...)
+	token, err := p.verify(r.Context(), resource, text, scope)
 	if err != nil {
 		return nil, asError(err)
 	}
 	return token, nil
+}
+
+// hint returns what a challenge of the resource says beside the error: where
+// its metadata is, and the scopes to ask for.
+func (r *ProtectedResource) hint(e *Error, scope []string) []string {
+	if r == nil {
+		return nil
+	}
+	hint := []string{`resource_metadata="` + r.MetadataURL() + `"`}
+	if len(scope) > 0 && e.Scope == "" {
+		hint = append(hint, `scope="`+strings.Join(scope, " ")+`"`)
+	}
+	return hint
 }
 
 type tokenKey struct{}
@@ -86,25 +121,52 @@ func TokenFromContext(ctx context.Context) (*Token, bool) {
 // Verify checks an access token that did not come by HTTP and returns it if it
 // lives and has all the given scopes. The error is an [*Error] that wraps
 // [ErrInvalidToken] or [ErrInsufficientScope], or has status 503 when the store
-// cannot answer.
+// cannot answer. A token for one of Config.Resources is an invalid one here.
 func (p *Provider) Verify(ctx context.Context, bearer string, scope ...string) (*Token, error) {
+	return p.verify(ctx, nil, bearer, scope)
+}
+
+// Verify is [Provider.Verify] for the resource: it accepts only tokens that
+// were issued for it.
+func (r *ProtectedResource) Verify(ctx context.Context, bearer string, scope ...string) (*Token, error) {
+	return r.p.verify(ctx, r, bearer, scope)
+}
+
+func (p *Provider) verify(ctx context.Context, resource *ProtectedResource, bearer string, scope []string) (*Token, error) {
 	token, grant, err := p.findLive(ctx, store.KindAccess, bearer)
 	if err != nil {
 		return nil, err
 	}
+	if token.Resource != resource.identifier() {
+		return nil, errOtherResource(grant)
+	}
 	for _, name := range scope {
-		if !token.Scopes.Has(name) {
-			return nil, &Error{
-				Code: codeInsufficientScope, Status: http.StatusForbidden, Scope: strings.Join(scope, " "),
-				Description: "The access token does not have the scope that this needs.", Err: ErrInsufficientScope,
-				applicationID: grant.ApplicationID,
-			}
+		if token.Scopes.Has(name) {
+			continue
+		}
+		needed := strings.Join(scope, " ")
+		if resource != nil {
+			// A client that asks for these anew gives up no scope that it has.
+			needed = token.Scopes.Union(scopes.New(scope...)).String()
+		}
+		return nil, &Error{
+			Code: codeInsufficientScope, Status: http.StatusForbidden, Scope: needed,
+			Description: "The access token does not have the scope that this needs.", Err: ErrInsufficientScope,
+			applicationID: grant.ApplicationID,
 		}
 	}
 	return &Token{
 		UserID: grant.UserID, ApplicationID: grant.ApplicationID, GrantID: grant.ID,
-		Scopes: token.Scopes, ExpiresAt: token.ExpiresAt,
+		Scopes: token.Scopes, Resource: token.Resource, ExpiresAt: token.ExpiresAt,
 	}, nil
+}
+
+// errOtherResource refuses a token that was issued for something else than what
+// it is presented to (RFC 8707 section 2, RFC 6750 section 3.1).
+func errOtherResource(grant store.Grant) *Error {
+	e := invalidToken(errors.New("the token is for another resource")).by(grant.ApplicationID)
+	e.Description = "The access token was issued for another resource."
+	return e
 }
 
 // findLive finds an access or refresh token that works now.
@@ -199,9 +261,10 @@ func isToken68(s string) bool {
 }
 
 // writeBearerError refuses with the challenge of RFC 6750 section 3. A request
-// without any token is told only which scheme to use (section 3.1).
-func (p *Provider) writeBearerError(w http.ResponseWriter, r *http.Request, endpoint string, e *Error) {
-	challenge := `Bearer realm="` + p.cfg.Issuer + `"`
+// without any token is told only which scheme to use (section 3.1), and the
+// hints that say where to get one.
+func (p *Provider) writeBearerError(w http.ResponseWriter, r *http.Request, endpoint string, e *Error, hints ...string) {
+	challenge := strings.Join(append([]string{`Bearer realm="` + p.cfg.Issuer + `"`}, hints...), ", ")
 	switch {
 	case e.Status >= http.StatusInternalServerError:
 		challenge = ""

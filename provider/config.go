@@ -79,6 +79,11 @@ type Config struct {
 	// scopes.Default().
 	Scopes []scopes.Scope
 
+	// Resources are APIs of the host's for which tokens are issued apart (RFC
+	// 8707), to be guarded by [Provider.Resource]. Nil: there are none, and
+	// all tokens are for [Provider.Require].
+	Resources []Resource
+
 	// InstanceID is the instance_id of the userinfo document. Empty: one that
 	// is derived from Issuer, so that it stays the same.
 	InstanceID string
@@ -265,6 +270,7 @@ func (c Config) validate() error {
 	if strings.Trim(c.TokenPrefix, base62+"_") != "" || len(c.TokenPrefix) > 32 {
 		problem("TokenPrefix", "is %q: use at most 32 letters, digits and underscores", c.TokenPrefix)
 	}
+	problems = append(problems, c.validateResources()...)
 	return errors.Join(append(problems, c.Paths.validate()...)...)
 }
 

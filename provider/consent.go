@@ -44,6 +44,10 @@ type ConsentPage struct {
 	User        PageUser        `json:"user"`
 	Scopes      []PageScope     `json:"scopes"` // empty: only who the user is
 
+	// Resource is the name of the one of Config.Resources that the access is
+	// for. Empty: none, but the host's API as a whole.
+	Resource string `json:"resource"`
+
 	// RedirectHost is where the visitor is sent afterwards: a host, or the
 	// scheme of a native application with a colon.
 	RedirectHost string `json:"redirect_host"`
@@ -113,8 +117,11 @@ func (p *Provider) consentPage(w http.ResponseWriter, r *http.Request, a *author
 		},
 		SwitchAccountURL: p.switchAccountURL(a),
 	}
+	if a.resource != nil {
+		page.Resource = a.resource.name
+	}
 	if p.cfg.ConsentPage != nil {
-		page.Texts = texts.fill("application", page.Application.Name, "host", p.name, "user", page.User.Label, "address", page.RedirectHost)
+		page.Texts = texts.fill("application", page.Application.Name, "host", p.name, "user", page.User.Label, "address", page.RedirectHost, "resource", page.Resource)
 		// Added, so that it holds beside a policy of the host's own.
 		w.Header().Add("Content-Security-Policy", guardPage(w.Header(), consentAction(a.redirectURI)))
 		p.cfg.ConsentPage(w, r, page)

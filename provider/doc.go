@@ -57,6 +57,11 @@
 // same where a token comes by another way than HTTP, and [Provider.IssueToken]
 // makes personal access tokens.
 //
+// An API that should have tokens of its own, such as an MCP server, is one of
+// Config.Resources: [Provider.Resource] guards it, and serves the metadata by
+// which its clients find their way here (RFC 8707, RFC 9728). A token for it
+// opens nothing else, and no other token opens it.
+//
 // # Housekeeping
 //
 // [Provider.Cleanup] deletes what has expired; call it every few minutes.
@@ -74,5 +79,5 @@
 // The server of github.com/go-oauth2/oauth2/v4 reads requests and tells grants
 // apart. Its default manager and stores are replaced, and no type of it is part
 // of this package's API. The standards are RFC 6749 and 6750 with RFC 7009,
-// 7636, 7662, 8252, 8414, 9207 and 9700. OpenID Connect is not offered.
+// 7636, 7662, 8252, 8414, 8707, 9207, 9700 and 9728. OpenID Connect is not offered.
 package provider

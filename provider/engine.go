@@ -78,8 +78,9 @@ func errChallenge() *Error {
 // exchange is one request to the token endpoint, known to the manager through
 // its context.
 type exchange struct {
-	app     store.Application
-	request *http.Request
+	app      store.Application
+	request  *http.Request
+	resource *ProtectedResource // nil: that of the grant
 }
 
 type exchangeKey struct{}

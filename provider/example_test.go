@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider"
@@ -130,6 +131,33 @@ func ExampleProvider_RevokeGrants() {
 			log.Fatal(situation, ": ", err) // nothing is known of what was revoked: try again
 		}
 	}
+}
+
+// An MCP server for agents. Whoever comes without a token is told where to get
+// one, and one that was issued for another API does not open it.
+func ExampleProvider_Resource() {
+	p, err := provider.New(provider.Config{
+		// The five fields that every host has, and:
+		Issuer:      "https://app.example.com",
+		Store:       memory.New(),
+		CurrentUser: func(*http.Request) (provider.Session, error) { return provider.Session{}, nil },
+		SignIn:      provider.RedirectTo("/login", "next"),
+		Users:       func(context.Context, string) (userinfo.User, error) { return userinfo.User{}, userinfo.ErrNotFound },
+		Resources:   []provider.Resource{{URL: "https://app.example.com/mcp", Name: "Acme for agents"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mcp := p.Resource("https://app.example.com/mcp")
+	mux := http.NewServeMux()
+	p.Mount(mux) // with the resource's metadata document
+	mux.Handle("/mcp", mcp.Require("profile")(http.NotFoundHandler()))
+
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest("POST", "/mcp", nil))
+	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
+	// Output:
+	// 401 Bearer realm="https://app.example.com", resource_metadata="https://app.example.com/.well-known/oauth-protected-resource/mcp", scope="profile"
 }
 
 // A personal access token, that a user asked for on a page of the host's.

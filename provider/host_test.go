@@ -88,15 +88,23 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 			Value: r.FormValue("user") + "." + strconv.FormatInt(h.clock.Now().UnixMicro(), 10)})
 		http.Redirect(w, r, r.FormValue("next"), http.StatusSeeOther)
 	})
-	mux.Handle("GET /api/notes", p.Require("notes:read")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, ok := provider.TokenFromContext(r.Context())
-		if !ok {
-			http.Error(w, "no token in the context", http.StatusInternalServerError)
-			return
+	mux.Handle("GET /api/notes", p.Require("notes:read")(http.HandlerFunc(showToken)))
+	for _, r := range cfg.Resources {
+		if path, ok := strings.CutPrefix(r.URL, cfg.Issuer+"/"); ok {
+			mux.Handle("GET /"+path, p.Resource(r.URL).Require("notes:read")(http.HandlerFunc(showToken)))
 		}
-		json.NewEncoder(w).Encode(token)
-	})))
+	}
 	return h
+}
+
+// showToken is a guarded API: it answers with the token.
+func showToken(w http.ResponseWriter, r *http.Request) {
+	token, ok := provider.TokenFromContext(r.Context())
+	if !ok {
+		http.Error(w, "no token in the context", http.StatusInternalServerError)
+		return
+	}
+	json.NewEncoder(w).Encode(token)
 }
 
 func (h *host) currentUser(r *http.Request) (provider.Session, error) {

@@ -29,6 +29,7 @@ type introspection struct {
 	IssuedAt  int64  `json:"iat,omitempty"`
 	Subject   string `json:"sub,omitempty"`
 	Issuer    string `json:"iss,omitempty"`
+	Audience  string `json:"aud,omitempty"` // the resource; empty: the host's whole API
 }
 
 func (p *Provider) serveIntrospect(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +92,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *i
 	}
 	answer = &introspection{
 		Active: true, Scope: token.Scopes.String(), ClientID: asker.ClientID, Subject: grant.UserID, Issuer: p.cfg.Issuer,
-		ExpiresAt: token.ExpiresAt.Unix(), IssuedAt: token.IssuedAt.Unix(),
+		ExpiresAt: token.ExpiresAt.Unix(), IssuedAt: token.IssuedAt.Unix(), Audience: token.Resource,
 	}
 	if kind == store.KindAccess {
 		answer.TokenType = p.engine.Config.TokenType

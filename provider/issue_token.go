@@ -25,6 +25,10 @@ type NewToken struct {
 	// the user is, and opens nothing.
 	Scopes scopes.Set
 
+	// Resource is the URL of the one of Config.Resources that it is for.
+	// Empty: it is for what [Provider.Require] guards.
+	Resource string
+
 	// Lifetime is how long it works. Zero: Config.AccessLifetime.
 	Lifetime time.Duration
 }
@@ -64,6 +68,10 @@ func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, se
 	if excess := granted.Minus(app.Scopes.Intersect(p.scopes)); len(excess) > 0 {
 		return nil, secret, fmt.Errorf("the scope %q is not one of the application's: they are %q", excess[0], app.Scopes)
 	}
+	resource := p.findResource(n.Resource)
+	if resource == nil && n.Resource != "" {
+		return nil, secret, fmt.Errorf("the resource %q is not in Config.Resources", n.Resource)
+	}
 	if _, err := p.user(ctx, n.UserID); err != nil {
 		return nil, secret, fmt.Errorf("Config.Users: %w", err)
 	}
@@ -71,7 +79,7 @@ func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, se
 	expires := now.Add(cmp.Or(n.Lifetime, p.cfg.AccessLifetime))
 	grant := store.Grant{
 		ID: store.NewGrantID(now, n.UserID), UserID: n.UserID, ApplicationID: app.ID, Scopes: granted,
-		CreatedAt: now, LastUsedAt: now, ExpiresAt: expires,
+		Resource: resource.identifier(), CreatedAt: now, LastUsedAt: now, ExpiresAt: expires,
 	}
 	access := newCredential(grant.ID)
 	kept := store.NewToken{Hash: access.key(store.KindAccess).Hash, ExpiresAt: expires}
@@ -80,6 +88,6 @@ func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, se
 	if err := p.cfg.Store.CreateGrant(wctx, store.NewGrant{Grant: grant, Access: &kept}); err != nil {
 		return nil, secret, err
 	}
-	return &Token{UserID: n.UserID, ApplicationID: app.ID, GrantID: grant.ID, Scopes: granted, ExpiresAt: expires},
+	return &Token{UserID: n.UserID, ApplicationID: app.ID, GrantID: grant.ID, Scopes: granted, Resource: grant.Resource, ExpiresAt: expires},
 		NewSecret(p.encode(store.KindAccess, access)), nil
 }

@@ -28,6 +28,7 @@ type metadata struct {
 	IntrospectionAuth     []string   `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 	ChallengeMethods      []string   `json:"code_challenge_methods_supported"` // RFC 7636
 	IssParameter          bool       `json:"authorization_response_iss_parameter_supported"`
+	Resources             []string   `json:"protected_resources,omitempty"` // RFC 9728
 }
 
 // Endpoints are the URLs of a provider's endpoints, as clients and links need
@@ -85,11 +86,19 @@ func (p *Provider) MetadataHandler() http.Handler {
 	if m.IntrospectionEndpoint != "" {
 		m.IntrospectionAuth = []string{"client_secret_basic", "client_secret_post"}
 	}
+	for _, r := range p.resources {
+		m.Resources = append(m.Resources, r.url)
+	}
 	document, err := json.Marshal(m)
 	if err != nil {
 		panic("provider: metadata: " + err.Error()) // Texts and lists of texts always encode.
 	}
-	return p.watched("metadata", func(w http.ResponseWriter, r *http.Request) {
+	return p.documentHandler("metadata", document)
+}
+
+// documentHandler serves a document for programs that never changes.
+func (p *Provider) documentHandler(endpoint string, document []byte) http.Handler {
+	return p.watched(endpoint, func(w http.ResponseWriter, r *http.Request) {
 		if !beginAPI(w, r, http.MethodGet, http.MethodHead) {
 			return
 		}

@@ -24,6 +24,8 @@ type Provider struct {
 
 	required scopes.Set // those of them that cannot be unticked
 
+	resources []*ProtectedResource
+
 	engine  *server.Server
 	csrf    *http.CrossOriginProtection
 	pages   *pages
@@ -53,6 +55,9 @@ func New(cfg Config) (*Provider, error) {
 		}
 	}
 	p.scopes, p.required = scopes.New(names...), scopes.New(required...)
+	if p.resources, err = p.newResources(); err != nil {
+		return nil, err
+	}
 	p.csrf = http.NewCrossOriginProtection()
 	// A proxy may rewrite Host, so the issuer's origin is trusted by name.
 	if err := p.csrf.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
@@ -126,6 +131,11 @@ func (p *Provider) Routes() []Route {
 		// Not by add: the path of Issuer comes last here, and a proxy that
 		// strips it never sees this one.
 		at(metadataPath+p.issuer.Path, p.MetadataHandler(), false)
+	}
+	for _, r := range p.resources {
+		if r.own {
+			at(r.path, r.MetadataHandler(), false)
+		}
 	}
 	return routes
 }

@@ -34,6 +34,7 @@ type Texts struct {
 	SwitchAccount  string `json:"switch_account"`
 	Asks           string `json:"asks"`
 	AsksNothing    string `json:"asks_nothing"`
+	OnlyFor        string `json:"only_for"`
 	Choose         string `json:"choose"`
 	Always         string `json:"always"`
 	SelfRegistered string `json:"self_registered"`
@@ -92,6 +93,7 @@ func English() Texts {
 		SwitchAccount:  "Use another account",
 		Asks:           "{application} asks to:",
 		AsksNothing:    "{application} asks only to know which account is yours.",
+		OnlyFor:        "This is for {resource} only.",
 		Choose:         "Untick what you do not want to allow.",
 		Always:         "always needed",
 		SelfRegistered: "This application registered itself. Nobody at {host} has checked who is behind it. Go on only if you started this yourself and know the address below.",
@@ -152,6 +154,7 @@ func German() Texts {
 		SwitchAccount:  "Ein anderes Konto verwenden",
 		Asks:           "{application} möchte:",
 		AsksNothing:    "{application} möchte nur wissen, welches Konto deines ist.",
+		OnlyFor:        "Das gilt nur für {resource}.",
 		Choose:         "Entferne das Häkchen bei allem, was du nicht erlauben willst.",
 		Always:         "immer nötig",
 		SelfRegistered: "Diese Anwendung hat sich selbst registriert. Niemand bei {host} hat geprüft, wer dahintersteht. Mach nur weiter, wenn du das selbst gestartet hast und die Adresse unten kennst.",

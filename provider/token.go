@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -16,7 +17,7 @@ type tokenResponse struct {
 	Scope        string `json:"scope"`
 }
 
-// tokenParams are the parameters of a token request.
+// tokenParams are the parameters of a token request that may come once.
 var tokenParams = []string{"grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "refresh_token", "scope"}
 
 func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
@@ -33,7 +34,10 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 
 // exchange answers a token request (RFC 6749 section 3.2).
 func (p *Provider) exchange(w http.ResponseWriter, r *http.Request) (answer *tokenResponse, e *Error) {
-	form, e := readForm(w, r, tokenParams)
+	form, e := readParams(w, r, append(slices.Clone(tokenParams), resourceParam))
+	if e == nil {
+		e = repeated(form, tokenParams...)
+	}
 	if e != nil {
 		return nil, e
 	}
@@ -55,7 +59,11 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request) (answer *tok
 		// would ask for their parameters.
 		return nil, errGrantType()
 	}
-	ctx := context.WithValue(r.Context(), exchangeKey{}, &exchange{app: app, request: r})
+	resource, e := p.askedResource(form)
+	if e != nil {
+		return nil, e
+	}
+	ctx := context.WithValue(r.Context(), exchangeKey{}, &exchange{app: app, request: r, resource: resource})
 	request := r.WithContext(ctx)
 	request.Form, request.PostForm = form, form
 	grantType, generate, err := p.engine.ValidationTokenRequest(request)

@@ -39,6 +39,9 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) (*userinfo.D
 	if err != nil {
 		return nil, asError(err)
 	}
+	if token.Resource != "" {
+		return nil, errOtherResource(grant)
+	}
 	user, err := p.user(r.Context(), grant.UserID)
 	switch {
 	case errors.Is(err, userinfo.ErrNotFound):

@@ -25,14 +25,19 @@ var titles = map[int]string{
 	6749: "The OAuth 2.0 Authorization Framework",
 	6750: "Bearer Token Usage",
 	7009: "Token Revocation",
+	7591: "Dynamic Client Registration",
+	7592: "Dynamic Client Registration Management",
 	7617: "The 'Basic' HTTP Authentication Scheme",
 	7636: "Proof Key for Code Exchange",
 	7662: "Token Introspection",
 	8252: "OAuth 2.0 for Native Apps",
 	8414: "Authorization Server Metadata",
+	8628: "Device Authorization Grant",
+	8707: "Resource Indicators",
 	9110: "HTTP Semantics",
 	9207: "Authorization Server Issuer Identification",
 	9700: "Best Current Practice for OAuth 2.0 Security",
+	9728: "Protected Resource Metadata",
 }
 
 var (

@@ -23,7 +23,14 @@ import (
 // Config.Scopes, or the test ends here.
 func Authenticate(t testing.TB, p *provider.Provider, r *http.Request, userID string, scope ...string) *http.Request {
 	t.Helper()
-	access, err := issue(t, p, userID, scope)
+	return AuthenticateFor(t, p, "", r, userID, scope...)
+}
+
+// AuthenticateFor is [Authenticate] with a token for one of Config.Resources,
+// which is named by its URL.
+func AuthenticateFor(t testing.TB, p *provider.Provider, resource string, r *http.Request, userID string, scope ...string) *http.Request {
+	t.Helper()
+	access, err := issue(t, p, resource, userID, scope)
 	if err != nil {
 		t.Fatalf("providertest: Authenticate: %v", err)
 	}
@@ -34,7 +41,7 @@ func Authenticate(t testing.TB, p *provider.Provider, r *http.Request, userID st
 	return r
 }
 
-func issue(t testing.TB, p *provider.Provider, userID string, scope []string) (provider.Secret, error) {
+func issue(t testing.TB, p *provider.Provider, resource, userID string, scope []string) (provider.Secret, error) {
 	if userID == "" {
 		return provider.Secret{}, errors.New("the user id is empty: give that of a user whom Config.Users finds; " +
 			"for a request of nobody, leave Authenticate out")
@@ -43,7 +50,7 @@ func issue(t testing.TB, p *provider.Provider, userID string, scope []string) (p
 	if err != nil {
 		return provider.Secret{}, err
 	}
-	_, access, err := p.IssueToken(t.Context(), provider.NewToken{UserID: userID, ApplicationID: app.ID, Scopes: app.Scopes})
+	_, access, err := p.IssueToken(t.Context(), provider.NewToken{UserID: userID, ApplicationID: app.ID, Scopes: app.Scopes, Resource: resource})
 	if errors.Is(err, userinfo.ErrNotFound) {
 		err = fmt.Errorf("the user %q is unknown to Config.Users: add the user to the app under test first, or give the id of one that it has: %w", userID, err)
 	}

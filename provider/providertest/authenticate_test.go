@@ -215,3 +215,17 @@ func TestLinkedPackages(t *testing.T) {
 		require.NotContains(t, dep, "testify")
 	}
 }
+
+func TestAuthenticateForAResource(t *testing.T) {
+	const mcp = "https://app.example.com/mcp"
+	p := providertest.New(t, withNotes, func(c *provider.Config) { c.Resources = []provider.Resource{{URL: mcp}} }).Provider
+	r := providertest.AuthenticateFor(t, p, mcp, httptest.NewRequest("POST", "/mcp", nil), "user_ada", "notes:read")
+	token, err := p.Resource(mcp).Verify(t.Context(), bearer(r), "notes:read")
+	require.NoError(t, err)
+	require.Equal(t, "user_ada", token.UserID)
+	_, err = p.Verify(t.Context(), bearer(r))
+	require.ErrorIs(t, err, provider.ErrInvalidToken, "it is for the resource only")
+
+	says := fatal(t, func(t testing.TB) { providertest.AuthenticateFor(t, p, "https://elsewhere.example.com", r, "user_ada") })
+	require.Contains(t, says, "is not in Config.Resources")
+}

@@ -1,0 +1,187 @@
+package provider
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/latchkey-go/latchkey/scopes"
+)
+
+// Resource is an API of the host's for which tokens are issued apart (RFC
+// 8707): an MCP server, for example. An application that names its URL in the
+// parameter resource gets tokens that work there and nowhere else, so that what
+// leaks at one API opens no other.
+type Resource struct {
+	// URL is what the resource is called, character for character, and where it
+	// is: https, or http on a loopback address for development, without query,
+	// fragment and trailing slash, such as "https://app.example.com/mcp". A URL
+	// without a path is also known with a single slash at its end, as many
+	// clients cannot write it otherwise.
+	URL string
+
+	// Name is what people call it, for the consent page. Empty: its URL.
+	Name string
+
+	// Scopes are what it understands, of Config.Scopes. An application that
+	// asks for no scope gets no other ones for it. Nil: all.
+	Scopes []string
+}
+
+// ProtectedResource guards one of Config.Resources. [Provider.Resource] finds
+// it.
+type ProtectedResource struct {
+	p      *Provider
+	url    string
+	name   string
+	scopes scopes.Set
+	path   string // of its metadata document
+	own    bool   // it is on the issuer's host
+}
+
+// resourceMetadataPath is where RFC 9728 section 3 puts the document: in front
+// of the path of the resource.
+const resourceMetadataPath = "/.well-known/oauth-protected-resource"
+
+// validateResources returns every problem of Config.Resources.
+func (c Config) validateResources() (problems []error) {
+	offered := map[string]bool{}
+	for _, s := range c.Scopes {
+		offered[s.Name] = true
+	}
+	for i, r := range c.Resources {
+		if _, err := parseIssuer(r.URL); err != nil {
+			problems = append(problems, fmt.Errorf("provider: Config.Resources[%d].URL %w", i, err))
+		}
+		if slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return other.URL == r.URL }) {
+			problems = append(problems, fmt.Errorf("provider: Config.Resources has %q twice: keep one", r.URL))
+		}
+		for _, name := range r.Scopes {
+			if !offered[name] {
+				problems = append(problems, fmt.Errorf("provider: Config.Resources[%d].Scopes has %q: add it to Config.Scopes, or leave it out here", i, name))
+			}
+		}
+	}
+	return problems
+}
+
+// newResources prepares Config.Resources.
+func (p *Provider) newResources() ([]*ProtectedResource, error) {
+	var resources []*ProtectedResource
+	for _, c := range p.cfg.Resources {
+		u, err := parseIssuer(c.URL)
+		if err != nil {
+			return nil, err
+		}
+		r := &ProtectedResource{p: p, url: c.URL, name: c.Name, scopes: p.scopes, path: resourceMetadataPath + u.Path}
+		r.own = u.Scheme == p.issuer.Scheme && u.Host == p.issuer.Host
+		if r.name == "" {
+			r.name = c.URL
+		}
+		if c.Scopes != nil {
+			r.scopes = scopes.New(c.Scopes...)
+		}
+		resources = append(resources, r)
+	}
+	return resources, nil
+}
+
+// Resource returns the guard of the resource with this URL. It panics if there
+// is none in Config.Resources: nobody could ever get a token for it.
+func (p *Provider) Resource(url string) *ProtectedResource {
+	r := p.findResource(url)
+	if r == nil {
+		panic(fmt.Sprintf("provider: Resource: %q is not in Config.Resources", url))
+	}
+	return r
+}
+
+// findResource returns the resource that a request names, or nil.
+func (p *Provider) findResource(named string) *ProtectedResource {
+	for _, r := range p.resources {
+		if r.url == named || r.path == resourceMetadataPath && r.url+"/" == named {
+			return r
+		}
+	}
+	return nil
+}
+
+// resourceParam is the parameter of RFC 8707 section 2.
+const resourceParam = "resource"
+
+// askedResource returns the resource that a request to the authorization, token
+// or device authorization endpoint asks for (RFC 8707 section 2), or nil.
+// Where Config has no resources the parameter means nothing, as any unknown
+// one: many clients always send it.
+func (p *Provider) askedResource(params url.Values) (*ProtectedResource, *Error) {
+	named := params[resourceParam]
+	switch {
+	case len(p.resources) == 0 || len(named) == 0:
+		return nil, nil
+	case len(named) > 1:
+		return nil, refuse(codeInvalidTarget, "The request names more than one resource: ask for tokens of each by itself.")
+	}
+	r := p.findResource(named[0])
+	if r == nil {
+		return nil, refuse(codeInvalidTarget, "The resource is not known here: use the exact URL that its metadata document gives as resource.")
+	}
+	return r, nil
+}
+
+// identifier returns the resource's URL, as stores keep it; empty for none.
+func (r *ProtectedResource) identifier() string {
+	if r == nil {
+		return ""
+	}
+	return r.url
+}
+
+// understood returns those of the scopes that mean something to the resource.
+func (r *ProtectedResource) understood(s scopes.Set) scopes.Set {
+	if r == nil {
+		return s
+	}
+	return s.Intersect(r.scopes)
+}
+
+// MetadataURL is where clients find the resource's metadata document (RFC 9728
+// section 3). The guard names it in each challenge.
+func (r *ProtectedResource) MetadataURL() string {
+	u, err := url.Parse(r.url)
+	if err != nil {
+		return "" // New has refused it.
+	}
+	return u.Scheme + "://" + u.Host + r.path
+}
+
+// resourceMetadata is the document of RFC 9728 section 2.
+type resourceMetadata struct {
+	Resource             string     `json:"resource"`
+	AuthorizationServers []string   `json:"authorization_servers"`
+	Scopes               scopes.Set `json:"scopes_supported,omitempty"`
+	BearerMethods        []string   `json:"bearer_methods_supported"`
+	Name                 string     `json:"resource_name,omitempty"`
+}
+
+// MetadataHandler serves the resource's metadata document (RFC 9728), which
+// tells clients where to get tokens. [Provider.Mount] mounts it if the resource
+// is on the issuer's host; on another, the host mounts it at the path of
+// MetadataURL.
+func (r *ProtectedResource) MetadataHandler() http.Handler {
+	m := resourceMetadata{
+		Resource:             r.url,
+		AuthorizationServers: []string{r.p.cfg.Issuer},
+		Scopes:               r.scopes,
+		BearerMethods:        []string{"header"},
+	}
+	if r.name != r.url {
+		m.Name = r.name
+	}
+	document, err := json.Marshal(m)
+	if err != nil {
+		panic("provider: resource metadata: " + err.Error()) // Texts and lists of texts always encode.
+	}
+	return r.p.documentHandler("resource_metadata", document)
+}
