@@ -20,6 +20,10 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return memory.New() })
 }
 
+func TestDevices(t *testing.T) {
+	storetest.RunDevices(t, func(t *testing.T) store.Devices { return memory.New() })
+}
+
 // A device is one sign-in, as a host with many users has them.
 type device struct {
 	grant                 store.Grant

@@ -13,6 +13,9 @@ var applicationPromises = []promise{
 	{"an application comes back as it was kept",
 		"The provider decides by these fields who may ask for what.",
 		applicationComesBack},
+	{"a registration is kept whole, replaced and cleared with its application",
+		"It says how the application may be used, and by which token it manages itself.",
+		registrationKept},
 	{"the store sets the version of a new application",
 		"Compare-and-swap needs a version that nobody but the store sets.",
 		firstVersion},
@@ -53,6 +56,7 @@ func (t *trial) fullApplication() store.Application {
 			{ID: "s2", Hash: store.HashSecret("a generated secret"), CreatedAt: t.start, ExpiresAt: t.after(time.Hour)},
 			{ID: "s1", Hash: imported, CreatedAt: t.after(-time.Hour)},
 		},
+		Registration: t.fullRegistration(),
 		Public:       true,
 		PKCERequired: true,
 		SkipConsent:  true,
@@ -64,6 +68,21 @@ func (t *trial) fullApplication() store.Application {
 		CreatedAt:    t.start,
 		UpdatedAt:    t.after(tick),
 		Version:      1,
+	}
+}
+
+// fullRegistration has something in each field.
+func (t *trial) fullRegistration() *store.Registration {
+	return &store.Registration{
+		Token:           store.HashSecret("a registration access token"),
+		Type:            "native",
+		AuthMethod:      "none",
+		GrantTypes:      []string{"refresh_token", "authorization_code"},
+		Contacts:        []string{"b@wiki.example.com", "a@wiki.example.com"},
+		TermsURI:        "https://wiki.example.com/terms",
+		PolicyURI:       "https://wiki.example.com/privacy",
+		SoftwareID:      "wiki",
+		SoftwareVersion: "2.1",
 	}
 }
 
@@ -115,6 +134,32 @@ func applicationComesBack(t *trial) {
 	t.createApplication(bare)
 	t.findsApplication(bare, "an application with nothing but ids")
 	t.findsApplication(full, "after another one was created")
+}
+
+func registrationKept(t *trial) {
+	for i, r := range []*store.Registration{
+		nil, {}, t.fullRegistration(), {Type: "web"}, {Token: store.HashSecret("t")}, {GrantTypes: []string{"b", "a", ""}}, {Contacts: []string{""}},
+	} {
+		app := store.Application{ID: fmt.Sprint("registered_", i), ClientID: fmt.Sprint("its_client_", i), Registration: r, Version: 1}
+		t.createApplication(app)
+		t.findsApplication(app, "an application that registered itself with %+v", r)
+		page, _, err := t.ListApplications(t.Context(), store.ApplicationQuery{Name: app.ClientID})
+		t.must(err, "listing applications")
+		if len(page) == 1 {
+			t.equal(page[0], app, "an application in a list that registered itself with %+v", r)
+		} else {
+			t.errorf("listing an application by its client id: got %d, want 1", len(page))
+		}
+	}
+
+	app := t.fullApplication()
+	t.createApplication(app)
+	for _, r := range []*store.Registration{{Type: "web", Contacts: []string{"c@wiki.example.com"}}, {}, nil, t.fullRegistration(), nil} {
+		app.Registration = r
+		t.must(t.UpdateApplication(t.Context(), app), "updating an application")
+		app.Version++
+		t.findsApplication(app, "after an update that brought the registration %+v", r)
+	}
 }
 
 func firstVersion(t *trial) {

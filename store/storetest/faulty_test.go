@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 // A wrong is a way in which a backend may be wrong.
@@ -17,12 +18,16 @@ type wrong struct {
 
 // wrongs returns a way to break every promise at least.
 func wrongs() []wrong {
-	return slices.Concat(wrongApplications, wrongCodes, wrongRefresh, wrongTokens, wrongConsents, wrongRevocation, wrongCleanup, wrongValues, wrongRaces)
+	return slices.Concat(
+		wrongApplications, wrongCodes, wrongRefresh, wrongTokens, wrongConsents, wrongRevocation, wrongCleanup, wrongValues, wrongRaces,
+		wrongDevices, wrongDecisions, wrongPolls, wrongDeviceCleanup, wrongDeviceRaces,
+	)
 }
 
 // A faulty store is a right one of which some methods are replaced.
 type faulty struct {
 	store.Store
+	store.Devices
 
 	createApplication func(context.Context, store.Application) error
 	findApplication   func(context.Context, string) (store.Application, error)
@@ -41,6 +46,18 @@ type faulty struct {
 	listGrants    func(context.Context, store.GrantQuery) ([]store.Grant, int, error)
 	revokeGrants  func(context.Context, store.GrantFilter, time.Time) (int, error)
 	deleteExpired func(context.Context, store.Expiry) (int, error)
+
+	createDevice  func(context.Context, store.Device) error
+	findDevice    func(context.Context, store.Hash) (store.Device, error)
+	decideDevice  func(context.Context, store.DeviceDecision) error
+	pollDevice    func(context.Context, store.DevicePoll) (store.PolledDevice, error)
+	deleteDevices func(context.Context, time.Time, int) (int, error)
+}
+
+// newFaulty returns a new store that has no fault yet.
+func newFaulty() *faulty {
+	right := memory.New()
+	return &faulty{Store: right, Devices: right}
 }
 
 func (f *faulty) CreateApplication(ctx context.Context, app store.Application) error {
@@ -153,6 +170,41 @@ func (f *faulty) DeleteExpired(ctx context.Context, e store.Expiry) (int, error)
 		return f.deleteExpired(ctx, e)
 	}
 	return f.Store.DeleteExpired(ctx, e)
+}
+
+func (f *faulty) CreateDevice(ctx context.Context, d store.Device) error {
+	if f.createDevice != nil {
+		return f.createDevice(ctx, d)
+	}
+	return f.Devices.CreateDevice(ctx, d)
+}
+
+func (f *faulty) FindDevice(ctx context.Context, userCode store.Hash) (store.Device, error) {
+	if f.findDevice != nil {
+		return f.findDevice(ctx, userCode)
+	}
+	return f.Devices.FindDevice(ctx, userCode)
+}
+
+func (f *faulty) DecideDevice(ctx context.Context, d store.DeviceDecision) error {
+	if f.decideDevice != nil {
+		return f.decideDevice(ctx, d)
+	}
+	return f.Devices.DecideDevice(ctx, d)
+}
+
+func (f *faulty) PollDevice(ctx context.Context, p store.DevicePoll) (store.PolledDevice, error) {
+	if f.pollDevice != nil {
+		return f.pollDevice(ctx, p)
+	}
+	return f.Devices.PollDevice(ctx, p)
+}
+
+func (f *faulty) DeleteDevices(ctx context.Context, before time.Time, limit int) (int, error) {
+	if f.deleteDevices != nil {
+		return f.deleteDevices(ctx, before, limit)
+	}
+	return f.Devices.DeleteDevices(ctx, before, limit)
 }
 
 // revokeID revokes one grant, as a store does that gives up too soon.

@@ -25,6 +25,15 @@ var listPromises = []promise{
 	{"a list is of one owner",
 		"An owner must not see what another one has.",
 		listOwner},
+	{"a list is of one origin",
+		"An administrator tells what the host registered from what registered itself.",
+		listOrigin},
+	{"a list is of what was changed before a time",
+		"Applications that registered themselves and were never used are found and removed by it.",
+		listUpdatedBefore},
+	{"filters of a list go together",
+		"A page and its total must be of what was asked for, and nothing else.",
+		listFilters},
 	{"a list is searched by part of the name, upper and lower case alike",
 		"It is a search box: people type as they like.",
 		listName},
@@ -162,6 +171,98 @@ func listOwner(t *trial) {
 		got, total := t.listed(tt.q)
 		t.equal(got, tt.want, "the applications of owner %q with %q in the name", tt.q.OwnerID, tt.q.Name)
 		t.equal(total, len(tt.want), "the number of applications of owner %q with %q in the name", tt.q.OwnerID, tt.q.Name)
+	}
+}
+
+func listOrigin(t *trial) {
+	for _, app := range []store.Application{
+		{ID: "1", Origin: store.OriginManual}, {ID: "2", Origin: store.OriginRegistration}, {ID: "3", Origin: store.OriginDocument},
+		{ID: "4", Origin: store.OriginRegistration}, {ID: "5"},
+	} {
+		app.ClientID, app.Name = "client_"+app.ID, "App "+app.ID
+		t.createApplication(app)
+	}
+	for origin, want := range map[store.Origin][]string{
+		store.OriginManual: {"1"}, store.OriginRegistration: {"2", "4"}, store.OriginDocument: {"3"}, "": {"1", "2", "3", "4", "5"},
+		"man": nil, "Manual": nil, "manual ": nil, "no such origin": nil,
+	} {
+		got, total := t.listed(store.ApplicationQuery{Origin: origin, Order: store.NameAscending})
+		t.equal(got, want, "the applications of origin %q", origin)
+		t.equal(total, len(want), "the number of applications of origin %q", origin)
+	}
+}
+
+func listUpdatedBefore(t *trial) {
+	for i, at := range []time.Time{t.after(-time.Hour), t.after(-tick), t.start, t.after(tick), t.after(time.Hour)} {
+		id := fmt.Sprint(i)
+		t.createApplication(store.Application{ID: id, ClientID: "client_" + id, Name: "App " + id, CreatedAt: t.start, UpdatedAt: at})
+	}
+	zone := time.FixedZone("five and a half hours ahead", 5*60*60+30*60)
+	for _, tt := range []struct {
+		before time.Time
+		want   []string
+	}{
+		{t.after(-time.Hour), nil},
+		{t.start, []string{"0", "1"}},
+		{t.start.In(zone), []string{"0", "1"}},
+		{t.after(tick), []string{"0", "1", "2"}},
+		{t.after(2 * time.Hour), []string{"0", "1", "2", "3", "4"}},
+		{time.Time{}, []string{"0", "1", "2", "3", "4"}},
+	} {
+		got, total := t.listed(store.ApplicationQuery{UpdatedBefore: tt.before, Order: store.NameAscending})
+		t.equal(got, tt.want, "the applications changed last before %v", tt.before)
+		t.equal(total, len(tt.want), "the number of applications changed last before %v", tt.before)
+	}
+
+	t.must(t.UpdateApplication(t.Context(), store.Application{ID: "0", Name: "App 0", UpdatedAt: t.after(time.Minute), Version: 1}), "updating")
+	got, _ := t.listed(store.ApplicationQuery{UpdatedBefore: t.start, Order: store.NameAscending})
+	t.equal(got, []string{"1"}, "the applications changed last before a time, after one more was changed")
+}
+
+func listFilters(t *trial) {
+	// The right ones are every second, and each of the others is wrong in one
+	// way only.
+	wrong := []func(*store.Application){
+		func(app *store.Application) { app.Origin = store.OriginDocument },
+		func(app *store.Application) { app.UpdatedAt = t.start },
+		func(app *store.Application) { app.OwnerID = "bob" },
+		func(app *store.Application) { app.Name = "Notes" },
+	}
+	var all []string
+	for i := range 16 {
+		app := store.Application{
+			ID: fmt.Sprintf("app_%02d", i), ClientID: fmt.Sprintf("client_%02d", i), Name: "Wiki", Origin: store.OriginRegistration, OwnerID: "ann",
+			CreatedAt: t.after(time.Duration(i) * time.Second), UpdatedAt: t.after(-tick),
+		}
+		if i%2 == 1 {
+			wrong[i/2%len(wrong)](&app)
+		} else {
+			all = append(all, app.ID)
+		}
+		t.createApplication(app)
+	}
+	q := store.ApplicationQuery{
+		OwnerID: "ann", Name: "wiki", Origin: store.OriginRegistration, UpdatedBefore: t.start, Order: store.OldestFirst,
+	}
+	for _, p := range []struct{ limit, offset, first, end int }{{3, 0, 0, 3}, {3, 3, 3, 6}, {3, 6, 6, 8}, {3, 8, 8, 8}, {20, 0, 0, 8}} {
+		q.Limit, q.Offset = p.limit, p.offset
+		got, total := t.listed(q)
+		t.equal(got, append([]string(nil), all[p.first:p.end]...), "the page of %d from %d by all filters", p.limit, p.offset)
+		t.equal(total, len(all), "the total beside the page of %d from %d by all filters", p.limit, p.offset)
+	}
+
+	for name, q := range map[string]store.ApplicationQuery{
+		"the owner and the name":   {OwnerID: "ann", Name: "wiki"},
+		"the owner and the origin": {OwnerID: "ann", Origin: store.OriginRegistration},
+		"the owner and the time":   {OwnerID: "ann", UpdatedBefore: t.start},
+		"the name and the origin":  {Name: "wiki", Origin: store.OriginRegistration},
+		"the name and the time":    {Name: "wiki", UpdatedBefore: t.start},
+		"the origin and the time":  {Origin: store.OriginRegistration, UpdatedBefore: t.start},
+	} {
+		q.Limit = 5
+		got, total := t.listed(q)
+		t.equal(len(got), 5, "the length of a page by %s", name)
+		t.equal(total, 12, "the total of a list by %s", name) // eight that are right, and four that are wrong in another way
 	}
 }
 

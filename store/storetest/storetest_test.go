@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/store"
-	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 // A recorder takes the place of a *testing.T where a trial is to fail.
@@ -31,13 +31,13 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failures returns what the promise says about the store.
-func failures(ctx context.Context, p promise, s store.Store) []string {
+// failures returns what the promise says about what the trial has.
+func failures(ctx context.Context, p promise, t trial) []string {
 	r := &recorder{ctx: ctx}
 	done := make(chan struct{})
 	go func() { // Fatalf ends it.
 		defer close(done)
-		p.test(r, s)
+		p.test(r, t)
 	}()
 	<-done
 	return r.failures
@@ -46,7 +46,7 @@ func failures(ctx context.Context, p promise, s store.Store) []string {
 // promises returns all promises by "chapter/name".
 func promises() map[string]promise {
 	all := map[string]promise{}
-	for _, c := range chapters() {
+	for _, c := range slices.Concat(chapters(), deviceChapters()) {
 		for _, p := range c.promises {
 			all[c.name+"/"+p.name] = p
 		}
@@ -56,7 +56,7 @@ func promises() map[string]promise {
 
 func TestEveryPromiseIsExplained(t *testing.T) {
 	count := 0
-	for _, c := range chapters() {
+	for _, c := range slices.Concat(chapters(), deviceChapters()) {
 		count += len(c.promises)
 	}
 	require.Len(t, promises(), count, "two promises have the same name")
@@ -74,9 +74,9 @@ func TestWrongStoresFail(t *testing.T) {
 			for _, name := range w.breaks {
 				p, ok := all[name]
 				require.True(t, ok, "there is no promise %q", name)
-				f := &faulty{Store: memory.New()}
+				f := newFaulty()
 				w.fault(f)
-				failed := failures(t.Context(), p, f)
+				failed := failures(t.Context(), p, trial{Store: f, Devices: f})
 				require.NotEmpty(t, failed, "%q holds for a store that breaks it", name)
 				require.Contains(t, failed[0], p.why, "the failure does not explain the promise")
 			}
@@ -101,5 +101,6 @@ func TestEveryPromiseCanFail(t *testing.T) {
 // The failures above mean something only if a right store has none. The faults
 // wrap this one.
 func TestRightStorePasses(t *testing.T) {
-	Run(t, func(t *testing.T) store.Store { return &faulty{Store: memory.New()} })
+	Run(t, func(t *testing.T) store.Store { return newFaulty() })
+	RunDevices(t, func(t *testing.T) store.Devices { return newFaulty() })
 }

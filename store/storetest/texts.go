@@ -60,6 +60,10 @@ func textsComeBack(t *trial) {
 			Secrets: []store.Secret{{ID: text, Hash: store.HashSecret(text), CreatedAt: t.start}},
 			Origin:  store.OriginManual, OwnerID: text, ClientURI: text, LogoURL: text,
 			Metadata: map[string]string{text: text, text + "2": text}, CreatedAt: t.start, UpdatedAt: t.start, Version: 1,
+			Registration: &store.Registration{
+				Type: text, AuthMethod: text, GrantTypes: []string{text, text + "2"}, Contacts: []string{text + "2", text},
+				TermsURI: text, PolicyURI: text, SoftwareID: text, SoftwareVersion: text,
+			},
 		}
 		t.createApplication(app)
 		t.findsApplication(app, "an application with %s", name)
@@ -124,6 +128,10 @@ func longTexts(t *trial) {
 		ID: id("app"), ClientID: id("client"), Name: text("name"), RedirectURIs: []string{text("https://a.example/"), text("https://b.example/")},
 		Origin: store.OriginManual, OwnerID: id("owner"), ClientURI: text("https://c.example/"), LogoURL: text("https://d.example/"),
 		Metadata: map[string]string{"key": text("value")}, Version: 1,
+		Registration: &store.Registration{
+			Contacts: []string{text("contact"), text("other")}, TermsURI: text("https://g.example/"), PolicyURI: text("https://h.example/"),
+			SoftwareID: text("software"), SoftwareVersion: text("version"),
+		},
 	}
 	t.createApplication(app)
 	t.findsApplication(app, "an application with long texts")
@@ -168,6 +176,9 @@ func badTexts(t *trial) {
 			"LogoURL":        func(app *store.Application) { app.LogoURL = bad },
 			"Metadata key":   func(app *store.Application) { app.Metadata = map[string]string{bad: "ok"} },
 			"Metadata value": func(app *store.Application) { app.Metadata = map[string]string{"ok": bad} },
+			"GrantTypes":     func(app *store.Application) { app.Registration = &store.Registration{GrantTypes: []string{"ok", bad}} },
+			"Contacts":       func(app *store.Application) { app.Registration = &store.Registration{Contacts: []string{bad}} },
+			"SoftwareID":     func(app *store.Application) { app.Registration = &store.Registration{SoftwareID: bad} },
 		} {
 			app := store.Application{ID: "a", ClientID: "a", Name: "New"}
 			edit(&app)

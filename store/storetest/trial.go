@@ -12,10 +12,12 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A trial is one check of one promise.
+// A trial is one check of one promise. It has what the promise is of: either a
+// Store or Devices.
 type trial struct {
 	reporter
 	store.Store
+	store.Devices
 	why   string
 	start time.Time // when the trial plays
 }
@@ -63,7 +65,11 @@ func difference(got, want any) string {
 	}
 	g, w := reflect.ValueOf(got), reflect.ValueOf(want)
 	switch got.(type) {
-	case store.Application, store.Grant, store.Token, store.Consent:
+	case *store.Registration:
+		if !g.IsNil() && !w.IsNil() {
+			return difference(g.Elem().Interface(), w.Elem().Interface())
+		}
+	case store.Application, store.Registration, store.Grant, store.Token, store.Consent, store.Device:
 		var fields strings.Builder
 		for i := range g.NumField() {
 			if d := difference(g.Field(i).Interface(), w.Field(i).Interface()); d != "" {
@@ -90,6 +96,19 @@ func withoutEmpty(v any) any {
 		if len(v.Metadata) == 0 {
 			v.Metadata = nil
 		}
+		v.Scopes = noEmptySet(v.Scopes)
+		if v.Registration != nil {
+			r := *v.Registration
+			if len(r.GrantTypes) == 0 {
+				r.GrantTypes = nil
+			}
+			if len(r.Contacts) == 0 {
+				r.Contacts = nil
+			}
+			v.Registration = &r
+		}
+		return v
+	case store.Device:
 		v.Scopes = noEmptySet(v.Scopes)
 		return v
 	case store.Grant:

@@ -36,6 +36,7 @@ func inputIsCopied(t *trial) {
 	scribble := func() {
 		app.RedirectURIs[0], app.Scopes[0], app.Secrets[0], app.Metadata["team"] = "x", "x", store.Secret{}, "x"
 		clear(app.Metadata)
+		app.Registration.Type, app.Registration.GrantTypes[0], app.Registration.Contacts[0] = "x", "x", "x"
 	}
 	app.Scopes = append(scopes.Set(nil), app.Scopes...)
 	t.createApplication(app)
@@ -93,6 +94,7 @@ func outputIsCopied(t *trial) {
 		app.RedirectURIs[0], app.Scopes[0], app.Secrets[0].ID = "x", "x", "x"
 		app.Metadata["x"] = "x"
 		delete(app.Metadata, "team")
+		app.Registration.Type, app.Registration.GrantTypes[0], app.Registration.Contacts[0] = "x", "x", "x"
 		t.findsApplication(t.fullApplication(), "after an application that was returned was changed")
 	}
 	scribble(t.FindApplication(t.Context(), want.ID))
@@ -303,7 +305,10 @@ func zeroTimes(t *trial) {
 func emptyCollections(t *trial) {
 	for i, app := range []store.Application{
 		{},
-		{RedirectURIs: []string{}, Scopes: scopes.Set{}, Secrets: []store.Secret{}, Metadata: map[string]string{}},
+		{
+			RedirectURIs: []string{}, Scopes: scopes.Set{}, Secrets: []store.Secret{}, Metadata: map[string]string{},
+			Registration: &store.Registration{GrantTypes: []string{}, Contacts: []string{}},
+		},
 	} {
 		app.ID, app.ClientID, app.Version = fmt.Sprint("app_", i), fmt.Sprint("client_", i), 1
 		t.createApplication(app)
@@ -312,7 +317,7 @@ func emptyCollections(t *trial) {
 	app := t.fullApplication()
 	app.ID, app.ClientID = "app_9", "client_9"
 	t.createApplication(app)
-	app.RedirectURIs, app.Scopes, app.Secrets, app.Metadata = nil, nil, nil, nil
+	app.RedirectURIs, app.Scopes, app.Secrets, app.Metadata, app.Registration = nil, nil, nil, nil, nil
 	t.must(t.UpdateApplication(t.Context(), app), "updating an application so that nothing is left")
 	app.Version = 2
 	t.findsApplication(app, "an application of which nothing is left")
