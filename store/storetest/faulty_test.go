@@ -20,7 +20,7 @@ type wrong struct {
 func wrongs() []wrong {
 	return slices.Concat(
 		wrongApplications, wrongCodes, wrongRefresh, wrongTokens, wrongConsents, wrongRevocation, wrongCleanup, wrongValues, wrongRaces,
-		wrongDevices, wrongDecisions, wrongPolls, wrongDeviceCleanup, wrongDeviceRaces,
+		wrongDevices, wrongDeviceValues, wrongDecisions, wrongPolls, wrongDeviceCleanup, wrongDeviceRaces,
 	)
 }
 

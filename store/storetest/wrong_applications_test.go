@@ -61,6 +61,51 @@ var wrongApplications = []wrong{
 	{"secrets come back in another order", []string{"applications/an application comes back as it was kept"}, func(f *faulty) {
 		edited(f, func(app *store.Application) { slices.Reverse(app.Secrets) })
 	}},
+	{"a registration loses its contacts", []string{
+		"applications/an application comes back as it was kept", "applications/a registration is kept whole, replaced and cleared with its application",
+	}, func(f *faulty) {
+		edited(f, func(app *store.Application) {
+			if app.Registration != nil {
+				app.Registration.Contacts = nil
+			}
+		})
+	}},
+	{"no registration comes back as an empty one", []string{
+		"applications/an application comes back as it was kept", "applications/a registration is kept whole, replaced and cleared with its application",
+	}, func(f *faulty) {
+		edited(f, func(app *store.Application) {
+			if app.Registration == nil {
+				app.Registration = &store.Registration{}
+			}
+		})
+	}},
+	{"an empty registration comes back as none", []string{"applications/a registration is kept whole, replaced and cleared with its application"}, func(f *faulty) {
+		edited(f, func(app *store.Application) {
+			if r := app.Registration; r != nil && r.Type == "" && r.Token == (store.SecretHash{}) && len(r.GrantTypes)+len(r.Contacts) == 0 {
+				app.Registration = nil
+			}
+		})
+	}},
+	{"a list leaves registrations out", []string{"applications/a registration is kept whole, replaced and cleared with its application"}, func(f *faulty) {
+		f.listApplications = func(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+			page, total, err := f.Store.ListApplications(ctx, q)
+			for i := range page {
+				page[i].Registration = nil
+			}
+			return page, total, err
+		}
+	}},
+	{"an update without a registration keeps the old one", []string{
+		"applications/a registration is kept whole, replaced and cleared with its application",
+		"applications/an update replaces the application but for what never changes",
+	}, func(f *faulty) {
+		f.updateApplication = func(ctx context.Context, app store.Application) error {
+			if old, err := f.Store.FindApplication(ctx, app.ID); err == nil && app.Registration == nil {
+				app.Registration = old.Registration
+			}
+			return f.Store.UpdateApplication(ctx, app)
+		}
+	}},
 	{"a new application keeps the version it brings", []string{"applications/the store sets the version of a new application"}, func(f *faulty) {
 		versions := map[string]int64{}
 		f.createApplication = func(ctx context.Context, app store.Application) error {
@@ -229,6 +274,67 @@ var wrongApplications = []wrong{
 	}},
 	{"the owner is ignored", []string{"lists/a list is of one owner"}, func(f *faulty) {
 		asked(f, func(q *store.ApplicationQuery) { q.OwnerID = "" })
+	}},
+	{"the origin is ignored", []string{"lists/a list is of one origin", "lists/filters of a list go together"}, func(f *faulty) {
+		asked(f, func(q *store.ApplicationQuery) { q.Origin = "" })
+	}},
+	{"origins are compared without regard to case", []string{"lists/a list is of one origin"}, func(f *faulty) {
+		asked(f, func(q *store.ApplicationQuery) { q.Origin = store.Origin(strings.ToLower(string(q.Origin))) })
+	}},
+	{"the total is of all origins", []string{"lists/a list is of one origin", "lists/filters of a list go together"}, func(f *faulty) {
+		f.listApplications = func(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+			page, _, err := f.Store.ListApplications(ctx, q)
+			q.Origin = ""
+			_, total, _ := f.Store.ListApplications(ctx, q)
+			return page, total, err
+		}
+	}},
+	{"the time of the last change is ignored", []string{
+		"lists/a list is of what was changed before a time", "lists/filters of a list go together",
+	}, func(f *faulty) {
+		asked(f, func(q *store.ApplicationQuery) { q.UpdatedBefore = time.Time{} })
+	}},
+	{"a change at the time itself was before it", []string{"lists/a list is of what was changed before a time"}, func(f *faulty) {
+		asked(f, func(q *store.ApplicationQuery) {
+			if !q.UpdatedBefore.IsZero() {
+				q.UpdatedBefore = q.UpdatedBefore.Add(tick)
+			}
+		})
+	}},
+	{"the creation is taken for the last change", []string{"lists/a list is of what was changed before a time"}, func(f *faulty) {
+		created := map[string]time.Time{}
+		f.createApplication = func(ctx context.Context, app store.Application) error {
+			created[app.ID] = app.UpdatedAt
+			return f.Store.CreateApplication(ctx, app)
+		}
+		f.updateApplication = func(ctx context.Context, app store.Application) error {
+			app.UpdatedAt = created[app.ID]
+			return f.Store.UpdateApplication(ctx, app)
+		}
+	}},
+	{"no time is the first one", []string{"lists/a list is of what was changed before a time"}, func(f *faulty) {
+		asked(f, func(q *store.ApplicationQuery) {
+			if q.UpdatedBefore.IsZero() {
+				q.UpdatedBefore = time.Unix(0, 0)
+			}
+		})
+	}},
+	{"one filter stands for all", []string{"lists/filters of a list go together"}, func(f *faulty) {
+		asked(f, func(q *store.ApplicationQuery) {
+			if q.Origin != "" {
+				q.UpdatedBefore = time.Time{}
+			}
+		})
+	}},
+	{"a page is cut before it is filtered by time", []string{"lists/filters of a list go together"}, func(f *faulty) {
+		f.listApplications = func(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+			_, total, err := f.Store.ListApplications(ctx, q)
+			before := q.UpdatedBefore
+			q.UpdatedBefore = time.Time{}
+			page, _, _ := f.Store.ListApplications(ctx, q)
+			page = slices.DeleteFunc(page, func(app store.Application) bool { return !before.IsZero() && !app.UpdatedAt.Before(before) })
+			return page, total, err
+		}
 	}},
 	{"a search takes case as it is", []string{"lists/a list is searched by part of the name, upper and lower case alike"}, func(f *faulty) {
 		f.listApplications = func(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {

@@ -43,6 +43,23 @@ var wrongValues = []wrong{
 		}
 		edited(f, func(app *store.Application) { app.RedirectURIs = kept[app.ID].RedirectURIs })
 	}},
+	{"a registration that was passed in is kept as it is", []string{"values/what was passed in may be changed afterwards"}, func(f *faulty) {
+		kept := map[string]*store.Registration{}
+		f.createApplication = func(ctx context.Context, app store.Application) error {
+			kept[app.ID] = app.Registration
+			return f.Store.CreateApplication(ctx, app)
+		}
+		edited(f, func(app *store.Application) { app.Registration = kept[app.ID] })
+	}},
+	{"a registration that is found is the kept one", []string{"values/what was returned may be changed"}, func(f *faulty) {
+		kept := map[string]*store.Registration{}
+		edited(f, func(app *store.Application) {
+			if _, ok := kept[app.ID]; !ok {
+				kept[app.ID] = app.Registration
+			}
+			app.Registration = kept[app.ID]
+		})
+	}},
 	{"the scopes of a grant that was passed in are kept as they are", []string{"values/what was passed in may be changed afterwards"}, func(f *faulty) {
 		kept := map[store.GrantID]scopes.Set{}
 		granting(f, func(n *store.NewGrant) { kept[n.Grant.ID] = n.Grant.Scopes })
@@ -113,6 +130,13 @@ var wrongValues = []wrong{
 		f.findConsent = func(ctx context.Context, userID, applicationID string) (store.Consent, error) {
 			return f.Store.FindConsent(ctx, strings.ToLower(userID), strings.ToLower(applicationID))
 		}
+	}},
+	{"the terms of a registration are cut after 255 bytes", []string{"texts/long texts are kept whole"}, func(f *faulty) {
+		edited(f, func(app *store.Application) {
+			if app.Registration != nil {
+				app.Registration.TermsURI = app.Registration.TermsURI[:min(len(app.Registration.TermsURI), 255)]
+			}
+		})
 	}},
 	{"texts are cut after 255 bytes", []string{"texts/long texts are kept whole"}, func(f *faulty) {
 		typing(f, func(s string) string { return s[:min(len(s), 255)] })
