@@ -141,7 +141,7 @@ func (d Device) Check() error {
 // Check refuses a decision at no time.
 func (d DeviceDecision) Check() error { return CheckTime(d.At) }
 
-// Check refuses a poll at no time.
+// Check refuses a poll at no time, or one that would make the interval shorter.
 func (p DevicePoll) Check() error {
 	if p.SlowDown < 0 {
 		return errors.New("store: a poll would make the interval of a device shorter")

@@ -16,7 +16,7 @@ import (
 func TestHashDependsOnTheKind(t *testing.T) {
 	secret := [32]byte{1, 2, 3}
 	seen := map[store.Hash]bool{}
-	for _, kind := range []store.Kind{store.KindCode, store.KindAccess, store.KindRefresh} {
+	for _, kind := range []store.Kind{store.KindCode, store.KindAccess, store.KindRefresh, store.KindDevice, store.KindUserCode} {
 		h := store.HashOf(kind, secret)
 		require.False(t, seen[h], "%s hashes like another kind", kind)
 		require.True(t, h.Equal(store.HashOf(kind, secret)))
@@ -93,10 +93,51 @@ func TestSecretHashText(t *testing.T) {
 }
 
 func TestCloneSharesNothing(t *testing.T) {
-	app := store.Application{RedirectURIs: []string{"a"}, Scopes: []string{"s"}, Secrets: []store.Secret{{ID: "1"}}, Metadata: map[string]string{"k": "v"}}
+	full := func() store.Application {
+		return store.Application{
+			RedirectURIs: []string{"a"}, Scopes: []string{"s"}, Secrets: []store.Secret{{ID: "1"}}, Metadata: map[string]string{"k": "v"},
+			Registration: &store.Registration{Type: "web", GrantTypes: []string{"g"}, Contacts: []string{"c"}},
+		}
+	}
+	app := full()
 	c := app.Clone()
+	require.Equal(t, app, c)
 	c.RedirectURIs[0], c.Scopes[0], c.Secrets[0].ID, c.Metadata["k"] = "x", "x", "x", "x"
-	require.Equal(t, store.Application{RedirectURIs: []string{"a"}, Scopes: []string{"s"}, Secrets: []store.Secret{{ID: "1"}}, Metadata: map[string]string{"k": "v"}}, app)
+	c.Registration.Type, c.Registration.GrantTypes[0], c.Registration.Contacts[0] = "x", "x", "x"
+	require.Equal(t, full(), app)
+	require.Nil(t, store.Application{}.Clone().Registration)
+}
+
+// A registration is kept as JSON by some backends, under the names of RFC 7591.
+func TestRegistrationText(t *testing.T) {
+	r := store.Registration{
+		Token: store.HashSecret("a registration access token"), Type: "native", AuthMethod: "none", GrantTypes: []string{"refresh_token"},
+		Contacts: []string{"a@example.com"}, TermsURI: "https://example.com/terms", PolicyURI: "https://example.com/privacy",
+		SoftwareID: "wiki", SoftwareVersion: "2.1",
+	}
+	text, err := json.Marshal(r)
+	require.NoError(t, err)
+	require.JSONEq(t, `{
+		"token": "`+r.Token.String()+`", "application_type": "native", "token_endpoint_auth_method": "none",
+		"grant_types": ["refresh_token"], "contacts": ["a@example.com"], "tos_uri": "https://example.com/terms",
+		"policy_uri": "https://example.com/privacy", "software_id": "wiki", "software_version": "2.1"
+	}`, string(text))
+	var again store.Registration
+	require.NoError(t, json.Unmarshal(text, &again))
+	require.Equal(t, r, again)
+	text, err = json.Marshal(store.Registration{})
+	require.NoError(t, err)
+	require.JSONEq(t, `{}`, string(text))
+}
+
+func TestApplicationCheckReadsTheRegistration(t *testing.T) {
+	require.NoError(t, store.Application{Registration: &store.Registration{}}.Check())
+	for name, r := range map[string]store.Registration{
+		"type": {Type: "\xff"}, "method": {AuthMethod: "\x00"}, "grant types": {GrantTypes: []string{"a", "\xff"}}, "contacts": {Contacts: []string{"\x00"}},
+		"terms": {TermsURI: "\xff"}, "policy": {PolicyURI: "\xff"}, "software": {SoftwareID: "\xff"}, "version": {SoftwareVersion: "\x00"},
+	} {
+		require.ErrorContains(t, store.Application{Registration: &r}.Check(), "text of the application", name)
+	}
 }
 
 // Applications in one place and grants in another.

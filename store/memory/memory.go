@@ -1,12 +1,12 @@
 // Package memory keeps a provider's records in the memory of its process: the
-// smallest complete [store.Store].
+// smallest complete [store.Store], with [store.Devices].
 //
 // It is for tests, for development, and for programs of a single process that
 // can live with what a restart costs: everything is gone then. Applications
 // have to be registered again, which a program can do as it starts; users sign
-// in and agree again, because their codes, tokens and consents are lost. Two
-// processes never see each other's records, so behind a load balancer use a
-// store that they share.
+// in and agree again, because their codes, tokens and consents are lost, and a
+// device that waits for its user has to begin again. Two processes never see
+// each other's records, so behind a load balancer use a store that they share.
 //
 //	p, err := provider.New(provider.Config{
 //		Store: memory.New(),
@@ -22,9 +22,9 @@
 // redirect URIs of applications, sets of scopes and resources are kept once
 // for all grants that name them.
 //
-// Nothing is removed by itself: call DeleteExpired (or the provider's Cleanup)
-// from time to time. There is no goroutine that would do it behind the
-// program's back.
+// Nothing is removed by itself: call DeleteExpired and DeleteDevices (or the
+// provider's Cleanup) from time to time. There is no goroutine that would do it
+// behind the program's back.
 package memory
 
 import (
