@@ -87,44 +87,33 @@ func difference(got, want any) string {
 func withoutEmpty(v any) any {
 	switch v := v.(type) {
 	case store.Application:
-		if len(v.RedirectURIs) == 0 {
-			v.RedirectURIs = nil
-		}
-		if len(v.Secrets) == 0 {
-			v.Secrets = nil
-		}
+		v.RedirectURIs, v.Scopes, v.Secrets = noEmpty(v.RedirectURIs), noEmpty(v.Scopes), noEmpty(v.Secrets)
 		if len(v.Metadata) == 0 {
 			v.Metadata = nil
 		}
-		v.Scopes = noEmptySet(v.Scopes)
 		if v.Registration != nil {
 			r := *v.Registration
-			if len(r.GrantTypes) == 0 {
-				r.GrantTypes = nil
-			}
-			if len(r.Contacts) == 0 {
-				r.Contacts = nil
-			}
+			r.GrantTypes, r.Contacts = noEmpty(r.GrantTypes), noEmpty(r.Contacts)
 			v.Registration = &r
 		}
 		return v
 	case store.Device:
-		v.Scopes = noEmptySet(v.Scopes)
+		v.Scopes = noEmpty(v.Scopes)
 		return v
 	case store.Grant:
-		v.Scopes = noEmptySet(v.Scopes)
+		v.Scopes = noEmpty(v.Scopes)
 		return v
 	case store.Token:
-		v.Scopes = noEmptySet(v.Scopes)
+		v.Scopes = noEmpty(v.Scopes)
 		return v
 	case store.Consent:
-		v.Scopes, v.Agreed = noEmptySet(v.Scopes), noEmptySet(v.Agreed)
+		v.Scopes, v.Agreed = noEmpty(v.Scopes), noEmpty(v.Agreed)
 		return v
 	}
 	return v
 }
 
-func noEmptySet(s scopes.Set) scopes.Set {
+func noEmpty[S ~[]E, E any](s S) S {
 	if len(s) == 0 {
 		return nil
 	}
