@@ -91,6 +91,9 @@ func outputIsCopied(t *trial) {
 	scribble := func(app store.Application, err error) {
 		t.Helper()
 		t.must(err, "finding an application")
+		if app.Registration == nil {
+			t.fatalf("finding an application that registered itself: got no registration")
+		}
 		app.RedirectURIs[0], app.Scopes[0], app.Secrets[0].ID = "x", "x", "x"
 		app.Metadata["x"] = "x"
 		delete(app.Metadata, "team")
