@@ -13,14 +13,14 @@ import (
 // which intoApplication takes them.
 const applicationColumns = `a.id, a.client_id, a.name, a.redirect_uris, a.scopes, a.secrets,
   a.public, a.pkce_required, a.skip_consent, a.origin, a.owner_id, a.client_uri, a.logo_url,
-  a.metadata, a.created_at, a.updated_at, a.version`
+  a.metadata, a.registration, a.created_at, a.updated_at, a.version`
 
 // intoApplication returns what to scan the columns of an application into.
 func intoApplication(app *store.Application) []any {
 	return []any{
 		&app.ID, &app.ClientID, &app.Name, jsonInto{&app.RedirectURIs}, jsonInto{&app.Scopes}, jsonInto{&app.Secrets},
 		&app.Public, &app.PKCERequired, &app.SkipConsent, originInto{&app.Origin}, &app.OwnerID, &app.ClientURI, &app.LogoURL,
-		jsonInto{&app.Metadata}, timeInto{&app.CreatedAt}, timeInto{&app.UpdatedAt}, &app.Version,
+		jsonInto{&app.Metadata}, orAbsent{jsonInto{&app.Registration}}, timeInto{&app.CreatedAt}, timeInto{&app.UpdatedAt}, &app.Version,
 	}
 }
 
@@ -58,15 +58,23 @@ func (s *Store) applicationRow(app store.Application) ([]any, error) {
 		}
 		row = append(row, string(text))
 	}
+	var registration any // NULL, if it is nil
+	if app.Registration != nil {
+		text, err := json.Marshal(app.Registration)
+		if err != nil {
+			return nil, fmt.Errorf("sqlstore: the registration of the application: %w", err)
+		}
+		registration = string(text)
+	}
 	return append(row, app.Public, app.PKCERequired, app.SkipConsent, string(app.Origin), app.OwnerID,
-		app.ClientURI, app.LogoURL, s.dialect.time(app.UpdatedAt), app.ClientID, s.dialect.time(app.CreatedAt)), nil
+		app.ClientURI, app.LogoURL, s.dialect.time(app.UpdatedAt), registration, app.ClientID, s.dialect.time(app.CreatedAt)), nil
 }
 
 const insertApplicationSQL = `
 insert into oauth_applications (id, version, name, folded_name, redirect_uris, scopes, secrets, metadata,
-  public, pkce_required, skip_consent, origin, owner_id, client_uri, logo_url, updated_at, client_id, created_at)
+  public, pkce_required, skip_consent, origin, owner_id, client_uri, logo_url, updated_at, registration, client_id, created_at)
 values ($1::text, $2::bigint, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text,
-  $9::boolean, $10::boolean, $11::boolean, $12::text, $13::text, $14::text, $15::text, $16::timestamptz, $17::text, $18::timestamptz)`
+  $9::boolean, $10::boolean, $11::boolean, $12::text, $13::text, $14::text, $15::text, $16::timestamptz, $17::text, $18::text, $19::timestamptz)`
 
 // CreateApplication implements [store.Applications].
 func (s *Store) CreateApplication(ctx context.Context, app store.Application) error {
@@ -75,13 +83,7 @@ func (s *Store) CreateApplication(ctx context.Context, app store.Application) er
 	if err != nil {
 		return err
 	}
-	return s.try(ctx, "create application", func(ctx context.Context) error {
-		created, err := s.steps.createApplication(ctx, row)
-		if err == nil && !created {
-			err = store.ErrExists
-		}
-		return err
-	})
+	return s.create(ctx, "create application", insertApplicationSQL, row)
 }
 
 // updateApplicationSQL takes the same arguments, but for those of columns that
@@ -90,10 +92,11 @@ const updateApplicationSQL = `
 update oauth_applications set version = version + 1, name = $3::text, folded_name = $4::text,
   redirect_uris = $5::text, scopes = $6::text, secrets = $7::text, metadata = $8::text,
   public = $9::boolean, pkce_required = $10::boolean, skip_consent = $11::boolean,
-  origin = $12::text, owner_id = $13::text, client_uri = $14::text, logo_url = $15::text, updated_at = $16::timestamptz
+  origin = $12::text, owner_id = $13::text, client_uri = $14::text, logo_url = $15::text, updated_at = $16::timestamptz,
+  registration = $17::text
 where id = $1::text and version = $2::bigint`
 
-const updateApplicationArgs = 16
+const updateApplicationArgs = 17
 
 // UpdateApplication implements [store.Applications].
 func (s *Store) UpdateApplication(ctx context.Context, app store.Application) error {
@@ -154,6 +157,14 @@ func (s *Store) ListApplications(ctx context.Context, q store.ApplicationQuery) 
 	if q.Name != "" {
 		args = append(args, presented(q.Name), presented(strings.ToLower(q.Name)))
 		where += fmt.Sprintf(" and (a.client_id = $%d::text or %s(a.folded_name, $%d::text) > 0)", len(args)-1, s.dialect.position(), len(args))
+	}
+	if q.Origin != "" {
+		args = append(args, presented(string(q.Origin)))
+		where += fmt.Sprintf(" and a.origin = $%d::text", len(args))
+	}
+	if !q.UpdatedBefore.IsZero() {
+		args = append(args, s.dialect.time(q.UpdatedBefore))
+		where += fmt.Sprintf(" and a.updated_at < $%d::timestamptz", len(args))
 	}
 	order := applicationOrder(q.Order)
 	text := fmt.Sprintf(`

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,13 +32,13 @@ func checkLength(longest int, owner string, texts ...string) error {
 
 // checkSet refuses names of scopes that cannot be kept with spaces between
 // them. RFC 6749 section 3.3 has no such names.
-func checkSet(set scopes.Set) error {
+func checkSet(owner string, set scopes.Set) error {
 	for _, name := range set {
 		if name == "" || strings.Contains(name, " ") {
-			return errors.New("sqlstore: a scope of the grant has an empty name or one with a space in it")
+			return fmt.Errorf("sqlstore: a scope of the %s has an empty name or one with a space in it", owner)
 		}
 	}
-	return checkLength(maxText, "grant", set...)
+	return checkLength(maxText, owner, set...)
 }
 
 // presented returns a text that somebody presents so that it can be compared
@@ -61,7 +60,7 @@ func presentedSet(set scopes.Set) any {
 	}
 	set = slices.Clone(set)
 	for i, name := range set {
-		if !store.IsText(name) || checkSet(scopes.Set{name}) != nil {
+		if !store.IsText(name) || checkSet("request", scopes.Set{name}) != nil {
 			set[i] = presented(name + "\x00")
 		}
 	}
@@ -70,7 +69,7 @@ func presentedSet(set scopes.Set) any {
 
 func checkNewGrant(n store.NewGrant) error {
 	g := n.Grant
-	err := cmp.Or(n.Check(), checkLength(maxID, "grant", g.UserID, g.ApplicationID), checkLength(maxText, "grant", g.Resource), checkSet(g.Scopes))
+	err := cmp.Or(n.Check(), checkLength(maxID, "grant", g.UserID, g.ApplicationID), checkLength(maxText, "grant", g.Resource), checkSet("grant", g.Scopes))
 	if err == nil && n.Code != nil {
 		err = checkLength(maxText, "code", n.Code.RedirectURI, n.Code.Challenge)
 	}
@@ -81,6 +80,10 @@ func checkApplication(app store.Application) error {
 	texts := []string{app.Name, string(app.Origin), app.ClientURI, app.LogoURL}
 	texts = append(texts, app.RedirectURIs...)
 	texts = append(texts, app.Scopes...)
+	if r := app.Registration; r != nil {
+		texts = append(texts, r.Type, r.AuthMethod, r.TermsURI, r.PolicyURI, r.SoftwareID, r.SoftwareVersion)
+		texts = slices.Concat(texts, r.GrantTypes, r.Contacts)
+	}
 	for key, value := range app.Metadata {
 		texts = append(texts, key, value)
 	}

@@ -44,6 +44,17 @@ func (d Dialect) id(id store.GrantID) any {
 	return id[:]
 }
 
+// idOrNull is id for a column in which NULL stands for the zero id.
+func (d Dialect) idOrNull(id store.GrantID) any {
+	if id.IsZero() {
+		return nil
+	}
+	return d.id(id)
+}
+
+// deviceID is id for a device authorization, whose id has the same form.
+func (d Dialect) deviceID(id store.DeviceID) any { return d.id(store.GrantID(id)) }
+
 // time returns a time as the database takes it: PostgreSQL as its timestamptz,
 // the others as a number of microseconds since 1970, which no setting of a
 // driver or a session changes.

@@ -79,8 +79,10 @@ func (p postgres) createGrant(ctx context.Context, n store.NewGrant) error {
 	return err
 }
 
-// The outcomes of a redemption or rotation, as the statements name them.
+// The outcomes of a redemption, rotation or decision, as the statements name
+// them.
 var refusals = map[string]error{
+	"conflict": store.ErrConflict,
 	"mismatch": store.ErrMismatch,
 	"revoked":  store.ErrRevoked,
 	"reused":   store.ErrReused,
@@ -322,8 +324,8 @@ func (p postgres) deleteExpired(ctx context.Context, e store.Expiry) (int, error
 	return touched, err
 }
 
-func (p postgres) createApplication(ctx context.Context, row []any) (bool, error) {
-	n, err := p.exec(ctx, p.db, insertApplicationSQL+" on conflict do nothing", row...)
+func (p postgres) insertOne(ctx context.Context, text string, row []any) (bool, error) {
+	n, err := p.exec(ctx, p.db, text+" on conflict do nothing", row...)
 	return n == 1, err
 }
 

@@ -144,7 +144,7 @@ func (s *Store) apply(ctx context.Context, q querier, list []migration) error {
 			continue
 		}
 		for _, text := range m.statements {
-			if _, err := q.ExecContext(ctx, text); err != nil {
+			if _, err := q.ExecContext(ctx, text); err != nil && !s.dialect.hasColumn(err) {
 				return fmt.Errorf("migration %d: %w", m.version, err)
 			}
 		}
@@ -153,4 +153,11 @@ func (s *Store) apply(ctx context.Context, q querier, list []migration) error {
 		}
 	}
 	return nil
+}
+
+// hasColumn reports whether a column could not be added because it is there
+// already: a host has run the migration with a tool of its own before. SQLite
+// alone has no way to say so in the file.
+func (d Dialect) hasColumn(err error) bool {
+	return d == SQLite && strings.Contains(err.Error(), "duplicate column name")
 }

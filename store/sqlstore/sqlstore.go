@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"sync"
+	"time"
 
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -34,7 +35,7 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// steps are the steps of the contract that change grants. PostgreSQL does each
+// steps are the steps of the contract that change records. PostgreSQL does each
 // in one statement, the others in a short transaction.
 type steps interface {
 	createGrant(ctx context.Context, n store.NewGrant) error
@@ -43,8 +44,11 @@ type steps interface {
 	revokeToken(ctx context.Context, r store.TokenRevocation) error
 	revokeGrants(ctx context.Context, r revocation) (int, error)
 	deleteExpired(ctx context.Context, e store.Expiry) (int, error)
-	createApplication(ctx context.Context, row []any) (bool, error)
+	insertOne(ctx context.Context, text string, row []any) (bool, error)
 	updateApplication(ctx context.Context, row []any) error
+	decideDevice(ctx context.Context, d store.DeviceDecision) error
+	pollDevice(ctx context.Context, p store.DevicePoll) (store.PolledDevice, error)
+	deleteDevices(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
 var prefixForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
@@ -133,4 +137,16 @@ func (s *Store) exec(ctx context.Context, q querier, text string, args ...any) (
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// create inserts a record, or returns [store.ErrExists] if one of its keys is
+// taken.
+func (s *Store) create(ctx context.Context, name, text string, row []any) error {
+	return s.try(ctx, name, func(ctx context.Context) error {
+		created, err := s.steps.insertOne(ctx, text, row)
+		if err == nil && !created {
+			err = store.ErrExists
+		}
+		return err
+	})
 }

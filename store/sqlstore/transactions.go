@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// transactions does each step in a short transaction that locks the grant's
-// row first and decides in Go. It is for databases that cannot change data in
+// transactions does each step in a short transaction that locks the row of the
+// grant or device first and decides in Go. It is for databases that cannot change data in
 // the middle of a statement: MySQL and SQLite.
 type transactions struct {
 	*Store
@@ -120,9 +120,9 @@ func (t transactions) insert(ctx context.Context, q querier, text string, args .
 	return err == nil, err
 }
 
-func (t transactions) createApplication(ctx context.Context, row []any) (created bool, err error) {
+func (t transactions) insertOne(ctx context.Context, text string, row []any) (created bool, err error) {
 	err = t.do(ctx, func(q querier) (err error) {
-		created, err = t.insert(ctx, q, insertApplicationSQL, row...)
+		created, err = t.insert(ctx, q, text, row...)
 		return err
 	})
 	return created, err
