@@ -34,5 +34,5 @@ func ExampleSchema() {
 		log.Fatal(err)
 	}
 	fmt.Println(files)
-	// Output: [0001_initial.up.sql]
+	// Output: [0001_initial.up.sql 0002_devices.up.sql]
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/store"
@@ -248,6 +249,50 @@ func TestSQLiteSharedByProcesses(t *testing.T) {
 					}
 				}
 				require.Equal(t, 1, rotated)
+			}
+		})
+	}
+}
+
+// Another step has a device in hand that has expired: the cleanup waits for it,
+// as fewer than the limit means that none is left. If it was another cleanup,
+// the next device goes instead.
+func TestCleanupOfDevicesMissesNone(t *testing.T) {
+	for _, server := range servers()[:2] {
+		t.Run(server.name, func(t *testing.T) {
+			db := server.open(t)
+			s, prefix := fresh(t, db, server.dialect)
+			at := now()
+			byUserCode := map[sqlstore.Dialect]string{sqlstore.Postgres: "user_code = $1", sqlstore.MySQL: "user_code = ?"}[server.dialect]
+			for _, held := range []struct {
+				by    string
+				limit int // and how many are deleted
+			}{
+				{"select 1 from " + prefix + "devices where " + byUserCode + " for update", 2},
+				{"delete from " + prefix + "devices where " + byUserCode, 1},
+			} {
+				first, second := newDevice(at), newDevice(at)
+				second.ExpiresAt = first.ExpiresAt.Add(time.Second)
+				require.NoError(t, s.CreateDevice(t.Context(), first))
+				require.NoError(t, s.CreateDevice(t.Context(), second))
+				holder, err := db.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+				require.NoError(t, err)
+				_, err = holder.Exec(held.by, first.UserCode[:])
+				require.NoError(t, err)
+
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					deleted, err := s.DeleteDevices(t.Context(), second.ExpiresAt, held.limit)
+					assert.NoError(t, err)
+					assert.Equal(t, held.limit, deleted, "how many went while somebody held a device by %q", held.by)
+				})
+				time.Sleep(200 * time.Millisecond) // until it waits for the row
+				require.NoError(t, holder.Commit())
+				wg.Wait()
+				for _, d := range []store.Device{first, second} {
+					_, err := s.FindDevice(t.Context(), d.UserCode)
+					require.ErrorIs(t, err, store.ErrNotFound)
+				}
 			}
 		})
 	}

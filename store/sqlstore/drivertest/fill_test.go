@@ -37,6 +37,21 @@ func newGrant(userID, applicationID string, at time.Time) store.NewGrant {
 	}
 }
 
+// newDevice returns a device authorization.
+func newDevice(at time.Time) store.Device {
+	d := store.Device{
+		Code: randomHash(), UserCode: randomHash(), GrantCode: randomHash(), ApplicationID: "app_1", Scopes: scopes.New("email", "profile"),
+		CreatedAt: at, ExpiresAt: at.Add(10 * time.Minute), Interval: 5 * time.Second,
+	}
+	d.ID = store.NewDeviceID(at, d.UserCode)
+	return d
+}
+
+// devicePoll returns how the device of d polls.
+func devicePoll(d store.Device, at time.Time) store.DevicePoll {
+	return store.DevicePoll{ID: d.ID, Code: d.Code, ApplicationID: d.ApplicationID, SlowDown: 5 * time.Second, At: at}
+}
+
 // redemption returns how the code of n is redeemed.
 func redemption(n store.NewGrant, at time.Time) store.CodeRedemption {
 	return store.CodeRedemption{

@@ -95,13 +95,7 @@ func TestSchemaForTheHostsOwnTool(t *testing.T) {
 				text, err := fs.ReadFile(files, name)
 				require.NoError(t, err)
 				require.True(t, strings.HasPrefix(string(text), "-- +goose Up\n"), "%s does not begin as goose wants it", name)
-				for statement := range strings.SplitSeq(strings.ReplaceAll(string(text), "oauth_", prefix), ";\n") {
-					if strings.TrimSpace(statement) == "" {
-						continue
-					}
-					_, err := db.Exec(statement)
-					require.NoError(t, err, "%s", statement)
-				}
+				inOneSession(t, db, statementsOf(t, server.dialect, i+1, prefix))
 			}
 
 			s, err := sqlstore.New(db, server.dialect, sqlstore.Options{TablePrefix: prefix})

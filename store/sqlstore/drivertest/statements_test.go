@@ -3,6 +3,7 @@ package drivertest_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -106,6 +107,19 @@ func steps(t testing.TB, s *sqlstore.Store, at time.Time, first int) []step {
 	list := func(f store.GrantFilter) func() error {
 		return func() error { _, _, err := s.ListGrants(ctx, store.GrantQuery{GrantFilter: f}); return err }
 	}
+	device, late, denied := newDevice(at), newDevice(at.Add(-time.Hour)), newDevice(at)
+	decision := store.DeviceDecision{ID: device.ID, GrantID: n.Grant.ID, At: at}
+	decide := func(d store.DeviceDecision, want error) func() error {
+		return func() error { return as(want, s.DecideDevice(ctx, d)) }
+	}
+	poll := func(d store.Device, applicationID string, want error) func() error {
+		return func() error {
+			p := devicePoll(d, at)
+			p.ApplicationID = applicationID
+			_, err := s.PollDevice(ctx, p)
+			return as(want, err)
+		}
+	}
 	return []step{
 		{"CreateApplication", func() error { return s.CreateApplication(ctx, app) }},
 		{"FindApplication", func() error { _, err := s.FindApplication(ctx, app.ID); return err }},
@@ -113,6 +127,12 @@ func steps(t testing.TB, s *sqlstore.Store, at time.Time, first int) []step {
 		{"ListApplications", func() error { _, _, err := s.ListApplications(ctx, store.ApplicationQuery{}); return err }},
 		{"ListApplications, searching", func() error {
 			_, _, err := s.ListApplications(ctx, store.ApplicationQuery{OwnerID: "x", Name: "wiki", Order: store.NameAscending, Offset: 100})
+			return err
+		}},
+		{"ListApplications, for a cleanup", func() error {
+			_, _, err := s.ListApplications(ctx, store.ApplicationQuery{
+				Origin: store.OriginRegistration, UpdatedBefore: at.Add(-999 * time.Hour), Order: store.OldestFirst, Limit: 100,
+			})
 			return err
 		}},
 		{"UpdateApplication", func() error { return s.UpdateApplication(ctx, app) }},
@@ -152,7 +172,29 @@ func steps(t testing.TB, s *sqlstore.Store, at time.Time, first int) []step {
 			_, err := s.DeleteExpired(ctx, store.Expiry{Before: at.Add(time.Hour), RotatedBefore: at.Add(time.Hour), Limit: 1000})
 			return err
 		}},
+		{"CreateDevice", func() error { return s.CreateDevice(ctx, device) }},
+		{"CreateDevice, of the past", func() error { return s.CreateDevice(ctx, late) }},
+		{"CreateDevice, once more", func() error { return as(store.ErrExists, s.CreateDevice(ctx, device)) }},
+		{"FindDevice", func() error { _, err := s.FindDevice(ctx, device.UserCode); return err }},
+		{"PollDevice", poll(device, device.ApplicationID, nil)},
+		{"PollDevice, too soon", poll(device, device.ApplicationID, nil)},
+		{"PollDevice, by another application", poll(device, "app_2", store.ErrMismatch)},
+		{"PollDevice, of none", poll(denied, denied.ApplicationID, store.ErrNotFound)},
+		{"DecideDevice", decide(decision, nil)},
+		{"DecideDevice, once more", decide(decision, nil)},
+		{"DecideDevice, otherwise", decide(store.DeviceDecision{ID: device.ID, At: at}, store.ErrConflict)},
+		{"DecideDevice, too late", decide(store.DeviceDecision{ID: late.ID, At: at}, store.ErrExpired)},
+		{"DecideDevice, of none", decide(store.DeviceDecision{ID: denied.ID, At: at}, store.ErrNotFound)},
+		{"DeleteDevices", func() error { _, err := s.DeleteDevices(ctx, at, 100); return err }},
 	}
+}
+
+// as returns nil if the error is the wanted one.
+func as(want, err error) error {
+	if !errors.Is(err, want) {
+		return fmt.Errorf("got error %w, want %w", err, want)
+	}
+	return nil
 }
 
 // Each operation is one statement and, once the connection has prepared it,
@@ -197,7 +239,15 @@ func TestPostgresPlans(t *testing.T) {
 		// There is much to clean up, and much that is left alone.
 		"update " + prefix + "tokens set expires_at = expires_at - interval '2 hours' where grant_id < lpad(to_hex(10000), 32, '0')::uuid",
 		"update " + prefix + "grants set revoked_at = created_at where id between lpad(to_hex(5000), 32, '0')::uuid and lpad(to_hex(15000), 32, '0')::uuid",
-		"vacuum analyze " + prefix + "grants, " + prefix + "codes, " + prefix + "tokens, " + prefix + "rotations",
+		// Applications that registered themselves, some of them long ago.
+		"insert into " + prefix + "applications (id, client_id, name, folded_name, redirect_uris, scopes, secrets, public, pkce_required, skip_consent, " +
+			"origin, owner_id, client_uri, logo_url, metadata, created_at, updated_at, version) " +
+			"select 'a' || i, 'c' || i, 'MCP', 'mcp', '[]', '[]', '[]', true, true, false, case when i % 10 = 0 then 'manual' else 'registration' end, '', '', '', '{}', " +
+			"now() - i * interval '1 hour' / 10, now() - i * interval '1 hour' / 10, 1 from generate_series(1, 10000) i",
+		"insert into " + prefix + "devices (id, code, user_code, grant_code, application_id, scopes, resource, created_at, expires_at, poll_interval) " +
+			"select lpad(to_hex(i), 32, '0')::uuid, sha256(int8send(i)), sha256(int8send(-i)), sha256(int8send(i)), 'app_1', 'email', '', " +
+			"now(), now() + (i - 10000) * interval '1 second', 5000000 from generate_series(1::bigint, 50000) i",
+		"vacuum analyze " + prefix + "grants, " + prefix + "codes, " + prefix + "tokens, " + prefix + "rotations, " + prefix + "applications, " + prefix + "devices",
 	} {
 		_, err := db.Exec(text)
 		require.NoError(t, err)
@@ -208,7 +258,10 @@ func TestPostgresPlans(t *testing.T) {
 		for _, statement := range sent.take() {
 			plan := explain(t, db, statement)
 			for _, table := range tables {
-				if table != "applications" && strings.Contains(plan, "Seq Scan on "+prefix+table) {
+				if searches := strings.HasPrefix(step.name, "ListApplications") && step.name != "ListApplications, for a cleanup"; searches && table == "applications" {
+					continue
+				}
+				if strings.Contains(plan, "Seq Scan on "+prefix+table) {
 					t.Errorf("%s reads all of %s:\n%s", step.name, table, plan)
 				}
 			}

@@ -60,7 +60,7 @@ func connect(t testing.TB, driver, dsn string) *sql.DB {
 }
 
 // tables are the tables of a store, without their prefix.
-var tables = []string{"applications", "grants", "codes", "tokens", "rotations", "consents", "migrations"}
+var tables = []string{"applications", "grants", "codes", "tokens", "rotations", "consents", "devices", "migrations"}
 
 // fresh returns an empty store on tables of its own, which go after the test.
 func fresh(t testing.TB, db *sql.DB, d sqlstore.Dialect) (s *sqlstore.Store, prefix string) {
@@ -79,13 +79,15 @@ func suite(t *testing.T, db *sql.DB, d sqlstore.Dialect) {
 	t.Helper()
 	t.Parallel()
 	s, prefix := fresh(t, db, d)
-	storetest.Run(t, func(t *testing.T) store.Store {
+	empty := func(t *testing.T) *sqlstore.Store {
 		for _, table := range tables[:len(tables)-1] {
 			_, err := db.Exec("delete from " + prefix + table)
 			require.NoError(t, err)
 		}
 		return s
-	})
+	}
+	storetest.Run(t, func(t *testing.T) store.Store { return empty(t) })
+	storetest.RunDevices(t, func(t *testing.T) store.Devices { return empty(t) })
 }
 
 func TestPgx(t *testing.T) { suite(t, connect(t, "pgx", postgresURL()), sqlstore.Postgres) }
