@@ -32,6 +32,7 @@ type body struct {
 	PKCERequired bool              `json:"pkce_required,omitempty"`
 	SkipConsent  bool              `json:"skip_consent,omitempty"`
 	Origin       store.Origin      `json:"origin,omitempty"`
+	Registration *registration     `json:"registration,omitempty"`
 	OwnerID      string            `json:"owner_id,omitempty"`
 	ClientURI    string            `json:"client_uri,omitempty"`
 	LogoURL      string            `json:"logo_url,omitempty"`
@@ -46,6 +47,19 @@ type secret struct {
 	ExpiresAt string           `json:"expires_at,omitempty"`
 }
 
+// registration is a [store.Registration] under the names that it is kept by.
+type registration struct {
+	Token           store.SecretHash `json:"token,omitzero"`
+	Type            string           `json:"type,omitempty"`
+	AuthMethod      string           `json:"auth_method,omitempty"`
+	GrantTypes      []string         `json:"grant_types,omitempty"`
+	Contacts        []string         `json:"contacts,omitempty"`
+	TermsURI        string           `json:"terms_uri,omitempty"`
+	PolicyURI       string           `json:"policy_uri,omitempty"`
+	SoftwareID      string           `json:"software_id,omitempty"`
+	SoftwareVersion string           `json:"software_version,omitempty"`
+}
+
 // bodyOf returns the rest of an application as it is kept.
 func bodyOf(app store.Application) (string, error) {
 	if err := app.Check(); err != nil {
@@ -53,8 +67,8 @@ func bodyOf(app store.Application) (string, error) {
 	}
 	b := body{
 		Name: app.Name, RedirectURIs: app.RedirectURIs, Scopes: app.Scopes, Public: app.Public, PKCERequired: app.PKCERequired,
-		SkipConsent: app.SkipConsent, Origin: app.Origin, OwnerID: app.OwnerID, ClientURI: app.ClientURI, LogoURL: app.LogoURL,
-		Metadata: app.Metadata, UpdatedAt: timeText(app.UpdatedAt),
+		SkipConsent: app.SkipConsent, Origin: app.Origin, Registration: (*registration)(app.Registration), OwnerID: app.OwnerID,
+		ClientURI: app.ClientURI, LogoURL: app.LogoURL, Metadata: app.Metadata, UpdatedAt: timeText(app.UpdatedAt),
 	}
 	for _, s := range app.Secrets {
 		b.Secrets = append(b.Secrets, secret{s.ID, s.Hash, timeText(s.CreatedAt), timeText(s.ExpiresAt)})
@@ -75,8 +89,8 @@ func (r *reader) application(id, kept string) store.Application {
 	}
 	app := store.Application{
 		ID: id, ClientID: text[2], Name: b.Name, RedirectURIs: b.RedirectURIs, Scopes: b.Scopes, Public: b.Public,
-		PKCERequired: b.PKCERequired, SkipConsent: b.SkipConsent, Origin: b.Origin, OwnerID: b.OwnerID, ClientURI: b.ClientURI,
-		LogoURL: b.LogoURL, Metadata: b.Metadata, CreatedAt: r.time(text[3]), UpdatedAt: r.time(b.UpdatedAt), Version: version,
+		PKCERequired: b.PKCERequired, SkipConsent: b.SkipConsent, Origin: b.Origin, Registration: (*store.Registration)(b.Registration),
+		OwnerID: b.OwnerID, ClientURI: b.ClientURI, LogoURL: b.LogoURL, Metadata: b.Metadata, CreatedAt: r.time(text[3]), UpdatedAt: r.time(b.UpdatedAt), Version: version,
 	}
 	for _, s := range b.Secrets {
 		app.Secrets = append(app.Secrets, store.Secret{ID: s.ID, Hash: s.Hash, CreatedAt: r.time(s.CreatedAt), ExpiresAt: r.time(s.ExpiresAt)})
@@ -149,6 +163,9 @@ func (s *Store) ListApplications(ctx context.Context, q store.ApplicationQuery) 
 			continue
 		}
 		if q.Name != "" && app.ClientID != q.Name && !strings.Contains(strings.ToLower(app.Name), part) {
+			continue
+		}
+		if q.Origin != "" && app.Origin != q.Origin || !q.UpdatedBefore.IsZero() && !app.UpdatedAt.Before(q.UpdatedBefore) {
 			continue
 		}
 		matched = append(matched, app)

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
@@ -11,66 +12,70 @@ import (
 
 // DeleteExpired implements [store.Grants]. A grant counts as one record, with
 // everything that hangs from it.
-//
-// It asks the shards in turn which grants are due and looks at those. It
-// begins where the last call ended, so that a shard in which much dies does
-// not keep the others from their turn.
 func (s *Store) DeleteExpired(ctx context.Context, e store.Expiry) (int, error) {
+	return s.sweep(ctx, &s.nextSweep, e.Limit, sweepGrant, func(first uint32, n int) ([]call, error) {
+		members, err := s.dueIn(ctx, first, n, func(pipe redis.Pipeliner, sh shard) {
+			pipe.ZRangeByScore(ctx, s.keys.due(sh), &redis.ZRangeBy{Min: "-inf", Max: number(e.Before), Count: int64(n)})
+			if !e.RotatedBefore.IsZero() {
+				pipe.ZRangeByScore(ctx, s.keys.salts(sh), &redis.ZRangeBy{Min: "-inf", Max: "(" + number(e.RotatedBefore), Count: int64(n)})
+			}
+		})
+		calls := make([]call, len(members))
+		for i, m := range members {
+			calls[i] = s.sweepCall(m, number(e.Before), timeText(e.RotatedBefore))
+		}
+		return calls, err
+	})
+}
+
+// sweep asks the shards in turn what is due and runs a script on each of that,
+// until the scripts have touched limit records. It begins where the last call
+// ended, so that a shard in which much dies does not keep the others from
+// their turn.
+//
+// The function due returns at most n runs of the script for shardsAtOnce shards
+// from first on. What the script was run on is no longer due.
+func (s *Store) sweep(
+	ctx context.Context, next *atomic.Uint32, limit int, script *redis.Script, due func(first uint32, n int) ([]call, error),
+) (touched int, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if e.Limit <= 0 {
-		return 0, fmt.Errorf("redisstore: the limit of a cleanup must be positive, not %d", e.Limit)
+	if limit <= 0 {
+		return 0, fmt.Errorf("redisstore: the limit of a cleanup must be positive, not %d", limit)
 	}
-	first, touched := s.nextSweep.Load(), 0
-	for asked := uint32(0); asked < shardCount; asked += shardsAtOnce {
-		n, err := s.sweepShards(ctx, first+asked, e, e.Limit-touched)
+	first := next.Load()
+	for asked := uint32(0); asked < shardCount; {
+		calls, err := due(first+asked, min(limit-touched, sweptAtOnce))
+		if err != nil {
+			return touched, err
+		}
+		if len(calls) == 0 {
+			asked += shardsAtOnce
+			continue
+		}
+		n, err := s.runAll(ctx, script, calls)
 		touched += n
 		if err != nil {
 			return touched, err
 		}
-		if touched >= e.Limit {
-			s.nextSweep.Store((first + asked) % shardCount)
+		if touched >= limit {
+			next.Store((first + asked) % shardCount)
 			break
 		}
 	}
 	return touched, nil
 }
 
-// sweptAtOnce is how many grants are looked at in one round trip, at most.
+// sweptAtOnce is how many records are looked at in one round trip, at most.
 const sweptAtOnce = 200
 
-// sweepShards removes what is dead in shardsAtOnce shards, until it has touched
-// limit grants.
-func (s *Store) sweepShards(ctx context.Context, first uint32, e store.Expiry, limit int) (touched int, err error) {
-	for touched < limit {
-		members, err := s.dueIn(ctx, first, e, min(limit-touched, sweptAtOnce))
-		if err != nil || len(members) == 0 {
-			return touched, err
-		}
-		calls := make([]call, len(members))
-		for i, m := range members {
-			calls[i] = s.sweepCall(m, number(e.Before), timeText(e.RotatedBefore))
-		}
-		n, err := s.runAll(ctx, sweepGrant, calls)
-		touched += n
-		if err != nil {
-			return touched, err
-		}
-	}
-	return touched, nil
-}
-
-// dueIn returns which grants in shardsAtOnce shards a cleanup has to look at,
-// at most n. All are scheduled for later once it has.
-func (s *Store) dueIn(ctx context.Context, first uint32, e store.Expiry, n int) ([]string, error) {
+// dueIn returns what a cleanup has to look at in shardsAtOnce shards, at most
+// n, as ask asks each of them.
+func (s *Store) dueIn(ctx context.Context, first uint32, n int, ask func(pipe redis.Pipeliner, sh shard)) ([]string, error) {
 	answers, err := s.pipelined(ctx, func(pipe redis.Pipeliner) {
 		for i := range uint32(shardsAtOnce) {
-			sh := shard((first + i) % shardCount)
-			pipe.ZRangeByScore(ctx, s.keys.due(sh), &redis.ZRangeBy{Min: "-inf", Max: number(e.Before), Count: int64(n)})
-			if !e.RotatedBefore.IsZero() {
-				pipe.ZRangeByScore(ctx, s.keys.salts(sh), &redis.ZRangeBy{Min: "-inf", Max: "(" + number(e.RotatedBefore), Count: int64(n)})
-			}
+			ask(pipe, shard((first+i)%shardCount))
 		}
 	})
 	if err != nil {

@@ -83,6 +83,7 @@ func hashText(text string) string {
 // outcomes are what the scripts call the outcomes of the contract.
 var outcomes = map[string]error{
 	"created": nil, "redeemed": nil, "rotated": nil, "retried": nil, "updated": nil, "deleted": nil, "done": nil,
+	"decided": nil, "polled": nil, "too soon": nil,
 	"not found": store.ErrNotFound,
 	"exists":    store.ErrExists,
 	"conflict":  store.ErrConflict,

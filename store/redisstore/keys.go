@@ -18,10 +18,12 @@ const shardCount = 1 << shardBits
 
 const shardBits = 10
 
-// A shard is the part of the keys in which everything of some users lies.
+// A shard is the part of the keys in which everything of some users lies, and
+// everything of some device authorizations.
 type shard uint16
 
-// shardOf returns the shard of all users and grants with the tag.
+// shardOf returns the shard of all users, grants and device authorizations with
+// the tag.
 func shardOf(tag uint16) shard { return shard(tag >> (16 - shardBits)) }
 
 // keys names the keys of a store.
@@ -61,6 +63,18 @@ func (k keys) consents(userID string) string {
 // application.
 func (k keys) consenters(sh shard, applicationID string) string { return k.in(sh, "k:"+applicationID) }
 
+// device is the hash of one device authorization, and userCode the text of its
+// id. Both have the same tag.
+func (k keys) device(id store.DeviceID) string { return k.in(shardOf(id.Tag()), "d:"+string(id[:])) }
+
+func (k keys) userCode(h store.Hash) string {
+	return k.in(shardOf(store.DeviceTag(h)), "u:"+string(h[:]))
+}
+
+// ends is the sorted set of the shard's device authorizations by when they
+// expire. Its members are made by [deviceMember].
+func (k keys) ends(sh shard) string { return k.in(sh, "ends") }
+
 // records is the hash of all applications, by id, and clients the hash of
 // their ids, by client id. All lie in one slot, so that both ids of an
 // application are taken in one step.
@@ -75,4 +89,16 @@ func member(id store.GrantID, applicationID string) string { return string(id[:]
 func splitMember(member string) (id store.GrantID, applicationID string) {
 	n := copy(id[:], member)
 	return id, member[n:]
+}
+
+// deviceMember returns what stands for a device authorization in ends: its id
+// and the hash of its user code.
+func deviceMember(id store.DeviceID, userCode store.Hash) string {
+	return string(id[:]) + string(userCode[:])
+}
+
+func splitDeviceMember(member string) (id store.DeviceID, userCode store.Hash) {
+	n := copy(id[:], member)
+	copy(userCode[:], member[n:])
+	return id, userCode
 }

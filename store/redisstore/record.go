@@ -43,6 +43,14 @@ func (r *reader) time(text string) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
+func (r *reader) duration(text string) time.Duration {
+	micros, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		r.err = errCorrupt
+	}
+	return time.Duration(micros) * time.Microsecond
+}
+
 // split returns the n texts that were joined.
 func (r *reader) split(joined string, n int) []string {
 	texts := strings.SplitN(joined, separator, n)

@@ -22,12 +22,16 @@ type Options struct {
 // Store keeps everything in Redis. [New] makes one. It is safe for concurrent
 // use, and any number of processes may use one Redis.
 type Store struct {
-	client    redis.UniversalClient
-	keys      keys
-	nextSweep atomic.Uint32 // the shard at which DeleteExpired begins
+	client     redis.UniversalClient
+	keys       keys
+	nextSweep  atomic.Uint32 // the shard at which DeleteExpired begins
+	nextDevice atomic.Uint32 // the shard at which DeleteDevices begins
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Devices = (*Store)(nil)
+)
 
 // New returns a store that keeps its records where the client leads. It does
 // not send anything yet. The client stays the caller's, to configure and to

@@ -31,6 +31,14 @@ var (
 	revokeApplicationLua string
 	//go:embed lua/sweep_grant.lua
 	sweepGrantLua string
+	//go:embed lua/create_device.lua
+	createDeviceLua string
+	//go:embed lua/decide_device.lua
+	decideDeviceLua string
+	//go:embed lua/poll_device.lua
+	pollDeviceLua string
+	//go:embed lua/sweep_device.lua
+	sweepDeviceLua string
 	//go:embed lua/create_application.lua
 	createApplicationLua string
 	//go:embed lua/find_client.lua
@@ -50,6 +58,10 @@ var (
 	revokeUser        = redis.NewScript(commonLua + revokeUserLua)
 	revokeApplication = redis.NewScript(commonLua + revokeApplicationLua)
 	sweepGrant        = redis.NewScript(commonLua + sweepGrantLua)
+	createDevice      = redis.NewScript(commonLua + createDeviceLua)
+	decideDevice      = redis.NewScript(decideDeviceLua)
+	pollDevice        = redis.NewScript(pollDeviceLua)
+	sweepDevice       = redis.NewScript(sweepDeviceLua)
 	createApplication = redis.NewScript(createApplicationLua)
 	findClient        = redis.NewScript(findClientLua)
 	updateApplication = redis.NewScript(updateApplicationLua)

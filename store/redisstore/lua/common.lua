@@ -107,12 +107,12 @@ local function schedule(due, member, time)
   redis.call('ZADD', due, 'LT', time, member)
 end
 
--- stay lets Redis keep the grant as long as something on it may live. The time
--- is counted from that of the step, not from the clock of Redis, which knows
--- nothing of the callers' clocks.
-local function stay(grant, latest, at)
+-- stay lets Redis keep a grant, or another key, as long as something on it may
+-- live. The time is counted from that of the step, not from the clock of Redis,
+-- which knows nothing of the callers' clocks.
+local function stay(key, latest, at)
   local left = math.max(tonumber(latest) - tonumber(at), 0) / 1000 + MARGIN
-  redis.call('PEXPIRE', grant, string.format('%.0f', left))
+  redis.call('PEXPIRE', key, string.format('%.0f', left))
 end
 
 -- forget_salt makes the previous refresh token one that is merely spent.
