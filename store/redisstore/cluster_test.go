@@ -26,10 +26,11 @@ func TestStoreOnCluster(t *testing.T) {
 	w := &watcher{seen: map[string]bool{}}
 	stop := w.watch(t, cluster)
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, cluster) })
+	storetest.RunDevices(t, func(t *testing.T) store.Devices { return open(t, cluster) })
 	stop()
 
 	require.Empty(t, w.undeclared, "commands of scripts on keys that were not handed to them")
-	require.GreaterOrEqual(t, len(w.seen), 12, "scripts that were watched")
+	require.GreaterOrEqual(t, len(w.seen), 16, "scripts that were watched")
 }
 
 // A watcher looks at all commands that servers run.

@@ -73,10 +73,19 @@ func TestCrash(t *testing.T) {
 	at := time.Now().UTC()
 
 	var all []*promised
+	var devices []*promisedDevice
 	for round := range 3 {
 		var mu sync.Mutex
 		var workers sync.WaitGroup
-		var done atomic.Int64
+		var done, doneDevices atomic.Int64
+		for range 4 {
+			workers.Go(func() {
+				mine := workOnDevices(s, at, &doneDevices)
+				mu.Lock()
+				defer mu.Unlock()
+				devices = append(devices, mine...)
+			})
+		}
 		for worker := range 8 {
 			workers.Go(func() {
 				mine := work(s, worker, round, at, &done)
@@ -85,16 +94,21 @@ func TestCrash(t *testing.T) {
 				all = append(all, mine...)
 			})
 		}
-		require.Eventually(t, func() bool { return done.Load() > 100 }, 30*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return done.Load() > 100 && doneDevices.Load() > 100 }, 30*time.Second, time.Millisecond)
 		server.kill()
 		workers.Wait()
 		server.start(t)
 	}
 	t.Logf("%d grants, killed 3 times, %d steps of which nobody knows", len(all), count(all, func(p *promised) bool { return p.unknown }))
 
+	t.Logf("%d device authorizations", len(devices))
+
 	checkKeys(t, client, prefix)
 	for _, p := range all {
 		p.check(t, s, at)
+	}
+	for _, p := range devices {
+		p.check(t, s)
 	}
 	checkKeys(t, client, prefix)
 }
@@ -194,6 +208,22 @@ func checkKeys(t testing.TB, client *redis.Client, prefix string) {
 		case "k":
 			for _, user := range client.SMembers(ctx, key).Val() {
 				require.True(t, client.HExists(ctx, sibling("c:"+user), rest).Val(), "an index that names a consent that is gone")
+			}
+		case "d":
+			d, err := client.HGetAll(ctx, key).Result()
+			require.NoError(t, err)
+			require.Positive(t, client.PTTL(ctx, key).Val(), "a device authorization without an expiry")
+			require.Equal(t, rest, client.Get(ctx, sibling("u:"+d["u"])).Val(), "a device authorization that its user code does not lead to")
+			ends := client.ZScore(ctx, sibling("ends"), rest+d["u"])
+			require.NoError(t, ends.Err(), "a device authorization that no cleanup looks at")
+			require.Equal(t, d["e"], fmt.Sprintf("%.0f", ends.Val()), "when a device authorization expires")
+			require.True(t, d["g"] == "" || d["d"] != "", "half a decision")
+		case "u":
+			require.Positive(t, client.PTTL(ctx, key).Val(), "a user code without an expiry")
+			require.Equal(t, rest, client.HGet(ctx, sibling("d:"+client.Get(ctx, key).Val()), "u").Val(), "a user code of no device authorization")
+		case "ends":
+			for _, m := range client.ZRange(ctx, key, 0, -1).Val() {
+				require.EqualValues(t, 1, client.Exists(ctx, sibling("d:"+m[:16])).Val(), "an index that names a device authorization that is gone")
 			}
 		default:
 			t.Fatalf("a key of no known kind: %q", key)

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -275,6 +276,45 @@ func (i *interloper) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 		}
 		return err
 	}
+}
+
+// What one release keeps another must be able to read, so the names by which an
+// application is kept never change.
+func TestNamesOfWhatIsKept(t *testing.T) {
+	client := single(t)
+	s, prefix := openWithPrefix(t, client)
+	secret := store.HashSecret("a secret")
+	at := time.UnixMicro(1_700_000_000_000_000).UTC()
+	app := store.Application{
+		ID: "app_1", ClientID: "client_1", Name: "Wiki", RedirectURIs: []string{redirectURI}, Scopes: scopes.New("email"),
+		Secrets: []store.Secret{{ID: "secret_1", Hash: secret, CreatedAt: at, ExpiresAt: at}}, Public: true, PKCERequired: true, SkipConsent: true,
+		Origin: store.OriginRegistration, OwnerID: "user_1", ClientURI: "https://wiki.example.com", LogoURL: "https://wiki.example.com/logo.png",
+		Metadata: map[string]string{"team": "docs"}, CreatedAt: at, UpdatedAt: at, Version: 1,
+		Registration: &store.Registration{
+			Token: secret, Type: "native", AuthMethod: "none", GrantTypes: []string{"authorization_code"}, Contacts: []string{"wiki@example.com"},
+			TermsURI: "https://wiki.example.com/terms", PolicyURI: "https://wiki.example.com/policy", SoftwareID: "wiki", SoftwareVersion: "2.1",
+		},
+	}
+	require.NoError(t, s.CreateApplication(t.Context(), app))
+	kept, err := client.HGet(t.Context(), prefix+"{apps}:records", "app_1").Result()
+	require.NoError(t, err)
+	parts := strings.SplitN(kept, "\xff", 5)
+	require.Equal(t, []string{"1", "client_1", "1700000000000000"}, parts[1:4])
+	hash := secret.String()
+	require.JSONEq(t, `{
+		"name": "Wiki", "redirect_uris": ["`+redirectURI+`"], "scopes": ["email"],
+		"secrets": [{"id": "secret_1", "hash": "`+hash+`", "created_at": "1700000000000000", "expires_at": "1700000000000000"}],
+		"public": true, "pkce_required": true, "skip_consent": true, "origin": "registration",
+		"registration": {
+			"token": "`+hash+`", "type": "native", "auth_method": "none", "grant_types": ["authorization_code"], "contacts": ["wiki@example.com"],
+			"terms_uri": "https://wiki.example.com/terms", "policy_uri": "https://wiki.example.com/policy", "software_id": "wiki", "software_version": "2.1"
+		},
+		"owner_id": "user_1", "client_uri": "https://wiki.example.com", "logo_url": "https://wiki.example.com/logo.png",
+		"metadata": {"team": "docs"}, "updated_at": "1700000000000000"
+	}`, parts[4])
+	found, err := s.FindApplication(t.Context(), "app_1")
+	require.NoError(t, err)
+	require.Equal(t, app, found)
 }
 
 // A host plans its memory by the number of signed-in devices.

@@ -88,3 +88,8 @@ func TestStore(t *testing.T) {
 	client := single(t)
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, client) })
 }
+
+func TestDevices(t *testing.T) {
+	client := single(t)
+	storetest.RunDevices(t, func(t *testing.T) store.Devices { return open(t, client) })
+}

@@ -52,10 +52,12 @@ func TestRoundTrips(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.RevokeGrants(ctx, store.GrantFilter{UserID: "user_0"}, at)
 	require.NoError(t, err)
+	useDevice(t, s, at)
 
 	n := newGrant("user_1", at)
 	redeemed := redemption(n, at)
 	rotated := rotation(store.Key{GrantID: n.Grant.ID, Hash: redeemed.Refresh.Hash}, at)
+	device := authorization(at)
 	find := func(h store.Hash) error {
 		_, _, err := s.FindToken(ctx, store.Key{GrantID: n.Grant.ID, Hash: h})
 		return err
@@ -90,11 +92,27 @@ func TestRoundTrips(t *testing.T) {
 			_, err := s.RevokeGrants(ctx, store.GrantFilter{UserID: "user_1"}, at)
 			return err
 		}},
+		{"CreateDevice", 1, func() error { return s.CreateDevice(ctx, device) }},
+		{"PollDevice", 1, func() error { _, err := s.PollDevice(ctx, pollOf(device, at)); return err }},
+		{"FindDevice", 2, func() error { _, err := s.FindDevice(ctx, device.UserCode); return err }},
+		{"DecideDevice", 1, func() error { return s.DecideDevice(ctx, store.DeviceDecision{ID: device.ID, At: at}) }},
+		{"DeleteDevices, with nothing to do", 4, func() error { _, err := s.DeleteDevices(ctx, at, 10); return err }},
 	} {
 		c.trips.Store(0)
 		require.NoError(t, step.run(), step.name)
 		require.Equal(t, step.want, c.trips.Load(), "round trips of %s", step.name)
 	}
+}
+
+// useDevice takes each step with a device authorization, so that their scripts
+// are loaded.
+func useDevice(t testing.TB, s store.Devices, at time.Time) {
+	t.Helper()
+	d := authorization(at)
+	require.NoError(t, s.CreateDevice(t.Context(), d))
+	_, err := s.PollDevice(t.Context(), pollOf(d, at))
+	require.NoError(t, err)
+	require.NoError(t, s.DecideDevice(t.Context(), store.DeviceDecision{ID: d.ID, At: at}))
 }
 
 // A lossy network loses the next answer after lose is set: the server has done
@@ -135,12 +153,14 @@ func TestLostAnswers(t *testing.T) {
 	signedIn.rotate(t, s, at)
 	require.NoError(t, s.CreateApplication(ctx, store.Application{ID: "app_0", ClientID: "client_0"}))
 	require.NoError(t, s.UpdateApplication(ctx, store.Application{ID: "app_0", Version: 1}))
+	useDevice(t, s, at)
 
 	n := newGrant("user_1", at)
 	redeemed := redemption(n, at)
 	rotated := rotation(store.Key{GrantID: n.Grant.ID, Hash: redeemed.Refresh.Hash}, at)
 	rotated.Grace = 0
 	app := store.Application{ID: "app_1", ClientID: "client_1", Version: 1}
+	device := authorization(at)
 	for i, step := range []struct {
 		name string
 		run  func() error
@@ -160,6 +180,20 @@ func TestLostAnswers(t *testing.T) {
 		}},
 		{"CreateApplication", func() error { return s.CreateApplication(ctx, app) }},
 		{"UpdateApplication", func() error { return s.UpdateApplication(ctx, app) }},
+		{"CreateDevice", func() error { return s.CreateDevice(ctx, device) }},
+		{"PollDevice", func() error {
+			polled, err := s.PollDevice(ctx, pollOf(device, at.Add(time.Minute)))
+			require.False(t, polled.TooSoon)
+			require.Equal(t, interval, polled.Interval)
+			return err
+		}},
+		{"PollDevice, too soon", func() error {
+			polled, err := s.PollDevice(ctx, pollOf(device, at.Add(time.Minute+interval-time.Second)))
+			require.True(t, polled.TooSoon)
+			require.Equal(t, 2*interval, polled.Interval)
+			return err
+		}},
+		{"DecideDevice", func() error { return s.DecideDevice(ctx, store.DeviceDecision{ID: device.ID, At: at}) }},
 	} {
 		network.lose.Store(true)
 		require.NoError(t, step.run(), "%s, whose answer is lost", step.name)
@@ -178,6 +212,11 @@ func TestLostAnswers(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrReused)
 	require.ErrorIs(t, s.CreateGrant(ctx, n), store.ErrExists)
 	require.ErrorIs(t, s.CreateApplication(ctx, app), store.ErrExists)
+	require.ErrorIs(t, s.CreateDevice(ctx, device), store.ErrExists)
+	polled, err := s.PollDevice(ctx, pollOf(device, at.Add(time.Minute+interval-time.Second)))
+	require.NoError(t, err)
+	require.True(t, polled.TooSoon)
+	require.Equal(t, 3*interval, polled.Interval)
 }
 
 func cutTime(at time.Time) time.Time { return at.Truncate(time.Microsecond) }
@@ -203,6 +242,7 @@ func TestServerThatNeverAnswers(t *testing.T) {
 	at := time.Now().UTC()
 	n := newGrant("user_1", at)
 	r := redemption(n, at)
+	d := authorization(at)
 	for i, step := range []func(ctx context.Context) error{
 		func(ctx context.Context) error { return s.CreateGrant(ctx, n) },
 		func(ctx context.Context) error { _, err := s.RedeemCode(ctx, r); return err },
@@ -217,6 +257,13 @@ func TestServerThatNeverAnswers(t *testing.T) {
 			_, err := s.DeleteExpired(ctx, store.Expiry{Before: at, Limit: 1})
 			return err
 		},
+		func(ctx context.Context) error { return s.CreateDevice(ctx, d) },
+		func(ctx context.Context) error { _, err := s.FindDevice(ctx, d.UserCode); return err },
+		func(ctx context.Context) error {
+			return s.DecideDevice(ctx, store.DeviceDecision{ID: d.ID, At: at})
+		},
+		func(ctx context.Context) error { _, err := s.PollDevice(ctx, pollOf(d, at)); return err },
+		func(ctx context.Context) error { _, err := s.DeleteDevices(ctx, at, 1); return err },
 		func(ctx context.Context) error { _, err := s.FindClient(ctx, "client_1"); return err },
 		func(ctx context.Context) error {
 			_, _, err := s.ListApplications(ctx, store.ApplicationQuery{})
