@@ -1,5 +1,6 @@
 -- What the scripts of the grants have in common. It stands before each of
--- them, so that every one is whole by itself.
+-- them, so that every one is whole by itself. One of the device authorizations
+-- has it too, and keeps times, sets and what is empty in the same way.
 --
 -- A grant is one Redis hash, with everything that hangs from it:
 --
