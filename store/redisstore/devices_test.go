@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -132,7 +133,34 @@ func TestDeviceThatGoesWhileItIsFound(t *testing.T) {
 	require.Equal(t, other.UserCode, found.UserCode)
 }
 
-// A between does something once, after the first command of the name.
+// A cleanup that has seen an expired device authorization leaves alone what has
+// come in its place before it is removed.
+func TestDeviceThatComesWhileAnotherIsRemoved(t *testing.T) {
+	client := single(t)
+	s, prefix := openWithPrefix(t, client)
+	ctx, at := t.Context(), time.Now().UTC()
+	d := authorization(at)
+	require.NoError(t, s.CreateDevice(ctx, d))
+	later := d
+	later.ExpiresAt = d.ExpiresAt.Add(time.Hour)
+
+	client.AddHook(&between{name: "zrangebyscore", run: func() {
+		deleted, err := s.DeleteDevices(ctx, d.ExpiresAt, 10)
+		require.NoError(t, err)
+		require.Equal(t, 1, deleted)
+		require.NoError(t, s.CreateDevice(ctx, later))
+	}})
+	deleted, err := s.DeleteDevices(ctx, d.ExpiresAt, 10)
+	require.NoError(t, err)
+	require.Zero(t, deleted)
+	found, err := s.FindDevice(ctx, d.UserCode)
+	require.NoError(t, err)
+	require.Equal(t, cutTime(later.ExpiresAt), found.ExpiresAt)
+	checkKeys(t, client, prefix)
+}
+
+// A between does something once, after the first command of the name, or the
+// first pipeline in which one finds something.
 type between struct {
 	name string
 	run  func()
@@ -151,8 +179,18 @@ func (b *between) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (*between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+func (b *between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		found := func(cmd redis.Cmder) bool {
+			list, ok := cmd.(*redis.StringSliceCmd)
+			return ok && cmd.Name() == b.name && len(list.Val()) > 0
+		}
+		if slices.ContainsFunc(cmds, found) && b.done.CompareAndSwap(false, true) {
+			b.run()
+		}
+		return err
+	}
 }
 
 // A promisedDevice is what a worker was told about one device authorization
