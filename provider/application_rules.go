@@ -38,7 +38,9 @@ const (
 type FieldError struct {
 	// Field is the field's name as the Backend API has it: "name",
 	// "redirect_uris", "scopes", "client_uri", "client_image_url", "client_id",
-	// "secret_hash", "public", "owner_id" or "metadata".
+	// "secret_hash", "public", "owner_id" or "metadata"; or, of an application
+	// that registered itself, as RFC 7591 has it: "tos_uri", "policy_uri",
+	// "contacts", "software_id" or "software_version".
 	Field string
 
 	// Message says in English what is wrong, and can be shown beside the field.
@@ -90,8 +92,9 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 		e.add("client_id", faultFormat, app.ClientID, "client id %q has characters besides letters, digits and -._~:/@, or more than %d of them", app.ClientID, maxClientID)
 	}
 	e = append(e, checkRedirectURIs(app.RedirectURIs, app.Public)...)
-	if len(app.Scopes.String()) > maxScopes {
-		e.add("scopes", faultTooLong, "", "scopes are longer than %d characters", maxScopes)
+	// A host that offers more than that can give an application all of it.
+	if longest := max(maxScopes, len(p.scopes.String())); len(app.Scopes.String()) > longest {
+		e.add("scopes", faultTooLong, "", "scopes are longer than %d characters", longest)
 	} else {
 		for _, name := range app.Scopes.Minus(p.scopes) {
 			e.add("scopes", faultValue, name, "scope %q is not one that this provider offers: it offers %s", name, p.scopes)
@@ -101,13 +104,11 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 		e.add("public", faultValue, "", "a public application has no secret")
 	}
 	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
-		if u.uri == "" {
-			continue
-		}
-		if !isWebURL(u.uri, p.cfg.Issuer) || len(u.uri) > maxURI {
+		if u.uri != "" && (!isWebURL(u.uri, p.cfg.Issuer) || len(u.uri) > maxURI) {
 			e.add(u.field, faultFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
 		}
 	}
+	e = append(e, checkRegistration(app.Registration)...)
 	if !cleanText(app.OwnerID) || len(app.OwnerID) > maxName {
 		e.add("owner_id", faultFormat, "", "owner id has invalid UTF-8, a NUL character or more than %d bytes", maxName)
 	}

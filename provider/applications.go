@@ -162,25 +162,43 @@ func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuer
 // error of edit ends it, with nothing changed; so does a [FieldErrors], which
 // says what is wrong with the result.
 //
-// ID, ClientID, Origin, Secrets and the times are not edit's to change. When
-// Public changes, everything that was issued to the application is revoked: a
-// confidential one that becomes public loses its secrets, and a public one
-// that becomes confidential needs one from [Provider.AddSecret]. Taking a scope
-// away keeps it from being granted again; what was granted before stays so
-// until it is revoked.
+// ID, ClientID, Origin, Registration, Secrets and the times are not edit's to
+// change, and an application that the host did not make is never without PKCE
+// and the consent page. When Public changes, everything that was issued to the
+// application is revoked: a confidential one that becomes public loses its
+// secrets, and a public one that becomes confidential needs one from
+// [Provider.AddSecret]. Taking a scope away keeps it from being granted again;
+// what was granted before stays so until it is revoked.
 func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
+	return p.change(ctx, id, func(app *store.Application) error {
+		before := app.Clone()
+		if err := edit(app); err != nil {
+			return err
+		}
+		app.Registration, app.Secrets = before.Registration, before.Secrets
+		if app.Public != before.Public {
+			app.Secrets = nil
+		}
+		return nil
+	})
+}
+
+// change is UpdateApplication with an edit that may change the secrets and the
+// registration too.
+func (p *Provider) change(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
 	var turned bool
 	app, err := p.update(ctx, id, func(app *store.Application) error {
 		before := app.Clone()
 		if err := edit(app); err != nil {
 			return err
 		}
-		app.ID, app.ClientID, app.Origin, app.Secrets = before.ID, before.ClientID, before.Origin, before.Secrets
+		app.ID, app.ClientID, app.Origin = before.ID, before.ClientID, before.Origin
 		app.CreatedAt, app.Version = before.CreatedAt, before.Version
-		if turned = app.Public != before.Public; turned {
-			app.Secrets = nil
-		}
+		turned = app.Public != before.Public
 		app.PKCERequired = app.PKCERequired || app.Public
+		if app.Origin != store.OriginManual {
+			app.PKCERequired, app.SkipConsent = true, false
+		}
 		if wrong := p.checkApplication(*app); len(wrong) > 0 {
 			return wrong
 		}

@@ -77,7 +77,7 @@ func (p *Provider) identify(ctx context.Context, params url.Values) (*authorizat
 	}
 	app, err := p.FindClient(ctx, clientID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, refuse(codeInvalidClient, "The application that sent you here is not registered: its client_id is unknown.").because(err)
+		return nil, errNotRegistered(err)
 	} else if err != nil {
 		return nil, unavailable("store", err)
 	}
@@ -95,6 +95,10 @@ func (p *Provider) identify(ctx context.Context, params url.Values) (*authorizat
 		a.redirectURI = app.RedirectURIs[0]
 	}
 	return a, nil
+}
+
+func errNotRegistered(cause error) *Error {
+	return refuse(codeInvalidClient, "The application that sent you here is not registered: its client_id is unknown.").because(cause)
 }
 
 // examine reads the rest of the request and returns what is wrong with it. It

@@ -224,6 +224,10 @@ func (p *Provider) mustAsk(ctx context.Context, a *authorization) (bool, *Error)
 // grant makes the grant and sends its code to the application (RFC 6749
 // section 4.1.2).
 func (p *Provider) grant(w http.ResponseWriter, r *http.Request, a *authorization) {
+	if e := p.noteUse(r.Context(), a.app); e != nil {
+		p.errorPage(w, r, endpointAuthorize, e)
+		return
+	}
 	ctx := context.WithValue(r.Context(), authorizationKey{}, a)
 	request := r.WithContext(ctx)
 	request.Form, request.PostForm = a.params, a.params

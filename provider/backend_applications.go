@@ -157,6 +157,10 @@ func (b backend) update(w http.ResponseWriter, r *http.Request) (any, error) {
 			if app.Public && !*params.pkceRequired {
 				return unprocessable([]backendProblem{errPublicNeedsPKCE("pkce_required")})
 			}
+			if app.Origin != store.OriginManual && !*params.pkceRequired {
+				return unprocessable([]backendProblem{paramError("form_param_value_invalid", "pkce_required",
+					"is invalid", "PKCE cannot be switched off for a dynamically registered OAuth Application")})
+			}
 			app.PKCERequired = *params.pkceRequired
 		}
 		if params.consentScreenEnabled != nil {

@@ -121,8 +121,8 @@ type Config struct {
 	// is answered with 503. Zero: 5 seconds.
 	StoreTimeout time.Duration
 
-	// Limit is asked before a request to the token, revocation or
-	// introspection endpoint costs anything but the look at its form; a
+	// Limit is asked before a request to the token, revocation, introspection
+	// or registration endpoint costs anything but the look at its form; a
 	// positive answer refuses it with 429 and is how long to wait. Nil: no
 	// limit.
 	Limit func(ctx context.Context, l LimitRequest) time.Duration
@@ -136,6 +136,10 @@ type Config struct {
 	// [BearerKey] makes the usual one. Left out, applications may ask about
 	// their own tokens and nobody about others.
 	Introspection func(r *http.Request) error
+
+	// Registration lets applications register themselves (RFC 7591). Nil: none
+	// can.
+	Registration *Registration
 
 	// StoreLogo keeps an image that was uploaded as an application's logo and
 	// returns its https URL. The image is a JPEG, PNG, GIF or WebP of at most
@@ -162,10 +166,12 @@ type Paths struct {
 	UserInfo   string // "/oauth/userinfo"
 	Revoke     string // "/oauth/token/revoke"
 	Introspect string // "/oauth/token_info"
+	Register   string // "/oauth/register", where Config.Registration is set; what has registered is managed below it
 	Metadata   string // "-" leaves it out; where it is served, RFC 8414 says
 
-	// Connections is the page of connected applications. Its handler, and that
-	// of Authorize, must not be mounted elsewhere: they send browsers here.
+	// Connections is the page of connected applications. Its handler, and those
+	// of Authorize and Register, must not be mounted elsewhere: they send
+	// browsers and applications here.
 	Connections string // "/oauth/connections"
 }
 
@@ -206,6 +212,11 @@ func (c Config) withDefaults() Config {
 	p.Revoke = cmp.Or(p.Revoke, "/oauth/token/revoke")
 	p.Introspect = cmp.Or(p.Introspect, "/oauth/token_info")
 	p.Connections = cmp.Or(p.Connections, "/oauth/connections")
+	if c.Registration != nil {
+		registration := c.Registration.withDefaults()
+		c.Registration = &registration
+		p.Register = cmp.Or(p.Register, "/oauth/register")
+	}
 	return c
 }
 
@@ -271,6 +282,9 @@ func (c Config) validate() error {
 		problem("TokenPrefix", "is %q: use at most 32 letters, digits and underscores", c.TokenPrefix)
 	}
 	problems = append(problems, c.validateResources()...)
+	if r := c.Registration; r != nil && r.ExpireAfter > 0 && r.ExpireAfter < time.Second {
+		problem("Registration.ExpireAfter", "is %v: give at least one second, or a negative one for never", r.ExpireAfter)
+	}
 	return errors.Join(append(problems, c.Paths.validate()...)...)
 }
 
@@ -279,7 +293,7 @@ func (p Paths) validate() []error {
 	taken := map[string]string{}
 	for _, e := range []struct{ field, path string }{
 		{"Authorize", p.Authorize}, {"Token", p.Token}, {"UserInfo", p.UserInfo}, {"Revoke", p.Revoke}, {"Introspect", p.Introspect},
-		{"Connections", p.Connections},
+		{"Connections", p.Connections}, {"Register", p.Register},
 	} {
 		if e.path == leaveOut || e.path == "" {
 			continue

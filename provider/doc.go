@@ -28,6 +28,13 @@
 // secret, such as a native or single-page one, is created as Public and uses
 // PKCE instead.
 //
+// With Config.Registration, applications register themselves (RFC 7591), as MCP
+// clients do, and manage that by a token of their own (RFC 7592). Nobody
+// vouches for them: they use PKCE, the consent page is always shown and warns
+// of them, and those that are no longer used are deleted. Anybody can make the
+// store grow by it, so give Config.Limit, or let Registration.Allow ask for an
+// initial access token.
+//
 // # Pages
 //
 // The consent page, the error page and the page of connected applications are
@@ -79,5 +86,5 @@
 // The server of github.com/go-oauth2/oauth2/v4 reads requests and tells grants
 // apart. Its default manager and stores are replaced, and no type of it is part
 // of this package's API. The standards are RFC 6749 and 6750 with RFC 7009,
-// 7636, 7662, 8252, 8414, 8707, 9207, 9700 and 9728. OpenID Connect is not offered.
+// 7591, 7592, 7636, 7662, 8252, 8414, 8707, 9207, 9700 and 9728. OpenID Connect is not offered.
 package provider

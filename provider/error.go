@@ -69,6 +69,9 @@ const (
 	codeUnavailable             = "temporarily_unavailable"
 	codeInvalidToken            = "invalid_token"      // RFC 6750
 	codeInsufficientScope       = "insufficient_scope" // RFC 6750
+
+	codeInvalidRedirectURI    = "invalid_redirect_uri"    // RFC 7591
+	codeInvalidClientMetadata = "invalid_client_metadata" // RFC 7591
 )
 
 // refuse returns an Error of status 400, which is that of most refusals.

@@ -35,6 +35,14 @@ const (
 	// EventReuseDetected: a spent code or refresh token came again and its
 	// grant was revoked. Somebody may have stolen it.
 	EventReuseDetected EventKind = "token.reuse_detected"
+	// EventApplicationRegistered: an application registered itself.
+	EventApplicationRegistered EventKind = "application.registered"
+	// EventApplicationUpdated: an application that registered itself changed
+	// its registration.
+	EventApplicationUpdated EventKind = "application.updated"
+	// EventApplicationDeleted: an application that registered itself deleted
+	// its registration, or [Provider.Cleanup] did, as it was no longer used.
+	EventApplicationDeleted EventKind = "application.deleted"
 	// EventClientRejected: a client failed to authenticate.
 	EventClientRejected EventKind = "client.rejected"
 	// EventRequest: an endpoint or the guard has dealt with a request. It is
@@ -55,8 +63,7 @@ type Event struct {
 	Count         int           // of EventGrantRevoked: how many grants
 
 	// Endpoint, Outcome and Duration are those of an EventRequest. Endpoint is
-	// "authorize", "token", "userinfo", "revoke", "introspect", "metadata",
-	// "resource_metadata", "connections", "backend" or "guard". Outcome is "ok", or the error code
+	// "authorize", "token", "userinfo", "revoke", "introspect", "metadata", "resource_metadata", "connections", "backend", "register" or "guard". Outcome is "ok", or the error code
 	// of the refusal, such as "invalid_grant", or "rate_limited" where
 	// Config.Limit refused. Duration is what the endpoint took with all that it
 	// asked the store and the host; the guard's is that of its check alone.

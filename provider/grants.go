@@ -48,9 +48,10 @@ const (
 )
 
 // Cleanup deletes what has expired, in small steps, until nothing is left, and
-// returns how many records that were. Call it every few minutes; it may run
-// beside traffic and on every instance at once. It stops when ctx ends, and
-// what it did until then stays done.
+// returns how many records that were. Applications that registered themselves
+// and are no longer used are among them, at most a thousand in one call. Call it
+// every few minutes; it may run beside traffic and on every instance at once. It
+// stops when ctx ends, and what it did until then stays done.
 func (p *Provider) Cleanup(ctx context.Context) (int, error) {
 	total := 0
 	for {
@@ -67,7 +68,10 @@ func (p *Provider) Cleanup(ctx context.Context) (int, error) {
 			return total, fmt.Errorf("provider: cleanup: %w", err)
 		}
 		if n < cleanupBatch {
-			return total, nil
+			break
 		}
 	}
+	// Now, as the grants that have ended are gone.
+	n, err := p.deleteUnused(ctx, store.OriginRegistration, p.expireAfter(store.OriginRegistration))
+	return total + n, err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -101,10 +102,10 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *i
 }
 
 // BearerKey returns a check that lets a request through if its Authorization
-// header carries one of the keys, such as for Config.Introspection.
-// Give the old and the new key while you rotate
-// it. Keys are compared in constant time. It panics without a key, or with an
-// empty one, which would let everybody through.
+// header carries one of the keys, such as for Config.Introspection; the error
+// wraps [ErrInvalidToken]. Give the old and the new key while you rotate it.
+// Keys are compared in constant time. It panics without a key, or with an empty
+// one, which would let everybody through.
 func BearerKey(keys ...string) func(r *http.Request) error {
 	sums := make([][sha256.Size]byte, 0, len(keys))
 	for _, key := range keys {
@@ -119,7 +120,7 @@ func BearerKey(keys ...string) func(r *http.Request) error {
 	return func(r *http.Request) error {
 		values := r.Header.Values("Authorization")
 		if len(values) != 1 {
-			return errors.New("provider: no bearer key")
+			return fmt.Errorf("%w: no bearer key", ErrInvalidToken)
 		}
 		scheme, presented, _ := strings.Cut(values[0], " ")
 		sum := sha256.Sum256([]byte(presented))
@@ -128,7 +129,7 @@ func BearerKey(keys ...string) func(r *http.Request) error {
 			same |= subtle.ConstantTimeCompare(sum[:], want[:])
 		}
 		if !strings.EqualFold(scheme, "Bearer") || same != 1 {
-			return errors.New("provider: wrong bearer key")
+			return fmt.Errorf("%w: wrong bearer key", ErrInvalidToken)
 		}
 		return nil
 	}

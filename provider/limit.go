@@ -10,8 +10,8 @@ import (
 
 // LimitRequest is what Config.Limit decides by.
 type LimitRequest struct {
-	Endpoint string     // "token", "revoke" or "introspect"
-	ClientID string     // as the client claims, before anything is believed; may be empty
+	Endpoint string     // "token", "revoke", "introspect" or "register"
+	ClientID string     // as the client claims, before anything is believed; may be empty, and is where an application is to be registered
 	IP       netip.Addr // as Config.ClientIP found it; may be the zero Addr
 }
 

@@ -19,6 +19,7 @@ type metadata struct {
 	UserInfoEndpoint      string     `json:"userinfo_endpoint,omitempty"`
 	RevocationEndpoint    string     `json:"revocation_endpoint,omitempty"`
 	IntrospectionEndpoint string     `json:"introspection_endpoint,omitempty"`
+	RegistrationEndpoint  string     `json:"registration_endpoint,omitempty"`
 	Scopes                scopes.Set `json:"scopes_supported"`
 	ResponseTypes         []string   `json:"response_types_supported"`
 	ResponseModes         []string   `json:"response_modes_supported"`
@@ -31,10 +32,30 @@ type metadata struct {
 	Resources             []string   `json:"protected_resources,omitempty"` // RFC 9728
 }
 
+// offeredGrantTypes are the grant types that this provider offers.
+func (p *Provider) offeredGrantTypes() []string {
+	return []string{grantAuthorizationCode, grantRefreshToken}
+}
+
+const (
+	grantAuthorizationCode = "authorization_code"
+	grantRefreshToken      = "refresh_token"
+)
+
+// offeredAuthMethods are the ways in which a client may authenticate (RFC 7591
+// section 2). Of the two with a secret it may use either.
+var offeredAuthMethods = []string{authBasic, authPost, authNone}
+
+const (
+	authBasic = "client_secret_basic"
+	authPost  = "client_secret_post"
+	authNone  = "none"
+)
+
 // Endpoints are the URLs of a provider's endpoints, as clients and links need
 // them. One that is left out is empty.
 type Endpoints struct {
-	Authorize, Token, UserInfo, Revoke, Introspect string
+	Authorize, Token, UserInfo, Revoke, Introspect, Register string
 
 	Metadata    string // the document that names the others (RFC 8414)
 	Connections string // the page of connected applications
@@ -52,6 +73,9 @@ func (p *Provider) Endpoints() Endpoints {
 	e := Endpoints{
 		Authorize: at(paths.Authorize), Token: at(paths.Token), UserInfo: at(paths.UserInfo),
 		Revoke: at(paths.Revoke), Introspect: at(paths.Introspect), Connections: at(paths.Connections),
+	}
+	if p.registers() {
+		e.Register = at(paths.Register)
 	}
 	if paths.Metadata != leaveOut {
 		e.Metadata = p.issuer.Scheme + "://" + p.issuer.Host + metadataPath + p.issuer.Path
@@ -72,11 +96,12 @@ func (p *Provider) MetadataHandler() http.Handler {
 		UserInfoEndpoint:      endpoints.UserInfo,
 		RevocationEndpoint:    endpoints.Revoke,
 		IntrospectionEndpoint: endpoints.Introspect,
+		RegistrationEndpoint:  endpoints.Register,
 		Scopes:                p.scopes,
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query", "form_post"},
-		GrantTypes:            []string{"authorization_code", "refresh_token"},
-		TokenAuth:             []string{"client_secret_basic", "client_secret_post", "none"},
+		GrantTypes:            p.offeredGrantTypes(),
+		TokenAuth:             offeredAuthMethods,
 		ChallengeMethods:      []string{"S256"},
 		IssParameter:          true,
 	}

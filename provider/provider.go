@@ -79,7 +79,7 @@ type Mux interface {
 // Route is one endpoint and method that [Provider.Mount] registers.
 type Route struct {
 	Method  string
-	Path    string
+	Path    string // "{client_id}" at its end is any one segment; the handler finds it itself, so a router may call it as it likes
 	Handler http.Handler
 
 	// Session is set where the host's own session is read: such a route must
@@ -127,6 +127,10 @@ func (p *Provider) Routes() []Route {
 	add(paths.Revoke, p.RevokeHandler(), false)
 	add(paths.Introspect, p.IntrospectHandler(), false)
 	add(paths.Connections, p.ConnectionsHandler(), true)
+	if p.registers() {
+		add(paths.Register, p.RegistrationHandler(), false)
+		add(paths.Register+"/{client_id}", p.ClientConfigurationHandler(), false)
+	}
 	if paths.Metadata != leaveOut {
 		// Not by add: the path of Issuer comes last here, and a proxy that
 		// strips it never sees this one.

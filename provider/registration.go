@@ -1,0 +1,189 @@
+package provider
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// Registration says who may register applications by the protocol itself (RFC
+// 7591), without the host's doing, and how long they are kept. Its zero value
+// lets everybody, which is what MCP clients need: give Config.Limit then.
+//
+// Such an application gets its Origin and no owner. It has to use PKCE; the
+// consent page is shown each time, says that the application registered itself,
+// and leaves its logo out. It manages its registration by the token that it is
+// given (RFC 7592).
+type Registration struct {
+	// Allow is asked with the request and the application as it would be kept;
+	// an error refuses. The method is POST for a new application, and the
+	// Authorization header may carry an initial access token: the check of
+	// [BearerKey] can be called here. It is PUT where an application changes
+	// its registration; then that header has been checked already. The body
+	// has been read.
+	//
+	// An error that wraps [ErrInvalidToken] is answered with 401 and
+	// invalid_token, an [*Error] as it says, and any other with 403 and
+	// access_denied. Nil: anybody may register.
+	Allow func(r *http.Request, app store.Application) error
+
+	// ExpireAfter is how long an application that registered itself may go
+	// unused: [Provider.Cleanup] deletes one to which nobody has signed in for
+	// so long and of which no grant is left. Zero: 90 days. Negative: never.
+	ExpireAfter time.Duration
+}
+
+const defaultExpireAfter = 90 * 24 * time.Hour
+
+func (r Registration) withDefaults() Registration {
+	r.ExpireAfter = cmp.Or(r.ExpireAfter, defaultExpireAfter)
+	return r
+}
+
+const endpointRegister = "register"
+
+// registers reports whether applications can register themselves.
+func (p *Provider) registers() bool {
+	return p.cfg.Registration != nil && p.cfg.Paths.Register != leaveOut
+}
+
+func (p *Provider) mustRegister(function string) {
+	if !p.registers() {
+		panic("provider: " + function + `: Config.Registration is nil or Config.Paths.Register is "-": set them, so that applications can register themselves`)
+	}
+}
+
+// RegistrationHandler serves the client registration endpoint (RFC 7591
+// section 3). Metadata that it does not know is ignored; so are jwks, jwks_uri
+// and software_statement, as clients authenticate by secret or not at all, and
+// nobody's statements are trusted. Values that are not offered are replaced,
+// where RFC 7591 lets a server do so, and the answer says what is kept.
+//
+// It panics unless Config.Registration is set.
+func (p *Provider) RegistrationHandler() http.Handler {
+	p.mustRegister("RegistrationHandler")
+	return p.watched(endpointRegister, p.serveRegister)
+}
+
+func (p *Provider) serveRegister(w http.ResponseWriter, r *http.Request) {
+	if !beginAPI(w, r, http.MethodPost) {
+		return
+	}
+	answer, e := p.register(w, r)
+	if e != nil {
+		p.writeRegistrationError(w, r, e)
+		return
+	}
+	writeJSON(w, http.StatusCreated, answer)
+}
+
+// register keeps a new application.
+func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInformation, *Error) {
+	if e := p.limit(r, endpointRegister, ""); e != nil {
+		return nil, e
+	}
+	request, e := readRegistration(w, r)
+	if e != nil {
+		return nil, e
+	}
+	now := p.now()
+	token := NewSecret(p.cfg.TokenPrefix + registrationMark + randomText(43))
+	app := store.Application{
+		ID:           newApplicationID(now),
+		ClientID:     randomText(16),
+		PKCERequired: true,
+		Origin:       store.OriginRegistration,
+		Registration: &store.Registration{Token: store.HashSecret(token.Reveal())},
+		CreatedAt:    now,
+		UpdatedAt:    now,
+		Version:      1,
+	}
+	if e := p.applyMetadata(request.clientMetadata, &app); e != nil {
+		return nil, e
+	}
+	var secret Secret
+	if !app.Public {
+		var kept store.Secret
+		secret, kept = newSecret(now)
+		app.Secrets = []store.Secret{kept}
+	}
+	if e := p.mayRegister(r, app); e != nil {
+		return nil, e
+	}
+	ctx, cancel := p.writing(r.Context())
+	defer cancel()
+	if err := p.cfg.Store.CreateApplication(ctx, app); err != nil {
+		return nil, unavailable("store", err)
+	}
+	noteApplication(r.Context(), app.ID)
+	p.emit(r.Context(), Event{Kind: EventApplicationRegistered, ApplicationID: app.ID, Request: r})
+	return p.clientInformation(app, token, secret), nil
+}
+
+// registrationMark tells a registration access token from others in a leak, as
+// those of tokens and codes do.
+const registrationMark = "rat_"
+
+// mayRegister asks the host.
+func (p *Provider) mayRegister(r *http.Request, app store.Application) *Error {
+	if p.cfg.Registration.Allow == nil {
+		return nil
+	}
+	err := p.cfg.Registration.Allow(r, app.Clone())
+	var e *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, ErrInvalidToken):
+		return &Error{Code: codeInvalidToken, Status: http.StatusUnauthorized, Err: err,
+			Description: "To register here, send the initial access token that the operator gave you in the Authorization header."}
+	}
+	return &Error{Code: codeAccessDenied, Status: http.StatusForbidden, Err: err,
+		Description: "This application may not register here. Ask the operator to register it."}
+}
+
+// writeRegistrationError refuses a request to register or to manage a
+// registration (RFC 7591 section 3.2.2).
+func (p *Provider) writeRegistrationError(w http.ResponseWriter, r *http.Request, e *Error) {
+	if e.Code == codeInvalidToken {
+		p.writeBearerError(w, r, endpointRegister, e)
+		return
+	}
+	p.writeError(w, r, endpointRegister, e)
+}
+
+// clientInformation is the answer of RFC 7591 section 3.2.1 and RFC 7592
+// section 3: the credentials, and all metadata as it is kept.
+type clientInformation struct {
+	ClientID           string `json:"client_id"`
+	ClientSecret       string `json:"client_secret,omitempty"`
+	ClientIDIssuedAt   int64  `json:"client_id_issued_at"`                // Unix seconds
+	ClientSecretEndsAt *int64 `json:"client_secret_expires_at,omitempty"` // 0: never; left out where there is no secret
+	RegistrationToken  string `json:"registration_access_token"`
+	RegistrationURI    string `json:"registration_client_uri"`
+	clientMetadata
+}
+
+// clientInformation shows an application to itself. Only hashes of its secret
+// and its registration access token are kept: the secret is there where it was
+// just made, and not in the answer to a question (which RFC 7592 section 3
+// would like), and the token is the one that was presented.
+func (p *Provider) clientInformation(app store.Application, token, secret Secret) *clientInformation {
+	shown := &clientInformation{
+		ClientID:          app.ClientID,
+		ClientSecret:      secret.Reveal(),
+		ClientIDIssuedAt:  app.CreatedAt.Unix(),
+		RegistrationToken: token.Reveal(),
+		RegistrationURI:   p.Endpoints().Register + "/" + app.ClientID,
+		clientMetadata:    metadataOf(app),
+	}
+	if !app.Public {
+		shown.ClientSecretEndsAt = new(int64)
+	}
+	return shown
+}

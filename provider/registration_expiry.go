@@ -1,0 +1,122 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// Applications that registered themselves come in numbers, some at each start
+// of a program, and nobody deletes them. So the use of one is noted, by its
+// UpdatedAt, and one that is not used is deleted. Both begin with an update that
+// compares and swaps, so that of a use and a deletion at once only one happens.
+
+// expireAfter is how long an application of that origin may go unused, or 0 if
+// it is kept for ever.
+func (p *Provider) expireAfter(origin store.Origin) time.Duration {
+	if origin == store.OriginRegistration && p.cfg.Registration != nil {
+		return max(0, p.cfg.Registration.ExpireAfter)
+	}
+	return 0
+}
+
+// maxUseAge bounds how old the noted use of an application gets while it is
+// used: a popular one costs one write a day.
+const maxUseAge = 24 * time.Hour
+
+var errUseNoted = errors.New("provider: the use was noted just now")
+
+// noteUse notes that somebody signs in to the application, before anything is
+// granted to it. It is refused if it was deleted meanwhile.
+func (p *Provider) noteUse(ctx context.Context, app store.Application) *Error {
+	after := p.expireAfter(app.Origin)
+	recently := p.now().Add(-min(maxUseAge, after/10))
+	if after == 0 || !app.UpdatedAt.Before(recently) {
+		return nil
+	}
+	_, err := p.update(ctx, app.ID, func(app *store.Application) error {
+		switch {
+		case app.Registration == nil: // deleteIfUnused was first.
+			return store.ErrNotFound
+		case !app.UpdatedAt.Before(recently):
+			return errUseNoted
+		}
+		return nil // update sets the time.
+	})
+	switch {
+	case err == nil || errors.Is(err, errUseNoted):
+		return nil
+	case errors.Is(err, store.ErrNotFound):
+		return errNotRegistered(err)
+	}
+	return unavailable("store", err)
+}
+
+const (
+	unusedBatch   = 100
+	unusedBatches = 10 // in one call, so that it ends soon
+)
+
+// deleteUnused deletes the applications of an origin that have not been used
+// for so long and of which no grant is left, and returns how many.
+func (p *Provider) deleteUnused(ctx context.Context, origin store.Origin, after time.Duration) (deleted int, err error) {
+	if after <= 0 {
+		return 0, nil
+	}
+	before := p.now().Add(-after)
+	for range unusedBatches {
+		page, _, err := p.ListApplications(ctx, store.ApplicationQuery{
+			Origin: origin, UpdatedBefore: before, Order: store.OldestFirst, Limit: unusedBatch,
+		})
+		if err != nil {
+			return deleted, fmt.Errorf("provider: cleanup: %w", err)
+		}
+		// None of them is on the next page: each is deleted or changed.
+		for _, app := range page {
+			unused, err := p.deleteIfUnused(ctx, app)
+			if err != nil {
+				return deleted, fmt.Errorf("provider: cleanup: %w", err)
+			}
+			if unused {
+				deleted++
+			}
+		}
+		if len(page) < unusedBatch {
+			break
+		}
+	}
+	return deleted, nil
+}
+
+// deleteIfUnused deletes an application of which no grant is left. One that has
+// a grant is used, though nobody signed in: that is noted, so that it does not
+// stand in front of others at the next call.
+func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (bool, error) {
+	grants, _, err := p.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ApplicationID: app.ID}, Limit: 1})
+	if err != nil {
+		return false, err
+	}
+	unused := len(grants) == 0
+	if unused {
+		app.Registration = nil // From here on noteUse refuses to use it.
+	} else {
+		app.UpdatedAt = p.now()
+	}
+	wctx, cancel := p.writing(ctx)
+	defer cancel()
+	err = p.cfg.Store.UpdateApplication(wctx, app)
+	switch {
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):
+		return false, nil // Somebody uses it, or another cleanup has it in hand.
+	case err != nil || !unused:
+		return false, err
+	}
+	if err := p.DeleteApplication(ctx, app.ID); err != nil {
+		return false, err
+	}
+	p.emit(ctx, Event{Kind: EventApplicationDeleted, ApplicationID: app.ID})
+	return true, nil
+}

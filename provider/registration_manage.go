@@ -1,0 +1,184 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// ClientConfigurationHandler serves the client configuration endpoint (RFC
+// 7592), by which an application that registered itself reads, changes and
+// deletes its registration with the registration access token that it was
+// given. It is mounted at the path of the registration endpoint, a slash and
+// the client id, which it takes for the last segment of the path.
+//
+// It panics unless Config.Registration is set.
+func (p *Provider) ClientConfigurationHandler() http.Handler {
+	p.mustRegister("ClientConfigurationHandler")
+	return p.watched(endpointRegister, p.serveClientConfiguration)
+}
+
+func (p *Provider) serveClientConfiguration(w http.ResponseWriter, r *http.Request) {
+	if !beginAPI(w, r, http.MethodGet, http.MethodPut, http.MethodDelete) {
+		return
+	}
+	answer, e := p.manageRegistration(w, r)
+	switch {
+	case e != nil:
+		p.writeRegistrationError(w, r, e)
+	case answer == nil:
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		writeJSON(w, http.StatusOK, answer)
+	}
+}
+
+// manageRegistration answers with the registration, or with nil if it was
+// deleted.
+func (p *Provider) manageRegistration(w http.ResponseWriter, r *http.Request) (answer *clientInformation, e *Error) {
+	// Found without the help of a router, as each has another way to name it.
+	clientID := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	if !isClientID(clientID) {
+		clientID = ""
+	}
+	if e := p.limit(r, endpointRegister, clientID); e != nil {
+		return nil, e
+	}
+	text, e := bearerToken(r, nil)
+	if e != nil {
+		return nil, e
+	}
+	token := NewSecret(text)
+	app, e := p.registered(r.Context(), clientID, token)
+	if e != nil {
+		return nil, e
+	}
+	noteApplication(r.Context(), app.ID)
+	defer func() { e = e.by(app.ID) }()
+	switch r.Method {
+	case http.MethodPut:
+		return p.replaceRegistration(w, r, app, token)
+	case http.MethodDelete:
+		return nil, p.deleteRegistration(r, app.ID)
+	}
+	return p.clientInformation(app, token, Secret{}), nil
+}
+
+// registered finds the application whose registration the token manages.
+func (p *Provider) registered(ctx context.Context, clientID string, token Secret) (store.Application, *Error) {
+	app, err := p.FindClient(ctx, clientID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Application{}, unavailable("store", err)
+	}
+	if !managedBy(app, token) {
+		return store.Application{}, errRegistrationToken()
+	}
+	return app, nil
+}
+
+// managedBy reports whether the token manages the application's registration.
+// Its steps are the same where there is no such application.
+func managedBy(app store.Application, token Secret) bool {
+	kept := unknownClient[0].Hash
+	known := app.Origin == store.OriginRegistration && app.Registration != nil
+	if known {
+		kept = app.Registration.Token
+	}
+	want, ok := kept.SHA256()
+	return hashesTo(token.Reveal(), want) && ok && known
+}
+
+// errRegistrationToken is the one answer to a token that is wrong, of another
+// application, or of one that is gone (RFC 7592 sections 2.1 to 2.3).
+func errRegistrationToken() *Error {
+	return &Error{
+		Code: codeInvalidToken, Status: http.StatusUnauthorized, Err: ErrInvalidToken,
+		Description: "The registration access token is not this client's, or the client is not registered any more. Register again.",
+	}
+}
+
+// replaceRegistration replaces all metadata by what is sent (RFC 7592 section
+// 2.2).
+func (p *Provider) replaceRegistration(w http.ResponseWriter, r *http.Request, app store.Application, token Secret) (*clientInformation, *Error) {
+	request, e := readRegistration(w, r)
+	switch {
+	case e != nil:
+		return nil, e
+	case request.foreign != "":
+		return nil, refuseMetadata(request.foreign, "%s is not the client's to change: leave it out.", request.foreign)
+	case request.clientID == "":
+		return nil, refuseMetadata("client_id", "client_id is missing: give the client's own.")
+	case request.clientID != app.ClientID:
+		return nil, refuseMetadata("client_id", "client_id is not that of this registration: it cannot be changed.")
+	}
+	wanted := app.Clone()
+	if e := p.applyMetadata(request.clientMetadata, &wanted); e != nil {
+		return nil, e
+	}
+	if e := p.mayRegister(r, wanted); e != nil {
+		return nil, e
+	}
+	var secret Secret
+	app, err := p.change(r.Context(), app.ID, func(app *store.Application) error {
+		if !managedBy(*app, token) {
+			return errRegistrationToken() // It is about to be deleted.
+		}
+		if request.clientSecret != "" {
+			ok, err := p.secrets.verify(r.Context(), request.clientSecret, app.Secrets, p.now())
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return refuseMetadata("client_secret", "client_secret is not the one that was issued, and cannot be chosen: leave it out.")
+			}
+		}
+		if e := p.applyMetadata(request.clientMetadata, app); e != nil {
+			return e
+		}
+		secret = Secret{}
+		switch {
+		case app.Public:
+			app.Secrets = nil
+		case len(app.Secrets) == 0: // It was public until now.
+			var kept store.Secret
+			secret, kept = newSecret(p.now())
+			app.Secrets = []store.Secret{kept}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, registrationFailure(err)
+	}
+	p.emit(r.Context(), Event{Kind: EventApplicationUpdated, ApplicationID: app.ID, Request: r})
+	return p.clientInformation(app, token, secret), nil
+}
+
+// registrationFailure is the refusal for an error of a change.
+func registrationFailure(err error) *Error {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, store.ErrNotFound):
+		return errRegistrationToken() // It was deleted meanwhile.
+	}
+	return unavailable("store", err)
+}
+
+// deleteRegistration deletes an application at its own wish (RFC 7592 section
+// 2.3). What was issued to it is revoked first: if that fails, the application
+// is still there to ask again.
+func (p *Provider) deleteRegistration(r *http.Request, id string) *Error {
+	if _, err := p.RevokeGrants(r.Context(), store.GrantFilter{ApplicationID: id}); err != nil {
+		return unavailable("store", err)
+	}
+	if err := p.DeleteApplication(r.Context(), id); err != nil {
+		return unavailable("store", err)
+	}
+	p.emit(r.Context(), Event{Kind: EventApplicationDeleted, ApplicationID: id, Request: r})
+	return nil
+}
