@@ -1,0 +1,295 @@
+package provider_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+const day = 24 * time.Hour
+
+// cleanup runs a Cleanup and returns how many applications are left.
+func (h *host) cleanup(t testing.TB) int {
+	t.Helper()
+	_, err := h.Cleanup(ctx)
+	require.NoError(t, err)
+	return h.applications(t)
+}
+
+func (h *host) lastUsed(t testing.TB, app *application) time.Time {
+	t.Helper()
+	kept, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	return kept.UpdatedAt
+}
+
+func TestUnusedSelfRegisteredApplicationsExpire(t *testing.T) {
+	for name, tt := range map[string]struct{ set, after time.Duration }{"by default": {0, 90 * day}, "as configured": {10 * day, 10 * day}} {
+		t.Run(name, func(t *testing.T) {
+			h := newOpenHost(t, func(c *provider.Config) { c.Registration.ExpireAfter = tt.set })
+			app, token := h.clientOf(h.register(native))
+			h.application(provider.NewApplication{})
+			h.clock.add(tt.after)
+			require.Equal(t, 2, h.cleanup(t), "not before its time")
+			h.clock.add(time.Microsecond)
+			h.eventKinds()
+			n, err := h.Cleanup(ctx)
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+			require.Equal(t, 1, h.applications(t), "what the host made stays")
+			require.Equal(t, []provider.EventKind{provider.EventApplicationDeleted}, h.eventKinds())
+			h.manage("GET", app.ClientID, token, "").refused(t, 401, "invalid_token")
+			h.browser().get(app.request()).errorPage(t, 400, "not registered")
+		})
+	}
+}
+
+func TestNegativeExpireAfterIsNever(t *testing.T) {
+	h := newOpenHost(t, func(c *provider.Config) { c.Registration.ExpireAfter = -1 })
+	app, _ := h.clientOf(h.register(native))
+	h.clock.add(100 * 365 * day)
+	require.Equal(t, 1, h.cleanup(t))
+	app.tokens("user_ada")
+	require.Equal(t, app.UpdatedAt, h.lastUsed(t, app), "then a use need not be noted")
+}
+
+func TestApplicationsStayWhileRegistrationIsOff(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	selfRegistered(t, h, app)
+	h.clock.add(1000 * day)
+	require.Equal(t, 1, h.cleanup(t))
+	app.tokens("user_ada", "code_challenge", "", "code_challenge_method", "")
+}
+
+// A popular application costs one write a day.
+func TestUseIsNotedOnceADay(t *testing.T) {
+	for name, tt := range map[string]struct{ after, every time.Duration }{"long": {90 * day, day}, "short": {5 * day, day / 2}} {
+		t.Run(name, func(t *testing.T) {
+			h := newOpenHost(t, func(c *provider.Config) { c.Registration.ExpireAfter = tt.after })
+			app, _ := h.clientOf(h.register(native))
+			h.clock.add(tt.every)
+			app.code("user_ada")
+			require.Equal(t, app.UpdatedAt, h.lastUsed(t, app))
+			h.clock.add(time.Microsecond)
+			app.code("user_ada")
+			noted := h.lastUsed(t, app)
+			require.Equal(t, app.UpdatedAt.Add(tt.every+time.Microsecond), noted)
+			h.clock.add(tt.every)
+			app.code("user_ada")
+			require.Equal(t, noted, h.lastUsed(t, app))
+			manual := h.application(provider.NewApplication{Public: true})
+			h.clock.add(tt.every + time.Second)
+			manual.code("user_ada")
+			require.Equal(t, manual.UpdatedAt, h.lastUsed(t, manual), "the host's own are not touched")
+		})
+	}
+}
+
+// Whoever signs in now and then is never told that the application is gone.
+func TestUsedApplicationsStay(t *testing.T) {
+	h := newOpenHost(t)
+	app, token := h.clientOf(h.register(native))
+	for range 5 {
+		h.clock.add(80 * day)
+		app.tokens("user_ada")
+		require.Equal(t, 1, h.cleanup(t))
+	}
+	h.clock.add(80 * day)
+	h.manage("PUT", app.ClientID, token, with(app, native)).registered(t, 200)
+	h.clock.add(80 * day)
+	require.Equal(t, 1, h.cleanup(t), "a change is a use")
+	h.clock.add(11 * day)
+	require.Zero(t, h.cleanup(t))
+}
+
+// A sign-in can be refreshed for longer than ExpireAfter.
+func TestApplicationsWithAGrantStay(t *testing.T) {
+	h := newOpenHost(t, func(c *provider.Config) { c.Registration.ExpireAfter = 10 * day })
+	app, _ := h.clientOf(h.register(native))
+	got := app.tokens("user_ada")
+	for range 30 {
+		h.clock.add(2 * day)
+		got = app.refresh(got.RefreshToken).tokens(t)
+		require.Equal(t, 1, h.cleanup(t))
+	}
+	h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
+	h.clock.add(2 * day)
+	require.Equal(t, 1, h.cleanup(t))
+	h.clock.add(10 * day)
+	require.Zero(t, h.cleanup(t), "the grant has ended")
+}
+
+// Those that have a grant do not keep Cleanup from the others, and one call does
+// not take for ever.
+func TestCleanupOfManyApplicationsIsBounded(t *testing.T) {
+	h := newOpenHost(t)
+	for range 3 {
+		app, _ := h.clientOf(h.register(native))
+		_, _, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Lifetime: 1000 * day})
+		require.NoError(t, err)
+	}
+	h.clock.add(time.Second)
+	for range 1100 {
+		h.register(native).statusIs(t, 201)
+	}
+	h.clock.add(91 * day)
+	require.Equal(t, 3+1100-997, h.cleanup(t))
+	require.Equal(t, 3, h.cleanup(t))
+}
+
+func TestCleanupTellsWhatTheStoreSays(t *testing.T) {
+	broken := errors.New("the store is down")
+	h := newOpenHost(t, func(c *provider.Config) { c.Store = &failingStore{Store: c.Store} })
+	s := h.store.(*failingStore)
+	app, _ := h.clientOf(h.register(native))
+	h.clock.add(91 * day)
+	for _, step := range []string{"ListApplications", "ListGrants", "UpdateApplication", "DeleteApplication"} {
+		s.fail(step, broken)
+		_, err := h.Cleanup(ctx)
+		require.ErrorIs(t, err, broken, step)
+	}
+	// Half deleted, it cannot be used; the next call finishes.
+	s.fail("", nil)
+	b := h.browser()
+	b.signIn("user_ada")
+	b.answer(b.get(app.request()), "allow").errorPage(t, 400, "not registered")
+	require.Zero(t, h.cleanup(t))
+
+	app, _ = h.clientOf(h.register(native))
+	h.clock.add(2 * day)
+	page := b.get(app.request())
+	s.fail("UpdateApplication", broken)
+	b.answer(page, "allow").errorPage(t, 503, "cannot answer")
+}
+
+// failingStore fails at one of its steps.
+type failingStore struct {
+	store.Store
+	mu   sync.Mutex
+	step string
+	err  error
+}
+
+func (s *failingStore) fail(step string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.step, s.err = step, err
+}
+
+func (s *failingStore) at(step string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.step == step {
+		return s.err
+	}
+	return nil
+}
+
+func (s *failingStore) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+	if err := s.at("ListApplications"); err != nil {
+		return nil, 0, err
+	}
+	return s.Store.ListApplications(ctx, q)
+}
+
+func (s *failingStore) ListGrants(ctx context.Context, q store.GrantQuery) ([]store.Grant, int, error) {
+	if err := s.at("ListGrants"); err != nil {
+		return nil, 0, err
+	}
+	return s.Store.ListGrants(ctx, q)
+}
+
+func (s *failingStore) UpdateApplication(ctx context.Context, app store.Application) error {
+	if err := s.at("UpdateApplication"); err != nil {
+		return err
+	}
+	return s.Store.UpdateApplication(ctx, app)
+}
+
+func (s *failingStore) DeleteApplication(ctx context.Context, id string) error {
+	if err := s.at("DeleteApplication"); err != nil {
+		return err
+	}
+	return s.Store.DeleteApplication(ctx, id)
+}
+
+// An application that was deleted between the page and its answer is gone.
+func TestSignInToADeletedApplicationIsRefused(t *testing.T) {
+	h := newOpenHost(t)
+	app, token := h.clientOf(h.register(native))
+	h.clock.add(2 * day)
+	b := h.browser()
+	b.signIn("user_ada")
+	page := b.get(app.request())
+	h.manage("DELETE", app.ClientID, token, "").statusIs(t, 204)
+	b.answer(page, "allow").errorPage(t, 400, "not registered")
+	_, total, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_ada"}})
+	require.NoError(t, err)
+	require.Zero(t, total)
+}
+
+// Of a sign-in and an expiry at once one happens: whoever got a code finds the
+// application there, and nobody gets one of an application that is gone.
+func TestExpiryRacesWithUse(t *testing.T) {
+	h := newOpenHost(t)
+	for i := range 60 {
+		app, _ := h.clientOf(h.register(native))
+		b := h.browser()
+		h.clock.add(91 * day)
+		b.signIn("user_ada")
+		page := b.get(app.request())
+		var answer *reply
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if i%3 == 0 {
+					time.Sleep(time.Duration(i) * 10 * time.Microsecond)
+				}
+				if _, err := h.Cleanup(ctx); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Go(func() { answer = b.answer(page, "allow") })
+		wg.Wait()
+		if answer.StatusCode != 303 {
+			answer.errorPage(t, 400, "not registered")
+			require.Zero(t, h.applications(t))
+			continue
+		}
+		code := answer.redirected(t).Get("code")
+		require.NotEmpty(t, code)
+		app.redeem(code).tokens(t)
+		require.NoError(t, h.DeleteApplication(ctx, app.ID))
+	}
+}
+
+// Many sign-ins at once to an application that was idle are one write.
+func TestUseIsNotedOnceByMany(t *testing.T) {
+	h := newOpenHost(t)
+	app, _ := h.clientOf(h.register(native))
+	h.clock.add(2 * day)
+	var wg sync.WaitGroup
+	for range 32 {
+		b := h.browser()
+		b.signIn("user_ada")
+		page := b.get(app.request())
+		wg.Go(func() {
+			if r := b.answer(page, "allow"); r.StatusCode != 303 {
+				t.Error(r.Status, r.body)
+			}
+		})
+	}
+	wg.Wait()
+	kept, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, kept.Version)
+}

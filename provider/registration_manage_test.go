@@ -1,0 +1,349 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// with returns a registration's metadata as an update sends it, with members
+// added as JSON.
+func with(app *application, body string, members ...string) string {
+	object := map[string]json.RawMessage{"client_id": json.RawMessage(`"` + app.ClientID + `"`)}
+	if err := json.Unmarshal([]byte(body), &object); err != nil {
+		panic(err)
+	}
+	for i := 0; i < len(members); i += 2 {
+		object[members[i]] = json.RawMessage(members[i+1])
+	}
+	encoded, err := json.Marshal(object)
+	if err != nil {
+		panic(err)
+	}
+	return string(encoded)
+}
+
+// RFC 7592 section 2.1.
+func TestReadRegistration(t *testing.T) {
+	h := newOpenHost(t)
+	want := h.register(minimal).registered(t, 201)
+	clientID, token := want["client_id"].(string), want["registration_access_token"].(string)
+	delete(want, "client_secret") // Only its hash is kept.
+	require.Equal(t, want, h.manage("GET", clientID, token, "").registered(t, 200))
+	for _, method := range []string{"POST", "PATCH", "HEAD"} {
+		r := h.manage(method, clientID, token, minimal)
+		r.statusIs(t, 405)
+		require.Equal(t, "GET, PUT, DELETE, OPTIONS", r.Header.Get("Allow"))
+	}
+}
+
+// An unknown client, another one's token, a wrong one and that of a deleted
+// client are told apart by nobody.
+func TestRegistrationTokenIsItsOwnClientsOnly(t *testing.T) {
+	h := newOpenHost(t)
+	app, token := h.clientOf(h.register(minimal))
+	other, othersToken := h.clientOf(h.register(native))
+	gone, goneToken := h.clientOf(h.register(minimal))
+	h.manage("DELETE", gone.ClientID, goneToken, "").statusIs(t, 204)
+	manual := h.application(provider.NewApplication{})
+	access := other.tokens("user_ada")
+	before := h.applications(t)
+
+	var bodies []string
+	for _, tt := range []struct{ clientID, token string }{
+		{app.ClientID, othersToken}, {other.ClientID, token}, {app.ClientID, token + "x"}, {app.ClientID, strings.ToUpper(token)},
+		{app.ClientID, app.secret}, {app.ClientID, access.AccessToken},
+		{"unknown", token}, {gone.ClientID, goneToken}, {manual.ClientID, token}, {manual.ClientID, manual.secret}, {app.ID, token},
+		{"%00", token}, {app.ClientID + "%20", token},
+	} {
+		for _, method := range []string{"GET", "PUT", "DELETE"} {
+			r := h.manage(method, tt.clientID, tt.token, with(app, minimal))
+			r.refused(t, 401, "invalid_token")
+			require.Contains(t, r.Header.Get("WWW-Authenticate"), `error="invalid_token"`)
+			bodies = append(bodies, r.body)
+		}
+	}
+	for _, body := range bodies {
+		require.Equal(t, bodies[0], body)
+	}
+	for _, header := range []http.Header{nil, {"Authorization": {"Basic " + token}}} {
+		r := h.send("GET", registerPath+"/"+app.ClientID, header, "")
+		r.statusIs(t, 401)
+		require.Equal(t, `Bearer realm="`+h.url+`"`, r.Header.Get("WWW-Authenticate"))
+	}
+	h.send("GET", registerPath+"/"+app.ClientID+"?access_token="+token, nil, "").refused(t, 400, "invalid_request")
+	require.Equal(t, before, h.applications(t))
+	h.manage("GET", app.ClientID, token, "").registered(t, 200)
+	for _, secret := range []string{token, othersToken, goneToken} {
+		require.NotContains(t, h.log.String(), secret)
+	}
+}
+
+// RFC 7592 section 2.2: what is sent takes the place of everything.
+func TestUpdateReplacesAllMetadata(t *testing.T) {
+	h := newOpenHost(t)
+	first := h.register(`{"redirect_uris":["https://a.example.com/cb"],"client_name":"One","scope":"profile","contacts":["a"],"tos_uri":"https://a.example.com/tos",
+		"client_uri":"https://a.example.com","logo_uri":"https://a.example.com/x.png","software_id":"x","grant_types":["authorization_code","refresh_token"]}`)
+	app, token := h.clientOf(first)
+	h.eventKinds()
+	h.clock.add(time.Hour)
+	want := h.register(`{"redirect_uris":["https://b.example.com/cb"]}`).registered(t, 201)
+	h.eventKinds()
+	got := h.manage("PUT", app.ClientID, token, with(app, `{"redirect_uris":["https://b.example.com/cb"]}`)).registered(t, 200)
+	for _, own := range []string{"client_id", "client_secret", "registration_access_token", "registration_client_uri", "client_id_issued_at"} {
+		delete(want, own)
+	}
+	for name := range want {
+		require.Equal(t, want[name], got[name], name)
+	}
+	require.Len(t, got, len(want)+4, "and no secret: %v", got)
+	require.Equal(t, token, got["registration_access_token"])
+	require.Equal(t, float64(app.CreatedAt.Unix()), got["client_id_issued_at"])
+	require.Equal(t, got, h.manage("GET", app.ClientID, token, "").registered(t, 200))
+	require.Equal(t, []provider.EventKind{provider.EventApplicationUpdated}, h.eventKinds())
+	app.redeem("x").refused(t, 400, "invalid_grant") // Its secret still works.
+
+	kept, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.Equal(t, app.Secrets, kept.Secrets)
+	require.Equal(t, store.OriginRegistration, kept.Origin)
+	require.True(t, kept.PKCERequired)
+	require.Equal(t, app.UpdatedAt.Add(time.Hour), kept.UpdatedAt)
+}
+
+func TestUpdateOfARegistrationIsChecked(t *testing.T) {
+	h := newOpenHost(t)
+	app, token := h.clientOf(h.register(minimal))
+	before := h.manage("GET", app.ClientID, token, "").registered(t, 200)
+	for _, tt := range []struct{ body, code, says string }{
+		{minimal, "invalid_client_metadata", "client_id is missing"},
+		{with(app, minimal, "client_id", `"other"`), "invalid_client_metadata", "client_id is not that of this registration"},
+		{with(app, minimal, "client_id", `7`), "invalid_client_metadata", "client_id is of type number"},
+		{with(app, minimal, "registration_access_token", `"`+token+`"`), "invalid_client_metadata", "registration_access_token is not the client's to change"},
+		{with(app, minimal, "registration_client_uri", `"x"`), "invalid_client_metadata", "registration_client_uri"},
+		{with(app, minimal, "client_secret_expires_at", `0`), "invalid_client_metadata", "client_secret_expires_at"},
+		{with(app, minimal, "client_id_issued_at", `0`), "invalid_client_metadata", "client_id_issued_at"},
+		{with(app, minimal, "client_secret", `"chosen"`), "invalid_client_metadata", "client_secret is not the one"},
+		{with(app, minimal, "redirect_uris", `[]`), "invalid_redirect_uri", "redirect_uris is missing"},
+		{with(app, minimal, "redirect_uris", `["http://a.example.com"]`), "invalid_redirect_uri", "plain http"},
+		{with(app, minimal, "client_name", `"a\u202eb"`), "invalid_client_metadata", "client_name"},
+		{with(app, minimal, "scope", `"admin"`), "invalid_client_metadata", "scope has none"},
+		{"[]", "invalid_request", "JSON"},
+	} {
+		h.manage("PUT", app.ClientID, token, tt.body).says(t, 400, tt.code, tt.says)
+	}
+	require.Equal(t, before, h.manage("GET", app.ClientID, token, "").registered(t, 200))
+	h.manage("PUT", app.ClientID, token, with(app, minimal, "client_secret", `"`+app.secret+`"`, "registration_client_uri", "null")).registered(t, 200)
+
+	public, token := h.clientOf(h.register(native))
+	h.manage("PUT", public.ClientID, token, with(public, native, "client_secret", `"x"`)).says(t, 400, "invalid_client_metadata", "client_secret is not the one")
+}
+
+// A client that changes what it is starts anew.
+func TestUpdateBetweenPublicAndConfidential(t *testing.T) {
+	h := newOpenHost(t)
+	app, token := h.clientOf(h.register(native))
+	got := app.tokens("user_ada")
+	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
+
+	confidential := with(app, native, "token_endpoint_auth_method", `"client_secret_post"`)
+	shown := h.manage("PUT", app.ClientID, token, confidential).registered(t, 200)
+	require.Regexp(t, `^[0-9A-Za-z]{43}$`, shown["client_secret"])
+	require.Equal(t, float64(0), shown["client_secret_expires_at"])
+	require.Equal(t, "client_secret_post", shown["token_endpoint_auth_method"])
+	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
+	app.redeem("x").refused(t, 401, "invalid_client")
+	app.secret = shown["client_secret"].(string)
+	app.redeem("x").refused(t, 400, "invalid_grant")
+	require.NotContains(t, h.manage("PUT", app.ClientID, token, confidential).registered(t, 200), "client_secret", "it is shown once")
+	app.redeem("x").refused(t, 400, "invalid_grant")
+
+	got = app.tokens("user_ada")
+	shown = h.manage("PUT", app.ClientID, token, with(app, native)).registered(t, 200)
+	require.NotContains(t, shown, "client_secret")
+	require.NotContains(t, shown, "client_secret_expires_at")
+	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
+	app.redeem("x").refused(t, 401, "invalid_client")
+	kept, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.Empty(t, kept.Secrets)
+}
+
+// RFC 7592 section 2.3.
+func TestDeleteRegistrationEndsEverything(t *testing.T) {
+	h := newOpenHost(t)
+	app, token := h.clientOf(h.register(native))
+	bystander, _ := h.clientOf(h.register(native))
+	got, others := app.tokens("user_ada"), bystander.tokens("user_ada")
+	code := app.code("user_ada")
+	h.eventKinds()
+	r := h.manage("DELETE", app.ClientID, token, "")
+	r.statusIs(t, 204)
+	require.Empty(t, r.body)
+	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	require.Equal(t, []provider.EventKind{provider.EventGrantRevoked, provider.EventApplicationDeleted}, h.eventKinds())
+
+	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
+	app.refresh(got.RefreshToken).refused(t, 401, "invalid_client")
+	app.redeem(code).refused(t, 401, "invalid_client")
+	h.browser().get(app.request()).errorPage(t, 400, "not registered")
+	_, err := h.FindApplication(ctx, app.ID)
+	require.ErrorIs(t, err, store.ErrNotFound)
+	_, total, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ApplicationID: app.ID}})
+	require.NoError(t, err)
+	require.Zero(t, total)
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		h.manage(method, app.ClientID, token, with(app, native)).refused(t, 401, "invalid_token")
+	}
+	h.bearer("/api/notes", others.AccessToken).statusIs(t, 200)
+}
+
+// What Allow has let in cannot become something that it would not.
+func TestAllowIsAskedAboutUpdatesToo(t *testing.T) {
+	h := newOpenHost(t, func(c *provider.Config) {
+		c.Registration.Allow = func(_ *http.Request, app store.Application) error {
+			if !strings.HasPrefix(app.RedirectURIs[0], "https://agent.example.com/") {
+				return fmt.Errorf("not for %s", app.RedirectURIs[0])
+			}
+			return nil
+		}
+	})
+	app, token := h.clientOf(h.register(minimal))
+	h.manage("PUT", app.ClientID, token, with(app, `{"redirect_uris":["https://evil.example.com/"]}`)).refused(t, 403, "access_denied")
+	kept, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.Equal(t, app.Application, kept)
+	h.manage("PUT", app.ClientID, token, with(app, minimal, "client_name", `"Two"`)).registered(t, 200)
+}
+
+// The host changes a registered application without breaking its registration.
+func TestHostChangesASelfRegisteredApplication(t *testing.T) {
+	h := newOpenHost(t)
+	app, token := h.clientOf(h.register(native))
+	changed, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+		a.Name, a.SkipConsent, a.PKCERequired, a.Public = "Checked", true, false, false
+		a.RedirectURIs = []string{callback}
+		a.Registration.SoftwareID, a.Registration.Token = "changed", store.SecretHash{}
+		if a.Version > 1 {
+			a.Registration = nil
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, app.Registration, changed.Registration)
+	require.False(t, changed.SkipConsent, "nobody vouches for it")
+	require.True(t, changed.PKCERequired)
+	_, err = h.UpdateApplication(ctx, app.ID, func(a *store.Application) error { a.Registration = nil; return nil })
+	require.NoError(t, err)
+
+	shown := h.manage("GET", app.ClientID, token, "").registered(t, 200)
+	require.Equal(t, "Checked", shown["client_name"])
+	require.Equal(t, "client_secret_basic", shown["token_endpoint_auth_method"], "it says what is true now")
+	shown = h.manage("PUT", app.ClientID, token, with(app, minimal)).registered(t, 200)
+	require.NotEmpty(t, shown["client_secret"], "it has had none yet")
+}
+
+func TestBackendAPIManagesSelfRegisteredApplications(t *testing.T) {
+	a := newAdmin(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
+	app, token := a.clientOf(a.register(native))
+	a.application(provider.NewApplication{})
+	listed := a.call("GET", "/v1/oauth_applications?name_query=Agent", "").object(t)
+	require.EqualValues(t, 1, listed["total_count"])
+	shown := listed["data"].([]any)[0].(map[string]any)
+	require.Equal(t, app.ID, shown["id"])
+	require.Equal(t, true, shown["dynamically_registered"])
+	require.Equal(t, true, shown["consent_screen_enabled"])
+	require.Equal(t, true, shown["pkce_required"])
+	require.Equal(t, true, shown["public"])
+
+	a.refused(a.call("PATCH", a.path(shown), `{"consent_screen_enabled":false}`), 422, "oauth_application_consent_screen_cannot_be_disabled consent_screen_enabled")
+	a.refused(a.call("PATCH", a.path(shown), `{"public":false,"pkce_required":false}`), 422, "form_param_value_invalid pkce_required")
+	patched := a.call("PATCH", a.path(shown), `{"name":"Known agent","public":false,"pkce_required":true}`).object(t)
+	require.Equal(t, "Known agent", patched["name"])
+	require.NotEmpty(t, patched["client_secret"])
+	mine := a.manage("GET", app.ClientID, token, "").registered(t, 200)
+	require.Equal(t, "Known agent", mine["client_name"])
+	require.Equal(t, "client_secret_basic", mine["token_endpoint_auth_method"])
+
+	a.call("DELETE", a.path(shown), "").statusIs(t, 200)
+	a.manage("GET", app.ClientID, token, "").refused(t, 401, "invalid_token")
+}
+
+// Of many updates at once one is kept, and it is whole.
+func TestUpdatesRaceToOneWholeDocument(t *testing.T) {
+	h := newOpenHost(t)
+	app, token := h.clientOf(h.register(native))
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	secrets := map[string]bool{}
+	for i := range 32 {
+		wg.Go(func() {
+			auth := []string{"none", "client_secret_basic"}[i%2]
+			body := fmt.Sprintf(`{"client_id":%q,"redirect_uris":["http://127.0.0.1/%d"],"client_name":"App %d","client_uri":"https://a.example.com/%d","contacts":["%d"],
+				"software_version":"%d","token_endpoint_auth_method":%q}`, app.ClientID, i, i, i, i, i, auth)
+			r := h.manage("PUT", app.ClientID, token, body)
+			var shown map[string]any
+			if r.StatusCode != 200 || json.Unmarshal([]byte(r.body), &shown) != nil {
+				t.Error(r.Status, r.body)
+				return
+			}
+			if shown["client_name"] != fmt.Sprintf("App %d", i) {
+				t.Error("another's document was answered", r.body)
+			}
+			if secret, ok := shown["client_secret"].(string); ok {
+				mu.Lock()
+				defer mu.Unlock()
+				secrets[secret] = true
+			}
+		})
+	}
+	wg.Wait()
+	shown := h.manage("GET", app.ClientID, token, "").registered(t, 200)
+	var i int
+	_, err := fmt.Sscanf(shown["client_name"].(string), "App %d", &i)
+	require.NoError(t, err)
+	require.Equal(t, []any{fmt.Sprintf("http://127.0.0.1/%d", i)}, shown["redirect_uris"])
+	require.Equal(t, fmt.Sprintf("https://a.example.com/%d", i), shown["client_uri"])
+	require.Equal(t, []any{fmt.Sprint(i)}, shown["contacts"])
+	require.Equal(t, fmt.Sprint(i), shown["software_version"])
+	kept, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 33, kept.Version, "each took place once")
+	require.Equal(t, i%2 == 0, kept.Public)
+	works := 0
+	for secret := range secrets {
+		if app.redeem("x", "client_secret", secret).StatusCode == 400 {
+			works++
+		}
+	}
+	require.Equal(t, i%2, works, "the one secret that is kept was told to somebody")
+}
+
+// One of many deletions that race with updates is the last word.
+func TestDeletionRacesWithUpdates(t *testing.T) {
+	h := newOpenHost(t)
+	app, token := h.clientOf(h.register(native))
+	var wg sync.WaitGroup
+	for i := range 32 {
+		wg.Go(func() {
+			method, want := "PUT", []int{200, 401}
+			if i%4 == 3 {
+				method, want = "DELETE", []int{204, 401}
+			}
+			if r := h.manage(method, app.ClientID, token, with(app, native)); r.StatusCode != want[0] && r.StatusCode != want[1] {
+				t.Error(r.Status, r.body)
+			}
+		})
+	}
+	wg.Wait()
+	require.Zero(t, h.applications(t))
+}

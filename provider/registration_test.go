@@ -1,0 +1,512 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+const registerPath = "/oauth/register"
+
+// newOpenHost is a host at which applications can register themselves.
+func newOpenHost(t testing.TB, edit ...func(*provider.Config)) *host {
+	return newHost(t, append([]func(*provider.Config){func(c *provider.Config) { c.Registration = &provider.Registration{} }}, edit...)...)
+}
+
+// register asks for a registration.
+func (h *host) register(body string, header ...string) *reply {
+	h.t.Helper()
+	all := http.Header{"Content-Type": {"application/json"}}
+	for i := 0; i < len(header); i += 2 {
+		all.Set(header[i], header[i+1])
+	}
+	return h.send("POST", registerPath, all, body)
+}
+
+// manage sends a request to the client configuration endpoint.
+func (h *host) manage(method, clientID, token, body string) *reply {
+	h.t.Helper()
+	return h.send(method, registerPath+"/"+clientID, http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}, body)
+}
+
+// clientOf reads the answer to a registration as an application that can act.
+func (h *host) clientOf(r *reply) (app *application, token string) {
+	h.t.Helper()
+	shown := r.registered(h.t, 201)
+	kept, err := h.FindClient(ctx, shown["client_id"].(string))
+	require.NoError(h.t, err)
+	secret, _ := shown["client_secret"].(string)
+	return &application{kept, secret, h}, shown["registration_access_token"].(string)
+}
+
+// registered reads the client information of an answer.
+func (r *reply) registered(t testing.TB, status int) map[string]any {
+	t.Helper()
+	require.Equal(t, status, r.StatusCode, r.body)
+	require.Equal(t, "application/json", r.Header.Get("Content-Type"))
+	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
+	var shown map[string]any
+	require.NoError(t, json.Unmarshal([]byte(r.body), &shown))
+	return shown
+}
+
+// says checks the error_description too.
+func (r *reply) says(t testing.TB, status int, code, text string) {
+	t.Helper()
+	r.refused(t, status, code)
+	var got map[string]string
+	require.NoError(t, json.Unmarshal([]byte(r.body), &got))
+	require.Contains(t, got["error_description"], text)
+	require.Regexp(t, `^[\x20-\x21\x23-\x5B\x5D-\x7E]*$`, got["error_description"])
+}
+
+const (
+	minimal = `{"redirect_uris":["https://agent.example.com/callback"]}`
+	native  = `{"redirect_uris":["http://127.0.0.1/callback"],"token_endpoint_auth_method":"none","client_name":"Agent"}`
+)
+
+func TestRegistrationIsOffUnlessConfigured(t *testing.T) {
+	h := newHost(t)
+	require.Empty(t, h.Endpoints().Register)
+	for _, route := range h.Routes() {
+		require.NotContains(t, route.Path, "register")
+	}
+	require.NotContains(t, h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, "registration")
+	require.Equal(t, 405, h.register(minimal).StatusCode, "the host's own mux answers")
+	require.Equal(t, "the host's own page", h.send("GET", registerPath+"/x", nil, "").body)
+	require.PanicsWithValue(t, `provider: RegistrationHandler: Config.Registration is nil or Config.Paths.Register is "-": set them, so that applications can register themselves`,
+		func() { h.RegistrationHandler() })
+	require.Panics(t, func() { h.ClientConfigurationHandler() })
+
+	h = newOpenHost(t, func(c *provider.Config) { c.Paths.Register = "-" })
+	require.Empty(t, h.Endpoints().Register)
+	require.NotContains(t, h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, "registration")
+	require.Equal(t, 405, h.register(minimal).StatusCode)
+	require.Panics(t, func() { h.RegistrationHandler() })
+}
+
+func TestRegistrationConfigIsChecked(t *testing.T) {
+	c := goodConfig()
+	c.Registration = &provider.Registration{ExpireAfter: time.Millisecond}
+	c.Paths = provider.Paths{Register: "register", Token: "/x"}
+	_, err := provider.New(c)
+	require.ErrorContains(t, err, "Config.Registration.ExpireAfter is 1ms")
+	require.ErrorContains(t, err, `Config.Paths.Register is "register"`)
+	c.Registration.ExpireAfter, c.Paths.Register = 0, "/x"
+	_, err = provider.New(c)
+	require.ErrorContains(t, err, "Config.Paths.Register is the same as Paths.Token")
+	c.Paths.Register = ""
+	p, err := provider.New(c)
+	require.NoError(t, err)
+	require.Equal(t, "https://app.example.com/oauth/register", p.Endpoints().Register)
+	require.Zero(t, c.Registration.ExpireAfter, "the host's own struct is left alone")
+	c.Registration, c.Paths.Token = nil, "/oauth/register"
+	_, err = provider.New(c)
+	require.NoError(t, err, "its default path is free while registration is off")
+}
+
+// RFC 7591 section 3.2.1, with nothing but what is required.
+func TestRegisterWithDefaults(t *testing.T) {
+	h := newOpenHost(t)
+	r := h.register(minimal)
+	shown := r.registered(t, 201)
+	require.Equal(t, "no-cache", r.Header.Get("Pragma"))
+	app, err := h.FindClient(ctx, shown["client_id"].(string))
+	require.NoError(t, err)
+	require.Regexp(t, `^[0-9A-Za-z]{16}$`, shown["client_id"])
+	require.Regexp(t, `^[0-9A-Za-z]{43}$`, shown["client_secret"])
+	require.Regexp(t, `^rat_[0-9A-Za-z]{43}$`, shown["registration_access_token"])
+	require.Equal(t, map[string]any{
+		"client_id": app.ClientID, "client_secret": shown["client_secret"], "registration_access_token": shown["registration_access_token"],
+		"client_id_issued_at": float64(app.CreatedAt.Unix()), "client_secret_expires_at": float64(0),
+		"registration_client_uri": h.url + "/oauth/register/" + app.ClientID,
+		"redirect_uris":           []any{"https://agent.example.com/callback"}, "token_endpoint_auth_method": "client_secret_basic",
+		"grant_types": []any{"authorization_code"}, "response_types": []any{"code"}, "application_type": "web",
+		"client_name": "agent.example.com", "scope": "email notes:read private_metadata profile public_metadata",
+	}, shown)
+
+	require.Equal(t, store.OriginRegistration, app.Origin)
+	require.True(t, app.PKCERequired)
+	require.False(t, app.Public)
+	require.False(t, app.SkipConsent)
+	require.Empty(t, app.OwnerID)
+	require.Equal(t, []provider.EventKind{provider.EventApplicationRegistered}, h.eventKinds())
+	kept := fmt.Sprintf("%+v %+v", app, *app.Registration)
+	for _, secret := range []string{"client_secret", "registration_access_token"} {
+		require.NotContains(t, kept, shown[secret], "only its hash is kept")
+		require.NotContains(t, h.log.String(), shown[secret])
+	}
+}
+
+// RFC 7591 section 2, with every field that is kept.
+func TestRegisterWithEveryField(t *testing.T) {
+	h := newOpenHost(t)
+	body := `{
+		"redirect_uris": ["https://agent.example.com/callback", "http://127.0.0.1/cb", "com.example.agent:/cb"],
+		"token_endpoint_auth_method": "none", "grant_types": ["refresh_token", "authorization_code", "authorization_code"], "response_types": ["code"],
+		"application_type": "native", "client_name": "Agent é", "client_uri": "https://agent.example.com/", "logo_uri": "https://agent.example.com/logo.png",
+		"scope": "profile notes:read", "contacts": ["ops@agent.example.com"], "tos_uri": "https://agent.example.com/tos",
+		"policy_uri": "https://agent.example.com/policy", "software_id": "4NRB1-0XZABZI9E6-5SM3R", "software_version": "2.1",
+		"jwks": {"keys": []}, "jwks_uri": "https://agent.example.com/jwks", "software_statement": "x.y.z", "client_name#ja": "x", "unheard_of": [[{}]],
+		"client_id": "mine", "client_secret": "mine", "registration_access_token": "mine", "default_max_age": 3, "owner_id": "user_ada"
+	}`
+	shown := h.register(body).registered(t, 201)
+	app, err := h.FindClient(ctx, shown["client_id"].(string))
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{
+		"client_id": app.ClientID, "registration_access_token": shown["registration_access_token"],
+		"client_id_issued_at": float64(app.CreatedAt.Unix()), "registration_client_uri": h.url + "/oauth/register/" + app.ClientID,
+		"redirect_uris":              []any{"https://agent.example.com/callback", "http://127.0.0.1/cb", "com.example.agent:/cb"},
+		"token_endpoint_auth_method": "none", "grant_types": []any{"authorization_code", "refresh_token"}, "response_types": []any{"code"},
+		"application_type": "native", "client_name": "Agent é", "client_uri": "https://agent.example.com/", "logo_uri": "https://agent.example.com/logo.png",
+		"scope": "notes:read profile", "contacts": []any{"ops@agent.example.com"}, "tos_uri": "https://agent.example.com/tos",
+		"policy_uri": "https://agent.example.com/policy", "software_id": "4NRB1-0XZABZI9E6-5SM3R", "software_version": "2.1",
+	}, shown)
+	require.NotEqual(t, "mine", app.ClientID)
+	require.NotEqual(t, "mine", shown["registration_access_token"])
+	require.True(t, app.Public)
+	require.Empty(t, app.Secrets)
+	require.Empty(t, app.OwnerID)
+	require.NotContains(t, h.log.String(), "ops@")
+}
+
+// Each case is the minimal registration with one field more, and what is kept.
+func TestRegisterKeepsWhatIsOffered(t *testing.T) {
+	h := newOpenHost(t)
+	all := "email notes:read private_metadata profile public_metadata"
+	for _, tt := range []struct {
+		name, body, field string
+		want              any
+	}{
+		{"post", `"token_endpoint_auth_method":"client_secret_post"`, "token_endpoint_auth_method", "client_secret_post"},
+		{"null is left out", `"token_endpoint_auth_method":null`, "token_endpoint_auth_method", "client_secret_basic"},
+		{"empty is left out", `"token_endpoint_auth_method":"","client_uri":"","contacts":[]`, "token_endpoint_auth_method", "client_secret_basic"},
+		{"grants that are not offered are dropped", `"grant_types":["implicit","authorization_code","password"]`, "grant_types", []any{"authorization_code"}},
+		{"grants in our order", `"grant_types":["refresh_token","authorization_code"]`, "grant_types", []any{"authorization_code", "refresh_token"}},
+		{"no grants", `"grant_types":[]`, "grant_types", []any{"authorization_code"}},
+		{"response types", `"response_types":["token","code","id_token"]`, "response_types", []any{"code"}},
+		{"scopes that are not offered are dropped", `"scope":"profile openid admin offline_access"`, "scope", "profile"},
+		{"scopes that are only tolerated", `"scope":"openid offline_access"`, "scope", all},
+		{"no scope", `"scope":""`, "scope", all},
+		{"web", `"application_type":"web"`, "application_type", "web"},
+		{"native on https", `"application_type":"native"`, "application_type", "native"},
+		{"names are compared byte for byte", `"Client_Name":"Other","CLIENT_NAME":"Other"`, "client_name", "agent.example.com"},
+		{"escapes", `"client_n\u0061me":"Ag\u0065nt"`, "client_name", "Agent"},
+		{"html in a name", `"client_name":"<script>alert(1)</script>"`, "client_name", "<script>alert(1)</script>"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			shown := h.register(strings.TrimSuffix(minimal, "}")+","+tt.body+"}").registered(t, 201)
+			require.Equal(t, tt.want, shown[tt.field])
+		})
+	}
+}
+
+func TestRegisteredApplicationTypeFollowsFromItsRedirects(t *testing.T) {
+	h := newOpenHost(t)
+	for _, tt := range []struct{ uris, auth, kind, name string }{
+		{`"https://a.example.com:8443/cb"`, "client_secret_basic", "web", "a.example.com"},
+		{`"http://localhost:3000/cb"`, "client_secret_basic", "native", "localhost"},
+		{`"http://[::1]/cb","https://a.example.com/cb"`, "none", "native", "::1"},
+		{`"https://a.example.com/cb","http://127.0.0.1:33418/"`, "none", "native", "a.example.com"},
+		{`"cursor://anysphere.cursor-mcp/oauth/callback"`, "none", "native", "cursor"},
+		{`"com.example.app:/cb"`, "none", "native", "com.example.app"},
+	} {
+		shown := h.register(`{"redirect_uris":[`+tt.uris+`],"token_endpoint_auth_method":"`+tt.auth+`"}`).registered(t, 201)
+		require.Equal(t, tt.kind, shown["application_type"], tt.uris)
+		require.Equal(t, tt.name, shown["client_name"], "the name that is left out")
+	}
+}
+
+func TestRegisterRefusesBadRedirectURIs(t *testing.T) {
+	h := newOpenHost(t)
+	for _, tt := range []struct{ body, says string }{
+		{`{}`, "redirect_uris is missing"},
+		{`{"redirect_uris":[]}`, "redirect_uris is missing"},
+		{`{"redirect_uris":null}`, "redirect_uris is missing"},
+		{`{"redirect_uris":"https://a.example.com/cb"}`, "redirect_uris is of type string: give an array of strings"},
+		{`{"redirect_uris":["https://a.example.com/cb",null]}`, "redirect_uris is of type array: give an array of strings"},
+		{`{"redirect_uris":[1]}`, "redirect_uris"},
+		{`{"redirect_uris":["javascript:alert(1)"],"token_endpoint_auth_method":"none"}`, "scheme javascript"},
+		{`{"redirect_uris":["JavaScript:alert(1)"],"token_endpoint_auth_method":"none"}`, "capital letters"},
+		{`{"redirect_uris":["data:text/html,<script>alert(1)</script>"],"token_endpoint_auth_method":"none"}`, "character"},
+		{`{"redirect_uris":["data:text/html,x"],"token_endpoint_auth_method":"none"}`, "scheme data"},
+		{`{"redirect_uris":["vbscript:x"],"token_endpoint_auth_method":"none"}`, "scheme vbscript"},
+		{`{"redirect_uris":["file:///etc/passwd"],"token_endpoint_auth_method":"none"}`, "scheme file"},
+		{`{"redirect_uris":["http://a.example.com/cb"],"token_endpoint_auth_method":"none"}`, "plain http"},
+		{`{"redirect_uris":["http://127.0.0.1.example.com/cb"]}`, "plain http"},
+		{`{"redirect_uris":["https://a.example.com/#x"]}`, "fragment"},
+		{`{"redirect_uris":["https://u@a.example.com/"]}`, "user"},
+		{`{"redirect_uris":["//a.example.com/"]}`, "relative"},
+		{`{"redirect_uris":["https://*.example.com/","https:///x"]}`, "no host"},
+		{`{"redirect_uris":["https://a.example.com/\"\\<>"]}`, "character"},
+		{`{"redirect_uris":["https://a.example.com/é"]}`, "character"},
+		{`{"redirect_uris":["https://a.example.com/cb","https://a.example.com/cb"]}`, "twice"},
+		{`{"redirect_uris":["https://a.example.com/` + strings.Repeat("x", 1024) + `"]}`, "too long"},
+		{`{"redirect_uris":["x:/a"` + strings.Repeat(`,"x:/a"`, 100) + `]}`, "101 redirect URIs"},
+		{`{"redirect_uris":["myapp:/cb"]}`, "only a public application may use one"},
+		{`{"redirect_uris":["myapp:/cb"],"application_type":"native","token_endpoint_auth_method":"client_secret_post"}`, "only a public application"},
+		{`{"redirect_uris":["myapp:/cb"],"application_type":"web","token_endpoint_auth_method":"none"}`, "register as native"},
+		{`{"redirect_uris":["https://a.example.com/","http://localhost/cb"],"application_type":"web"}`, "register as native"},
+	} {
+		h.register(tt.body).says(t, 400, "invalid_redirect_uri", tt.says)
+	}
+	require.Zero(t, h.applications(t))
+}
+
+// applications is how many are kept.
+func (h *host) applications(t testing.TB) int {
+	_, total, err := h.ListApplications(ctx, store.ApplicationQuery{})
+	require.NoError(t, err)
+	return total
+}
+
+// RFC 7591 section 3.2.2.
+func TestRegisterNamesTheFieldThatIsWrong(t *testing.T) {
+	h := newOpenHost(t)
+	long := strings.Repeat("x", 257)
+	for _, tt := range []struct{ body, says string }{
+		{`"token_endpoint_auth_method":"private_key_jwt"`, "token_endpoint_auth_method is private_key_jwt, which is not offered: use one of client_secret_basic, client_secret_post, none"},
+		{`"token_endpoint_auth_method":1`, "token_endpoint_auth_method is of type number: give a string"},
+		{`"token_endpoint_auth_method":"None"`, "token_endpoint_auth_method is None"},
+		{`"grant_types":["client_credentials"]`, "grant_types has none"},
+		{`"grant_types":["refresh_token"]`, "grant_types has none"},
+		{`"grant_types":"authorization_code"`, "grant_types is of type string"},
+		{`"grant_types":["authorization_code",null]`, "grant_types is of type array"},
+		{`"response_types":["token"]`, "response_types has none that is offered: use code"},
+		{`"application_type":"mobile"`, "application_type is mobile: use web or native"},
+		{`"application_type":true`, "application_type is of type boolean"},
+		{`"client_name":"` + long + `"`, "client_name: name is longer than 256"},
+		{`"client_name":"Acme\u202eedacraF"`, "client_name: name has invalid UTF-8, control characters or characters that change the direction"},
+		{`"client_name":"a\u0000b"`, "client_name"},
+		{`"client_name":" \u200b "`, "client_name: name has nothing that can be seen"},
+		{`"client_name":{"en":"x"}`, "client_name is of type object"},
+		{`"scope":["profile"]`, "scope is of type array: give a string"},
+		{`"scope":"profile  email"`, "scope is malformed"},
+		{`"scope":"admin openid"`, "scope has none that is offered: those are email notes:read"},
+		{`"scope":"` + strings.Repeat("a ", 600) + `a"`, "scope is longer than 1024"},
+		{`"client_uri":"http://a.example.com"`, "client_uri: client_uri 'http://a.example.com' is not an https URL"},
+		{`"client_uri":"javascript:alert(1)"`, "client_uri"},
+		{`"client_uri":"` + h.url + `/login"`, "client_uri"},
+		{`"logo_uri":"data:image/png;base64,AAAA"`, "logo_uri"},
+		{`"logo_uri":"` + h.url + `/logo.png"`, "logo_uri"},
+		{`"logo_uri":"https://a.example.com/` + strings.Repeat("x", 1024) + `"`, "logo_uri"},
+		{`"tos_uri":"http://a.example.com"`, "tos_uri"},
+		{`"policy_uri":"ftp://a.example.com"`, "policy_uri"},
+		{`"policy_uri":"https://a.example.com/` + strings.Repeat("x", 1024) + `"`, "policy_uri"},
+		{`"contacts":"ops@a.example.com"`, "contacts is of type string"},
+		{`"contacts":["` + long + `"]`, "contacts has more than 256 bytes"},
+		{`"contacts":["a` + strings.Repeat(`","a`, 10) + `"]`, "11 contacts are too many"},
+		{`"contacts":["a\u0000@a.example.com"]`, "contacts"},
+		{`"software_id":"` + long + `"`, "software_id"},
+		{`"software_id":7`, "software_id is of type number"},
+		{`"software_version":"a\nb"`, "software_version"},
+		{`"client_name":"a","client_name":"b"`, "client_name is there twice: keep one"},
+		{`"client_n\u0061me":"a","client_name":"b"`, "client_name is there twice"},
+		{`"unheard_of":1,"unheard_of":1`, "unheard_of is there twice"},
+		{`"redirect_uris":["https://b.example.com"]`, "redirect_uris is there twice"},
+	} {
+		h.register(strings.TrimSuffix(minimal, "}")+","+tt.body+"}").says(t, 400, "invalid_client_metadata", tt.says)
+	}
+	require.Zero(t, h.applications(t))
+	require.NotContains(t, h.log.String(), "@a.example.com", "a log has no addresses")
+}
+
+func TestRegisterReadsOneSmallJSONObject(t *testing.T) {
+	h := newOpenHost(t)
+	h.register(minimal, "Content-Type", "text/plain").says(t, 400, "invalid_request", "application/json")
+	h.register(minimal, "Content-Type", "").says(t, 400, "invalid_request", "application/json")
+	h.send("POST", registerPath, http.Header{"Content-Type": {"application/json", "application/json"}}, minimal).says(t, 400, "invalid_request", "application/json")
+	h.send("POST", registerPath, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, "redirect_uris=x").refused(t, 400, "invalid_request")
+	for _, body := range []string{
+		"", "null", "[]", `"x"`, "1", "{", minimal + "{}", minimal + "x", "x" + minimal, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{1:2}`, "{\"client_name\":\"\xff\"}",
+		`{"client_name":'x'}`, `{"a":` + strings.Repeat("[", 30000), `{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "}",
+	} {
+		h.register(body).says(t, 400, "invalid_request", "JSON object")
+	}
+	huge := strings.TrimSuffix(minimal, "}") + `,"unheard_of":"` + strings.Repeat("x", 64<<10) + `"}`
+	h.register(huge).says(t, 413, "invalid_request", "64 KiB")
+	require.Zero(t, h.applications(t))
+
+	h.register(minimal+"\r\n ", "Content-Type", "application/json; charset=utf-8").registered(t, 201)
+	h.register(strings.TrimSuffix(minimal, "}")+`,"unheard_of":`+strings.Repeat("[", 5000)+strings.Repeat("]", 5000)+"}").registered(t, 201)
+	h.send("GET", registerPath, nil, "").refused(t, 405, "invalid_request")
+}
+
+// Where more scopes are offered than a scope parameter may be long, an
+// application that does not name any still gets all.
+func TestRegisterWithAllOfManyScopes(t *testing.T) {
+	h := newOpenHost(t, func(c *provider.Config) {
+		for i := range 200 {
+			c.Scopes = append(c.Scopes, scopes.Scope{Name: fmt.Sprintf("scope%d:read", i), Title: "x"})
+		}
+	})
+	shown := h.register(minimal).registered(t, 201)
+	require.Len(t, strings.Fields(shown["scope"].(string)), 205)
+}
+
+func TestRegistrationAnswersOtherOrigins(t *testing.T) {
+	h := newOpenHost(t)
+	app, _ := h.clientOf(h.register(minimal))
+	for path, methods := range map[string]string{registerPath: "POST, OPTIONS", registerPath + "/" + app.ClientID: "GET, PUT, DELETE, OPTIONS"} {
+		r := h.send("OPTIONS", path, http.Header{"Origin": {"https://a.example.com"}, "Access-Control-Request-Method": {"POST"}}, "")
+		r.statusIs(t, 204)
+		require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
+		require.Equal(t, methods, r.Header.Get("Access-Control-Allow-Methods"))
+		require.Contains(t, r.Header.Get("Access-Control-Allow-Headers"), "Content-Type")
+		require.Contains(t, r.Header.Get("Access-Control-Allow-Headers"), "Authorization")
+	}
+	for _, route := range h.Routes() {
+		if strings.HasPrefix(route.Path, registerPath) {
+			require.False(t, route.Session)
+		}
+	}
+}
+
+// The whole way of a client that nobody knows.
+func TestSelfRegisteredApplicationSignsIn(t *testing.T) {
+	h := newOpenHost(t)
+	var endpoints map[string]any
+	require.NoError(t, json.Unmarshal([]byte(h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body), &endpoints))
+	require.Equal(t, h.url+registerPath, endpoints["registration_endpoint"])
+	require.Equal(t, h.Endpoints().Register, endpoints["registration_endpoint"])
+	for name, body := range map[string]string{
+		"native":       `{"redirect_uris":["http://127.0.0.1/callback"],"token_endpoint_auth_method":"none","client_name":"Agent","logo_uri":"https://agent.example.com/logo.png"}`,
+		"confidential": `{"redirect_uris":["https://agent.example.com/callback"],"client_name":"Agent","logo_uri":"https://agent.example.com/logo.png"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			app, _ := h.clientOf(h.register(body))
+			b := h.browser()
+			b.signIn("user_ada")
+			pkce := []string{"code_challenge", challenge(verifier), "code_challenge_method", "S256"}
+			require.Equal(t, "invalid_request", b.authorize(app.request("code_challenge", "", "code_challenge_method", "")).Get("error"), "PKCE is required")
+			for range 2 {
+				page := b.get(app.request(pkce...))
+				page.statusIs(t, 200)
+				require.Contains(t, page.text(), "registered itself", "the page is shown each time, and warns")
+				require.NotContains(t, page.body, "logo.png")
+				answer := b.answer(page, "allow").redirected(t)
+				got := app.redeem(answer.Get("code"), "code_verifier", verifier).tokens(t)
+				require.Equal(t, "email notes:read private_metadata profile public_metadata", got.Scope)
+				h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
+				next := app.refresh(got.RefreshToken).tokens(t)
+				h.bearer("/api/notes", next.AccessToken).statusIs(t, 200)
+			}
+			h.browser().get(app.request(append(pkce, "prompt", "none")...)).errorPage(t, 400, "sign in first")
+		})
+	}
+}
+
+// A client may register one of the two ways to send a secret and use the other.
+func TestSelfRegisteredSecretWorksBothWays(t *testing.T) {
+	h := newOpenHost(t)
+	app, _ := h.clientOf(h.register(minimal))
+	app.redeem("x").refused(t, 400, "invalid_grant")
+	r, err := http.NewRequest("POST", h.url+"/oauth/token", strings.NewReader(url.Values{"grant_type": {"authorization_code"}, "code": {"x"}}.Encode()))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(app.ClientID, app.secret)
+	send(t, h.server.Client(), r).refused(t, 400, "invalid_grant")
+	app.redeem("x", "client_secret", "wrong").refused(t, 401, "invalid_client")
+}
+
+func TestAllowDecidesWhoRegisters(t *testing.T) {
+	var asked []store.Application
+	var answer error
+	h := newOpenHost(t, func(c *provider.Config) {
+		c.Registration.Allow = func(r *http.Request, app store.Application) error {
+			asked = append(asked, app)
+			app.RedirectURIs[0] = "https://changed.example.com"
+			return answer
+		}
+	})
+	answer = errors.New("the reason stays inside")
+	r := h.register(minimal)
+	r.refused(t, 403, "access_denied")
+	require.NotContains(t, r.body, "inside")
+	require.Contains(t, h.log.String(), "inside")
+	require.Equal(t, []string{"https://changed.example.com"}, asked[0].RedirectURIs)
+	require.Equal(t, store.OriginRegistration, asked[0].Origin)
+	answer = &provider.Error{Code: "access_denied", Description: "Not from agent.example.com.", Status: 403}
+	h.register(minimal).says(t, 403, "access_denied", "Not from agent.example.com.")
+	require.Zero(t, h.applications(t))
+	require.Empty(t, h.eventKinds())
+	h.register(`{"redirect_uris":["x"]}`).refused(t, 400, "invalid_redirect_uri")
+	require.Len(t, asked, 2, "it is asked about what could be kept only")
+	answer = nil
+	require.Equal(t, []any{"https://agent.example.com/callback"}, h.register(minimal).registered(t, 201)["redirect_uris"], "its copy is its own")
+}
+
+// RFC 7591 section 3 lets a server ask for an initial access token.
+func TestInitialAccessToken(t *testing.T) {
+	const key = "an-initial-access-token"
+	check := provider.BearerKey(key)
+	h := newOpenHost(t, func(c *provider.Config) {
+		c.Registration.Allow = func(r *http.Request, _ store.Application) error {
+			if r.Method == http.MethodPut {
+				return nil
+			}
+			return check(r)
+		}
+	})
+	for _, header := range [][]string{nil, {"Authorization", "Bearer wrong"}} {
+		r := h.register(minimal, header...)
+		r.says(t, 401, "invalid_token", "initial access token")
+		require.Contains(t, r.Header.Get("WWW-Authenticate"), `Bearer realm="`+h.url+`", error="invalid_token"`)
+	}
+	app, token := h.clientOf(h.register(minimal, "Authorization", "Bearer "+key))
+	h.manage("GET", app.ClientID, token, "").registered(t, 200)
+	h.manage("GET", app.ClientID, key, "").refused(t, 401, "invalid_token")
+}
+
+func TestLimitIsAskedBeforeARegistrationCosts(t *testing.T) {
+	var asked []provider.LimitRequest
+	wait := 1500 * time.Millisecond
+	h := newOpenHost(t, func(c *provider.Config) {
+		c.Limit = func(_ context.Context, l provider.LimitRequest) time.Duration {
+			asked = append(asked, l)
+			return wait
+		}
+		c.Registration.Allow = func(*http.Request, store.Application) error { panic("too early") }
+	})
+	ip := netip.MustParseAddr("127.0.0.1")
+	for _, body := range []string{minimal, "not read"} {
+		r := h.register(body)
+		r.refused(t, 429, "temporarily_unavailable")
+		require.Equal(t, "2", r.Header.Get("Retry-After"))
+	}
+	h.manage("GET", "someone", "x", "").refused(t, 429, "temporarily_unavailable")
+	require.Equal(t, []provider.LimitRequest{{Endpoint: "register", IP: ip}, {Endpoint: "register", IP: ip}, {Endpoint: "register", ClientID: "someone", IP: ip}}, asked)
+	require.Equal(t, [][2]string{{"register", "rate_limited"}, {"register", "rate_limited"}, {"register", "rate_limited"}}, h.requests(t))
+}
+
+// It makes no difference whether a proxy strips the issuer's path.
+func TestRegistrationBelowAnIssuerWithAPath(t *testing.T) {
+	for _, strip := range []bool{false, true} {
+		h := newOpenHost(t, func(c *provider.Config) { c.Issuer += "/sub" })
+		if strip {
+			inner := h.server.Config.Handler
+			h.server.Config.Handler = http.StripPrefix("/sub", inner)
+		}
+		h.url += "/sub"
+		shown := h.register(minimal).registered(t, 201)
+		uri := shown["registration_client_uri"].(string)
+		require.Equal(t, h.url+"/oauth/register/"+shown["client_id"].(string), uri)
+		got := h.send("GET", strings.TrimPrefix(uri, h.url), http.Header{"Authorization": {"Bearer " + shown["registration_access_token"].(string)}}, "").registered(t, 200)
+		delete(shown, "client_secret")
+		require.Equal(t, shown, got)
+	}
+}
