@@ -319,7 +319,7 @@ func registrationRefusal(wrong FieldErrors) *Error {
 	case "scopes":
 		field = "scope"
 	}
-	return refuseMetadata(field, "%s: %s.", field, first.Message).because(wrong)
+	return refuseMetadata(field, "%s: %s.", field, first.Message)
 }
 
 // checkRegistration checks what an application said of itself, where no other
@@ -341,7 +341,7 @@ func checkRegistration(r *store.Registration) (e FieldErrors) {
 			e.add(field, faultFormat, "", "%s has more than %d bytes, invalid UTF-8, control characters or characters that change the direction of text", field, maxNote)
 		}
 	}
-	for _, contact := range r.Contacts {
+	for _, contact := range r.Contacts[:min(len(r.Contacts), maxContacts)] {
 		note("contacts", contact)
 	}
 	note("software_id", r.SoftwareID)

@@ -55,8 +55,11 @@ func newHost(issuer string, kept store.Store, logger *slog.Logger, events func(c
 		Scopes: append(scopes.Default(),
 			scopes.Scope{Name: "notes:read", Title: "Read your notes"},
 			scopes.Scope{Name: "notes:write", Title: "Change your notes"}),
-		Logger: logger,
-		Events: events,
+		// Anybody may register an application. An app that can be reached from
+		// outside sets Limit too.
+		Registration: &provider.Registration{},
+		Logger:       logger,
+		Events:       events,
 	})
 	return h, err
 }

@@ -152,6 +152,19 @@ func (w *world) everything() {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 
+	// A program registers itself, changes that, and deletes it again.
+	ada.register(400, "POST", "", "", `{}`)
+	var own struct {
+		ID     string `json:"client_id"`
+		Secret string `json:"client_secret"`
+		Token  string `json:"registration_access_token"`
+	}
+	require.NoError(t, json.Unmarshal(ada.register(201, "POST", "", "", `{"redirect_uris":["https://agent.example.com/callback"]}`), &own))
+	w.recorder.add(own.Secret)
+	ada.register(200, "PUT", "/"+own.ID, own.Token, `{"client_id":"`+own.ID+`","redirect_uris":["https://agent.example.com/callback"]}`)
+	ada.register(204, "DELETE", "/"+own.ID, own.Token, "")
+	ada.register(401, "GET", "/"+own.ID, own.Token, "")
+
 	// An administrator lists the applications, and once more without a store.
 	ada.api(200, "GET", "/v1/oauth_applications", backendKey)
 	w.store.down.Store(true)
@@ -162,6 +175,16 @@ func (w *world) everything() {
 
 	require.NoError(t, ada.err)
 	require.NoError(t, grace.err)
+}
+
+// register sends a request to the registration endpoint, or to what is below it.
+func (v *visitor) register(want int, method, path, token, body string) []byte {
+	return v.send(want, method, "/oauth/register"+path, strings.NewReader(body), func(r *http.Request) {
+		r.Header.Set("Content-Type", "application/json")
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+	})
 }
 
 // get reads a page.

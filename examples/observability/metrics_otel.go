@@ -28,11 +28,13 @@ func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) 
 		metric.WithDescription("Times that access was granted, denied by the user, or revoked."))
 	tokens, err4 := meter.Int64Counter("latchkey.tokens", metric.WithUnit("{token}"),
 		metric.WithDescription("Times that tokens were issued, refreshed, given again to a repeated refresh, or revoked."))
-	reuse, err5 := meter.Int64Counter("latchkey.reuse_detections", metric.WithUnit("{detection}"),
+	applications, err5 := meter.Int64Counter("latchkey.applications", metric.WithUnit("{application}"),
+		metric.WithDescription("Times that an application registered itself, changed its registration, or was deleted by itself or as unused."))
+	reuse, err6 := meter.Int64Counter("latchkey.reuse_detections", metric.WithUnit("{detection}"),
 		metric.WithDescription("Spent codes and refresh tokens that came again and ended their grant."))
-	rejected, err6 := meter.Int64Counter("latchkey.client_rejections", metric.WithUnit("{rejection}"),
+	rejected, err7 := meter.Int64Counter("latchkey.client_rejections", metric.WithUnit("{rejection}"),
 		metric.WithDescription("Times that a client failed to authenticate."))
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return nil, err
 	}
 
@@ -44,15 +46,18 @@ func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) 
 		return metric.WithAttributes(attribute.String("latchkey.action", name))
 	}
 	counters := map[provider.EventKind]counter{
-		provider.EventGrantCreated:   {grants, action("created")},
-		provider.EventGrantDenied:    {grants, action("denied")},
-		provider.EventGrantRevoked:   {grants, action("revoked")},
-		provider.EventTokenIssued:    {tokens, action("issued")},
-		provider.EventTokenRefreshed: {tokens, action("refreshed")},
-		provider.EventTokenRetried:   {tokens, action("retried")},
-		provider.EventTokenRevoked:   {tokens, action("revoked")},
-		provider.EventReuseDetected:  {reuse, metric.WithAttributes()},
-		provider.EventClientRejected: {rejected, metric.WithAttributes()},
+		provider.EventGrantCreated:          {grants, action("created")},
+		provider.EventGrantDenied:           {grants, action("denied")},
+		provider.EventGrantRevoked:          {grants, action("revoked")},
+		provider.EventTokenIssued:           {tokens, action("issued")},
+		provider.EventTokenRefreshed:        {tokens, action("refreshed")},
+		provider.EventTokenRetried:          {tokens, action("retried")},
+		provider.EventTokenRevoked:          {tokens, action("revoked")},
+		provider.EventApplicationRegistered: {applications, action("registered")},
+		provider.EventApplicationUpdated:    {applications, action("updated")},
+		provider.EventApplicationDeleted:    {applications, action("deleted")},
+		provider.EventReuseDetected:         {reuse, metric.WithAttributes()},
+		provider.EventClientRejected:        {rejected, metric.WithAttributes()},
 	}
 	for _, c := range counters {
 		c.Add(context.Background(), 0, c.with) // So that the first real one is an increase.

@@ -37,6 +37,10 @@ func newPrometheus(reg prometheus.Registerer) func(context.Context, provider.Eve
 		Name: "latchkey_tokens_total",
 		Help: "Times that tokens were issued, refreshed, given again to a repeated refresh, or revoked.",
 	}, []string{"action"})
+	applications := auto.NewCounterVec(prometheus.CounterOpts{
+		Name: "latchkey_applications_total",
+		Help: "Times that an application registered itself, changed its registration, or was deleted by itself or as unused.",
+	}, []string{"action"})
 	reuse := auto.NewCounter(prometheus.CounterOpts{
 		Name: "latchkey_reuse_detections_total",
 		Help: "Spent codes and refresh tokens that came again and ended their grant.",
@@ -50,15 +54,18 @@ func newPrometheus(reg prometheus.Registerer) func(context.Context, provider.Eve
 	// begins at 1 does not increase for Prometheus, and the first reuse would
 	// not be seen.
 	counters := map[provider.EventKind]prometheus.Counter{
-		provider.EventGrantCreated:   grants.WithLabelValues("created"),
-		provider.EventGrantDenied:    grants.WithLabelValues("denied"),
-		provider.EventGrantRevoked:   grants.WithLabelValues("revoked"),
-		provider.EventTokenIssued:    tokens.WithLabelValues("issued"),
-		provider.EventTokenRefreshed: tokens.WithLabelValues("refreshed"),
-		provider.EventTokenRetried:   tokens.WithLabelValues("retried"),
-		provider.EventTokenRevoked:   tokens.WithLabelValues("revoked"),
-		provider.EventReuseDetected:  reuse,
-		provider.EventClientRejected: rejected,
+		provider.EventGrantCreated:          grants.WithLabelValues("created"),
+		provider.EventGrantDenied:           grants.WithLabelValues("denied"),
+		provider.EventGrantRevoked:          grants.WithLabelValues("revoked"),
+		provider.EventTokenIssued:           tokens.WithLabelValues("issued"),
+		provider.EventTokenRefreshed:        tokens.WithLabelValues("refreshed"),
+		provider.EventTokenRetried:          tokens.WithLabelValues("retried"),
+		provider.EventTokenRevoked:          tokens.WithLabelValues("revoked"),
+		provider.EventApplicationRegistered: applications.WithLabelValues("registered"),
+		provider.EventApplicationUpdated:    applications.WithLabelValues("updated"),
+		provider.EventApplicationDeleted:    applications.WithLabelValues("deleted"),
+		provider.EventReuseDetected:         reuse,
+		provider.EventClientRejected:        rejected,
 	}
 	return func(_ context.Context, e provider.Event) {
 		if e.Kind == provider.EventRequest {

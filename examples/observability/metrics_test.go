@@ -37,13 +37,16 @@ var wanted = map[string]float64{
 	`latchkey_requests_total{endpoint="guard",outcome="invalid_token"}`:           1,
 	`latchkey_requests_total{endpoint="guard",outcome="temporarily_unavailable"}`: 1,
 
-	`latchkey_requests_total{endpoint="userinfo",outcome="ok"}`:                 1,
-	`latchkey_requests_total{endpoint="userinfo",outcome="invalid_token"}`:      1,
-	`latchkey_requests_total{endpoint="introspect",outcome="ok"}`:               1,
-	`latchkey_requests_total{endpoint="revoke",outcome="ok"}`:                   2,
-	`latchkey_requests_total{endpoint="metadata",outcome="ok"}`:                 1,
-	`latchkey_requests_total{endpoint="backend",outcome="ok"}`:                  1,
-	`latchkey_requests_total{endpoint="backend",outcome="service_unavailable"}`: 1,
+	`latchkey_requests_total{endpoint="userinfo",outcome="ok"}`:                   1,
+	`latchkey_requests_total{endpoint="userinfo",outcome="invalid_token"}`:        1,
+	`latchkey_requests_total{endpoint="introspect",outcome="ok"}`:                 1,
+	`latchkey_requests_total{endpoint="revoke",outcome="ok"}`:                     2,
+	`latchkey_requests_total{endpoint="metadata",outcome="ok"}`:                   1,
+	`latchkey_requests_total{endpoint="register",outcome="ok"}`:                   3,
+	`latchkey_requests_total{endpoint="register",outcome="invalid_redirect_uri"}`: 1,
+	`latchkey_requests_total{endpoint="register",outcome="invalid_token"}`:        1,
+	`latchkey_requests_total{endpoint="backend",outcome="ok"}`:                    1,
+	`latchkey_requests_total{endpoint="backend",outcome="service_unavailable"}`:   1,
 
 	`latchkey_request_duration_seconds_count{endpoint="authorize"}`:  10,
 	`latchkey_request_duration_seconds_count{endpoint="token"}`:      10,
@@ -52,6 +55,7 @@ var wanted = map[string]float64{
 	`latchkey_request_duration_seconds_count{endpoint="introspect"}`: 1,
 	`latchkey_request_duration_seconds_count{endpoint="revoke"}`:     2,
 	`latchkey_request_duration_seconds_count{endpoint="metadata"}`:   1,
+	`latchkey_request_duration_seconds_count{endpoint="register"}`:   5,
 	`latchkey_request_duration_seconds_count{endpoint="backend"}`:    2,
 
 	`latchkey_grants_total{action="created"}`: 3 + 1, // the last is Acme's own
@@ -62,6 +66,10 @@ var wanted = map[string]float64{
 	`latchkey_tokens_total{action="refreshed"}`: 2,
 	`latchkey_tokens_total{action="retried"}`:   1,
 	`latchkey_tokens_total{action="revoked"}`:   1,
+
+	`latchkey_applications_total{action="registered"}`: 1,
+	`latchkey_applications_total{action="updated"}`:    1,
+	`latchkey_applications_total{action="deleted"}`:    1,
 
 	`latchkey_reuse_detections_total`:  1,
 	`latchkey_client_rejections_total`: 2,
@@ -109,6 +117,7 @@ func TestOpenTelemetryCountsTheSame(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"latchkey.requests": "{request}", "latchkey.request.duration": "s", "latchkey.grants": "{grant}", "latchkey.tokens": "{token}",
+		"latchkey.applications":     "{application}",
 		"latchkey.reuse_detections": "{detection}", "latchkey.client_rejections": "{rejection}",
 	}, units)
 }
