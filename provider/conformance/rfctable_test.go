@@ -27,6 +27,8 @@ var titles = map[int]string{
 	7009: "Token Revocation",
 	7591: "Dynamic Client Registration",
 	7592: "Dynamic Client Registration Management",
+	7591: "Dynamic Client Registration Protocol",
+	7592: "Dynamic Client Registration Management Protocol",
 	7617: "The 'Basic' HTTP Authentication Scheme",
 	7636: "Proof Key for Code Exchange",
 	7662: "Token Introspection",

@@ -1,0 +1,279 @@
+package conformance
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+)
+
+const (
+	registerPath = "/oauth/register"
+	jsonType     = "application/json"
+)
+
+func newOpenHost(t testing.TB) *host {
+	return newHostWith(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
+}
+
+// registration is what a client knows of its registration.
+type registration struct {
+	h                       *host
+	id, secret, token, path string
+	information             map[string]any
+}
+
+// metadata encodes a JSON object of names and values.
+func metadata(pairs ...any) string {
+	object := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		object[pairs[i].(string)] = pairs[i+1]
+	}
+	encoded, err := json.Marshal(object)
+	if err != nil {
+		panic(err)
+	}
+	return string(encoded)
+}
+
+func (h *host) asksToRegister(t testing.TB, body string, header ...string) reply {
+	t.Helper()
+	return h.sendRaw(t, registerPath, body, append([]string{"Content-Type", jsonType}, header...)...)
+}
+
+// registers checks that r is client information (RFC 7591 section 3.2.1) and
+// returns it.
+func (h *host) registers(t testing.TB, r reply) *registration {
+	t.Helper()
+	require.Equal(t, http.StatusCreated, r.StatusCode, brief(r))
+	information := informed(t, r)
+	c := &registration{h: h, information: information}
+	c.id, _ = information["client_id"].(string)
+	c.secret, _ = information["client_secret"].(string)
+	c.token, _ = information["registration_access_token"].(string)
+	uri, _ := information["registration_client_uri"].(string)
+	require.True(t, strings.HasPrefix(uri, h.url+"/"), uri)
+	c.path = strings.TrimPrefix(uri, h.url)
+	require.NotEmpty(t, c.id)
+	require.NotEmpty(t, c.token)
+	return c
+}
+
+func informed(t testing.TB, r reply) map[string]any {
+	t.Helper()
+	require.Equal(t, jsonType, r.Header.Get("Content-Type"))
+	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	return object(t, r)
+}
+
+// client is the registration as an application that can sign users in.
+func (c *registration) client(t testing.TB) *client {
+	t.Helper()
+	app, err := c.h.FindClient(t.Context(), c.id)
+	require.NoError(t, err)
+	return &client{app, c.secret, c.h}
+}
+
+// manage sends a request to the client configuration endpoint.
+func (c *registration) manage(t testing.TB, method, token, body string) reply {
+	t.Helper()
+	header := http.Header{"Authorization": {"Bearer " + token}}
+	if body != "" {
+		header.Set("Content-Type", jsonType)
+	}
+	return c.h.do(t, method, c.path, header, body)
+}
+
+// RFC 8414 section 2 and RFC 7591 section 3: metadata says where to register.
+func TestRegistrationEndpointIsAdvertised(t *testing.T) {
+	h := newOpenHost(t)
+	document := object(t, h.do(t, "GET", metadataPath, nil, ""))
+	require.Equal(t, h.url+registerPath, document["registration_endpoint"])
+	require.NotContains(t, object(t, newHost(t).do(t, "GET", metadataPath, nil, "")), "registration_endpoint")
+}
+
+// RFC 7591 sections 2 and 3.2.1: 201, a unique id, and all metadata as it was
+// registered, with defaults for what was left out.
+func TestRegisterAnswersWithAllMetadata(t *testing.T) {
+	h := newOpenHost(t)
+	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "client_name", "Agent", "client_uri", "https://wiki.example.com")))
+	require.Equal(t, []any{callback}, c.information["redirect_uris"])
+	require.Equal(t, "Agent", c.information["client_name"])
+	require.Equal(t, "https://wiki.example.com", c.information["client_uri"])
+	require.Equal(t, "client_secret_basic", c.information["token_endpoint_auth_method"])
+	require.Equal(t, []any{"authorization_code"}, c.information["grant_types"])
+	require.Equal(t, []any{"code"}, c.information["response_types"])
+	require.NotEmpty(t, c.secret)
+	require.Equal(t, float64(0), c.information["client_secret_expires_at"], "required where there is a secret; 0 is never")
+	require.Equal(t, float64(h.clock.Now().Unix()), c.information["client_id_issued_at"])
+	other := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "client_name", "Agent")))
+	require.NotEqual(t, c.id, other.id)
+	require.NotEqual(t, c.secret, other.secret)
+	require.NotEqual(t, c.token, other.token)
+}
+
+// RFC 7591 section 2: token_endpoint_auth_method none is a public client, which
+// gets no secret (section 3.2.1).
+func TestRegisterPublicClient(t *testing.T) {
+	h := newOpenHost(t)
+	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{"http://127.0.0.1/cb"}, "token_endpoint_auth_method", "none")))
+	require.NotContains(t, c.information, "client_secret")
+	require.NotContains(t, c.information, "client_secret_expires_at")
+	require.Equal(t, "none", c.information["token_endpoint_auth_method"])
+	app := c.client(t)
+	require.True(t, h.works(t, app.tokens(t).Access))
+}
+
+// RFC 7591 section 2: what the server does not understand it ignores, and it
+// may replace what it does not offer.
+func TestRegisterIgnoresAndReplaces(t *testing.T) {
+	h := newOpenHost(t)
+	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "unheard_of", map[string]any{"a": 1}, "client_name#fr", "x",
+		"client_id", "chosen", "grant_types", []string{"authorization_code", "implicit", "refresh_token"}, "response_types", []string{"code", "token"}, "scope", "profile admin")))
+	require.NotContains(t, c.information, "unheard_of")
+	require.NotEqual(t, "chosen", c.id)
+	require.Equal(t, []any{"authorization_code", "refresh_token"}, c.information["grant_types"])
+	require.Equal(t, []any{"code"}, c.information["response_types"])
+	require.Equal(t, "profile", c.information["scope"])
+	app := c.client(t)
+	app.sentBack(t, h.visit(t, app.request("code_challenge", challenge, "code_challenge_method", "S256", "scope", "profile email").Encode()), "invalid_scope")
+}
+
+// RFC 7591 section 3.2.2.
+func TestRegisterErrors(t *testing.T) {
+	h := newOpenHost(t)
+	for name, tt := range map[string]struct{ body, code string }{
+		"RFC 7591 section 2: redirect URIs are required":      {metadata("client_name", "x"), "invalid_redirect_uri"},
+		"RFC 7591 section 5: not http":                        {metadata("redirect_uris", []string{"http://wiki.example.com/cb"}), "invalid_redirect_uri"},
+		"RFC 7591 section 5: not javascript":                  {metadata("redirect_uris", []string{"javascript:alert(1)"}, "token_endpoint_auth_method", "none"), "invalid_redirect_uri"},
+		"RFC 6749 section 3.1.2: absolute":                    {metadata("redirect_uris", []string{"/cb"}), "invalid_redirect_uri"},
+		"RFC 6749 section 3.1.2: no fragment":                 {metadata("redirect_uris", []string{callback + "#x"}), "invalid_redirect_uri"},
+		"RFC 8252 section 7.1: a scheme is a public client's": {metadata("redirect_uris", []string{"com.example.app:/cb"}), "invalid_redirect_uri"},
+		"one is bad":                                      {metadata("redirect_uris", []string{callback, "http://wiki.example.com/cb"}), "invalid_redirect_uri"},
+		"authentication not offered":                      {metadata("redirect_uris", []string{callback}, "token_endpoint_auth_method", "private_key_jwt"), "invalid_client_metadata"},
+		"grant types not offered":                         {metadata("redirect_uris", []string{callback}, "grant_types", []string{"implicit"}), "invalid_client_metadata"},
+		"RFC 7591 section 2.1: response types do not fit": {metadata("redirect_uris", []string{callback}, "response_types", []string{"token"}), "invalid_client_metadata"},
+		"a link that runs":                                {metadata("redirect_uris", []string{callback}, "policy_uri", "javascript:alert(1)"), "invalid_client_metadata"},
+		"scope is not a string":                           {metadata("redirect_uris", []string{callback}, "scope", []string{"profile"}), "invalid_client_metadata"},
+	} {
+		t.Run(name, func(t *testing.T) { refused(t, h.asksToRegister(t, tt.body), 400, tt.code) })
+	}
+	refused(t, h.asksToRegister(t, "{"), 400, "invalid_request", "invalid_client_metadata")
+	refused(t, h.sendRaw(t, registerPath, "client_name=x"), 400, "invalid_request", "invalid_client_metadata")
+	require.Equal(t, http.StatusMethodNotAllowed, h.do(t, "GET", registerPath, nil, "").StatusCode)
+}
+
+// RFC 7591 section 5: nobody vouches for what a client says, so the user is
+// told, each time.
+func TestRegisteredClientsAreMarked(t *testing.T) {
+	h := newOpenHost(t)
+	app := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "client_name", "Agent", "logo_uri", "https://wiki.example.com/l.png"))).client(t)
+	request := app.request("code_challenge", challenge, "code_challenge_method", "S256").Encode()
+	for range 2 {
+		page := h.visit(t, request)
+		require.Contains(t, brief(page), "registered itself")
+		require.NotContains(t, page.body, "l.png")
+		redirected(t, h.submit(t, page, "allow"))
+	}
+}
+
+// RFC 7592 section 2.1 and section 3: the registration as it is now.
+func TestConfigurationRead(t *testing.T) {
+	h := newOpenHost(t)
+	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "contacts", []string{"a@wiki.example.com"})))
+	r := c.manage(t, "GET", c.token, "")
+	require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
+	got := informed(t, r)
+	delete(c.information, "client_secret")
+	require.Equal(t, c.information, got)
+}
+
+// RFC 7592 section 2.2: the update replaces everything; what is left out is
+// gone.
+func TestConfigurationUpdate(t *testing.T) {
+	h := newOpenHost(t)
+	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "client_name", "One", "contacts", []string{"a"}, "scope", "profile")))
+	next := "https://wiki.example.com/next"
+	r := c.manage(t, "PUT", c.token, metadata("client_id", c.id, "client_secret", c.secret, "redirect_uris", []string{next}, "client_name", "Two"))
+	require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
+	got := informed(t, r)
+	require.Equal(t, c.id, got["client_id"])
+	require.Equal(t, []any{next}, got["redirect_uris"])
+	require.Equal(t, "Two", got["client_name"])
+	require.NotContains(t, got, "contacts")
+	require.NotEqual(t, "profile", got["scope"])
+	require.Equal(t, c.information["registration_client_uri"], got["registration_client_uri"])
+	onPage(t, h.visit(t, c.client(t).request("redirect_uri", callback).Encode()))
+}
+
+// RFC 7592 section 2.2: what an update must and must not have.
+func TestConfigurationUpdateErrors(t *testing.T) {
+	h := newOpenHost(t)
+	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback})))
+	for name, pairs := range map[string][]any{
+		"no client_id":              {"client_id", nil},
+		"another client_id":         {"client_id", "x"},
+		"registration_access_token": {"registration_access_token", c.token},
+		"registration_client_uri":   {"registration_client_uri", h.url + c.path},
+		"client_secret_expires_at":  {"client_secret_expires_at", 0},
+		"client_id_issued_at":       {"client_id_issued_at", 0},
+		"a secret of its own":       {"client_secret", "chosen"},
+		"metadata that is invalid":  {"tos_uri", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := metadata(append([]any{"client_id", c.id, "redirect_uris", []string{callback}}, pairs...)...)
+			refused(t, c.manage(t, "PUT", c.token, body), 400, "invalid_client_metadata", "invalid_request")
+		})
+	}
+	delete(c.information, "client_secret")
+	require.Equal(t, c.information, informed(t, c.manage(t, "GET", c.token, "")))
+}
+
+// RFC 7592 section 2.3: 204, and neither the client nor its tokens work any
+// more.
+func TestConfigurationDelete(t *testing.T) {
+	h := newOpenHost(t)
+	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{"http://127.0.0.1/cb"}, "token_endpoint_auth_method", "none")))
+	app := c.client(t)
+	tokens := app.tokens(t)
+	r := c.manage(t, "DELETE", c.token, "")
+	require.Equal(t, http.StatusNoContent, r.StatusCode, brief(r))
+	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	require.False(t, h.works(t, tokens.Access))
+	refused(t, h.send(t, tokenPath, app.refreshing(tokens.Refresh)), 401, "invalid_client")
+	require.Equal(t, http.StatusUnauthorized, c.manage(t, "GET", c.token, "").StatusCode)
+}
+
+// RFC 7592 sections 2.1, 2.2 and 2.3: without the client's own registration
+// access token the answer is 401, by RFC 6750 section 3.
+func TestConfigurationToken(t *testing.T) {
+	h := newOpenHost(t)
+	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback})))
+	other := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback})))
+	unknown := &registration{h: h, path: registerPath + "/unknown"}
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		body := ""
+		if method == "PUT" {
+			body = metadata("client_id", c.id, "redirect_uris", []string{callback})
+		}
+		for name, r := range map[string]reply{
+			"another client's": c.manage(t, method, other.token, body),
+			"wrong":            c.manage(t, method, flip(c.token), body),
+			"the secret":       c.manage(t, method, c.secret, body),
+			"unknown client":   unknown.manage(t, method, c.token, body),
+		} {
+			t.Run(method+" "+name, func(t *testing.T) {
+				refused(t, r, 401, "invalid_token")
+				require.Equal(t, "invalid_token", challenged(t, r, "Bearer")["error"])
+			})
+		}
+		r := h.do(t, method, c.path, nil, body)
+		require.Equal(t, http.StatusUnauthorized, r.StatusCode)
+		require.NotContains(t, challenged(t, r, "Bearer"), "error")
+	}
+	require.Equal(t, http.StatusOK, c.manage(t, "GET", c.token, "").StatusCode)
+}
