@@ -63,7 +63,9 @@ type Event struct {
 	Count         int           // of EventGrantRevoked: how many grants
 
 	// Endpoint, Outcome and Duration are those of an EventRequest. Endpoint is
-	// "authorize", "token", "userinfo", "revoke", "introspect", "metadata", "resource_metadata", "connections", "backend", "register" or "guard". Outcome is "ok", or the error code
+	// "authorize", "token", "userinfo", "revoke", "introspect", "register",
+	// "device_authorization", "device", "metadata", "resource_metadata",
+	// "connections", "backend" or "guard". Outcome is "ok", or the error code
 	// of the refusal, such as "invalid_grant", or "rate_limited" where
 	// Config.Limit refused. Duration is what the endpoint took with all that it
 	// asked the store and the host; the guard's is that of its check alone.

@@ -25,8 +25,6 @@ var titles = map[int]string{
 	6749: "The OAuth 2.0 Authorization Framework",
 	6750: "Bearer Token Usage",
 	7009: "Token Revocation",
-	7591: "Dynamic Client Registration",
-	7592: "Dynamic Client Registration Management",
 	7591: "Dynamic Client Registration Protocol",
 	7592: "Dynamic Client Registration Management Protocol",
 	7617: "The 'Basic' HTTP Authentication Scheme",
