@@ -1,10 +1,9 @@
 package provider
 
 import (
-	"context"
 	"encoding/base64"
-	"errors"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -67,7 +66,7 @@ func (a *authorization) silent() bool { return slices.Equal(a.prompt, []string{"
 
 // identify finds the application and checks the redirect URI: the two things
 // without which nothing may be sent anywhere.
-func (p *Provider) identify(ctx context.Context, params url.Values) (*authorization, *Error) {
+func (p *Provider) identify(r *http.Request, params url.Values) (*authorization, *Error) {
 	if e := repeated(params, "client_id", "redirect_uri", "state", "response_mode"); e != nil {
 		return nil, e // It is not clear where to answer, or how.
 	}
@@ -75,13 +74,11 @@ func (p *Provider) identify(ctx context.Context, params url.Values) (*authorizat
 	if clientID == "" {
 		return nil, refuse(codeInvalidRequest, "The link that brought you here does not say which application it is for: client_id is missing.")
 	}
-	app, err := p.FindClient(ctx, clientID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, errNotRegistered(err)
-	} else if err != nil {
-		return nil, unavailable("store", err)
+	app, e := p.findClientFor(r, clientID)
+	if e != nil {
+		return nil, e
 	}
-	noteApplication(ctx, app.ID)
+	noteApplication(r.Context(), app.ID)
 	a := &authorization{params: params, app: app, redirectURI: params.Get("redirect_uri")}
 	a.redirectNamed = a.redirectURI != ""
 	switch {

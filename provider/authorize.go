@@ -51,7 +51,19 @@ func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 // are redirects, but only once the visitor has signed in, so that a link alone
 // cannot use this endpoint to send people somewhere (RFC 9700 section 4.11.2).
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, params url.Values) {
-	a, e := p.identify(r.Context(), params)
+	if p.namesDocument(params) {
+		// Nobody but a user makes this server fetch a document.
+		session, e := p.currentUser(r)
+		if e != nil {
+			p.errorPage(w, r, endpointAuthorize, e)
+			return
+		}
+		if session.UserID == "" {
+			p.signInFirst(w, r, params)
+			return
+		}
+	}
+	a, e := p.identify(r, params)
 	if e != nil {
 		p.errorPage(w, r, endpointAuthorize, e)
 		return

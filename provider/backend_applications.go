@@ -48,7 +48,7 @@ func (b backend) show(app store.Application) backendApplication {
 		ClientID:              app.ClientID,
 		ClientURI:             nullable(app.ClientURI),
 		ClientImageURL:        nullable(app.LogoURL),
-		DynamicallyRegistered: app.Origin == store.OriginRegistration,
+		DynamicallyRegistered: app.Origin != store.OriginManual,
 		ConsentScreenEnabled:  !app.SkipConsent,
 		PKCERequired:          app.PKCERequired,
 		Public:                app.Public,

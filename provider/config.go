@@ -137,6 +137,11 @@ type Config struct {
 	// their own tokens and nobody about others.
 	Introspection func(r *http.Request) error
 
+	// ClientIDDocuments lets in applications that nobody has registered: their
+	// client_id is the https URL of a document that says who they are. Nil:
+	// there are none.
+	ClientIDDocuments *ClientIDDocuments
+
 	// Registration lets applications register themselves (RFC 7591). Nil: none
 	// can.
 	Registration *Registration
@@ -212,6 +217,10 @@ func (c Config) withDefaults() Config {
 	p.Revoke = cmp.Or(p.Revoke, "/oauth/token/revoke")
 	p.Introspect = cmp.Or(p.Introspect, "/oauth/token_info")
 	p.Connections = cmp.Or(p.Connections, "/oauth/connections")
+	if c.ClientIDDocuments != nil {
+		documents := c.ClientIDDocuments.withDefaults()
+		c.ClientIDDocuments = &documents
+	}
 	if c.Registration != nil {
 		registration := c.Registration.withDefaults()
 		c.Registration = &registration
@@ -282,6 +291,9 @@ func (c Config) validate() error {
 		problem("TokenPrefix", "is %q: use at most 32 letters, digits and underscores", c.TokenPrefix)
 	}
 	problems = append(problems, c.validateResources()...)
+	if d := c.ClientIDDocuments; d != nil && d.ExpireAfter > 0 && d.ExpireAfter < time.Second {
+		problem("ClientIDDocuments.ExpireAfter", "is %v: give at least one second, or a negative one for never", d.ExpireAfter)
+	}
 	if r := c.Registration; r != nil && r.ExpireAfter > 0 && r.ExpireAfter < time.Second {
 		problem("Registration.ExpireAfter", "is %v: give at least one second, or a negative one for never", r.ExpireAfter)
 	}

@@ -72,6 +72,11 @@ type PageApplication struct {
 	Name      string `json:"name"`
 	LogoURL   string `json:"logo_url"`   // may be empty
 	ClientURI string `json:"client_uri"` // its home page; may be empty
+
+	// Publisher is the host that vouches for the name and logo of an
+	// application that is known by a document there (see [ClientIDDocuments]).
+	// Empty: the application is registered.
+	Publisher string `json:"publisher"`
 }
 
 // PageUser is the signed-in user, as pages show them.
@@ -121,7 +126,7 @@ func (p *Provider) consentPage(w http.ResponseWriter, r *http.Request, a *author
 		page.Resource = a.resource.name
 	}
 	if p.cfg.ConsentPage != nil {
-		page.Texts = texts.fill("application", page.Application.Name, "host", p.name, "user", page.User.Label, "address", page.RedirectHost, "resource", page.Resource)
+		page.Texts = texts.fill("application", page.Application.Name, "host", p.name, "user", page.User.Label, "address", page.RedirectHost, "resource", page.Resource, "publisher", page.Application.Publisher)
 		// Added, so that it holds beside a policy of the host's own.
 		w.Header().Add("Content-Security-Policy", guardPage(w.Header(), consentAction(a.redirectURI)))
 		p.cfg.ConsentPage(w, r, page)
@@ -134,7 +139,7 @@ func (p *Provider) consentPage(w http.ResponseWriter, r *http.Request, a *author
 // that the page said. Part of that does not come from the request but from the
 // application, which may have changed since.
 func (a *authorization) sealed() []string {
-	return []string{"consent", a.session.UserID, a.params.Encode(), a.redirectURI, a.scopes.String()}
+	return []string{"consent", a.session.UserID, a.params.Encode(), a.redirectURI, a.scopes.String(), a.app.Name}
 }
 
 // switchAccountURL is the same request, with the wish to sign in as somebody
@@ -159,8 +164,14 @@ func (p *Provider) offerAccount(a *authorization, e *Error) *Error {
 // it could be anybody's.
 func (p *Provider) pageApplication(app store.Application) PageApplication {
 	shown := PageApplication{ID: app.ID, Name: app.Name, ClientURI: app.ClientURI}
-	if app.Origin == store.OriginManual {
+	switch app.Origin {
+	case store.OriginManual:
 		shown.LogoURL = app.LogoURL
+	case store.OriginDocument: // The logo is from where the document is.
+		shown.LogoURL = app.LogoURL
+		if u, err := url.Parse(app.ClientID); err == nil {
+			shown.Publisher = u.Host
+		}
 	}
 	return shown
 }
@@ -230,13 +241,18 @@ func (p *Provider) readDecision(r *http.Request, form url.Values) (*authorizatio
 	if e != nil {
 		return nil, e
 	}
-	a, e := p.identify(r.Context(), params)
+	session, e := p.currentUser(r)
+	switch {
+	case e != nil:
+		return nil, e
+	case session.UserID == "" && p.namesDocument(params):
+		return &authorization{params: params, prompt: strings.Fields(params.Get("prompt"))}, nil
+	}
+	a, e := p.identify(r, params)
 	if e != nil {
 		return nil, e
 	}
-	if a.session, e = p.currentUser(r); e != nil {
-		return nil, e
-	}
+	a.session = session
 	e = p.examine(a)
 	if a.session.UserID == "" {
 		return a, nil

@@ -72,6 +72,12 @@ func (p *Provider) Cleanup(ctx context.Context) (int, error) {
 		}
 	}
 	// Now, as the grants that have ended are gone.
-	n, err := p.deleteUnused(ctx, store.OriginRegistration, p.expireAfter(store.OriginRegistration))
-	return total + n, err
+	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument} {
+		n, err := p.deleteUnused(ctx, origin, p.expireAfter(origin))
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
 }

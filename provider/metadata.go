@@ -30,6 +30,7 @@ type metadata struct {
 	ChallengeMethods      []string   `json:"code_challenge_methods_supported"` // RFC 7636
 	IssParameter          bool       `json:"authorization_response_iss_parameter_supported"`
 	Resources             []string   `json:"protected_resources,omitempty"` // RFC 9728
+	ClientDocuments       bool       `json:"client_id_metadata_document_supported,omitempty"`
 }
 
 // offeredGrantTypes are the grant types that this provider offers.
@@ -104,6 +105,7 @@ func (p *Provider) MetadataHandler() http.Handler {
 		TokenAuth:             offeredAuthMethods,
 		ChallengeMethods:      []string{"S256"},
 		IssParameter:          true,
+		ClientDocuments:       p.documents != nil,
 	}
 	if m.RevocationEndpoint != "" {
 		m.RevocationAuth = m.TokenAuth

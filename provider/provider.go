@@ -25,6 +25,7 @@ type Provider struct {
 	required scopes.Set // those of them that cannot be unticked
 
 	resources []*ProtectedResource
+	documents *documents // nil: clients have to be registered
 
 	engine  *server.Server
 	csrf    *http.CrossOriginProtection
@@ -57,6 +58,9 @@ func New(cfg Config) (*Provider, error) {
 	p.scopes, p.required = scopes.New(names...), scopes.New(required...)
 	if p.resources, err = p.newResources(); err != nil {
 		return nil, err
+	}
+	if cfg.ClientIDDocuments != nil {
+		p.documents = newDocuments(p)
 	}
 	p.csrf = http.NewCrossOriginProtection()
 	// A proxy may rewrite Host, so the issuer's origin is trusted by name.

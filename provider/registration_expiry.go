@@ -17,8 +17,11 @@ import (
 // expireAfter is how long an application of that origin may go unused, or 0 if
 // it is kept for ever.
 func (p *Provider) expireAfter(origin store.Origin) time.Duration {
-	if origin == store.OriginRegistration && p.cfg.Registration != nil {
+	switch {
+	case origin == store.OriginRegistration && p.cfg.Registration != nil:
 		return max(0, p.cfg.Registration.ExpireAfter)
+	case origin == store.OriginDocument && p.cfg.ClientIDDocuments != nil:
+		return max(0, p.cfg.ClientIDDocuments.ExpireAfter)
 	}
 	return 0
 }
@@ -32,6 +35,9 @@ var errUseNoted = errors.New("provider: the use was noted just now")
 // noteUse notes that somebody signs in to the application, before anything is
 // granted to it. It is refused if it was deleted meanwhile.
 func (p *Provider) noteUse(ctx context.Context, app store.Application) *Error {
+	if app.Origin == store.OriginDocument {
+		return p.keepDocument(ctx, app)
+	}
 	after := p.expireAfter(app.Origin)
 	recently := p.now().Add(-min(maxUseAge, after/10))
 	if after == 0 || !app.UpdatedAt.Before(recently) {

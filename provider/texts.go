@@ -38,6 +38,7 @@ type Texts struct {
 	Choose         string `json:"choose"`
 	Always         string `json:"always"`
 	SelfRegistered string `json:"self_registered"`
+	PublishedBy    string `json:"published_by"`
 	OnThisDevice   string `json:"on_this_device"`
 	SentTo         string `json:"sent_to"`
 	Allow          string `json:"allow"`
@@ -97,6 +98,7 @@ func English() Texts {
 		Choose:         "Untick what you do not want to allow.",
 		Always:         "always needed",
 		SelfRegistered: "This application registered itself. Nobody at {host} has checked who is behind it. Go on only if you started this yourself and know the address below.",
+		PublishedBy:    "Its name and logo are published by {publisher}.",
 		OnThisDevice:   "This application runs on your own device. Go on only if you have just started it yourself.",
 		SentTo:         "You will then be sent to {address}.",
 		Allow:          "Allow",
@@ -158,6 +160,7 @@ func German() Texts {
 		Choose:         "Entferne das Häkchen bei allem, was du nicht erlauben willst.",
 		Always:         "immer nötig",
 		SelfRegistered: "Diese Anwendung hat sich selbst registriert. Niemand bei {host} hat geprüft, wer dahintersteht. Mach nur weiter, wenn du das selbst gestartet hast und die Adresse unten kennst.",
+		PublishedBy:    "Name und Logo veröffentlicht {publisher}.",
 		OnThisDevice:   "Diese Anwendung läuft auf deinem eigenen Gerät. Mach nur weiter, wenn du sie gerade selbst gestartet hast.",
 		SentTo:         "Danach geht es weiter zu {address}.",
 		Allow:          "Erlauben",

@@ -1,0 +1,216 @@
+package provider
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"net/url"
+	"path"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// ClientIDDocuments says which applications are let in that nobody has
+// registered: the client_id of such a one is the https URL of a document, in
+// which it says who it is (draft-ietf-oauth-client-id-metadata-document). It is
+// how MCP clients introduce themselves to a server that they have never met.
+// Its zero value lets in every one.
+//
+// A document is fetched for a visitor who is signed in, never for a link alone,
+// and is kept as an application only when a user has agreed: so nobody can make
+// this server ask others, or fill its store, without users who do so. The
+// application is public: it uses PKCE, and is asked about each time.
+// [Provider.ListApplications] lists those that were kept by their Origin,
+// [Provider.DeleteApplication] ends all that was issued to one, and Allow keeps
+// it from coming back.
+//
+// A document is fetched again when its HTTP headers say that it may have
+// changed: after a minute at the earliest and a day at the latest, and after
+// five minutes where they say nothing. What a document does not list any more
+// stops working then. One that cannot be fetched or is wrong is not asked for
+// again for a minute. A thousand documents are remembered in memory, and
+// forgotten ones fetched again.
+type ClientIDDocuments struct {
+	// Allow is asked before a document is fetched; an error refuses it. Nil:
+	// all are allowed.
+	Allow func(ctx context.Context, clientID *url.URL) error
+
+	// ExpireAfter is how long an application may go unused: [Provider.Cleanup]
+	// deletes one to which nobody has signed in for so long and of which no
+	// grant is left. Zero: 90 days. Negative: never.
+	ExpireAfter time.Duration
+
+	// Transport fetches the documents. Nil: one that connects to public
+	// addresses only, whatever a name resolves to at that moment, and to no
+	// proxy. A host that has to use a proxy sets its own, and leaves it to the
+	// proxy to keep requests away from what is inside.
+	Transport http.RoundTripper
+}
+
+func (d ClientIDDocuments) withDefaults() ClientIDDocuments {
+	d.ExpireAfter = cmp.Or(d.ExpireAfter, defaultExpireAfter)
+	return d
+}
+
+const maxDocumentURL = 512 // bytes
+
+// isDocumentURL reports whether a client_id is a URL that may lead to a
+// document. It is not normalised: whoever writes it in another way is another
+// client.
+func isDocumentURL(clientID string) bool {
+	if !strings.HasPrefix(clientID, "https://") || len(clientID) > maxDocumentURL {
+		return false
+	}
+	for i := range len(clientID) {
+		if c := clientID[i]; c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}#", c) >= 0 {
+			return false
+		}
+	}
+	u, err := url.Parse(clientID)
+	if err != nil || u.Hostname() == "" || u.Host != strings.ToLower(u.Host) || u.User != nil {
+		return false
+	}
+	if strings.HasSuffix(u.Host, ":") || u.Port() != "" && !isPort(u.Port()) {
+		return false
+	}
+	// The path is one that stays what it is when somebody cleans it.
+	return len(u.Path) > 1 && u.RawPath == "" && path.Clean(u.Path) == strings.TrimSuffix(u.Path, "/")
+}
+
+// namesDocument reports whether a request comes from a client that is to be
+// found by its document.
+func (p *Provider) namesDocument(params url.Values) bool {
+	return p.documents != nil && len(params["client_id"]) == 1 && isDocumentURL(params.Get("client_id"))
+}
+
+// signInFirst answers a visitor whom nobody has signed in and who comes from a
+// client that would have to be fetched first. Nothing is known of it yet, so
+// nothing is sent to it.
+func (p *Provider) signInFirst(w http.ResponseWriter, r *http.Request, params url.Values) {
+	a := &authorization{params: params, prompt: strings.Fields(params.Get("prompt"))}
+	switch {
+	case a.silent():
+		p.errorPage(w, r, endpointAuthorize, errLoginRequired())
+	case p.sentToSignIn(params, loopTime):
+		p.errorPage(w, r, endpointAuthorize, p.errNotSignedIn(a))
+	default:
+		p.signIn(w, r, a)
+	}
+}
+
+// findClientFor finds the application that sent a visitor: among those that are
+// kept, or by its document.
+func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Application, *Error) {
+	kept, err := p.FindClient(r.Context(), clientID)
+	byDocument := p.documents != nil && isDocumentURL(clientID)
+	switch {
+	case err == nil && (kept.Origin != store.OriginDocument || !byDocument):
+		return kept, nil
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return kept, unavailable("store", err)
+	case !byDocument:
+		return kept, errNotRegistered(err)
+	}
+	m, e := p.documents.find(r, clientID)
+	if e != nil {
+		return kept, e
+	}
+	app, e := p.applicationOf(clientID, m)
+	if e == nil && err == nil {
+		app.CreatedAt, app.UpdatedAt, app.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
+		app.OwnerID, app.Metadata = kept.OwnerID, kept.Metadata
+	}
+	return app, e
+}
+
+// applicationOf returns the application that a document describes.
+func (p *Provider) applicationOf(clientID string, m clientMetadata) (store.Application, *Error) {
+	now := p.now()
+	app := store.Application{
+		ID: documentApplicationID(clientID), ClientID: clientID, Origin: store.OriginDocument, PKCERequired: true,
+		Registration: &store.Registration{}, CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	u, err := url.Parse(clientID)
+	if err != nil {
+		return app, errNotRegistered(err)
+	}
+	switch m.AuthMethod {
+	case "", authNone:
+		m.AuthMethod = authNone
+	default:
+		return app, errDocument(refuseMetadata("token_endpoint_auth_method",
+			"token_endpoint_auth_method is %s: a client that is known by a document has no secret, use none.", describable(m.AuthMethod)))
+	}
+	if m.Name == "" {
+		m.Name = u.Hostname()
+	}
+	if logo, err := url.Parse(m.LogoURI); err != nil || logo.Scheme != u.Scheme || logo.Host != u.Host {
+		m.LogoURI = "" // Another's logo would say that it is the other.
+	}
+	if e := p.applyMetadata(m, &app); e != nil {
+		return app, errDocument(e)
+	}
+	return app, nil
+}
+
+// errDocument refuses a client for what is in its document.
+func errDocument(e *Error) *Error {
+	refusal := refuse(codeInvalidClient, "The document at the client_id is wrong: %s", e.Description)
+	return refusal.because(e.Err)
+}
+
+// documentApplicationID derives the id of the application from the URL of its
+// document, so that two instances that keep it at once keep the same.
+func documentApplicationID(clientID string) string {
+	sum := sha256.Sum256([]byte("latchkey client document\x00" + clientID))
+	return "oa_" + string(appendBase62(nil, sum[:24]))[:27]
+}
+
+// keepDocument keeps the application of a document, as it is now, before
+// something is granted to it.
+func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Error {
+	app.UpdatedAt = p.now()
+	wctx, cancel := p.writing(ctx)
+	defer cancel()
+	err := p.cfg.Store.CreateApplication(wctx, app)
+	if !errors.Is(err, store.ErrExists) {
+		if err == nil {
+			p.emit(ctx, Event{Kind: EventApplicationRegistered, ApplicationID: app.ID})
+			return nil
+		}
+		return unavailable("store", err)
+	}
+	recently := app.UpdatedAt.Add(-min(maxUseAge, p.expireAfter(store.OriginDocument)/10))
+	_, err = p.update(ctx, app.ID, func(kept *store.Application) error {
+		described := app.Clone()
+		described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
+		described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
+		switch {
+		case kept.Registration == nil: // deleteIfUnused was first.
+			return store.ErrNotFound
+		case !kept.UpdatedAt.Before(recently) && sameApplication(*kept, described):
+			return errUseNoted
+		}
+		*kept = described
+		return nil
+	})
+	if err == nil || errors.Is(err, errUseNoted) {
+		return nil
+	}
+	return unavailable("store", err) // It was deleted at this moment: the next try makes it anew.
+}
+
+// sameApplication compares what stores keep, in which an empty list may come
+// back as nil.
+func sameApplication(a, b store.Application) bool {
+	same := a.Scopes.Equal(b.Scopes) && strings.Join(a.RedirectURIs, " ") == strings.Join(b.RedirectURIs, " ")
+	r, s := *a.Registration, *b.Registration
+	same = same && strings.Join(r.GrantTypes, " ") == strings.Join(s.GrantTypes, " ") && strings.Join(r.Contacts, "\n") == strings.Join(s.Contacts, "\n")
+	r.GrantTypes, r.Contacts, s.GrantTypes, s.Contacts = nil, nil, nil, nil
+	return same && reflect.DeepEqual(r, s) && a.Name == b.Name && a.ClientURI == b.ClientURI && a.LogoURL == b.LogoURL && a.Public == b.Public
+}
