@@ -132,18 +132,28 @@ func (p *Provider) examine(a *authorization) *Error {
 	if a.resource, e = p.askedResource(a.params); e != nil {
 		return e
 	}
-	asked, e := parseAskedScopes(a.params.Get("scope"))
+	asked, e := p.examineScope(a.app, a.resource, a.params.Get("scope"))
 	if e != nil {
 		return e
 	}
-	if len(asked) == 0 {
-		asked = a.resource.understood(a.app.Scopes)
-	}
-	if excess := asked.Minus(a.app.Scopes.Intersect(p.scopes)); len(excess) > 0 {
-		return refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(excess[0]))
-	}
 	a.scopes = asked
 	return nil
+}
+
+// examineScope reads the scope parameter of an application that asks a user for
+// access.
+func (p *Provider) examineScope(app store.Application, resource *ProtectedResource, text string) (scopes.Set, *Error) {
+	asked, e := parseAskedScopes(text)
+	if e != nil {
+		return nil, e
+	}
+	if len(asked) == 0 {
+		asked = resource.understood(app.Scopes)
+	}
+	if excess := asked.Minus(app.Scopes.Intersect(p.scopes)); len(excess) > 0 {
+		return nil, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(excess[0]))
+	}
+	return asked, nil
 }
 
 // parseAskedScopes reads a scope parameter and drops what is accepted but

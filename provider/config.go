@@ -75,6 +75,11 @@ type Config struct {
 	// page.
 	ErrorPage func(w http.ResponseWriter, r *http.Request, page ErrorPage)
 
+	// DevicePage shows the pages on which users decide on devices in the host's
+	// own way, and answers with the page's Status. Headers are set as for
+	// ConsentPage. Nil: the built-in pages.
+	DevicePage func(w http.ResponseWriter, r *http.Request, page DevicePage)
+
 	// Scopes are the scopes that applications may be given. Nil:
 	// scopes.Default().
 	Scopes []scopes.Scope
@@ -121,10 +126,11 @@ type Config struct {
 	// is answered with 503. Zero: 5 seconds.
 	StoreTimeout time.Duration
 
-	// Limit is asked before a request to the token, revocation, introspection
-	// or registration endpoint costs anything but the look at its form; a
-	// positive answer refuses it with 429 and is how long to wait. Nil: no
-	// limit.
+	// Limit is asked before a request to the token, revocation, introspection,
+	// registration or device authorization endpoint, to the device page with a
+	// user code, or with a client whose document has to be fetched, costs
+	// anything but the look at its form; a positive answer refuses it with 429
+	// and is how long to wait. Nil: no limit.
 	Limit func(ctx context.Context, l LimitRequest) time.Duration
 
 	// ClientIP finds the address that Limit is given, where a proxy hides it.
@@ -145,6 +151,10 @@ type Config struct {
 	// Registration lets applications register themselves (RFC 7591). Nil: none
 	// can.
 	Registration *Registration
+
+	// DeviceAuthorization lets devices without a browser ask for access (RFC
+	// 8628). Store must implement store.Devices. Nil: they cannot.
+	DeviceAuthorization *DeviceAuthorization
 
 	// StoreLogo keeps an image that was uploaded as an application's logo and
 	// returns its https URL. The image is a JPEG, PNG, GIF or WebP of at most
@@ -178,6 +188,12 @@ type Paths struct {
 	// of Authorize and Register, must not be mounted elsewhere: they send
 	// browsers and applications here.
 	Connections string // "/oauth/connections"
+
+	// DeviceAuthorization and Device are there with Config.DeviceAuthorization
+	// only: where devices ask for codes, and the page on which users enter
+	// them. The page must not be mounted elsewhere, nor left out.
+	DeviceAuthorization string // "/oauth/device_authorization"
+	Device              string // "/oauth/device"
 }
 
 const (
@@ -225,6 +241,13 @@ func (c Config) withDefaults() Config {
 		registration := c.Registration.withDefaults()
 		c.Registration = &registration
 		p.Register = cmp.Or(p.Register, "/oauth/register")
+	}
+	if c.DeviceAuthorization != nil {
+		c.DeviceAuthorization = c.DeviceAuthorization.withDefaults()
+		p.DeviceAuthorization = cmp.Or(p.DeviceAuthorization, "/oauth/device_authorization")
+		p.Device = cmp.Or(p.Device, "/oauth/device")
+	} else {
+		p.DeviceAuthorization, p.Device = leaveOut, leaveOut
 	}
 	return c
 }
@@ -297,6 +320,9 @@ func (c Config) validate() error {
 	if r := c.Registration; r != nil && r.ExpireAfter > 0 && r.ExpireAfter < time.Second {
 		problem("Registration.ExpireAfter", "is %v: give at least one second, or a negative one for never", r.ExpireAfter)
 	}
+	if c.DeviceAuthorization != nil {
+		problems = append(problems, c.DeviceAuthorization.validate(c.Store, c.Paths.Device)...)
+	}
 	return errors.Join(append(problems, c.Paths.validate()...)...)
 }
 
@@ -305,7 +331,7 @@ func (p Paths) validate() []error {
 	taken := map[string]string{}
 	for _, e := range []struct{ field, path string }{
 		{"Authorize", p.Authorize}, {"Token", p.Token}, {"UserInfo", p.UserInfo}, {"Revoke", p.Revoke}, {"Introspect", p.Introspect},
-		{"Connections", p.Connections}, {"Register", p.Register},
+		{"Connections", p.Connections}, {"Register", p.Register}, {"DeviceAuthorization", p.DeviceAuthorization}, {"Device", p.Device},
 	} {
 		if e.path == leaveOut || e.path == "" {
 			continue

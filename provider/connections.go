@@ -119,7 +119,7 @@ func (p *Provider) connectionsPage(w http.ResponseWriter, r *http.Request, path,
 		Seal: p.sealForm(w, r, userID, endpointConnections, userID)}
 	images := []string{view.Host.LogoURL}
 	const machine = "2006-01-02"
-	disconnected := p.openDisconnected(r, userID)
+	disconnected := p.openNotice(r, disconnectedField, userID, r.URL.Query().Get(disconnectedField))
 	for _, c := range connections {
 		if c.Application.ID == disconnected {
 			disconnected = "" // It has been connected again.
@@ -152,7 +152,7 @@ func (p *Provider) disconnect(w http.ResponseWriter, r *http.Request, path, user
 	sent, e := p.openForm(r, form.Get(sealField), endpointConnections, userID)
 	id := form.Get(applicationField)
 	afterwards := func(c formCookie) string {
-		return path + "?" + url.Values{disconnectedField: {p.sealDisconnected(c, userID, id)}}.Encode()
+		return path + "?" + url.Values{disconnectedField: {sealNotice(c, disconnectedField, userID, id)}}.Encode()
 	}
 	if e != nil && errors.Is(e, errAnswered) {
 		// The second click of two. The page says what became of the first.
@@ -176,22 +176,22 @@ func (p *Provider) disconnect(w http.ResponseWriter, r *http.Request, path, user
 	return nil
 }
 
-// sealDisconnected is what the address says after an application was
-// disconnected. It is sealed, so that a link cannot make the page say so.
-func (p *Provider) sealDisconnected(c formCookie, userID, id string) string {
-	seal := sealOf(c.key, store.GrantID{}, []string{disconnectedField, userID, id})
+// sealNotice is what the address says after something was done to an
+// application. It is sealed, so that a link cannot make the page say so.
+func sealNotice(c formCookie, what, userID, id string) string {
+	seal := sealOf(c.key, store.GrantID{}, []string{what, userID, id})
 	return base64.RawURLEncoding.EncodeToString(seal[:16]) + id
 }
 
-// openDisconnected returns the application that was just disconnected, or "".
-func (p *Provider) openDisconnected(r *http.Request, userID string) string {
-	text := r.URL.Query().Get(disconnectedField)
+// openNotice returns the application of a notice, or "" if it is another one or
+// none.
+func (p *Provider) openNotice(r *http.Request, what, userID, text string) string {
 	cookie, err := p.readFormCookie(r)
 	const sealSize = 22 // 16 bytes as text
 	if err != nil || len(text) <= sealSize {
 		return ""
 	}
-	if id := text[sealSize:]; hmac.Equal([]byte(text), []byte(p.sealDisconnected(cookie, userID, id))) {
+	if id := text[sealSize:]; hmac.Equal([]byte(text), []byte(sealNotice(cookie, what, userID, id))) {
 		return id
 	}
 	return ""

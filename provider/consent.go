@@ -262,16 +262,25 @@ func (p *Provider) readDecision(r *http.Request, form url.Values) (*authorizatio
 	} else {
 		e = errStaleForm(e) // No page was shown for it, or not as things are now.
 	}
-	ticked := scopes.New(form[grantedField]...)
-	if e == nil && !a.scopes.Contains(ticked) {
-		e = errStaleForm(errors.New("the form grants a scope that was not asked for"))
+	var granted scopes.Set
+	if e == nil {
+		granted, e = p.tickedScopes(a.scopes, form[grantedField])
 	}
 	if e != nil {
 		e.retryURL = p.authorizePath(a.firstParams())
 		return a, e
 	}
-	a.scopes = ticked.Union(a.scopes.Intersect(p.required))
+	a.scopes = granted
 	return a, nil
+}
+
+// tickedScopes are those that a form grants of the ones that it has shown.
+func (p *Provider) tickedScopes(shown scopes.Set, names []string) (scopes.Set, *Error) {
+	ticked := scopes.New(names...)
+	if !shown.Contains(ticked) {
+		return nil, errStaleForm(errors.New("the form grants a scope that was not asked for"))
+	}
+	return ticked.Union(shown.Intersect(p.required)), nil
 }
 
 // user asks the host for a user.

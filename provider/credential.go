@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A credential is a code or a token: the id of its grant, which is no secret,
-// and 256 bits that are. As text it is
+// A credential is a code or a token: the id of its grant or, for a device code,
+// of its device authorization, which is no secret, and 256 bits that are. As text it is
 //
 //	prefix "oat_" base62(grant id, secret) base62(CRC-32 of all before)
 //
@@ -62,6 +62,7 @@ var marks = map[store.Kind]string{
 	store.KindCode:    "oac_",
 	store.KindAccess:  "oat_",
 	store.KindRefresh: "ort_",
+	store.KindDevice:  "odc_",
 }
 
 // encode writes the credential as text.

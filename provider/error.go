@@ -67,11 +67,13 @@ const (
 	codeConsentRequired         = "consent_required" // the same
 	codeServerError             = "server_error"
 	codeUnavailable             = "temporarily_unavailable"
-	codeInvalidToken            = "invalid_token"      // RFC 6750
-	codeInsufficientScope       = "insufficient_scope" // RFC 6750
-
-	codeInvalidRedirectURI    = "invalid_redirect_uri"    // RFC 7591
-	codeInvalidClientMetadata = "invalid_client_metadata" // RFC 7591
+	codeInvalidRedirectURI      = "invalid_redirect_uri"    // RFC 7591
+	codeInvalidClientMetadata   = "invalid_client_metadata" // RFC 7591
+	codeInvalidToken            = "invalid_token"           // RFC 6750
+	codeInsufficientScope       = "insufficient_scope"      // RFC 6750
+	codeAuthorizationPending    = "authorization_pending"   // RFC 8628
+	codeSlowDown                = "slow_down"               // RFC 8628
+	codeExpiredToken            = "expired_token"           // RFC 8628
 )
 
 // refuse returns an Error of status 400, which is that of most refusals.
@@ -154,6 +156,9 @@ func (p *Provider) refused(ctx context.Context, endpoint string, e *Error, attrs
 		code = outcomeRateLimited
 	}
 	noteOutcome(ctx, code)
+	if code == codeAuthorizationPending {
+		return // So does each device every few seconds.
+	}
 	if e.applicationID != "" {
 		attrs = append(attrs, "application", e.applicationID)
 	}

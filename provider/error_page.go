@@ -24,6 +24,9 @@ const (
 	ReasonNotSignedIn ErrorReason = "not_signed_in"
 	// ReasonNoAccount: Config.Users does not know the signed-in user.
 	ReasonNoAccount ErrorReason = "no_account"
+	// ReasonTooMany: there were too many requests, or too many wrong codes of
+	// devices.
+	ReasonTooMany ErrorReason = "too_many"
 	// ReasonUnavailable: the store or the host does not answer.
 	ReasonUnavailable ErrorReason = "unavailable"
 )
@@ -62,7 +65,9 @@ func (p *Provider) errorPage(w http.ResponseWriter, r *http.Request, endpoint st
 	}
 	if page.Reason == "" {
 		page.Reason = ReasonBadLink
-		if e.Status >= http.StatusInternalServerError {
+		if e.Status == http.StatusTooManyRequests {
+			page.Reason = ReasonTooMany
+		} else if e.Status >= http.StatusInternalServerError {
 			page.Reason = ReasonUnavailable
 		}
 	}
@@ -76,6 +81,8 @@ func (p *Provider) errorPage(w http.ResponseWriter, r *http.Request, endpoint st
 		page.Happened, page.Advice = t.NotSignedIn, t.NotSignedInAdvice
 	case ReasonNoAccount:
 		page.Happened, page.Advice = t.NoAccount, t.NoAccountAdvice
+	case ReasonTooMany:
+		page.Happened, page.Advice = t.TooMany, t.TooManyAdvice
 	case ReasonUnavailable:
 		page.Happened, page.Advice = t.Unavailable, t.UnavailableAdvice
 	default:

@@ -48,36 +48,51 @@ const (
 )
 
 // Cleanup deletes what has expired, in small steps, until nothing is left, and
-// returns how many records that were. Applications that registered themselves
-// and are no longer used are among them, at most a thousand in one call. Call it
-// every few minutes; it may run beside traffic and on every instance at once. It
-// stops when ctx ends, and what it did until then stays done.
+// returns how many records that were. Device authorizations are among them if
+// the store has them, and so are applications that registered themselves and
+// are no longer used, at most a thousand in one call. Call it every few minutes;
+// it may run beside traffic and on every instance at once. It stops when ctx
+// ends, and what it did until then stays done.
 func (p *Provider) Cleanup(ctx context.Context) (int, error) {
-	total := 0
-	for {
-		now := p.now()
-		bctx, cancel := p.reading(ctx)
-		n, err := p.cfg.Store.DeleteExpired(bctx, store.Expiry{
+	total, err := p.inBatches(ctx, func(ctx context.Context, now time.Time) (int, error) {
+		return p.cfg.Store.DeleteExpired(ctx, store.Expiry{
 			Before:        now.Add(-cleanupMargin),
 			RotatedBefore: now.Add(-cleanupMargin - max(0, p.cfg.RefreshGrace)),
 			Limit:         cleanupBatch,
 		})
+	})
+	if err == nil && p.devices != nil {
+		var n int
+		n, err = p.inBatches(ctx, func(ctx context.Context, now time.Time) (int, error) {
+			return p.devices.DeleteDevices(ctx, now.Add(-cleanupMargin-deviceGrace), cleanupBatch)
+		})
+		total += n
+	}
+	// Last, as the grants that have ended are gone by now.
+	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument} {
+		if err == nil {
+			var n int
+			n, err = p.deleteUnused(ctx, origin, p.expireAfter(origin))
+			total += n
+		}
+	}
+	return total, err
+}
+
+// inBatches deletes until a batch is not full, and returns how many records
+// that were.
+func (p *Provider) inBatches(ctx context.Context, batch func(ctx context.Context, now time.Time) (int, error)) (int, error) {
+	total := 0
+	for {
+		bctx, cancel := p.reading(ctx)
+		n, err := batch(bctx, p.now())
 		cancel()
 		total += n
 		if err != nil {
 			return total, fmt.Errorf("provider: cleanup: %w", err)
 		}
 		if n < cleanupBatch {
-			break
+			return total, nil
 		}
 	}
-	// Now, as the grants that have ended are gone.
-	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument} {
-		n, err := p.deleteUnused(ctx, origin, p.expireAfter(origin))
-		total += n
-		if err != nil {
-			return total, err
-		}
-	}
-	return total, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
@@ -16,24 +17,12 @@ import (
 // code (RFC 6749 section 4.1.2).
 func (p *Provider) issueCode(ctx context.Context, a *authorization, challenge string) (tokenInfo, *Error) {
 	now := p.now()
-	grant := store.Grant{
-		ID:            store.NewGrantID(now, a.session.UserID),
-		UserID:        a.session.UserID,
-		ApplicationID: a.app.ID,
-		Scopes:        a.scopes,
-		Resource:      a.resource.identifier(),
-		CreatedAt:     now,
-		LastUsedAt:    now,
-		AgreedAt:      a.agreedAt,
-	}
-	if p.cfg.GrantLifetime > 0 {
-		grant.ExpiresAt = now.Add(p.cfg.GrantLifetime)
-	}
-	code := newCredential(grant.ID)
+	code := newCredential(store.NewGrantID(now, a.session.UserID))
 	if a.form != nil {
 		code = a.form.code()
-		grant.ID = code.grantID
 	}
+	grant := p.newGrant(code.grantID, now, a.session.UserID, a.app.ID, a.scopes)
+	grant.Resource, grant.AgreedAt = a.resource.identifier(), a.agreedAt
 	ctx, cancel := p.writing(ctx)
 	defer cancel()
 	err := p.cfg.Store.CreateGrant(ctx, store.NewGrant{Grant: grant, Code: &store.Code{
@@ -56,6 +45,15 @@ func (p *Provider) issueCode(ctx context.Context, a *authorization, challenge st
 	return tokenInfo{code: p.encode(store.KindCode, code)}, nil
 }
 
+// newGrant is a grant that is made now.
+func (p *Provider) newGrant(id store.GrantID, now time.Time, userID, applicationID string, granted scopes.Set) store.Grant {
+	grant := store.Grant{ID: id, UserID: userID, ApplicationID: applicationID, Scopes: granted, CreatedAt: now, LastUsedAt: now}
+	if p.cfg.GrantLifetime > 0 {
+		grant.ExpiresAt = now.Add(p.cfg.GrantLifetime)
+	}
+	return grant
+}
+
 // redeemCode gives the first tokens for a code (RFC 6749 section 4.1.3).
 func (p *Provider) redeemCode(ctx context.Context, x *exchange, text, redirectURI, verifier string) (tokenInfo, *Error) {
 	const what = "code"
@@ -71,6 +69,12 @@ func (p *Provider) redeemCode(ctx context.Context, x *exchange, text, redirectUR
 		sum := sha256.Sum256([]byte(verifier))
 		challenge = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
+	return p.redeem(ctx, x, what, code, redirectURI, challenge)
+}
+
+// redeem spends a code. What is the parameter that it came as, or was derived
+// from.
+func (p *Provider) redeem(ctx context.Context, x *exchange, what string, code credential, redirectURI, challenge string) (tokenInfo, *Error) {
 	now := p.now()
 	access, refresh := newCredential(code.grantID), newCredential(code.grantID)
 	keptRefresh := p.newToken(refresh, store.KindRefresh, now)

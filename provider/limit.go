@@ -10,9 +10,16 @@ import (
 
 // LimitRequest is what Config.Limit decides by.
 type LimitRequest struct {
-	Endpoint string     // "token", "revoke", "introspect" or "register"
-	ClientID string     // as the client claims, before anything is believed; may be empty, and is where an application is to be registered
-	IP       netip.Addr // as Config.ClientIP found it; may be the zero Addr
+	// Endpoint is "token", "revoke", "introspect", "register",
+	// "device_authorization", "device", or "document" where that of a client is
+	// to be fetched.
+	Endpoint string
+
+	// ClientID is what the client claims, before anything is believed. It may
+	// be empty, and is for "register" and "device".
+	ClientID string
+
+	IP netip.Addr // as Config.ClientIP found it; may be the zero Addr
 }
 
 // clientOf finds and authenticates the client of a request to one of the

@@ -20,6 +20,7 @@ type metadata struct {
 	RevocationEndpoint    string     `json:"revocation_endpoint,omitempty"`
 	IntrospectionEndpoint string     `json:"introspection_endpoint,omitempty"`
 	RegistrationEndpoint  string     `json:"registration_endpoint,omitempty"`
+	DeviceEndpoint        string     `json:"device_authorization_endpoint,omitempty"` // RFC 8628 section 4
 	Scopes                scopes.Set `json:"scopes_supported"`
 	ResponseTypes         []string   `json:"response_types_supported"`
 	ResponseModes         []string   `json:"response_modes_supported"`
@@ -35,7 +36,11 @@ type metadata struct {
 
 // offeredGrantTypes are the grant types that this provider offers.
 func (p *Provider) offeredGrantTypes() []string {
-	return []string{grantAuthorizationCode, grantRefreshToken}
+	offered := []string{grantAuthorizationCode, grantRefreshToken}
+	if p.cfg.DeviceAuthorization != nil {
+		offered = append(offered, grantTypeDevice)
+	}
+	return offered
 }
 
 const (
@@ -60,6 +65,9 @@ type Endpoints struct {
 
 	Metadata    string // the document that names the others (RFC 8414)
 	Connections string // the page of connected applications
+
+	DeviceAuthorization string // RFC 8628
+	Device              string // the page on which users enter the codes of devices
 }
 
 // Endpoints returns where the endpoints are, for a host's own pages and tests.
@@ -74,6 +82,7 @@ func (p *Provider) Endpoints() Endpoints {
 	e := Endpoints{
 		Authorize: at(paths.Authorize), Token: at(paths.Token), UserInfo: at(paths.UserInfo),
 		Revoke: at(paths.Revoke), Introspect: at(paths.Introspect), Connections: at(paths.Connections),
+		DeviceAuthorization: at(paths.DeviceAuthorization), Device: at(paths.Device),
 	}
 	if p.registers() {
 		e.Register = at(paths.Register)
@@ -98,6 +107,7 @@ func (p *Provider) MetadataHandler() http.Handler {
 		RevocationEndpoint:    endpoints.Revoke,
 		IntrospectionEndpoint: endpoints.Introspect,
 		RegistrationEndpoint:  endpoints.Register,
+		DeviceEndpoint:        endpoints.DeviceAuthorization,
 		Scopes:                p.scopes,
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query", "form_post"},

@@ -11,6 +11,7 @@ import (
 	"github.com/go-oauth2/oauth2/v4/server"
 
 	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // Provider is an OAuth 2.0 authorization server inside a host's own app, and
@@ -31,6 +32,9 @@ type Provider struct {
 	csrf    *http.CrossOriginProtection
 	pages   *pages
 	secrets *secretVerifier
+
+	devices store.Devices // cfg.Store if it has them, or nil
+	guesses *guesses      // of user codes
 }
 
 // New checks the whole Config and returns a Provider, or an error that names
@@ -44,7 +48,8 @@ func New(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{cfg: cfg, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier()}
+	p := &Provider{cfg: cfg, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier(), guesses: newGuesses()}
+	p.devices, _ = cfg.Store.(store.Devices)
 	if p.name == "" {
 		p.name = issuer.Host
 	}
@@ -135,6 +140,8 @@ func (p *Provider) Routes() []Route {
 		add(paths.Register, p.RegistrationHandler(), false)
 		add(paths.Register+"/{client_id}", p.ClientConfigurationHandler(), false)
 	}
+	add(paths.DeviceAuthorization, p.DeviceAuthorizationHandler(), false)
+	add(paths.Device, p.DeviceHandler(), true)
 	if paths.Metadata != leaveOut {
 		// Not by add: the path of Issuer comes last here, and a proxy that
 		// strips it never sees this one.

@@ -62,6 +62,8 @@ type Texts struct {
 	NotSignedInAdvice string `json:"not_signed_in_advice"`
 	NoAccount         string `json:"no_account"`
 	NoAccountAdvice   string `json:"no_account_advice"`
+	TooMany           string `json:"too_many"`
+	TooManyAdvice     string `json:"too_many_advice"`
 	Unavailable       string `json:"unavailable"`
 	UnavailableAdvice string `json:"unavailable_advice"`
 	TryAgain          string `json:"try_again"`
@@ -79,6 +81,19 @@ type Texts struct {
 	DisconnectQuestion string `json:"disconnect_question"`
 	DisconnectConfirm  string `json:"disconnect_confirm"`
 	Disconnected       string `json:"disconnected"`
+
+	// The pages on which users decide on devices. They share texts with the
+	// consent page.
+	DeviceTitle          string `json:"device_title"`
+	DeviceCode           string `json:"device_code"`
+	DeviceWrong          string `json:"device_wrong"`
+	DeviceCompare        string `json:"device_compare"`
+	DeviceWarning        string `json:"device_warning"`
+	DeviceSelfRegistered string `json:"device_self_registered"`
+	DeviceAllowedTitle   string `json:"device_allowed_title"`
+	DeviceAllowed        string `json:"device_allowed"`
+	DeviceDeniedTitle    string `json:"device_denied_title"`
+	DeviceDenied         string `json:"device_denied"`
 }
 
 // English returns the texts that the pages have where Config.Texts says
@@ -118,6 +133,8 @@ func English() Texts {
 		NotSignedInAdvice: "If your browser blocks cookies, allow them for {host}. Then try again.",
 		NoAccount:         "Your {host} account is not available any more.",
 		NoAccountAdvice:   "If you have another account, sign in with that one.",
+		TooMany:           "There were too many attempts.",
+		TooManyAdvice:     "Wait some minutes, then try again.",
 		Unavailable:       "{host} cannot answer right now.",
 		UnavailableAdvice: "Wait a moment and reload this page.",
 		TryAgain:          "Try again",
@@ -134,6 +151,17 @@ func English() Texts {
 		DisconnectQuestion: "{application} will not be able to use your account any more, on any device. You can connect it again by signing in there.",
 		DisconnectConfirm:  "Yes, disconnect {application}",
 		Disconnected:       "{application} is disconnected. It cannot use your account any more.",
+
+		DeviceTitle:          "Connect a device",
+		DeviceCode:           "Code that your device shows",
+		DeviceWrong:          "No device waits with this code. Compare it with the one on your device. If it is the same, it is too old or was used: have your device show a new one.",
+		DeviceCompare:        "Your device has to show this very code:",
+		DeviceWarning:        "Only go on if you started this yourself on a device in front of you. If somebody sent you this link or code, cancel.",
+		DeviceSelfRegistered: "This application registered itself. Nobody at {host} has checked who is behind it, or whether the name is its own.",
+		DeviceAllowedTitle:   "{application} is connected",
+		DeviceAllowed:        "{application} can now use your {host} account. Go back to your device. You can close this page.",
+		DeviceDeniedTitle:    "Nothing was allowed",
+		DeviceDenied:         "{application} got no access to your {host} account. You can close this page.",
 	}
 }
 
@@ -180,6 +208,8 @@ func German() Texts {
 		NotSignedInAdvice: "Falls dein Browser Cookies blockiert, erlaube sie für {host}. Versuch es dann noch einmal.",
 		NoAccount:         "Dein Konto bei {host} ist nicht mehr verfügbar.",
 		NoAccountAdvice:   "Wenn du ein anderes Konto hast, melde dich damit an.",
+		TooMany:           "Das waren zu viele Versuche.",
+		TooManyAdvice:     "Warte einige Minuten und versuch es dann noch einmal.",
 		Unavailable:       "{host} kann gerade nicht antworten.",
 		UnavailableAdvice: "Warte einen Moment und lade diese Seite neu.",
 		TryAgain:          "Noch einmal versuchen",
@@ -196,6 +226,17 @@ func German() Texts {
 		DisconnectQuestion: "{application} kann dein Konto dann auf keinem Gerät mehr nutzen. Du kannst es wieder verbinden, indem du dich dort anmeldest.",
 		DisconnectConfirm:  "Ja, {application} trennen",
 		Disconnected:       "{application} ist getrennt und kann dein Konto nicht mehr nutzen.",
+
+		DeviceTitle:          "Ein Gerät verbinden",
+		DeviceCode:           "Code, den dein Gerät zeigt",
+		DeviceWrong:          "Mit diesem Code wartet kein Gerät. Vergleich ihn mit dem auf deinem Gerät. Wenn er gleich ist, ist er zu alt oder wurde benutzt: Lass dein Gerät einen neuen zeigen.",
+		DeviceCompare:        "Dein Gerät muss genau diesen Code zeigen:",
+		DeviceWarning:        "Mach nur weiter, wenn du das selbst gestartet hast, auf einem Gerät, das vor dir steht. Wenn dir jemand diesen Link oder Code geschickt hat, brich ab.",
+		DeviceSelfRegistered: "Diese Anwendung hat sich selbst registriert. Niemand bei {host} hat geprüft, wer dahintersteht und ob der Name ihr eigener ist.",
+		DeviceAllowedTitle:   "{application} ist verbunden",
+		DeviceAllowed:        "{application} kann jetzt dein Konto bei {host} nutzen. Geh zurück zu deinem Gerät. Du kannst diese Seite schließen.",
+		DeviceDeniedTitle:    "Nichts wurde erlaubt",
+		DeviceDenied:         "{application} hat keinen Zugriff auf dein Konto bei {host} bekommen. Du kannst diese Seite schließen.",
 	}
 }
 

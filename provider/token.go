@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/go-oauth2/oauth2/v4"
 )
 
 // tokenResponse is the answer of RFC 6749 section 5.1.
@@ -18,7 +20,7 @@ type tokenResponse struct {
 }
 
 // tokenParams are the parameters of a token request that may come once.
-var tokenParams = []string{"grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "refresh_token", "scope"}
+var tokenParams = []string{"grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code"}
 
 func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	if !beginAPI(w, r, http.MethodPost) {
@@ -54,6 +56,16 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request) (answer *tok
 			form.Set("redirect_uri", redirectAbsent)
 		}
 	case "refresh_token":
+	case grantTypeDevice:
+		if p.cfg.DeviceAuthorization == nil {
+			return nil, errGrantType()
+		}
+		// The engine has no such grant.
+		issued, e := p.redeemDeviceCode(r.Context(), &exchange{app: app, request: r}, form.Get("device_code"))
+		if e != nil {
+			return nil, e
+		}
+		return p.tokenResponse(issued), nil
 	default:
 		// Not left to the engine, which knows grants that are not offered and
 		// would ask for their parameters.
@@ -74,13 +86,18 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request) (answer *tok
 	if err != nil {
 		return nil, engineError(err)
 	}
+	return p.tokenResponse(token), nil
+}
+
+// tokenResponse is the answer with a pair of tokens.
+func (p *Provider) tokenResponse(token oauth2.TokenInfo) *tokenResponse {
 	return &tokenResponse{
 		AccessToken:  token.GetAccess(),
 		TokenType:    p.engine.Config.TokenType,
 		ExpiresIn:    int64(token.GetAccessExpiresIn() / time.Second),
 		RefreshToken: token.GetRefresh(),
 		Scope:        token.GetScope(),
-	}, nil
+	}
 }
 
 // beginAPI does what every endpoint for programs starts with: it allows other

@@ -1,0 +1,252 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// DeviceAuthorization is how devices without a browser, such as a television or
+// a program on a machine far away, ask for access (RFC 8628): the device shows
+// a code, and its user enters it on the page at Paths.Device on a telephone or
+// computer, and decides there.
+type DeviceAuthorization struct {
+	// CodeLifetime is how long the user has. It is between one minute and one
+	// hour: the longer, the more codes there are at a time to be guessed at.
+	// Zero: 10 minutes.
+	CodeLifetime time.Duration
+
+	// Interval is how long a device has to wait between two questions whether
+	// its user has decided. It is between one second and one minute; devices
+	// are told whole seconds, rounded up. Zero: 5 seconds.
+	Interval time.Duration
+}
+
+const (
+	defaultDeviceCodeLifetime = 10 * time.Minute
+	defaultDeviceInterval     = 5 * time.Second
+
+	// slowDown is by how much a device that asks too soon has to slow down
+	// (RFC 8628 section 3.5).
+	slowDown = 5 * time.Second
+
+	// deviceGrace is how much longer than the device's own codes the code of
+	// the grant lives: who decides in the last moment decides before the
+	// device's last question.
+	deviceGrace = time.Minute
+)
+
+// grantTypeDevice is the grant_type of RFC 8628 section 3.4.
+const grantTypeDevice = "urn:ietf:params:oauth:grant-type:device_code"
+
+const endpointDeviceAuthorization = "device_authorization"
+
+// withDefaults fills in what was left at zero.
+func (d DeviceAuthorization) withDefaults() *DeviceAuthorization {
+	if d.CodeLifetime == 0 {
+		d.CodeLifetime = defaultDeviceCodeLifetime
+	}
+	if d.Interval == 0 {
+		d.Interval = defaultDeviceInterval
+	}
+	return &d
+}
+
+// validate returns every problem of the field.
+func (d *DeviceAuthorization) validate(kept store.Store, pagePath string) []error {
+	var problems []error
+	for _, v := range []struct {
+		field        string
+		value        time.Duration
+		least, most  time.Duration
+		between, and string
+	}{
+		{"CodeLifetime", d.CodeLifetime, time.Minute, time.Hour, "one minute", "one hour"},
+		{"Interval", d.Interval, time.Second, time.Minute, "one second", "one minute"},
+	} {
+		if v.value < v.least || v.value > v.most {
+			problems = append(problems, fmt.Errorf("provider: Config.DeviceAuthorization.%s is %v: give between %s and %s, or zero for the default", v.field, v.value, v.between, v.and))
+		}
+	}
+	if _, ok := kept.(store.Devices); kept != nil && !ok {
+		problems = append(problems, errors.New("provider: Config.DeviceAuthorization needs a Store that implements store.Devices: use one that does, or embed one beside the others, as in struct{ store.Applications; store.Grants; store.Devices }"))
+	}
+	if pagePath == leaveOut {
+		problems = append(problems, errors.New("provider: Config.Paths.Device is left out: users of devices need the page"))
+	}
+	return problems
+}
+
+// DeviceAuthorizationHandler serves the device authorization endpoint (RFC 8628
+// section 3.1), where devices ask for their codes. Without
+// Config.DeviceAuthorization there is nothing.
+func (p *Provider) DeviceAuthorizationHandler() http.Handler {
+	if p.cfg.DeviceAuthorization == nil {
+		return http.NotFoundHandler()
+	}
+	return p.watched(endpointDeviceAuthorization, p.serveDeviceAuthorization)
+}
+
+// deviceResponse is the answer of RFC 8628 section 3.2.
+type deviceResponse struct {
+	DeviceCode      string `json:"device_code"`
+	UserCode        string `json:"user_code"`
+	VerificationURI string `json:"verification_uri"`
+	CompleteURI     string `json:"verification_uri_complete"`
+	ExpiresIn       int64  `json:"expires_in"` // seconds
+	Interval        int64  `json:"interval"`   // the same
+}
+
+func (p *Provider) serveDeviceAuthorization(w http.ResponseWriter, r *http.Request) {
+	if !beginAPI(w, r, http.MethodPost) {
+		return
+	}
+	answer, e := p.authorizeDevice(w, r)
+	if e != nil {
+		p.writeError(w, r, endpointDeviceAuthorization, e)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// authorizeDevice answers a device authorization request.
+func (p *Provider) authorizeDevice(w http.ResponseWriter, r *http.Request) (answer *deviceResponse, e *Error) {
+	single := []string{"client_id", "client_secret", "scope"}
+	form, e := readParams(w, r, append(single, resourceParam))
+	if e == nil {
+		e = repeated(form, single...)
+	}
+	if e != nil {
+		return nil, e
+	}
+	app, e := p.clientOf(r, form, endpointDeviceAuthorization)
+	if e != nil {
+		return nil, e
+	}
+	defer func() { e = e.by(app.ID) }()
+	if e := mayUseDevices(app); e != nil {
+		return nil, e
+	}
+	resource, e := p.askedResource(form)
+	if e != nil {
+		return nil, e
+	}
+	asked, e := p.examineScope(app, resource, form.Get("scope"))
+	if e != nil {
+		return nil, e
+	}
+	now, own := p.now(), p.cfg.DeviceAuthorization
+	device, code, userCode, e := p.createDevice(r.Context(), store.Device{
+		ApplicationID: app.ID,
+		Scopes:        asked,
+		Resource:      resource.identifier(),
+		CreatedAt:     now,
+		ExpiresAt:     now.Add(own.CodeLifetime),
+		// A little less than what the device is told: of two questions that it
+		// sends at the right times, the second may have been quicker on its
+		// way.
+		Interval: own.Interval - own.Interval/10,
+	})
+	if e != nil {
+		return nil, e
+	}
+	page := p.Endpoints().Device
+	return &deviceResponse{
+		DeviceCode:      p.encode(store.KindDevice, code),
+		UserCode:        userCode.String(),
+		VerificationURI: page,
+		CompleteURI:     page + "?" + url.Values{userCodeField: {userCode.String()}}.Encode(),
+		ExpiresIn:       int64(device.ExpiresAt.Sub(now) / time.Second),
+		Interval:        int64((own.Interval + time.Second - 1) / time.Second),
+	}, nil
+}
+
+// createDevice draws the codes of a device authorization and keeps it.
+func (p *Provider) createDevice(ctx context.Context, d store.Device) (store.Device, credential, userCode, *Error) {
+	// Two of the same user code cannot be told apart by their users. There are
+	// so many that with a million at a time a second draw is rare and a fifth
+	// is not seen.
+	const draws = 5
+	var err error
+	for range draws {
+		drawn := newUserCode()
+		d.UserCode = drawn.hash()
+		d.ID = store.NewDeviceID(d.CreatedAt, d.UserCode)
+		code := newCredential(store.GrantID(d.ID))
+		d.Code = code.key(store.KindDevice).Hash
+		d.GrantCode = store.HashOf(store.KindCode, code.grantSecret())
+		wctx, cancel := p.writing(ctx)
+		err = p.devices.CreateDevice(wctx, d)
+		cancel()
+		if err == nil {
+			return d, code, drawn, nil
+		}
+		if !errors.Is(err, store.ErrExists) {
+			break
+		}
+	}
+	return store.Device{}, credential{}, userCode{}, unavailable("store", err)
+}
+
+// mayUseDevices refuses an application that may not use the device grant: one
+// that registered itself has to have said that it does.
+func mayUseDevices(app store.Application) *Error {
+	if app.Origin == store.OriginManual || app.Registration != nil && slices.Contains(app.Registration.GrantTypes, grantTypeDevice) {
+		return nil
+	}
+	return refuse(codeUnauthorizedClient, "This application has not registered the device grant: name it in its grant_types.")
+}
+
+// redeemDeviceCode answers a device that asks whether its user has decided (RFC
+// 8628 section 3.4), with the first tokens if they have allowed it.
+func (p *Provider) redeemDeviceCode(ctx context.Context, x *exchange, text string) (tokenInfo, *Error) {
+	const what = "device_code"
+	if text == "" {
+		return tokenInfo{}, refuse(codeInvalidRequest, "The parameter device_code is missing.")
+	}
+	if e := mayUseDevices(x.app); e != nil {
+		return tokenInfo{}, e
+	}
+	code, ok := p.decode(store.KindDevice, text)
+	if !ok {
+		return tokenInfo{}, grantRefusal(what, store.ErrNotFound)
+	}
+	now := p.now()
+	wctx, cancel := p.writing(ctx)
+	defer cancel()
+	device, err := p.devices.PollDevice(wctx, store.DevicePoll{
+		ID:            store.DeviceID(code.grantID),
+		Code:          code.key(store.KindDevice).Hash,
+		ApplicationID: x.app.ID,
+		SlowDown:      slowDown,
+		At:            now,
+	})
+	decided := !device.DecidedAt.IsZero()
+	switch {
+	case err != nil:
+		return tokenInfo{}, grantRefusal(what, err)
+	case decided && device.GrantID.IsZero():
+		return tokenInfo{}, refuse(codeAccessDenied, "The user said no.")
+	case decided:
+		issued, e := p.redeem(ctx, x, what, credential{device.GrantID, code.grantSecret()}, "", "")
+		if e != nil && errors.Is(e, store.ErrExpired) {
+			e = errDeviceExpired()
+		}
+		return issued, e
+	case !now.Before(device.ExpiresAt):
+		return tokenInfo{}, errDeviceExpired()
+	case device.TooSoon:
+		return tokenInfo{}, refuse(codeSlowDown, "The device asks too often: wait 5 seconds longer than before each time.")
+	}
+	return tokenInfo{}, refuse(codeAuthorizationPending, "The user has not decided yet. Ask again after the interval.")
+}
+
+func errDeviceExpired() *Error {
+	return refuse(codeExpiredToken, "The device_code has expired. Ask for a new one, and show the user its code.")
+}

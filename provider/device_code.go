@@ -1,0 +1,72 @@
+package provider
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"strings"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// userCode is what a user reads on a device and types elsewhere: eight letters.
+type userCode [8]byte
+
+// userCodeLetters are consonants, so that no code is a word, and none that
+// could be taken for another (RFC 8628 section 6.1). Eight of them are 34 bits.
+const userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
+
+// newUserCode draws a user code at random, each letter equally likely.
+func newUserCode() (c userCode) {
+	var pool [16]byte
+	for n := 0; n < len(c); {
+		rand.Read(pool[:]) // Never fails: it would end the program.
+		for _, b := range pool {
+			// 240 is the greatest multiple of 20 that a byte holds.
+			if b < 240 && n < len(c) {
+				c[n] = userCodeLetters[b%20]
+				n++
+			}
+		}
+	}
+	return c
+}
+
+// parseUserCode reads what a user has typed: in capitals or not, with hyphens
+// and spaces wherever they are. As RFC 8628 section 6.1 recommends, everything
+// but the letters of a code is left out.
+func parseUserCode(typed string) (c userCode, ok bool) {
+	n := 0
+	for _, r := range strings.ToUpper(typed) {
+		if !strings.ContainsRune(userCodeLetters, r) {
+			continue
+		}
+		if n == len(c) {
+			return userCode{}, false
+		}
+		c[n] = byte(r)
+		n++
+	}
+	return c, n == len(c)
+}
+
+// String returns the code as devices show it, such as "WDJB-MJHT".
+func (c userCode) String() string { return string(c[:4]) + "-" + string(c[4:]) }
+
+// hash is what a store finds the device authorization by.
+func (c userCode) hash() store.Hash {
+	var padded [32]byte
+	copy(padded[:], c[:])
+	return store.HashOf(store.KindUserCode, padded)
+}
+
+// grantSecret derives, from the device code c, the secret of the authorization
+// code of the grant that follows if the user allows it. So its hash is known
+// before there is a user and a grant, and only the device can redeem it.
+func (c credential) grantSecret() (secret [32]byte) {
+	mac := hmac.New(sha256.New, c.secret[:])
+	mac.Write([]byte("latchkey device grant\x00"))
+	mac.Write(c.grantID[:])
+	mac.Sum(secret[:0])
+	return secret
+}
