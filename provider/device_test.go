@@ -1,0 +1,577 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+)
+
+const (
+	devicePath  = "/oauth/device"
+	grantDevice = "urn:ietf:params:oauth:grant-type:device_code"
+)
+
+// newDeviceHost is newHost with the device grant.
+func newDeviceHost(t testing.TB, edit ...func(*provider.Config)) *host {
+	t.Helper()
+	on := func(c *provider.Config) { c.DeviceAuthorization = &provider.DeviceAuthorization{} }
+	return newHost(t, append([]func(*provider.Config){on}, edit...)...)
+}
+
+// television is an application as devices have it: without a secret, and with
+// nowhere to send a browser.
+func (h *host) television() *application {
+	h.t.Helper()
+	return h.application(provider.NewApplication{Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: "profile email notes:read"})
+}
+
+// device is a device that waits.
+type device struct {
+	app             *application
+	DeviceCode      string `json:"device_code"`
+	UserCode        string `json:"user_code"`
+	VerificationURI string `json:"verification_uri"`
+	CompleteURI     string `json:"verification_uri_complete"`
+	ExpiresIn       int    `json:"expires_in"`
+	Interval        int    `json:"interval"`
+}
+
+// device asks for codes.
+func (a *application) device(form ...string) device {
+	a.h.t.Helper()
+	r := a.post("/oauth/device_authorization", form...)
+	require.Equal(a.h.t, 200, r.StatusCode, r.body)
+	d := device{app: a}
+	require.NoError(a.h.t, json.Unmarshal([]byte(r.body), &d))
+	return d
+}
+
+// poll asks whether the user has decided.
+func (d device) poll(form ...string) *reply {
+	return d.app.post("/oauth/token", append([]string{"grant_type", grantDevice, "device_code", d.DeviceCode}, form...)...)
+}
+
+// decide is what a user does with a code on the page.
+func (b *browser) decide(d device, decision string) *reply {
+	b.h.t.Helper()
+	return b.post(devicePath, b.get(d.CompleteURI).form(b.h.t, decision))
+}
+
+// follow goes where a redirect on the host leads.
+func (b *browser) follow(r *reply) *reply {
+	b.h.t.Helper()
+	require.Equal(b.h.t, http.StatusSeeOther, r.StatusCode, r.text())
+	require.Equal(b.h.t, "no-store", r.Header.Get("Cache-Control"))
+	return b.get(b.h.url + r.Header.Get("Location"))
+}
+
+func (h *host) signedIn(user string) *browser {
+	b := h.browser()
+	b.signIn(user)
+	return b
+}
+
+// change changes an application in the store, past what the provider allows.
+func (h *host) change(a *application, edit func(*store.Application)) {
+	h.t.Helper()
+	kept, err := h.store.FindApplication(ctx, a.ID)
+	require.NoError(h.t, err)
+	edit(&kept)
+	require.NoError(h.t, h.store.DeleteApplication(ctx, a.ID))
+	require.NoError(h.t, h.store.CreateApplication(ctx, kept))
+}
+
+// liveGrants are the grants of an application that are not revoked.
+func (a *application) liveGrants() []store.Grant {
+	a.h.t.Helper()
+	page, total, err := a.h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ApplicationID: a.ID}, Limit: 100})
+	require.NoError(a.h.t, err)
+	require.Len(a.h.t, page, total)
+	return page
+}
+
+// RFC 8628 sections 3.1 to 3.5: a device gets its codes, waits, and has tokens
+// like any other once its user has agreed.
+func TestDeviceSignIn(t *testing.T) {
+	for name, n := range map[string]provider.NewApplication{
+		"public":       {Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: "profile email notes:read"},
+		"confidential": {Name: "Television", Scopes: "profile email notes:read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newDeviceHost(t)
+			tv := h.application(n)
+			d := tv.device("scope", "profile notes:read openid")
+			require.Equal(t, device{tv, d.DeviceCode, d.UserCode, h.url + devicePath, h.url + devicePath + "?user_code=" + d.UserCode, 600, 5}, d)
+			require.Regexp(t, `^odc_[0-9A-Za-z]{72}$`, d.DeviceCode)
+			require.Regexp(t, `^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$`, d.UserCode)
+			d.poll().refused(t, 400, "authorization_pending")
+
+			b := h.signedIn("user_ada")
+			enter := b.get(d.VerificationURI)
+			enter.statusIs(t, 200)
+			require.Contains(t, enter.text(), "Code that your device shows")
+			require.Contains(t, enter.body, `method="get" action="/oauth/device"`)
+			confirm := b.get(h.url + devicePath + "?user_code=" + url.QueryEscape(" "+strings.ToLower(strings.ReplaceAll(d.UserCode, "-", " "))))
+			require.Contains(t, confirm.text(), "Television wants to use your ")
+			require.Contains(t, confirm.text(), d.UserCode)
+			require.Contains(t, confirm.text(), "If somebody sent you this link or code, cancel.")
+			require.Contains(t, confirm.text(), "You are signed in as Ada Lovelace.")
+			require.Contains(t, confirm.text(), "Read your notes")
+			require.NotContains(t, confirm.text(), "email")
+			h.eventKinds()
+			done := b.follow(b.post(devicePath, confirm.form(t, "allow")))
+			require.Contains(t, done.text(), "Television is connected")
+			require.Contains(t, done.text(), "Go back to your device.")
+			require.Equal(t, []provider.EventKind{provider.EventGrantCreated}, h.eventKinds())
+
+			h.clock.add(5 * time.Second)
+			got := d.poll().tokens(t)
+			require.Equal(t, []provider.EventKind{provider.EventTokenIssued}, h.eventKinds())
+			require.Equal(t, "notes:read profile", got.Scope)
+			require.Equal(t, "Bearer", got.TokenType)
+			h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
+			who := h.bearer("/oauth/userinfo", got.AccessToken)
+			require.Contains(t, who.body, `"sub":"user_ada"`)
+			require.NotContains(t, who.body, "ada@example.com")
+			next := tv.refresh(got.RefreshToken).tokens(t)
+			require.Equal(t, got.Scope, next.Scope)
+			h.bearer("/api/notes", next.AccessToken).statusIs(t, 200)
+
+			listed, err := h.ListConnections(ctx, "user_ada")
+			require.NoError(t, err)
+			require.Len(t, listed, 1)
+			require.Equal(t, tv.ID, listed[0].Application.ID)
+			for _, secret := range []string{d.DeviceCode, d.UserCode, strings.ReplaceAll(d.UserCode, "-", ""), got.AccessToken, "ada@example.com"} {
+				require.NotContains(t, h.log.String(), secret)
+			}
+		})
+	}
+}
+
+// With the field unset there is no trace of the grant: no route, no endpoint,
+// no word of it in metadata.
+func TestWithoutDeviceAuthorizationThereIsNone(t *testing.T) {
+	metadata := func(h *host) (document map[string]any) {
+		r := h.send("GET", "/.well-known/oauth-authorization-server", nil, "")
+		require.NoError(t, json.Unmarshal([]byte(r.body), &document))
+		return document
+	}
+	paths := func(h *host) (found []string) {
+		for _, r := range h.Routes() {
+			if strings.Contains(r.Path, "device") {
+				require.Equal(t, r.Path == devicePath, r.Session)
+				found = append(found, r.Path)
+			}
+		}
+		slices.Sort(found)
+		return slices.Compact(found)
+	}
+	on := newDeviceHost(t)
+	require.Equal(t, on.url+"/oauth/device_authorization", on.Endpoints().DeviceAuthorization)
+	require.Equal(t, on.url+devicePath, on.Endpoints().Device)
+	require.Equal(t, on.Endpoints().DeviceAuthorization, metadata(on)["device_authorization_endpoint"])
+	require.Equal(t, []any{"authorization_code", "refresh_token", grantDevice}, metadata(on)["grant_types_supported"])
+	require.Equal(t, []string{devicePath, "/oauth/device_authorization"}, paths(on))
+
+	off := newHost(t, func(c *provider.Config) { c.Paths.Token = devicePath }) // The path is free.
+	require.Empty(t, off.Endpoints().DeviceAuthorization)
+	require.Empty(t, off.Endpoints().Device)
+	require.NotContains(t, metadata(off), "device_authorization_endpoint")
+	require.Equal(t, []any{"authorization_code", "refresh_token"}, metadata(off)["grant_types_supported"])
+	off = newHost(t)
+	require.Empty(t, paths(off))
+	tv := off.television()
+	tv.post("/oauth/token", "grant_type", grantDevice, "device_code", "x").refused(t, 400, "unsupported_grant_type")
+	require.Equal(t, 405, tv.post("/oauth/device_authorization").StatusCode, "the host's own pages are there")
+	require.Equal(t, "the host's own page", off.browser().get(off.url+devicePath).body)
+	for _, handler := range []http.Handler{off.DeviceAuthorizationHandler(), off.DeviceHandler()} {
+		off.server.Config.Handler = handler
+		require.Equal(t, 404, off.post("/").StatusCode)
+	}
+}
+
+func TestDeviceConfig(t *testing.T) {
+	kept := memory.New()
+	for says, edit := range map[string]func(*provider.Config){
+		"implements store.Devices": func(c *provider.Config) {
+			c.Store = struct {
+				store.Applications
+				store.Grants
+			}{kept, kept}
+		},
+		"DeviceAuthorization.CodeLifetime is 59s": func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = 59 * time.Second },
+		"DeviceAuthorization.CodeLifetime is 2h":  func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = 2 * time.Hour },
+		"DeviceAuthorization.CodeLifetime is -1s": func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = -time.Second },
+		"DeviceAuthorization.Interval is 1ms":     func(c *provider.Config) { c.DeviceAuthorization.Interval = time.Millisecond },
+		"DeviceAuthorization.Interval is 2m":      func(c *provider.Config) { c.DeviceAuthorization.Interval = 2 * time.Minute },
+		"Paths.Device is left out":                func(c *provider.Config) { c.Paths.Device = "-" },
+		"Paths.DeviceAuthorization is the same":   func(c *provider.Config) { c.Paths.DeviceAuthorization = "/oauth/token" },
+		"Paths.Device is \"device\"":              func(c *provider.Config) { c.Paths.Device = "device" },
+	} {
+		c := goodConfig()
+		c.DeviceAuthorization = &provider.DeviceAuthorization{}
+		edit(&c)
+		_, err := provider.New(c)
+		require.ErrorContains(t, err, says)
+	}
+	c := goodConfig()
+	own := provider.DeviceAuthorization{}
+	c.DeviceAuthorization = &own
+	c.Store = struct {
+		store.Applications
+		store.Grants
+		store.Devices
+	}{kept, kept, kept}
+	_, err := provider.New(c)
+	require.NoError(t, err)
+	require.Zero(t, own, "the host's own is not changed")
+
+	h := newDeviceHost(t, func(c *provider.Config) {
+		c.DeviceAuthorization = &provider.DeviceAuthorization{CodeLifetime: time.Minute, Interval: 1500 * time.Millisecond}
+		c.Paths = provider.Paths{DeviceAuthorization: "/d", Device: "/enter"}
+	})
+	r := h.television().post("/d")
+	require.Contains(t, r.body, `"expires_in":60,"interval":2}`)
+	require.Contains(t, r.body, `"verification_uri":"`+h.url+`/enter"`)
+}
+
+// RFC 8628 sections 3.1 and 3.2.
+func TestDeviceAuthorizationRequestIsParsedStrictly(t *testing.T) {
+	var asked []provider.LimitRequest
+	h := newDeviceHost(t, func(c *provider.Config) {
+		c.Limit = func(_ context.Context, l provider.LimitRequest) time.Duration {
+			asked = append(asked, l)
+			if l.ClientID == "greedy" {
+				return time.Minute
+			}
+			return 0
+		}
+	})
+	tv, wiki := h.television(), h.application(provider.NewApplication{})
+	const path = "/oauth/device_authorization"
+	r := tv.post(path)
+	require.Equal(t, 200, r.StatusCode)
+	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	require.Equal(t, "application/json", r.Header.Get("Content-Type"))
+	require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
+	require.Equal(t, "device_authorization", asked[0].Endpoint)
+	require.Equal(t, tv.ClientID, asked[0].ClientID)
+	require.True(t, asked[0].IP.IsLoopback())
+
+	h.post(path).refused(t, 401, "invalid_client")
+	h.post(path, "client_id", "unknown").refused(t, 401, "invalid_client")
+	h.post(path, "client_id", wiki.ClientID).refused(t, 401, "invalid_client")
+	wiki.post(path, "client_secret", "wrong").refused(t, 401, "invalid_client")
+	tv.post(path, "client_secret", "wrong").refused(t, 401, "invalid_client")
+	tv.post(path, "scope", "public_metadata").refused(t, 400, "invalid_scope")
+	tv.post(path, "scope", "nonsense").refused(t, 400, "invalid_scope")
+	tv.post(path, "scope", "profile  email").refused(t, 400, "invalid_scope")
+	limited := h.post(path, "client_id", "greedy")
+	limited.refused(t, 429, "temporarily_unavailable")
+	require.Equal(t, "60", limited.Header.Get("Retry-After"))
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	h.send("POST", path, form, "client_id="+tv.ClientID+"&client_id="+tv.ClientID).refused(t, 400, "invalid_request")
+	h.send("POST", path+"?client_id="+tv.ClientID, form, "scope=profile").refused(t, 401, "invalid_client")
+	h.send("POST", path, nil, "client_id="+tv.ClientID).refused(t, 400, "invalid_request")
+	h.send("GET", path+"?client_id="+tv.ClientID, nil, "").refused(t, 405, "invalid_request")
+	preflight := h.send("OPTIONS", path, http.Header{"Origin": {"https://tv.example.com"}}, "")
+	preflight.statusIs(t, 204)
+	require.Equal(t, "POST, OPTIONS", preflight.Header.Get("Access-Control-Allow-Methods"))
+
+	// Without a scope, it asks for all that it may.
+	d := tv.device()
+	b := h.signedIn("user_ada")
+	b.decide(d, "allow")
+	require.Equal(t, "email notes:read profile", d.poll().tokens(t).Scope)
+}
+
+// An application that registered itself may use the grant only if it has said
+// that it does.
+func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
+	h := newDeviceHost(t)
+	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument} {
+		for _, tt := range []struct {
+			grants []string
+			may    bool
+		}{{nil, false}, {[]string{"authorization_code", "refresh_token"}, false}, {[]string{"refresh_token", grantDevice}, true}} {
+			tv := h.television()
+			pending := tv.device()
+			h.change(tv, func(a *store.Application) {
+				a.Origin, a.Registration = origin, &store.Registration{GrantTypes: tt.grants}
+			})
+			if !tt.may {
+				tv.post("/oauth/device_authorization").refused(t, 400, "unauthorized_client")
+				pending.poll().refused(t, 400, "unauthorized_client")
+				continue
+			}
+			d := tv.device()
+			b := h.signedIn("user_ada")
+			require.Contains(t, b.get(d.CompleteURI).text(), "This application registered itself.")
+			b.decide(d, "allow")
+			d.poll().tokens(t)
+		}
+	}
+	tv := h.television()
+	h.change(tv, func(a *store.Application) { a.Origin = store.OriginRegistration })
+	tv.post("/oauth/device_authorization").refused(t, 400, "unauthorized_client")
+}
+
+// RFC 8628 section 3.5: what a device is told while it waits, and what it must
+// never be given.
+func TestDevicePollErrors(t *testing.T) {
+	h := newDeviceHost(t)
+	tv, other := h.television(), h.television()
+	wiki := h.application(provider.NewApplication{})
+	d := tv.device()
+	b := h.signedIn("user_ada")
+	b.decide(d, "allow")
+	poll := func(a *application, form ...string) *reply {
+		return a.post("/oauth/token", append([]string{"grant_type", grantDevice}, form...)...)
+	}
+	poll(tv).refused(t, 400, "invalid_request")
+	poll(other, "device_code", d.DeviceCode).refused(t, 400, "invalid_grant")
+	poll(wiki, "device_code", d.DeviceCode).refused(t, 400, "invalid_grant")
+	poll(wiki, "device_code", d.DeviceCode, "client_secret", "wrong").refused(t, 401, "invalid_client")
+	poll(tv, "device_code", d.DeviceCode, "client_secret", "wrong").refused(t, 401, "invalid_client")
+	poll(tv, "device_code", d.DeviceCode+"x").refused(t, 400, "invalid_grant")
+	poll(tv, "device_code", "unknown").refused(t, 400, "invalid_grant")
+	poll(tv, "device_code", d.UserCode).refused(t, 400, "invalid_grant")
+	got := d.poll().tokens(t)
+	for _, wrong := range []string{got.AccessToken, got.RefreshToken, "oac_" + strings.TrimPrefix(d.DeviceCode, "odc_")} {
+		poll(tv, "device_code", wrong).refused(t, 400, "invalid_grant")
+	}
+	// It is no other credential either.
+	tv.post("/oauth/token", "grant_type", "authorization_code", "code", d.DeviceCode).refused(t, 400, "invalid_grant")
+	tv.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", d.DeviceCode).refused(t, 400, "invalid_grant")
+	h.bearer("/api/notes", d.DeviceCode).refused(t, 401, "invalid_token")
+	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
+}
+
+// Polling leaves a line in the log for each real refusal, and none for waiting.
+func TestWaitingIsNotLogged(t *testing.T) {
+	h := newDeviceHost(t)
+	d := h.television().device()
+	for range 3 {
+		h.clock.add(5 * time.Second)
+		d.poll().refused(t, 400, "authorization_pending")
+	}
+	require.NotContains(t, h.log.String(), "authorization_pending")
+	require.Equal(t, [][2]string{{"device_authorization", "ok"}, {"token", "authorization_pending"}, {"token", "authorization_pending"}, {"token", "authorization_pending"}}, h.requests(t))
+	d.poll().refused(t, 400, "slow_down")
+	require.Contains(t, h.log.String(), "slow_down")
+}
+
+// RFC 8628 section 3.5: who asks too soon has to wait 5 seconds longer each
+// time from then on. Who keeps to the interval is never told so, though a
+// request on its way may gain a little on the one before.
+func TestDeviceThatAsksTooSoonHasToSlowDown(t *testing.T) {
+	h := newDeviceHost(t)
+	b := h.signedIn("user_ada")
+	d := h.television().device()
+	after := func(wait time.Duration, code string) {
+		t.Helper()
+		h.clock.add(wait)
+		d.poll().refused(t, 400, code)
+	}
+	after(0, "authorization_pending") // The first comes whenever it likes.
+	after(5*time.Second, "authorization_pending")
+	after(4600*time.Millisecond, "authorization_pending")
+	after(4*time.Second, "slow_down")
+	after(9*time.Second, "slow_down")
+	after(14*time.Second, "slow_down")
+	after(20*time.Second, "authorization_pending")
+	after(0, "slow_down")
+	b.decide(d, "allow")
+	d.poll().tokens(t) // What was decided is worth no delay.
+}
+
+func TestDeviceCodeExpires(t *testing.T) {
+	h := newDeviceHost(t, func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = 2 * time.Minute })
+	tv, b := h.television(), h.signedIn("user_ada")
+	undecided, allowed, late, open := tv.device(), tv.device(), tv.device(), tv.device()
+	confirm := b.get(open.CompleteURI).form(t, "allow")
+	h.clock.add(2*time.Minute - time.Second)
+	b.decide(allowed, "allow")
+	b.decide(late, "allow")
+	undecided.poll().refused(t, 400, "authorization_pending")
+	h.clock.add(time.Second)
+	undecided.poll().refused(t, 400, "expired_token")
+	b.get(undecided.CompleteURI).errorPage(t, 400, "No device waits with this code.")
+	b.post(devicePath, confirm).errorPage(t, 400, "No device waits with this code.")
+	open.poll().refused(t, 400, "expired_token")
+	require.Len(t, tv.liveGrants(), 2)
+
+	// Who decides in the last moment decides before the last question.
+	h.clock.add(30 * time.Second)
+	allowed.poll().tokens(t)
+	h.clock.add(time.Minute)
+	late.poll().refused(t, 400, "expired_token")
+}
+
+// RFC 8628 section 3.5: a user who says no ends it.
+func TestDenialEndsTheDeviceCode(t *testing.T) {
+	h := newDeviceHost(t)
+	tv, b := h.television(), h.signedIn("user_ada")
+	d := tv.device()
+	h.eventKinds()
+	done := b.follow(b.decide(d, "deny"))
+	require.Contains(t, done.text(), "Nothing was allowed")
+	require.Contains(t, done.text(), "Television got no access")
+	require.Equal(t, []provider.EventKind{provider.EventGrantDenied}, h.eventKinds())
+	d.poll().refused(t, 400, "access_denied")
+	b.get(d.CompleteURI).errorPage(t, 400, "No device waits with this code.")
+	require.Empty(t, tv.liveGrants())
+	h.clock.add(time.Hour)
+	d.poll().refused(t, 400, "access_denied")
+}
+
+// A device code is spent like an authorization code: who has a copy of it ends
+// what the first has got (RFC 6749 section 4.1.2).
+func TestReplayedDeviceCodeRevokesTheGrant(t *testing.T) {
+	h := newDeviceHost(t)
+	tv, b := h.television(), h.signedIn("user_ada")
+	d := tv.device()
+	b.decide(d, "allow")
+	got := d.poll().tokens(t)
+	next := tv.refresh(got.RefreshToken).tokens(t)
+	h.eventKinds()
+	d.poll().refused(t, 400, "invalid_grant")
+	require.Equal(t, []provider.EventKind{provider.EventReuseDetected}, h.eventKinds())
+	h.bearer("/api/notes", next.AccessToken).refused(t, 401, "invalid_token")
+	tv.refresh(next.RefreshToken).refused(t, 400, "invalid_grant")
+	require.Empty(t, tv.liveGrants())
+
+	// Another application's replay ends nothing.
+	d, other := tv.device(), h.television()
+	b.decide(d, "allow")
+	got = d.poll().tokens(t)
+	d.app = other
+	d.poll().refused(t, 400, "invalid_grant")
+	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
+}
+
+// Of many that poll for one device at once exactly one gets tokens, and the
+// next one revokes them, as with every code.
+func TestDeviceCodeIsRedeemedOnce(t *testing.T) {
+	h := newDeviceHost(t)
+	tv, b := h.television(), h.signedIn("user_ada")
+	for range 5 {
+		d := tv.device()
+		b.decide(d, "allow")
+		statuses := atOnce(32, func(int) int { return d.poll().StatusCode })
+		require.Equal(t, map[int]int{200: 1, 400: 31}, statuses)
+		require.Empty(t, tv.liveGrants())
+	}
+}
+
+// A device that polls at the moment of approval is told to wait, or gets its
+// tokens, and nothing between.
+func TestPollsAtTheMomentOfApproval(t *testing.T) {
+	h := newDeviceHost(t)
+	tv, b := h.television(), h.signedIn("user_ada")
+	for range 20 {
+		d := tv.device()
+		form := b.get(d.CompleteURI).form(t, "allow")
+		var posted sync.WaitGroup
+		posted.Go(func() { require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode) })
+		for {
+			h.clock.add(5 * time.Second)
+			r := d.poll()
+			if r.StatusCode == 200 {
+				h.bearer("/api/notes", r.tokens(t).AccessToken).statusIs(t, 200)
+				break
+			}
+			r.refused(t, 400, "authorization_pending")
+		}
+		posted.Wait()
+	}
+	require.Len(t, tv.liveGrants(), 20)
+}
+
+// atOnce calls f many times at once and counts what it returns.
+func atOnce[T comparable](n int, f func(i int) T) map[T]int {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	start, counts := make(chan struct{}), map[T]int{}
+	for i := range n {
+		all.Go(func() {
+			<-start
+			got := f(i)
+			mu.Lock()
+			defer mu.Unlock()
+			counts[got]++
+		})
+	}
+	close(start)
+	all.Wait()
+	return counts
+}
+
+func TestCleanupDeletesDevices(t *testing.T) {
+	h := newDeviceHost(t, func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = time.Minute })
+	tv := h.television()
+	for range 3 {
+		tv.device()
+	}
+	d := tv.device()
+	h.clock.add(time.Minute + time.Second)
+	n, err := h.Cleanup(ctx)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	d.poll().refused(t, 400, "expired_token")
+	h.clock.add(2 * time.Minute)
+	fresh := tv.device()
+	n, err = h.Cleanup(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 4, n)
+	d.poll().refused(t, 400, "invalid_grant")
+	fresh.poll().refused(t, 400, "authorization_pending")
+
+	kept := memory.New()
+	without := newHost(t, func(c *provider.Config) {
+		c.Store = struct {
+			store.Applications
+			store.Grants
+		}{kept, kept}
+	})
+	n, err = without.Cleanup(ctx)
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
+// GrantLifetime holds for devices too, and a deleted application has none.
+func TestDeviceGrantIsAGrantLikeAnyOther(t *testing.T) {
+	h := newDeviceHost(t, func(c *provider.Config) {
+		c.GrantLifetime = time.Hour
+		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
+	})
+	tv, b := h.television(), h.signedIn("user_ada")
+	d := tv.device()
+	b.decide(d, "allow")
+	got := d.poll().tokens(t)
+	require.EqualValues(t, 3600, got.ExpiresIn)
+	grants := tv.liveGrants()
+	require.Len(t, grants, 1)
+	require.Equal(t, h.clock.Now().UTC().Truncate(time.Microsecond), grants[0].AgreedAt)
+
+	pending, allowed := tv.device(), tv.device()
+	form := b.get(pending.CompleteURI).form(t, "allow")
+	b.decide(allowed, "allow")
+	require.NoError(t, h.DeleteApplication(ctx, tv.ID))
+	allowed.poll().refused(t, 401, "invalid_client")
+	b.get(pending.CompleteURI).errorPage(t, 400, "No device waits with this code.")
+	b.post(devicePath, form).errorPage(t, 400, "No device waits with this code.")
+}
