@@ -117,10 +117,14 @@ func (p *Provider) devicePath(params url.Values) string {
 	return path
 }
 
+// maxTyped is how long a code can be with all that somebody may type between
+// its letters. What is longer is not shown or passed on.
+const maxTyped = 32
+
 // codeParams are the parameters of the page for a code as it was typed.
 func codeParams(typed string) url.Values {
 	params := url.Values{}
-	if typed != "" {
+	if typed != "" && len(typed) <= maxTyped {
 		params.Set(userCodeField, typed)
 	}
 	return params
@@ -268,8 +272,7 @@ func (p *Provider) wrongCode(w http.ResponseWriter, r *http.Request, page Device
 	if !errors.Is(e, errWrongCode) {
 		return e
 	}
-	const most = 32 // What is longer was hardly typed.
-	if len(typed) <= most {
+	if len(typed) <= maxTyped {
 		page.UserCode = typed
 	}
 	page.WrongCode, page.Status = true, e.Status

@@ -1,0 +1,496 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+const wrongCode = "No device waits with this code."
+
+// A link never grants anything, whatever the user has agreed to before and
+// whatever the host skips (RFC 8628 section 5.4).
+func TestDeviceIsAlwaysAskedFor(t *testing.T) {
+	h := newDeviceHost(t)
+	own := h.application(provider.NewApplication{Name: "Own", SkipConsent: true})
+	wiki := h.application(provider.NewApplication{})
+	wiki.tokens("user_ada") // The user has agreed, and is not asked at authorize any more.
+	b := h.signedIn("user_ada")
+	for _, app := range []*application{own, wiki} {
+		require.NotEmpty(t, b.get(app.request()).redirected(t).Get("code"))
+		before := len(app.liveGrants())
+		d := app.device()
+		for _, more := range []string{"", "&decision=allow", "&decision=allow&granted=profile", "&result=allowed", "&prompt=none"} {
+			page := b.get(d.CompleteURI + more)
+			require.Contains(t, page.text(), "If somebody sent you this link or code, cancel.")
+		}
+		d.poll().refused(t, 400, "authorization_pending")
+		require.Len(t, app.liveGrants(), before)
+	}
+}
+
+func TestDevicePagesHeaders(t *testing.T) {
+	h := newDeviceHost(t)
+	tv := h.application(provider.NewApplication{Name: "<Television>", Public: true, RedirectURIs: []string{}, LogoURL: "https://tv.example.com/logo.png"})
+	b, d := h.signedIn("user_ada"), tv.device()
+	confirm := b.get(d.CompleteURI)
+	done := b.follow(b.decide(d, "allow"))
+	for _, page := range []*reply{b.get(d.VerificationURI), confirm, done, b.get(d.CompleteURI)} {
+		policy := page.Header.Get("Content-Security-Policy")
+		require.Contains(t, policy, "default-src 'none'")
+		require.Contains(t, policy, "frame-ancestors 'none'; form-action 'self'")
+		require.NotContains(t, policy, "script-src")
+		require.Equal(t, "no-store", page.Header.Get("Cache-Control"))
+		require.Equal(t, "same-origin", page.Header.Get("Referrer-Policy"))
+		require.Equal(t, "DENY", page.Header.Get("X-Frame-Options"))
+		require.NotContains(t, page.body, "<script")
+		require.NotContains(t, page.body, "<Television>")
+	}
+	require.Contains(t, confirm.Header.Get("Content-Security-Policy"), "img-src https://tv.example.com")
+	require.Contains(t, confirm.body, `src="https://tv.example.com/logo.png"`)
+	require.Contains(t, done.body, "&lt;Television&gt;")
+	require.Equal(t, 405, b.h.send("DELETE", devicePath, nil, "").StatusCode)
+}
+
+// Whatever is wrong with a code, the page says the same.
+func TestWrongCodesAreAllAlike(t *testing.T) {
+	h := newDeviceHost(t)
+	tv, b := h.television(), h.signedIn("user_ada")
+	allowed, denied, expired := tv.device(), tv.device(), tv.device()
+	orphan := h.television()
+	deleted := orphan.device()
+	require.NoError(t, h.store.DeleteApplication(ctx, orphan.ID))
+	b.decide(allowed, "allow")
+	b.decide(denied, "deny")
+	h.clock.add(10 * time.Minute)
+	var first string
+	for _, code := range []string{allowed.UserCode, denied.UserCode, expired.UserCode, deleted.UserCode, "BBBB-BBBB"} {
+		page := b.get(h.url + devicePath + "?user_code=" + code)
+		page.errorPage(t, 400, wrongCode)
+		require.Contains(t, page.body, `value="`+code+`"`, "it can be corrected")
+		same := strings.ReplaceAll(page.body, code, "")
+		if first == "" {
+			first = same
+		}
+		require.Equal(t, first, same)
+	}
+	for _, code := range []string{"B", "BBBB-BBBB-B", "AAAA-AAAA", "😀", "<script>"} {
+		page := b.get(h.url + devicePath + "?user_code=" + url.QueryEscape(code))
+		page.errorPage(t, 400, wrongCode)
+		require.Contains(t, page.body, `value="`+template.HTMLEscapeString(code)+`"`)
+	}
+	long := b.get(h.url + devicePath + "?user_code=" + strings.Repeat("B", 5000))
+	require.NotContains(t, long.body, "BBBBB")
+	b.get(h.url+devicePath+"?user_code=x&user_code=y").errorPage(t, 400, "made a mistake")
+}
+
+// RFC 8628 section 6.1: capitals or not, with or without hyphens and spaces.
+func TestUserCodesAreReadAsPeopleType(t *testing.T) {
+	h := newDeviceHost(t)
+	b, d := h.signedIn("user_ada"), h.television().device()
+	plain := strings.ReplaceAll(d.UserCode, "-", "")
+	for _, typed := range []string{d.UserCode, plain, strings.ToLower(plain), " " + plain[:2] + " - " + plain[2:] + "\t", strings.Join(strings.Split(plain, ""), "-"),
+		plain[:4] + "\u2013" + plain[4:], plain[:4] + "\u00a0" + plain[4:], "A" + plain + "."} {
+		require.Contains(t, b.get(h.url+devicePath+"?user_code="+url.QueryEscape(typed)).text(), "Your device has to show this very code:\n"+d.UserCode, typed)
+	}
+}
+
+// Guessing ends after ten wrong codes, also when they come at once, and begins
+// anew ten minutes after the first.
+func TestUserCodesCannotBeGuessed(t *testing.T) {
+	h := newDeviceHost(t, func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = time.Hour })
+	d := h.television().device()
+	b, grace := h.signedIn("user_ada"), h.signedIn("user_grace")
+	guess := func() int { return b.get(h.url + devicePath + "?user_code=BBBB-BBBB").StatusCode }
+	for range 30 {
+		b.get(d.CompleteURI).statusIs(t, 200)                                      // Right ones do not count,
+		b.get(h.url+devicePath+"?user_code=BBBB-BBB").errorPage(t, 400, wrongCode) // nor what cannot be a code,
+	}
+	for range 20 {
+		grace.get(h.url + devicePath + "?user_code=BBBB-BBBB") // nor others' guesses.
+	}
+	require.Equal(t, map[int]int{400: 10, 429: 22}, atOnce(32, func(int) int { return guess() }))
+	h.clock.add(4 * time.Minute)
+	blocked := b.get(d.CompleteURI)
+	blocked.errorPage(t, 429, "There were too many attempts.")
+	require.Equal(t, "360", blocked.Header.Get("Retry-After"))
+	require.NotContains(t, blocked.text(), "Television")
+	h.clock.add(6*time.Minute - time.Second)
+	require.Equal(t, 429, guess())
+	h.clock.add(time.Second)
+	b.get(d.CompleteURI).statusIs(t, 200)
+	require.Equal(t, map[int]int{400: 10, 429: 2}, atOnce(12, func(int) int { return guess() }))
+
+	// Posting is no way around: without the seal of the code's page there is
+	// no word of the code.
+	known := b.post(devicePath, url.Values{"request": {"user_code=" + d.UserCode}, "seal": {"x"}, "decision": {"allow"}})
+	unknown := b.post(devicePath, url.Values{"request": {"user_code=BBBB-BBBB"}, "seal": {"x"}, "decision": {"allow"}})
+	known.errorPage(t, 403, "does not belong to a page that is still open")
+	unknown.errorPage(t, 403, "does not belong to a page that is still open")
+}
+
+// Config.Limit is asked with the visitor's address before a code is looked at.
+func TestDevicePageHonoursLimit(t *testing.T) {
+	var asked []provider.LimitRequest
+	wait := time.Duration(0)
+	h := newDeviceHost(t, func(c *provider.Config) {
+		c.ClientIP = func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") }
+		c.Limit = func(_ context.Context, l provider.LimitRequest) time.Duration {
+			if l.Endpoint != "device" {
+				return 0
+			}
+			asked = append(asked, l)
+			return wait
+		}
+	})
+	b, d := h.signedIn("user_ada"), h.television().device()
+	b.get(d.VerificationURI).statusIs(t, 200)
+	require.Empty(t, asked)
+	form := b.get(d.CompleteURI).form(t, "allow")
+	require.Equal(t, []provider.LimitRequest{{Endpoint: "device", IP: netip.MustParseAddr("192.0.2.7")}}, asked)
+	wait = 90 * time.Second
+	h.requests(t)
+	for _, r := range []*reply{b.get(d.CompleteURI), b.post(devicePath, form), h.browser().get(d.CompleteURI)} {
+		r.errorPage(t, 429, "There were too many attempts.")
+		require.Equal(t, "90", r.Header.Get("Retry-After"))
+	}
+	require.Equal(t, [][2]string{{"device", "rate_limited"}, {"device", "rate_limited"}, {"device", "rate_limited"}}, h.requests(t))
+	d.poll().refused(t, 400, "authorization_pending")
+}
+
+func TestDevicePageSendsToSignInAndNotForEver(t *testing.T) {
+	h := newDeviceHost(t)
+	b, d := h.browser(), h.television().device()
+	r := b.get(d.CompleteURI)
+	require.Equal(t, http.StatusSeeOther, r.StatusCode)
+	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	back := h.lastSignIn().ReturnTo
+	require.Equal(t, provider.SignInRequest{ReturnTo: devicePath + "?sign_in_after=" + strconv.FormatInt(h.clock.Now().Unix(), 10) + "&user_code=" + d.UserCode}, h.lastSignIn())
+	page := b.get(h.url + back)
+	page.errorPage(t, 403, "does not see that you are signed in")
+	require.Contains(t, page.body, `href="`+devicePath+"?user_code="+d.UserCode+`"`)
+	h.clock.add(6 * time.Minute)
+	require.Equal(t, http.StatusSeeOther, b.get(h.url+back).StatusCode, "rather a page that was loaded anew")
+	b.signIn("user_ada")
+	require.Contains(t, b.get(h.url+back).text(), d.UserCode, "the code was kept")
+
+	// Signed out since the page was shown.
+	form := b.get(d.CompleteURI).form(t, "allow")
+	out := h.browser()
+	out.client.Jar.SetCookies(mustParse(h.url), b.client.Jar.Cookies(mustParse(h.url)))
+	out.post("/login", url.Values{"user": {""}, "next": {"/"}})
+	require.Equal(t, http.StatusSeeOther, out.post(devicePath, form).StatusCode)
+	require.Contains(t, h.lastSignIn().ReturnTo, "user_code="+d.UserCode)
+	d.poll().refused(t, 400, "authorization_pending")
+}
+
+func mustParse(text string) *url.URL {
+	u, err := url.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return u
+}
+
+func TestDevicePageSwitchesAccount(t *testing.T) {
+	h := newDeviceHost(t)
+	b, d := h.signedIn("user_ada"), h.television().device()
+	page := b.get(d.CompleteURI)
+	const link = devicePath + "?prompt=select_account&amp;user_code="
+	require.Contains(t, page.body, `href="`+link+d.UserCode+`"`)
+	require.Equal(t, http.StatusSeeOther, b.get(d.CompleteURI+"&prompt=select_account").StatusCode)
+	require.True(t, h.lastSignIn().SwitchAccount)
+	b.signIn("user_grace")
+	require.Contains(t, b.get(h.url+h.lastSignIn().ReturnTo).text(), "You are signed in as Grace Hopper.")
+
+	// An account that is gone can be switched, too.
+	form := b.get(d.CompleteURI).form(t, "allow")
+	h.mu.Lock()
+	delete(h.users, "user_grace")
+	h.mu.Unlock()
+	for _, r := range []*reply{b.get(d.CompleteURI), b.post(devicePath, form)} {
+		r.errorPage(t, 403, "is not available any more")
+		require.Contains(t, r.body, `href="`+link+d.UserCode+`"`)
+	}
+	d.poll().refused(t, 400, "authorization_pending")
+	require.Empty(t, d.app.liveGrants())
+}
+
+// RFC 6749 section 3.3: what is granted may be less than what was asked, and is
+// never more.
+func TestDeviceScopesMayBeUnticked(t *testing.T) {
+	h := newDeviceHost(t, func(c *provider.Config) {
+		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
+	})
+	tv := h.application(provider.NewApplication{Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: "profile email notes:read core"})
+	b := h.signedIn("user_ada")
+	granted := func(ticked ...string) string {
+		t.Helper()
+		d := tv.device("scope", "profile email core")
+		form := b.get(d.CompleteURI).form(t, "allow")
+		require.ElementsMatch(t, []string{"profile", "email"}, form["granted"])
+		form["granted"] = ticked
+		require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode)
+		return d.poll().tokens(t).Scope
+	}
+	require.Equal(t, "core email profile", granted("profile", "email"))
+	require.Equal(t, "core email", granted("email"))
+	require.Equal(t, "core", granted())
+
+	d := tv.device("scope", "profile")
+	form := b.get(d.CompleteURI).form(t, "allow")
+	form["granted"] = []string{"profile", "notes:read"}
+	r := b.post(devicePath, form)
+	r.errorPage(t, 403, "does not belong to a page that is still open")
+	require.Contains(t, r.body, `href="`+devicePath+"?user_code="+d.UserCode+`"`)
+	d.poll().refused(t, 400, "authorization_pending")
+
+	// What the application may not ask for any more is not offered.
+	h.change(tv, func(a *store.Application) { a.Scopes = scopes.New("core") })
+	form["granted"] = []string{"profile"}
+	b.post(devicePath, form).errorPage(t, 400, wrongCode)
+	require.NotContains(t, b.get(d.CompleteURI).text(), "See your name")
+	b.decide(d, "allow")
+	require.Equal(t, "", d.poll().tokens(t).Scope)
+}
+
+// A form that was forged, altered or taken from elsewhere decides nothing.
+func TestForgedDeviceFormIsRefused(t *testing.T) {
+	h := newDeviceHost(t)
+	tv := h.television()
+	b, grace := h.signedIn("user_ada"), h.signedIn("user_grace")
+	d, other := tv.device(), tv.device()
+	fresh := func() url.Values { return b.get(d.CompleteURI).form(t, "allow") }
+	foreign := grace.get(d.CompleteURI).form(t, "allow")
+	consent := b.get(h.application(provider.NewApplication{}).request()).form(t, "allow")
+	for name, send := range map[string]func(url.Values) *reply{
+		"no seal": func(f url.Values) *reply { f.Del("seal"); return b.post(devicePath, f) },
+		"another device": func(f url.Values) *reply {
+			alter(f, "user_code", other.UserCode)
+			return b.post(devicePath, f)
+		},
+		"more scopes":    func(f url.Values) *reply { alter(f, "scope", "profile"); return b.post(devicePath, f) },
+		"another's form": func(url.Values) *reply { return b.post(devicePath, foreign) },
+		"a consent form": func(f url.Values) *reply { f.Set("seal", consent.Get("seal")); return b.post(devicePath, f) },
+		"another user":   func(f url.Values) *reply { return grace.post(devicePath, f) },
+		"no cookie":      func(f url.Values) *reply { return h.signedIn("user_ada").post(devicePath, f) },
+		"another site":   func(f url.Values) *reply { return b.post(devicePath, f, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example") },
+		"another origin": func(f url.Values) *reply {
+			return b.post(devicePath, f, "Sec-Fetch-Site", "", "Origin", "https://evil.example")
+		},
+	} {
+		r := send(fresh())
+		require.Equal(t, 403, r.StatusCode, name)
+		require.Empty(t, r.Header.Get("Location"), name)
+	}
+	b.post(devicePath, url.Values{}).errorPage(t, 403, "")
+	raw := fresh()
+	raw.Add("decision", "deny")
+	b.post(devicePath, raw).errorPage(t, 400, "")
+	d.poll().refused(t, 400, "authorization_pending")
+	other.poll().refused(t, 400, "authorization_pending")
+	require.Empty(t, tv.liveGrants())
+	require.Equal(t, http.StatusSeeOther, b.post(devicePath, fresh()).StatusCode)
+	d.poll().tokens(t)
+}
+
+// The page that says that it is done cannot be made to by a link.
+func TestDeviceResultCannotBeForged(t *testing.T) {
+	h := newDeviceHost(t)
+	tv, b := h.television(), h.signedIn("user_ada")
+	d := tv.device()
+	r := b.decide(d, "deny")
+	result := mustParse(r.Header.Get("Location")).Query().Get("result")
+	for _, forged := range []string{"allowed", "x" + result[1:], result + "x", result[:22] + h.television().ID, result[:22]} {
+		page := b.get(h.url + devicePath + "?result=" + forged)
+		require.Contains(t, page.text(), "Code that your device shows")
+	}
+	require.Contains(t, b.get(h.url+devicePath+"?result="+result).text(), "Nothing was allowed")
+	require.Contains(t, h.signedIn("user_ada").get(h.url+devicePath+"?result="+result).text(), "Code that your device shows", "another browser")
+	require.NoError(t, h.DeleteApplication(ctx, tv.ID))
+	require.Contains(t, b.get(h.url+devicePath+"?result="+result).text(), "Code that your device shows")
+}
+
+// A second click gets the answer of the first, and a form makes one grant.
+func TestDeviceFormMakesOneGrant(t *testing.T) {
+	h := newDeviceHost(t)
+	tv := h.television()
+	for _, decision := range []string{"allow", "deny"} {
+		b, d := h.signedIn("user_ada"), tv.device()
+		before := len(tv.liveGrants())
+		page := b.get(d.CompleteURI)
+		form := page.form(t, decision)
+		h.eventKinds()
+		locations := atOnce(32, func(int) string {
+			// As before the browser has the cookie of the first answer.
+			own := h.browser()
+			own.client.Jar.SetCookies(mustParse(h.url), b.client.Jar.Cookies(mustParse(h.url)))
+			r := own.post(devicePath, form)
+			require.Equal(t, http.StatusSeeOther, r.StatusCode)
+			return r.Header.Get("Location")
+		})
+		require.Len(t, locations, 1)
+		if decision == "allow" {
+			require.Equal(t, []provider.EventKind{provider.EventGrantCreated}, h.eventKinds())
+			require.Len(t, tv.liveGrants(), before+1)
+			d.poll().tokens(t)
+		} else {
+			d.poll().refused(t, 400, "access_denied")
+		}
+		// And with it, however often, and whatever button it says.
+		first := b.post(devicePath, form)
+		for _, again := range []string{"allow", "deny"} {
+			form.Set("decision", again)
+			r := b.post(devicePath, form)
+			require.Equal(t, first.Header.Get("Location"), r.Header.Get("Location"))
+		}
+	}
+	require.Len(t, tv.liveGrants(), 1)
+}
+
+// A form that was answered makes no second grant once the first has ended, even
+// if the browser has lost its note of having answered.
+func TestAnsweredDeviceFormRevivesNothing(t *testing.T) {
+	h := newDeviceHost(t)
+	tv, b := h.television(), h.signedIn("user_ada")
+	d := tv.device()
+	form := b.get(d.CompleteURI).form(t, "allow")
+	old := b.client.Jar.Cookies(mustParse(h.url))
+	b.post(devicePath, form)
+	got := d.poll().tokens(t)
+	_, err := h.RevokeGrants(ctx, store.GrantFilter{UserID: "user_ada"})
+	require.NoError(t, err)
+	h.clock.add(2 * time.Minute)
+	_, err = h.Cleanup(ctx)
+	require.NoError(t, err)
+	b.client.Jar.SetCookies(mustParse(h.url), old)
+	require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode)
+	require.Empty(t, tv.liveGrants())
+	d.poll().refused(t, 400, "invalid_grant")
+	tv.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
+}
+
+// Of two users who decide at once on one device exactly one does, and only that
+// one's grant lives.
+func TestTwoUsersDecideAtOnce(t *testing.T) {
+	h := newDeviceHost(t)
+	tv := h.television()
+	users := []string{"user_ada", "user_grace"}
+	browsers := []*browser{h.signedIn(users[0]), h.signedIn(users[1])}
+	for i := range 30 {
+		d := tv.device()
+		before := len(tv.liveGrants())
+		var forms []url.Values
+		for j, b := range browsers {
+			decision := "allow"
+			if i%3 == 2 && j == 1 {
+				decision = "deny"
+			}
+			forms = append(forms, b.get(d.CompleteURI).form(t, decision))
+		}
+		won := make([]bool, 2)
+		statuses := atOnce(2, func(j int) int {
+			r := browsers[j].post(devicePath, forms[j])
+			won[j] = r.StatusCode == http.StatusSeeOther
+			return r.StatusCode
+		})
+		require.Equal(t, map[int]int{303: 1, 400: 1}, statuses)
+		if won[1] && forms[1].Get("decision") == "deny" {
+			d.poll().refused(t, 400, "access_denied")
+			require.Len(t, tv.liveGrants(), before)
+			continue
+		}
+		token := d.poll().tokens(t)
+		winner := users[0]
+		if won[1] {
+			winner = users[1]
+		}
+		require.Contains(t, h.bearer("/oauth/userinfo", token.AccessToken).body, `"sub":"`+winner+`"`)
+		require.Len(t, tv.liveGrants(), before+1)
+	}
+}
+
+// A host can show the pages in its own way, from what it is given alone.
+func TestOwnDevicePage(t *testing.T) {
+	h := newDeviceHost(t, func(c *provider.Config) {
+		c.DevicePage = func(w http.ResponseWriter, _ *http.Request, page provider.DevicePage) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(page.Status)
+			json.NewEncoder(w).Encode(page)
+		}
+	})
+	tv, b := h.television(), h.signedIn("user_ada")
+	d := tv.device("scope", "profile")
+	read := func(r *reply, status int) (page provider.DevicePage) {
+		t.Helper()
+		require.Equal(t, status, r.StatusCode)
+		require.Contains(t, r.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'; form-action 'self'")
+		require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+		require.NoError(t, json.Unmarshal([]byte(r.body), &page))
+		require.Equal(t, status, page.Status)
+		return page
+	}
+	enter := read(b.get(d.VerificationURI), 200)
+	require.Equal(t, provider.DeviceEnter, enter.Step)
+	require.Equal(t, "Ada Lovelace", enter.User.Label)
+	require.Equal(t, devicePath, enter.FormAction)
+	require.False(t, enter.WrongCode)
+	wrong := read(b.get(h.url+enter.FormAction+"?user_code=bbbb+bbbb"), 400)
+	require.Equal(t, provider.DeviceEnter, wrong.Step)
+	require.True(t, wrong.WrongCode)
+	require.Equal(t, "bbbb bbbb", wrong.UserCode)
+
+	confirm := read(b.get(h.url+enter.FormAction+"?user_code="+d.UserCode), 200)
+	require.Equal(t, provider.DeviceConfirm, confirm.Step)
+	require.Equal(t, d.UserCode, confirm.UserCode)
+	require.Equal(t, "Television", confirm.Application.Name)
+	require.Equal(t, "Television wants to use your "+confirm.Host.Name+" account", confirm.Texts.ConsentTitle)
+	require.Equal(t, []provider.PageScope{{Name: "profile", Title: "See your name, username and picture"}}, confirm.Scopes)
+	require.False(t, confirm.SelfRegistered)
+	form := url.Values{"decision": {"allow"}, "granted": {"profile"}}
+	for _, f := range confirm.FormFields {
+		form.Set(f.Name, f.Value)
+	}
+	done := read(b.follow(b.post(confirm.FormAction, form)), 200)
+	require.Equal(t, provider.DeviceAllowed, done.Step)
+	require.Equal(t, "Television", done.Application.Name)
+	require.Equal(t, "profile", d.poll().tokens(t).Scope)
+	denied := read(b.follow(func() *reply {
+		d := tv.device()
+		page := read(b.get(d.CompleteURI), 200)
+		form := url.Values{"decision": {"deny"}}
+		for _, f := range page.FormFields {
+			form.Set(f.Name, f.Value)
+		}
+		return b.post(page.FormAction, form)
+	}()), 200)
+	require.Equal(t, provider.DeviceDenied, denied.Step)
+}
+
+// A path in Issuer is in front of every address of the grant.
+func TestDeviceBelowAPath(t *testing.T) {
+	h := newDeviceHost(t, func(c *provider.Config) { c.Issuer += "/sub" })
+	d := h.television().device()
+	require.Equal(t, h.url+"/sub/oauth/device", d.VerificationURI)
+	b := h.signedIn("user_ada")
+	page := b.get(d.CompleteURI)
+	require.Contains(t, page.body, `action="/sub/oauth/device"`)
+	done := b.follow(b.post("/sub/oauth/device", page.form(t, "allow")))
+	require.Contains(t, done.text(), "Television is connected")
+	d.poll().tokens(t)
+	h.browser().get(d.CompleteURI)
+	require.True(t, strings.HasPrefix(h.lastSignIn().ReturnTo, "/sub/oauth/device?"))
+}
