@@ -287,7 +287,9 @@ func TestForgedDeviceFormIsRefused(t *testing.T) {
 		"a consent form": func(f url.Values) *reply { f.Set("seal", consent.Get("seal")); return b.post(devicePath, f) },
 		"another user":   func(f url.Values) *reply { return grace.post(devicePath, f) },
 		"no cookie":      func(f url.Values) *reply { return h.signedIn("user_ada").post(devicePath, f) },
-		"another site":   func(f url.Values) *reply { return b.post(devicePath, f, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example") },
+		"another site": func(f url.Values) *reply {
+			return b.post(devicePath, f, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example")
+		},
 		"another origin": func(f url.Values) *reply {
 			return b.post(devicePath, f, "Sec-Fetch-Site", "", "Origin", "https://evil.example")
 		},
