@@ -148,6 +148,16 @@ func TestFormCannotGrantMoreThanWasAsked(t *testing.T) {
 		form.Add("granted", name)
 		b.post("/oauth/authorize", form).errorPage(t, 403, "does not belong to a page that is still open")
 	}
+
+	h = newDeviceHost(t)
+	b = h.signedIn("user_ada")
+	d := h.television().device("scope", "profile")
+	form := b.get(d.CompleteURI).form(t, "allow")
+	form.Add("granted", "notes:read")
+	r := b.post(devicePath, form)
+	r.errorPage(t, 403, "does not belong to a page that is still open")
+	require.Contains(t, r.body, `href="`+devicePath+"?user_code="+d.UserCode+`"`)
+	d.poll().refused(t, 400, "authorization_pending")
 }
 
 // A form that was answered is not answered again: the visitor is asked anew.

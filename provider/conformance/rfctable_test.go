@@ -34,6 +34,7 @@ var titles = map[int]string{
 	8414: "Authorization Server Metadata",
 	8628: "Device Authorization Grant",
 	8707: "Resource Indicators",
+	8628: "OAuth 2.0 Device Authorization Grant",
 	9110: "HTTP Semantics",
 	9207: "Authorization Server Issuer Identification",
 	9700: "Best Current Practice for OAuth 2.0 Security",

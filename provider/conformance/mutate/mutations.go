@@ -46,7 +46,7 @@ var mutations = []mutation{
 	},
 	{
 		"A form cannot grant what was not asked for", "consent.go",
-		`if e == nil && !a.scopes.Contains(ticked) {`, `if ticked = ticked.Intersect(a.scopes); false {`,
+		`if !shown.Contains(ticked) {`, `if ticked = ticked.Intersect(shown); false {`,
 		"TestFormCannotGrantMoreThanWasAsked",
 	},
 	{
@@ -98,6 +98,31 @@ var mutations = []mutation{
 		"RFC 8414 section 2: what is off is not advertised", "metadata.go",
 		`if m.RevocationEndpoint != "" {`, `{`,
 		"TestMetadata",
+	},
+	{
+		"RFC 8628 section 3.3: a code is decided on by who was shown it", "device_page.go",
+		`return []string{endpointDevice, userID, request}`, `return []string{endpointDevice, "", request}`,
+		"TestForgedDeviceFormIsRefused",
+	},
+	{
+		"RFC 8628 section 3.5: a device that asks too soon slows down", "device.go",
+		`case device.TooSoon:`, `case device.TooSoon && device.Interval > time.Hour:`,
+		"TestDeviceThatAsksTooSoonHasToSlowDown",
+	},
+	{
+		"RFC 8628 section 3.2: a device code expires", "device.go",
+		`case !now.Before(device.ExpiresAt):`, `case now.Before(device.CreatedAt):`,
+		"TestDeviceCodeExpires",
+	},
+	{
+		"RFC 8628 section 5.1: user codes cannot be guessed at for long", "device_page.go",
+		`if e == nil || !errors.Is(e, errWrongCode) {`, `if e == nil || !p.now().IsZero() {`,
+		"TestUserCodesCannotBeGuessed",
+	},
+	{
+		"RFC 8628 section 6.1: user codes are read as people type", "device_code.go",
+		`strings.ToUpper(typed)`, `strings.TrimSpace(typed)`,
+		"TestUserCodesAreReadAsPeopleType",
 	},
 	{
 		"RFC 9207 section 2: the issuer is in every answer", "authorize.go",

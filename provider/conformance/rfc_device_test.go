@@ -1,0 +1,225 @@
+package conformance
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+)
+
+const (
+	deviceAuthorizationPath = "/oauth/device_authorization"
+	devicePath              = "/oauth/device"
+	deviceGrant             = "urn:ietf:params:oauth:grant-type:device_code"
+)
+
+func newDeviceHost(t testing.TB) *host {
+	return newHostWith(t, func(c *provider.Config) { c.DeviceAuthorization = &provider.DeviceAuthorization{} })
+}
+
+// device asks for codes and returns the whole answer.
+func (c *client) device(t testing.TB, pairs ...string) map[string]any {
+	t.Helper()
+	r := c.h.send(t, deviceAuthorizationPath, c.withID(pairs...))
+	require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
+	return object(t, r)
+}
+
+// polling returns the form by which a device asks for its tokens.
+func (c *client) polling(device map[string]any, pairs ...string) url.Values {
+	return params(c.withID("grant_type", deviceGrant, "device_code", device["device_code"].(string)), pairs...)
+}
+
+// decides is a browser in which the user follows the complete address and
+// presses a button.
+func (h *host) decides(t testing.TB, device map[string]any, decision string) reply {
+	t.Helper()
+	target := strings.TrimPrefix(device["verification_uri_complete"].(string), h.url)
+	page := h.do(t, "GET", target, http.Header{"Test-User": {user}}, "")
+	require.Equal(t, http.StatusOK, page.StatusCode, brief(page))
+	form := params(fields(page.body), "decision", decision)
+	r := h.do(t, "POST", devicePath, consentHeader(h, page), form.Encode())
+	require.Equal(t, http.StatusSeeOther, r.StatusCode, brief(r))
+	return page
+}
+
+// RFC 8628 section 3.2: device_code, user_code, verification_uri and expires_in
+// are required, interval and verification_uri_complete are there too, and the
+// answer is JSON that is not stored.
+func TestDeviceAuthorizationAnswer(t *testing.T) {
+	h := newDeviceHost(t)
+	for name, c := range map[string]*client{"public": h.public(), "confidential": h.confidential()} {
+		t.Run(name, func(t *testing.T) {
+			r := h.send(t, deviceAuthorizationPath, c.withID("scope", "profile"))
+			require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
+			require.Equal(t, "application/json", r.Header.Get("Content-Type"))
+			require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+			answer := object(t, r)
+			require.ElementsMatch(t, []string{"device_code", "user_code", "verification_uri", "verification_uri_complete", "expires_in", "interval"}, slices.Collect(maps.Keys(answer)))
+			require.Equal(t, float64(600), answer["expires_in"])
+			require.Equal(t, float64(5), answer["interval"])
+			require.Equal(t, h.url+devicePath, answer["verification_uri"])
+			require.NotContains(t, answer["verification_uri"], "?")
+			require.Equal(t, h.url+devicePath+"?user_code="+answer["user_code"].(string), answer["verification_uri_complete"])
+		})
+	}
+}
+
+// RFC 8628 section 3.1: the request is a form in the body of a POST; parameters
+// without a value are left out, unknown ones are ignored and none comes twice.
+func TestDeviceAuthorizationRequest(t *testing.T) {
+	h := newDeviceHost(t)
+	c := h.public()
+	form := c.withID("scope", "profile")
+	c.device(t, "scope", "", "unknown", "x")
+	for _, method := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE"} {
+		r := h.do(t, method, deviceAuthorizationPath+"?"+form.Encode(), http.Header{"Content-Type": {formType}}, form.Encode())
+		require.Equal(t, http.StatusMethodNotAllowed, r.StatusCode)
+	}
+	refused(t, h.send(t, deviceAuthorizationPath+"?"+form.Encode(), url.Values{}), 401, "invalid_client")
+	refused(t, h.sendRaw(t, deviceAuthorizationPath, form.Encode()+"&scope=email"), 400, "invalid_request")
+	refused(t, h.sendRaw(t, deviceAuthorizationPath, form.Encode()+"&client_id="+c.ClientID), 400, "invalid_request")
+	refused(t, h.send(t, deviceAuthorizationPath, form, "Content-Type", "application/json"), 400, "invalid_request")
+	refused(t, h.send(t, deviceAuthorizationPath, c.withID("scope", "unknown")), 400, "invalid_scope")
+}
+
+// RFC 8628 section 3.1: the client authenticates as at the token endpoint.
+func TestDeviceAuthorizationClientAuthentication(t *testing.T) {
+	h := newDeviceHost(t)
+	c := h.confidential()
+	r := h.send(t, deviceAuthorizationPath, url.Values{}, "Authorization", c.basic())
+	require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
+	refused(t, h.send(t, deviceAuthorizationPath, url.Values{}), 401, "invalid_client")
+	refused(t, h.send(t, deviceAuthorizationPath, c.withID("client_secret", omit)), 401, "invalid_client")
+	refused(t, h.send(t, deviceAuthorizationPath, c.withID("client_secret", "wrong")), 401, "invalid_client")
+	refused(t, h.send(t, deviceAuthorizationPath, url.Values{"client_id": {"unknown"}}), 401, "invalid_client")
+
+	device := c.device(t)
+	h.decides(t, device, "allow")
+	refused(t, h.send(t, tokenPath, c.polling(device, "client_secret", omit)), 401, "invalid_client")
+	granted(t, h.send(t, tokenPath, c.polling(device)))
+}
+
+// RFC 8628 sections 3.3 and 3.3.1: the user is shown the code to compare, also
+// where it came with the address.
+func TestDevicePageShowsTheCode(t *testing.T) {
+	h := newDeviceHost(t)
+	device := h.public().device(t)
+	page := h.decides(t, device, "allow")
+	require.Contains(t, brief(page), device["user_code"].(string))
+	require.Contains(t, brief(page), "Wiki")
+}
+
+// RFC 8628 sections 3.4 and 3.5: the answer to a device whose user has agreed
+// is that of RFC 6749 section 5.1.
+func TestDeviceTokenAnswer(t *testing.T) {
+	h := newDeviceHost(t)
+	c := h.public()
+	device := c.device(t, "scope", "profile")
+	h.decides(t, device, "allow")
+	r := h.send(t, tokenPath, c.polling(device))
+	tokens := granted(t, r)
+	require.Equal(t, "profile", tokens.Scope)
+	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	require.True(t, h.works(t, tokens.Access))
+	granted(t, h.send(t, tokenPath, c.refreshing(tokens.Refresh)))
+}
+
+// RFC 8628 section 3.5: each error, with status 400 as RFC 6749 section 5.2
+// says.
+func TestDevicePollErrors(t *testing.T) {
+	h := newDeviceHost(t)
+	c, other := h.public(), h.public()
+	waiting, denied := c.device(t), c.device(t)
+	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "authorization_pending")
+	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "slow_down")
+	h.clock.add(9 * time.Second)
+	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "slow_down")
+	h.clock.add(15 * time.Second)
+	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "authorization_pending")
+	h.decides(t, denied, "deny")
+	refused(t, h.send(t, tokenPath, c.polling(denied)), 400, "access_denied")
+	refused(t, h.send(t, tokenPath, other.polling(waiting)), 400, "invalid_grant")
+	refused(t, h.send(t, tokenPath, c.polling(waiting, "device_code", "unknown")), 400, "invalid_grant")
+	refused(t, h.send(t, tokenPath, c.polling(waiting, "device_code", omit)), 400, "invalid_request")
+	refused(t, h.sendRaw(t, tokenPath, c.polling(waiting).Encode()+"&device_code=x"), 400, "invalid_request")
+	h.clock.add(10 * time.Minute)
+	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "expired_token")
+}
+
+// RFC 8628 section 3.5 and RFC 6749 section 4.1.2: a device code works once,
+// and what it gave ends if it comes again.
+func TestDeviceCodeReplay(t *testing.T) {
+	h := newDeviceHost(t)
+	c := h.public()
+	device := c.device(t)
+	h.decides(t, device, "allow")
+	tokens := granted(t, h.send(t, tokenPath, c.polling(device)))
+	refused(t, h.send(t, tokenPath, c.polling(device)), 400, "invalid_grant")
+	require.False(t, h.works(t, tokens.Access))
+}
+
+// RFC 8628 section 4: metadata names the endpoint and the grant if there is one.
+func TestDeviceMetadata(t *testing.T) {
+	h := newDeviceHost(t)
+	metadata := h.metadata(t)
+	require.Equal(t, h.url+deviceAuthorizationPath, metadata["device_authorization_endpoint"])
+	require.Contains(t, list(t, metadata["grant_types_supported"]), deviceGrant)
+
+	off := newHost(t)
+	require.NotContains(t, off.metadata(t), "device_authorization_endpoint")
+	require.NotContains(t, list(t, off.metadata(t)["grant_types_supported"]), deviceGrant)
+	c := off.public()
+	refused(t, off.send(t, tokenPath, c.withID("grant_type", deviceGrant, "device_code", "x")), 400, "unsupported_grant_type")
+	require.Equal(t, http.StatusNotFound, off.send(t, deviceAuthorizationPath, c.withID()).StatusCode)
+}
+
+// RFC 8628 sections 5.1 and 5.2: user codes are of 34 bits, device codes of at
+// least 160, and none comes twice.
+func TestDeviceCodesAreRandom(t *testing.T) {
+	h := newDeviceHost(t)
+	c := h.public()
+	seen := map[string]bool{}
+	for range 100 {
+		device := c.device(t)
+		for _, name := range []string{"device_code", "user_code"} {
+			code := device[name].(string)
+			require.False(t, seen[code])
+			seen[code] = true
+		}
+		require.GreaterOrEqual(t, len(device["device_code"].(string)), 27, "160 bits need 27 characters")
+		require.Regexp(t, `^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$`, device["user_code"])
+	}
+}
+
+// RFC 8628 section 5.4: who follows a link with a code in it is warned, and
+// nothing is allowed before they say so, whatever they have agreed to before.
+func TestDeviceRemotePhishing(t *testing.T) {
+	h := newDeviceHost(t)
+	c := h.client(provider.NewApplication{Scopes: allOf, SkipConsent: true})
+	c.tokens(t)
+	device := c.device(t)
+	target := strings.TrimPrefix(device["verification_uri_complete"].(string), h.url)
+	page := h.do(t, "GET", target+"&decision=allow", http.Header{"Test-User": {user}}, "")
+	require.Contains(t, brief(page), "If somebody sent you this link or code, cancel.")
+	refused(t, h.send(t, tokenPath, c.polling(device)), 400, "authorization_pending")
+}
+
+// RFC 8628 section 6.1: capitals, hyphens and spaces make no difference.
+func TestUserCodeInput(t *testing.T) {
+	h := newDeviceHost(t)
+	device := h.public().device(t)
+	code := strings.ReplaceAll(device["user_code"].(string), "-", "")
+	for _, typed := range []string{code, strings.ToLower(code), code[:3] + " " + code[3:], "-" + strings.Join(strings.Split(code, ""), " ")} {
+		page := h.do(t, "GET", devicePath+"?user_code="+url.QueryEscape(typed), http.Header{"Test-User": {user}}, "")
+		require.Equal(t, http.StatusOK, page.StatusCode, brief(page))
+		require.Contains(t, brief(page), device["user_code"].(string))
+	}
+}
