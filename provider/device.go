@@ -15,7 +15,16 @@ import (
 // DeviceAuthorization is how devices without a browser, such as a television or
 // a program on a machine far away, ask for access (RFC 8628): the device shows
 // a code, and its user enters it on the page at Paths.Device on a telephone or
-// computer, and decides there.
+// computer, and decides there. The user is asked each time, as a link with
+// somebody else's code in it may have been sent to them (RFC 8628 section 5.4).
+//
+// A user who enters ten wrong codes within ten minutes has to wait. That is
+// counted in memory, by each instance for itself: a host with many instances
+// counts for all of them in Config.Limit.
+//
+// Applications that the host has registered may all use it, and need no
+// redirect URI for it. One that registered itself must have named the grant in
+// its grant_types.
 type DeviceAuthorization struct {
 	// CodeLifetime is how long the user has. It is between one minute and one
 	// hour: the longer, the more codes there are at a time to be guessed at.

@@ -40,7 +40,7 @@
 // The consent page, the error page and the page of connected applications are
 // in the box. They have no scripts and load nothing but logos. Config.Name,
 // LogoURL and AccentColor make them the host's, Config.Texts translates them,
-// and Config.ConsentPage and ErrorPage replace them.
+// and Config.ConsentPage, ErrorPage and DevicePage replace them.
 //
 // A user may untick scopes, unless scopes.Scope says that one is Required; the
 // token answer says what was granted. A confidential application is not asked
@@ -52,6 +52,14 @@
 // form, so an answer can be sent on from https to https and among loopback
 // addresses. A callback on https that hands over to an app by a scheme of the
 // app's own answers with a page that does so, or registers that scheme.
+//
+// # Devices
+//
+// With Config.DeviceAuthorization, a device without a browser can sign its user
+// in too (RFC 8628). It shows a code and the address of a page, such as
+// https://app.example.com/oauth/device; there the user, on a telephone, enters
+// the code, sees who asks, and decides. Meanwhile the device asks the token
+// endpoint every few seconds. What comes of it is a grant like any other.
 //
 // # Guarding the host's own API
 //
@@ -86,5 +94,5 @@
 // The server of github.com/go-oauth2/oauth2/v4 reads requests and tells grants
 // apart. Its default manager and stores are replaced, and no type of it is part
 // of this package's API. The standards are RFC 6749 and 6750 with RFC 7009,
-// 7591, 7592, 7636, 7662, 8252, 8414, 8707, 9207, 9700 and 9728. OpenID Connect is not offered.
+// 7591, 7592, 7636, 7662, 8252, 8414, 8628, 8707, 9207, 9700 and 9728. OpenID Connect is not offered.
 package provider

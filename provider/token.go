@@ -142,8 +142,8 @@ type errorResponse struct {
 
 // writeError refuses a request of a program. A failed client authentication
 // names the scheme to use (RFC 6749 section 5.2).
-func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, endpoint string, e *Error, attrs ...any) {
-	p.refused(r.Context(), endpoint, e, attrs...)
+func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, endpoint string, e *Error) {
+	p.refused(r.Context(), endpoint, e)
 	if e.Code == codeInvalidClient {
 		w.Header().Set("WWW-Authenticate", `Basic realm="`+p.cfg.Issuer+`"`)
 	}
