@@ -34,6 +34,7 @@ type metadata struct {
 	Token         string `json:"token_endpoint"`
 	UserInfo      string `json:"userinfo_endpoint"`
 	Revocation    string `json:"revocation_endpoint"`
+	Device        string `json:"device_authorization_endpoint"` // empty: not offered
 }
 
 // newClient finds the provider's endpoints.
@@ -60,8 +61,9 @@ func newClient(ctx context.Context, opts options, stdout io.Writer) (*client, er
 		ClientID: opts.clientID,
 		Scopes:   opts.scopes,
 		Endpoint: oauth2.Endpoint{
-			AuthURL:  c.server.Authorization,
-			TokenURL: c.server.Token,
+			AuthURL:       c.server.Authorization,
+			TokenURL:      c.server.Token,
+			DeviceAuthURL: c.server.Device,
 			// A public client has no secret, and says who it is in the form.
 			AuthStyle: oauth2.AuthStyleInParams,
 		},
@@ -90,10 +92,18 @@ func (c *client) discover(ctx context.Context) error {
 	)
 }
 
-// signIn sends the user's browser to the provider and turns the answer into a
+// signIn gets a token and keeps it.
+func (c *client) signIn(ctx context.Context) (*oauth2.Token, error) {
+	if c.device {
+		return c.signInByDevice(ctx)
+	}
+	return c.signInByBrowser(ctx)
+}
+
+// signInByBrowser sends the user's browser to the provider and turns the answer into a
 // token. State ties the answer to this request, and the verifier of PKCE ties
 // the code in it to this program.
-func (c *client) signIn(ctx context.Context) (*oauth2.Token, error) {
+func (c *client) signInByBrowser(ctx context.Context) (*oauth2.Token, error) {
 	back, err := newLoopback(ctx)
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func demo(ctx context.Context, opts options, stdout io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	host, err := acme.New(provider.Config{Issuer: issuer, Store: memory.New()})
+	host, err := acme.New(provider.Config{Issuer: issuer, Store: memory.New(), DeviceAuthorization: &provider.DeviceAuthorization{}})
 	if err != nil {
 		return err
 	}

@@ -1,17 +1,21 @@
 // Cli is a command-line program that signs its user in with the browser of the
-// system (RFC 8252). It says who is signed in, and remembers it.
+// system (RFC 8252), or with one on another device (RFC 8628). It says who is
+// signed in, and remembers it.
 //
 //	go run ./examples/cli -demo
+//	go run ./examples/cli -demo -device
 //
 // runs a provider too, with users to try it with. With a provider that runs
 // already, and where a public application with the redirect URI
 // http://127.0.0.1/callback is registered:
 //
 //	go run ./examples/cli -issuer http://127.0.0.1:8080 -client-id acme-cli
+//	go run ./examples/cli -issuer http://127.0.0.1:8080 -client-id acme-cli -device
 //	go run ./examples/cli -issuer http://127.0.0.1:8080 -client-id acme-cli -logout
 //
-// What to copy is in client.go, loopback.go and tokenfile.go. It knows nothing
-// of Latchkey, and is written with golang.org/x/oauth2.
+// With -device the redirect URI is not needed. What to copy is in client.go,
+// loopback.go, device.go and tokenfile.go. It knows nothing of Latchkey, and is
+// written with golang.org/x/oauth2.
 package main
 
 import (
@@ -116,6 +120,7 @@ type options struct {
 	tokenFile        string // empty: one in the user's configuration directory
 	timeout          time.Duration
 	noBrowser        bool
+	device           bool
 	logout           bool
 
 	demo bool
@@ -132,6 +137,7 @@ func parseOptions(args []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.tokenFile, "token-file", "", "the `file` that keeps the sign-in (default: one for each provider, in your configuration directory)")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long to wait for you to sign in")
 	flags.BoolVar(&o.noBrowser, "no-browser", false, "only print the address to open")
+	flags.BoolVar(&o.device, "device", false, "sign in with a browser on another device, such as your telephone, by a code")
 	flags.BoolVar(&o.logout, "logout", false, "end the sign-in, here and at the provider")
 	flags.BoolVar(&o.demo, "demo", false, "run a provider too, and sign in with that")
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "with -demo: `host:port` where the provider listens; port 0 takes a free one")
@@ -139,7 +145,7 @@ func parseOptions(args []string, help io.Writer) (options, error) {
 	o.scopes = strings.Fields(*scope)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintln(help, "Cli signs you in with an OAuth 2.0 provider by your browser, and says who you are. Try it with -demo.")
+		fmt.Fprintln(help, "Cli signs you in with an OAuth 2.0 provider by your browser, here or on another device, and says who you are. Try it with -demo.")
 		flags.SetOutput(help)
 		flags.PrintDefaults()
 		return o, err

@@ -44,13 +44,18 @@ type world struct {
 	events map[provider.EventKind]int
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
 	t.Helper()
 	w := &world{t: t, clientID: "test-cli", tokenFile: filepath.Join(t.TempDir(), "config", "token.json"), events: map[provider.EventKind]int{}}
 	listener, issuer, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
 	require.NoError(t, err)
 	w.issuer = issuer
-	w.Host, err = acme.New(provider.Config{Issuer: issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler)})
+	cfg := provider.Config{Issuer: issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler),
+		DeviceAuthorization: &provider.DeviceAuthorization{Interval: time.Second}}
+	for _, e := range edit {
+		e(&cfg)
+	}
+	w.Host, err = acme.New(cfg)
 	require.NoError(t, err)
 	require.NoError(t, register(t.Context(), w.Provider, w.clientID))
 	mux := http.NewServeMux()
