@@ -47,6 +47,11 @@ var hebrew = provider.Texts{
 	ConnectionsTitle: "יישומים שמחוברים לחשבון שלך אצל {host}", ConnectionsNone: "אין יישומים מחוברים.", ConnectedSince: "מחובר מאז {date}",
 	LastUsed: "שימוש אחרון {date}", May: "{application} רשאי:", MayNothing: "{application} רשאי רק לדעת מהו החשבון שלך.", Disconnect: "ניתוק",
 	DisconnectQuestion: "{application} לא יוכל עוד להשתמש בחשבון שלך.", DisconnectConfirm: "כן, לנתק את {application}", Disconnected: "{application} נותק.",
+	DeviceTitle: "חיבור מכשיר", DeviceCode: "הקוד שהמכשיר מציג", DeviceWrong: "אין מכשיר שממתין עם הקוד הזה.",
+	DeviceCompare: "על המכשיר להציג בדיוק את הקוד הזה:", DeviceWarning: "יש להמשיך רק אם התחלת בזה בעצמך, במכשיר שלפניך.",
+	DeviceSelfRegistered: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", DeviceAllowedTitle: "{application} מחובר",
+	DeviceAllowed: "{application} יכול עכשיו להשתמש בחשבון שלך אצל {host}.", DeviceDeniedTitle: "דבר לא אושר",
+	DeviceDenied: "{application} לא קיבל גישה אל החשבון שלך אצל {host}.",
 }
 
 // callback is a redirect URI that nobody follows.
@@ -97,6 +102,24 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		return func(p *page) { p.goes(h.authorizeURL(app, app.RedirectURIs[0], more...)) }
 	}
 	connections := func(p *page) { p.goes(h.url + "/oauth/connections") }
+	tv, _ := h.application(provider.NewApplication{Name: name, Public: true, RedirectURIs: []string{}, Scopes: "profile email notes:read notes:list", LogoURL: logoURL})
+	unknown, _ := h.application(provider.NewApplication{Name: client, Public: true, RedirectURIs: []string{}})
+	h.change(unknown, func(a *store.Application) {
+		a.Origin, a.Registration = store.OriginRegistration, &store.Registration{GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code"}}
+	})
+	device := func(app store.Application) func(*page) {
+		return func(p *page) {
+			p.goes(h.device(app, "").codes.VerificationURIComplete)
+			require.True(t, p.is("button[value=allow]"))
+		}
+	}
+	deviceAnswered := func(decision string) func(*page) {
+		return func(p *page) {
+			device(tv)(p)
+			p.clicksOn("button[value=" + decision + "]")
+			p.arrives(h.url + "/oauth/device?result=")
+		}
+	}
 	return h, []state{
 		{"consent", true, consent(wiki)},
 		{"consent with warnings", false, consent(registered)},
@@ -143,6 +166,17 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			connections(p)
 			require.False(t, p.is("article"))
 		}},
+		{"device", true, func(p *page) { p.goes(h.url + "/oauth/device") }},
+		{"device with a wrong code", false, func(p *page) {
+			p.expects("status 400")
+			p.expects("status of 400")
+			p.goes(h.url + "/oauth/device?user_code=BBBB")
+			require.True(t, p.is("[aria-invalid]"))
+		}},
+		{"device to confirm", true, device(tv)},
+		{"device to confirm with warnings", false, device(unknown)},
+		{"device allowed", false, deviceAnswered("allow")},
+		{"device denied", false, deviceAnswered("deny")},
 		{"form_post", true, func(p *page) {
 			call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 			consent(own, "response_mode", "form_post")(p)

@@ -60,6 +60,8 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 		Name:        "Acme Notes",
 		Scopes: append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"},
 			scopes.Scope{Name: "notes:list", Title: "See the titles of your notes", Required: true}),
+		DeviceAuthorization: &provider.DeviceAuthorization{Interval: time.Second},
+
 		Logger: slog.New(slog.DiscardHandler),
 		Now:    h.now,
 	}
