@@ -426,6 +426,21 @@ func TestTwoUsersDecideAtOnce(t *testing.T) {
 	}
 }
 
+// Who decides after another user has makes no grant, and has agreed to nothing.
+func TestLaterUserMakesNoGrant(t *testing.T) {
+	h := newDeviceHost(t)
+	d, b, grace := h.television().device(), h.signedIn("user_ada"), h.signedIn("user_grace")
+	late := grace.get(d.CompleteURI).form(t, "allow")
+	b.decide(d, "allow")
+	h.eventKinds()
+	grace.post(devicePath, late).errorPage(t, 400, wrongCode)
+	require.Empty(t, h.eventKinds())
+	listed, err := h.ListConnections(ctx, "user_grace")
+	require.NoError(t, err)
+	require.Empty(t, listed)
+	require.Contains(t, h.bearer("/oauth/userinfo", d.poll().tokens(t).AccessToken).body, `"sub":"user_ada"`)
+}
+
 // A host can show the pages in its own way, from what it is given alone.
 func TestOwnDevicePage(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) {
