@@ -94,5 +94,6 @@
 // The server of github.com/go-oauth2/oauth2/v4 reads requests and tells grants
 // apart. Its default manager and stores are replaced, and no type of it is part
 // of this package's API. The standards are RFC 6749 and 6750 with RFC 7009,
-// 7591, 7592, 7636, 7662, 8252, 8414, 8628, 8707, 9207, 9700 and 9728. OpenID Connect is not offered.
+// 7591, 7592, 7636, 7662, 8252, 8414, 8628, 8707, 9207, 9700 and 9728. OpenID
+// Connect is not offered.
 package provider
