@@ -127,7 +127,7 @@ func (p *Provider) FindApplication(ctx context.Context, id string) (store.Applic
 // FindClient finds an application by its ClientID. The error wraps
 // [store.ErrNotFound] if there is none.
 func (p *Provider) FindClient(ctx context.Context, clientID string) (store.Application, error) {
-	if !isClientID(clientID) && !(p.documents != nil && isDocumentURL(clientID)) {
+	if !isClientID(clientID) && checkDocumentURL(clientID) != nil {
 		return found(store.Application{}, store.ErrNotFound) // whatever text came in, the store need not see it
 	}
 	ctx, cancel := p.reading(ctx)

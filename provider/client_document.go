@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"path"
 	"reflect"
 	"strings"
 	"time"
@@ -36,8 +35,8 @@ import (
 // again for a minute. A thousand documents are remembered in memory, and
 // forgotten ones fetched again.
 type ClientIDDocuments struct {
-	// Allow is asked before a document is fetched; an error refuses it. Nil:
-	// all are allowed.
+	// Allow is asked each time somebody comes from such an application, before
+	// its document is fetched; an error refuses it. Nil: all are allowed.
 	Allow func(ctx context.Context, clientID *url.URL) error
 
 	// ExpireAfter is how long an application may go unused: [Provider.Cleanup]
@@ -57,35 +56,10 @@ func (d ClientIDDocuments) withDefaults() ClientIDDocuments {
 	return d
 }
 
-const maxDocumentURL = 512 // bytes
-
-// isDocumentURL reports whether a client_id is a URL that may lead to a
-// document. It is not normalised: whoever writes it in another way is another
-// client.
-func isDocumentURL(clientID string) bool {
-	if !strings.HasPrefix(clientID, "https://") || len(clientID) > maxDocumentURL {
-		return false
-	}
-	for i := range len(clientID) {
-		if c := clientID[i]; c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}#", c) >= 0 {
-			return false
-		}
-	}
-	u, err := url.Parse(clientID)
-	if err != nil || u.Hostname() == "" || u.Host != strings.ToLower(u.Host) || u.User != nil {
-		return false
-	}
-	if strings.HasSuffix(u.Host, ":") || u.Port() != "" && !isPort(u.Port()) {
-		return false
-	}
-	// The path is one that stays what it is when somebody cleans it.
-	return len(u.Path) > 1 && u.RawPath == "" && path.Clean(u.Path) == strings.TrimSuffix(u.Path, "/")
-}
-
 // namesDocument reports whether a request comes from a client that is to be
 // found by its document.
 func (p *Provider) namesDocument(params url.Values) bool {
-	return p.documents != nil && len(params["client_id"]) == 1 && isDocumentURL(params.Get("client_id"))
+	return p.documents != nil && len(params["client_id"]) == 1 && checkDocumentURL(params.Get("client_id")) == nil
 }
 
 // signInFirst answers a visitor whom nobody has signed in and who comes from a
@@ -107,25 +81,44 @@ func (p *Provider) signInFirst(w http.ResponseWriter, r *http.Request, params ur
 // kept, or by its document.
 func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Application, *Error) {
 	kept, err := p.FindClient(r.Context(), clientID)
-	byDocument := p.documents != nil && isDocumentURL(clientID)
 	switch {
-	case err == nil && (kept.Origin != store.OriginDocument || !byDocument):
+	case err == nil && kept.Origin != store.OriginDocument:
 		return kept, nil
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return kept, unavailable("store", err)
-	case !byDocument:
+	case p.documents == nil || !strings.Contains(clientID, "://"):
+		// Not even one that was kept while documents were let in.
 		return kept, errNotRegistered(err)
 	}
-	m, e := p.documents.find(r, clientID)
-	if e != nil {
+	if e := p.mayUseDocument(r.Context(), clientID); e != nil {
 		return kept, e
 	}
-	app, e := p.applicationOf(clientID, m)
+	app, e := p.documents.find(r, clientID)
 	if e == nil && err == nil {
 		app.CreatedAt, app.UpdatedAt, app.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
 		app.OwnerID, app.Metadata = kept.OwnerID, kept.Metadata
 	}
 	return app, e
+}
+
+// mayUseDocument checks the URL of a document and asks the host, each time and
+// not only where it has to be fetched: so a client that the host does not want
+// any more is refused at once.
+func (p *Provider) mayUseDocument(ctx context.Context, clientID string) *Error {
+	if err := checkDocumentURL(clientID); err != nil {
+		return refuse(codeInvalidClient, "The application that sent you here is not registered, and its client_id cannot be the URL of its document: it %s.", err)
+	}
+	if p.cfg.ClientIDDocuments.Allow == nil {
+		return nil
+	}
+	u, err := url.Parse(clientID)
+	if err == nil {
+		err = p.cfg.ClientIDDocuments.Allow(ctx, u)
+	}
+	if err != nil {
+		return refuse(codeInvalidClient, "The application that sent you here is not let in at this server.").because(err)
+	}
+	return nil
 }
 
 // applicationOf returns the application that a document describes.
@@ -135,33 +128,30 @@ func (p *Provider) applicationOf(clientID string, m clientMetadata) (store.Appli
 		ID: documentApplicationID(clientID), ClientID: clientID, Origin: store.OriginDocument, PKCERequired: true,
 		Registration: &store.Registration{}, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
-	u, err := url.Parse(clientID)
-	if err != nil {
-		return app, errNotRegistered(err)
-	}
 	switch m.AuthMethod {
 	case "", authNone:
 		m.AuthMethod = authNone
 	default:
-		return app, errDocument(refuseMetadata("token_endpoint_auth_method",
-			"token_endpoint_auth_method is %s: a client that is known by a document has no secret, use none.", describable(m.AuthMethod)))
+		return app, errDocument("is wrong: token_endpoint_auth_method is not none: leave it out, as nobody has a secret of a client that is known by a document.", nil)
 	}
 	if m.Name == "" {
-		m.Name = u.Hostname()
+		m.Name = documentHost(clientID)
 	}
-	if logo, err := url.Parse(m.LogoURI); err != nil || logo.Scheme != u.Scheme || logo.Host != u.Host {
+	if m.ApplicationType != typeWeb && m.ApplicationType != typeNative {
+		m.ApplicationType = "" // The document is for all servers, and others may know more types.
+	}
+	if !strings.HasPrefix(m.LogoURI, "https://"+documentHost(clientID)+"/") {
 		m.LogoURI = "" // Another's logo would say that it is the other.
 	}
 	if e := p.applyMetadata(m, &app); e != nil {
-		return app, errDocument(e)
+		return app, errDocument("is wrong: "+e.Description, e.Err)
 	}
 	return app, nil
 }
 
 // errDocument refuses a client for what is in its document.
-func errDocument(e *Error) *Error {
-	refusal := refuse(codeInvalidClient, "The document at the client_id is wrong: %s", e.Description)
-	return refusal.because(e.Err)
+func errDocument(wrong string, cause error) *Error {
+	return refuse(codeInvalidClient, "The document at the client_id of the application that sent you here %s", wrong).because(cause)
 }
 
 // documentApplicationID derives the id of the application from the URL of its
@@ -172,37 +162,61 @@ func documentApplicationID(clientID string) string {
 }
 
 // keepDocument keeps the application of a document, as it is now, before
-// something is granted to it.
+// something is granted to it. Another instance may do the same at once, or
+// delete it: then it is looked at again.
 func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Error {
+	for range 5 {
+		kept, err := p.FindClient(ctx, app.ClientID)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			err = p.createDocument(ctx, app)
+		case err == nil && kept.Origin != store.OriginDocument:
+			return errStaleForm(errors.New("the host has registered an application with this client_id meanwhile"))
+		case err == nil:
+			err = p.refreshDocument(ctx, app)
+		}
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
+			return unavailable("store", err)
+		}
+	}
+	return unavailable("store", errors.New("the application of a document is created and deleted all the time"))
+}
+
+func (p *Provider) createDocument(ctx context.Context, app store.Application) error {
 	app.UpdatedAt = p.now()
 	wctx, cancel := p.writing(ctx)
 	defer cancel()
-	err := p.cfg.Store.CreateApplication(wctx, app)
-	if !errors.Is(err, store.ErrExists) {
-		if err == nil {
-			p.emit(ctx, Event{Kind: EventApplicationRegistered, ApplicationID: app.ID})
-			return nil
-		}
-		return unavailable("store", err)
+	if err := p.cfg.Store.CreateApplication(wctx, app); err != nil {
+		return err
 	}
-	recently := app.UpdatedAt.Add(-min(maxUseAge, p.expireAfter(store.OriginDocument)/10))
-	_, err = p.update(ctx, app.ID, func(kept *store.Application) error {
+	p.emit(ctx, Event{Kind: EventApplicationRegistered, ApplicationID: app.ID})
+	return nil
+}
+
+// refreshDocument brings the kept application up to what its document says, and
+// notes its use from time to time. What a document does not say stays.
+func (p *Provider) refreshDocument(ctx context.Context, app store.Application) error {
+	recently := p.now().Add(-min(maxUseAge, p.expireAfter(store.OriginDocument)/10))
+	_, err := p.update(ctx, app.ID, func(kept *store.Application) error {
 		described := app.Clone()
 		described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
 		described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
 		switch {
 		case kept.Registration == nil: // deleteIfUnused was first.
 			return store.ErrNotFound
-		case !kept.UpdatedAt.Before(recently) && sameApplication(*kept, described):
+		case sameApplication(*kept, described) && (p.expireAfter(store.OriginDocument) == 0 || !kept.UpdatedAt.Before(recently)):
 			return errUseNoted
 		}
 		*kept = described
 		return nil
 	})
-	if err == nil || errors.Is(err, errUseNoted) {
+	if errors.Is(err, errUseNoted) {
 		return nil
 	}
-	return unavailable("store", err) // It was deleted at this moment: the next try makes it anew.
+	return err
 }
 
 // sameApplication compares what stores keep, in which an empty list may come

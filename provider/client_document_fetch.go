@@ -1,21 +1,20 @@
 package provider
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/latchkey-go/latchkey/store"
 )
 
 const (
@@ -49,15 +48,15 @@ type documents struct {
 type fetched struct {
 	done chan struct{} // closed when the rest is set
 
-	metadata clientMetadata
-	refusal  *Error
-	until    time.Time // fetched anew from then on
+	app     store.Application
+	refusal *Error
+	until   time.Time // fetched anew from then on
 }
 
 func newDocuments(p *Provider) *documents {
 	transport := p.cfg.ClientIDDocuments.Transport
 	if transport == nil {
-		transport = newPublicTransport(nil)
+		transport = publicTransport(nil)
 	}
 	return &documents{
 		p: p, slots: make(chan struct{}, maxFetches), byURL: map[string]*fetched{},
@@ -69,8 +68,9 @@ func newDocuments(p *Provider) *documents {
 	}
 }
 
-// find returns what the document says, fetched or remembered.
-func (d *documents) find(r *http.Request, clientID string) (clientMetadata, *Error) {
+// find returns the application that the document describes, fetched or
+// remembered.
+func (d *documents) find(r *http.Request, clientID string) (store.Application, *Error) {
 	now := d.p.now()
 	d.mu.Lock()
 	f := d.byURL[clientID]
@@ -81,8 +81,8 @@ func (d *documents) find(r *http.Request, clientID string) (clientMetadata, *Err
 	d.mu.Unlock()
 
 	// Asked without the lock, as the host's code may take its time.
-	if e := d.mayFetch(r, clientID); e != nil {
-		return clientMetadata{}, e
+	if e := d.p.limit(r, endpointDocument, clientID); e != nil {
+		return store.Application{}, e
 	}
 	d.mu.Lock()
 	if other := d.byURL[clientID]; other != nil && other != f {
@@ -93,7 +93,7 @@ func (d *documents) find(r *http.Request, clientID string) (clientMetadata, *Err
 	case d.slots <- struct{}{}:
 	default:
 		d.mu.Unlock()
-		return clientMetadata{}, unavailable("client documents", errors.New("too many are being fetched"))
+		return store.Application{}, unavailable("client documents", errors.New("too many are being fetched"))
 	}
 	f = &fetched{done: make(chan struct{}), until: now.Add(minFresh),
 		refusal: errNotFetched(errors.New("the fetch was interrupted"))} // by a panic of the Transport
@@ -108,8 +108,8 @@ func (d *documents) find(r *http.Request, clientID string) (clientMetadata, *Err
 	// Whoever waits gets the answer even if this visitor hangs up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), fetchTimeout)
 	defer cancel()
-	f.metadata, f.until, f.refusal = d.fetch(ctx, clientID)
-	return f.metadata, f.refusal
+	f.app, f.until, f.refusal = d.fetch(ctx, clientID)
+	return f.app.Clone(), f.refusal
 }
 
 func (f *fetched) isDone() bool {
@@ -121,12 +121,12 @@ func (f *fetched) isDone() bool {
 	}
 }
 
-func (f *fetched) wait(ctx context.Context) (clientMetadata, *Error) {
+func (f *fetched) wait(ctx context.Context) (store.Application, *Error) {
 	select {
 	case <-f.done:
-		return f.metadata, f.refusal
+		return f.app.Clone(), f.refusal
 	case <-ctx.Done():
-		return clientMetadata{}, unavailable("client documents", ctx.Err())
+		return store.Application{}, unavailable("client documents", ctx.Err())
 	}
 }
 
@@ -145,166 +145,109 @@ func (d *documents) makeRoom() {
 	}
 }
 
-// mayFetch asks the host.
-func (d *documents) mayFetch(r *http.Request, clientID string) *Error {
-	if e := d.p.limit(r, endpointDocument, clientID); e != nil {
-		return e
-	}
-	u, err := url.Parse(clientID)
-	if err != nil {
-		return errNotRegistered(err)
-	}
-	if allow := d.p.cfg.ClientIDDocuments.Allow; allow != nil {
-		if err := allow(r.Context(), u); err != nil {
-			return refuse(codeInvalidClient, "The application that sent you here is not allowed here.").because(err)
-		}
-	}
-	return nil
-}
-
-// errNotFetched is one text for whatever went wrong, so that nobody can find out
-// by it what this server can reach. The log has the cause.
+// errNotFetched is one text for whatever keeps an answer from coming, so that
+// nobody can find out by it what this server can reach. The log has the cause.
 func errNotFetched(cause error) *Error {
-	return refuse(codeInvalidClient, "The document at the client_id could not be fetched: it has to be there, as application/json with status 200 and without a redirect, of at most 16 KiB, within 5 seconds.").because(cause)
+	return errDocument("cannot be fetched: it does not arrive whole within 5 seconds, from an https server at a public address.", cause)
 }
 
 // fetch fetches a document and reads it.
-func (d *documents) fetch(ctx context.Context, clientID string) (m clientMetadata, until time.Time, e *Error) {
+func (d *documents) fetch(ctx context.Context, clientID string) (app store.Application, until time.Time, e *Error) {
 	until = d.p.now().Add(minFresh)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, clientID, nil)
 	if err != nil {
-		return m, until, errNotFetched(err)
+		return app, until, errNotFetched(err)
 	}
 	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", "latchkey")
+	request.Header.Set("Accept-Encoding", "identity") // A small answer must not become a large one.
+	request.Header.Set("User-Agent", "Latchkey (client ID metadata documents)")
 	answer, err := d.client.Do(request)
 	if err != nil {
-		return m, until, errNotFetched(err)
+		return app, until, errNotFetched(err)
 	}
 	defer answer.Body.Close()
 	contentType, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	isJSON := contentType == "application/json" || strings.HasPrefix(contentType, "application/") && strings.HasSuffix(contentType, "+json")
 	switch {
+	case answer.StatusCode >= 300 && answer.StatusCode < 400:
+		return app, until, errDocument("is answered with a redirect, which is not followed: use the URL where it is.", nil)
 	case answer.StatusCode != http.StatusOK:
-		return m, until, errNotFetched(fmt.Errorf("status %d", answer.StatusCode))
+		return app, until, errDocument(fmt.Sprintf("is answered with status %d in place of 200.", answer.StatusCode), nil)
 	case err != nil || !isJSON:
-		return m, until, errNotFetched(errors.New("the content type is not JSON"))
+		return app, until, errDocument("is no JSON: its Content-Type is not application/json.", err)
+	case answer.Uncompressed || !slices.Contains([]string{"", "identity"}, strings.ToLower(answer.Header.Get("Content-Encoding"))):
+		return app, until, errDocument("is compressed, though that was not asked for.", nil)
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxDocument+1))
-	switch {
+	switch err = cmp.Or(err, ctx.Err()); { // What was cut off may look like an end.
 	case err != nil:
-		return m, until, errNotFetched(err)
+		return app, until, errNotFetched(err)
 	case len(body) > maxDocument:
-		return m, until, errNotFetched(errors.New("the document is too long"))
+		return app, until, errDocument("is larger than 16 KiB.", nil)
 	}
-	if m, e = parseDocument(clientID, body); e != nil {
-		return m, until, e
+	if app, e = d.p.parseDocument(clientID, body); e != nil {
+		return app, until, e
 	}
-	return m, d.p.now().Add(lifetimeOf(answer.Header)), nil
+	return app, d.p.now().Add(lifetimeOf(answer.Header, d.p.now())), nil
 }
 
 // parseDocument reads a document. What else is in it than the metadata of RFC
 // 7591 is ignored.
-func parseDocument(clientID string, body []byte) (clientMetadata, *Error) {
+func (p *Provider) parseDocument(clientID string, body []byte) (store.Application, *Error) {
 	request, e := parseRegistration(body)
 	switch {
 	case e != nil:
-		return clientMetadata{}, errDocument(e)
+		return store.Application{}, errDocument("is wrong: "+e.Description, e.Err)
 	case request.clientID != clientID:
-		return clientMetadata{}, errDocument(refuseMetadata("client_id", "client_id is not the URL of the document, character for character."))
+		return store.Application{}, errDocument("is wrong: client_id is not the URL that it was fetched from, character for character.", nil)
 	case request.clientSecret != "":
-		return clientMetadata{}, errDocument(refuseMetadata("client_secret", "client_secret is there for everybody to read: leave it out."))
+		return store.Application{}, errDocument("is wrong: client_secret is in it, and what everybody can read is no secret: leave it out.", nil)
+	case request.foreign != "":
+		return store.Application{}, errDocument("is wrong: "+request.foreign+" is in it, which a server gives and a document does not: leave it out.", nil)
 	}
-	return request.clientMetadata, nil
+	return p.applicationOf(clientID, request.clientMetadata)
 }
 
-// lifetimeOf is how long an answer may be remembered (RFC 9111 section 4.2), as a
-// cache that many share.
-func lifetimeOf(h http.Header) time.Duration {
-	fresh, age := defaultFresh, time.Duration(0)
-	if expires, err := http.ParseTime(h.Get("Expires")); err == nil {
-		if date, err := http.ParseTime(h.Get("Date")); err == nil {
-			fresh = expires.Sub(date)
-		}
-	}
-	directives := map[string]string{}
-	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
+// lifetimeOf reads how long an answer may be used (RFC 9111 sections 4.2.1 and
+// 4.2.3) and keeps it within the bounds. This is a shared cache: what was
+// fetched for one visitor is used for all.
+func lifetimeOf(h http.Header, now time.Time) time.Duration {
+	use, said := time.Duration(0), false
+	var forAll bool
+	for _, directive := range strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
-		directives[strings.ToLower(name)] = strings.Trim(value, `"`)
-	}
-	for _, name := range []string{"max-age", "s-maxage"} {
-		if seconds, err := strconv.ParseUint(directives[name], 10, 31); err == nil {
-			fresh = time.Duration(seconds) * time.Second
+		switch name = strings.ToLower(name); name {
+		case "no-store", "no-cache", "private":
+			return minFresh
+		case "max-age", "s-maxage":
+			if forAll && name == "max-age" {
+				continue
+			}
+			use, said, forAll = seconds(strings.Trim(value, `"`)), true, name == "s-maxage"
 		}
 	}
-	for _, name := range []string{"no-store", "no-cache", "private"} {
-		if _, there := directives[name]; there {
-			fresh = 0
+	if expires := h.Get("Expires"); !said && expires != "" {
+		said = true
+		if at, err := http.ParseTime(expires); err == nil {
+			since, err := http.ParseTime(h.Get("Date"))
+			if err != nil {
+				since = now
+			}
+			use = at.Sub(since)
 		}
 	}
-	if seconds, err := strconv.ParseUint(h.Get("Age"), 10, 31); err == nil {
-		age = time.Duration(seconds) * time.Second
+	if !said {
+		return defaultFresh
 	}
-	return min(max(fresh-age, minFresh), maxFresh)
+	return min(max(use-seconds(h.Get("Age")), minFresh), maxFresh)
 }
 
-// newPublicTransport returns a transport that reaches public addresses only.
-// The address is looked at when the connection is made and the name is resolved,
-// so that a name that leads to another address the second time gains nothing.
-func newPublicTransport(resolver *net.Resolver) *http.Transport {
-	dialer := &net.Dialer{Timeout: fetchTimeout, Resolver: resolver, Control: refuseInside}
-	return &http.Transport{
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		DisableKeepAlives:      true,
-		DisableCompression:     true, // A small answer must not become a large one.
-		MaxResponseHeaderBytes: maxDocument,
+// seconds reads a number of seconds. What is none counts as none; one that is
+// too large, as more than is ever used.
+func seconds(text string) time.Duration {
+	n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 31)
+	if errors.Is(err, strconv.ErrRange) {
+		return 2 * maxFresh
 	}
-}
-
-// refuseInside is the Control of a dialer: it refuses addresses that are not
-// public.
-func refuseInside(_, address string, _ syscall.RawConn) error {
-	to, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	if !isPublic(to.Addr()) {
-		return fmt.Errorf("%s is not a public address", to.Addr())
-	}
-	return nil
-}
-
-// notPublic are the special-purpose addresses (RFC 6890 and IANA's registries)
-// that are not reachable from everywhere, or lead to another address that is
-// written inside.
-var notPublic = func() (list []netip.Prefix) {
-	for _, prefix := range []string{
-		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
-		"192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24",
-		"203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-		"2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
-	} {
-		list = append(list, netip.MustParsePrefix(prefix))
-	}
-	return list
-}()
-
-// global is all of IPv6 that is in use between networks: outside of it are
-// loopback, link-local and unique local addresses, and those that stand for an
-// IPv4 address.
-var global = netip.MustParsePrefix("2000::/3")
-
-// isPublic reports whether an address can belong to anybody's server on the
-// Internet.
-func isPublic(a netip.Addr) bool {
-	if a.Is4In6() || a.Zone() != "" || a.Is6() && !global.Contains(a) {
-		return false
-	}
-	for _, prefix := range notPublic {
-		if prefix.Contains(a) {
-			return false
-		}
-	}
-	return a.IsValid()
+	return time.Duration(n) * time.Second
 }

@@ -139,7 +139,7 @@ func (p *Provider) consentPage(w http.ResponseWriter, r *http.Request, a *author
 // that the page said. Part of that does not come from the request but from the
 // application, which may have changed since.
 func (a *authorization) sealed() []string {
-	return []string{"consent", a.session.UserID, a.params.Encode(), a.redirectURI, a.scopes.String(), a.app.Name}
+	return []string{"consent", a.session.UserID, a.params.Encode(), a.redirectURI, a.scopes.String(), a.app.Name, a.app.LogoURL, a.app.ClientURI}
 }
 
 // switchAccountURL is the same request, with the wish to sign in as somebody
@@ -169,9 +169,7 @@ func (p *Provider) pageApplication(app store.Application) PageApplication {
 		shown.LogoURL = app.LogoURL
 	case store.OriginDocument: // The logo is from where the document is.
 		shown.LogoURL = app.LogoURL
-		if u, err := url.Parse(app.ClientID); err == nil {
-			shown.Publisher = u.Host
-		}
+		shown.Publisher = documentHost(app.ClientID)
 	}
 	return shown
 }

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -24,6 +25,8 @@ var update = flag.Bool("update", false, "write docs/rfcs.md anew")
 var titles = map[int]string{
 	6749: "The OAuth 2.0 Authorization Framework",
 	6750: "Bearer Token Usage",
+	6761: "Special-Use Domain Names",
+	6890: "Special-Purpose IP Address Registries",
 	7009: "Token Revocation",
 	7591: "Dynamic Client Registration Protocol",
 	7592: "Dynamic Client Registration Management Protocol",
@@ -35,13 +38,19 @@ var titles = map[int]string{
 	8628: "OAuth 2.0 Device Authorization Grant",
 	8707: "Resource Indicators",
 	9110: "HTTP Semantics",
+	9111: "HTTP Caching",
 	9207: "Authorization Server Issuer Identification",
 	9700: "Best Current Practice for OAuth 2.0 Security",
 	9728: "Protected Resource Metadata",
+
+	documentsDraft: "draft-ietf-oauth-client-id-metadata-document-02",
 }
 
+// documentsDraft stands for a draft, which has no number yet and comes last.
+const documentsDraft = 99999
+
 var (
-	mention = regexp.MustCompile(`RFC (\d{4})((?: sections? \d+(?:\.\d+)*(?:(?:, and |, | and )(?:sections? )?\d+(?:\.\d+)*)*)?)`)
+	mention = regexp.MustCompile(`(?:RFC (\d{4})|draft-ietf-oauth-client-id-metadata-document-02)((?: sections? \d+(?:\.\d+)*(?:(?:, and |, | and )(?:sections? )?\d+(?:\.\d+)*)*)?)`)
 	section = regexp.MustCompile(`\d+(?:\.\d+)*`)
 )
 
@@ -119,7 +128,7 @@ func collect(t *testing.T, file string, rows map[string]map[string]bool) {
 					sections = []string{""}
 				}
 				for _, s := range sections {
-					key := m[1] + " " + s
+					key := cmp.Or(m[1], strconv.Itoa(documentsDraft)) + " " + s
 					if rows[key] == nil {
 						rows[key] = map[string]bool{}
 					}
@@ -145,7 +154,11 @@ func render(t *testing.T, rows map[string]map[string]bool, mutated map[string]st
 		rfc := numbers(key)[0]
 		if rfc != last {
 			require.Contains(t, titles, rfc, "give the RFC its title")
-			fmt.Fprintf(&b, "\n## RFC %d: %s\n\n| section | tests |\n| --- | --- |\n", rfc, titles[rfc])
+			name := fmt.Sprintf("RFC %d: %s", rfc, titles[rfc])
+			if rfc == documentsDraft {
+				name = titles[rfc]
+			}
+			fmt.Fprintf(&b, "\n## %s\n\n| section | tests |\n| --- | --- |\n", name)
 			last = rfc
 		}
 		var tests []string

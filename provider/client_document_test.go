@@ -1,0 +1,868 @@
+package provider_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+)
+
+// httptest's certificate is for this name.
+const documentID = "https://client.example.com:8443/oauth/client.json"
+
+// documentSite is the server of somebody who publishes documents.
+type documentSite struct {
+	server  *httptest.Server
+	fetches atomic.Int32
+
+	mu    sync.Mutex
+	serve http.HandlerFunc
+	last  *http.Request
+}
+
+func newDocumentSite(t testing.TB) *documentSite {
+	s := &documentSite{}
+	s.document(nil)
+	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.fetches.Add(1)
+		s.mu.Lock()
+		serve := s.serve
+		s.last = r
+		s.mu.Unlock()
+		serve(w, r)
+	}))
+	s.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.server.StartTLS()
+	t.Cleanup(s.server.Close)
+	return s
+}
+
+func (s *documentSite) handle(serve http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serve = serve
+}
+
+// document publishes a document with the given changes; nil leaves a member out.
+func (s *documentSite) document(changes map[string]any, header ...string) {
+	document := map[string]any{
+		"client_id":     documentID,
+		"client_name":   "Wiki Reader",
+		"redirect_uris": []string{callback, "http://127.0.0.1/callback", "cursor://callback"},
+		"scope":         "profile notes:read unheard_of openid",
+	}
+	for name, value := range changes {
+		document[name] = value
+		if value == nil {
+			delete(document, name)
+		}
+	}
+	body, err := json.Marshal(document)
+	if err != nil {
+		panic(err)
+	}
+	s.raw(string(body), append([]string{"Content-Type", "application/json"}, header...)...)
+}
+
+func (s *documentSite) raw(body string, header ...string) {
+	s.handle(func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.Write([]byte(body))
+	})
+}
+
+// transport reaches the site by the name in documentID, and nothing else.
+func (s *documentSite) transport() *http.Transport {
+	transport := s.server.Client().Transport.(*http.Transport).Clone()
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if address != "client.example.com:8443" {
+			return nil, errors.New("no such host in this test: " + address)
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, s.server.Listener.Addr().String())
+	}
+	return transport
+}
+
+// newDocumentHost is a host that lets in applications by their documents.
+func newDocumentHost(t testing.TB, edit ...func(*provider.Config)) (*host, *documentSite, *application) {
+	site := newDocumentSite(t)
+	h := newHost(t, append([]func(*provider.Config){func(c *provider.Config) {
+		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: site.transport()}
+	}}, edit...)...)
+	app := &application{Application: store.Application{ClientID: documentID, RedirectURIs: []string{callback}, Public: true}, h: h}
+	return h, site, app
+}
+
+func (h *host) kept() []store.Application {
+	h.t.Helper()
+	apps, _, err := h.ListApplications(context.Background(), store.ApplicationQuery{Origin: store.OriginDocument})
+	require.NoError(h.t, err)
+	return apps
+}
+
+func TestApplicationWithADocumentSignsIn(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	site.document(map[string]any{
+		"token_endpoint_auth_method": "none", "grant_types": []string{"authorization_code", "refresh_token"}, "response_types": []string{"code"},
+		"client_uri": "https://client.example.com/", "logo_uri": "https://client.example.com:8443/logo.png", "tos_uri": "https://client.example.com/tos",
+		"policy_uri": "https://client.example.com/privacy", "contacts": []string{"ops@client.example.com"}, "software_id": "reader", "software_version": "1.2",
+		"application_type": "native", "jwks_uri": nil, "an_extension": map[string]any{"a": 1},
+	})
+	b := h.signedIn("user_ada")
+	page := b.get(app.request())
+	page.statusIs(t, http.StatusOK)
+	require.Empty(t, h.kept(), "nothing is kept before the user agrees")
+	answer := b.answer(page, "allow").redirected(t)
+	require.Equal(t, h.url, answer.Get("iss"))
+	got := app.redeem(answer.Get("code")).tokens(t)
+	require.Equal(t, "notes:read profile", got.Scope, "those of its document that are offered")
+
+	require.Contains(t, h.bearer("/oauth/userinfo", got.AccessToken).body, "user_ada")
+	h.bearer("/api/notes", got.AccessToken).statusIs(t, http.StatusOK)
+	next := app.refresh(got.RefreshToken).tokens(t)
+	require.NotEmpty(t, next.RefreshToken)
+	require.Equal(t, int32(1), site.fetches.Load(), "once for the page and the answer, never for tokens")
+
+	kept := h.kept()
+	require.Len(t, kept, 1)
+	require.Regexp(t, "^oa_[0-9A-Za-z]{27}$", kept[0].ID)
+	require.Equal(t, documentID, kept[0].ClientID)
+	require.Equal(t, "Wiki Reader", kept[0].Name)
+	require.True(t, kept[0].Public)
+	require.True(t, kept[0].PKCERequired)
+	require.Empty(t, kept[0].Secrets)
+	require.Equal(t, "https://client.example.com/", kept[0].ClientURI)
+	require.Equal(t, "https://client.example.com:8443/logo.png", kept[0].LogoURL)
+	require.Equal(t, &store.Registration{
+		Type: "native", AuthMethod: "none", GrantTypes: []string{"authorization_code", "refresh_token"}, Contacts: []string{"ops@client.example.com"},
+		TermsURI: "https://client.example.com/tos", PolicyURI: "https://client.example.com/privacy", SoftwareID: "reader", SoftwareVersion: "1.2",
+	}, kept[0].Registration)
+
+	// Introspection and revocation know it by its client_id like any other.
+	app.post("/oauth/token/revoke", "token", next.RefreshToken, "client_secret", "").statusIs(t, http.StatusOK)
+	h.bearer("/oauth/userinfo", next.AccessToken).statusIs(t, http.StatusUnauthorized)
+
+	// To cut it off, it is deleted, and what it has ends.
+	got = app.tokens("user_ada")
+	require.NoError(t, h.DeleteApplication(context.Background(), kept[0].ID))
+	h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, http.StatusUnauthorized)
+	app.refresh(got.RefreshToken).refused(t, http.StatusUnauthorized, "invalid_client")
+}
+
+// What is fetched, is fetched without telling who asks.
+func TestDocumentRequest(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	h.signedIn("user_ada").get(app.request()).statusIs(t, http.StatusOK)
+	r := site.last
+	require.Equal(t, "GET", r.Method)
+	require.Equal(t, "/oauth/client.json", r.RequestURI)
+	require.Equal(t, "client.example.com:8443", r.Host)
+	require.Equal(t, http.Header{
+		"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "User-Agent": {"Latchkey (client ID metadata documents)"},
+	}, r.Header)
+}
+
+// Nobody who is not signed in can make the server fetch anything, or send
+// anybody anywhere but to sign in.
+func TestLinkAloneFetchesNoDocument(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	b := h.browser()
+	r := b.get(app.request("redirect_uri", "https://evil.example.com/"))
+	require.Equal(t, http.StatusSeeOther, r.StatusCode)
+	require.True(t, strings.HasPrefix(r.Header.Get("Location"), "/login?"), r.Header)
+	b.get(app.request("prompt", "none")).errorPage(t, http.StatusBadRequest, "login_required")
+	b.get(app.request("prompt", "none", "scope", "unheard_of")).errorPage(t, http.StatusBadRequest, "login_required")
+	b.get(app.request("sign_in_after", fmt.Sprint(h.clock.Now().Unix()))).errorPage(t, http.StatusForbidden, "login_required")
+	b.post("/oauth/authorize", url.Values{"decision": {"allow"}, "request": {strings.SplitN(app.request(), "?", 2)[1]}})
+	app.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", "x", "client_secret", "").refused(t, http.StatusUnauthorized, "invalid_client")
+	require.Zero(t, site.fetches.Load())
+
+	// After signing in they come back to the same request, and nobody is let in
+	// silently.
+	back, err := url.Parse(r.Header.Get("Location"))
+	require.NoError(t, err)
+	b.signIn("user_ada")
+	b.get(h.url+back.Query().Get("next")).errorPage(t, http.StatusBadRequest, "redirect_uri")
+	require.Equal(t, int32(1), site.fetches.Load())
+	require.Equal(t, "consent_required", b.get(app.request("prompt", "none")).redirected(t).Get("error"))
+}
+
+// With the field left nil, an https client_id is a client that is not known.
+func TestNoDocumentsUnlessSwitchedOn(t *testing.T) {
+	h, site, app := newDocumentHost(t, func(c *provider.Config) {
+		c.ClientIDDocuments = nil
+	})
+	h.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, "not registered")
+	h.browser().get(app.request()).errorPage(t, http.StatusBadRequest, "not registered")
+	require.Zero(t, site.fetches.Load())
+	require.NotContains(t, h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, "client_id_metadata_document_supported")
+
+	on, _, _ := newDocumentHost(t)
+	require.Contains(t, on.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, `"client_id_metadata_document_supported":true`)
+}
+
+// Switched off again, nobody is let in anew, and what there is works on until
+// it is revoked.
+func TestDocumentsSwitchedOff(t *testing.T) {
+	h, _, app := newDocumentHost(t)
+	got := app.tokens("user_ada")
+	off := newHost(t, func(c *provider.Config) { c.Store = h.store })
+	app.h = off
+	off.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, "not registered")
+	app.refresh(got.RefreshToken).tokens(t)
+}
+
+// What the host has registered by hand with such a client_id stays that.
+func TestRegisteredApplicationNeedsNoDocument(t *testing.T) {
+	h, site, _ := newDocumentHost(t)
+	app := h.application(provider.NewApplication{Name: "By hand", Public: true, ClientID: "https://client.example.com/registered"})
+	require.NotEmpty(t, app.code("user_ada"))
+	require.Zero(t, site.fetches.Load())
+	page := h.signedIn("user_ada").get(app.request())
+	require.NotContains(t, page.text(), "registered itself")
+	require.NotContains(t, page.text(), "Published by")
+}
+
+func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	site.document(map[string]any{"logo_uri": "https://client.example.com:8443/logo.png"})
+	b := h.signedIn("user_ada")
+	page := b.get(app.request("redirect_uri", "http://127.0.0.1:5000/callback"))
+	require.Contains(t, page.text(), "Published by client.example.com:8443")
+	require.Contains(t, page.text(), "registered itself")
+	require.Contains(t, page.text(), "runs on your own device")
+	require.Contains(t, page.text(), "127.0.0.1:5000")
+	require.Contains(t, page.body, `src="https://client.example.com:8443/logo.png"`)
+	require.Contains(t, page.Header.Get("Content-Security-Policy"), "img-src https://client.example.com:8443")
+
+	// The page of connected applications says so too.
+	b.answer(b.get(app.request()), "allow").redirected(t)
+	require.Contains(t, b.get(h.url+"/oauth/connections").text(), "Published by client.example.com:8443")
+
+	// A logo from elsewhere could be anybody's.
+	for _, logo := range []string{"https://client.example.com/logo.png", "https://client.example.com:8443@evil.example/l", "https://evil.example/logo.png", "data:image/png;base64,AA", "http://client.example.com:8443/l"} {
+		h.clock.add(time.Hour)
+		site.document(map[string]any{"logo_uri": logo, "client_name": nil})
+		page = b.get(app.request())
+		page.statusIs(t, http.StatusOK)
+		require.NotContains(t, page.body, "<img")
+		require.Contains(t, page.text(), "client.example.com:8443 wants to use your", "it has no other name")
+	}
+}
+
+func TestOwnConsentPageIsToldWhoPublishedTheDocument(t *testing.T) {
+	var shown provider.ConsentPage
+	h, _, app := newDocumentHost(t, func(c *provider.Config) {
+		c.ConsentPage = func(_ http.ResponseWriter, _ *http.Request, page provider.ConsentPage) { shown = page }
+		c.Texts = provider.AcceptLanguage(provider.German())
+	})
+	h.signedIn("user_ada").get(app.request())
+	require.Equal(t, "client.example.com:8443", shown.Application.Publisher)
+	require.Equal(t, "Veröffentlicht von client.example.com:8443", shown.Texts.PublishedBy)
+	require.True(t, shown.SelfRegistered)
+	h.signedIn("user_ada").get(h.application(provider.NewApplication{}).request())
+	require.Empty(t, shown.Application.Publisher)
+}
+
+// draft-ietf-oauth-client-id-metadata-document-02 sections 4, 5 and 8.7: what
+// is wrong with a document is said precisely, and nothing is kept of it.
+func TestBadDocument(t *testing.T) {
+	const secretText = "the-content-of-the-answer"
+	good := `{"client_id":"` + documentID + `","redirect_uris":["` + callback + `"]`
+	var bomb bytes.Buffer
+	pack := gzip.NewWriter(&bomb)
+	pack.Write([]byte(good + `,"x":"` + strings.Repeat("a", 10<<20) + `"}`))
+	pack.Close()
+	member := func(name string, value any) func(*documentSite) {
+		return func(s *documentSite) { s.document(map[string]any{name: value, "note": secretText}) }
+	}
+	body := func(text string, header ...string) func(*documentSite) {
+		return func(s *documentSite) { s.raw(text, append([]string{"Content-Type", "application/json"}, header...)...) }
+	}
+	for name, c := range map[string]struct {
+		serve func(*documentSite)
+		says  string
+	}{
+		"not found":             {func(s *documentSite) { s.handle(http.NotFound) }, "status 404 in place of 200"},
+		"created":               {func(s *documentSite) { s.handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201) }) }, "status 201"},
+		"redirect":              {func(s *documentSite) { s.handle(http.RedirectHandler("/oauth/client.json", 302).ServeHTTP) }, "redirect, which is not followed"},
+		"not modified":          {func(s *documentSite) { s.handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }) }, "redirect"},
+		"wrong type":            {body(good+"}", "Content-Type", "text/html"), "Content-Type is not application/json"},
+		"no type":               {body(good+"}", "Content-Type", ""), "Content-Type is not application/json"},
+		"type in disguise":      {body(good+"}", "Content-Type", "text/plain; x=application/json"), "Content-Type"},
+		"another's +json":       {body(good+"}", "Content-Type", "image/x+json"), "Content-Type"},
+		"too large":             {body(good + `,"x":"` + strings.Repeat("a", 16<<10) + `"}`), "larger than 16 KiB"},
+		"endless":               {endless, "larger than 16 KiB"},
+		"gzip bomb":             {body(bomb.String(), "Content-Encoding", "gzip"), "compressed"},
+		"cut off":               {body(good+"}", "Content-Length", "5000"), "does not arrive whole"},
+		"empty":                 {body(""), "not a JSON object"},
+		"null":                  {body("null"), "not a JSON object"},
+		"array":                 {body(`["` + secretText + `"]`), "not a JSON object"},
+		"text":                  {body(secretText), "not a JSON object"},
+		"unfinished":            {body(good), "not a JSON object"},
+		"two objects":           {body(good + "}{}"), "not a JSON object"},
+		"something after it":    {body(good + "} " + secretText), "not a JSON object"},
+		"not UTF-8":             {body(good + ",\"client_name\":\"\xff\"}"), "not a JSON object in UTF-8"},
+		"another's client_id":   {member("client_id", documentID+"x"), "client_id is not the URL"},
+		"client_id encoded":     {member("client_id", strings.Replace(documentID, "o", "%6f", 1)), "client_id is not the URL"},
+		"no client_id":          {member("client_id", nil), "client_id is not the URL"},
+		"client_id in capitals": {body(`{"CLIENT_ID":"` + documentID + `","redirect_uris":["` + callback + `"]}`), "client_id is not the URL"},
+		"client_id a number":    {member("client_id", 5), "client_id is of type number"},
+		"client_id twice":       {body(good + `,"client_id":"` + documentID + `"}`), "client_id is there twice"},
+		"redirect_uris twice":   {body(good + `,"redirect_uris":["https://evil.example/"]}`), "redirect_uris is there twice"},
+		"no redirect_uris":      {member("redirect_uris", nil), "redirect_uris is missing"},
+		"empty redirect_uris":   {member("redirect_uris", []string{}), "redirect_uris is missing"},
+		"one redirect_uri":      {member("redirect_uris", callback), "redirect_uris is of type string"},
+		"redirect_uris null":    {member("redirect_uris", []any{nil}), "redirect_uris is of type array: give an array of strings"},
+		"redirect to http":      {member("redirect_uris", []string{callback, "http://evil.example/"}), "redirect_uris: redirect URI 'http://evil.example/' is plain http"},
+		"redirect fragment":     {member("redirect_uris", []string{callback + "#x"}), "has a fragment"},
+		"redirect javascript":   {member("redirect_uris", []string{"javascript:alert(1)"}), "has the scheme javascript"},
+		"redirect user":         {member("redirect_uris", []string{"https://a@b.example/"}), "has a user"},
+		"redirect twice":        {member("redirect_uris", []string{callback, callback}), "is there twice"},
+		"too many redirects":    {member("redirect_uris", make([]string, 101)), "101 redirect URIs are too many"},
+		"long redirect":         {member("redirect_uris", []string{"https://a.example/" + strings.Repeat("a", 1024)}), "is too long"},
+		"secret":                {member("client_secret", secretText), "client_secret is in it"},
+		"secret method":         {member("token_endpoint_auth_method", "client_secret_basic"), "token_endpoint_auth_method is not none"},
+		"key method":            {member("token_endpoint_auth_method", "private_key_jwt"), "token_endpoint_auth_method is not none"},
+		"method a list":         {member("token_endpoint_auth_method", []string{"none"}), "token_endpoint_auth_method is of type array"},
+		"other grants":          {member("grant_types", []string{"client_credentials"}), "grant_types has none that a user could sign in by"},
+		"grants a text":         {member("grant_types", "authorization_code"), "grant_types is of type string"},
+		"other responses":       {member("response_types", []string{"token"}), "response_types has none that is offered"},
+		"name a number":         {member("client_name", 5), "client_name is of type number"},
+		"name of controls":      {member("client_name", "a\x1b[0m"), "client_name: name has"},
+		"name turned around":    {member("client_name", "a\u202eb"), "client_name: name has"},
+		"name of nothing":       {member("client_name", "  "), "client_name: name has nothing that can be seen"},
+		"long name":             {member("client_name", strings.Repeat("ä", 257)), "client_name: name is longer"},
+		"scope a list":          {member("scope", []string{"profile"}), "scope is of type array"},
+		"malformed scope":       {member("scope", "profile  email"), "scope is malformed"},
+		"client_uri":            {member("client_uri", "javascript:x"), "client_uri 'javascript:x' is not an https URL"},
+		"tos_uri":               {member("tos_uri", "http://evil.example/"), "tos_uri 'http://evil.example/' is not an https URL"},
+		"policy_uri":            {member("policy_uri", 1), "policy_uri is of type number"},
+		"logo_uri":              {member("logo_uri", true), "logo_uri is of type boolean"},
+		"contacts":              {member("contacts", []any{1}), "contacts is of type array"},
+		"software_id":           {member("software_id", map[string]any{}), "software_id is of type object"},
+		"NUL":                   {member("software_version", "\x00"), "software_version has more than 256 bytes, invalid UTF-8, control characters"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, site, app := newDocumentHost(t)
+			c.serve(site)
+			b := h.signedIn("user_ada")
+			page := b.get(app.request())
+			page.errorPage(t, http.StatusBadRequest, c.says)
+			require.Contains(t, page.text(), "invalid_client")
+			require.NotContains(t, page.body, secretText)
+			b.get(app.request()).errorPage(t, http.StatusBadRequest, c.says)
+			require.Equal(t, int32(1), site.fetches.Load(), "what is wrong is not asked for again at once")
+			require.Empty(t, h.kept())
+			require.Contains(t, h.log.String(), "level=INFO")
+			require.NotContains(t, h.log.String(), "level=ERROR", "nobody may make this server look broken")
+
+			// A minute later it is looked at again.
+			site.document(nil)
+			h.clock.add(time.Minute)
+			b.get(app.request()).statusIs(t, http.StatusOK)
+		})
+	}
+}
+
+func endless(s *documentSite) {
+	s.handle(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for r.Context().Err() == nil {
+			if _, err := w.Write(bytes.Repeat([]byte(" "), 4096)); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// Types and values that are right, in all their forms.
+func TestGoodDocument(t *testing.T) {
+	for name, serve := range map[string]func(*documentSite){
+		"only what is required": func(s *documentSite) { s.document(map[string]any{"client_name": nil, "scope": nil}) },
+		"charset":               func(s *documentSite) { s.document(nil, "Content-Type", "application/json; charset=utf-8") },
+		"a type of its own":     func(s *documentSite) { s.document(nil, "Content-Type", "application/oauth-client-metadata+json") },
+		"said to be identity":   func(s *documentSite) { s.document(nil, "Content-Encoding", "identity") },
+		"null counts as left out": func(s *documentSite) {
+			s.raw(`{"client_id":"`+documentID+`","redirect_uris":["`+callback+`"],"grant_types":null,"client_name":null}`, "Content-Type", "application/json")
+		},
+		"another's logo and type": func(s *documentSite) {
+			s.document(map[string]any{"logo_uri": "https://cdn.example/l.png", "application_type": "browser"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, site, app := newDocumentHost(t)
+			serve(site)
+			require.NotEmpty(t, app.code("user_ada"))
+			require.Len(t, h.kept(), 1)
+			require.Empty(t, h.kept()[0].LogoURL)
+		})
+	}
+	t.Run("left out, the scopes are all that are offered", func(t *testing.T) {
+		_, site, app := newDocumentHost(t)
+		site.document(map[string]any{"scope": nil})
+		require.Equal(t, "email notes:read private_metadata profile public_metadata", app.tokens("user_ada").Scope)
+	})
+}
+
+// A host that is slow, silent or not there is refused in time, and what it has
+// or is cannot be told from the answer.
+func TestDocumentCannotBeFetched(t *testing.T) {
+	const says = "cannot be fetched: it does not arrive whole within 5 seconds"
+	t.Run("slow header and slow body", func(t *testing.T) {
+		h, site, app := newDocumentHost(t)
+		stop := make(chan struct{})
+		defer close(stop)
+		wait := func(r *http.Request) {
+			select {
+			case <-stop:
+			case <-r.Context().Done():
+			}
+		}
+		b := h.signedIn("user_ada")
+		site.handle(func(_ http.ResponseWriter, r *http.Request) { wait(r) })
+		start := time.Now()
+		b.get(app.request()).errorPage(t, http.StatusBadRequest, says)
+		require.WithinDuration(t, start.Add(5*time.Second), time.Now(), 2*time.Second)
+
+		site.handle(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			for range 100 {
+				w.Write([]byte(" "))
+				w.(http.Flusher).Flush()
+				select {
+				case <-stop:
+					return
+				case <-r.Context().Done():
+					return
+				case <-time.After(100 * time.Millisecond):
+				}
+			}
+		})
+		h.clock.add(time.Minute)
+		start = time.Now()
+		b.get(app.request()).errorPage(t, http.StatusBadRequest, "does not arrive whole within 5 seconds")
+		require.WithinDuration(t, start.Add(5*time.Second), time.Now(), 2*time.Second)
+	})
+	t.Run("refused addresses and failures read alike", func(t *testing.T) {
+		var details []string
+		for name, transport := range map[string]http.RoundTripper{
+			"nobody listens": roundTrip(func(*http.Request) (*http.Response, error) {
+				return nil, errors.New("dial tcp 10.1.2.3:443: connection refused")
+			}),
+			"refused": roundTrip(func(*http.Request) (*http.Response, error) {
+				return nil, errors.New("10.1.2.3 is not a public address")
+			}),
+		} {
+			h, _, app := newDocumentHost(t, func(c *provider.Config) { c.ClientIDDocuments.Transport = transport })
+			page := h.signedIn("user_ada").get(app.request())
+			page.errorPage(t, http.StatusBadRequest, says)
+			require.NotContains(t, page.body, "10.1.2.3", name)
+			require.Contains(t, h.log.String(), "10.1.2.3", "the log has the cause")
+			details = append(details, errorDetail.FindString(page.body))
+		}
+		require.NotEmpty(t, details[0])
+		require.Equal(t, details[0], details[1])
+	})
+	t.Run("not trusted certificate", func(t *testing.T) {
+		site := newDocumentSite(t)
+		transport := site.transport()
+		transport.TLSClientConfig.RootCAs = nil
+		h, _, app := newDocumentHost(t, func(c *provider.Config) { c.ClientIDDocuments.Transport = transport })
+		h.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, says)
+		require.Zero(t, site.fetches.Load())
+	})
+	t.Run("header bomb", func(t *testing.T) {
+		// With a bound as the default transport has it.
+		site := newDocumentSite(t)
+		transport := site.transport()
+		transport.MaxResponseHeaderBytes = 16 << 10
+		site.document(nil, "X-Bomb", strings.Repeat("a", 64<<10))
+		h, _, app := newDocumentHost(t, func(c *provider.Config) { c.ClientIDDocuments.Transport = transport })
+		h.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, says)
+	})
+	t.Run("the default transport", func(t *testing.T) {
+		h, _, app := newDocumentHost(t, func(c *provider.Config) { c.ClientIDDocuments.Transport = nil })
+		// Such a name never resolves (RFC 6761), so this needs no network.
+		app.ClientID = "https://documents.invalid:8443/client.json"
+		h.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, says)
+	})
+}
+
+var errorDetail = regexp.MustCompile("<code>invalid_client</code>[^<]*")
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A Transport of the host's that panics does not leave the next visitor waiting.
+func TestTransportThatPanics(t *testing.T) {
+	var calls atomic.Int32
+	h, _, app := newDocumentHost(t, func(c *provider.Config) {
+		c.ClientIDDocuments.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+			calls.Add(1)
+			panic(http.ErrAbortHandler)
+		})
+	})
+	b := h.signedIn("user_ada")
+	if r, err := b.client.Get(app.request()); err == nil {
+		r.Body.Close() // The client has tried again by itself.
+	}
+	b.get(app.request()).errorPage(t, http.StatusBadRequest, "cannot be fetched")
+	require.Equal(t, int32(1), calls.Load())
+}
+
+// draft-ietf-oauth-client-id-metadata-document-02 section 3: such a client_id
+// cannot be one, and nothing is fetched for it.
+func TestAttacksOnTheClientID(t *testing.T) {
+	h, site, app := newDocumentHost(t, func(c *provider.Config) {
+		c.ClientIDDocuments.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			t.Errorf("it was fetched: %s", r.URL)
+			return nil, errors.New("no")
+		})
+	})
+	signedIn := h.signedIn("user_ada")
+	for _, id := range []string{
+		"http://client.example.com/c", "https://client.example.com@evil.example/c", "https://client.example.com/c#x", "https://client.example.com/a/../c",
+		"https://client.example.com/%2e%2e/c", "https://127.0.0.1/c", "https://[::1]/c", "https://[::ffff:169.254.169.254]/latest", "https://2130706433/c",
+		"https://client.example.com./c", "https://bücher.example/c", "https://client.example.com:22/c", "https://client.example.com:443/c",
+		"https://CLIENT.example.com/c", "https://client.example.com", "https://client.example.com/", "https://localhost/c", "file:///etc/passwd",
+		"gopher://client.example.com/c", "https://client.example.com/a b", "https://client.example.com/" + strings.Repeat("a", 512), "javascript://client.example.com/c",
+	} {
+		app.ClientID = id
+		for _, b := range []*browser{signedIn, h.browser()} {
+			b.get(app.request()).errorPage(t, http.StatusBadRequest, "cannot be the URL of its document")
+		}
+	}
+	require.Zero(t, site.fetches.Load())
+
+	// The port and the query are part of the name, byte for byte.
+	h, site, app = newDocumentHost(t)
+	for _, id := range []string{documentID + "?", documentID + "?v=1", documentID + "/", strings.Replace(documentID, "client.json", "%63lient.json", 1)} {
+		app.ClientID = id
+		h.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, "client_id is not the URL")
+	}
+	require.Equal(t, int32(4), site.fetches.Load())
+}
+
+// Many visitors at once cost one fetch, of a good document and of a bad one.
+func TestVisitorsShareAFetch(t *testing.T) {
+	const visitors = 64
+	for name, c := range map[string]struct {
+		status int
+		serve  http.HandlerFunc
+	}{"good": {200, nil}, "bad": {400, http.NotFound}} {
+		t.Run(name, func(t *testing.T) {
+			h, site, app := newDocumentHost(t)
+			answer := c.serve
+			if answer == nil {
+				answer = site.serve
+			}
+			site.handle(func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(200 * time.Millisecond)
+				answer(w, r)
+			})
+			var wg sync.WaitGroup
+			statuses := make(chan int, visitors)
+			for range visitors {
+				b := h.signedIn("user_ada")
+				wg.Go(func() {
+					r, err := b.client.Get(app.request())
+					if err == nil {
+						r.Body.Close()
+						statuses <- r.StatusCode
+					}
+				})
+			}
+			wg.Wait()
+			close(statuses)
+			n := 0
+			for status := range statuses {
+				require.Equal(t, c.status, status)
+				n++
+			}
+			require.Equal(t, visitors, n)
+			require.Equal(t, int32(1), site.fetches.Load())
+		})
+	}
+}
+
+// The first visitor's hanging up does not end the fetch for the others.
+func TestFetchOutlivesItsVisitor(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	answer := site.serve
+	asked, release := make(chan struct{}), make(chan struct{})
+	site.handle(func(w http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-release
+		answer(w, r)
+	})
+	first, second := h.signedIn("user_ada"), h.signedIn("user_ada")
+	ctx, hangUp := context.WithCancel(context.Background())
+	gone := make(chan error)
+	go func() {
+		r, _ := http.NewRequestWithContext(ctx, "GET", app.request(), nil)
+		_, err := first.client.Do(r)
+		gone <- err
+	}()
+	<-asked
+	hangUp()
+	require.Error(t, <-gone)
+	time.Sleep(100 * time.Millisecond)
+	page := make(chan int)
+	go func() {
+		r, err := second.client.Get(app.request())
+		if err != nil {
+			page <- 0
+			return
+		}
+		r.Body.Close()
+		page <- r.StatusCode
+	}()
+	time.Sleep(100 * time.Millisecond)
+	close(release)
+	require.Equal(t, 200, <-page)
+	require.Equal(t, int32(1), site.fetches.Load())
+}
+
+// RFC 9111: a document is used for as long as its host says, within bounds.
+func TestDocumentIsFetchedAgain(t *testing.T) {
+	for _, c := range []struct {
+		header        []string
+		still, notNow time.Duration
+	}{
+		{nil, 5*time.Minute - time.Second, 5 * time.Minute},
+		{[]string{"Cache-Control", "max-age=3600"}, time.Hour - time.Second, time.Hour},
+		{[]string{"Cache-Control", "max-age=3600", "Age", "600"}, 50*time.Minute - time.Second, 50 * time.Minute},
+		{[]string{"Cache-Control", "no-store"}, time.Minute - time.Second, time.Minute},
+		{[]string{"Cache-Control", "max-age=31536000"}, 24*time.Hour - time.Second, 24 * time.Hour},
+	} {
+		t.Run(strings.Join(c.header, " "), func(t *testing.T) {
+			h, site, app := newDocumentHost(t)
+			site.document(nil, c.header...)
+			b := h.signedIn("user_ada")
+			b.get(app.request()).statusIs(t, 200)
+			h.clock.add(c.still)
+			b.get(app.request()).statusIs(t, 200)
+			require.Equal(t, int32(1), site.fetches.Load())
+			h.clock.add(c.notNow - c.still)
+			b.get(app.request()).statusIs(t, 200)
+			require.Equal(t, int32(2), site.fetches.Load())
+		})
+	}
+}
+
+// A redirect URI that the document has no more stops working, also for an
+// application that is kept; and so does a form that was shown before.
+func TestDocumentChanges(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	app.code("user_ada")
+	version := h.kept()[0].Version
+	b := h.signedIn("user_ada")
+	page := b.get(app.request())
+	h.clock.add(10 * time.Minute)
+	site.document(map[string]any{"redirect_uris": []string{"https://new.example.com/cb"}})
+	b.answer(page, "allow").errorPage(t, http.StatusBadRequest, "an address that is not registered")
+	b.get(app.request()).errorPage(t, http.StatusBadRequest, "an address that is not registered")
+	require.Equal(t, version, h.kept()[0].Version, "what is kept changes when a user agrees")
+
+	for name, change := range map[string]map[string]any{
+		"name": {"client_name": "Another"},
+		"logo": {"logo_uri": "https://client.example.com:8443/l.png"},
+		"page": {"client_uri": "https://client.example.com/"},
+	} {
+		site.document(nil)
+		h.clock.add(10 * time.Minute)
+		page = b.get(app.request())
+		site.document(change)
+		h.clock.add(10 * time.Minute)
+		stale := b.answer(page, "allow")
+		stale.errorPage(t, http.StatusForbidden, "does not belong to an open page")
+		require.NotEmpty(t, b.answer(b.get(app.request()), "allow").redirected(t).Get("code"), name)
+	}
+	require.Greater(t, h.kept()[0].Version, version)
+	require.Len(t, h.kept(), 1)
+
+	// It is gone: nobody signs in anew, and whoever is signed in stays so.
+	got := app.tokens("user_ada")
+	site.handle(http.NotFound)
+	h.clock.add(10 * time.Minute)
+	b.get(app.request()).errorPage(t, http.StatusBadRequest, "status 404")
+	app.refresh(got.RefreshToken).tokens(t)
+}
+
+// What the host has noted of an application, a new document leaves as it is.
+func TestDocumentLeavesTheHostsNotes(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	app.code("user_ada")
+	_, err := h.UpdateApplication(context.Background(), h.kept()[0].ID, func(a *store.Application) error {
+		a.Metadata, a.OwnerID = map[string]string{"checked": "yes"}, "user_grace"
+		return nil
+	})
+	require.NoError(t, err)
+	site.document(map[string]any{"client_name": "Renamed"})
+	h.clock.add(10 * time.Minute)
+	app.code("user_ada")
+	kept := h.kept()[0]
+	require.Equal(t, "Renamed", kept.Name)
+	require.Equal(t, "yes", kept.Metadata["checked"])
+	require.Equal(t, "user_grace", kept.OwnerID)
+}
+
+// Nobody can fill the store without a user who says yes.
+func TestDocumentIsKeptOnlyWhenAUserAgrees(t *testing.T) {
+	h, _, app := newDocumentHost(t)
+	b := h.signedIn("user_ada")
+	require.Equal(t, "access_denied", b.answer(b.get(app.request()), "deny").redirected(t).Get("error"))
+	require.Equal(t, "invalid_scope", b.get(app.request("scope", "email")).redirected(t).Get("error"))
+	require.Equal(t, "invalid_request", b.get(app.request("code_challenge", "")).redirected(t).Get("error"), "it has to use PKCE")
+	forged := b.get(app.request()).form(t, "allow")
+	forged.Set("seal", "x")
+	b.post("/oauth/authorize", forged).errorPage(t, http.StatusForbidden, "open page")
+	require.Empty(t, h.kept())
+	b.answer(b.get(app.request()), "allow").redirected(t)
+	require.Len(t, h.kept(), 1)
+	b.get(app.request()).statusIs(t, 200)
+	page := b.get(app.request())
+	require.Contains(t, page.text(), "wants to use", "it is asked for each time")
+}
+
+// Allow decides each time, before a document is fetched and while one is at
+// hand, so that it cuts an application off at once.
+func TestAllowRefusesDocuments(t *testing.T) {
+	var refuse atomic.Bool
+	var seen []string
+	var mu sync.Mutex
+	h, site, app := newDocumentHost(t, func(c *provider.Config) {
+		c.ClientIDDocuments.Allow = func(_ context.Context, id *url.URL) error {
+			mu.Lock()
+			defer mu.Unlock()
+			seen = append(seen, id.Hostname()+id.Path)
+			if refuse.Load() {
+				return errors.New("on the list")
+			}
+			return nil
+		}
+	})
+	b := h.signedIn("user_ada")
+	refuse.Store(true)
+	page := b.get(app.request())
+	page.errorPage(t, http.StatusBadRequest, "not let in at this server")
+	require.NotContains(t, page.body, "on the list")
+	require.Contains(t, h.log.String(), "on the list")
+	require.Zero(t, site.fetches.Load())
+	require.Equal(t, []string{"client.example.com/oauth/client.json"}, seen)
+
+	refuse.Store(false)
+	page = b.get(app.request())
+	refuse.Store(true)
+	b.answer(page, "allow").errorPage(t, http.StatusBadRequest, "not let in")
+	b.get(app.request()).errorPage(t, http.StatusBadRequest, "not let in")
+	require.Empty(t, h.kept())
+}
+
+// Limit is asked before a fetch, and only then.
+func TestLimitBoundsFetches(t *testing.T) {
+	var wait atomic.Int64
+	var asked []provider.LimitRequest
+	var mu sync.Mutex
+	h, site, app := newDocumentHost(t, func(c *provider.Config) {
+		c.Limit = func(_ context.Context, l provider.LimitRequest) time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, l)
+			return time.Duration(wait.Load())
+		}
+	})
+	b := h.signedIn("user_ada")
+	wait.Store(int64(7 * time.Second))
+	r := b.get(app.request())
+	r.errorPage(t, http.StatusTooManyRequests, "Too many requests")
+	require.Contains(t, r.text(), "too many attempts")
+	require.Equal(t, "7", r.Header.Get("Retry-After"))
+	require.Zero(t, site.fetches.Load())
+	wait.Store(0)
+	b.get(app.request()).statusIs(t, 200)
+	wait.Store(int64(time.Second))
+	b.get(app.request()).statusIs(t, 200)
+	want := provider.LimitRequest{Endpoint: "document", ClientID: documentID, IP: netip.MustParseAddr("127.0.0.1")}
+	require.Equal(t, []provider.LimitRequest{want, want}, asked)
+}
+
+// Two instances over one store keep one application, whoever comes first.
+func TestInstancesKeepADocumentOnce(t *testing.T) {
+	const rounds, users = 5, 16
+	for range rounds {
+		shared := memory.New()
+		site := newDocumentSite(t)
+		var hosts []*host
+		for range 2 {
+			h, _, _ := newDocumentHost(t, func(c *provider.Config) {
+				c.Store, c.ClientIDDocuments.Transport = shared, site.transport()
+			})
+			hosts = append(hosts, h)
+		}
+		var wg sync.WaitGroup
+		codes := make(chan string, users)
+		start := make(chan struct{})
+		for i := range users {
+			h := hosts[i%2]
+			app := &application{Application: store.Application{ClientID: documentID, RedirectURIs: []string{callback}, Public: true}, h: h}
+			b := h.signedIn("user_ada")
+			form := b.get(app.request()).form(t, "allow")
+			wg.Go(func() {
+				<-start
+				r, err := http.NewRequest("POST", h.url+"/oauth/authorize", strings.NewReader(form.Encode()))
+				if err != nil {
+					return
+				}
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				r.Header.Set("Origin", h.url)
+				answer, err := b.client.Do(r)
+				if err != nil {
+					return
+				}
+				answer.Body.Close()
+				if u, err := url.Parse(answer.Header.Get("Location")); err == nil {
+					codes <- u.Query().Get("code")
+				}
+			})
+		}
+		close(start)
+		wg.Wait()
+		close(codes)
+		n := 0
+		for code := range codes {
+			require.NotEmpty(t, code)
+			n++
+		}
+		require.Equal(t, users, n)
+		require.Len(t, hosts[0].kept(), 1)
+		require.Equal(t, int64(1), hosts[0].kept()[0].Version, "made once, and never written again")
+		require.Equal(t, int32(2), site.fetches.Load(), "once by each instance")
+	}
+}
