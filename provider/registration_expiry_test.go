@@ -176,6 +176,7 @@ type failingStore struct {
 	mu   sync.Mutex
 	step string
 	err  error
+	gate *sync.WaitGroup // of FindClient: nobody goes on until all have read
 }
 
 func (s *failingStore) fail(step string, err error) {
@@ -191,6 +192,32 @@ func (s *failingStore) at(step string) error {
 		return s.err
 	}
 	return nil
+}
+
+func (s *failingStore) CreateApplication(ctx context.Context, app store.Application) error {
+	if err := s.at("CreateApplication"); err != nil {
+		return err
+	}
+	return s.Store.CreateApplication(ctx, app)
+}
+
+func (s *failingStore) FindClient(ctx context.Context, clientID string) (store.Application, error) {
+	if err := s.at("FindClient"); err != nil {
+		return store.Application{}, err
+	}
+	app, err := s.Store.FindClient(ctx, clientID)
+	if s.gate != nil {
+		s.gate.Done()
+		s.gate.Wait()
+	}
+	return app, err
+}
+
+func (s *failingStore) RevokeGrants(ctx context.Context, f store.GrantFilter, at time.Time) (int, error) {
+	if err := s.at("RevokeGrants"); err != nil {
+		return 0, err
+	}
+	return s.Store.RevokeGrants(ctx, f, at)
 }
 
 func (s *failingStore) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
@@ -274,16 +301,25 @@ func TestExpiryRacesWithUse(t *testing.T) {
 
 // Many sign-ins at once to an application that was idle are one write.
 func TestUseIsNotedOnceByMany(t *testing.T) {
-	h := newOpenHost(t)
+	const many = 32
+	h := newOpenHost(t, func(c *provider.Config) { c.Store = &failingStore{Store: c.Store} })
 	app, _ := h.clientOf(h.register(native))
 	h.clock.add(2 * day)
+	var browsers [many]*browser
+	var pages [many]*reply
+	for i := range many {
+		browsers[i] = h.browser()
+		browsers[i].signIn("user_ada")
+		pages[i] = browsers[i].get(app.request())
+	}
+	gate := &sync.WaitGroup{}
+	gate.Add(many)
+	h.store.(*failingStore).gate = gate
 	var wg sync.WaitGroup
-	for range 32 {
-		b := h.browser()
-		b.signIn("user_ada")
-		page := b.get(app.request())
+	for i := range many {
+		form := pages[i].form(t, "allow")
 		wg.Go(func() {
-			if r := b.answer(page, "allow"); r.StatusCode != 303 {
+			if r := browsers[i].post("/oauth/authorize", form); r.StatusCode != 303 {
 				t.Error(r.Status, r.body)
 			}
 		})

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -250,6 +251,46 @@ func TestHostChangesASelfRegisteredApplication(t *testing.T) {
 	require.Equal(t, "client_secret_basic", shown["token_endpoint_auth_method"], "it says what is true now")
 	shown = h.manage("PUT", app.ClientID, token, with(app, minimal)).registered(t, 200)
 	require.NotEmpty(t, shown["client_secret"], "it has had none yet")
+	_, err = h.UpdateApplication(ctx, app.ID, func(a *store.Application) error { a.Public = true; return nil })
+	require.NoError(t, err)
+	shown = h.manage("GET", app.ClientID, token, "").registered(t, 200)
+	require.Equal(t, "none", shown["token_endpoint_auth_method"])
+}
+
+// What has a registration, but did not make it here, is not managed here.
+func TestOnlySelfRegisteredApplicationsAreManaged(t *testing.T) {
+	h := newOpenHost(t)
+	for _, origin := range []store.Origin{store.OriginDocument, store.OriginManual} {
+		app, token := h.clientOf(h.register(native))
+		require.NoError(t, h.store.DeleteApplication(ctx, app.ID))
+		app.Origin = origin
+		require.NoError(t, h.store.CreateApplication(ctx, app.Application))
+		for _, method := range []string{"GET", "PUT", "DELETE"} {
+			h.manage(method, app.ClientID, token, with(app, native)).refused(t, 401, "invalid_token")
+		}
+	}
+	require.Equal(t, 2, h.applications(t))
+}
+
+func TestUpdateOfWhatIsDeletedMeanwhile(t *testing.T) {
+	h := newOpenHost(t, func(c *provider.Config) { c.Store = &failingStore{Store: c.Store} })
+	app, token := h.clientOf(h.register(native))
+	s := h.store.(*failingStore)
+	s.fail("UpdateApplication", store.ErrNotFound)
+	h.manage("PUT", app.ClientID, token, with(app, native)).refused(t, 401, "invalid_token")
+	for _, step := range []string{"UpdateApplication", "RevokeGrants", "DeleteApplication"} {
+		s.fail(step, errors.New("the store is down"))
+		method := map[string]string{"UpdateApplication": "PUT"}[step]
+		if method == "" {
+			method = "DELETE"
+		}
+		h.manage(method, app.ClientID, token, with(app, native)).refused(t, 503, "temporarily_unavailable")
+		h.manage("GET", app.ClientID, token, "").registered(t, 200)
+	}
+	s.fail("FindClient", errors.New("the store is down"))
+	h.manage("GET", app.ClientID, token, "").refused(t, 503, "temporarily_unavailable")
+	s.fail("CreateApplication", errors.New("the store is down"))
+	h.register(native).refused(t, 503, "temporarily_unavailable")
 }
 
 func TestBackendAPIManagesSelfRegisteredApplications(t *testing.T) {

@@ -100,7 +100,7 @@ func parseRegistration(body []byte) (*registrationRequest, *Error) {
 		{"client_secret", &request.clientSecret},
 	} {
 		raw, there := members[m.name]
-		if !there || string(raw) == "null" {
+		if !there {
 			continue
 		}
 		want := "a string"
