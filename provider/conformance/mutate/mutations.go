@@ -51,7 +51,7 @@ var mutations = []mutation{
 	},
 	{
 		"Whoever comes back without a sign-in is not sent again", "authorize.go",
-		`case !a.silent() && p.sentToSignIn(a.params):`, `case false:`,
+		`case !a.silent() && p.sentToSignIn(a.params, loopTime):`, `case false:`,
 		"TestReturnWithoutSignInIsAPageAndNoLoop",
 	},
 	{
