@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -32,14 +34,33 @@ type Host struct {
 	users        map[string]userinfo.User // by id
 	passwordHash []byte
 	sessions     *scs.SessionManager
+
+	mu    sync.Mutex
+	notes map[string][]Note // by the id of their user
+}
+
+// Note is one that a user has written.
+type Note struct {
+	Title string `json:"title"`
+	Text  string `json:"text"`
 }
 
 // New returns the app. The caller says in cfg where it is and what it keeps
-// its records in; who the users are is said here.
+// its records in; who the users are is said here. Scopes in cfg come beside
+// those that there always are.
 func New(cfg provider.Config) (*Host, error) {
 	h := &Host{sessions: scs.New(), users: map[string]userinfo.User{
 		"user_1815": {ID: "user_1815", Username: "ada", Name: "Ada Lovelace", Email: "ada@acme.example", EmailVerified: true},
 		"user_1906": {ID: "user_1906", Username: "grace", Name: "Grace Hopper", Email: "grace@acme.example", EmailVerified: true},
+	}, notes: map[string][]Note{
+		"user_1815": {
+			{"Bernoulli numbers", "Ask Mr Babbage for more punched cards before Thursday."},
+			{"Flying machine", "Steam might do. Measure a pigeon first."},
+		},
+		"user_1906": {
+			{"Nanoseconds", "Order more wire, cut to 30 centimetres."},
+			{"Relay 70, panel F", "There was a moth in it. Keep it for the log book."},
+		},
 	}}
 	h.sessions.Cookie.Name = "acme_session" // Lax and HttpOnly by default
 	h.sessions.Cookie.Secure = strings.HasPrefix(cfg.Issuer, "https://")
@@ -51,7 +72,7 @@ func New(cfg provider.Config) (*Host, error) {
 	cfg.CurrentUser = h.currentUser
 	cfg.SignIn = provider.RedirectTo("/login", "next")
 	cfg.Users = h.findUser
-	cfg.Scopes = append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"})
+	cfg.Scopes = append(append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}), cfg.Scopes...)
 	h.Provider, err = provider.New(cfg)
 	return h, err
 }
@@ -79,27 +100,27 @@ func (h *Host) Mount(mux *http.ServeMux) {
 	}
 }
 
+// Notes returns the notes of a user.
+func (h *Host) Notes(userID string) []Note {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.notes[userID])
+}
+
+// AddNote keeps a note for a user, until the program ends.
+func (h *Host) AddNote(userID string, note Note) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.notes[userID] = append(h.notes[userID], note)
+}
+
 // ListNotes is the app's API. It answers with the notes of the user whose token
 // was presented; whether it may is to be settled by provider.Require.
 func (h *Host) ListNotes(w http.ResponseWriter, r *http.Request) {
-	type note struct {
-		Title string `json:"title"`
-		Text  string `json:"text"`
-	}
-	notes := map[string][]note{
-		"user_1815": {
-			{"Bernoulli numbers", "Ask Mr Babbage for more punched cards before Thursday."},
-			{"Flying machine", "Steam might do. Measure a pigeon first."},
-		},
-		"user_1906": {
-			{"Nanoseconds", "Order more wire, cut to 30 centimetres."},
-			{"Relay 70, panel F", "There was a moth in it. Keep it for the log book."},
-		},
-	}
 	token, _ := provider.TokenFromContext(r.Context())
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	json.NewEncoder(w).Encode(map[string]any{"notes": notes[token.UserID]})
+	json.NewEncoder(w).Encode(map[string]any{"notes": h.Notes(token.UserID)})
 }
 
 // CleanUp deletes what has expired, every few minutes until ctx ends. It is the

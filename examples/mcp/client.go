@@ -1,0 +1,137 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/auth"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+)
+
+// demo is an MCP client that knows nothing but the address of an MCP server. It
+// calls the tools of Acme Notes.
+func demo(ctx context.Context, address string, openBrowser bool, stdout io.Writer) error {
+	// The browser comes back to a server on this machine (RFC 8252 section 7.3).
+	back, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer back.Close()
+	redirectURI := "http://" + back.Addr().String() + "/callback"
+	answers := make(chan url.Values)
+	callback := &http.Server{Handler: callbackHandler(answers), ReadHeaderTimeout: 5 * time.Second}
+	go callback.Serve(back)
+	defer callback.Close()
+
+	handler, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
+		DynamicClientRegistrationConfig: &auth.DynamicClientRegistrationConfig{Metadata: &oauthex.ClientRegistrationMetadata{
+			ClientName:              "Demo agent",
+			RedirectURIs:            []string{redirectURI},
+			TokenEndpointAuthMethod: "none", // What is on a user's machine, its user can read.
+			GrantTypes:              []string{"authorization_code", "refresh_token"},
+		}},
+		RedirectURL: redirectURI,
+		AuthorizationCodeFetcher: func(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
+			fmt.Fprintf(stdout, "Sign in with your browser, at this address if it does not open by itself:\n%s\n", args.URL)
+			if openBrowser {
+				if err := open(ctx, args.URL); err != nil {
+					fmt.Fprintf(stdout, "It did not open: %v\n", err)
+				}
+			}
+			return await(ctx, args.URL, answers)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	client := mcp.NewClient(&mcp.Implementation{Name: "demo-agent", Version: "1.0.0"}, nil)
+	session, err := client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: address, OAuthHandler: handler}, nil)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	note := map[string]any{"title": "From the agent", "text": "You allowed me to write this."}
+	for _, call := range []*mcp.CallToolParams{
+		{Name: "whoami"},
+		{Name: "list_notes"},
+		{Name: "add_note", Arguments: note}, // This takes a scope more, so the browser opens again.
+		{Name: "list_notes"},
+	} {
+		result, err := session.CallTool(ctx, call)
+		if err != nil {
+			return fmt.Errorf("calling %s: %w", call.Name, err)
+		}
+		content, err := json.Marshal(result.StructuredContent)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "%s: %s\n", call.Name, content)
+	}
+	return nil
+}
+
+// callbackHandler passes on what the browser brings back.
+func callbackHandler(answers chan<- url.Values) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case answers <- r.URL.Query():
+			fmt.Fprintln(w, "You can close this page and go back to the terminal.")
+		case <-time.After(time.Second):
+			http.Error(w, "No sign-in is under way.", http.StatusBadRequest)
+		}
+	})
+	return mux
+}
+
+// await returns the answer to the authorization request at the address. Every
+// page in the browser can send something to the callback, and what does not
+// know the state is no answer.
+func await(ctx context.Context, address string, answers <-chan url.Values) (*auth.AuthorizationResult, error) {
+	request, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	for state := request.Query().Get("state"); ; {
+		select {
+		case answer := <-answers:
+			if answer.Get("state") != state {
+				continue
+			}
+			if answer.Has("error") {
+				return nil, fmt.Errorf("nobody is signed in: %s", cmp.Or(answer.Get("error_description"), answer.Get("error")))
+			}
+			return &auth.AuthorizationResult{Code: answer.Get("code"), State: state, Iss: answer.Get("iss")}, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// open shows an address in the user's browser.
+func open(ctx context.Context, address string) error {
+	opener := []string{"xdg-open"}
+	switch runtime.GOOS {
+	case "windows":
+		opener = []string{"rundll32", "url.dll,FileProtocolHandler"}
+	case "darwin":
+		opener = []string{"open"}
+	}
+	ctx = context.WithoutCancel(ctx)                                               // The browser stays open when this program ends.
+	command := exec.CommandContext(ctx, opener[0], append(opener[1:], address)...) //nolint:gosec // The address comes from the server that the user named, and goes through no shell.
+	if err := command.Start(); err != nil {
+		return err
+	}
+	go command.Wait()
+	return nil
+}

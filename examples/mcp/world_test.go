@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/auth"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/latchkey-go/latchkey/examples/internal/acme"
+	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store/memory"
+)
+
+func TestMain(m *testing.M) {
+	acme.HashCost = bcrypt.MinCost // The race detector makes it slow.
+	m.Run()
+}
+
+// world is Acme Notes, served on a free port for one test.
+type world struct {
+	*app
+	t   *testing.T
+	url string
+
+	mu       sync.Mutex
+	events   map[provider.EventKind]int
+	requests []string // methods and paths
+}
+
+func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
+	t.Helper()
+	w := &world{t: t, events: map[provider.EventKind]int{}}
+	listener, issuer, err := acme.Listen(t.Context(), "-addr", "localhost:0")
+	require.NoError(t, err)
+	w.url = issuer
+	cfg := provider.Config{Issuer: issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler)}
+	for _, e := range edit {
+		e(&cfg)
+	}
+	w.app, err = newApp(cfg)
+	require.NoError(t, err)
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(w.serve)}}
+	server.Start()
+	t.Cleanup(server.Close)
+	return w
+}
+
+func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	w.requests = append(w.requests, r.Method+" "+r.URL.Path)
+	w.mu.Unlock()
+	w.app.ServeHTTP(rw, r)
+}
+
+func (w *world) note(_ context.Context, e provider.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e.Kind != provider.EventRequest {
+		w.events[e.Kind]++
+	}
+}
+
+// happened returns what the provider noted since it was last asked.
+func (w *world) happened() map[provider.EventKind]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	events := w.events
+	w.events = map[provider.EventKind]int{}
+	return events
+}
+
+// requested returns which requests came since it was last asked, without those
+// of people's browsers.
+func (w *world) requested() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	requests := slices.DeleteFunc(w.requests, func(r string) bool {
+		return strings.HasSuffix(r, "/oauth/authorize") || strings.HasSuffix(r, "/login")
+	})
+	w.requests = nil
+	return requests
+}
+
+// agent is the SDK's client, used by a person.
+type agent struct {
+	*world
+	config *auth.AuthorizationCodeHandlerConfig
+	*mcp.ClientSession
+
+	person  *browser.Browser
+	login   string
+	asked   []url.Values // the authorization requests, in their order
+	consent []string     // what the consent pages said
+	token   string       // the newest that it has presented
+}
+
+const redirectURI = "http://127.0.0.1:3142/callback"
+
+// agent connects a client that belongs to ada or grace. How it is registered
+// is said by the caller.
+func (w *world) agent(login string, register func(*auth.AuthorizationCodeHandlerConfig)) *agent {
+	w.t.Helper()
+	a := &agent{world: w, person: browser.New(nil), login: login}
+	a.config = &auth.AuthorizationCodeHandlerConfig{RedirectURL: redirectURI, AuthorizationCodeFetcher: a.signIn, RequestRefreshToken: true}
+	register(a.config)
+	handler, err := auth.NewAuthorizationCodeHandler(a.config)
+	require.NoError(w.t, err)
+	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	transport := &mcp.StreamableClientTransport{Endpoint: w.url + "/mcp", OAuthHandler: handler, HTTPClient: &http.Client{Transport: a}}
+	a.ClientSession, err = client.Connect(w.t.Context(), transport, nil)
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { require.NoError(w.t, a.Close()) })
+	return a
+}
+
+// RoundTrip looks at the requests to the MCP server and changes nothing.
+func (a *agent) RoundTrip(r *http.Request) (*http.Response, error) {
+	if token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "); token != "" {
+		a.token = token
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// signIn is what the person does at the address that the client opens: signs
+// in, unless that was done before, and allows what is asked for.
+func (a *agent) signIn(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
+	request, err := url.Parse(args.URL)
+	require.NoError(a.t, err)
+	a.asked = append(a.asked, request.Query())
+	page, err := a.person.Open(ctx, args.URL)
+	require.NoError(a.t, err)
+	if strings.HasPrefix(page.Leads(), a.url+"/login") {
+		page, err = a.person.Follow(ctx, page)
+		require.NoError(a.t, err)
+		page, err = a.person.Press(ctx, page, "Sign in", map[string]string{"login": a.login, "password": acme.Password})
+		require.NoError(a.t, err)
+		page, err = a.person.Follow(ctx, page)
+		require.NoError(a.t, err)
+	}
+	a.consent = append(a.consent, page.Text())
+	page, err = a.person.Press(ctx, page, "Allow", nil)
+	require.NoError(a.t, err)
+	back, err := url.Parse(page.Leads())
+	require.NoError(a.t, err)
+	require.True(a.t, strings.HasPrefix(page.Leads(), redirectURI+"?"), page.Describe())
+	answer := back.Query()
+	return &auth.AuthorizationResult{Code: answer.Get("code"), State: answer.Get("state"), Iss: answer.Get("iss")}, nil
+}
+
+// scopes returns what each authorization request asked for.
+func (a *agent) scopes() (scopes []string) {
+	for _, request := range a.asked {
+		scopes = append(scopes, request.Get("scope"))
+	}
+	return scopes
+}
+
+// call calls a tool and decodes its result.
+func (a *agent) call(name string, arguments map[string]any, into any) {
+	a.t.Helper()
+	result, err := a.CallTool(a.t.Context(), &mcp.CallToolParams{Name: name, Arguments: arguments})
+	require.NoError(a.t, err)
+	require.False(a.t, result.IsError, "%v", result.Content)
+	content, err := json.Marshal(result.StructuredContent)
+	require.NoError(a.t, err)
+	require.NoError(a.t, json.Unmarshal(content, into))
+}
+
+// titles returns the titles of the notes that list_notes gives.
+func (a *agent) titles() []string {
+	a.t.Helper()
+	var got struct{ Notes []acme.Note }
+	a.call("list_notes", nil, &got)
+	var titles []string
+	for _, n := range got.Notes {
+		titles = append(titles, n.Title)
+	}
+	return titles
+}
+
+func (a *agent) addNote(title string) {
+	a.t.Helper()
+	a.call("add_note", map[string]any{"title": title, "text": "x"}, &struct{}{})
+}
+
+// What there is in the beginning.
+var (
+	notesOfAda   = []string{"Bernoulli numbers", "Flying machine"}
+	notesOfGrace = []string{"Nanoseconds", "Relay 70, panel F"}
+)
+
+// registered makes a client known to Acme beforehand.
+func (w *world) registered() func(*auth.AuthorizationCodeHandlerConfig) {
+	w.t.Helper()
+	app, _, err := w.Provider.CreateApplication(w.t.Context(), provider.NewApplication{
+		Name: "Known agent", Public: true, RedirectURIs: []string{redirectURI}, Scopes: "notes:read notes:write"})
+	require.NoError(w.t, err)
+	return func(c *auth.AuthorizationCodeHandlerConfig) {
+		c.PreregisteredClient = &oauthex.ClientCredentials{ClientID: app.ClientID, Issuer: w.url}
+	}
+}
+
+// reply is an answer, read to its end.
+type reply struct {
+	*http.Response
+	body string
+}
+
+// send makes a request as a program does.
+func (w *world) send(method, path, token, body string, header ...string) reply {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))
+	require.NoError(w.t, err)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json, text/event-stream")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(w.t, err)
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	require.NoError(w.t, err)
+	return reply{answer, string(content)}
+}
