@@ -2,17 +2,132 @@ package main
 
 import (
 	"testing"
+	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
 )
 
-// The SDK's client goes from an address to a tool's result.
+// The way of a client that knows nothing but an address. It is refused, and
+// reads in the refusal where to look.
+var (
+	discovery = []string{
+		"POST /mcp",
+		"GET /.well-known/oauth-protected-resource/mcp",
+		"GET /.well-known/oauth-authorization-server",
+	}
+	afterConsent = []string{"POST /oauth/token", "POST /mcp"}
+)
+
+func path(parts ...[]string) (all []string) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// The SDK's client goes from an address to a tool's result, however it is
+// registered.
 func TestSignIn(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		register func(*world) func(*auth.AuthorizationCodeHandlerConfig)
+		requests []string // between the discovery and the consent
+		warned   string   // on the consent page
+	}{
+		{"registered beforehand", (*world).registered, nil, "This application runs on your own device."},
+		{"registered beforehand, with a secret", (*world).registeredWithSecret, nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			a := w.agent("ada", test.register(w))
+			require.Equal(t, path(discovery, test.requests, afterConsent), w.requested())
+			require.Equal(t, notesOfAda, a.titles())
+			var user struct {
+				ID     string
+				Scopes []string
+			}
+			a.call("whoami", nil, &user)
+			require.Equal(t, "user_1815", user.ID)
+			require.Equal(t, []string{"notes:read"}, user.Scopes)
+
+			require.Len(t, a.asked, 1)
+			asked := a.asked[0]
+			require.Equal(t, w.url+"/mcp", asked.Get("resource"))
+			require.Equal(t, "S256", asked.Get("code_challenge_method"))
+			require.NotEmpty(t, asked.Get("code_challenge"))
+			require.Equal(t, "notes:read", asked.Get("scope"), "what the challenge names, and not all that there is")
+			require.Contains(t, a.consent[0], "This is for Acme Notes for agents only.")
+			require.Contains(t, a.consent[0], "127.0.0.1:3142")
+			require.Contains(t, a.consent[0], test.warned)
+			require.Equal(t, map[provider.EventKind]int{provider.EventGrantCreated: 1, provider.EventTokenIssued: 1}, w.happened())
+		})
+	}
+}
+
+// x/oauth2, which the SDK refreshes with, takes a token for expired ten seconds
+// before it is. One that lives for five is refreshed before each request.
+func TestRefresh(t *testing.T) {
+	w := newWorld(t, func(c *provider.Config) { c.AccessLifetime = 5 * time.Second })
+	a := w.agent("ada", w.registered())
+	w.happened()
+	w.requested()
+	for range 3 {
+		require.Equal(t, notesOfAda, a.titles())
+		require.Equal(t, map[provider.EventKind]int{provider.EventTokenRefreshed: 1}, w.happened())
+		require.Equal(t, []string{"POST /oauth/token", "POST /mcp"}, w.requested())
+	}
+	require.Len(t, a.asked, 1, "nobody was asked again")
+
+	// Where there is nothing to refresh any more, the client signs in again.
+	revoked, err := w.Provider.RevokeGrants(t.Context(), store.GrantFilter{UserID: "user_1815"})
+	require.NoError(t, err)
+	require.Equal(t, 1, revoked)
+	require.Equal(t, notesOfAda, a.titles())
+	require.Len(t, a.asked, 2)
+}
+
+func TestRevokedTokenIsSignedInAgain(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent("ada", w.registered())
+	before := a.token
+	w.requested()
+	revoked, err := w.Provider.RevokeGrants(t.Context(), store.GrantFilter{UserID: "user_1815"})
+	require.NoError(t, err)
+	require.Equal(t, 1, revoked)
+	refused := w.send("POST", "/mcp", before, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+	require.Equal(t, 401, refused.StatusCode)
+	require.Contains(t, refused.Header.Get("WWW-Authenticate"), `error="invalid_token"`)
+	w.requested()
+
+	require.Equal(t, notesOfAda, a.titles())
+	require.Equal(t, path(discovery, afterConsent), w.requested())
+	require.Equal(t, []string{"notes:read", "notes:read"}, a.scopes())
+	require.NotEqual(t, before, a.token)
+}
+
+// A client that reads is not asked for more than that. When it writes, its
+// person is asked for that too, and it can do both afterwards.
+func TestStepUp(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent("ada", w.registered())
 	require.Equal(t, notesOfAda, a.titles())
-	t.Log(w.requested(), a.asked, a.consent, w.happened())
-	a.addNote("x")
-	require.Equal(t, append(notesOfAda, "x"), a.titles())
-	t.Log(w.requested(), a.asked, a.consent, w.happened())
+	require.Equal(t, []string{"notes:read"}, a.scopes())
+	require.NotContains(t, a.consent[0], "Write notes in your name")
+	w.requested()
+
+	a.addNote("Written by an agent")
+	require.Equal(t, []string{"notes:read", "notes:read notes:write"}, a.scopes())
+	require.Equal(t, w.url+"/mcp", a.asked[1].Get("resource"))
+	require.Contains(t, a.consent[1], "Write notes in your name")
+	require.Equal(t, path(discovery, afterConsent), w.requested())
+
+	now := append(notesOfAda[:2:2], "Written by an agent")
+	require.Equal(t, now, a.titles())
+	a.addNote("And another")
+	require.Equal(t, append(now, "And another"), a.titles())
+	require.Len(t, a.asked, 2, "nobody was asked again")
 }

@@ -98,7 +98,6 @@ func (w *world) requested() []string {
 // agent is the SDK's client, used by a person.
 type agent struct {
 	*world
-	config *auth.AuthorizationCodeHandlerConfig
 	*mcp.ClientSession
 
 	person  *browser.Browser
@@ -115,9 +114,9 @@ const redirectURI = "http://127.0.0.1:3142/callback"
 func (w *world) agent(login string, register func(*auth.AuthorizationCodeHandlerConfig)) *agent {
 	w.t.Helper()
 	a := &agent{world: w, person: browser.New(nil), login: login}
-	a.config = &auth.AuthorizationCodeHandlerConfig{RedirectURL: redirectURI, AuthorizationCodeFetcher: a.signIn, RequestRefreshToken: true}
-	register(a.config)
-	handler, err := auth.NewAuthorizationCodeHandler(a.config)
+	config := &auth.AuthorizationCodeHandlerConfig{RedirectURL: redirectURI, AuthorizationCodeFetcher: a.signIn, RequestRefreshToken: true}
+	register(config)
+	handler, err := auth.NewAuthorizationCodeHandler(config)
 	require.NoError(w.t, err)
 	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	transport := &mcp.StreamableClientTransport{Endpoint: w.url + "/mcp", OAuthHandler: handler, HTTPClient: &http.Client{Transport: a}}
@@ -130,18 +129,29 @@ func (w *world) agent(login string, register func(*auth.AuthorizationCodeHandler
 // RoundTrip looks at the requests to the MCP server and changes nothing.
 func (a *agent) RoundTrip(r *http.Request) (*http.Response, error) {
 	if token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "); token != "" {
+		a.mu.Lock()
 		a.token = token
+		a.mu.Unlock()
 	}
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// signIn is what the person does at the address that the client opens: signs
-// in, unless that was done before, and allows what is asked for.
-func (a *agent) signIn(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
+// signIn is what the client wants its person to do.
+func (a *agent) signIn(_ context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
 	request, err := url.Parse(args.URL)
 	require.NoError(a.t, err)
 	a.asked = append(a.asked, request.Query())
-	page, err := a.person.Open(ctx, args.URL)
+	answer := a.answer(args.URL)
+	return &auth.AuthorizationResult{Code: answer.Get("code"), State: answer.Get("state"), Iss: answer.Get("iss")}, nil
+}
+
+// answer is what the person does at the address of an authorization request:
+// signs in, unless that was done before, and allows what is asked for. It
+// returns what the browser brings to the redirect URI.
+func (a *agent) answer(address string) url.Values {
+	a.t.Helper()
+	ctx := a.t.Context()
+	page, err := a.person.Open(ctx, address)
 	require.NoError(a.t, err)
 	if strings.HasPrefix(page.Leads(), a.url+"/login") {
 		page, err = a.person.Follow(ctx, page)
@@ -154,11 +164,10 @@ func (a *agent) signIn(ctx context.Context, args *auth.AuthorizationArgs) (*auth
 	a.consent = append(a.consent, page.Text())
 	page, err = a.person.Press(ctx, page, "Allow", nil)
 	require.NoError(a.t, err)
+	require.True(a.t, strings.HasPrefix(page.Leads(), redirectURI+"?"), page.Describe())
 	back, err := url.Parse(page.Leads())
 	require.NoError(a.t, err)
-	require.True(a.t, strings.HasPrefix(page.Leads(), redirectURI+"?"), page.Describe())
-	answer := back.Query()
-	return &auth.AuthorizationResult{Code: answer.Get("code"), State: answer.Get("state"), Iss: answer.Get("iss")}, nil
+	return back.Query()
 }
 
 // scopes returns what each authorization request asked for.
@@ -203,15 +212,29 @@ var (
 	notesOfGrace = []string{"Nanoseconds", "Relay 70, panel F"}
 )
 
-// registered makes a client known to Acme beforehand.
-func (w *world) registered() func(*auth.AuthorizationCodeHandlerConfig) {
+// known makes a client known to Acme beforehand.
+func (w *world) known(public bool) *oauthex.ClientCredentials {
 	w.t.Helper()
-	app, _, err := w.Provider.CreateApplication(w.t.Context(), provider.NewApplication{
-		Name: "Known agent", Public: true, RedirectURIs: []string{redirectURI}, Scopes: "notes:read notes:write"})
+	app, secret, err := w.Provider.CreateApplication(w.t.Context(), provider.NewApplication{
+		Name: "Known agent", Public: public, RedirectURIs: []string{redirectURI}, Scopes: "notes:read notes:write"})
 	require.NoError(w.t, err)
-	return func(c *auth.AuthorizationCodeHandlerConfig) {
-		c.PreregisteredClient = &oauthex.ClientCredentials{ClientID: app.ClientID, Issuer: w.url}
+	credentials := &oauthex.ClientCredentials{ClientID: app.ClientID, Issuer: w.url}
+	if !public {
+		credentials.ClientSecretAuth = &oauthex.ClientSecretAuth{ClientSecret: secret.Reveal()}
 	}
+	return credentials
+}
+
+// The ways in which a client can be registered.
+
+func (w *world) registered() func(*auth.AuthorizationCodeHandlerConfig) {
+	credentials := w.known(true)
+	return func(c *auth.AuthorizationCodeHandlerConfig) { c.PreregisteredClient = credentials }
+}
+
+func (w *world) registeredWithSecret() func(*auth.AuthorizationCodeHandlerConfig) {
+	credentials := w.known(false)
+	return func(c *auth.AuthorizationCodeHandlerConfig) { c.PreregisteredClient = credentials }
 }
 
 // reply is an answer, read to its end.
