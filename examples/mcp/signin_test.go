@@ -19,6 +19,7 @@ var (
 		"GET /.well-known/oauth-protected-resource/mcp",
 		"GET /.well-known/oauth-authorization-server",
 	}
+	registration = []string{"POST /oauth/register"}
 	afterConsent = []string{"POST /oauth/token", "POST /mcp"}
 )
 
@@ -39,7 +40,9 @@ func TestSignIn(t *testing.T) {
 		warned   string   // on the consent page
 	}{
 		{"registered beforehand", (*world).registered, nil, "This application runs on your own device."},
-		{"registered beforehand, with a secret", (*world).registeredWithSecret, nil, ""},
+		{"registered beforehand, with a secret", (*world).registeredWithSecret, nil, "Known agent wants to use"},
+		{"registers itself", (*world).registersItself, registration, "This application registered itself."},
+		{"registers itself, with a secret", (*world).registersItselfWithSecret, registration, "This application registered itself."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -63,7 +66,10 @@ func TestSignIn(t *testing.T) {
 			require.Contains(t, a.consent[0], "This is for Acme Notes for agents only.")
 			require.Contains(t, a.consent[0], "127.0.0.1:3142")
 			require.Contains(t, a.consent[0], test.warned)
-			require.Equal(t, map[provider.EventKind]int{provider.EventGrantCreated: 1, provider.EventTokenIssued: 1}, w.happened())
+			happened := w.happened()
+			require.Equal(t, len(test.requests), happened[provider.EventApplicationRegistered])
+			require.Equal(t, 1, happened[provider.EventGrantCreated])
+			require.Equal(t, 1, happened[provider.EventTokenIssued])
 		})
 	}
 }
@@ -112,8 +118,14 @@ func TestRevokedTokenIsSignedInAgain(t *testing.T) {
 // A client that reads is not asked for more than that. When it writes, its
 // person is asked for that too, and it can do both afterwards.
 func TestStepUp(t *testing.T) {
+	t.Run("registered beforehand", func(t *testing.T) { testStepUp(t, (*world).registered, nil) })
+	// This client registers anew each time.
+	t.Run("registers itself", func(t *testing.T) { testStepUp(t, (*world).registersItself, registration) })
+}
+
+func testStepUp(t *testing.T, register func(*world) func(*auth.AuthorizationCodeHandlerConfig), requests []string) {
 	w := newWorld(t)
-	a := w.agent("ada", w.registered())
+	a := w.agent("ada", register(w))
 	require.Equal(t, notesOfAda, a.titles())
 	require.Equal(t, []string{"notes:read"}, a.scopes())
 	require.NotContains(t, a.consent[0], "Write notes in your name")
@@ -123,7 +135,7 @@ func TestStepUp(t *testing.T) {
 	require.Equal(t, []string{"notes:read", "notes:read notes:write"}, a.scopes())
 	require.Equal(t, w.url+"/mcp", a.asked[1].Get("resource"))
 	require.Contains(t, a.consent[1], "Write notes in your name")
-	require.Equal(t, path(discovery, afterConsent), w.requested())
+	require.Equal(t, path(discovery, requests, afterConsent), w.requested())
 
 	now := append(notesOfAda[:2:2], "Written by an agent")
 	require.Equal(t, now, a.titles())

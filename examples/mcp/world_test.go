@@ -237,6 +237,23 @@ func (w *world) registeredWithSecret() func(*auth.AuthorizationCodeHandlerConfig
 	return func(c *auth.AuthorizationCodeHandlerConfig) { c.PreregisteredClient = credentials }
 }
 
+func (w *world) registersItself() func(*auth.AuthorizationCodeHandlerConfig) {
+	return registersWith("none")
+}
+
+// With no method named, RFC 7591 says that there is a secret.
+func (w *world) registersItselfWithSecret() func(*auth.AuthorizationCodeHandlerConfig) {
+	return registersWith("")
+}
+
+func registersWith(method string) func(*auth.AuthorizationCodeHandlerConfig) {
+	return func(c *auth.AuthorizationCodeHandlerConfig) {
+		c.DynamicClientRegistrationConfig = &auth.DynamicClientRegistrationConfig{Metadata: &oauthex.ClientRegistrationMetadata{
+			ClientName: "Unknown agent", RedirectURIs: []string{redirectURI}, TokenEndpointAuthMethod: method,
+			GrantTypes: []string{"authorization_code", "refresh_token"}}}
+	}
+}
+
 // reply is an answer, read to its end.
 type reply struct {
 	*http.Response
