@@ -43,6 +43,7 @@ func newApp(cfg provider.Config) (*app, error) {
 		Scopes: []string{"notes:read", "notes:write"},
 	}}
 	cfg.Registration = &provider.Registration{} // for clients that nobody has registered
+	cfg.Limit = new(strangers).wait             // Registering takes nobody's leave.
 	host, err := acme.New(cfg)
 	if err != nil {
 		return nil, err
