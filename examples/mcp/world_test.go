@@ -63,7 +63,7 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	w.requests = append(w.requests, r.Method+" "+r.URL.Path)
 	w.mu.Unlock()
-	w.app.ServeHTTP(rw, r)
+	w.ServeHTTP(rw, r)
 }
 
 func (w *world) note(_ context.Context, e provider.Event) {
@@ -170,12 +170,15 @@ func (a *agent) answer(address string) url.Values {
 	return back.Query()
 }
 
-// scopes returns what each authorization request asked for.
-func (a *agent) scopes() (scopes []string) {
+// scopes returns what each authorization request asked for, in alphabetical
+// order, as the SDK has none.
+func (a *agent) scopes() (asked []string) {
 	for _, request := range a.asked {
-		scopes = append(scopes, request.Get("scope"))
+		names := strings.Fields(request.Get("scope"))
+		slices.Sort(names)
+		asked = append(asked, strings.Join(names, " "))
 	}
-	return scopes
+	return asked
 }
 
 // call calls a tool and decodes its result.
