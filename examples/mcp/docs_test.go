@@ -26,9 +26,8 @@ func TestDocs(t *testing.T) {
 	require.Len(t, blocks, 6)
 	all := strings.Join(sources, "")
 	for _, block := range blocks {
-		require.Contains(t, all, flat(block[1]), "cut it from the example:\n%s", block[1])
+		require.True(t, strings.Contains(all, flat(block[1])), "this is not in the example:\n%s", block[1])
 	}
-	require.NotContains(t, string(page), "```golang")
 }
 
 // flat leaves out the indentation, which is another on the page.

@@ -11,9 +11,9 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// strangers slows down whoever has Acme Notes keep a registration, or fetch a
-// client's document, before anybody has signed in: after twenty at once, one
-// each ten seconds for an address. It counts in this process alone.
+// strangers slows down whoever has Acme Notes keep a registration, or fetch the
+// document of a client that it does not know: after twenty at once, an address
+// may do so every ten seconds. It counts in this process alone.
 type strangers struct {
 	mu      sync.Mutex
 	buckets map[netip.Prefix]*rate.Limiter

@@ -27,23 +27,28 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// app is Acme Notes and all that agents need of it.
-type app struct {
-	*acme.Host
-	http.Handler
-}
-
-// newApp returns the app. Where it is, and what it keeps its records in, is
-// said in cfg.
-func newApp(cfg provider.Config) (*app, error) {
+// forAgents opens a provider to agents: to those that nobody has registered,
+// and with tokens that work for them alone.
+func forAgents(cfg provider.Config) provider.Config {
 	cfg.Scopes = []scopes.Scope{{Name: "notes:write", Title: "Write notes in your name"}}
 	cfg.Resources = []provider.Resource{{
 		URL:    cfg.Issuer + "/mcp",
 		Name:   "Acme Notes for agents",
 		Scopes: []string{"notes:read", "notes:write"},
 	}}
-	cfg.Registration = &provider.Registration{} // for clients that nobody has registered
-	cfg.Limit = new(strangers).wait             // Registering takes nobody's leave.
+	cfg.ClientIDDocuments = &provider.ClientIDDocuments{} // Their names are addresses that say who they are.
+	cfg.Registration = &provider.Registration{}           // They register themselves.
+	cfg.Limit = new(strangers).wait                       // All that takes nobody's leave.
+	return cfg
+}
+
+// app is Acme Notes with an MCP server.
+type app struct {
+	*acme.Host
+	http.Handler
+}
+
+func newApp(cfg provider.Config) (*app, error) {
 	host, err := acme.New(cfg)
 	if err != nil {
 		return nil, err
@@ -116,7 +121,7 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	app, err := newApp(provider.Config{Issuer: issuer, Store: memory.New(), AccessLifetime: opts.accessLifetime})
+	app, err := newApp(forAgents(provider.Config{Issuer: issuer, Store: memory.New(), AccessLifetime: opts.accessLifetime}))
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ func TestMetadata(t *testing.T) {
 			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
 			"revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
 			"introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"client_id_metadata_document_supported": true,
 			"code_challenge_methods_supported": ["S256"],
 			"authorization_response_iss_parameter_supported": true,
 			"protected_resources": ["ISSUER/mcp"]

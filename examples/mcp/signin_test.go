@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -37,12 +38,14 @@ func TestSignIn(t *testing.T) {
 		name     string
 		register func(*world) func(*auth.AuthorizationCodeHandlerConfig)
 		requests []string // between the discovery and the consent
+		stranger int      // one who nobody has registered
 		warned   string   // on the consent page
 	}{
-		{"registered beforehand", (*world).registered, nil, "This application runs on your own device."},
-		{"registered beforehand, with a secret", (*world).registeredWithSecret, nil, "Known agent wants to use"},
-		{"registers itself", (*world).registersItself, registration, "This application registered itself."},
-		{"registers itself, with a secret", (*world).registersItselfWithSecret, registration, "This application registered itself."},
+		{"registered beforehand", (*world).registered, nil, 0, "This application runs on your own device."},
+		{"registered beforehand, with a secret", (*world).registeredWithSecret, nil, 0, "Known agent wants to use"},
+		{"registers itself", (*world).registersItself, registration, 1, "This application registered itself."},
+		{"has a document", (*world).isDocumented, nil, 1, "This application registered itself."},
+		{"registers itself, with a secret", (*world).registersItselfWithSecret, registration, 1, "This application registered itself."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -67,11 +70,27 @@ func TestSignIn(t *testing.T) {
 			require.Contains(t, a.consent[0], "127.0.0.1:3142")
 			require.Contains(t, a.consent[0], test.warned)
 			happened := w.happened()
-			require.Equal(t, len(test.requests), happened[provider.EventApplicationRegistered])
+			require.Equal(t, test.stranger, happened[provider.EventApplicationRegistered])
 			require.Equal(t, 1, happened[provider.EventGrantCreated])
 			require.Equal(t, 1, happened[provider.EventTokenIssued])
 		})
 	}
+}
+
+// A client that is known by its document is fetched, for a user who is signed
+// in, and kept when that user has agreed.
+func TestDocumentIsFetched(t *testing.T) {
+	w := newWorld(t)
+	a := w.agent("ada", w.isDocumented())
+	require.Equal(t, w.vendor.URL+"/agent.json", a.asked[0].Get("client_id"))
+	require.Equal(t, int32(1), w.documents.Load())
+	require.Contains(t, a.consent[0], strings.TrimPrefix(w.vendor.URL, "https://"), "who vouches for the name")
+	a.addNote("x")
+	require.Equal(t, int32(1), w.documents.Load(), "it is remembered")
+	kept, n, err := w.Provider.ListApplications(t.Context(), store.ApplicationQuery{Origin: store.OriginDocument})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, w.vendor.URL+"/agent.json", kept[0].ClientID)
 }
 
 // x/oauth2, which the SDK refreshes with, takes a token for expired ten seconds
@@ -119,6 +138,7 @@ func TestRevokedTokenIsSignedInAgain(t *testing.T) {
 // person is asked for that too, and it can do both afterwards.
 func TestStepUp(t *testing.T) {
 	t.Run("registered beforehand", func(t *testing.T) { testStepUp(t, (*world).registered, nil) })
+	t.Run("has a document", func(t *testing.T) { testStepUp(t, (*world).isDocumented, nil) })
 	// This client registers anew each time.
 	t.Run("registers itself", func(t *testing.T) { testStepUp(t, (*world).registersItself, registration) })
 }

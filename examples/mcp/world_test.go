@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
@@ -36,6 +37,9 @@ type world struct {
 	t   *testing.T
 	url string
 
+	vendor    *httptest.Server // of an agent, with the document that is its name
+	documents atomic.Int32     // how often that was fetched
+
 	mu       sync.Mutex
 	events   map[provider.EventKind]int
 	requests []string // methods and paths
@@ -47,7 +51,8 @@ func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
 	listener, issuer, err := acme.Listen(t.Context(), "-addr", "localhost:0")
 	require.NoError(t, err)
 	w.url = issuer
-	cfg := provider.Config{Issuer: issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler)}
+	cfg := forAgents(provider.Config{Issuer: issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler)})
+	cfg.ClientIDDocuments.Transport = w.newVendor()
 	for _, e := range edit {
 		e(&cfg)
 	}
@@ -57,6 +62,21 @@ func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
 	server.Start()
 	t.Cleanup(server.Close)
 	return w
+}
+
+// newVendor starts a server with a document, and returns how to reach it: by
+// default, a provider goes to no address on its own machine.
+func (w *world) newVendor() http.RoundTripper {
+	w.vendor = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		w.documents.Add(1)
+		rw.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(rw).Encode(map[string]any{
+			"client_id": w.vendor.URL + "/agent.json", "client_name": "Documented agent", "redirect_uris": []string{redirectURI},
+			"token_endpoint_auth_method": "none", "grant_types": []string{"authorization_code", "refresh_token"},
+		})
+	}))
+	w.t.Cleanup(w.vendor.Close)
+	return w.vendor.Client().Transport
 }
 
 func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
@@ -238,6 +258,12 @@ func (w *world) registered() func(*auth.AuthorizationCodeHandlerConfig) {
 func (w *world) registeredWithSecret() func(*auth.AuthorizationCodeHandlerConfig) {
 	credentials := w.known(false)
 	return func(c *auth.AuthorizationCodeHandlerConfig) { c.PreregisteredClient = credentials }
+}
+
+func (w *world) isDocumented() func(*auth.AuthorizationCodeHandlerConfig) {
+	return func(c *auth.AuthorizationCodeHandlerConfig) {
+		c.ClientIDMetadataDocumentConfig = &auth.ClientIDMetadataDocumentConfig{URL: w.vendor.URL + "/agent.json"}
+	}
 }
 
 func (w *world) registersItself() func(*auth.AuthorizationCodeHandlerConfig) {
