@@ -1,7 +1,6 @@
 package main
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -82,15 +81,15 @@ func TestSignIn(t *testing.T) {
 func TestDocumentIsFetched(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent("ada", w.isDocumented())
-	require.Equal(t, w.vendor.URL+"/agent.json", a.asked[0].Get("client_id"))
+	require.Equal(t, documentURL, a.asked[0].Get("client_id"))
 	require.Equal(t, int32(1), w.documents.Load())
-	require.Contains(t, a.consent[0], strings.TrimPrefix(w.vendor.URL, "https://"), "who vouches for the name")
+	require.Contains(t, a.consent[0], "Published by agent.example.com", "who vouches for the name")
 	a.addNote("x")
 	require.Equal(t, int32(1), w.documents.Load(), "it is remembered")
 	kept, n, err := w.Provider.ListApplications(t.Context(), store.ApplicationQuery{Origin: store.OriginDocument})
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	require.Equal(t, w.vendor.URL+"/agent.json", kept[0].ClientID)
+	require.Equal(t, documentURL, kept[0].ClientID)
 }
 
 // x/oauth2, which the SDK refreshes with, takes a token for expired ten seconds

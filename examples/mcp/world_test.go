@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -64,19 +65,28 @@ func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
 	return w
 }
 
-// newVendor starts a server with a document, and returns how to reach it: by
-// default, a provider goes to no address on its own machine.
+// documentURL is the client_id of the agent with a document. httptest has a
+// certificate for the name.
+const documentURL = "https://agent.example.com/agent.json"
+
+// newVendor starts a server with a document, and returns how to reach it by the
+// name in documentURL: by default, a provider goes to no address on its own
+// machine.
 func (w *world) newVendor() http.RoundTripper {
 	w.vendor = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		w.documents.Add(1)
 		rw.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(rw).Encode(map[string]any{
-			"client_id": w.vendor.URL + "/agent.json", "client_name": "Documented agent", "redirect_uris": []string{redirectURI},
+			"client_id": documentURL, "client_name": "Documented agent", "redirect_uris": []string{redirectURI},
 			"token_endpoint_auth_method": "none", "grant_types": []string{"authorization_code", "refresh_token"},
 		})
 	}))
 	w.t.Cleanup(w.vendor.Close)
-	return w.vendor.Client().Transport
+	transport := w.vendor.Client().Transport.(*http.Transport).Clone()
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, w.vendor.Listener.Addr().String())
+	}
+	return transport
 }
 
 func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
@@ -262,7 +272,7 @@ func (w *world) registeredWithSecret() func(*auth.AuthorizationCodeHandlerConfig
 
 func (w *world) isDocumented() func(*auth.AuthorizationCodeHandlerConfig) {
 	return func(c *auth.AuthorizationCodeHandlerConfig) {
-		c.ClientIDMetadataDocumentConfig = &auth.ClientIDMetadataDocumentConfig{URL: w.vendor.URL + "/agent.json"}
+		c.ClientIDMetadataDocumentConfig = &auth.ClientIDMetadataDocumentConfig{URL: documentURL}
 	}
 }
 
