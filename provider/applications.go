@@ -167,8 +167,10 @@ func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuer
 // and the consent page. When Public changes, everything that was issued to the
 // application is revoked: a confidential one that becomes public loses its
 // secrets, and a public one that becomes confidential needs one from
-// [Provider.AddSecret]. Taking a scope away keeps it from being granted again;
-// what was granted before stays so until it is revoked.
+// [Provider.AddSecret]. Taking a scope away keeps it from being granted again,
+// but to an application that the host did not make, whose scopes are only what
+// it gets when it asks for none; what was granted before stays so until it is
+// revoked.
 func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
 	return p.change(ctx, id, func(app *store.Application) error {
 		before := app.Clone()

@@ -150,10 +150,22 @@ func (p *Provider) examineScope(app store.Application, resource *ProtectedResour
 	if len(asked) == 0 {
 		asked = resource.understood(app.Scopes)
 	}
-	if excess := asked.Minus(app.Scopes.Intersect(p.scopes)); len(excess) > 0 {
+	if excess := asked.Minus(p.mayAskFor(app)); len(excess) > 0 {
 		return nil, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(excess[0]))
 	}
 	return asked, nil
+}
+
+// mayAskFor are the scopes that an application may ask for. What one that
+// registered itself has named then is what it gets when it asks for nothing:
+// many name the little that they need first, and cannot change it when they
+// need more. Nobody has vouched for either list, and its users are asked each
+// time.
+func (p *Provider) mayAskFor(app store.Application) scopes.Set {
+	if app.Origin != store.OriginManual {
+		return p.scopes
+	}
+	return app.Scopes.Intersect(p.scopes)
 }
 
 // parseAskedScopes reads a scope parameter and drops what is accepted but

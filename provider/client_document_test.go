@@ -738,7 +738,7 @@ func TestDocumentIsKeptOnlyWhenAUserAgrees(t *testing.T) {
 	h, _, app := newDocumentHost(t)
 	b := h.signedIn("user_ada")
 	require.Equal(t, "access_denied", b.answer(b.get(app.request()), "deny").redirected(t).Get("error"))
-	require.Equal(t, "invalid_scope", b.get(app.request("scope", "email")).redirected(t).Get("error"))
+	require.Equal(t, "invalid_scope", b.get(app.request("scope", "unheard_of")).redirected(t).Get("error"))
 	require.Equal(t, "invalid_request", b.get(app.request("code_challenge", "")).redirected(t).Get("error"), "it has to use PKCE")
 	forged := b.get(app.request()).form(t, "allow")
 	forged.Set("seal", "x")

@@ -102,6 +102,9 @@ func (p *Provider) answerDevice(r *http.Request, d store.Device, app store.Appli
 		if _, e := p.findUser(ctx, userID); e != nil {
 			return e
 		}
+		if e := p.noteUse(ctx, app); e != nil {
+			return e
+		}
 		if e := p.grantDevice(r, d, app.ID, userID, granted, sent.id, decision.At); e != nil {
 			return e
 		}

@@ -283,7 +283,7 @@ func (p *Provider) wrongCode(w http.ResponseWriter, r *http.Request, page Device
 // offered is what the user can allow: what was asked for and what the
 // application may still ask for.
 func (p *Provider) offered(d store.Device, app store.Application) scopes.Set {
-	return d.Scopes.Intersect(app.Scopes).Intersect(p.scopes)
+	return d.Scopes.Intersect(p.mayAskFor(app))
 }
 
 // deviceRequest is what the form of the page to decide says that it is for.

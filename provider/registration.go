@@ -15,8 +15,10 @@ import (
 //
 // Such an application gets its Origin and no owner. It has to use PKCE; the
 // consent page is shown each time, says that the application registered itself,
-// and leaves its logo out. It manages its registration by the token that it is
-// given (RFC 7592).
+// and leaves its logo out. The scopes that it registers with are what it gets
+// when it asks for none; it may ask for all of Config.Scopes, as its users see
+// what it asks for each time. It manages its registration by the token that it
+// is given (RFC 7592).
 type Registration struct {
 	// Allow is asked with the request and the application as it would be kept;
 	// an error refuses. The method is POST for a new application, and the

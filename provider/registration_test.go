@@ -510,3 +510,23 @@ func TestRegistrationBelowAnIssuerWithAPath(t *testing.T) {
 		require.Equal(t, shown, got)
 	}
 }
+
+// Clients register with the little that they need first, and cannot change it
+// when they need more: RFC 7591 section 2 has scope for what they can ask for,
+// and does not say that it is all.
+func TestRegisteredScopeIsADefaultAndNoLimit(t *testing.T) {
+	h := newOpenHost(t)
+	app, _ := h.clientOf(h.register(strings.TrimSuffix(native, "}") + `,"scope":"profile"}`))
+	require.Equal(t, "profile", app.tokens("user_ada").Scope)
+	b := h.browser()
+	b.signIn("user_ada")
+	page := b.get(app.request("scope", "profile notes:read"))
+	require.Contains(t, page.text(), "Read your notes")
+	code := b.answer(page, "allow").redirected(t).Get("code")
+	require.Equal(t, "notes:read profile", app.redeem(code).tokens(t).Scope)
+	require.Equal(t, "invalid_scope", b.get(app.request("scope", "profile unheard_of")).redirected(t).Get("error"))
+
+	// What the host gave to its own is a limit.
+	own := h.application(provider.NewApplication{Scopes: "profile"})
+	require.Equal(t, "invalid_scope", b.get(own.request("scope", "profile notes:read")).redirected(t).Get("error"))
+}
