@@ -165,7 +165,7 @@ func (d *documents) fetch(ctx context.Context, clientID string) (app store.Appli
 	if err != nil {
 		return app, until, errNotFetched(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }() // It was only read.
 	contentType, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	isJSON := contentType == "application/json" || strings.HasPrefix(contentType, "application/") && strings.HasSuffix(contentType, "+json")
 	switch {
