@@ -306,9 +306,11 @@ func TestBadDocument(t *testing.T) {
 		serve func(*documentSite)
 		says  string
 	}{
-		"not found":             {func(s *documentSite) { s.handle(http.NotFound) }, "status 404 in place of 200"},
-		"created":               {func(s *documentSite) { s.handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201) }) }, "status 201"},
-		"redirect":              {func(s *documentSite) { s.handle(http.RedirectHandler("/oauth/client.json", http.StatusFound).ServeHTTP) }, "redirect, which is not followed"},
+		"not found": {func(s *documentSite) { s.handle(http.NotFound) }, "status 404 in place of 200"},
+		"created":   {func(s *documentSite) { s.handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201) }) }, "status 201"},
+		"redirect": {func(s *documentSite) {
+			s.handle(http.RedirectHandler("/oauth/client.json", http.StatusFound).ServeHTTP)
+		}, "redirect, which is not followed"},
 		"not modified":          {func(s *documentSite) { s.handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }) }, "redirect"},
 		"wrong type":            {body(good+"}", "Content-Type", "text/html"), "Content-Type is not application/json"},
 		"no type":               {body(good+"}", "Content-Type", ""), "Content-Type is not application/json"},
