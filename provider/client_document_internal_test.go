@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -473,4 +474,26 @@ func FuzzDocument(f *testing.F) {
 		require.NoError(t, json.Unmarshal(body, &said))
 		require.Equal(t, id, said["client_id"])
 	})
+}
+
+// endsInTime is a body that ends properly at the moment that time is up, as
+// that of a server does that sees the connection end.
+type endsInTime struct{ context.Context }
+
+func (b endsInTime) Read([]byte) (int, error) {
+	<-b.Done()
+	return 0, io.EOF
+}
+
+func (b endsInTime) Close() error { return nil }
+
+// What has arrived when time is up is not taken for a whole document.
+func TestDocumentCutShortIsNotWhole(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	d := documentProvider(t, ClientIDDocuments{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
+		cancel()
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: endsInTime{r.Context()}}, nil
+	})}).documents
+	_, _, e := d.fetch(ctx, "https://wiki.example.com/c")
+	require.ErrorIs(t, e, context.Canceled)
 }

@@ -868,3 +868,15 @@ func TestInstancesKeepADocumentOnce(t *testing.T) {
 		require.Equal(t, int32(2), site.fetches.Load(), "once by each instance")
 	}
 }
+
+// A client_id of characters and a length that no other may have is found at
+// every endpoint, and kept.
+func TestLongDocumentURL(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	app.ClientID = documentID + "?v=1&name=(a,b;c)!$'*+%20&pad="
+	app.ClientID += strings.Repeat("x", 512-len(app.ClientID))
+	site.document(map[string]any{"client_id": app.ClientID})
+	got := app.tokens("user_ada")
+	app.refresh(got.RefreshToken).tokens(t)
+	require.Equal(t, app.ClientID, h.kept()[0].ClientID)
+}
