@@ -2,7 +2,10 @@ package browsertest
 
 import (
 	"context"
+	"encoding/json"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -54,6 +57,24 @@ var hebrew = provider.Texts{
 	DeviceDenied: "{application} לא קיבל גישה אל החשבון שלך אצל {host}.",
 }
 
+// documentURL is the client_id of a client that has a document there. httptest
+// has a certificate for the name.
+const documentURL = "https://client.example.com/oauth/client.json"
+
+// publishes returns a transport that leads to a server with the document.
+func publishes(t testing.TB, document map[string]any) http.RoundTripper {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(document)
+	}))
+	t.Cleanup(server.Close)
+	transport := server.Client().Transport.(*http.Transport).Clone()
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
+	}
+	return transport
+}
+
 // callback is a redirect URI that nobody follows.
 const callback = "https://wiki.example.com/callback"
 
@@ -77,6 +98,10 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		if l.logos {
 			c.LogoURL = c.Issuer + "/logo.svg"
 		}
+		c.Resources = []provider.Resource{{URL: c.Issuer + "/mcp", Name: hostName}}
+		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: publishes(t, map[string]any{
+			"client_id": documentURL, "client_name": client, "redirect_uris": []string{callback}, "scope": "profile email",
+		})}
 	})
 	if l.long {
 		h.users["ada"] = userinfo.User{ID: "user_ada", Name: strings.Repeat("Ada", 50)}
@@ -124,6 +149,8 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		{"consent", true, consent(wiki)},
 		{"consent with warnings", false, consent(registered)},
 		{"consent without scopes", false, consent(bare)},
+		{"consent for a resource to a published client", false, consent(store.Application{ClientID: documentURL, RedirectURIs: []string{callback}},
+			"resource", h.url+"/mcp")},
 		{"error", false, func(p *page) {
 			p.expects("status 400")
 			p.expects("status of 400")
