@@ -79,7 +79,8 @@ var (
 //		store.Grants
 //	}
 //
-// which is why a backend keeps no foreign key from grants to applications.
+// which is why a backend keeps no foreign key from grants to applications. A
+// host that offers the device authorization grant embeds [Devices] beside them.
 type Store interface {
 	Applications
 	Grants

@@ -71,6 +71,10 @@ func (c *client) do(method, target string, header http.Header, form url.Values) 
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	return c.send(r)
+}
+
+func (c *client) send(r *http.Request) (reply, error) {
 	response, err := c.http.Do(r)
 	if err != nil {
 		return reply{}, err
@@ -89,15 +93,7 @@ func (c *client) authorize(host, user string) (code string, r reply, err error) 
 	query := url.Values{"response_type": {"code"}, "client_id": {c.ClientID}, "redirect_uri": {callback}, "state": {"x"}}
 	r, err = c.do("GET", host+"/oauth/authorize?"+query.Encode(), http.Header{"Test-User": {user}}, nil)
 	if err == nil && r.status == http.StatusOK {
-		form := url.Values{"decision": {"allow"}}
-		for _, m := range formInput.FindAllStringSubmatch(r.body, -1) {
-			form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
-		}
-		header := http.Header{"Test-User": {user}, "Origin": {issuer}}
-		for _, cookie := range r.cookies {
-			header.Add("Cookie", cookie.Name+"="+cookie.Value)
-		}
-		r, err = c.do("POST", host+"/oauth/authorize", header, form)
+		r, err = c.allow(host+"/oauth/authorize", user, r)
 	}
 	if err != nil {
 		return "", r, err
@@ -106,6 +102,19 @@ func (c *client) authorize(host, user string) (code string, r reply, err error) 
 		code = location.Query().Get("code")
 	}
 	return code, r, nil
+}
+
+// allow answers the form of a page.
+func (c *client) allow(target, user string, page reply) (reply, error) {
+	form := url.Values{"decision": {"allow"}}
+	for _, m := range formInput.FindAllStringSubmatch(page.body, -1) {
+		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
+	}
+	header := http.Header{"Test-User": {user}, "Origin": {issuer}}
+	for _, cookie := range page.cookies {
+		header.Add("Cookie", cookie.Name+"="+cookie.Value)
+	}
+	return c.do("POST", target, header, form)
 }
 
 // post sends a form with the application's credentials.

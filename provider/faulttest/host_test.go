@@ -92,6 +92,7 @@ func newProvider(s store.Store, timeout time.Duration) (*provider.Provider, erro
 		},
 		Scopes:       append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
 		RefreshGrace: 5 * time.Minute,
+		Registration: &provider.Registration{}, DeviceAuthorization: &provider.DeviceAuthorization{},
 		StoreTimeout: timeout,
 		Logger:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})

@@ -136,11 +136,12 @@ func testStopped(t *testing.T, kind string, how mode) {
 	host := s.host.url
 	got := s.mustRedeem(t, host, s.mustAuthorize(t, host, "user_ada"))
 	code := s.mustAuthorize(t, host, "user_ada")
+	waiting := s.mustAskForDevice(t, host)
 	s.warm(t, got.Access)
 	before := s.mostGoroutines(t)
 
 	s.proxy.set(how, 0)
-	slowest := s.unavailable(t, "user_ada", code, got)
+	slowest := s.unavailable(t, append(s.requests("user_ada", code, got), s.deviceRequests("user_ada", waiting)...))
 	during := s.settle(t, before+slack)
 
 	s.proxy.set(passing, 0)
@@ -162,6 +163,10 @@ func testStopped(t *testing.T, kind string, how mode) {
 		require.NoError(t, err, q.name)
 		require.Less(t, r.status, 400, "%s: %s", q.name, r)
 	}
+	r, err = s.notes(host, s.decide(t, host, "user_ada", waiting).Access)
+	mustStatus(t, http.StatusOK, r, err)
+	r, err = s.register(host)
+	mustStatus(t, http.StatusCreated, r, err)
 	s.warm(t, redeemed.Access)
 	after := s.settle(t, before+slack)
 	t.Logf("slowest answer %v; recovered within %v; %d goroutines before, %d during, %d after", slowest.Round(time.Millisecond), recovered.Round(time.Millisecond), before, during, after)
@@ -169,13 +174,13 @@ func testStopped(t *testing.T, kind string, how mode) {
 
 // unavailable sends more requests than there are connections, to every
 // endpoint, and returns how long the slowest took to be answered with 503.
-func (s *stopped) unavailable(t *testing.T, user, code string, p pair) time.Duration {
+func (s *stopped) unavailable(t *testing.T, requests []request) time.Duration {
 	t.Helper()
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var slowest time.Duration
 	var wrong []string
-	for _, q := range s.requests(user, code, p) {
+	for _, q := range requests {
 		for range 4 {
 			all.Go(func() {
 				started := time.Now()
