@@ -176,13 +176,13 @@ func (p *Provider) now() time.Time { return p.cfg.Now().UTC().Truncate(time.Micr
 
 // reading bounds a call that only reads. It ends with the request.
 func (p *Provider) reading(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, p.cfg.StoreTimeout)
+	return withTimeout(ctx, p.cfg.StoreTimeout)
 }
 
 // writing bounds a call that writes. It does not end with the request: a
 // client that hangs up must not leave it unknown whether its code was spent.
 func (p *Provider) writing(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), p.cfg.StoreTimeout)
+	return withTimeout(context.WithoutCancel(ctx), p.cfg.StoreTimeout)
 }
 
 // Session is who is signed in to the host.
