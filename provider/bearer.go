@@ -71,14 +71,22 @@ func (r *ProtectedResource) Require(scope ...string) func(http.Handler) http.Han
 func (p *Provider) guard(resource *ProtectedResource, scope []string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			start := time.Now()
+			watched := p.cfg.Events != nil
+			var start time.Time
+			if watched {
+				start = time.Now()
+			}
 			token, e := p.admit(r, resource, scope)
 			if e != nil {
 				p.writeBearerError(w, r, "guard", e, resource.hint(e, scope)...)
-				p.emitRequest(r, "guard", &outcome{e.Code, e.applicationID}, start)
+				if watched {
+					p.emitRequest(r, "guard", &outcome{e.Code, e.applicationID}, start)
+				}
 				return
 			}
-			p.emitRequest(r, "guard", &outcome{outcomeOK, token.ApplicationID}, start)
+			if watched {
+				p.emitRequest(r, "guard", &outcome{outcomeOK, token.ApplicationID}, start)
+			}
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
 		})
 	}

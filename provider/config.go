@@ -196,6 +196,8 @@ type Paths struct {
 	Device              string // "/oauth/device"
 }
 
+const maxTokenPrefix = 32
+
 const (
 	defaultCodeLifetime    = 10 * time.Minute
 	defaultAccessLifetime  = 2 * time.Hour
@@ -310,8 +312,8 @@ func (c Config) validate() error {
 	if _, ok := parseColour(c.AccentColor); c.AccentColor != "" && !ok {
 		problem("AccentColor", `is %q: write it like "#2f4fd0"`, c.AccentColor)
 	}
-	if strings.Trim(c.TokenPrefix, base62+"_") != "" || len(c.TokenPrefix) > 32 {
-		problem("TokenPrefix", "is %q: use at most 32 letters, digits and underscores", c.TokenPrefix)
+	if strings.Trim(c.TokenPrefix, base62+"_") != "" || len(c.TokenPrefix) > maxTokenPrefix {
+		problem("TokenPrefix", "is %q: use at most %d letters, digits and underscores", c.TokenPrefix, maxTokenPrefix)
 	}
 	problems = append(problems, c.validateResources()...)
 	if d := c.ClientIDDocuments; d != nil && d.ExpireAfter > 0 && d.ExpireAfter < time.Second {

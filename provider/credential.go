@@ -36,18 +36,22 @@ func (c credential) key(kind store.Kind) store.Key {
 	return store.Key{GrantID: c.grantID, Hash: store.HashOf(kind, c.secret)}
 }
 
-// successor derives the access or refresh token that follows when the refresh
-// token c is rotated with the salt. Whoever presents c again can be given the
-// very same pair, although only hashes of it are kept.
-func (c credential) successor(kind store.Kind, salt store.Salt) credential {
+// successors derives the access and the refresh token that follow when the
+// refresh token c is rotated with the salt. Whoever presents c again can be
+// given the very same pair, although only hashes of it are kept.
+func (c credential) successors(salt store.Salt) (access, refresh credential) {
 	const version = 1
 	mac := hmac.New(sha256.New, c.secret[:])
-	mac.Write([]byte{version, byte(kind)})
-	mac.Write(c.grantID[:])
-	mac.Write(salt[:])
-	next := credential{grantID: c.grantID}
-	mac.Sum(next.secret[:0])
-	return next
+	derive := func(kind store.Kind) credential {
+		next := credential{grantID: c.grantID}
+		mac.Reset()
+		mac.Write([]byte{version, byte(kind)})
+		mac.Write(c.grantID[:])
+		mac.Write(salt[:])
+		mac.Sum(next.secret[:0])
+		return next
+	}
+	return derive(store.KindAccess), derive(store.KindRefresh)
 }
 
 const (
@@ -70,8 +74,7 @@ func (p *Provider) encode(kind store.Kind, c credential) string {
 	var raw [48]byte
 	copy(raw[:16], c.grantID[:])
 	copy(raw[16:], c.secret[:])
-	text := make([]byte, 0, len(p.cfg.TokenPrefix)+4+payloadDigits+checkDigits)
-	text = append(text, p.cfg.TokenPrefix...)
+	text := append(make([]byte, 0, maxTokenPrefix+4+payloadDigits+checkDigits), p.cfg.TokenPrefix...)
 	text = append(text, marks[kind]...)
 	text = appendBase62(text, raw[:])
 	return string(appendDigits(text, uint64(crc32.ChecksumIEEE(text)), checkDigits))

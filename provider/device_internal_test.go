@@ -55,9 +55,9 @@ func TestGrantCodeIsDerivedFromTheDeviceCode(t *testing.T) {
 	other.secret = c.secret
 	other.grantID[0]++
 	require.NotEqual(t, c.grantSecret(), other.grantSecret())
-	for _, kind := range []store.Kind{store.KindCode, store.KindAccess, store.KindRefresh} {
-		require.NotEqual(t, c.grantSecret(), c.successor(kind, store.Salt{}).secret)
-	}
+	access, refresh := c.successors(store.Salt{})
+	require.NotEqual(t, c.grantSecret(), access.secret)
+	require.NotEqual(t, c.grantSecret(), refresh.secret)
 }
 
 // However many users guess, what is kept of them is bounded, and those who

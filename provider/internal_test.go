@@ -56,15 +56,23 @@ func TestCredentialText(t *testing.T) {
 func TestSuccessorsAreDerived(t *testing.T) {
 	id := store.NewGrantID(time.Now(), "user_1")
 	c, salt := newCredential(id), store.Salt{1}
-	access, refresh := c.successor(store.KindAccess, salt), c.successor(store.KindRefresh, salt)
-	require.Equal(t, access, c.successor(store.KindAccess, salt))
+	access, refresh := c.successors(salt)
+	accessAgain, refreshAgain := c.successors(salt)
+	require.Equal(t, access, accessAgain)
+	require.Equal(t, refresh, refreshAgain)
 	require.NotEqual(t, access.secret, refresh.secret)
-	require.NotEqual(t, access, c.successor(store.KindAccess, store.Salt{2}))
-	require.NotEqual(t, access.secret, newCredential(id).successor(store.KindAccess, salt).secret)
+	differs := func(c credential, salt store.Salt) {
+		otherAccess, otherRefresh := c.successors(salt)
+		require.NotEqual(t, access.secret, otherAccess.secret)
+		require.NotEqual(t, refresh.secret, otherRefresh.secret)
+	}
+	differs(c, store.Salt{2})
+	differs(newCredential(id), salt)
 	other := c
 	other.grantID[0]++
-	require.NotEqual(t, access.secret, other.successor(store.KindAccess, salt).secret)
+	differs(other, salt)
 	require.Equal(t, id, access.grantID)
+	require.Equal(t, id, refresh.grantID)
 }
 
 func TestRandomText(t *testing.T) {

@@ -115,7 +115,7 @@ func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope s
 	var salt store.Salt
 	rand.Read(salt[:]) // Never fails: it would end the program.
 	now := p.now()
-	access, refresh := presented.successor(store.KindAccess, salt), presented.successor(store.KindRefresh, salt)
+	access, refresh := presented.successors(salt)
 	sctx, cancel := p.writing(ctx)
 	defer cancel()
 	issued, err := p.cfg.Store.RotateRefresh(sctx, store.RefreshRotation{
@@ -139,7 +139,7 @@ func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope s
 	kind := EventTokenRefreshed
 	if issued.Retried {
 		kind = EventTokenRetried
-		access, refresh = presented.successor(store.KindAccess, issued.Salt), presented.successor(store.KindRefresh, issued.Salt)
+		access, refresh = presented.successors(issued.Salt)
 	}
 	p.emit(ctx, Event{Kind: kind, ApplicationID: x.app.ID, UserID: issued.Grant.UserID, GrantID: presented.grantID, Request: x.request})
 	return p.pair(access, refresh, issued, now), nil

@@ -27,6 +27,7 @@ const (
 // request could differ on what it says.
 func parseParams(raw string, known []string) (url.Values, *Error) {
 	params := url.Values{}
+	values := make([]string, 0, 12) // of one allocation, for most requests
 	seen := 0
 	for raw != "" {
 		var pair string
@@ -52,12 +53,18 @@ func parseParams(raw string, known []string) (url.Values, *Error) {
 		if seen > maxParams {
 			return nil, refuse(codeInvalidRequest, "The request has more than 100 parameters.")
 		}
-		if slices.Contains(known, key) {
-			params[key] = append(params[key], value)
+		if !slices.Contains(known, key) {
+			continue
 		}
+		if earlier := params[key]; earlier != nil {
+			params[key] = append(earlier, value)
+			continue
+		}
+		values = append(values, value)
+		params[key] = values[len(values)-1 : len(values) : len(values)]
 	}
-	for key, values := range params {
-		if len(values) == 1 && values[0] == "" {
+	for key, given := range params {
+		if len(given) == 1 && given[0] == "" {
 			delete(params, key)
 		}
 	}

@@ -1,10 +1,13 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
@@ -22,6 +25,8 @@ type tokenResponse struct {
 // tokenParams are the parameters of a token request that may come once.
 var tokenParams = []string{"grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code"}
 
+var allTokenParams = append(slices.Clone(tokenParams), resourceParam)
+
 func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	if !beginAPI(w, r, http.MethodPost) {
 		return
@@ -36,7 +41,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 
 // exchange answers a token request (RFC 6749 section 3.2).
 func (p *Provider) exchange(w http.ResponseWriter, r *http.Request) (answer *tokenResponse, e *Error) {
-	form, e := readParams(w, r, append(slices.Clone(tokenParams), resourceParam))
+	form, e := readParams(w, r, allTokenParams)
 	if e == nil {
 		e = repeated(form, tokenParams...)
 	}
@@ -105,17 +110,11 @@ func (p *Provider) tokenResponse(token oauth2.TokenInfo) *tokenResponse {
 // methods. It reports whether the request is to be served.
 func beginAPI(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
-	allow := "OPTIONS"
-	for i := len(methods) - 1; i >= 0; i-- {
-		allow = methods[i] + ", " + allow
+	setHeaders(h, "Access-Control-Allow-Origin", "*", "Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+	if slices.Contains(methods, r.Method) {
+		return true
 	}
-	for _, m := range methods {
-		if r.Method == m {
-			return true
-		}
-	}
+	allow := strings.Join(append(methods, "OPTIONS"), ", ")
 	if r.Method != http.MethodOptions {
 		methodNotAllowed(w, r, allow)
 		return false
@@ -153,16 +152,35 @@ func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, endpoint s
 
 // writeJSON answers with JSON that no cache keeps (RFC 6749 section 5.1).
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	encoded, err := json.Marshal(body)
-	if err != nil {
+	buffer := buffers.Get().(*bytes.Buffer)
+	buffer.Reset()
+	defer func() {
+		if buffer.Cap() <= maxPooled {
+			buffers.Put(buffer)
+		}
+	}()
+	if err := json.NewEncoder(buffer).Encode(body); err != nil {
 		// Only a host's metadata can do this: a channel, a function, a cycle.
-		status, encoded = http.StatusInternalServerError, []byte(`{"error":"server_error","error_description":"Something went wrong here."}`)
+		status = http.StatusInternalServerError
+		buffer.Reset()
+		buffer.WriteString(`{"error":"server_error","error_description":"Something went wrong here."}` + "\n")
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
+	setHeaders(w.Header(), "Content-Type", "application/json", "Cache-Control", "no-store", "Pragma", "no-cache", "X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	w.Write(append(encoded, '\n'))
+	w.Write(buffer.Bytes())
+}
+
+// buffers are for answers that are being written. A large one is not kept.
+const maxPooled = 64 << 10
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// setHeaders sets headers, given as name, value in canonical form. Its one
+// allocation is what it is for: Header.Set makes one for each.
+func setHeaders(h http.Header, pairs ...string) {
+	values := make([]string, 0, len(pairs)/2)
+	for i := 1; i < len(pairs); i += 2 {
+		values = append(values, pairs[i])
+		h[pairs[i-1]] = values[len(values)-1 : len(values) : len(values)]
+	}
 }
