@@ -47,12 +47,35 @@ type operation struct {
 	same bool
 }
 
-func BenchmarkAuthorize(b *testing.B) {
-	run(b, operation{302, func(s *benchtest.Stack) (benchtest.Request, error) { return s.AuthorizeRequest(false), nil }, true})
+var operations = map[string]operation{
+	"authorize":  {302, func(s *benchtest.Stack) (benchtest.Request, error) { return s.AuthorizeRequest(false), nil }, true},
+	"token":      token(false),
+	"token PKCE": token(true),
+	"refresh": {200, func(s *benchtest.Stack) (benchtest.Request, error) {
+		_, refresh, err := tokens(s)
+		return s.RefreshRequest(refresh), err
+	}, false},
+	"userinfo": {200, func(s *benchtest.Stack) (benchtest.Request, error) {
+		access, _, err := tokens(s)
+		return benchtest.BearerRequest(s.UserInfo, access), err
+	}, true},
+	"Require": {204, func(s *benchtest.Stack) (benchtest.Request, error) {
+		access, _, err := tokens(s)
+		return benchtest.BearerRequest(s.Guarded, access), err
+	}, true},
+	"introspect": {200, func(s *benchtest.Stack) (benchtest.Request, error) {
+		access, _, err := tokens(s)
+		return s.IntrospectRequest(access), err
+	}, true},
 }
 
-func BenchmarkToken(b *testing.B)     { run(b, token(false)) }
-func BenchmarkTokenPKCE(b *testing.B) { run(b, token(true)) }
+func BenchmarkAuthorize(b *testing.B)  { run(b, operations["authorize"]) }
+func BenchmarkToken(b *testing.B)      { run(b, operations["token"]) }
+func BenchmarkTokenPKCE(b *testing.B)  { run(b, operations["token PKCE"]) }
+func BenchmarkRefresh(b *testing.B)    { run(b, operations["refresh"]) }
+func BenchmarkUserInfo(b *testing.B)   { run(b, operations["userinfo"]) }
+func BenchmarkRequire(b *testing.B)    { run(b, operations["Require"]) }
+func BenchmarkIntrospect(b *testing.B) { run(b, operations["introspect"]) }
 
 func token(pkce bool) operation {
 	return operation{200, func(s *benchtest.Stack) (benchtest.Request, error) { return codeRequest(s, pkce) }, false}
@@ -77,34 +100,6 @@ func tokens(s *benchtest.Stack) (access, refresh string, err error) {
 		return "", "", err
 	}
 	return answer.Tokens()
-}
-
-func BenchmarkRefresh(b *testing.B) {
-	run(b, operation{200, func(s *benchtest.Stack) (benchtest.Request, error) {
-		_, refresh, err := tokens(s)
-		return s.RefreshRequest(refresh), err
-	}, false})
-}
-
-func BenchmarkUserInfo(b *testing.B) {
-	run(b, operation{200, func(s *benchtest.Stack) (benchtest.Request, error) {
-		access, _, err := tokens(s)
-		return benchtest.BearerRequest(s.UserInfo, access), err
-	}, true})
-}
-
-func BenchmarkRequire(b *testing.B) {
-	run(b, operation{204, func(s *benchtest.Stack) (benchtest.Request, error) {
-		access, _, err := tokens(s)
-		return benchtest.BearerRequest(s.Guarded, access), err
-	}, true})
-}
-
-func BenchmarkIntrospect(b *testing.B) {
-	run(b, operation{200, func(s *benchtest.Stack) (benchtest.Request, error) {
-		access, _, err := tokens(s)
-		return s.IntrospectRequest(access), err
-	}, true})
 }
 
 // run measures an operation on each stack: in process without a network, and
