@@ -571,3 +571,37 @@ func TestDeviceGrantIsAGrantLikeAnyOther(t *testing.T) {
 	b.get(pending.CompleteURI).errorPage(t, 400, "No device waits with this code.")
 	b.post(devicePath, form).errorPage(t, 400, "No device waits with this code.")
 }
+
+// RFC 8707 section 2: a device asks for one resource, and its user sees which.
+func TestDeviceForAResource(t *testing.T) {
+	h := newDeviceHost(t, withResources)
+	tv, b := h.television(), h.signedIn("user_ada")
+	d := tv.device("resource", h.url+"/mcp")
+	require.Contains(t, b.get(d.CompleteURI).text(), "This is for Acme for agents only.")
+	b.decide(d, "allow")
+	d.poll("resource", h.url+"/reports").refused(t, 400, "invalid_target")
+	got := d.poll("resource", h.url+"/mcp").tokens(t)
+	h.bearer("/mcp", got.AccessToken).statusIs(t, 200)
+	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
+	require.Equal(t, "notes:read", got.Scope, "those that the resource understands")
+	h.bearer("/mcp", tv.refresh(got.RefreshToken).tokens(t).AccessToken).statusIs(t, 200)
+
+	tv.post("/oauth/device_authorization", "resource", "https://elsewhere.example.com").refused(t, 400, "invalid_target")
+	form := "client_id=" + tv.ClientID + "&resource=" + h.url + "/mcp&resource=" + h.url + "/reports"
+	h.send("POST", "/oauth/device_authorization", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, form).refused(t, 400, "invalid_target")
+}
+
+// An application that registered itself for devices is used by them too, so it
+// does not expire.
+func TestDeviceSignInIsAUse(t *testing.T) {
+	h := newDeviceHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
+	tv, _ := h.clientOf(h.register(`{"token_endpoint_auth_method":"none","grant_types":["urn:ietf:params:oauth:grant-type:device_code"],"client_name":"Television"}`))
+	require.Empty(t, tv.RedirectURIs)
+	h.clock.add(80 * day)
+	d, b := tv.device(), h.signedIn("user_ada")
+	b.decide(d, "allow")
+	d.poll().tokens(t)
+	require.WithinDuration(t, h.clock.Now(), h.lastUsed(t, tv), time.Second)
+	h.clock.add(80 * day)
+	require.Equal(t, 1, h.cleanup(t))
+}

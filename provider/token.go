@@ -53,6 +53,11 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request) (answer *tok
 		return nil, e
 	}
 	defer func() { e = e.by(app.ID) }()
+	resource, e := p.askedResource(form)
+	if e != nil {
+		return nil, e
+	}
+	x := &exchange{app: app, request: r, resource: resource}
 	switch form.Get("grant_type") {
 	case "":
 		return nil, refuse(codeInvalidRequest, "The parameter grant_type is missing: use authorization_code or refresh_token.")
@@ -66,7 +71,7 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request) (answer *tok
 			return nil, errGrantType()
 		}
 		// The engine has no such grant.
-		issued, e := p.redeemDeviceCode(r.Context(), &exchange{app: app, request: r}, form.Get("device_code"))
+		issued, e := p.redeemDeviceCode(r.Context(), x, form.Get("device_code"))
 		if e != nil {
 			return nil, e
 		}
@@ -76,11 +81,7 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request) (answer *tok
 		// would ask for their parameters.
 		return nil, errGrantType()
 	}
-	resource, e := p.askedResource(form)
-	if e != nil {
-		return nil, e
-	}
-	ctx := context.WithValue(r.Context(), exchangeKey{}, &exchange{app: app, request: r, resource: resource})
+	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
 	request := r.WithContext(ctx)
 	request.Form, request.PostForm = form, form
 	grantType, generate, err := p.engine.ValidationTokenRequest(request)
