@@ -95,13 +95,14 @@ func TestResourceOnTheTokenEndpoint(t *testing.T) {
 	h.bearer("/mcp", third.AccessToken).statusIs(t, 200)
 	h.bearer("/api/notes", third.AccessToken).refused(t, 401, "invalid_token")
 
-	// A grant that is for no resource can be narrowed to one, token by token.
-	narrowed := app.redeem(app.code("user_ada"), "resource", mcp).tokens(t)
-	h.bearer("/mcp", narrowed.AccessToken).statusIs(t, 200)
-	h.bearer("/api/notes", narrowed.AccessToken).refused(t, 401, "invalid_token")
-	whole := app.refresh(narrowed.RefreshToken).tokens(t)
-	h.bearer("/api/notes", whole.AccessToken).statusIs(t, 200)
-	h.bearer("/mcp", whole.AccessToken).refused(t, 401, "invalid_token")
+	// A grant for no resource gives no tokens for one: its user was not asked.
+	unbound := app.code("user_ada")
+	app.redeem(unbound, "resource", mcp).refused(t, 400, "invalid_target")
+	whole := app.redeem(unbound).tokens(t) // Nothing was spent.
+	app.refresh(whole.RefreshToken, "resource", mcp).refused(t, 400, "invalid_target")
+	h.bearer("/api/notes", app.refresh(whole.RefreshToken).tokens(t).AccessToken).statusIs(t, 200)
+	foreign := h.application(provider.NewApplication{Scopes: allScopes})
+	foreign.redeem(app.code("user_ada"), "resource", mcp).refused(t, 400, "invalid_grant")
 }
 
 // RFC 8707 section 2: what names no known resource is invalid_target.
