@@ -68,7 +68,7 @@ func (d DeviceAuthorization) withDefaults() *DeviceAuthorization {
 }
 
 // validate returns every problem of the field.
-func (d *DeviceAuthorization) validate(kept store.Store, pagePath string) []error {
+func (d *DeviceAuthorization) validate(kept store.Store, endpointPath, pagePath string) []error {
 	var problems []error
 	for _, v := range []struct {
 		field        string
@@ -85,6 +85,9 @@ func (d *DeviceAuthorization) validate(kept store.Store, pagePath string) []erro
 	}
 	if _, ok := kept.(store.Devices); kept != nil && !ok {
 		problems = append(problems, errors.New("provider: Config.DeviceAuthorization needs a Store that implements store.Devices: use one that does, or embed one beside the others, as in struct{ store.Applications; store.Grants; store.Devices }"))
+	}
+	if endpointPath == leaveOut {
+		problems = append(problems, errors.New("provider: Config.Paths.DeviceAuthorization is left out: devices need it; set Config.DeviceAuthorization to nil to switch them off"))
 	}
 	if pagePath == leaveOut {
 		problems = append(problems, errors.New("provider: Config.Paths.Device is left out: users of devices need the page"))
@@ -139,7 +142,7 @@ func (p *Provider) authorizeDevice(w http.ResponseWriter, r *http.Request) (answ
 		return nil, e
 	}
 	defer func() { e = e.by(app.ID) }()
-	if e := mayUseDevices(app); e != nil {
+	if e := p.mayAskForDevice(r.Context(), app); e != nil {
 		return nil, e
 	}
 	resource, e := p.askedResource(form)
@@ -203,6 +206,21 @@ func (p *Provider) createDevice(ctx context.Context, d store.Device) (store.Devi
 	return store.Device{}, credential{}, userCode{}, unavailable("store", err)
 }
 
+// mayAskForDevice refuses an application that may not use the device grant now.
+// The document of one that has one is looked at when its user is there.
+func (p *Provider) mayAskForDevice(ctx context.Context, app store.Application) *Error {
+	if app.Origin == store.OriginDocument {
+		if p.documents == nil {
+			return refuse(codeUnauthorizedClient, "Applications with a document are not let in at this server any more.")
+		}
+		if e := p.mayUseDocument(ctx, app.ClientID); e != nil {
+			e.Code = codeUnauthorizedClient
+			return e
+		}
+	}
+	return mayUseDevices(app)
+}
+
 // mayUseDevices refuses an application that may not use the device grant: one
 // that registered itself has to have said that it does.
 func mayUseDevices(app store.Application) *Error {
@@ -219,7 +237,7 @@ func (p *Provider) redeemDeviceCode(ctx context.Context, x *exchange, text strin
 	if text == "" {
 		return tokenInfo{}, refuse(codeInvalidRequest, "The parameter device_code is missing.")
 	}
-	if e := mayUseDevices(x.app); e != nil {
+	if e := p.mayAskForDevice(ctx, x.app); e != nil {
 		return tokenInfo{}, e
 	}
 	code, ok := p.decode(store.KindDevice, text)

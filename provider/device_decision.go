@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -35,18 +36,24 @@ func (p *Provider) decideDevice(w http.ResponseWriter, r *http.Request) *Error {
 		p.signInForDevice(w, r, typed, false)
 		return nil
 	}
-	// Before anything is looked up: only who was shown the code's page learns
-	// what has become of it.
+	// Before anything is looked up, for whoever does not come from the page.
 	sent, e := p.openForm(r, form.Get(sealField), sealedDevice(session.UserID, form.Get(requestField))...)
 	answered := e != nil && errors.Is(e, errAnswered)
 	if e != nil && !answered {
 		return p.retryDevice(e, typed)
 	}
-	code, _ := parseUserCode(typed) // It is sealed.
-	device, app, e := p.findDevice(r.Context(), code)
-	if e == nil && form.Get(requestField) != deviceRequest(code, device.ID, p.offered(device, app)) {
+	// The seal keeps other sites out, not the user, who has its key.
+	if e := p.mayGuess(session.UserID); e != nil {
+		return e
+	}
+	code, _ := parseUserCode(typed)
+	device, app, e := p.findDevice(r, code)
+	if e == nil && form.Get(requestField) != deviceRequest(code, device.ID, p.offered(device, app), app) {
 		// The code is another device's by now, or the application has changed.
 		e = errCode()
+	}
+	if e == nil || !errors.Is(e, errWrongCode) {
+		p.guesses.giveBack(session.UserID)
 	}
 	if e == nil {
 		noteApplication(r.Context(), app.ID)
@@ -117,8 +124,8 @@ func (p *Provider) answerDevice(r *http.Request, d store.Device, app store.Appli
 		// Somebody else was quicker, or it was too late: the device will never
 		// know of the grant.
 		if allow {
-			if _, err := p.RevokeGrants(ctx, store.GrantFilter{ID: sent.id}); err != nil {
-				return unavailable("store", err)
+			if e := p.takeBack(ctx, userID, app.ID, sent.id); e != nil {
+				return e
 			}
 		}
 		return errCode()
@@ -128,9 +135,24 @@ func (p *Provider) answerDevice(r *http.Request, d store.Device, app store.Appli
 		return unavailable("store", err)
 	}
 	if !allow {
+		// The same form may have allowed it before, in a request that failed
+		// half way.
+		if e := p.takeBack(ctx, userID, app.ID, sent.id); e != nil {
+			return e
+		}
 		p.emit(ctx, Event{Kind: EventGrantDenied, ApplicationID: app.ID, UserID: userID, Request: r})
 		// A user's own choice is an event and no refusal to log.
 		noteOutcome(ctx, codeAccessDenied)
+	}
+	return nil
+}
+
+// takeBack revokes a grant that the form has made and the device will not get. A
+// form's number is only as good as the user's own cookie, so it ends nothing
+// that is not the user's.
+func (p *Provider) takeBack(ctx context.Context, userID, appID string, id store.GrantID) *Error {
+	if _, err := p.RevokeGrants(ctx, store.GrantFilter{ID: id, UserID: userID, ApplicationID: appID}); err != nil {
+		return unavailable("store", err)
 	}
 	return nil
 }

@@ -1,11 +1,12 @@
 package provider
 
 import (
-	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -178,7 +179,7 @@ func (p *Provider) showDevice(w http.ResponseWriter, r *http.Request) *Error {
 		p.writeDevicePage(w, r, page)
 		return nil
 	}
-	device, app, e := p.guessDevice(r.Context(), session.UserID, typed)
+	device, app, e := p.guessDevice(r, session.UserID, typed)
 	if e != nil {
 		return p.wrongCode(w, r, page, typed, e)
 	}
@@ -224,16 +225,15 @@ var errWrongCode = errors.New("there is no device that waits with this user code
 
 // guessDevice finds the device that waits with a code as it was typed, and the
 // application that asks. It counts against the user if there is none.
-func (p *Provider) guessDevice(ctx context.Context, userID, typed string) (store.Device, store.Application, *Error) {
+func (p *Provider) guessDevice(r *http.Request, userID, typed string) (store.Device, store.Application, *Error) {
 	code, ok := parseUserCode(typed)
 	if !ok {
 		return store.Device{}, store.Application{}, errCode()
 	}
-	if wait := p.guesses.take(userID, p.now()); wait > 0 {
-		return store.Device{}, store.Application{}, &Error{Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait,
-			Description: "The user has entered too many codes that are not valid. Wait as long as Retry-After says."}
+	if e := p.mayGuess(userID); e != nil {
+		return store.Device{}, store.Application{}, e
 	}
-	device, app, e := p.findDevice(ctx, code)
+	device, app, e := p.findDevice(r, code)
 	if e == nil && (!device.DecidedAt.IsZero() || !p.now().Before(device.ExpiresAt)) {
 		e = errCode()
 	}
@@ -243,14 +243,24 @@ func (p *Provider) guessDevice(ctx context.Context, userID, typed string) (store
 	return device, app, e
 }
 
+// mayGuess counts a guess of the user, or says that it is one too many.
+func (p *Provider) mayGuess(userID string) *Error {
+	wait := p.guesses.take(userID, p.now())
+	if wait <= 0 {
+		return nil
+	}
+	return &Error{Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait,
+		Description: "The user has entered too many codes that are not valid. Wait as long as Retry-After says."}
+}
+
 func errCode() *Error {
 	return refuse(codeInvalidRequest, "The user code is not one that a device waits with.").because(errWrongCode)
 }
 
 // findDevice finds a device authorization, whatever its state, and its
-// application.
-func (p *Provider) findDevice(ctx context.Context, code userCode) (device store.Device, app store.Application, e *Error) {
-	ctx, cancel := p.reading(ctx)
+// application, as it is now.
+func (p *Provider) findDevice(r *http.Request, code userCode) (device store.Device, app store.Application, e *Error) {
+	ctx, cancel := p.reading(r.Context())
 	defer cancel()
 	device, err := p.devices.FindDevice(ctx, code.hash())
 	if err == nil {
@@ -262,7 +272,12 @@ func (p *Provider) findDevice(ctx context.Context, code userCode) (device store.
 	case err != nil:
 		return device, app, unavailable("store", err)
 	}
-	return device, app, nil
+	if app.Origin == store.OriginDocument {
+		if app, e = p.findClientFor(r, app.ClientID); e != nil {
+			return device, app, e
+		}
+	}
+	return device, app, mayUseDevices(app)
 }
 
 // wrongCode shows the page to enter a code again if e says that it was wrong.
@@ -286,9 +301,13 @@ func (p *Provider) offered(d store.Device, app store.Application) scopes.Set {
 	return d.Scopes.Intersect(p.mayAskFor(app))
 }
 
-// deviceRequest is what the form of the page to decide says that it is for.
-func deviceRequest(code userCode, id store.DeviceID, offered scopes.Set) string {
-	return url.Values{userCodeField: {code.String()}, deviceField: {hex.EncodeToString(id[:])}, "scope": {offered.String()}}.Encode()
+// deviceRequest is what the form of the page to decide says that it is for: all
+// that the page said, which may have changed since.
+func deviceRequest(code userCode, id store.DeviceID, offered scopes.Set, app store.Application) string {
+	shown := sha256.Sum256([]byte(strings.Join([]string{app.Name, app.LogoURL, app.ClientURI}, "\x00")))
+	return url.Values{
+		userCodeField: {code.String()}, deviceField: {hex.EncodeToString(id[:])}, "scope": {offered.String()}, "application": {hex.EncodeToString(shown[:16])},
+	}.Encode()
 }
 
 // sealedDevice is what the seal of that form holds for.
@@ -301,7 +320,7 @@ func sealedDevice(userID, request string) []string {
 // with a link that was sent to them (RFC 8628 section 5.4).
 func (p *Provider) confirmDevice(w http.ResponseWriter, r *http.Request, page DevicePage, code userCode, d store.Device, app store.Application, userID string) {
 	offered := p.offered(d, app)
-	request := deviceRequest(code, d.ID, offered)
+	request := deviceRequest(code, d.ID, offered, app)
 	page.Step, page.UserCode = DeviceConfirm, code.String()
 	page.Application, page.Scopes = p.pageApplication(app), p.pageScopes(offered, page.Texts)
 	if resource := p.findResource(d.Resource); resource != nil {

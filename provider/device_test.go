@@ -300,7 +300,7 @@ func TestDeviceAuthorizationRequestIsParsedStrictly(t *testing.T) {
 // that it does.
 func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 	h := newDeviceHost(t)
-	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument} {
+	for _, origin := range []store.Origin{store.OriginRegistration} {
 		for _, tt := range []struct {
 			grants []string
 			may    bool
