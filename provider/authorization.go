@@ -122,6 +122,9 @@ func (p *Provider) examine(a *authorization) *Error {
 	default:
 		return refuse(codeUnsupportedResponseType, "The response_type is not offered: use code.")
 	}
+	if r := a.app.Registration; a.app.Origin != store.OriginManual && r != nil && !slices.Contains(r.GrantTypes, grantAuthorizationCode) {
+		return refuse(codeUnauthorizedClient, "The application has not registered the grant authorization_code: name it in its grant_types.")
+	}
 	if slices.Contains(a.prompt, "none") && len(a.prompt) > 1 {
 		return refuse(codeInvalidRequest, "The prompt none cannot be combined with another.")
 	}
@@ -163,9 +166,24 @@ func (p *Provider) examineScope(app store.Application, resource *ProtectedResour
 // time.
 func (p *Provider) mayAskFor(app store.Application) scopes.Set {
 	if app.Origin != store.OriginManual {
-		return p.scopes
+		return p.offeredScopes(app.Origin)
 	}
 	return app.Scopes.Intersect(p.scopes)
+}
+
+// offeredScopes are the scopes that applications of an origin may ever ask for.
+func (p *Provider) offeredScopes(origin store.Origin) scopes.Set {
+	var names []string
+	switch {
+	case origin == store.OriginRegistration && p.cfg.Registration != nil:
+		names = p.cfg.Registration.Scopes
+	case origin == store.OriginDocument && p.cfg.ClientIDDocuments != nil:
+		names = p.cfg.ClientIDDocuments.Scopes
+	}
+	if names == nil {
+		return p.scopes
+	}
+	return scopes.New(names...)
 }
 
 // parseAskedScopes reads a scope parameter and drops what is accepted but

@@ -272,7 +272,15 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, a *authorizatio
 
 // redirectRefusal sends a refusal to the application (RFC 6749 section
 // 4.1.2.1).
+//
+// Nobody vouches for where an application that registered itself sends people.
+// So a visitor who has not answered its page is told here, and is not sent
+// anywhere by a link alone (RFC 9700 section 4.11.2).
 func (p *Provider) redirectRefusal(w http.ResponseWriter, r *http.Request, a *authorization, e *Error) {
+	if a.app.Origin != store.OriginManual && a.form == nil {
+		p.errorPage(w, r, endpointAuthorize, e)
+		return
+	}
 	p.refused(r.Context(), endpointAuthorize, e, "application", a.app.ID)
 	p.answer(w, r, a, url.Values{"error": {e.Code}, "error_description": {e.Description}})
 }

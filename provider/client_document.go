@@ -39,6 +39,10 @@ type ClientIDDocuments struct {
 	// its document is fetched; an error refuses it. Nil: all are allowed.
 	Allow func(ctx context.Context, clientID *url.URL) error
 
+	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
+	// all of them. Whatever it asks for, its user sees it each time.
+	Scopes []string
+
 	// ExpireAfter is how long an application may go unused: [Provider.Cleanup]
 	// deletes one to which nobody has signed in for so long and of which no
 	// grant is left. Zero: 90 days. Negative: never.

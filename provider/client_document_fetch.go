@@ -21,12 +21,14 @@ const (
 	maxDocument  = 16 << 10 // bytes
 	maxDocuments = 1000     // that are remembered, wrong ones too
 	maxFetches   = 16       // at once
+	maxFromHost  = 2        // of them from one host
 
 	fetchTimeout = 5 * time.Second
 
 	// The bounds of how long a document is remembered. Not even one that says
 	// no-store is fetched twice a minute: it has to be the same while a page
-	// is read, and nobody must be able to make this server hammer another.
+	// is read. How many documents of one host are fetched at once is bounded too,
+	// so that nobody makes this server a burden to another.
 	minFresh     = time.Minute
 	maxFresh     = 24 * time.Hour
 	defaultFresh = 5 * time.Minute
@@ -38,10 +40,11 @@ const (
 type documents struct {
 	p      *Provider
 	client *http.Client
-	slots  chan struct{} // one for each fetch that is under way
 
-	mu    sync.Mutex
-	byURL map[string]*fetched
+	mu       sync.Mutex
+	byURL    map[string]*fetched
+	underWay map[string]int // fetches, by host
+	fetches  int            // all of them
 }
 
 // fetched is a document that was fetched, or that somebody is fetching.
@@ -59,7 +62,7 @@ func newDocuments(p *Provider) *documents {
 		transport = publicTransport(nil)
 	}
 	return &documents{
-		p: p, slots: make(chan struct{}, maxFetches), byURL: map[string]*fetched{},
+		p: p, byURL: map[string]*fetched{}, underWay: map[string]int{},
 		client: &http.Client{
 			Transport: transport,
 			// A redirect would let one origin speak for another.
@@ -89,12 +92,13 @@ func (d *documents) find(r *http.Request, clientID string) (store.Application, *
 		d.mu.Unlock()
 		return other.wait(r.Context()) // Somebody was faster.
 	}
-	select {
-	case d.slots <- struct{}{}:
-	default:
+	host := documentHost(clientID)
+	if d.fetches == maxFetches || d.underWay[host] == maxFromHost {
 		d.mu.Unlock()
 		return store.Application{}, unavailable("client documents", errors.New("too many are being fetched"))
 	}
+	d.fetches++
+	d.underWay[host]++
 	f = &fetched{done: make(chan struct{}), until: now.Add(minFresh),
 		refusal: errNotFetched(errors.New("the fetch was interrupted"))} // by a panic of the Transport
 	d.makeRoom()
@@ -102,7 +106,12 @@ func (d *documents) find(r *http.Request, clientID string) (store.Application, *
 	d.mu.Unlock()
 	defer func() {
 		close(f.done)
-		<-d.slots
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.fetches--
+		if d.underWay[host]--; d.underWay[host] == 0 {
+			delete(d.underWay, host)
+		}
 	}()
 
 	// Whoever waits gets the answer even if this visitor hangs up.

@@ -497,3 +497,34 @@ func TestDocumentCutShortIsNotWhole(t *testing.T) {
 	_, _, e := d.fetch(ctx, "https://wiki.example.com/c")
 	require.ErrorIs(t, e, context.Canceled)
 }
+
+// Nobody makes this server a burden to another, by many documents of one host.
+func TestFetchesFromOneHostAreBounded(t *testing.T) {
+	var underWay atomic.Int32
+	release := make(chan struct{})
+	p := documentProvider(t, ClientIDDocuments{Transport: transportFunc(func(*http.Request) (*http.Response, error) {
+		underWay.Add(1)
+		<-release
+		return nil, errors.New("no")
+	})})
+	r, err := http.NewRequest("GET", "/", nil)
+	require.NoError(t, err)
+	done := make(chan *Error, maxFromHost)
+	for i := range maxFromHost {
+		go func() {
+			_, e := p.documents.find(r, fmt.Sprintf("https://victim.example.com/c?%d", i))
+			done <- e
+		}()
+	}
+	require.Eventually(t, func() bool { return underWay.Load() == maxFromHost }, 10*time.Second, time.Millisecond)
+	_, e := p.documents.find(r, "https://victim.example.com/more")
+	require.Equal(t, http.StatusServiceUnavailable, e.Status)
+	close(release)
+	for range maxFromHost {
+		<-done
+	}
+	_, e = p.documents.find(r, "https://victim.example.com/more")
+	require.Equal(t, codeInvalidClient, e.Code)
+	require.Empty(t, p.documents.underWay)
+	require.Zero(t, p.documents.fetches)
+}

@@ -207,7 +207,7 @@ func TestLinkAloneFetchesNoDocument(t *testing.T) {
 	b.signIn("user_ada")
 	b.get(h.url+back.Query().Get("next")).errorPage(t, http.StatusBadRequest, "redirect_uri")
 	require.Equal(t, int32(1), site.fetches.Load())
-	require.Equal(t, "consent_required", b.get(app.request("prompt", "none")).redirected(t).Get("error"))
+	b.get(app.request("prompt", "none")).errorPage(t, http.StatusBadRequest, "consent_required")
 }
 
 // With the field left nil, an https client_id is a client that is not known.
@@ -740,8 +740,8 @@ func TestDocumentIsKeptOnlyWhenAUserAgrees(t *testing.T) {
 	h, _, app := newDocumentHost(t)
 	b := h.signedIn("user_ada")
 	require.Equal(t, "access_denied", b.answer(b.get(app.request()), "deny").redirected(t).Get("error"))
-	require.Equal(t, "invalid_scope", b.get(app.request("scope", "unheard_of")).redirected(t).Get("error"))
-	require.Equal(t, "invalid_request", b.get(app.request("code_challenge", "")).redirected(t).Get("error"), "it has to use PKCE")
+	b.get(app.request("scope", "unheard_of")).errorPage(t, http.StatusBadRequest, "invalid_scope")
+	b.get(app.request("code_challenge", "")).errorPage(t, http.StatusBadRequest, "without a code_challenge")
 	forged := b.get(app.request()).form(t, "allow")
 	forged.Set("seal", "x")
 	b.post("/oauth/authorize", forged).errorPage(t, http.StatusForbidden, "open page")

@@ -316,6 +316,23 @@ func (c Config) validate() error {
 		problem("TokenPrefix", "is %q: use at most %d letters, digits and underscores", c.TokenPrefix, maxTokenPrefix)
 	}
 	problems = append(problems, c.validateResources()...)
+	offered := map[string]bool{}
+	for _, s := range c.Scopes {
+		offered[s.Name] = true
+	}
+	only := func(field string, names []string) {
+		for _, name := range names {
+			if !offered[name] {
+				problem(field, "has %q: add it to Config.Scopes, or leave it out here", name)
+			}
+		}
+	}
+	if c.Registration != nil {
+		only("Registration.Scopes", c.Registration.Scopes)
+	}
+	if c.ClientIDDocuments != nil {
+		only("ClientIDDocuments.Scopes", c.ClientIDDocuments.Scopes)
+	}
 	if d := c.ClientIDDocuments; d != nil && d.ExpireAfter > 0 && d.ExpireAfter < time.Second {
 		problem("ClientIDDocuments.ExpireAfter", "is %v: give at least one second, or a negative one for never", d.ExpireAfter)
 	}
@@ -323,7 +340,7 @@ func (c Config) validate() error {
 		problem("Registration.ExpireAfter", "is %v: give at least one second, or a negative one for never", r.ExpireAfter)
 	}
 	if c.DeviceAuthorization != nil {
-		problems = append(problems, c.DeviceAuthorization.validate(c.Store, c.Paths.Device)...)
+		problems = append(problems, c.DeviceAuthorization.validate(c.Store, c.Paths.DeviceAuthorization, c.Paths.Device)...)
 	}
 	return errors.Join(append(problems, c.Paths.validate()...)...)
 }
@@ -340,7 +357,7 @@ func (p Paths) validate() []error {
 		}
 		u, err := url.Parse(e.path)
 		switch {
-		case err != nil || u.Path != e.path || !strings.HasPrefix(e.path, "/") || strings.HasPrefix(e.path, "//") || strings.ContainsAny(e.path, "{} "):
+		case err != nil || u.Path != e.path || path.Clean(e.path) != e.path || !strings.HasPrefix(e.path, "/") || strings.HasPrefix(e.path, "//") || strings.ContainsAny(e.path, "{} "):
 			problems = append(problems, fmt.Errorf("provider: Config.Paths.%s is %q: give a plain path such as \"/oauth/%s\", or \"-\" to leave it out", e.field, e.path, strings.ToLower(e.field)))
 		case taken[e.path] != "":
 			problems = append(problems, fmt.Errorf("provider: Config.Paths.%s is the same as Paths.%s: give each endpoint its own", e.field, taken[e.path]))

@@ -115,7 +115,7 @@ func (p *Provider) MetadataHandler() http.Handler {
 		TokenAuth:             offeredAuthMethods,
 		ChallengeMethods:      []string{"S256"},
 		IssParameter:          true,
-		ClientDocuments:       p.documents != nil,
+		ClientDocuments:       p.documents != nil && endpoints.Authorize != "",
 	}
 	if m.RevocationEndpoint != "" {
 		m.RevocationAuth = m.TokenAuth

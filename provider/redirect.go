@@ -18,7 +18,7 @@ const maxURI = 1024 // bytes of a redirect URI, as Clerk has it
 // application's own (RFC 8252 section 7.1).
 var refusedSchemes = []string{
 	"about", "android-app", "blob", "chrome", "chrome-extension", "content", "data", "edge", "feed", "file", "filesystem", "ftp", "intent",
-	"jar", "javascript", "livescript", "mailto", "mhtml", "mocha", "moz-extension", "ms-appx", "res", "resource", "sms", "tel", "urn",
+	"jar", "javascript", "livescript", "mailto", "mhtml", "microsoft-edge", "mocha", "moz-extension", "res", "resource", "search", "search-ms", "shell", "sms", "tel", "urn",
 	"vbscript", "view-source", "ws", "wss", "x-javascript",
 }
 
@@ -50,7 +50,7 @@ func checkRedirectURI(raw string, public bool) error {
 		return fail("has capital letters in its scheme: write %s:", u.Scheme)
 	case u.User != nil:
 		return fail("has a user in front of its host: leave it out")
-	case slices.Contains(refusedSchemes, u.Scheme):
+	case slices.Contains(refusedSchemes, u.Scheme), strings.HasPrefix(u.Scheme, "ms-"):
 		return fail("has the scheme %s, which browsers do not hand to an application: use https", u.Scheme)
 	}
 	switch u.Scheme {

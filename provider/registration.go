@@ -16,8 +16,7 @@ import (
 // Such an application gets its Origin and no owner. It has to use PKCE; the
 // consent page is shown each time, says that the application registered itself,
 // and leaves its logo out. The scopes that it registers with are what it gets
-// when it asks for none; it may ask for all of Config.Scopes, as its users see
-// what it asks for each time. It manages its registration by the token that it
+// when it asks for none, and no limit: that is Scopes. It manages its registration by the token that it
 // is given (RFC 7592).
 type Registration struct {
 	// Allow is asked with the request and the application as it would be kept;
@@ -32,9 +31,14 @@ type Registration struct {
 	// access_denied. Nil: anybody may register.
 	Allow func(r *http.Request, app store.Application) error
 
+	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
+	// all of them. Whatever it asks for, its user sees it each time.
+	Scopes []string
+
 	// ExpireAfter is how long an application that registered itself may go
 	// unused: [Provider.Cleanup] deletes one to which nobody has signed in for
-	// so long and of which no grant is left. Zero: 90 days. Negative: never.
+	// so long, which has not changed its registration either, and of which no
+	// grant is left. Zero: 90 days. Negative: never.
 	ExpireAfter time.Duration
 }
 

@@ -220,7 +220,7 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	case byCode && len(m.RedirectURIs) == 0:
 		return refuseMetadata("redirect_uris", "redirect_uris is missing: give at least one.")
 	}
-	asked, e := p.registeredScopes(m.Scope)
+	asked, e := p.registeredScopes(app.Origin, m.Scope)
 	if e != nil {
 		return e
 	}
@@ -269,7 +269,8 @@ func keepOffered(offered, asked []string) []string {
 // registeredScopes are the scopes that an application may ask for: those that
 // it wants and that are offered; where it does not say, all that metadata
 // advertises, as it has no other way to know them.
-func (p *Provider) registeredScopes(text string) (asked scopes.Set, e *Error) {
+func (p *Provider) registeredScopes(origin store.Origin, text string) (asked scopes.Set, e *Error) {
+	offered := p.offeredScopes(origin)
 	if len(text) > maxScopes {
 		return nil, refuseMetadata("scope", "scope is longer than %d characters.", maxScopes)
 	}
@@ -278,11 +279,11 @@ func (p *Provider) registeredScopes(text string) (asked scopes.Set, e *Error) {
 		return nil, refuseMetadata("scope", "scope is malformed: separate names by one space each.").because(e.Err)
 	}
 	if len(asked) == 0 {
-		return p.scopes, nil
+		return offered, nil
 	}
-	kept := asked.Intersect(p.scopes)
+	kept := asked.Intersect(offered)
 	if len(kept) == 0 {
-		return nil, refuseMetadata("scope", "scope has none that is offered: those are %s.", p.scopes)
+		return nil, refuseMetadata("scope", "scope has none that is offered: those are %s.", offered)
 	}
 	return kept, nil
 }

@@ -392,7 +392,7 @@ func TestSelfRegisteredApplicationSignsIn(t *testing.T) {
 			b := h.browser()
 			b.signIn("user_ada")
 			pkce := []string{"code_challenge", challenge(verifier), "code_challenge_method", "S256"}
-			require.Equal(t, "invalid_request", b.authorize(app.request("code_challenge", "", "code_challenge_method", "")).Get("error"), "PKCE is required")
+			b.get(app.request("code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "has to use PKCE")
 			for range 2 {
 				page := b.get(app.request(pkce...))
 				page.statusIs(t, 200)
@@ -524,9 +524,60 @@ func TestRegisteredScopeIsADefaultAndNoLimit(t *testing.T) {
 	require.Contains(t, page.text(), "Read your notes")
 	code := b.answer(page, "allow").redirected(t).Get("code")
 	require.Equal(t, "notes:read profile", app.redeem(code).tokens(t).Scope)
-	require.Equal(t, "invalid_scope", b.get(app.request("scope", "profile unheard_of")).redirected(t).Get("error"))
+	b.get(app.request("scope", "profile unheard_of")).errorPage(t, 400, "invalid_scope")
 
 	// What the host gave to its own is a limit.
 	own := h.application(provider.NewApplication{Scopes: "profile"})
 	require.Equal(t, "invalid_scope", b.get(own.request("scope", "profile notes:read")).redirected(t).Get("error"))
+}
+
+// RFC 9700 section 4.11.2: nobody vouches for where an application that
+// registered itself sends people, so a link alone sends nobody there. Once its
+// page was answered, it is told whatever there is to tell.
+func TestLinkAloneRedirectsToNoSelfRegisteredApplication(t *testing.T) {
+	h := newOpenHost(t)
+	app, _ := h.clientOf(h.register(native))
+	b := h.browser()
+	b.signIn("user_ada")
+	for _, changes := range [][]string{{"prompt", "none"}, {"response_type", "token"}, {"scope", "unheard_of"}, {"prompt", "none login"}, {"code_challenge", "x"}} {
+		b.get(app.request(changes...)).errorPage(t, 400, "made a mistake")
+		b.get(app.request(append(changes, "response_mode", "form_post")...)).errorPage(t, 400, "made a mistake")
+	}
+	require.Equal(t, "access_denied", b.answer(b.get(app.request()), "deny").redirected(t).Get("error"))
+	require.NotEmpty(t, b.authorize(app.request()).Get("code"))
+
+	for _, uri := range []string{"search-ms:/x", "search:/x", "ms-msdt:/id", "ms-settings:/x", "microsoft-edge:https://evil.example.com/", "shell:/x"} {
+		h.register(`{"redirect_uris":["`+uri+`"],"token_endpoint_auth_method":"none"}`).refused(t, 400, "invalid_redirect_uri")
+	}
+}
+
+// The host may keep scopes from applications that registered themselves.
+func TestScopesOfSelfRegisteredApplications(t *testing.T) {
+	h := newOpenHost(t, func(c *provider.Config) { c.Registration.Scopes = []string{"profile", "email"} })
+	app, _ := h.clientOf(h.register(native))
+	require.Equal(t, "email profile", app.Scopes.String())
+	b := h.browser()
+	b.signIn("user_ada")
+	b.get(app.request("scope", "profile notes:read")).errorPage(t, 400, "may not ask for the scope notes:read")
+	h.register(strings.TrimSuffix(native, "}")+`,"scope":"notes:read"}`).refused(t, 400, "invalid_client_metadata")
+
+	hd, site, doc := newDocumentHost(t, func(c *provider.Config) { c.ClientIDDocuments.Scopes = []string{"profile"} })
+	site.document(map[string]any{"scope": "profile notes:read"})
+	require.Equal(t, "profile", doc.tokens("user_ada").Scope)
+	hd.signedIn("user_ada").get(doc.request("scope", "notes:read")).errorPage(t, 400, "may not ask for the scope notes:read")
+
+	_, err := provider.New(provider.Config{Issuer: "https://app.example.com", Registration: &provider.Registration{Scopes: []string{"no"}},
+		ClientIDDocuments: &provider.ClientIDDocuments{Scopes: []string{"nor"}}})
+	require.ErrorContains(t, err, `Config.Registration.Scopes has "no": add it to Config.Scopes`)
+	require.ErrorContains(t, err, `Config.ClientIDDocuments.Scopes has "nor": add it to Config.Scopes`)
+}
+
+// One that registered for devices only signs nobody in by a browser.
+func TestRegisteredGrantTypesHold(t *testing.T) {
+	h := newDeviceHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
+	app, _ := h.clientOf(h.register(`{"redirect_uris":["https://tv.example.com/cb"],"token_endpoint_auth_method":"none","grant_types":["` + grantDevice + `"]}`))
+	b := h.browser()
+	b.signIn("user_ada")
+	b.get(app.request()).errorPage(t, 400, "unauthorized_client")
+	require.NotEmpty(t, app.device().UserCode)
 }

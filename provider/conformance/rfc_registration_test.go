@@ -140,7 +140,7 @@ func TestRegisterIgnoresAndReplaces(t *testing.T) {
 	require.Equal(t, []any{"code"}, c.information["response_types"])
 	require.Equal(t, "profile", c.information["scope"])
 	app := c.client(t)
-	app.sentBack(t, h.visit(t, app.request("code_challenge", challenge, "code_challenge_method", "S256", "scope", "profile admin").Encode()), "invalid_scope")
+	onPage(t, h.visit(t, app.request("code_challenge", challenge, "code_challenge_method", "S256", "scope", "profile admin").Encode()))
 }
 
 // RFC 7591 section 3.2.2.
