@@ -58,7 +58,7 @@ type Event struct {
 	ApplicationID string
 	UserID        string
 	GrantID       store.GrantID
-	Request       *http.Request // nil where a function was called; its body is read, and its header holds credentials: do not log it
+	Request       *http.Request // nil where a function was called; its body is read, and its header and URL can hold credentials: do not log it
 	Err           error         // the cause of a refusal
 	Count         int           // of EventGrantRevoked: how many grants
 

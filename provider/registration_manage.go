@@ -12,7 +12,8 @@ import (
 // ClientConfigurationHandler serves the client configuration endpoint (RFC
 // 7592), by which an application that registered itself reads, changes and
 // deletes its registration with the registration access token that it was
-// given. It is mounted at the path of the registration endpoint, a slash and
+// given. A change replaces all metadata, and with it what the host has changed of
+// it. It is mounted at the path of the registration endpoint, a slash and
 // the client id, which it takes for the last segment of the path.
 //
 // It panics unless Config.Registration is set.
