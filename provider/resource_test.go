@@ -117,7 +117,6 @@ func TestInvalidTarget(t *testing.T) {
 	} {
 		answer := b.get(app.request("resource", resource)).redirected(t)
 		require.Equal(t, "invalid_target", answer.Get("error"), resource)
-		require.Equal(t, h.url, answer.Get("iss"))
 		require.NotEmpty(t, answer.Get("state"))
 	}
 	for _, twice := range []string{"/mcp", "/reports"} {

@@ -133,7 +133,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 9700 section 2.1.1: PKCE is required of public applications", "authorization.go",
-		`case challenge == "" && (a.app.Public || a.app.PKCERequired):`, `case challenge == "" && a.app.PKCERequired && !a.app.Public:`,
+		`case challenge == "" && (a.app.Public || a.app.PKCERequired):`, `case a.app.Origin != store.OriginManual && challenge == "" && (a.app.Public || a.app.PKCERequired):`,
 		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
 	},
 	{
