@@ -111,9 +111,11 @@ func (p *Provider) examine(a *authorization) *Error {
 	default:
 		return refuse(codeInvalidRequest, "The response_mode is not offered: use query or form_post.")
 	}
-	if u, err := url.Parse(a.redirectURI); a.formPost && (err != nil || u.Scheme != "https" && u.Scheme != "http") {
-		a.formPost = false
-		return refuse(codeInvalidRequest, "The response_mode form_post is for redirect URIs of http and https: use query.")
+	if a.formPost {
+		if u, err := url.Parse(a.redirectURI); err != nil || u.Scheme != "https" && u.Scheme != "http" {
+			a.formPost = false
+			return refuse(codeInvalidRequest, "The response_mode form_post is for redirect URIs of http and https: use query.")
+		}
 	}
 	switch a.params.Get("response_type") {
 	case "code":

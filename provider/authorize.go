@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-oauth2/oauth2/v4"
-
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -217,8 +215,8 @@ func (p *Provider) mustAsk(ctx context.Context, a *authorization) (bool, *Error)
 	if a.app.Public {
 		return true, nil
 	}
-	ctx, cancel := p.reading(ctx)
-	defer cancel()
+	ctx, until := p.reading(ctx)
+	defer until.stop()
 	consent, err := p.cfg.Store.FindConsent(ctx, a.session.UserID, a.app.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -261,13 +259,7 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, a *authorizatio
 	if !a.grantID.IsZero() {
 		p.emit(ctx, Event{Kind: EventGrantCreated, ApplicationID: a.app.ID, UserID: a.session.UserID, GrantID: a.grantID, Request: r})
 	}
-	answer := url.Values{}
-	for name, value := range p.engine.GetAuthorizeData(oauth2.Code, token) {
-		if text, ok := value.(string); ok {
-			answer.Set(name, text)
-		}
-	}
-	p.answer(w, r, a, answer)
+	p.answer(w, r, a, PageField{"code", token.GetCode()})
 }
 
 // redirectRefusal sends a refusal to the application (RFC 6749 section
@@ -282,28 +274,25 @@ func (p *Provider) redirectRefusal(w http.ResponseWriter, r *http.Request, a *au
 		return
 	}
 	p.refused(r.Context(), endpointAuthorize, e, "application", a.app.ID)
-	p.answer(w, r, a, url.Values{"error": {e.Code}, "error_description": {e.Description}})
+	p.answer(w, r, a, PageField{"error", e.Code}, PageField{"error_description", e.Description})
 }
 
 // answer sends parameters to the application by the visitor's browser, with
 // the state it gave and, so that it cannot take one server's answer for
 // another's, the issuer (RFC 9207).
-func (p *Provider) answer(w http.ResponseWriter, r *http.Request, a *authorization, params url.Values) {
+func (p *Provider) answer(w http.ResponseWriter, r *http.Request, a *authorization, params ...PageField) {
 	if a.form != nil {
 		p.answerForm(w, a.form)
 	}
-	params.Set("iss", p.cfg.Issuer)
 	if state := a.params.Get("state"); state != "" {
-		params.Set("state", state)
+		params = append(params, PageField{"state", state})
 	}
+	params = append(params, PageField{"iss", p.cfg.Issuer})
 	if a.formPost {
 		p.formPostPage(w, r, a, params)
 		return
 	}
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Location", appendQuery(a.redirectURI, params))
+	setHeaders(w.Header(), "Cache-Control", "no-store", "Referrer-Policy", "no-referrer", "Location", appendQuery(a.redirectURI, params))
 	status := http.StatusFound
 	if r.Method == http.MethodPost {
 		status = http.StatusSeeOther // never 307, which would post the consent form to the client

@@ -101,8 +101,8 @@ func (b backend) find(r *http.Request, text string) (store.Token, store.Grant, e
 		if !ok {
 			continue
 		}
-		ctx, cancel := b.p.reading(r.Context())
-		defer cancel()
+		ctx, until := b.p.reading(r.Context())
+		defer until.stop()
 		token, grant, err := b.p.cfg.Store.FindToken(ctx, c.key(kind))
 		if errors.Is(err, store.ErrNotFound) {
 			break

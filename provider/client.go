@@ -41,7 +41,7 @@ func readClientCredentials(r *http.Request, form url.Values) (clientCredentials,
 // secret are form-encoded each (RFC 6749 section 2.3.1). Another scheme counts
 // as no header.
 func parseBasic(h http.Header) (c clientCredentials, present bool, e *Error) {
-	values := h.Values("Authorization")
+	values := h["Authorization"]
 	if len(values) > 1 {
 		return c, true, refuse(codeInvalidRequest, "The request has more than one Authorization header.")
 	}
@@ -52,20 +52,22 @@ func parseBasic(h http.Header) (c clientCredentials, present bool, e *Error) {
 	if !strings.EqualFold(scheme, "Basic") {
 		return c, false, nil
 	}
-	malformed := invalidClient("The Authorization header is not HTTP Basic with a form-encoded client_id and client_secret.")
+	malformed := func() *Error {
+		return invalidClient("The Authorization header is not HTTP Basic with a form-encoded client_id and client_secret.")
+	}
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimLeft(encoded, " "))
 	if err != nil {
-		return c, true, malformed
+		return c, true, malformed()
 	}
 	id, secret, ok := strings.Cut(string(decoded), ":")
 	if !ok {
-		return c, true, malformed
+		return c, true, malformed()
 	}
 	var errID, errSecret error
 	c.id, errID = url.QueryUnescape(id)
 	c.secret, errSecret = url.QueryUnescape(secret)
 	if errID != nil || errSecret != nil || c.id == "" || !cleanText(c.id) || !cleanText(c.secret) {
-		return clientCredentials{}, true, malformed
+		return clientCredentials{}, true, malformed()
 	}
 	return c, true, nil
 }
@@ -92,8 +94,8 @@ func (p *Provider) authenticateClient(ctx context.Context, c clientCredentials) 
 	if known && !app.Public {
 		secrets = app.Secrets
 	}
-	ctx, cancel := p.reading(ctx)
-	defer cancel()
+	ctx, until := p.reading(ctx)
+	defer until.stop()
 	ok, err := p.secrets.verify(ctx, c.secret, secrets, p.now())
 	switch {
 	case err != nil:

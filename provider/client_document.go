@@ -191,8 +191,8 @@ func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Err
 
 func (p *Provider) createDocument(ctx context.Context, app store.Application) error {
 	app.UpdatedAt = p.now()
-	wctx, cancel := p.writing(ctx)
-	defer cancel()
+	wctx, until := p.writing(ctx)
+	defer until.stop()
 	if err := p.cfg.Store.CreateApplication(wctx, app); err != nil {
 		return err
 	}

@@ -28,8 +28,8 @@ type Connection struct {
 // [Provider.IssueToken] are not among them. To end one, call [Provider.RevokeGrants] with the user
 // and the application.
 func (p *Provider) ListConnections(ctx context.Context, userID string) ([]Connection, error) {
-	ctx, cancel := p.reading(ctx)
-	defer cancel()
+	ctx, until := p.reading(ctx)
+	defer until.stop()
 	consents, err := p.cfg.Store.ListConsents(ctx, userID)
 	if err != nil {
 		return nil, fmt.Errorf("provider: list connections: %w", err)

@@ -216,7 +216,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, form url.Value
 		p.emit(r.Context(), Event{Kind: EventGrantDenied, ApplicationID: a.app.ID, UserID: a.session.UserID, Request: r})
 		// A user's own choice is an event and no refusal to log.
 		noteOutcome(r.Context(), codeAccessDenied)
-		p.answer(w, r, a, url.Values{"error": {codeAccessDenied}, "error_description": {"The user said no."}})
+		p.answer(w, r, a, PageField{"error", codeAccessDenied}, PageField{"error_description", "The user said no."})
 	default:
 		// The user whom the page was shown to may be gone by now.
 		if _, e := p.findUser(r.Context(), a.session.UserID); e != nil {
@@ -283,8 +283,8 @@ func (p *Provider) tickedScopes(shown scopes.Set, names []string) (scopes.Set, *
 
 // user asks the host for a user.
 func (p *Provider) user(ctx context.Context, id string) (userinfo.User, error) {
-	ctx, cancel := p.reading(ctx)
-	defer cancel()
+	ctx, until := p.reading(ctx)
+	defer until.stop()
 	return p.cfg.Users(ctx, id)
 }
 

@@ -110,6 +110,19 @@ func (p *Provider) decode(kind store.Kind, text string) (c credential, ok bool) 
 // base62 is in the order of ASCII, so that encoded ids sort like their bytes.
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
+// digitOf is the value of each character in base62, or noDigit.
+var digitOf = func() (values [256]byte) {
+	for c := range values {
+		values[c] = noDigit
+	}
+	for value := range base62 {
+		values[base62[value]] = byte(value)
+	}
+	return values
+}()
+
+const noDigit = 0xff
+
 // appendBase62 appends raw, whose length is a multiple of 8, in base62.
 func appendBase62(text, raw []byte) []byte {
 	for ; len(raw) >= blockBytes; raw = raw[blockBytes:] {
@@ -133,23 +146,14 @@ func appendDigits(text []byte, n uint64, digits int) []byte {
 
 // parseDigits reads a base62 number that fits into 64 bits.
 func parseDigits(text string) (n uint64, ok bool) {
+	const most = ^uint64(0) / 62 // of what still fits when it is multiplied
 	for i := range len(text) {
-		var digit uint64
-		switch c := text[i]; {
-		case c >= '0' && c <= '9':
-			digit = uint64(c - '0')
-		case c >= 'A' && c <= 'Z':
-			digit = uint64(c-'A') + 10
-		case c >= 'a' && c <= 'z':
-			digit = uint64(c-'a') + 36
-		default:
+		digit := uint64(digitOf[text[i]])
+		next := n*62 + digit
+		if digit == noDigit || n > most || next < digit {
 			return 0, false
 		}
-		const top = ^uint64(0)
-		if n > (top-digit)/62 {
-			return 0, false
-		}
-		n = n*62 + digit
+		n = next
 	}
 	return n, true
 }

@@ -21,9 +21,11 @@ type deadline struct {
 	stopped bool
 }
 
-func withTimeout(parent context.Context, d time.Duration) (*deadline, context.CancelFunc) {
+// withTimeout returns the context twice, as what it is to be used for and as
+// what is to be stopped: a function for that would have to be allocated.
+func withTimeout(parent context.Context, d time.Duration) (context.Context, *deadline) {
 	c := &deadline{Context: parent, at: time.Now().Add(d)}
-	return c, c.stop
+	return c, c
 }
 
 // stop ends the context.

@@ -18,7 +18,8 @@ func TestDeadlineIsAContext(t *testing.T) {
 	for name, timeout := range map[string]make{
 		"context.WithTimeout": context.WithTimeout,
 		"withTimeout": func(c context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-			return withTimeout(c, d)
+			ctx, until := withTimeout(c, d)
+			return ctx, until.stop
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,8 +77,8 @@ func TestDeadlineIsAContext(t *testing.T) {
 // A database driver makes a context of its own from it. That must not cost a
 // goroutine each.
 func TestContextsHangOnADeadlineWithoutAGoroutine(t *testing.T) {
-	ctx, stop := withTimeout(t.Context(), time.Hour)
-	defer stop()
+	ctx, until := withTimeout(t.Context(), time.Hour)
+	defer until.stop()
 	before := runtime.NumGoroutine()
 	for range 100 {
 		child, cancel := context.WithCancel(ctx)
@@ -89,7 +90,7 @@ func TestContextsHangOnADeadlineWithoutAGoroutine(t *testing.T) {
 
 func TestDeadlineIsSafeForConcurrentUse(t *testing.T) {
 	for range 200 {
-		ctx, stop := withTimeout(t.Context(), time.Hour)
+		ctx, until := withTimeout(t.Context(), time.Hour)
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() { <-ctx.Done() })
@@ -98,7 +99,7 @@ func TestDeadlineIsSafeForConcurrentUse(t *testing.T) {
 					runtime.Gosched()
 				}
 			})
-			wg.Go(stop)
+			wg.Go(until.stop)
 		}
 		wg.Wait()
 		require.ErrorIs(t, ctx.Err(), context.Canceled)

@@ -193,9 +193,9 @@ func (p *Provider) createDevice(ctx context.Context, d store.Device) (store.Devi
 		code := newCredential(store.GrantID(d.ID))
 		d.Code = code.key(store.KindDevice).Hash
 		d.GrantCode = store.HashOf(store.KindCode, code.grantSecret())
-		wctx, cancel := p.writing(ctx)
+		wctx, until := p.writing(ctx)
 		err = p.devices.CreateDevice(wctx, d)
-		cancel()
+		until.stop()
 		if err == nil {
 			return d, code, drawn, nil
 		}
@@ -245,8 +245,8 @@ func (p *Provider) redeemDeviceCode(ctx context.Context, x *exchange, text strin
 		return tokenInfo{}, grantRefusal(what, store.ErrNotFound)
 	}
 	now := p.now()
-	wctx, cancel := p.writing(ctx)
-	defer cancel()
+	wctx, until := p.writing(ctx)
+	defer until.stop()
 	device, err := p.devices.PollDevice(wctx, store.DevicePoll{
 		ID:            store.DeviceID(code.grantID),
 		Code:          code.key(store.KindDevice).Hash,

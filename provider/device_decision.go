@@ -116,8 +116,8 @@ func (p *Provider) answerDevice(r *http.Request, d store.Device, app store.Appli
 			return e
 		}
 	}
-	wctx, cancel := p.writing(ctx)
-	defer cancel()
+	wctx, until := p.writing(ctx)
+	defer until.stop()
 	err := p.devices.DecideDevice(wctx, decision)
 	switch {
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrExpired), errors.Is(err, store.ErrNotFound):
@@ -159,8 +159,8 @@ func (p *Provider) takeBack(ctx context.Context, userID, appID string, id store.
 
 // grantDevice makes the grant whose code the device can derive.
 func (p *Provider) grantDevice(r *http.Request, d store.Device, appID, userID string, granted scopes.Set, id store.GrantID, now time.Time) *Error {
-	ctx, cancel := p.writing(r.Context())
-	defer cancel()
+	ctx, until := p.writing(r.Context())
+	defer until.stop()
 	grant := p.newGrant(id, now, userID, appID, granted)
 	grant.Resource, grant.AgreedAt = d.Resource, now
 	err := p.cfg.Store.CreateGrant(ctx, store.NewGrant{Grant: grant, Code: &store.Code{

@@ -260,8 +260,8 @@ func errCode() *Error {
 // findDevice finds a device authorization, whatever its state, and its
 // application, as it is now.
 func (p *Provider) findDevice(r *http.Request, code userCode) (device store.Device, app store.Application, e *Error) {
-	ctx, cancel := p.reading(r.Context())
-	defer cancel()
+	ctx, until := p.reading(r.Context())
+	defer until.stop()
 	device, err := p.devices.FindDevice(ctx, code.hash())
 	if err == nil {
 		app, err = p.cfg.Store.FindApplication(ctx, device.ApplicationID)

@@ -171,8 +171,8 @@ func (m manager) remove(ctx context.Context, kind store.Kind, text string) error
 		return err
 	}
 	c, _ := m.p.decode(kind, text)
-	ctx, cancel := m.p.writing(ctx)
-	defer cancel()
+	ctx, until := m.p.writing(ctx)
+	defer until.stop()
 	return m.p.cfg.Store.RevokeToken(ctx, store.TokenRevocation{Key: c.key(kind), ApplicationID: grant.ApplicationID, At: m.p.now()})
 }
 

@@ -11,8 +11,8 @@ import (
 // ListGrants returns one page of the grants that match q and are not revoked,
 // newest first, and the number of all that match.
 func (p *Provider) ListGrants(ctx context.Context, q store.GrantQuery) ([]store.Grant, int, error) {
-	ctx, cancel := p.reading(ctx)
-	defer cancel()
+	ctx, until := p.reading(ctx)
+	defer until.stop()
 	page, total, err := p.cfg.Store.ListGrants(ctx, q)
 	if err != nil {
 		return nil, 0, fmt.Errorf("provider: list grants: %w", err)
@@ -27,8 +27,8 @@ func (p *Provider) ListGrants(ctx context.Context, q store.GrantQuery) ([]store.
 // of these also forgets what the users had agreed to. By ID it ends a single
 // sign-in. The empty filter matches nothing.
 func (p *Provider) RevokeGrants(ctx context.Context, f store.GrantFilter) (int, error) {
-	wctx, cancel := p.writing(ctx)
-	defer cancel()
+	wctx, until := p.writing(ctx)
+	defer until.stop()
 	n, err := p.cfg.Store.RevokeGrants(wctx, f, p.now())
 	if err != nil {
 		return n, fmt.Errorf("provider: revoke grants: %w", err)
@@ -84,9 +84,9 @@ func (p *Provider) Cleanup(ctx context.Context) (int, error) {
 func (p *Provider) inBatches(ctx context.Context, batch func(ctx context.Context, now time.Time) (int, error)) (int, error) {
 	total := 0
 	for {
-		bctx, cancel := p.reading(ctx)
+		bctx, until := p.reading(ctx)
 		n, err := batch(bctx, p.now())
-		cancel()
+		until.stop()
 		total += n
 		if err != nil {
 			return total, fmt.Errorf("provider: cleanup: %w", err)

@@ -249,7 +249,7 @@ func FuzzBearerHeader(f *testing.F) {
 			require.Equal(t, 401, e.Status)
 			return
 		}
-		require.True(t, isToken68(token))
+		require.NotEmpty(t, token)
 		require.True(t, strings.HasSuffix(value, token))
 	})
 }

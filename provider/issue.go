@@ -23,8 +23,8 @@ func (p *Provider) issueCode(ctx context.Context, a *authorization, challenge st
 	}
 	grant := p.newGrant(code.grantID, now, a.session.UserID, a.app.ID, a.scopes)
 	grant.Resource, grant.AgreedAt = a.resource.identifier(), a.agreedAt
-	ctx, cancel := p.writing(ctx)
-	defer cancel()
+	ctx, until := p.writing(ctx)
+	defer until.stop()
 	err := p.cfg.Store.CreateGrant(ctx, store.NewGrant{Grant: grant, Code: &store.Code{
 		Hash:        code.key(store.KindCode).Hash,
 		RedirectURI: a.redirectURI,
@@ -81,8 +81,8 @@ func (p *Provider) redeem(ctx context.Context, x *exchange, what string, code cr
 	now := p.now()
 	access, refresh := newCredential(code.grantID), newCredential(code.grantID)
 	keptRefresh := p.newToken(refresh, store.KindRefresh, now)
-	sctx, cancel := p.writing(ctx)
-	defer cancel()
+	sctx, until := p.writing(ctx)
+	defer until.stop()
 	issued, err := p.cfg.Store.RedeemCode(sctx, store.CodeRedemption{
 		Key:           code.key(store.KindCode),
 		ApplicationID: x.app.ID,
@@ -122,8 +122,8 @@ func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope s
 	rand.Read(salt[:]) // Never fails: it would end the program.
 	now := p.now()
 	access, refresh := presented.successors(salt)
-	sctx, cancel := p.writing(ctx)
-	defer cancel()
+	sctx, until := p.writing(ctx)
+	defer until.stop()
 	issued, err := p.cfg.Store.RotateRefresh(sctx, store.RefreshRotation{
 		Key:           presented.key(store.KindRefresh),
 		ApplicationID: x.app.ID,

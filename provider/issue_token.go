@@ -83,8 +83,8 @@ func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, se
 	}
 	access := newCredential(grant.ID)
 	kept := store.NewToken{Hash: access.key(store.KindAccess).Hash, ExpiresAt: expires}
-	wctx, cancel := p.writing(ctx)
-	defer cancel()
+	wctx, until := p.writing(ctx)
+	defer until.stop()
 	if err := p.cfg.Store.CreateGrant(wctx, store.NewGrant{Grant: grant, Access: &kept}); err != nil {
 		return nil, secret, err
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -178,13 +177,8 @@ type formPostView struct {
 
 // formPostPage answers by a form that the visitor's browser posts to the
 // application (OAuth 2.0 Form Post Response Mode).
-func (p *Provider) formPostPage(w http.ResponseWriter, r *http.Request, a *authorization, params url.Values) {
-	view := formPostView{Host: p.pageHost(), Texts: p.texts(r), Application: a.app.Name, Action: a.redirectURI}
-	for _, name := range []string{"code", "error", "error_description", "state", "iss"} {
-		if value := params.Get(name); value != "" {
-			view.Fields = append(view.Fields, PageField{name, value})
-		}
-	}
+func (p *Provider) formPostPage(w http.ResponseWriter, r *http.Request, a *authorization, params []PageField) {
+	view := formPostView{Host: p.pageHost(), Texts: p.texts(r), Application: a.app.Name, Action: a.redirectURI, Fields: params}
 	action := strings.TrimSpace("https: " + formActionSource(a.redirectURI))
 	p.pages.write(w, http.StatusOK, "form_post.html", view, action, []string{view.Host.LogoURL}, p.pages.script)
 }

@@ -2,7 +2,7 @@ package provider
 
 import (
 	"errors"
-	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/netip"
@@ -28,7 +28,7 @@ const (
 func parseParams(raw string, known []string) (url.Values, *Error) {
 	params := url.Values{}
 	values := make([]string, 0, 12) // of one allocation, for most requests
-	seen := 0
+	seen, empty := 0, false
 	for raw != "" {
 		var pair string
 		pair, raw, _ = strings.Cut(raw, "&")
@@ -38,7 +38,7 @@ func parseParams(raw string, known []string) (url.Values, *Error) {
 		key, value, _ := strings.Cut(pair, "=")
 		key, errKey := url.QueryUnescape(key)
 		value, errValue := url.QueryUnescape(value)
-		if err := errors.Join(errKey, errValue); err != nil {
+		if errKey != nil || errValue != nil {
 			return nil, refuse(codeInvalidRequest, "The request has a broken percent-encoding.")
 		}
 		if !cleanText(key) || !cleanText(value) {
@@ -56,6 +56,7 @@ func parseParams(raw string, known []string) (url.Values, *Error) {
 		if !slices.Contains(known, key) {
 			continue
 		}
+		empty = empty || value == ""
 		if earlier := params[key]; earlier != nil {
 			params[key] = append(earlier, value)
 			continue
@@ -63,10 +64,8 @@ func parseParams(raw string, known []string) (url.Values, *Error) {
 		values = append(values, value)
 		params[key] = values[len(values)-1 : len(values) : len(values)]
 	}
-	for key, given := range params {
-		if len(given) == 1 && given[0] == "" {
-			delete(params, key)
-		}
+	if empty {
+		maps.DeleteFunc(params, func(_ string, given []string) bool { return len(given) == 1 && given[0] == "" })
 	}
 	return params, nil
 }
@@ -102,7 +101,9 @@ func readParams(w http.ResponseWriter, r *http.Request, known []string) (url.Val
 		// again would give nothing.
 		return parseParams(r.PostForm.Encode(), known)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body := takeBuffer()
+	defer body.release()
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -112,13 +113,21 @@ func readParams(w http.ResponseWriter, r *http.Request, known []string) (url.Val
 	case err != nil:
 		return nil, refuse(codeInvalidRequest, "The request body could not be read.").because(err)
 	}
-	return parseParams(string(body), known)
+	return parseParams(body.String(), known)
 }
 
 // hasForm reports whether the body says that it is a form, and only that.
 func hasForm(r *http.Request) bool {
-	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && contentType == "application/x-www-form-urlencoded" && len(r.Header["Content-Type"]) == 1
+	const form = "application/x-www-form-urlencoded"
+	given := r.Header["Content-Type"]
+	if len(given) != 1 {
+		return false
+	}
+	if given[0] == form {
+		return true // as almost everybody writes it
+	}
+	contentType, _, err := mime.ParseMediaType(given[0])
+	return err == nil && contentType == form
 }
 
 func cleanText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }

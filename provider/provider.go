@@ -174,14 +174,15 @@ func (p *Provider) secure() bool { return p.issuer.Scheme == "https" }
 // now is the time to the microsecond, which is what every store keeps.
 func (p *Provider) now() time.Time { return p.cfg.Now().UTC().Truncate(time.Microsecond) }
 
-// reading bounds a call that only reads. It ends with the request.
-func (p *Provider) reading(ctx context.Context) (context.Context, context.CancelFunc) {
+// reading bounds a call that only reads. It ends with the request. Whoever
+// calls it stops the deadline, which is the context itself.
+func (p *Provider) reading(ctx context.Context) (context.Context, *deadline) {
 	return withTimeout(ctx, p.cfg.StoreTimeout)
 }
 
 // writing bounds a call that writes. It does not end with the request: a
 // client that hangs up must not leave it unknown whether its code was spent.
-func (p *Provider) writing(ctx context.Context) (context.Context, context.CancelFunc) {
+func (p *Provider) writing(ctx context.Context) (context.Context, *deadline) {
 	return withTimeout(context.WithoutCancel(ctx), p.cfg.StoreTimeout)
 }
 

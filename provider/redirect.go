@@ -132,15 +132,26 @@ func isPort(s string) bool {
 
 // appendQuery adds parameters to a redirect URI and keeps what it has byte for
 // byte (RFC 6749 section 3.1.2).
-func appendQuery(uri string, params url.Values) string {
-	separator := "?"
-	if i := strings.IndexByte(uri, '?'); i >= 0 {
-		separator = "&"
-		if i == len(uri)-1 || uri[len(uri)-1] == '&' {
-			separator = ""
-		}
+func appendQuery(uri string, params []PageField) string {
+	var b strings.Builder
+	b.Grow(len(uri) + 256)
+	b.WriteString(uri)
+	i := strings.IndexByte(uri, '?')
+	switch {
+	case i < 0:
+		b.WriteByte('?')
+	case i < len(uri)-1 && uri[len(uri)-1] != '&':
+		b.WriteByte('&')
 	}
-	return uri + separator + params.Encode()
+	for i, p := range params {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(p.Name)
+		b.WriteByte('=')
+		b.WriteString(url.QueryEscape(p.Value))
+	}
+	return b.String()
 }
 
 // redirectHost is what the consent page says of where the visitor will be

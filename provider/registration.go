@@ -119,8 +119,8 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInfo
 	if e := p.mayRegister(r, app); e != nil {
 		return nil, e
 	}
-	ctx, cancel := p.writing(r.Context())
-	defer cancel()
+	ctx, until := p.writing(r.Context())
+	defer until.stop()
 	if err := p.cfg.Store.CreateApplication(ctx, app); err != nil {
 		return nil, unavailable("store", err)
 	}

@@ -52,8 +52,8 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) (e *Error) {
 		return nil
 	}
 	c, _ := p.decode(kind, form.Get("token"))
-	ctx, cancel := p.writing(r.Context())
-	defer cancel()
+	ctx, until := p.writing(r.Context())
+	defer until.stop()
 	err = p.cfg.Store.RevokeToken(ctx, store.TokenRevocation{Key: c.key(kind), ApplicationID: app.ID, At: p.now()})
 	if err != nil {
 		return unavailable("store", err)

@@ -1,13 +1,11 @@
 package provider
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
@@ -153,13 +151,8 @@ func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, endpoint s
 
 // writeJSON answers with JSON that no cache keeps (RFC 6749 section 5.1).
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	buffer := buffers.Get().(*bytes.Buffer)
-	buffer.Reset()
-	defer func() {
-		if buffer.Cap() <= maxPooled {
-			buffers.Put(buffer)
-		}
-	}()
+	buffer := takeBuffer()
+	defer buffer.release()
 	if err := json.NewEncoder(buffer).Encode(body); err != nil {
 		// Only a host's metadata can do this: a channel, a function, a cycle.
 		status = http.StatusInternalServerError
@@ -170,11 +163,6 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
 	w.Write(buffer.Bytes())
 }
-
-// buffers are for answers that are being written. A large one is not kept.
-const maxPooled = 64 << 10
-
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // setHeaders sets headers, given as name, value in canonical form. Its one
 // allocation is what it is for: Header.Set makes one for each.

@@ -71,18 +71,17 @@ func (n NewGrant) Check() error {
 	if g.ID.IsZero() || g.ID.Tag() != UserTag(g.UserID) {
 		return errors.New("store: the grant's id was not made by NewGrantID for its user")
 	}
-	texts := append([]string{g.UserID, g.ApplicationID, g.Resource}, g.Scopes...)
 	var hash Hash
+	var redirectURI, challenge string
 	switch {
 	case n.Code != nil && n.Access == nil:
-		hash = n.Code.Hash
-		texts = append(texts, n.Code.RedirectURI, n.Code.Challenge)
+		hash, redirectURI, challenge = n.Code.Hash, n.Code.RedirectURI, n.Code.Challenge
 	case n.Access != nil && n.Code == nil:
 		hash = n.Access.Hash
 	default:
 		return errors.New("store: a new grant has either a code or an access token")
 	}
-	return cmp.Or(checkHash(hash), checkTexts("grant", texts...))
+	return cmp.Or(checkHash(hash), checkTexts("grant", g.Scopes...), checkTexts("grant", g.UserID, g.ApplicationID, g.Resource, redirectURI, challenge))
 }
 
 // Check refuses a redemption that would keep what no backend keeps. What is

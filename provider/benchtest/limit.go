@@ -30,11 +30,16 @@ type limitGrant struct {
 	expires             time.Time
 }
 
+// limitUser is the userinfo document with all that is in a provider's for the
+// same user: the shape of it is Clerk's, so nobody can write less.
 type limitUser struct {
-	ID    string `json:"user_id"`
-	Sub   string `json:"sub"`
-	Name  string `json:"name"`
-	Email string `json:"email"`
+	Object        string `json:"object"`
+	InstanceID    string `json:"instance_id"`
+	UserID        string `json:"user_id"`
+	Subject       string `json:"sub"`
+	Email         string `json:"email"`
+	EmailVerified bool   `json:"email_verified"`
+	Name          string `json:"name"`
 }
 
 // NewLimit returns the limit.
@@ -42,7 +47,7 @@ func NewLimit() *Stack {
 	l := &limit{
 		grants:  map[[32]byte]limitGrant{},
 		clients: map[string][32]byte{"0123456789abcdef": sha256.Sum256([]byte("0123456789abcdef0123456789abcdef0123456789a"))},
-		users:   map[string]limitUser{"user_ada": {"user_ada", "user_ada", "Ada Lovelace", "ada@example.com"}},
+		users:   map[string]limitUser{"user_ada": {"oauth_user_info", "ins_0123456789abcdef0123456789abcdef", "user_ada", "user_ada", "ada@example.com", false, "Ada Lovelace"}},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /oauth/authorize", l.authorize)

@@ -31,12 +31,10 @@ type text = unique.Handle[string]
 type scopeSet struct{ names text }
 
 func scopeSetOf(set scopes.Set) scopeSet {
-	var b strings.Builder
-	for _, name := range scopes.New(set...) {
-		b.WriteString(name)
-		b.WriteByte(0)
+	if len(set) == 0 {
+		return scopeSet{unique.Make("")}
 	}
-	return scopeSet{unique.Make(b.String())}
+	return scopeSet{unique.Make(strings.Join(scopes.New(set...), "\x00") + "\x00")}
 }
 
 // set returns the names in a slice that is the caller's.
