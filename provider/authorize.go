@@ -114,15 +114,6 @@ func errLoginRequired() *Error {
 	return refuse(codeLoginRequired, "The user has to sign in first.")
 }
 
-// currentUser asks the host who is signed in.
-func (p *Provider) currentUser(r *http.Request) (Session, *Error) {
-	s, err := p.cfg.CurrentUser(r)
-	if err != nil {
-		return Session{}, unavailable("Config.CurrentUser", err)
-	}
-	return s, nil
-}
-
 // signIn sends the visitor to the host's sign-in page and back to this very
 // request.
 func (p *Provider) signIn(w http.ResponseWriter, r *http.Request, a *authorization) {
@@ -304,12 +295,4 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, a *authorizati
 // issuer's origin.
 func (p *Provider) authorizePath(params url.Values) string {
 	return p.issuer.Path + p.cfg.Paths.Authorize + "?" + params.Encode()
-}
-
-// seeOther sends the browser on to a path of this origin.
-func seeOther(w http.ResponseWriter, path string) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Location", path)
-	w.WriteHeader(http.StatusSeeOther)
 }

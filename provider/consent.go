@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -279,24 +278,4 @@ func (p *Provider) tickedScopes(shown scopes.Set, names []string) (scopes.Set, *
 		return nil, errStaleForm(errors.New("the form grants a scope that was not asked for"))
 	}
 	return ticked.Union(shown.Intersect(p.required)), nil
-}
-
-// user asks the host for a user.
-func (p *Provider) user(ctx context.Context, id string) (userinfo.User, error) {
-	ctx, until := p.reading(ctx)
-	defer until.stop()
-	return p.cfg.Users(ctx, id)
-}
-
-// findUser finds the signed-in user.
-func (p *Provider) findUser(ctx context.Context, id string) (userinfo.User, *Error) {
-	user, err := p.user(ctx, id)
-	switch {
-	case errors.Is(err, userinfo.ErrNotFound):
-		return user, &Error{Code: codeAccessDenied, Status: http.StatusForbidden, reason: ReasonNoAccount, Err: err,
-			Description: "The signed-in user is not known any more."}
-	case err != nil:
-		return user, unavailable("Config.Users", err)
-	}
-	return user, nil
 }

@@ -11,12 +11,12 @@ type mutation struct {
 var mutations = []mutation{
 	{
 		"RFC 6749 section 2.3.1: no credentials in the query", "params.go",
-		`return parseParams(string(body), known)`, `return parseParams(string(body)+"&"+r.URL.RawQuery, known)`,
+		`return parseParams(body.String(), known)`, `return parseParams(body.String()+"&"+r.URL.RawQuery, known)`,
 		"TestTokenRequestIsParsedStrictly",
 	},
 	{
 		"RFC 6749 section 3.1.2: a registered query is kept", "redirect.go",
-		`return uri + separator + params.Encode()`, `return strings.Replace(uri, ";", "&", 1) + separator + params.Encode()`,
+		`b.WriteString(uri)`, `b.WriteString(strings.Replace(uri, ";", "&", 1))`,
 		"TestRegisteredQueryIsKeptByteForByte",
 	},
 	{
@@ -25,13 +25,13 @@ var mutations = []mutation{
 		"TestClientAuthentication",
 	},
 	{
-		"RFC 6749 section 4.1.2: a code lives for ten minutes", "config.go",
+		"RFC 6749 section 4.1.2: a code lives for ten minutes", "config_rules.go",
 		`defaultCodeLifetime    = 10 * time.Minute`, `defaultCodeLifetime    = 11 * time.Minute`,
 		"TestCodeExpires",
 	},
 	{
 		"RFC 6749 section 4.1.2.1: a denial is access_denied", "consent.go",
-		`"error": {codeAccessDenied}`, `"error": {codeServerError}`,
+		`{"error", codeAccessDenied}`, `{"error", codeServerError}`,
 		"TestDenialIsAccessDenied",
 	},
 	{
@@ -121,8 +121,8 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 9207 section 2: the issuer is in every answer", "authorize.go",
-		`params.Set("iss", p.cfg.Issuer)`, `if params.Has("code") || params.Get("error") == "access_denied" {
-		params.Set("iss", p.cfg.Issuer)
+		`params = append(params, PageField{"iss", p.cfg.Issuer})`, `if params[0].Name == "code" || params[0].Value == "access_denied" {
+		params = append(params, PageField{"iss", p.cfg.Issuer})
 	}`,
 		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
 	},

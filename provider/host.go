@@ -1,0 +1,38 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// currentUser asks the host who is signed in.
+func (p *Provider) currentUser(r *http.Request) (Session, *Error) {
+	s, err := p.cfg.CurrentUser(r)
+	if err != nil {
+		return Session{}, unavailable("Config.CurrentUser", err)
+	}
+	return s, nil
+}
+
+// user asks the host for a user.
+func (p *Provider) user(ctx context.Context, id string) (userinfo.User, error) {
+	ctx, until := p.reading(ctx)
+	defer until.stop()
+	return p.cfg.Users(ctx, id)
+}
+
+// findUser finds the signed-in user.
+func (p *Provider) findUser(ctx context.Context, id string) (userinfo.User, *Error) {
+	user, err := p.user(ctx, id)
+	switch {
+	case errors.Is(err, userinfo.ErrNotFound):
+		return user, &Error{Code: codeAccessDenied, Status: http.StatusForbidden, reason: ReasonNoAccount, Err: err,
+			Description: "The signed-in user is not known any more."}
+	case err != nil:
+		return user, unavailable("Config.Users", err)
+	}
+	return user, nil
+}
