@@ -21,9 +21,12 @@ type Stack struct {
 	Authorize, Token, UserInfo string // paths
 	Guarded, Introspect        string // empty: it has none
 
-	ClientID, ClientSecret, RedirectURI, Scope string
+	ClientID, ClientSecret, RedirectURI, Scope string // no secret: the client is a public one
 
 	Cookie string
+
+	// Slow is set if a request takes tenths of a second, so that a run sends few.
+	Slow bool
 }
 
 const (
@@ -75,8 +78,13 @@ func (s *Stack) IntrospectRequest(token string) Request {
 }
 
 func (s *Stack) post(path, form string) Request {
+	header := http.Header{"Content-Type": {basic}}
+	if s.ClientSecret == "" {
+		return Request{Method: "POST", Path: path, Body: form + "&client_id=" + url.QueryEscape(s.ClientID), Header: header}
+	}
 	credentials := base64.StdEncoding.EncodeToString([]byte(s.ClientID + ":" + s.ClientSecret))
-	return Request{Method: "POST", Path: path, Body: form, Header: http.Header{"Content-Type": {basic}, "Authorization": {"Basic " + credentials}}}
+	header.Set("Authorization", "Basic "+credentials)
+	return Request{Method: "POST", Path: path, Body: form, Header: header}
 }
 
 // BearerRequest presents an access token.
@@ -112,25 +120,33 @@ func (a Answer) Tokens() (access, refresh string, err error) {
 	return tokens.Access, tokens.Refresh, nil
 }
 
-// recorder is a ResponseWriter that costs next to nothing.
-type recorder struct {
+// A Recorder is a ResponseWriter that costs next to nothing.
+type Recorder struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (r *recorder) Header() http.Header         { return r.header }
-func (r *recorder) WriteHeader(status int)      { r.status = status }
-func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+// NewRecorder returns one for one request.
+func NewRecorder() *Recorder { return &Recorder{header: http.Header{}, status: http.StatusOK} }
+
+// Header, WriteHeader and Write are those of a ResponseWriter.
+func (r *Recorder) Header() http.Header         { return r.header }
+func (r *Recorder) WriteHeader(status int)      { r.status = status }
+func (r *Recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+
+// Answer returns what was written.
+func (r *Recorder) Answer() Answer {
+	return Answer{r.status, r.header.Get("Location"), r.body.Bytes()}
+}
 
 // body is a request's body that can be read again.
 type body struct{ strings.Reader }
 
 func (*body) Close() error { return nil }
 
-// prepare makes the request as a server would get it. It is made once and sent
-// many times: what net/http allocates for a request is not the handler's.
-func (q Request) prepare() (*http.Request, error) {
+// Prepare makes the request as a server would get it. It can be sent once.
+func (q Request) Prepare() (*http.Request, error) {
 	u, err := url.ParseRequestURI(q.Path)
 	if err != nil {
 		return nil, err
@@ -145,11 +161,11 @@ func (q Request) prepare() (*http.Request, error) {
 
 // Do sends a request to the handler, without a network.
 func (s *Stack) Do(q Request) (Answer, error) {
-	r, err := q.prepare()
+	r, err := q.Prepare()
 	if err != nil {
 		return Answer{}, err
 	}
-	w := &recorder{header: http.Header{}, status: http.StatusOK}
+	w := NewRecorder()
 	s.Handler.ServeHTTP(w, r)
-	return Answer{w.status, w.header.Get("Location"), w.body.Bytes()}, nil
+	return w.Answer(), nil
 }
