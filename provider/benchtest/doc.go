@@ -4,7 +4,9 @@
 // machine is.
 //
 //	go test -bench . ./provider/benchtest              # each handler, time and allocations
-//	go run ./provider/benchtest/ratios                 # CPU time of a server, beside the limit and other providers
+//	go run ./provider/benchtest/ratios                 # CPU time of a server, beside the limit
+//	go run ./provider/benchtest/ratios -process        # the same inside the handler
+//	go run ./provider/benchtest/peers                  # beside other providers too
 //
 // Benchmarks with a database need PostgreSQL on 127.0.0.1:5432; they are left
 // out where there is none.

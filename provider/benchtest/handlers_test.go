@@ -73,13 +73,16 @@ var operations = map[string]operation{
 	}, true},
 }
 
-func BenchmarkAuthorize(b *testing.B)  { run(b, operations["authorize"]) }
-func BenchmarkToken(b *testing.B)      { run(b, operations["token"]) }
-func BenchmarkTokenPKCE(b *testing.B)  { run(b, operations["token PKCE"]) }
-func BenchmarkRefresh(b *testing.B)    { run(b, operations["refresh"]) }
-func BenchmarkUserInfo(b *testing.B)   { run(b, operations["userinfo"]) }
-func BenchmarkRequire(b *testing.B)    { run(b, operations["Require"]) }
-func BenchmarkIntrospect(b *testing.B) { run(b, operations["introspect"]) }
+func BenchmarkAuthorize(b *testing.B)  { run(b, operations["authorize"].measure) }
+func BenchmarkToken(b *testing.B)      { run(b, operations["token"].measure) }
+func BenchmarkTokenPKCE(b *testing.B)  { run(b, operations["token PKCE"].measure) }
+func BenchmarkRefresh(b *testing.B)    { run(b, operations["refresh"].measure) }
+func BenchmarkUserInfo(b *testing.B)   { run(b, operations["userinfo"].measure) }
+func BenchmarkRequire(b *testing.B)    { run(b, operations["Require"].measure) }
+func BenchmarkIntrospect(b *testing.B) { run(b, operations["introspect"].measure) }
+
+// BenchmarkFlow is a whole sign-in: authorize, token and userinfo.
+func BenchmarkFlow(b *testing.B) { run(b, flow) }
 
 func token(pkce bool) operation {
 	return operation{200, func(s *benchtest.Stack) (benchtest.Request, error) { return codeRequest(s, pkce) }, false}
@@ -106,9 +109,12 @@ func tokens(s *benchtest.Stack) (access, refresh string, err error) {
 	return answer.Tokens()
 }
 
-// run measures an operation on each stack: in process without a network, and
-// over loopback HTTP, by one client and by several at once.
-func run(b *testing.B, o operation) {
+// A sender sends a request to a stack, with or without a network.
+type sender func(benchtest.Request) (benchtest.Answer, error)
+
+// run measures each stack: in process without a network, and over loopback
+// HTTP, by one client and by several at once.
+func run(b *testing.B, measure func(b *testing.B, s *benchtest.Stack, clients int, send sender)) {
 	for _, s := range stacks(b) {
 		server := httptest.NewServer(s.Handler)
 		b.Cleanup(server.Close)
@@ -117,36 +123,31 @@ func run(b *testing.B, o operation) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 		for _, clients := range []int{1, 8, 64} {
-			b.Run(fmt.Sprintf("%s/process/%d", s.Name, clients), func(b *testing.B) {
-				o.measure(b, s, clients, func(q benchtest.Request) (int, error) {
-					answer, err := s.Do(q)
-					return answer.Status, err
-				})
-			})
+			b.Run(fmt.Sprintf("%s/process/%d", s.Name, clients), func(b *testing.B) { measure(b, s, clients, s.Do) })
 			b.Run(fmt.Sprintf("%s/loopback/%d", s.Name, clients), func(b *testing.B) {
-				o.measure(b, s, clients, func(q benchtest.Request) (int, error) { return overHTTP(client, server.URL, q) })
+				measure(b, s, clients, func(q benchtest.Request) (benchtest.Answer, error) { return overHTTP(client, server.URL, q) })
 			})
 		}
 	}
 }
 
-func overHTTP(client *http.Client, base string, q benchtest.Request) (int, error) {
+func overHTTP(client *http.Client, base string, q benchtest.Request) (a benchtest.Answer, err error) {
 	r, err := http.NewRequest(q.Method, base+q.Path, strings.NewReader(q.Body))
 	if err != nil {
-		return 0, err
+		return a, err
 	}
 	r.Header = q.Header.Clone()
 	answer, err := client.Do(r)
 	if err != nil {
-		return 0, err
+		return a, err
 	}
 	defer answer.Body.Close()
-	_, err = io.Copy(io.Discard, answer.Body)
-	return answer.StatusCode, err
+	content, err := io.ReadAll(answer.Body)
+	return benchtest.Answer{Status: answer.StatusCode, Location: answer.Header.Get("Location"), Body: content}, err
 }
 
 // measure sends b.N requests by so many clients at once.
-func (o operation) measure(b *testing.B, s *benchtest.Stack, clients int, send func(benchtest.Request) (int, error)) {
+func (o operation) measure(b *testing.B, s *benchtest.Stack, clients int, send sender) {
 	requests := make([]benchtest.Request, b.N)
 	for i := range requests {
 		if o.same && i > 0 {
@@ -159,27 +160,60 @@ func (o operation) measure(b *testing.B, s *benchtest.Stack, clients int, send f
 		}
 		requests[i] = q
 	}
+	atOnce(b, clients, func(i int) {
+		answer, err := send(requests[i])
+		if err != nil || answer.Status != o.status {
+			b.Errorf("status %d, error %v; want %d", answer.Status, err, o.status)
+		}
+	})
+}
+
+// flow measures b.N sign-ins.
+func flow(b *testing.B, s *benchtest.Stack, clients int, send sender) {
+	signIn := func() error {
+		answer, err := send(s.AuthorizeRequest(false))
+		if err != nil {
+			return err
+		}
+		code, err := answer.Code()
+		if err != nil {
+			return err
+		}
+		if answer, err = send(s.CodeRequest(code, false)); err != nil {
+			return err
+		}
+		access, _, err := answer.Tokens()
+		if err != nil {
+			return err
+		}
+		if answer, err = send(benchtest.BearerRequest(s.UserInfo, access)); err == nil && answer.Status != http.StatusOK {
+			err = fmt.Errorf("userinfo says %d %s", answer.Status, answer.Body)
+		}
+		return err
+	}
+	atOnce(b, clients, func(int) {
+		if err := signIn(); err != nil {
+			b.Error(err)
+		}
+	})
+}
+
+// atOnce calls act for 0 to b.N-1, by so many goroutines.
+func atOnce(b *testing.B, clients int, act func(i int)) {
 	runtime.GC()
 	b.ReportAllocs()
 	b.SetParallelism(max(1, clients/runtime.GOMAXPROCS(0)))
 	var next atomic.Int64
 	b.ResetTimer()
 	if clients == 1 {
-		for _, q := range requests {
-			o.check(b, send, q)
+		for i := range b.N {
+			act(i)
 		}
 		return
 	}
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			o.check(b, send, requests[next.Add(1)-1])
+			act(int(next.Add(1) - 1))
 		}
 	})
-}
-
-func (o operation) check(b *testing.B, send func(benchtest.Request) (int, error), q benchtest.Request) {
-	status, err := send(q)
-	if err != nil || status != o.status {
-		b.Errorf("status %d, error %v; want %d", status, err, o.status)
-	}
 }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"net/http"
+
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/compose"
+	"github.com/ory/fosite/storage"
+
+	"github.com/latchkey-go/latchkey/provider/benchtest"
+)
+
+// newFosite is github.com/ory/fosite as in its README: everything enabled, its
+// own memory store, and the client's secret kept by bcrypt at the cost that it
+// comes with.
+func newFosite() (*benchtest.Stack, error) {
+	config := &fosite.Config{}
+	hash, err := (&fosite.BCrypt{Config: config}).Hash(context.Background(), []byte(clientSecret))
+	if err != nil {
+		return nil, err
+	}
+	s, err := fositeStack(config, &fosite.DefaultClient{ID: clientID, Secret: hash})
+	if err != nil {
+		return nil, err
+	}
+	s.Name, s.ClientSecret, s.Introspect, s.Slow = "fosite", clientSecret, "/introspect", true
+	return s, nil
+}
+
+// newFositePublic is the same with a client that has no secret, because bcrypt
+// hides everything else.
+func newFositePublic() (*benchtest.Stack, error) {
+	s, err := fositeStack(&fosite.Config{}, &fosite.DefaultClient{ID: clientID, Public: true})
+	if err != nil {
+		return nil, err
+	}
+	s.Name = "fosite (public client)"
+	return s, nil
+}
+
+func fositeStack(config *fosite.Config, client *fosite.DefaultClient) (*benchtest.Stack, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	client.RedirectURIs = []string{callback}
+	client.ResponseTypes = []string{"code"}
+	client.GrantTypes = []string{"authorization_code", "refresh_token"}
+	client.Scopes = []string{"profile", "email", "offline"}
+	kept := storage.NewMemoryStore()
+	kept.Clients[clientID] = client
+
+	config.GlobalSecret = make([]byte, 32)
+	rand.Read(config.GlobalSecret) // Never fails: it would end the program.
+	p := compose.ComposeAllEnabled(config, kept, key)
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /authorize", func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		ar, err := p.NewAuthorizeRequest(ctx, r)
+		if err != nil {
+			p.WriteAuthorizeError(ctx, w, ar, err)
+			return
+		}
+		id := signedIn(r)
+		if id == "" {
+			p.WriteAuthorizeError(ctx, w, ar, fosite.ErrAccessDenied)
+			return
+		}
+		for _, scope := range ar.GetRequestedScopes() {
+			ar.GrantScope(scope)
+		}
+		response, err := p.NewAuthorizeResponse(ctx, ar, &fosite.DefaultSession{Subject: id})
+		if err != nil {
+			p.WriteAuthorizeError(ctx, w, ar, err)
+			return
+		}
+		p.WriteAuthorizeResponse(ctx, w, ar, response)
+	})
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		request, err := p.NewAccessRequest(ctx, r, new(fosite.DefaultSession))
+		if err != nil {
+			p.WriteAccessError(ctx, w, request, err)
+			return
+		}
+		response, err := p.NewAccessResponse(ctx, request)
+		if err != nil {
+			p.WriteAccessError(ctx, w, request, err)
+			return
+		}
+		p.WriteAccessResponse(ctx, w, request, response)
+	})
+	mux.HandleFunc("GET /userinfo", func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		_, ar, err := p.IntrospectToken(ctx, fosite.AccessTokenFromRequest(r), fosite.AccessToken, new(fosite.DefaultSession), "profile")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
+		}
+		writeUser(w, ar.GetSession().GetSubject())
+	})
+	mux.HandleFunc("POST /introspect", func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		response, err := p.NewIntrospectionRequest(ctx, r, new(fosite.DefaultSession))
+		if err != nil {
+			p.WriteIntrospectionError(ctx, w, err)
+			return
+		}
+		p.WriteIntrospectionResponse(ctx, w, response)
+	})
+	return &benchtest.Stack{
+		Handler: mux, Authorize: "/authorize", Token: "/token", UserInfo: "/userinfo",
+		ClientID: clientID, RedirectURI: callback, Scope: "profile email offline", Cookie: cookie,
+	}, nil
+}

@@ -1,0 +1,70 @@
+// Command peers measures other providers beside this library's, as command
+// ratios does it without them. Each is set up as its own README or example
+// says, with a store in memory, and does the same: a user who is signed in is
+// sent back with a code, the code is redeemed, userinfo is read, the refresh
+// token is rotated.
+//
+//	go run ./provider/benchtest/peers
+//	go run ./provider/benchtest/peers -process -stacks "limit,latchkey,osin"
+//
+// They are not alike in what they do for it. docs/performance.md says what each
+// leaves out and what it does more.
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/latchkey-go/latchkey/provider/benchtest/measure"
+)
+
+func main() { measure.Main(makers...) }
+
+var makers = []measure.Maker{
+	measure.Limit,
+	measure.Latchkey,
+	{Name: "go-oauth2", Make: newGoOAuth2},
+	{Name: "osin", Make: newOsin},
+	{Name: "fosite (public client)", Make: newFositePublic},
+	{Name: "fosite", Make: newFosite},
+	{Name: "zitadel/oidc", Make: newZitadel},
+}
+
+// What every stack is told.
+const (
+	clientID     = "0123456789abcdef"
+	clientSecret = "0123456789abcdef0123456789abcdef0123456789a"
+	callback     = "https://wiki.example.com/callback"
+	cookie       = "session=user_ada"
+)
+
+type user struct {
+	ID    string `json:"user_id"`
+	Sub   string `json:"sub"`
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+var users = map[string]user{"user_ada": {"user_ada", "user_ada", "Ada Lovelace", "ada@example.com"}}
+
+// signedIn returns whose browser sent the request, or nothing.
+func signedIn(r *http.Request) string {
+	cookie, err := r.Cookie("session")
+	if err != nil {
+		return ""
+	}
+	return users[cookie.Value].ID
+}
+
+// writeUser answers with the userinfo document, where the library leaves that
+// to its host.
+func writeUser(w http.ResponseWriter, id string) {
+	encoded, err := json.Marshal(users[id])
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write(encoded)
+}
