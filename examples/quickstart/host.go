@@ -21,6 +21,7 @@ type host struct {
 	users    *users
 	sessions *scs.SessionManager
 	provider *provider.Provider
+	limiter  *limiter
 
 	secretKey string // of the Backend API; empty: it is off
 }
@@ -30,7 +31,7 @@ func newHost(issuer string, kept store.Store) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &host{issuer: issuer, users: users, sessions: scs.New()}
+	h := &host{issuer: issuer, users: users, sessions: scs.New(), limiter: newLimiter()}
 	// Browsers send a cookie to every port of a host, so both apps get the
 	// other's cookies when they share a machine: the names must differ.
 	// SameSite=Lax (the default of scs, like HttpOnly) lets the cookie come
@@ -48,7 +49,7 @@ func newHost(issuer string, kept store.Store) (*host, error) {
 		Users:       users.lookup,
 		Name:        "Acme Notes",
 		Scopes:      append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
-		Limit:       newLimiter().wait,
+		Limit:       h.limiter.wait,
 	})
 	return h, err
 }

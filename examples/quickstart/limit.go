@@ -21,6 +21,8 @@ const (
 // everybody else (provider.Config.Limit). It counts in this process alone; an
 // app with many instances counts where they all can see it.
 type limiter struct {
+	off bool // for load tests; set before the first request
+
 	mu      sync.Mutex
 	buckets map[bucket]*rate.Limiter
 }
@@ -33,6 +35,9 @@ func newLimiter() *limiter { return &limiter{buckets: map[bucket]*rate.Limiter{}
 
 // wait returns how long the client has to wait, or 0 if it may go on.
 func (l *limiter) wait(_ context.Context, r provider.LimitRequest) time.Duration {
+	if l.off {
+		return 0
+	}
 	of := bucket{r.ClientID, r.IP.String()}
 	l.mu.Lock()
 	defer l.mu.Unlock()

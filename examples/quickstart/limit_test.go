@@ -27,3 +27,13 @@ func TestLimit(t *testing.T) {
 	require.True(t, limited)
 	require.Equal(t, http.StatusUnauthorized, ask("patient"))
 }
+
+func TestNoLimit(t *testing.T) {
+	_, acmeURL := started(t, "-no-limit")
+	for range 100 {
+		answer, err := http.PostForm(acmeURL+"/oauth/token", url.Values{"client_id": {"eager"}, "client_secret": {"wrong"}, "grant_type": {"refresh_token"}})
+		require.NoError(t, err)
+		answer.Body.Close()
+		require.Equal(t, http.StatusUnauthorized, answer.StatusCode)
+	}
+}

@@ -1,0 +1,97 @@
+// Load for the quickstart, by k6 (https://k6.io). docs/performance.md says how
+// to run it and what came of it.
+//
+//   go run ./examples/quickstart -store memory -secret-key sk_test_load -no-limit
+//   k6 run examples/quickstart/load.js
+//
+// Clients and duration are for each of its two parts:
+//
+//   k6 run -e CLIENTS=64 -e DURATION=1m examples/quickstart/load.js
+import http from 'k6/http';
+import { check, fail } from 'k6';
+
+const acme = __ENV.ACME || 'http://127.0.0.1:8080';
+const key = __ENV.SECRET_KEY || 'sk_test_load';
+const password = 'correct horse battery staple'; // the quickstart prints it
+const callback = 'https://load.example.com/callback'; // nobody goes there
+
+const part = { executor: 'constant-vus', vus: Number(__ENV.CLIENTS || 8), duration: __ENV.DURATION || '20s', gracefulStop: '5s' };
+const names = ['userinfo', 'notes', 'authorize', 'token', 'refresh'];
+
+export const options = {
+  scenarios: {
+    // An API that is called with a token: what there is most of.
+    api: { ...part, exec: 'api' },
+    // Whole sign-ins of a user who has agreed before, with a refresh each.
+    flow: { ...part, exec: 'flow', startTime: part.duration },
+  },
+  // The first fails the run if one answer is not as it should be; the others
+  // make k6 show these requests apart.
+  thresholds: Object.fromEntries([['checks', ['rate==1']], ...names.map((n) => [`http_req_duration{name:${n}}`, ['max>=0']])]),
+  summaryTrendStats: ['med', 'p(95)', 'p(99)', 'max'],
+};
+
+// setup registers an application, signs ada in, and agrees for her once.
+export function setup() {
+  const made = http.post(`${acme}/v1/oauth_applications`,
+    JSON.stringify({ name: 'Load', callback_url: callback, scopes: 'profile email notes:read' }),
+    { headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' } });
+  if (made.status !== 200) {
+    fail(`The application was not registered: ${made.status} ${made.body}. Was -secret-key ${key} given?`);
+  }
+  const app = made.json();
+  const signedIn = http.post(`${acme}/login`, { login: 'ada', password, next: '/' }, { redirects: 0 });
+  const session = signedIn.cookies.acme_session[0].value;
+  const page = http.get(authorizeURL(app), { headers: { Cookie: `acme_session=${session}` } });
+  const hidden = (name) => page.html().find(`input[name=${name}]`).attr('value');
+  // The jar has the session and the cookie that belongs to the form.
+  const agreed = http.post(`${acme}/oauth/authorize`,
+    { request: hidden('request'), seal: hidden('seal'), granted: ['profile', 'email', 'notes:read'], decision: 'allow' },
+    { redirects: 0, headers: { Origin: acme } });
+  const at = { app: { client_id: app.client_id, client_secret: app.client_secret }, session };
+  return { ...at, access: redeem(at, codeOf(agreed)).access_token };
+}
+
+export function api(at) {
+  const as = bearer(at.access);
+  check(http.get(`${acme}/oauth/userinfo`, { ...as, tags: { name: 'userinfo' } }), { userinfo: (r) => r.status === 200 && r.json('sub') === 'user_1815' });
+  check(http.get(`${acme}/api/notes`, { ...as, tags: { name: 'notes' } }), { notes: (r) => r.status === 200 });
+}
+
+export function flow(at) {
+  const answer = http.get(authorizeURL(at.app), {
+    redirects: 0, headers: { Cookie: `acme_session=${at.session}` }, tags: { name: 'authorize' } });
+  const tokens = redeem(at, codeOf(answer));
+  check(http.get(`${acme}/oauth/userinfo`, { ...bearer(tokens.access_token), tags: { name: 'userinfo' } }), { userinfo: (r) => r.status === 200 });
+  const refreshed = token(at, 'refresh', { grant_type: 'refresh_token', refresh_token: tokens.refresh_token });
+  check(refreshed, { 'another refresh token': (r) => r.status === 200 && r.json('refresh_token') !== tokens.refresh_token });
+}
+
+function authorizeURL(app) {
+  const query = { response_type: 'code', client_id: app.client_id, redirect_uri: callback, scope: 'profile email notes:read', state: '0123456789abcdef' };
+  return `${acme}/oauth/authorize?` + Object.entries(query).map(([k, v]) => `${k}=${encodeURIComponent(v)}`).join('&');
+}
+
+function codeOf(answer) {
+  const code = /[?&]code=([^&]+)/.exec(answer.headers.Location || '');
+  if (!check(code, { 'a code': (c) => c !== null })) {
+    fail(`No code: ${answer.status} ${answer.headers.Location || answer.body}`);
+  }
+  return code[1];
+}
+
+function redeem(at, code) {
+  const answer = token(at, 'token', { grant_type: 'authorization_code', code, redirect_uri: callback });
+  if (!check(answer, { tokens: (r) => r.status === 200 })) {
+    fail(`No tokens: ${answer.status} ${answer.body}`);
+  }
+  return answer.json();
+}
+
+function token(at, name, form) {
+  return http.post(`${acme}/oauth/token`, { ...form, ...at.app }, { tags: { name } });
+}
+
+function bearer(access) {
+  return { headers: { Authorization: `Bearer ${access}` } };
+}
