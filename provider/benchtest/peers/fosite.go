@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"net/http"
+	"sync"
 
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/compose"
@@ -50,7 +51,7 @@ func fositeStack(config *fosite.Config, client *fosite.DefaultClient) (*benchtes
 	client.ResponseTypes = []string{"code"}
 	client.GrantTypes = []string{"authorization_code", "refresh_token"}
 	client.Scopes = []string{"profile", "email", "offline"}
-	kept := storage.NewMemoryStore()
+	kept := &fositeStorage{MemoryStore: storage.NewMemoryStore()}
 	kept.Clients[clientID] = client
 
 	config.GlobalSecret = make([]byte, 32)
@@ -116,4 +117,42 @@ func fositeStack(config *fosite.Config, client *fosite.DefaultClient) (*benchtes
 		Handler: mux, Authorize: "/authorize", Token: "/token", UserInfo: "/userinfo",
 		ClientID: clientID, RedirectURI: callback, Scope: "profile email offline", Cookie: cookie,
 	}, nil
+}
+
+// fositeStorage is fosite's memory store with one more lock: its
+// RevokeRefreshToken writes refresh tokens without one, and the program ends
+// when two clients refresh at once.
+type fositeStorage struct {
+	*storage.MemoryStore
+	refresh sync.RWMutex
+}
+
+func (s *fositeStorage) CreateRefreshTokenSession(ctx context.Context, signature, access string, request fosite.Requester) error {
+	s.refresh.Lock()
+	defer s.refresh.Unlock()
+	return s.MemoryStore.CreateRefreshTokenSession(ctx, signature, access, request)
+}
+
+func (s *fositeStorage) GetRefreshTokenSession(ctx context.Context, signature string, session fosite.Session) (fosite.Requester, error) {
+	s.refresh.RLock()
+	defer s.refresh.RUnlock()
+	return s.MemoryStore.GetRefreshTokenSession(ctx, signature, session)
+}
+
+func (s *fositeStorage) DeleteRefreshTokenSession(ctx context.Context, signature string) error {
+	s.refresh.Lock()
+	defer s.refresh.Unlock()
+	return s.MemoryStore.DeleteRefreshTokenSession(ctx, signature)
+}
+
+func (s *fositeStorage) RevokeRefreshToken(ctx context.Context, requestID string) error {
+	s.refresh.Lock()
+	defer s.refresh.Unlock()
+	return s.MemoryStore.RevokeRefreshToken(ctx, requestID)
+}
+
+func (s *fositeStorage) RotateRefreshToken(ctx context.Context, requestID, signature string) error {
+	s.refresh.Lock()
+	defer s.refresh.Unlock()
+	return s.MemoryStore.RotateRefreshToken(ctx, requestID, signature)
 }
