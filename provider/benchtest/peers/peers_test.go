@@ -11,7 +11,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest"
 )
 
-// What is measured must work: each stack signs a user in over real HTTP.
+// What is measured must work: each stack signs users in over real HTTP,
+// several at once.
 func TestFlow(t *testing.T) {
 	for _, m := range makers {
 		for _, pkce := range []bool{false, true} {
@@ -28,8 +29,17 @@ func TestFlow(t *testing.T) {
 					t.Errorf("it calls itself %q", s.Name)
 				}
 				server := httptest.NewServer(s.Handler)
-				defer server.Close()
-				flow(t, s, server.URL, pkce, m.Name == "limit")
+				t.Cleanup(server.Close)
+				users := 8
+				if s.Slow {
+					users = 1
+				}
+				for range users {
+					t.Run("", func(t *testing.T) {
+						t.Parallel()
+						flow(t, s, server.URL, pkce, m.Name == "limit")
+					})
+				}
 			})
 		}
 	}
