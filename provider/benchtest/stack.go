@@ -130,9 +130,13 @@ type Recorder struct {
 // NewRecorder returns one for one request.
 func NewRecorder() *Recorder { return &Recorder{header: http.Header{}, status: http.StatusOK} }
 
-// Header, WriteHeader and Write are those of a ResponseWriter.
-func (r *Recorder) Header() http.Header         { return r.header }
-func (r *Recorder) WriteHeader(status int)      { r.status = status }
+// Header is a ResponseWriter's.
+func (r *Recorder) Header() http.Header { return r.header }
+
+// WriteHeader is a ResponseWriter's.
+func (r *Recorder) WriteHeader(status int) { r.status = status }
+
+// Write is a ResponseWriter's.
 func (r *Recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
 
 // Answer returns what was written.
