@@ -6,7 +6,7 @@
 //	go test -bench . ./provider/benchtest              # each handler, time and allocations
 //	go run ./provider/benchtest/ratios                 # CPU time of a server, beside the limit
 //	go run ./provider/benchtest/ratios -process        # the same inside the handler
-//	go run ./provider/benchtest/peers                  # beside other providers too
+//	go run ./provider/benchtest/peers/ratios           # beside other providers too
 //
 // Benchmarks with a database need PostgreSQL on 127.0.0.1:5432; they are left
 // out where there is none.

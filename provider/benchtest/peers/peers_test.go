@@ -1,4 +1,4 @@
-package main
+package peers
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ import (
 // What is measured must work: each stack signs users in over real HTTP,
 // several at once.
 func TestFlow(t *testing.T) {
-	for _, m := range makers {
+	for _, m := range Makers {
 		for _, pkce := range []bool{false, true} {
 			name := m.Name
 			if pkce {

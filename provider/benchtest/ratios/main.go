@@ -6,8 +6,7 @@
 //	go run ./provider/benchtest/ratios -process  # inside the handler, without a network
 //	go run ./provider/benchtest/ratios -requests 20000 -rounds 9 -clients 1
 //
-// Command peers, in the folder of that name, does the same with other providers
-// beside it.
+// Command peers/ratios does the same with other providers beside it.
 package main
 
 import "github.com/latchkey-go/latchkey/provider/benchtest/measure"

@@ -1,15 +1,11 @@
-// Command peers measures other providers beside this library's, as command
-// ratios does it without them. Each is set up as its own README or example
-// says, with a store in memory, and does the same: a user who is signed in is
-// sent back with a code, the code is redeemed, userinfo is read, the refresh
-// token is rotated.
-//
-//	go run ./provider/benchtest/peers
-//	go run ./provider/benchtest/peers -process -stacks "limit,latchkey,osin"
+// Package peers is other providers, to be measured beside this library's. Each
+// is set up as its own README or example says, with a store in memory, and does
+// the same: a user who is signed in is sent back with a code, the code is
+// redeemed, userinfo is read, the refresh token is rotated.
 //
 // They are not alike in what they do for it. docs/performance.md says what each
 // leaves out and what it does more.
-package main
+package peers
 
 import (
 	"encoding/json"
@@ -18,9 +14,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest/measure"
 )
 
-func main() { measure.Main(makers...) }
-
-var makers = []measure.Maker{
+// Makers make the limit, this library's provider and the others.
+var Makers = []measure.Maker{
 	measure.Limit,
 	measure.Latchkey,
 	{Name: "go-oauth2", Make: newGoOAuth2},
