@@ -27,6 +27,19 @@ func Example() {
 	// provider.New(provider.Config{Store: s, ...})
 }
 
+// From memory to the host's own database, whatever driver it uses.
+func ExampleNew() {
+	ctx, db := context.Background(), (*sql.DB)(nil)
+	kept, err := sqlstore.New(db, sqlstore.Postgres, sqlstore.Options{}) // your *sql.DB, your driver
+	if err == nil {
+		err = kept.Migrate(ctx) // or hand sqlstore.Schema to your migration tool
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	// provider.New(provider.Config{Store: kept, ...})
+}
+
 // A host with its own migration tool gets the files.
 func ExampleSchema() {
 	files, err := fs.Glob(sqlstore.Schema(sqlstore.SQLite), "*.sql")

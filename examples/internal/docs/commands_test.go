@@ -1,0 +1,175 @@
+package docs_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// allowed are the commands that are not looked at, by what they begin with and,
+// if it is not "", the only page that may have them.
+var allowed = []struct{ page, prefix, why string }{
+	{"README.md", "git clone https://github.com/latchkey-go/latchkey && cd latchkey", "it needs the network"},
+	{"README.md", "apps=", "TestReadmeManagesApplications runs the whole block"},
+	{"README.md", "auth=", "TestReadmeManagesApplications runs the whole block"},
+	{"README.md", "json=", "TestReadmeManagesApplications runs the whole block"},
+	{"README.md", "id=$(curl ", "TestReadmeManagesApplications runs the whole block"},
+	{"README.md", "curl ", "TestReadmeManagesApplications runs the whole block"},
+	{"docs/observability.md", "prometheus --config.file examples/observability/prometheus.yml", "TestPromtool checks the files"},
+	{"docs/observability.md", "grep ", "the reference is another each time"},
+}
+
+// Each command of a page exists, and so do its flags; each program that a page
+// tells to run is run by a test or by CI.
+func TestCommandsExist(t *testing.T) {
+	used := map[int]bool{}
+	for _, p := range pages(t) {
+		for _, b := range p.blocks {
+			if b.language != "sh" {
+				continue
+			}
+			for i, line := range b.lines {
+				if i > 0 && strings.HasSuffix(b.lines[i-1], `\`) {
+					continue // It goes on with the line before.
+				}
+				line, _, _ = strings.Cut(line, " #")
+				line = strings.TrimSpace(line)
+				if line == "" || strings.HasPrefix(line, "#") {
+					continue
+				}
+				excused := false
+				for j, a := range allowed {
+					if (a.page == "" || a.page == p.name) && strings.HasPrefix(line, a.prefix) {
+						used[j], excused = true, true
+					}
+				}
+				if excused {
+					continue
+				}
+				if problem := unknown(t, line); problem != "" {
+					t.Errorf("%s:%d: %s: %s", p.name, b.line+i, line, problem)
+				}
+			}
+		}
+		for i, line := range p.text {
+			for _, span := range regexp.MustCompile("`((?:go run|go test|make) [^`]+)`").FindAllStringSubmatch(line, -1) {
+				if strings.Contains(span[1], "NAME") {
+					continue // any of them
+				}
+				if problem := unknown(t, span[1]); problem != "" {
+					t.Errorf("%s:%d: %s: %s", p.name, i+1, span[1], problem)
+				}
+			}
+		}
+	}
+	for i, a := range allowed {
+		if !used[i] {
+			t.Errorf("no page has the allowed command %q (%s)", a.prefix, a.why)
+		}
+	}
+}
+
+var redirection = regexp.MustCompile(`\s[0-9]?>\S*`)
+
+// unknown returns what is wrong with a command, or "".
+func unknown(t *testing.T, command string) string {
+	t.Helper()
+	words := strings.Fields(redirection.ReplaceAllString(command, ""))
+	switch {
+	case words[0] == "make" && len(words) > 1:
+		makefile := strings.Join(read(t, "Makefile"), "\n")
+		for _, target := range words[1:] {
+			if !strings.Contains(target, "=") && !strings.Contains(makefile, "\n"+target+":") {
+				return "the Makefile has no " + target
+			}
+		}
+		return ""
+	case strings.HasPrefix(command, "go test"):
+		return unknownTest(t, words[2:])
+	case strings.HasPrefix(command, "go run ./"):
+		return unknownProgram(t, words[2], words[3:])
+	}
+	return "it is none that the test knows: add it to allowed, with the reason"
+}
+
+func unknownTest(t *testing.T, args []string) string {
+	t.Helper()
+	tests := ""
+	for _, arg := range args {
+		if arg == "work" { // every module
+			continue
+		}
+		if !strings.HasPrefix(arg, "./") {
+			continue
+		}
+		found, err := filepath.Glob(filepath.Join(root, arg, "*_test.go"))
+		require.NoError(t, err)
+		if len(found) == 0 {
+			return arg + " has no tests"
+		}
+		tests += sourceOf(t, found)
+	}
+	for i, arg := range args {
+		if (arg == "-run" || arg == "-bench") && i+1 < len(args) {
+			name := strings.Trim(args[i+1], `'"^$`)
+			if name != "" && name != "." && !strings.Contains(tests, "func "+name) {
+				return "there is no " + name
+			}
+		}
+		if arg == "-update" && !strings.Contains(tests, `flag.Bool("update"`) {
+			return "there is no flag -update"
+		}
+	}
+	return ""
+}
+
+func unknownProgram(t *testing.T, dir string, args []string) string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+	require.NoError(t, err)
+	var program, tests []string
+	for _, file := range all {
+		if strings.HasSuffix(file, "_test.go") {
+			tests = append(tests, file)
+		} else {
+			program = append(program, file)
+		}
+	}
+	source := sourceOf(t, program)
+	if !strings.Contains(source, "\npackage main\n") {
+		return dir + " is no program"
+	}
+	for _, arg := range args {
+		name := strings.TrimLeft(strings.SplitN(arg, "=", 2)[0], "-")
+		if strings.HasPrefix(arg, "-") && !regexp.MustCompile(`\.[A-Z]\w+\((?:&[\w.]+, )?"`+regexp.QuoteMeta(name)+`"`).MatchString(source) {
+			return dir + " has no flag " + arg
+		}
+	}
+	runs := regexp.MustCompile(`\brun\(|"go", "(?:build|run)"|routertest\.Run\(`)
+	if runs.MatchString(sourceOf(t, tests)) {
+		return ""
+	}
+	for _, file := range []string{".ci/run", "Makefile"} {
+		if regexp.MustCompile(`go run ` + regexp.QuoteMeta(dir) + `(?:\s|$)`).MatchString(strings.Join(read(t, file), "\n")) {
+			return ""
+		}
+	}
+	return "no test runs " + dir + ", nor does CI"
+}
+
+// sourceOf returns all of some files, each after a line break.
+func sourceOf(t *testing.T, files []string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		all.WriteString("\n")
+		all.Write(text)
+	}
+	return all.String()
+}

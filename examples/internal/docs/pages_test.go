@@ -1,0 +1,120 @@
+// Package docs_test holds every Markdown page of the repository to what is
+// there: its Go is compiled, its commands exist, its links lead somewhere.
+package docs_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../../.." // of the repository
+
+// page is a Markdown file.
+type page struct {
+	name   string   // from the root, with slashes
+	text   []string // its lines, those of blocks and comments empty
+	blocks []block
+}
+
+// block is a fenced block of code.
+type block struct {
+	language string
+	line     int // of its first line, counted from one
+	lines    []string
+}
+
+// files returns the names, from the root, of the files with the suffix.
+func files(t *testing.T, suffix string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch name := entry.Name(); {
+		case err != nil:
+			return err
+		case entry.IsDir() && (name == ".git" || name == "node_modules" || name == "testdata"):
+			return filepath.SkipDir
+		case entry.Type().IsRegular() && strings.HasSuffix(name, suffix):
+			relative, err := filepath.Rel(root, path)
+			names = append(names, filepath.ToSlash(relative))
+			return err
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	return names
+}
+
+// read returns the lines of a file whose name is from the root.
+func read(t *testing.T, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+	require.NoError(t, err)
+	return strings.Split(string(text), "\n")
+}
+
+var fence = regexp.MustCompile("^\\s*(```+|~~~+)\\s*([^`]*)$")
+
+// pages reads all Markdown.
+func pages(t *testing.T) []page {
+	t.Helper()
+	var all []page
+	for _, name := range files(t, ".md") {
+		p := page{name: name}
+		var open *block
+		var mark string
+		for i, line := range read(t, name) {
+			found := fence.FindStringSubmatch(line)
+			switch {
+			case open == nil && found != nil:
+				open, mark = &block{language: strings.TrimSpace(found[2]), line: i + 2}, found[1]
+			case open == nil:
+				p.text = append(p.text, line)
+				continue
+			case found != nil && found[1] == mark && found[2] == "":
+				p.blocks = append(p.blocks, *open)
+				open = nil
+			default:
+				open.lines = append(open.lines, line)
+			}
+			p.text = append(p.text, "")
+		}
+		require.Nil(t, open, "%s has a block that does not end", name)
+		all = append(all, p)
+	}
+	return all
+}
+
+// A page that nothing leads to is read by nobody.
+func TestIndexHasEveryPage(t *testing.T) {
+	require.Contains(t, targets(t, "README.md"), "docs/README.md")
+	index := targets(t, "docs/README.md")
+	for _, name := range files(t, ".md") {
+		if strings.HasPrefix(name, "docs/") && name != "docs/README.md" && !index[name] {
+			t.Errorf("docs/README.md does not lead to %s", name)
+		}
+	}
+}
+
+// targets returns the files that a page links to, from the root.
+func targets(t *testing.T, name string) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	for _, p := range pages(t) {
+		if p.name != name {
+			continue
+		}
+		for _, l := range p.links() {
+			if path, _, ok := l.file(p); ok {
+				found[path] = true
+			}
+		}
+	}
+	return found
+}
