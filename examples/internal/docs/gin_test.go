@@ -1,3 +1,4 @@
+// Package docs_test compiles and runs what pages in docs show and no example has.
 package docs_test
 
 import (

@@ -1,4 +1,4 @@
-package docs_test
+package docstest
 
 import (
 	"os"
@@ -57,11 +57,10 @@ func TestCommandsExist(t *testing.T) {
 		}
 		for i, line := range p.text {
 			for _, span := range regexp.MustCompile("`((?:go run|go test|make) [^`]+)`").FindAllStringSubmatch(line, -1) {
-				if strings.Contains(span[1], "NAME") {
-					continue // any of them
-				}
-				if problem := unknown(t, span[1]); problem != "" {
-					t.Errorf("%s:%d: %s: %s", p.name, i+1, span[1], problem)
+				for _, command := range named(t, span[1]) {
+					if problem := unknown(t, command); problem != "" {
+						t.Errorf("%s:%d: %s: %s", p.name, i+1, command, problem)
+					}
 				}
 			}
 		}
@@ -71,6 +70,21 @@ func TestCommandsExist(t *testing.T) {
 			t.Errorf("no page has the allowed command %q (%s)", a.prefix, a.why)
 		}
 	}
+}
+
+// named returns the command, or one for each example where NAME stands for any.
+func named(t *testing.T, command string) []string {
+	t.Helper()
+	if !strings.Contains(command, "NAME") {
+		return []string{command}
+	}
+	programs, err := filepath.Glob(filepath.Join(root, "examples", "*", "main.go"))
+	require.NoError(t, err)
+	var all []string
+	for _, file := range programs {
+		all = append(all, strings.ReplaceAll(command, "NAME", filepath.Base(filepath.Dir(file))))
+	}
+	return all
 }
 
 var redirection = regexp.MustCompile(`\s[0-9]?>\S*`)

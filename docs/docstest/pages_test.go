@@ -1,6 +1,6 @@
-// Package docs_test holds every Markdown page of the repository to what is
+// Package docstest holds every Markdown page of the repository to what is
 // there: its Go is compiled, its commands exist, its links lead somewhere.
-package docs_test
+package docstest
 
 import (
 	"io/fs"
@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const root = "../../.." // of the repository
+// The root of the repository. It is this module's too: the go command would not
+// see in another one that a page has changed, and give the last result again.
+const root = "../.."
 
 // page is a Markdown file.
 type page struct {
@@ -89,6 +91,20 @@ func pages(t *testing.T) []page {
 		all = append(all, p)
 	}
 	return all
+}
+
+// What is Go or a command says so, or it would not be looked at.
+func TestLanguagesOfBlocks(t *testing.T) {
+	for _, p := range pages(t) {
+		for _, b := range p.blocks {
+			switch b.language {
+			case "go", "sh": // TestGoBlocksAreCompiled, TestCommandsExist
+			case "diff", "http", "json", "mermaid", "nginx", "sql", "text", "yaml":
+			default:
+				t.Errorf("%s:%d: a block is in %q, which is none of those in this test", p.name, b.line-1, b.language)
+			}
+		}
+	}
 }
 
 // A page that nothing leads to is read by nobody.
