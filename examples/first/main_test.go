@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/examples/internal/browser"
+)
+
+// What docs/quickstart.md says is done as it says: the provider is started, the
+// client with what the provider prints, and somebody signs in.
+func TestQuickstart(t *testing.T) {
+	dir := t.TempDir()
+	output, err := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", ".", "./wiki").CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	site, wikiAddr := freeAddr(t), freeAddr(t)
+
+	says := started(t, filepath.Join(dir, "first"), "-addr", site, "-wiki-addr", wikiAddr)
+	command := strings.Fields(says)
+	require.Equal(t, []string{"go", "run", "./wiki", "-id"}, command[:4], says)
+	says = started(t, filepath.Join(dir, "wiki"), append(command[3:], "-addr", wikiAddr, "-issuer", "http://"+site)...)
+	require.Equal(t, "Open http://"+wikiAddr, says)
+
+	b := browser.New(nil)
+	var page *browser.Page
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		// The programs print before they listen.
+		if page, err = b.Open(t.Context(), "http://"+wikiAddr); err == nil || time.Now().After(deadline) {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	follow := func() {
+		t.Helper()
+		require.NoError(t, err)
+		for page.Leads() != "" {
+			page, err = b.Follow(t.Context(), page)
+			require.NoError(t, err)
+		}
+	}
+	follow()
+	page, err = b.Press(t.Context(), page, "Sign in", map[string]string{"login": "ada", "password": "wrong"})
+	follow()
+	require.Equal(t, http.StatusUnprocessableEntity, page.Status)
+	page, err = b.Press(t.Context(), page, "Sign in", map[string]string{"login": "ada", "password": password})
+	follow()
+	require.Contains(t, page.Text(), "Wiki wants to use your My app account")
+	page, err = b.Press(t.Context(), page, "Allow", nil)
+	follow()
+	require.Contains(t, string(page.Body), "Welcome to Wiki, Ada Lovelace <ada@example.com>.")
+
+	// The last line, which is for the shell.
+	found := regexp.MustCompile(`'Authorization: Bearer (\S+)' (\S+)`).FindStringSubmatch(string(page.Body))
+	require.NotNil(t, found)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, found[2], nil)
+	require.NoError(t, err)
+	for _, test := range []struct {
+		header string
+		status int
+	}{{"", http.StatusUnauthorized}, {"Bearer " + found[1], http.StatusOK}} {
+		r.Header.Set("Authorization", test.header)
+		answer, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		answer.Body.Close()
+		require.Equal(t, test.status, answer.StatusCode)
+	}
+}
+
+func TestLocalPath(t *testing.T) {
+	for next, want := range map[string]string{
+		"/oauth/authorize?x=1": "/oauth/authorize?x=1",
+		"":                     "/",
+		"https://evil.example": "/",
+		"//evil.example":       "/",
+		`/\evil.example`:       "/",
+		"/\t/evil.example":     "/",
+	} {
+		require.Equal(t, want, localPath(next), "%q", next)
+	}
+}
+
+// freeAddr returns an address that nobody listens on.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "localhost:0")
+	require.NoError(t, err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	return "localhost:" + port
+}
+
+// started runs a program until the test ends and returns its first line.
+func started(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	lines := bufio.NewScanner(stdout)
+	require.True(t, lines.Scan(), "the program ended")
+	return lines.Text()
+}

@@ -1,0 +1,64 @@
+// Wiki is the client that docs/quickstart.md tries its provider with: somebody
+// else's app, with a link to sign in.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"net/http"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+func main() {
+	addr := flag.String("addr", "localhost:9000", "`host:port` to listen on")
+	issuer := flag.String("issuer", "http://localhost:8080", "`URL` of the provider")
+	id := flag.String("id", "", "client id, as the provider has printed it")
+	secret := flag.String("secret", "", "client secret, as the provider has printed it")
+	flag.Parse()
+
+	config := &oauth2.Config{
+		ClientID:     *id,
+		ClientSecret: *secret,
+		Endpoint:     oauth2.Endpoint{AuthURL: *issuer + "/oauth/authorize", TokenURL: *issuer + "/oauth/token"},
+		RedirectURL:  "http://" + *addr + "/callback",
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		// The verifier stays in this browser: a code that somebody slips into
+		// another one is worth nothing there (RFC 7636).
+		verifier := oauth2.GenerateVerifier()
+		http.SetCookie(w, &http.Cookie{Name: "verifier", Value: verifier, Path: "/callback", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		http.Redirect(w, r, config.AuthCodeURL("", oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
+	})
+	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
+		verifier, err := r.Cookie("verifier")
+		if err != nil {
+			http.Error(w, "Begin at /.", http.StatusBadRequest)
+			return
+		}
+		token, err := config.Exchange(r.Context(), r.FormValue("code"), oauth2.VerifierOption(verifier.Value))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		answer, err := config.Client(r.Context(), token).Get(*issuer + "/oauth/userinfo")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer answer.Body.Close()
+		var user struct{ Name, Email string }
+		if err := json.NewDecoder(answer.Body).Decode(&user); err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		fmt.Fprintf(w, "Welcome to Wiki, %s <%s>.\n\nTry the API:\ncurl -H 'Authorization: Bearer %s' %s/api/me\n", user.Name, user.Email, token.AccessToken, *issuer)
+	})
+	fmt.Printf("Open http://%s\n", *addr)
+	server := &http.Server{Addr: *addr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
+}
