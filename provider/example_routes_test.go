@@ -1,0 +1,65 @@
+package provider_test
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store/memory"
+)
+
+// loadSession stands for the host's own session middleware.
+func loadSession(next http.Handler) http.Handler { return next }
+
+// What the host wraps around its own pages stays off the provider's endpoints,
+// but for the session where it is read.
+func ExampleProvider_Routes() {
+	p, mux := exampleProvider(), http.NewServeMux()
+	for _, route := range p.Routes() {
+		handler := route.Handler
+		if route.Session {
+			handler = loadSession(handler)
+		}
+		mux.Handle(route.Method+" "+route.Path, handler)
+	}
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest("GET", "/.well-known/oauth-authorization-server", nil))
+	fmt.Println(w.Code)
+	// Output: 200
+}
+
+// A host that serves several names has a provider for each: the issuer is part
+// of what clients check. Each has its own store, or its own prefix in one.
+func ExampleProvider_Mount_hosts() {
+	sites := map[string]http.Handler{}
+	for _, name := range []string{"acme.example.com", "globex.example.com"} {
+		cfg := goodConfig()
+		cfg.Issuer = "https://" + name
+		cfg.Store = memory.New() // sqlstore.Options.TablePrefix or redisstore.Options.Prefix keep them apart
+		p, err := provider.New(cfg)
+		if err != nil {
+			log.Fatal(err)
+		}
+		mux := http.NewServeMux()
+		p.Mount(mux)
+		sites[name] = mux
+	}
+	byHost := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if site, ok := sites[r.Host]; ok {
+			site.ServeHTTP(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	})
+
+	for _, name := range []string{"acme.example.com", "nobody.example.com"} {
+		w := httptest.NewRecorder()
+		byHost.ServeHTTP(w, httptest.NewRequest("GET", "https://"+name+"/.well-known/oauth-authorization-server", nil))
+		fmt.Println(name, w.Code)
+	}
+	// Output:
+	// acme.example.com 200
+	// nobody.example.com 404
+}

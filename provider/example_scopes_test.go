@@ -1,0 +1,53 @@
+package provider_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+)
+
+// Scopes of the host's own, beside the built-in ones. One of them cannot be
+// unticked, and all have their sentences in two languages.
+func ExampleConfig_scopes() {
+	cfg := goodConfig()
+	cfg.Scopes = append(scopes.Default(),
+		scopes.Scope{Name: "notes:read", Title: "Read your notes", Required: true},
+		scopes.Scope{Name: "notes:write", Title: "Change your notes"},
+	)
+	german := provider.German()
+	german.Scopes["notes:read"] = "Deine Notizen lesen"
+	german.Scopes["notes:write"] = "Deine Notizen ändern"
+	cfg.Texts = provider.AcceptLanguage(provider.English(), german)
+
+	p, err := provider.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	app, _, err := p.CreateApplication(context.Background(), provider.NewApplication{
+		Name:         "Wiki",
+		RedirectURIs: []string{"https://wiki.example.com/callback"},
+		Scopes:       "profile notes:read", // what it may ask for, and what it gets when it asks for nothing
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(app.Scopes)
+	// Output: notes:read profile
+}
+
+// One of the host's own applications: nobody is asked.
+func ExampleProvider_CreateApplication_own() {
+	app, _, err := exampleProvider().CreateApplication(context.Background(), provider.NewApplication{
+		Name:         "Acme for the web",
+		RedirectURIs: []string{"https://web.example.com/callback"},
+		SkipConsent:  true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(app.SkipConsent)
+	// Output: true
+}
