@@ -46,9 +46,9 @@ func cleanUp(ctx context.Context, p *provider.Provider) {
 
 // docs/stores.md shows what these do, and it is tried on a real database.
 func TestStoreOverPgxPool(t *testing.T) {
-	url := os.Getenv("LATCHKEY_TEST_POSTGRES")
+	url := os.Getenv("DATABASE_URL")
 	if url == "" {
-		url = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
+		url = "postgres://postgres@127.0.0.1:5432/test?sslmode=disable"
 	}
 	pool, err := pgxpool.New(t.Context(), url)
 	require.NoError(t, err)
