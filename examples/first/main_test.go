@@ -63,16 +63,26 @@ func TestQuickstart(t *testing.T) {
 	require.NotNil(t, found)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, found[2], nil)
 	require.NoError(t, err)
-	for _, test := range []struct {
-		header string
-		status int
-	}{{"", http.StatusUnauthorized}, {"Bearer " + found[1], http.StatusOK}} {
-		r.Header.Set("Authorization", test.header)
+	answers := func(header string) int {
+		r.Header.Set("Authorization", header)
 		answer, err := http.DefaultClient.Do(r)
 		require.NoError(t, err)
 		answer.Body.Close()
-		require.Equal(t, test.status, answer.StatusCode)
+		return answer.StatusCode
 	}
+	require.Equal(t, http.StatusUnauthorized, answers(""))
+	require.Equal(t, http.StatusUnauthorized, answers("Bearer "+found[1][:len(found[1])-1]))
+	require.Equal(t, http.StatusOK, answers("Bearer "+found[1]))
+
+	// What the page says to try then.
+	page, err = b.Open(t.Context(), "http://"+wikiAddr)
+	follow()
+	require.Contains(t, string(page.Body), "Welcome to Wiki", "nobody is asked twice")
+	page, err = b.Open(t.Context(), "http://"+site+"/oauth/connections")
+	follow()
+	page, err = b.Press(t.Context(), page, "Yes, disconnect Wiki", nil)
+	follow()
+	require.Equal(t, http.StatusUnauthorized, answers("Bearer "+found[1]))
 }
 
 func TestLocalPath(t *testing.T) {
