@@ -70,7 +70,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 	for _, p := range all {
 		for _, l := range p.links() {
-			problem := ""
+			var problem string
 			if name, anchor, ok := l.file(p); ok {
 				problem = deadEnd(name, anchor, anchors)
 			} else {

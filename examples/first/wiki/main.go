@@ -8,10 +8,17 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"text/template"
 	"time"
 
 	"golang.org/x/oauth2"
 )
+
+var welcome = template.Must(template.New("").Parse(`Welcome to Wiki, {{.Name}} <{{.Email}}>.
+
+Try the API:
+curl -H 'Authorization: Bearer {{.Token}}' {{.Issuer}}/api/me
+`))
 
 func main() {
 	addr := flag.String("addr", "localhost:9000", "`host:port` to listen on")
@@ -45,7 +52,12 @@ func main() {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
-		answer, err := config.Client(r.Context(), token).Get(*issuer + "/oauth/userinfo")
+		ask, err := http.NewRequestWithContext(r.Context(), http.MethodGet, *issuer+"/oauth/userinfo", nil)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		answer, err := config.Client(r.Context(), token).Do(ask)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
@@ -56,7 +68,8 @@ func main() {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
-		fmt.Fprintf(w, "Welcome to Wiki, %s <%s>.\n\nTry the API:\ncurl -H 'Authorization: Bearer %s' %s/api/me\n", user.Name, user.Email, token.AccessToken, *issuer)
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		welcome.Execute(w, map[string]string{"Name": user.Name, "Email": user.Email, "Token": token.AccessToken, "Issuer": *issuer})
 	})
 	fmt.Printf("Open http://%s\n", *addr)
 	server := &http.Server{Addr: *addr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
