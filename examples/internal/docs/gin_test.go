@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/gin-contrib/sessions"
@@ -62,6 +63,20 @@ func TestGuardOnGin(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, answer.Code)
 	require.NotContains(t, answer.Body.String(), "user_ada", "the chain must not go on")
 	require.Equal(t, http.StatusOK, ask("POST", "notes:write").Code)
+}
+
+// A segment that can be anything is written as Gin wants it.
+func TestRegistrationOnGin(t *testing.T) {
+	gin.SetMode(gin.TestMode)
+	p := providertest.New(t, func(cfg *provider.Config) { cfg.Registration = &provider.Registration{} }).Provider
+	r := gin.New()
+	for _, route := range p.Routes() {
+		path := strings.ReplaceAll(route.Path, "{client_id}", ":client_id")
+		r.Handle(route.Method, path, gin.WrapH(route.Handler))
+	}
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequest("GET", "/oauth/register/somebody", nil))
+	require.Equal(t, http.StatusUnauthorized, w.Code, "it is there, and wants a token")
 }
 
 type userKey struct{}
