@@ -26,6 +26,8 @@ var allowed = []struct{ page, prefix, why string }{
 	{"docs/quickstart.md", "go get golang.org/x/oauth2@latest", "it needs the network"},
 	{"docs/quickstart.md", "go run .", "TestQuickstart of examples/first runs the program"},
 	{"docs/quickstart.md", "go run ./wiki -id CLIENT_ID -secret CLIENT_SECRET", "TestQuickstart runs it by what the program prints"},
+	{"docs/performance.md", "go install go.k6.io/k6@v1.8.1", "it needs the network"},
+	{"docs/performance.md", "k6 run ", "k6 is no program of ours; the script is run by hand"},
 	{"docs/observability.md", "prometheus --config.file examples/observability/prometheus.yml", "TestPromtool checks the files"},
 	{"docs/observability.md", "grep ", "the reference is another each time"},
 }
@@ -171,6 +173,12 @@ func unknownProgram(t *testing.T, dir string, args []string) string {
 	source := sourceOf(t, program)
 	if !strings.Contains(source, "\npackage main\n") {
 		return dir + " is no program"
+	}
+	// Its flags can be those of a package that it is made of.
+	for _, imported := range regexp.MustCompile(`"github\.com/latchkey-go/latchkey/([^"]+)"`).FindAllStringSubmatch(source, -1) {
+		found, err := filepath.Glob(filepath.Join(root, imported[1], "*.go"))
+		require.NoError(t, err)
+		source += sourceOf(t, found)
 	}
 	for _, arg := range args {
 		name := strings.TrimLeft(strings.SplitN(arg, "=", 2)[0], "-")

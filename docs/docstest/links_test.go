@@ -25,7 +25,7 @@ var external = flag.Bool("external", false, "fetch what pages link to on other s
 // sites are where pages may send their readers. One that is not here is a typing
 // mistake, or has to be thought about.
 var sites = []string{
-	"github.com", "keepachangelog.com", "modelcontextprotocol.io", "pkg.go.dev", "semver.org", "www.rfc-editor.org",
+	"github.com", "k6.io", "keepachangelog.com", "modelcontextprotocol.io", "pkg.go.dev", "semver.org", "www.rfc-editor.org",
 }
 
 type link struct {
