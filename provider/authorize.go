@@ -275,6 +275,7 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, a *authorizati
 	if a.form != nil {
 		p.answerForm(w, a.form)
 	}
+	params = slices.Grow(params, 2)
 	if state := a.params.Get("state"); state != "" {
 		params = append(params, PageField{"state", state})
 	}

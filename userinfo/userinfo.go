@@ -74,7 +74,8 @@ func (u User) Document(instanceID string, granted scopes.Set) Document {
 		d.Picture = u.Picture
 	}
 	if granted.Has(scopes.Email) && u.Email != "" {
-		d.Email, d.EmailVerified = u.Email, &u.EmailVerified
+		verified := u.EmailVerified // so that only this is allocated, and not u
+		d.Email, d.EmailVerified = u.Email, &verified
 	}
 	if granted.Has(scopes.PublicMetadata) {
 		d.PublicMetadata, d.UnsafeMetadata = object(u.PublicMetadata), object(u.UnsafeMetadata)
