@@ -54,8 +54,9 @@ func Default() []Scope {
 }
 
 // Set is a set of scope names, sorted and without duplicates. [New] and
-// [Parse] make one; the methods only read it and return new sets. The nil Set
-// is the empty set.
+// [Parse] make one; the methods only read it. What they return can be the set
+// itself, if nothing is left out of it, so a Set is not written to once it is
+// made. The nil Set is the empty set.
 type Set []string
 
 // New returns the set of the given names. It does not check their characters;
@@ -133,11 +134,13 @@ func (s Set) Minus(other Set) Set {
 }
 
 func (s Set) keep(want func(string) bool) Set {
-	var kept Set
-	for _, name := range s {
-		if want(name) {
-			kept = append(kept, name)
-		}
+	unwanted := func(name string) bool { return !want(name) }
+	if !slices.ContainsFunc(s, unwanted) {
+		return slices.Clip(s)
+	}
+	kept := slices.DeleteFunc(slices.Clone(s), unwanted)
+	if len(kept) == 0 {
+		return nil
 	}
 	return kept
 }

@@ -26,15 +26,12 @@ func (i instant) time() time.Time { return time.UnixMicro(int64(i) - unixEpoch).
 // as long as there is one of them.
 type text = unique.Handle[string]
 
-// A scopeSet is a set of scopes, likewise kept once: its sorted names, each
-// one ended by NUL, which no name contains. Two equal sets are one handle.
+// A scopeSet is a set of scopes, likewise kept once: its sorted names, with NUL
+// between them, which no name contains. Two equal sets are one handle.
 type scopeSet struct{ names text }
 
 func scopeSetOf(set scopes.Set) scopeSet {
-	if len(set) == 0 {
-		return scopeSet{unique.Make("")}
-	}
-	return scopeSet{unique.Make(strings.Join(scopes.New(set...), "\x00") + "\x00")}
+	return scopeSet{unique.Make(strings.Join(scopes.New(set...), "\x00"))}
 }
 
 // set returns the names in a slice that is the caller's.
@@ -43,7 +40,7 @@ func (s scopeSet) set() scopes.Set {
 	if names == "" {
 		return nil
 	}
-	return strings.Split(names[:len(names)-1], "\x00")
+	return strings.Split(names, "\x00")
 }
 
 // union returns the names that are in either set.
