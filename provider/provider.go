@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4/server"
@@ -35,6 +36,8 @@ type Provider struct {
 
 	devices store.Devices // cfg.Store if it has them, or nil
 	guesses *guesses      // of user codes
+
+	shortBackendKey atomic.Bool // a handler of the Backend API has one, for Check
 }
 
 // New checks the whole Config and returns a Provider, or an error that names

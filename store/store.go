@@ -86,6 +86,15 @@ type Store interface {
 	Grants
 }
 
+// Volatile is an optional interface of a store that may forget: one that keeps
+// its records in memory, for example. It is there for [Store] to be looked at
+// before production, by the provider's Check; nothing else asks. A host that
+// composes its store embeds it, or implements it, where a part forgets.
+type Volatile interface {
+	// Forgets reports whether the records are gone when the process ends.
+	Forgets() bool
+}
+
 // Applications keeps the applications that may ask for access: OAuth 2.0
 // calls them clients.
 type Applications interface {

@@ -44,7 +44,10 @@ type Store struct {
 	nextSweep    atomic.Uint32 // the shard at which DeleteExpired begins
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store    = (*Store)(nil)
+	_ store.Volatile = (*Store)(nil)
+)
 
 // New returns an empty store.
 func New() *Store {
@@ -59,6 +62,10 @@ func New() *Store {
 	}
 	return s
 }
+
+// Forgets implements [store.Volatile]: everything is gone when the process
+// ends.
+func (s *Store) Forgets() bool { return true }
 
 // shardCount is how many shards the grants and consents are spread over, so
 // that requests for different users seldom wait for one lock.

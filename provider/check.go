@@ -1,0 +1,169 @@
+package provider
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// Advice is one thing about a [Provider] that is unwise in production, though
+// it works.
+type Advice struct {
+	// Code names the advice: lower-case words joined by "-", such as
+	// "issuer-not-https". It stays the same, so that a host can compare it.
+	Code string
+
+	// Field is the field of [Config] that it is about, such as "Issuer". Empty:
+	// none, as it is about an argument of a method.
+	Field string
+
+	// Text is what is unwise, what can happen, and what to do, for people. It
+	// holds no secret, and may change.
+	Text string
+}
+
+// String returns the code and the text.
+func (a Advice) String() string { return a.Code + ": " + a.Text }
+
+// The bounds from which on Check calls something long. RFC 6749 section 4.1.2
+// has that of the code; the others are judgement.
+const (
+	longCode         = 10 * time.Minute
+	longAccess       = 24 * time.Hour
+	longRefresh      = 90 * 24 * time.Hour
+	longGrace        = 2 * time.Minute
+	longStoreTimeout = 30 * time.Second
+)
+
+// shortKey is the least number of characters that hold 128 random bits even
+// where each is a hexadecimal digit.
+const shortKey = 32
+
+// Check returns what is unwise in production, or nil if there is nothing to
+// say: an issuer without TLS, a store that forgets, lifetimes that are too long
+// and the like. A host calls it when it starts, after its handlers are made,
+// and logs what it says; none of it is an error, and in development much of it
+// is as it should be. docs/production.md has each code with its reason, and what
+// to see to beside.
+//
+// It reads the Config and calls neither the store nor a function of the host's,
+// but for [store.Volatile]. So it cannot see
+// inside of a store that the host composed, what Limit, Events and Allow do,
+// how applications are registered, the host's session and proxy, or whether
+// [Provider.Cleanup] is called. Keys it knows where what [BearerKey] returned was
+// given to [Provider.BackendAPIHandler], before this call, or to
+// Config.Introspection as it is; of keys in a check of the host's own it knows
+// nothing.
+func (p *Provider) Check() []Advice {
+	var advice []Advice
+	add := func(unwise bool, code, field, text string) {
+		if unwise {
+			advice = append(advice, Advice{code, field, text})
+		}
+	}
+	c := p.cfg
+	add(!p.secure(), "issuer-not-https", "Issuer",
+		"The issuer is http, so codes and tokens cross the network in the clear and the cookies of the pages are not Secure. Serve the app by https, and let Issuer say so.")
+	add(p.secure() && isOwnMachine(p.issuer), "issuer-loopback", "Issuer",
+		"The issuer names the machine itself, so nobody reaches the provider from another one. Set Issuer to the URL that users and applications use.")
+	volatile, ok := c.Store.(store.Volatile)
+	add(ok && volatile.Forgets(), "store-volatile", "Store",
+		"The store forgets everything when the process ends: applications, sign-ins and consents. A second process does not see them either. Use a database.")
+	add(c.Events == nil, "events-missing", "Events",
+		"Only lines in the log say when a spent code or refresh token comes again, or when clients keep failing to authenticate, which is how theft shows. Set Events, and have somebody alerted.")
+	add(c.Limit == nil, "limit-missing", "Limit", p.limitMissing())
+	add(c.Limit != nil && p.secure() && codeOf(c.ClientIP) == codeOf(remoteAddr), "client-ip-missing", "ClientIP",
+		"Limit is given the address of the connection. Behind a proxy that is the proxy's, so that one noisy client uses up everybody's share. Set ClientIP, without a proxy to a function that returns the address of the connection.")
+	add(c.TokenPrefix == "", "token-prefix-missing", "TokenPrefix",
+		"Tokens look like those of any other host, so a scanner that finds a leaked one cannot tell whose it is. Set TokenPrefix before tokens are out, as changing it makes all of them invalid.")
+	p.checkTimes(add)
+	p.checkStrangers(add)
+	for i, r := range c.Resources {
+		add(strings.HasPrefix(r.URL, "http:"), "resource-not-https", fmt.Sprintf("Resources[%d].URL", i),
+			"The resource "+strconv.Quote(r.URL)+" is http on the machine itself, so nobody gets a token that works in production. Set it to the https URL that its clients use.")
+	}
+	add(p.shortBackendKey.Load(), "backend-key-short", "",
+		"A key of the Backend API has fewer than 32 characters, and whoever guesses it manages every application. Use a random one, such as openssl rand -hex 32 prints.")
+	add(hasShortKey(c.Introspection), "introspection-key-short", "Introspection",
+		"A key for introspection has fewer than 32 characters, and whoever guesses it can ask about any token. Use a random one, such as openssl rand -hex 32 prints.")
+	return advice
+}
+
+// checkTimes adds what there is to say of lifetimes and the like.
+func (p *Provider) checkTimes(add func(unwise bool, code, field, text string)) {
+	c := p.cfg
+	add(c.CodeLifetime > longCode, "code-lifetime-long", "CodeLifetime",
+		"Authorization codes work for more than 10 minutes, although an application redeems one at once. A code that ends up in a log or a history stays of use for so long. Leave CodeLifetime at zero.")
+	add(c.AccessLifetime > longAccess, "access-lifetime-long", "AccessLifetime",
+		"Access tokens work for more than 24 hours. A leaked one is good for anybody until it expires, and nothing shows that two use it. Make AccessLifetime shorter: applications refresh by themselves.")
+	add(c.RefreshLifetime > longRefresh, "refresh-lifetime-long", "RefreshLifetime",
+		"Refresh tokens work for more than 90 days. One that is stolen from a device which nobody uses any more is not noticed for so long. Make RefreshLifetime shorter: each refresh starts it anew.")
+	add(c.RefreshGrace > longGrace, "refresh-grace-long", "RefreshGrace",
+		"A refresh may be repeated for more than 2 minutes. Within that, a thief who has the old token and can act as the application gets the new ones, and it is not taken for theft. Make RefreshGrace shorter.")
+	add(c.StoreTimeout > longStoreTimeout, "store-timeout-long", "StoreTimeout",
+		"A request waits for the store for more than 30 seconds. When the database hangs, requests pile up, while their clients have long given up. Make StoreTimeout shorter.")
+}
+
+// checkStrangers adds what there is to say of applications that nobody has
+// registered.
+func (p *Provider) checkStrangers(add func(unwise bool, code, field, text string)) {
+	if r := p.cfg.Registration; p.registers() && r.Allow == nil {
+		add(r.ExpireAfter < 0, "registration-kept-for-ever", "Registration.ExpireAfter",
+			"Anybody may register applications, and Cleanup never deletes those that nobody uses, so the store grows without end. Leave ExpireAfter at zero, or set Allow.")
+		add(r.Scopes == nil, "registration-scopes-all", "Registration.Scopes",
+			"Anybody may register an application that asks users for every scope. Users agree to what they should not. List in Scopes what a stranger may ask for, or set Allow.")
+	}
+	if d := p.cfg.ClientIDDocuments; d != nil {
+		add(d.Allow == nil && d.Scopes == nil, "documents-scopes-all", "ClientIDDocuments.Scopes",
+			"Any application with a document may ask users for every scope. Users agree to what they should not. List in Scopes what a stranger may ask for, or set Allow.")
+		add(d.Transport != nil, "documents-transport", "ClientIDDocuments.Transport",
+			"Documents are fetched by a Transport of your own, without the built-in check of addresses: a user can make it ask hosts inside your network. Leave Transport nil, or see to it that your proxy reaches nothing inside.")
+	}
+}
+
+// limitMissing says what the host has switched on that makes a limit needed
+// most.
+func (p *Provider) limitMissing() string {
+	text := "Nothing here limits how often anybody may call the token endpoint and its like, and each call costs the store work. "
+	if p.registers() && p.cfg.Registration.Allow == nil {
+		text += "Anybody can fill the store by registering applications. "
+	}
+	if p.cfg.DeviceAuthorization != nil {
+		text += "Wrong user codes of devices are counted in each process apart. "
+	}
+	if p.cfg.ClientIDDocuments != nil {
+		text += "Users can make this server fetch documents. "
+	}
+	return text + "Set Limit, even if a proxy has a limit of its own: it knows nothing of clients."
+}
+
+// isOwnMachine reports whether the URL leads each machine to itself.
+func isOwnMachine(u *url.URL) bool {
+	return isLoopback(u.Hostname()) || strings.HasSuffix(u.Hostname(), ".localhost")
+}
+
+// hasShortKey reports whether check is what BearerKey returned for a short key.
+// A check of the host's own is not called: it may ask a database, or count.
+func hasShortKey(check func(*http.Request) error) bool {
+	if check == nil || codeOf(check) != codeOf(new(bearerKeys).check) {
+		return false
+	}
+	return check(askShort) == shortAnswer(true)
+}
+
+// askShort is no request: it asks what BearerKey returned whether a key of its
+// is short, and a shortAnswer says so.
+var askShort = new(http.Request)
+
+type shortAnswer bool
+
+func (shortAnswer) Error() string { return "provider: not a request" }
+
+// codeOf tells functions apart by their code: functions cannot be compared.
+func codeOf(function any) uintptr { return reflect.ValueOf(function).Pointer() }

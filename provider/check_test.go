@@ -1,0 +1,246 @@
+package provider_test
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+const (
+	longEnough = "8f1d0c2ab94e4f0a9c5d7b3e61f2a8c4" // 32 characters
+	tooShort   = "8f1d0c2ab94e4f0a9c5d7b3e61f2a8c"
+)
+
+// soundConfig is a Config of which there is nothing to say. Nothing in it works:
+// whatever Check called would fail the test, or panic as the store does.
+func soundConfig(t *testing.T) provider.Config {
+	return provider.Config{
+		Issuer: "https://app.example.com",
+		Store: struct {
+			store.Store
+			store.Devices
+		}{},
+		CurrentUser: func(*http.Request) (provider.Session, error) {
+			t.Error("CurrentUser was called")
+			return provider.Session{}, nil
+		},
+		SignIn: func(http.ResponseWriter, *http.Request, provider.SignInRequest) { t.Error("SignIn was called") },
+		Users: func(context.Context, string) (userinfo.User, error) {
+			t.Error("Users was called")
+			return userinfo.User{}, nil
+		},
+		TokenPrefix: "acme_",
+		Limit: func(context.Context, provider.LimitRequest) time.Duration {
+			t.Error("Limit was called")
+			return 0
+		},
+		ClientIP: func(*http.Request) netip.Addr {
+			t.Error("ClientIP was called")
+			return netip.Addr{}
+		},
+		Events: func(context.Context, provider.Event) { t.Error("Events was called") },
+	}
+}
+
+// unwise has for each code what brings it about, and nothing else.
+var unwise = map[string]func(*provider.Config){
+	"issuer-not-https": func(c *provider.Config) { c.Issuer = "http://127.0.0.1:8080" },
+	"issuer-loopback":  func(c *provider.Config) { c.Issuer = "https://localhost:8443" },
+	"store-volatile":   func(c *provider.Config) { c.Store = memory.New() },
+	"events-missing":   func(c *provider.Config) { c.Events = nil },
+	"limit-missing":    func(c *provider.Config) { c.Limit = nil },
+	"client-ip-missing": func(c *provider.Config) {
+		c.ClientIP = nil
+	},
+	"token-prefix-missing":  func(c *provider.Config) { c.TokenPrefix = "" },
+	"code-lifetime-long":    func(c *provider.Config) { c.CodeLifetime = 10*time.Minute + 1 },
+	"access-lifetime-long":  func(c *provider.Config) { c.AccessLifetime = 24*time.Hour + 1 },
+	"refresh-lifetime-long": func(c *provider.Config) { c.RefreshLifetime = 90*24*time.Hour + 1 },
+	"refresh-grace-long":    func(c *provider.Config) { c.RefreshGrace = 2*time.Minute + 1 },
+	"store-timeout-long":    func(c *provider.Config) { c.StoreTimeout = 30*time.Second + 1 },
+	"registration-kept-for-ever": func(c *provider.Config) {
+		c.Registration = &provider.Registration{Scopes: []string{scopes.Profile}, ExpireAfter: -1}
+	},
+	"registration-scopes-all": func(c *provider.Config) { c.Registration = &provider.Registration{} },
+	"documents-scopes-all":    func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{} },
+	"documents-transport": func(c *provider.Config) {
+		c.ClientIDDocuments = &provider.ClientIDDocuments{Scopes: []string{scopes.Profile}, Transport: http.DefaultTransport}
+	},
+	"resource-not-https": func(c *provider.Config) {
+		c.Resources = []provider.Resource{{URL: "https://app.example.com/api"}, {URL: "http://localhost:8080/mcp"}}
+	},
+	"introspection-key-short": func(c *provider.Config) { c.Introspection = provider.BearerKey(longEnough, tooShort) },
+}
+
+func checked(t *testing.T, c provider.Config) []provider.Advice {
+	t.Helper()
+	p, err := provider.New(c)
+	require.NoError(t, err)
+	return p.Check()
+}
+
+func TestCheckGivesEachAdviceAlone(t *testing.T) {
+	require.Nil(t, checked(t, soundConfig(t)))
+	for code, edit := range unwise {
+		t.Run(code, func(t *testing.T) {
+			c := soundConfig(t)
+			edit(&c)
+			advice := checked(t, c)
+			require.Len(t, advice, 1, "%v", advice)
+			isAdvice(t, advice[0], code)
+			// The Field is one of the Config, by its own name.
+			of := reflect.TypeFor[provider.Config]()
+			for _, name := range strings.Split(regexp.MustCompile(`\[\d+\]`).ReplaceAllString(advice[0].Field, ""), ".") {
+				for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+					of = of.Elem()
+				}
+				field, ok := of.FieldByName(name)
+				require.True(t, ok, advice[0].Field)
+				of = field.Type
+			}
+		})
+	}
+}
+
+func isAdvice(t *testing.T, a provider.Advice, code string) {
+	t.Helper()
+	require.Equal(t, code, a.Code)
+	require.Regexp(t, `^[a-z]+(-[a-z]+)+$`, a.Code)
+	require.Equal(t, a.Code+": "+a.Text, a.String())
+	require.Regexp(t, `^[A-Z].*\.$`, a.Text)
+	require.NotContains(t, a.Text, tooShort)
+}
+
+// What is just within the bounds, or was switched on with care, is no matter.
+func TestCheckIsSilentWhereTheHostHasSeenToIt(t *testing.T) {
+	allowRegistration := func(*http.Request, store.Application) error {
+		t.Error("Registration.Allow was called")
+		return nil
+	}
+	allowDocument := func(context.Context, *url.URL) error {
+		t.Error("ClientIDDocuments.Allow was called")
+		return nil
+	}
+	own := func(*http.Request) error {
+		t.Error("the host's own check was called")
+		return nil
+	}
+	for name, edit := range map[string]func(*provider.Config){
+		"times at their bounds": func(c *provider.Config) {
+			c.CodeLifetime, c.AccessLifetime, c.RefreshLifetime = 10*time.Minute, 24*time.Hour, 90*24*time.Hour
+			c.RefreshGrace, c.StoreTimeout = 2*time.Minute, 30*time.Second
+		},
+		"no grace": func(c *provider.Config) { c.RefreshGrace = -1 },
+		"registration by who may": func(c *provider.Config) {
+			c.Registration = &provider.Registration{Allow: allowRegistration, ExpireAfter: -1}
+		},
+		"registration left out": func(c *provider.Config) {
+			c.Registration, c.Paths.Register = &provider.Registration{ExpireAfter: -1}, "-"
+		},
+		"documents of who may":       func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{Allow: allowDocument} },
+		"devices":                    func(c *provider.Config) { c.DeviceAuthorization = &provider.DeviceAuthorization{} },
+		"keys that are long enough":  func(c *provider.Config) { c.Introspection = provider.BearerKey(longEnough, longEnough) },
+		"a check of the host's own":  func(c *provider.Config) { c.Introspection = own },
+		"no limit, so no client IP":  func(c *provider.Config) { c.Limit, c.ClientIP = nil, nil },
+		"a store that says it keeps": func(c *provider.Config) { c.Store = keepsAll{c.Store} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := soundConfig(t)
+			edit(&c)
+			advice := slices.DeleteFunc(checked(t, c), func(a provider.Advice) bool { return a.Code == "limit-missing" && c.Limit == nil })
+			require.Empty(t, advice)
+		})
+	}
+}
+
+type keepsAll struct{ store.Store }
+
+func (keepsAll) Forgets() bool { return false }
+
+// A store that the host composed is not looked into, but can say so itself.
+func TestCheckOfAComposedStore(t *testing.T) {
+	kept := memory.New()
+	c := soundConfig(t)
+	c.Store = struct {
+		store.Applications
+		store.Grants
+	}{kept, kept}
+	require.Empty(t, checked(t, c))
+	c.Store = struct {
+		store.Applications
+		store.Grants
+		store.Volatile
+	}{kept, kept, kept}
+	require.Equal(t, "store-volatile", checked(t, c)[0].Code)
+}
+
+func TestCheckKnowsTheKeyOfTheBackendAPI(t *testing.T) {
+	p, err := provider.New(soundConfig(t))
+	require.NoError(t, err)
+	p.BackendAPIHandler(provider.BearerKey(longEnough))
+	p.BackendAPIHandler(func(*http.Request) error {
+		t.Error("the host's own check was called")
+		return nil
+	})
+	require.Nil(t, p.Check())
+	p.BackendAPIHandler(provider.BearerKey(longEnough, tooShort))
+	advice := p.Check()
+	require.Len(t, advice, 1)
+	isAdvice(t, advice[0], "backend-key-short")
+	require.Empty(t, advice[0].Field)
+}
+
+// The text says what the missing limit is needed for most.
+func TestCheckSaysWhatToLimit(t *testing.T) {
+	c := soundConfig(t)
+	c.Limit = nil
+	for _, word := range []string{"registering", "user codes", "fetch"} {
+		require.NotContains(t, checked(t, c)[0].Text, word)
+	}
+	c.Registration = &provider.Registration{Scopes: []string{scopes.Profile}}
+	c.ClientIDDocuments = &provider.ClientIDDocuments{Scopes: []string{scopes.Profile}}
+	c.DeviceAuthorization = &provider.DeviceAuthorization{}
+	for _, word := range []string{"registering", "user codes", "fetch"} {
+		require.Contains(t, checked(t, c)[0].Text, word)
+	}
+}
+
+// docs/production.md has a row for each code, with the field, and no others.
+func TestProductionPageHasEveryCode(t *testing.T) {
+	page, err := os.ReadFile("../docs/production.md")
+	require.NoError(t, err)
+	codes := []string{"backend-key-short"}
+	for code := range unwise {
+		codes = append(codes, code)
+	}
+	var shown []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|").FindAllSubmatch(page, -1) {
+		shown = append(shown, string(row[1]))
+	}
+	require.ElementsMatch(t, codes, shown)
+
+	// The table above has every code that the source has.
+	source, err := os.ReadFile("check.go")
+	require.NoError(t, err)
+	var written []string
+	for _, call := range regexp.MustCompile(`(?m)\badd\(.*?, "([a-z-]+)", `).FindAllSubmatch(source, -1) {
+		written = append(written, string(call[1]))
+	}
+	require.ElementsMatch(t, codes, written)
+}

@@ -1,0 +1,85 @@
+package provider_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// What is unwise goes to the log when the host starts, but for what the host
+// has looked at and wants to have so.
+func ExampleProvider_Check() {
+	p := exampleProvider()
+	accepted := map[string]bool{"limit-missing": true, "token-prefix-missing": true}
+	for _, advice := range p.Check() {
+		if !accepted[advice.Code] {
+			fmt.Println(advice.Code, advice.Field)
+		}
+	}
+	// Output:
+	// store-volatile Store
+	// events-missing Events
+}
+
+// The advice as log lines.
+func ExampleAdvice() {
+	p := exampleProvider()
+	for _, advice := range p.Check() {
+		slog.Warn("unwise in production", "code", advice.Code, "field", advice.Field, "advice", advice.Text)
+	}
+}
+
+// What a host has running all the time, on each instance.
+func ExampleProvider_Cleanup_everyFewMinutes() {
+	clean := func(ctx context.Context, p *provider.Provider) {
+		ticker := time.NewTicker(5 * time.Minute)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if _, err := p.Cleanup(ctx); err != nil && ctx.Err() == nil {
+					slog.Error("cleanup failed; it will be tried again", "error", err)
+				}
+			}
+		}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	go clean(ctx, exampleProvider())
+	stop()
+}
+
+// Two keys work while one is rotated.
+func ExampleProvider_BackendAPIHandler() {
+	key, oldKey := "8f1d0c2ab94e4f0a9c5d7b3e61f2a8c4", "2a7c9e1f5b3d48608d1e6c0f9b7a5432" // from the host's secrets, never from its source
+
+	p, mux := exampleProvider(), http.NewServeMux()
+	api := p.BackendAPIHandler(provider.BearerKey(key, oldKey))
+	for _, method := range []string{"GET", "POST", "PATCH", "PUT", "DELETE"} {
+		mux.Handle(method+" /v1/", api)
+	}
+}
+
+// An application was caught abusing its access. Deleting it ends all that was
+// issued to it; what was granted can also be ended alone.
+func ExampleProvider_DeleteApplication() {
+	p, ctx := exampleProvider(), context.Background()
+	app, _, err := p.CreateApplication(ctx, provider.NewApplication{Name: "Wiki"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := p.DeleteApplication(ctx, app.ID); err != nil {
+		fmt.Println(err) // nothing is known of what was revoked: try again
+		return
+	}
+	_, total, err := p.ListApplications(ctx, store.ApplicationQuery{Limit: 1})
+	fmt.Println(total, err)
+	// Output: 0 <nil>
+}
