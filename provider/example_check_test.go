@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider"
@@ -53,6 +56,39 @@ func ExampleProvider_Cleanup_everyFewMinutes() {
 	ctx, stop := context.WithCancel(context.Background())
 	go clean(ctx, exampleProvider())
 	stop()
+}
+
+// The address of a client behind proxies that the host knows. A proxy adds the
+// address that it sees at the end; what stands before it is anybody's word.
+func ExampleConfig_clientIP() {
+	proxies := netip.MustParsePrefix("10.0.0.0/8")
+	clientIP := func(r *http.Request) netip.Addr {
+		connection, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil {
+			return netip.Addr{}
+		}
+		from := connection.Addr().Unmap()
+		if !proxies.Contains(from) {
+			return from // It did not come by a proxy, so the header is its own invention.
+		}
+		forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		client, err := netip.ParseAddr(strings.TrimSpace(forwarded[len(forwarded)-1]))
+		if err != nil {
+			return from
+		}
+		return client.Unmap()
+	}
+	_ = provider.Config{ClientIP: clientIP}
+
+	r := httptest.NewRequest("POST", "/oauth/token", nil)
+	r.Header.Set("X-Forwarded-For", "192.0.2.66, 203.0.113.7")
+	r.RemoteAddr = "10.1.2.3:40000"
+	fmt.Println(clientIP(r))
+	r.RemoteAddr = "198.51.100.9:40000"
+	fmt.Println(clientIP(r))
+	// Output:
+	// 203.0.113.7
+	// 198.51.100.9
 }
 
 // Two keys work while one is rotated.

@@ -151,7 +151,7 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 		return err
 	}
 	defer kept.close()
-	acme, err := newHost(issuer, kept)
+	acme, err := newHost(issuer, kept.Store)
 	if err != nil {
 		return badUsage("%w (-issuer says by which URL browsers reach Acme)", err)
 	}
@@ -189,16 +189,30 @@ Wiki (an app to sign in to) %s
 Applications and tokens are kept %s.
 %s
 
-Open %s and press "Sign in with Acme".
+%sOpen %s and press "Sign in with Acme".
 The users are ada and grace; the password of both is: %s
 Press Ctrl+C to stop.
-`, issuer, wikiURL, kept.where, acme.backendAPI(), wikiURL, password)
+`, issuer, wikiURL, kept.where, acme.backendAPI(), beforeProduction(acme.provider), wikiURL, password)
 	select {
 	case <-ctx.Done():
 		return nil
 	case err := <-failed:
 		return err
 	}
+}
+
+// beforeProduction says what is unwise outside of a trial. It is called after
+// the handlers were made, as the key of the Backend API is looked at too.
+func beforeProduction(p *provider.Provider) string {
+	var text strings.Builder
+	for _, advice := range p.Check() {
+		what, _, _ := strings.Cut(advice.Text, ". ")
+		fmt.Fprintf(&text, "  %s: %s.\n", advice.Code, strings.TrimSuffix(what, "."))
+	}
+	if text.Len() == 0 {
+		return ""
+	}
+	return "Before production (docs/production.md says what to do):\n" + text.String() + "\n"
 }
 
 // listen takes a port, and says which flag to change if it cannot have it.

@@ -102,7 +102,7 @@ func TestStopsOnSignal(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), program, "-addr", "127.0.0.1:0", "-client-addr", "127.0.0.1:0", "-store", "memory")
+			cmd := exec.CommandContext(t.Context(), program, "-addr", "127.0.0.1:0", "-client-addr", "127.0.0.1:0", "-store", "memory", "-secret-key", "sk_test_try_me")
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			stdout, err := cmd.StdoutPipe()
@@ -110,9 +110,12 @@ func TestStopsOnSignal(t *testing.T) {
 			require.NoError(t, cmd.Start())
 			defer cmd.Process.Kill() // for when the test fails
 
-			var address string
+			var address, advice string
 			lines := bufio.NewScanner(stdout)
 			for lines.Scan() {
+				if code, _, ok := strings.Cut(strings.TrimPrefix(lines.Text(), "  "), ": "); ok && strings.HasPrefix(lines.Text(), "  ") {
+					advice += code + " "
+				}
 				if rest, ok := strings.CutPrefix(lines.Text(), "Open "); ok {
 					address, _, _ = strings.Cut(rest, " ")
 				}
@@ -120,6 +123,7 @@ func TestStopsOnSignal(t *testing.T) {
 					break
 				}
 			}
+			require.Equal(t, "issuer-not-https store-volatile events-missing token-prefix-missing backend-key-short ", advice)
 			answer, err := http.Get(address)
 			require.NoError(t, err)
 			answer.Body.Close()
