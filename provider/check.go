@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -52,14 +53,13 @@ const shortKey = 32
 // is as it should be. docs/production.md has each code with its reason, and what
 // to see to beside.
 //
-// It reads the Config and calls neither the store nor a function of the host's,
-// but for [store.Volatile]. So it cannot see
-// inside of a store that the host composed, what Limit, Events and Allow do,
-// how applications are registered, the host's session and proxy, or whether
-// [Provider.Cleanup] is called. Keys it knows where what [BearerKey] returned was
-// given to [Provider.BackendAPIHandler], before this call, or to
-// Config.Introspection as it is; of keys in a check of the host's own it knows
-// nothing.
+// It reads the Config and calls neither the store, but for [store.Volatile], nor
+// a function of the host's. So it cannot see inside a store that the host
+// composed, what Limit, Events and Allow do, how applications are registered,
+// the host's session and proxy, or whether [Provider.Cleanup] is called. It
+// knows the keys of [BearerKey] where what that returned was given, as it is, to
+// Config.Introspection, or to [Provider.BackendAPIHandler] before this call, and
+// no keys that a function of the host's own checks.
 func (p *Provider) Check() []Advice {
 	var advice []Advice
 	add := func(unwise bool, code, field, text string) {
@@ -154,7 +154,7 @@ func hasShortKey(check func(*http.Request) error) bool {
 	if check == nil || codeOf(check) != codeOf(new(bearerKeys).check) {
 		return false
 	}
-	return check(askShort) == shortAnswer(true)
+	return errors.Is(check(askShort), shortAnswer(true))
 }
 
 // askShort is no request: it asks what BearerKey returned whether a key of its

@@ -106,7 +106,7 @@ func TestCheckGivesEachAdviceAlone(t *testing.T) {
 			isAdvice(t, advice[0], code)
 			// The Field is one of the Config, by its own name.
 			of := reflect.TypeFor[provider.Config]()
-			for _, name := range strings.Split(regexp.MustCompile(`\[\d+\]`).ReplaceAllString(advice[0].Field, ""), ".") {
+			for _, name := range strings.Split(strings.ReplaceAll(anyIndex(advice[0].Field), "[i]", ""), ".") {
 				for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
 					of = of.Elem()
 				}
@@ -116,6 +116,11 @@ func TestCheckGivesEachAdviceAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// anyIndex leaves out which element of a list a field is of.
+func anyIndex(field string) string {
+	return regexp.MustCompile(`\[\d+\]`).ReplaceAllString(field, "[i]")
 }
 
 func isAdvice(t *testing.T, a provider.Advice, code string) {
@@ -230,8 +235,14 @@ func TestProductionPageHasEveryCode(t *testing.T) {
 		codes = append(codes, code)
 	}
 	var shown []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|").FindAllSubmatch(page, -1) {
-		shown = append(shown, string(row[1]))
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (?:`(.*?)` )?\\|").FindAllSubmatch(page, -1) {
+		code := string(row[1])
+		shown = append(shown, code)
+		if edit := unwise[code]; edit != nil {
+			c := soundConfig(t)
+			edit(&c)
+			require.Equal(t, anyIndex(checked(t, c)[0].Field), string(row[2]), code)
+		}
 	}
 	require.ElementsMatch(t, codes, shown)
 
