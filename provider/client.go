@@ -94,8 +94,6 @@ func (p *Provider) authenticateClient(ctx context.Context, c clientCredentials) 
 	if known && !app.Public {
 		secrets = app.Secrets
 	}
-	ctx, until := p.reading(ctx)
-	defer until.stop()
 	ok, err := p.secrets.verify(ctx, c.secret, secrets, p.now())
 	switch {
 	case err != nil:

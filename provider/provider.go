@@ -51,7 +51,7 @@ func New(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{cfg: cfg, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier(), guesses: newGuesses()}
+	p := &Provider{cfg: cfg, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses()}
 	p.devices, _ = cfg.Store.(store.Devices)
 	if p.name == "" {
 		p.name = issuer.Host

@@ -75,12 +75,15 @@ type secretVerifier struct {
 	// slots bounds how many slow checks run at once, so that a burst of them
 	// leaves the machine something to serve everybody else with.
 	slots chan struct{}
+
+	timeout time.Duration // of waiting for a slot
 }
 
 const maxRemembered = 4096
 
-func newSecretVerifier() *secretVerifier {
+func newSecretVerifier(timeout time.Duration) *secretVerifier {
 	v := &secretVerifier{
+		timeout:   timeout,
 		generated: hashesTo,
 		good:      map[[32]byte]struct{}{},
 		slots:     make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
@@ -132,6 +135,8 @@ func (v *secretVerifier) verifyImported(ctx context.Context, presented, hash str
 	if known {
 		return true, nil
 	}
+	ctx, until := withTimeout(ctx, v.timeout)
+	defer until.stop()
 	select {
 	case v.slots <- struct{}{}:
 		defer func() { <-v.slots }()

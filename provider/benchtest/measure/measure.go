@@ -54,7 +54,7 @@ func run(ctx context.Context, makers []Maker, args []string, out io.Writer) erro
 	requests := flags.Int("requests", 10_000, "of each kind in a round")
 	rounds := flags.Int("rounds", 5, "how often")
 	clients := flags.Int("clients", 8, "connections at once")
-	process := flags.Bool("process", false, "inside the handler, one request at a time, without a network")
+	process := flags.Bool("process", false, "inside the handler, one request at a time, by httptest and without a network")
 	role := flags.String("role", "", "for the processes that this one starts: serve, or process, the first of the stacks")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -104,7 +104,7 @@ func run(ctx context.Context, makers []Maker, args []string, out io.Writer) erro
 	}
 	title := "CPU µs of the server per request, × the limit"
 	if *process {
-		title = "CPU µs in the handler per request, × the limit"
+		title = "CPU µs in the handler and httptest per request, × the limit"
 	}
 	return table(out, title, order, results)
 }
