@@ -8,14 +8,16 @@ import (
 
 // deadline is a context that ends with its parent or after a time, as one of
 // context.WithTimeout does. But it sets its timer only when somebody waits for
-// its end: a store in memory never does, and the timer costs more than what
-// such a store is asked.
+// its end, and reads the clock only when somebody looks at it, from which moment
+// on its time runs: a store in memory never waits, a host's lookup may not even
+// look, and both timer and clock cost more than what is asked of them.
 type deadline struct {
 	context.Context // the parent
 
-	at time.Time
+	timeout time.Duration
 
 	mu      sync.Mutex
+	at      time.Time       // zero: nobody has looked
 	waited  context.Context // with the timer; nil: nobody has waited
 	cancel  context.CancelFunc
 	stopped bool
@@ -23,9 +25,9 @@ type deadline struct {
 
 // withTimeout returns the context twice, as what it is to be used for and as
 // what is to be stopped: a function for that would have to be allocated.
-func withTimeout(parent context.Context, d time.Duration) (context.Context, *deadline) {
-	c := &deadline{Context: parent, at: time.Now().Add(d)}
-	return c, c
+func withTimeout(parent context.Context, timeout time.Duration) (context.Context, *deadline) {
+	d := &deadline{Context: parent, timeout: timeout}
+	return d, d
 }
 
 // stop ends the context.
@@ -38,45 +40,53 @@ func (d *deadline) stop() {
 	}
 }
 
-// timed returns the context with the timer, or nil if there is no need for one.
-func (d *deadline) timed(wait bool) context.Context {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.waited == nil && wait {
-		d.waited, d.cancel = context.WithDeadline(d.Context, d.at)
-		if d.stopped {
-			d.cancel()
-		}
+// end returns when the context ends by itself, and sets it if nobody has looked
+// before. The caller holds the lock.
+func (d *deadline) end(now time.Time) time.Time {
+	if d.at.IsZero() {
+		d.at = now.Add(d.timeout)
 	}
-	return d.waited
+	return d.at
 }
 
 // Deadline implements [context.Context].
 func (d *deadline) Deadline() (time.Time, bool) {
-	if at, ok := d.Context.Deadline(); ok && at.Before(d.at) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	end := d.end(time.Now())
+	if at, ok := d.Context.Deadline(); ok && at.Before(end) {
 		return at, true
 	}
-	return d.at, true
+	return end, true
 }
 
 // Done implements [context.Context].
-func (d *deadline) Done() <-chan struct{} { return d.timed(true).Done() }
+func (d *deadline) Done() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.waited == nil {
+		d.waited, d.cancel = context.WithDeadline(d.Context, d.end(time.Now()))
+		if d.stopped {
+			d.cancel()
+		}
+	}
+	return d.waited.Done()
+}
 
 // Err implements [context.Context].
 func (d *deadline) Err() error {
-	if timed := d.timed(false); timed != nil {
-		return timed.Err()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.waited != nil {
+		return d.waited.Err()
 	}
 	if err := d.Context.Err(); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	stopped := d.stopped
-	d.mu.Unlock()
-	if stopped {
+	if d.stopped {
 		return context.Canceled
 	}
-	if !time.Now().Before(d.at) {
+	if now := time.Now(); !now.Before(d.end(now)) {
 		return context.DeadlineExceeded
 	}
 	return nil
@@ -85,8 +95,11 @@ func (d *deadline) Err() error {
 // Value implements [context.Context]. Once there is a timer it answers, so that
 // contexts made from this one hang on it without a goroutine.
 func (d *deadline) Value(key any) any {
-	if timed := d.timed(false); timed != nil {
-		return timed.Value(key)
+	d.mu.Lock()
+	waited := d.waited
+	d.mu.Unlock()
+	if waited != nil {
+		return waited.Value(key)
 	}
 	return d.Context.Value(key)
 }

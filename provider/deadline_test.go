@@ -53,6 +53,14 @@ func TestDeadlineIsAContext(t *testing.T) {
 			defer stop()
 			require.ErrorIs(t, ctx.Err(), context.DeadlineExceeded, "though nobody has waited")
 
+			ctx, stop = timeout(parent, 10*time.Millisecond)
+			defer stop()
+			at, _ = ctx.Deadline()
+			require.Eventually(t, func() bool { return ctx.Err() != nil }, time.Minute, time.Millisecond, "as somebody has looked")
+			require.ErrorIs(t, ctx.Err(), context.DeadlineExceeded)
+			again, _ := ctx.Deadline()
+			require.Equal(t, at, again)
+
 			sooner, stopSooner := context.WithTimeout(parent, time.Minute)
 			defer stopSooner()
 			ctx, stop = timeout(sooner, time.Hour)

@@ -134,7 +134,7 @@ func isPort(s string) bool {
 // byte (RFC 6749 section 3.1.2).
 func appendQuery(uri string, params []PageField) string {
 	var b strings.Builder
-	b.Grow(len(uri) + 256)
+	b.Grow(len(uri) + 192)
 	b.WriteString(uri)
 	i := strings.IndexByte(uri, '?')
 	switch {
