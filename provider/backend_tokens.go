@@ -64,7 +64,7 @@ func (b backend) verifyToken(w http.ResponseWriter, r *http.Request) (any, error
 	app, err := b.p.FindApplication(r.Context(), grant.ApplicationID)
 	// Who asks here is told of no audience, and would take a token that is for
 	// another API than its own.
-	if token.Kind != store.KindAccess || token.Resource != "" || errors.Is(err, store.ErrNotFound) {
+	if token.Kind != store.KindAccess || grant.Resource != "" || errors.Is(err, store.ErrNotFound) {
 		return nil, errResourceNotFound("No access token was found.")
 	} else if err != nil {
 		return nil, err

@@ -145,7 +145,7 @@ func (p *Provider) verify(ctx context.Context, resource *ProtectedResource, bear
 	if err != nil {
 		return nil, err
 	}
-	if token.Resource != resource.identifier() {
+	if grant.Resource != resource.identifier() {
 		return nil, errOtherResource(grant)
 	}
 	for _, name := range scope {
@@ -165,7 +165,7 @@ func (p *Provider) verify(ctx context.Context, resource *ProtectedResource, bear
 	}
 	return &Token{
 		UserID: grant.UserID, ApplicationID: grant.ApplicationID, GrantID: grant.ID,
-		Scopes: token.Scopes, Resource: token.Resource, ExpiresAt: token.ExpiresAt,
+		Scopes: token.Scopes, Resource: grant.Resource, ExpiresAt: token.ExpiresAt,
 	}, nil
 }
 

@@ -123,7 +123,7 @@ func grantRefusal(what string, err error) *Error {
 	case errors.Is(err, store.ErrScope):
 		return refuse(codeInvalidScope, "The scope is wider than what was granted. Ask for less, or leave scope out.").because(err)
 	case errors.Is(err, store.ErrResource):
-		return refuse(codeInvalidTarget, "The resource is not the one that was granted.").because(err)
+		return refuse(codeInvalidTarget, "The user has not agreed to this resource: name it in the authorization request too.").because(err)
 	case isRefusal(err):
 		return refuse(codeInvalidGrant, "The %s is not valid: it is unknown, expired, revoked or used, or was issued to another client or for another redirect_uri or code_verifier.", what).because(err)
 	}

@@ -93,7 +93,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *i
 	}
 	answer = &introspection{
 		Active: true, Scope: token.Scopes.String(), ClientID: asker.ClientID, Subject: grant.UserID, Issuer: p.cfg.Issuer,
-		ExpiresAt: token.ExpiresAt.Unix(), IssuedAt: token.IssuedAt.Unix(), Audience: token.Resource,
+		ExpiresAt: token.ExpiresAt.Unix(), IssuedAt: token.IssuedAt.Unix(), Audience: grant.Resource,
 	}
 	if kind == store.KindAccess {
 		answer.TokenType = p.engine.Config.TokenType

@@ -75,9 +75,6 @@ func (p *Provider) redeemCode(ctx context.Context, x *exchange, text, redirectUR
 // redeem spends a code. What is the parameter that it came as, or was derived
 // from.
 func (p *Provider) redeem(ctx context.Context, x *exchange, what string, code credential, redirectURI, challenge string) (tokenInfo, *Error) {
-	if e := p.mayTarget(ctx, x, code.grantID); e != nil {
-		return tokenInfo{}, e
-	}
 	now := p.now()
 	access, refresh := newCredential(code.grantID), newCredential(code.grantID)
 	keptRefresh := p.newToken(refresh, store.KindRefresh, now)
@@ -113,9 +110,6 @@ func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope s
 	}
 	asked, e := parseAskedScopes(scope)
 	if e != nil {
-		return tokenInfo{}, e
-	}
-	if e := p.mayTarget(ctx, x, presented.grantID); e != nil {
 		return tokenInfo{}, e
 	}
 	var salt store.Salt

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // Resource is an API of the host's for which tokens are issued apart (RFC
@@ -130,25 +128,6 @@ func (p *Provider) askedResource(params url.Values) (*ProtectedResource, *Error)
 		return nil, refuse(codeInvalidTarget, "The resource is not known here: use the exact URL that its metadata document gives as resource.")
 	}
 	return r, nil
-}
-
-// mayTarget refuses a resource that is named at the token endpoint only (RFC
-// 8707 section 2.2): the user has agreed to none, and a token for one can do
-// what one for the host's API cannot. A store would take it for a narrowing. It
-// is asked before anything is spent, and tells only the grant's own client; what
-// else is wrong the store will say.
-func (p *Provider) mayTarget(ctx context.Context, x *exchange, id store.GrantID) *Error {
-	if x.resource == nil {
-		return nil
-	}
-	found, _, err := p.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ID: id}, Limit: 1})
-	if err != nil {
-		return unavailable("store", err)
-	}
-	if len(found) == 1 && found[0].ApplicationID == x.app.ID && found[0].Resource == "" {
-		return refuse(codeInvalidTarget, "The user has not agreed to this resource: name it in the authorization request too.")
-	}
-	return nil
 }
 
 // identifier returns the resource's URL, as stores keep it; empty for none.

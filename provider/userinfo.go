@@ -39,7 +39,7 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) (*userinfo.D
 	if err != nil {
 		return nil, asError(err)
 	}
-	if token.Resource != "" {
+	if grant.Resource != "" {
 		return nil, errOtherResource(grant)
 	}
 	user, err := p.user(r.Context(), grant.UserID)

@@ -114,7 +114,7 @@ type Grant struct {
 	UserID        string
 	ApplicationID string
 	Scopes        scopes.Set
-	Resource      string // RFC 8707; empty: not bound to one
+	Resource      string // what its tokens are for (RFC 8707); empty: for none
 
 	CreatedAt  time.Time
 	LastUsedAt time.Time // set at authorization and refresh, never by FindToken
@@ -140,7 +140,6 @@ type Token struct {
 	Hash      Hash
 	Kind      Kind
 	Scopes    scopes.Set
-	Resource  string    // RFC 8707; empty: not bound to one
 	IssuedAt  time.Time // of the step that brought it; may be zero when Spent
 	ExpiresAt time.Time
 	Spent     bool // a refresh token that has been rotated away

@@ -6,9 +6,9 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// NewToken is a token that is about to be kept. Its scopes, resource and kind
-// follow from the step that brings it, and so does its IssuedAt: the step's At,
-// or the CreatedAt of a new grant.
+// NewToken is a token that is about to be kept. Its scopes and kind follow from
+// the step that brings it, and so does its IssuedAt: the step's At, or the
+// CreatedAt of a new grant.
 type NewToken struct {
 	Hash Hash
 
@@ -32,9 +32,8 @@ type CodeRedemption struct {
 	RedirectURI   string // as presented; empty: not presented
 	Challenge     string // S256 of the presented verifier; empty: none presented
 
-	// Resource narrows the access token of a grant that is not bound to a
-	// resource. Empty: the grant's. Another one than the grant's is
-	// ErrResource.
+	// Resource is what the tokens are asked for (RFC 8707 section 2.2). Empty:
+	// whatever the grant is for. Another one than the grant's is ErrResource.
 	Resource string
 
 	Access  NewToken
@@ -48,11 +47,12 @@ type RefreshRotation struct {
 	Key           Key // of the presented refresh token
 	ApplicationID string
 
-	// Scopes and Resource narrow the access token; the refresh token keeps
-	// what the grant holds (RFC 6749 section 6, RFC 8707 section 2.2). Nil
-	// and empty: the grant's. More than the grant's scopes is ErrScope,
-	// another resource than that of a bound grant is ErrResource.
-	Scopes   scopes.Set
+	// Scopes narrow the access token; the refresh token keeps what the grant
+	// holds (RFC 6749 section 6). Nil: the grant's. More than these is
+	// ErrScope.
+	Scopes scopes.Set
+
+	// Resource is what the tokens are asked for, as in [CodeRedemption].
 	Resource string
 
 	Access, Refresh NewToken // the successors
@@ -66,8 +66,7 @@ type RefreshRotation struct {
 type Issued struct {
 	Grant Grant
 
-	// Access is the access token that is now kept, with its scopes, resource
-	// and expiry. Its Hash may be zero when Retried is set: the caller derives
+	// Access is the access token that is now kept, with its scopes and expiry. Its Hash may be zero when Retried is set: the caller derives
 	// the token from the Salt.
 	Access Token
 

@@ -62,12 +62,12 @@ var (
 	// ErrScope: more scopes were asked for than the grant holds. Nothing was
 	// spent.
 	ErrScope = errors.New("store: scope exceeds the grant")
-	// ErrResource: another resource was asked for than the grant is for.
-	// Nothing was spent.
+	// ErrResource: a resource was asked for that is not the grant's, or of a
+	// grant that is for none. Nothing was spent.
 	ErrResource = errors.New("store: resource differs from the grant's")
 	// ErrDiffers: a refresh was repeated within its grace, but asks for
-	// another scope or resource than the first time. Nothing was changed.
-	ErrDiffers = errors.New("store: repeated with another scope or resource")
+	// another scope than the first time. Nothing was changed.
+	ErrDiffers = errors.New("store: repeated with another scope")
 )
 
 // Store is everything that a provider needs kept. The two halves have no
@@ -137,7 +137,9 @@ type Applications interface {
 //  3. ErrRevoked.
 //  4. ErrReused: the grant is revoked in the same step.
 //  5. ErrExpired: the time of expiry itself is already too late.
-//  6. ErrScope, then ErrResource.
+//  6. ErrScope, or ErrDiffers for a retry.
+//  7. ErrResource: a resource is named that does not equal the grant's. The
+//     user has agreed to the grant's only, or to none (RFC 8707 section 2.2).
 //
 // So an unknown or foreign party can never end a grant: only its own
 // application can, by presenting what it has already spent (RFC 6749 section
@@ -180,10 +182,10 @@ type Grants interface {
 	// r.Grace > 0 and |At - time of its rotation| <= r.Grace, is a retry, even
 	// if it has expired since: nothing changes and the result has Retried set,
 	// the kept Salt and what remains of the pair that was issued then. A retry
-	// that asks for another scope or resource than the rotation did, be it
-	// more than the grant holds, is ErrDiffers. As "previous"
-	// means that the successor has not itself been rotated, a retry after the
-	// successor was used is a reuse, like every other spent token.
+	// that asks for another scope than the rotation did, be it more than the
+	// grant holds, is ErrDiffers. As "previous" means that the successor has
+	// not itself been rotated, a retry after the successor was used is a reuse,
+	// like every other spent token.
 	//
 	// Of many that race with one token and with Grace > 0, exactly one
 	// rotates and the rest are retries with its salt.

@@ -1,10 +1,8 @@
 package memory
 
 import (
-	"cmp"
 	"context"
 	"time"
-	"unique"
 
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -47,13 +45,12 @@ func (g *grant) redeem(r store.CodeRedemption) (store.Issued, error) {
 	case g.code.expiresAt <= at:
 		return store.Issued{}, store.ErrExpired
 	}
-	resource, ok := g.narrowed(r.Resource)
-	if !ok {
+	if !g.isFor(r.Resource) {
 		return store.Issued{}, store.ErrResource
 	}
 
 	g.code.spent = true
-	g.giveAccess(r.Access, g.scopes, resource, at)
+	g.giveAccess(r.Access, g.scopes, at)
 	if r.Refresh != nil {
 		g.giveRefresh(*r.Refresh, at)
 	}
@@ -68,15 +65,10 @@ func (c *code) matches(r store.CodeRedemption) bool {
 	return c.redirectURI.Value() == r.RedirectURI || c.redirectOptional && r.RedirectURI == ""
 }
 
-// narrowed returns the resource of an access token for which resource is asked
-// and whether it may be: a grant that is bound to one resource is not for
-// another (RFC 8707 section 2.2).
-func (g *grant) narrowed(resource string) (text, bool) {
-	bound := g.resource.Value()
-	if resource == "" {
-		return g.resource, true
-	}
-	return unique.Make(resource), bound == "" || bound == resource
+// isFor reports whether tokens of the grant may be asked for by naming the
+// resource, or none (RFC 8707 section 2.2).
+func (g *grant) isFor(resource string) bool {
+	return resource == "" || resource == g.resource.Value()
 }
 
 // RotateRefresh implements [store.Grants].
@@ -123,8 +115,7 @@ func (g *grant) rotate(r store.RefreshRotation) (store.Issued, error) {
 		}
 		narrowed = scopeSetOf(r.Scopes)
 	}
-	resource, ok := g.narrowed(r.Resource)
-	if !ok {
+	if !g.isFor(r.Resource) {
 		return store.Issued{}, store.ErrResource
 	}
 
@@ -135,7 +126,7 @@ func (g *grant) rotate(r store.RefreshRotation) (store.Issued, error) {
 	}
 	g.previous, g.salt, g.rotatedAt = presented, r.Salt, at
 	g.giveRefresh(r.Refresh, at)
-	g.giveAccess(r.Access, narrowed, resource, at)
+	g.giveAccess(r.Access, narrowed, at)
 	g.lastUsedAt = at
 	return g.issued(), nil
 }
@@ -157,9 +148,11 @@ func (g *grant) retry(r store.RefreshRotation) (store.Issued, error) {
 	if len(r.Scopes) > 0 {
 		asked = r.Scopes
 	}
-	resource := cmp.Or(r.Resource, g.resource.Value())
-	if !pair.scopes.set().Equal(asked) || pair.resource.Value() != resource {
+	if !pair.scopes.set().Equal(asked) {
 		return store.Issued{}, store.ErrDiffers
+	}
+	if !g.isFor(r.Resource) {
+		return store.Issued{}, store.ErrResource
 	}
 	issued := g.issued()
 	issued.Retried = true

@@ -56,7 +56,7 @@ func newGrant(n store.NewGrant, u *user) *grant {
 		}
 	}
 	if n.Access != nil {
-		g.giveAccess(*n.Access, g.scopes, g.resource, g.createdAt)
+		g.giveAccess(*n.Access, g.scopes, g.createdAt)
 	}
 	return g
 }

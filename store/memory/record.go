@@ -96,7 +96,6 @@ type code struct {
 type accessToken struct {
 	hash                store.Hash
 	scopes              scopeSet
-	resource            text
 	issuedAt, expiresAt instant
 }
 
@@ -153,7 +152,6 @@ func (t *accessToken) out() store.Token {
 	return store.Token{
 		Hash:      t.hash,
 		Kind:      store.KindAccess,
-		Resource:  t.resource.Value(),
 		IssuedAt:  t.issuedAt.time(),
 		ExpiresAt: t.expiresAt.time(),
 	}
@@ -165,7 +163,6 @@ func (g *grant) refreshOut(t refreshToken, spent bool) store.Token {
 	return store.Token{
 		Hash:      t.hash,
 		Kind:      store.KindRefresh,
-		Resource:  g.resource.Value(),
 		IssuedAt:  t.issuedAt.time(),
 		ExpiresAt: t.expiresAt.time(),
 		Spent:     spent,
@@ -233,11 +230,10 @@ func (g *grant) expiry(t time.Time) instant {
 }
 
 // giveAccess keeps a new access token as the newest.
-func (g *grant) giveAccess(n store.NewToken, scopes scopeSet, resource text, at instant) {
+func (g *grant) giveAccess(n store.NewToken, scopes scopeSet, at instant) {
 	g.access = append(g.access, accessToken{
 		hash:      n.Hash,
 		scopes:    scopes,
-		resource:  resource,
 		issuedAt:  at,
 		expiresAt: g.expiry(n.ExpiresAt),
 	})

@@ -37,7 +37,7 @@ func (s *Store) RedeemCode(ctx context.Context, r store.CodeRedemption) (store.I
 	}
 	issued.Access = store.Token{
 		Hash: r.Access.Hash, Kind: store.KindAccess, IssuedAt: cut(r.At), ExpiresAt: read.time(details[0]),
-		Scopes: slices.Clone(issued.Grant.Scopes), Resource: cmp.Or(r.Resource, issued.Grant.Resource),
+		Scopes: slices.Clone(issued.Grant.Scopes),
 	}
 	return issued, read.err
 }
@@ -75,7 +75,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r store.RefreshRotation) (sto
 	issued.Salt = r.Salt
 	issued.Access = store.Token{
 		Hash: r.Access.Hash, Kind: store.KindAccess, IssuedAt: cut(r.At), ExpiresAt: read.time(details[0]),
-		Scopes: slices.Clone(issued.Grant.Scopes), Resource: cmp.Or(r.Resource, issued.Grant.Resource),
+		Scopes: slices.Clone(issued.Grant.Scopes),
 	}
 	if len(r.Scopes) > 0 {
 		issued.Access.Scopes = scopes.New(r.Scopes...)

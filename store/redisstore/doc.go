@@ -111,7 +111,7 @@
 // into a listpack: hash-max-listpack-value must be at least 64 and
 // hash-max-listpack-entries at least 128, as they are by default. A user id,
 // an application's id, a resource or a set of scopes of more than 64 bytes, or
-// an access token that is narrowed to a long one, makes a grant take about
+// an access token for fewer scopes that are still long, makes a grant take about
 // 3,000 bytes. A device authorization takes about 850 bytes, and about 1,700 if
 // any of its texts is that long.
 //

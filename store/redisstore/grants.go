@@ -125,7 +125,7 @@ func (s *Store) FindToken(ctx context.Context, k store.Key) (store.Token, store.
 	}
 	text := texts(values[len(grantFields):], 8)
 	access, current, previous, spent := text[0], text[1:4], text[4:7], text[7]
-	t := store.Token{Kind: store.KindRefresh, Scopes: slices.Clone(g.Scopes), Resource: g.Resource}
+	t := store.Token{Kind: store.KindRefresh, Scopes: slices.Clone(g.Scopes)}
 	switch {
 	case access != "":
 		t = r.access(g, access)

@@ -102,18 +102,14 @@ func (r *reader) grant(id store.GrantID, values []any) (g store.Grant, ok bool) 
 }
 
 // access makes a record of an access token on the grant. It is kept as when it
-// was issued, when it expires, and its resource and scopes if they are not the
-// grant's.
+// was issued, when it expires, and its scopes if they are not the grant's.
 func (r *reader) access(g store.Grant, kept string) store.Token {
-	t := store.Token{Kind: store.KindAccess, Scopes: g.Scopes, Resource: g.Resource}
-	n := 2
-	if strings.Count(kept, separator) > 1 {
-		n = 4
-	}
-	text := r.split(kept, n)
-	t.IssuedAt, t.ExpiresAt = r.time(text[0]), r.time(text[1])
-	if n == 4 {
-		t.Resource, t.Scopes = text[2], r.set(text[3])
+	t := store.Token{Kind: store.KindAccess, Scopes: g.Scopes}
+	text := r.split(kept, 2)
+	expires, set, narrowed := strings.Cut(text[1], separator)
+	t.IssuedAt, t.ExpiresAt = r.time(text[0]), r.time(expires)
+	if narrowed {
+		t.Scopes = r.set(set)
 	}
 	return t
 }

@@ -13,15 +13,15 @@ type chain struct {
 
 	// The last rotation and what is particular about the access token that it
 	// issued.
-	rotatedAt                time.Time
-	pairScopes, pairResource sql.NullString
-	pairExpiresAt            time.Time
+	rotatedAt     time.Time
+	pairScopes    sql.NullString
+	pairExpiresAt time.Time
 }
 
 // retried returns the answer to a repeated rotation: that of the first one.
 func (c chain) retried(salt store.Salt) store.Issued {
 	n := store.NewToken{ExpiresAt: c.pairExpiresAt}
-	out := issued(c.grant, n, splitSet(c.pairScopes.String), c.pairResource.String, c.rotatedAt)
+	out := issued(c.grant, n, splitSet(c.pairScopes.String), c.rotatedAt)
 	out.Retried, out.Salt = true, salt
 	return out
 }
@@ -29,7 +29,7 @@ func (c chain) retried(salt store.Salt) store.Issued {
 // rotated returns the answer to a rotation that has been done.
 func (c chain) rotated(r store.RefreshRotation) store.Issued {
 	c.grant.LastUsedAt = cut(r.At)
-	out := issued(c.grant, r.Access, r.Scopes, r.Resource, r.At)
+	out := issued(c.grant, r.Access, r.Scopes, r.At)
 	out.Salt = r.Salt
 	return out
 }

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -22,10 +21,11 @@ func (s *Store) CreateGrant(ctx context.Context, n store.NewGrant) error {
 
 // RedeemCode implements [store.Grants].
 func (s *Store) RedeemCode(ctx context.Context, r store.CodeRedemption) (store.Issued, error) {
-	if err := cmp.Or(r.Check(), checkLength(maxText, "request", r.Resource)); err != nil {
+	if err := r.Check(); err != nil {
 		return store.Issued{}, err
 	}
 	r.ApplicationID, r.RedirectURI, r.Challenge = presented(r.ApplicationID), presented(r.RedirectURI), presented(r.Challenge)
+	r.Resource = presented(r.Resource)
 
 	var out store.Issued
 	err := s.try(ctx, "redeem code", func(ctx context.Context) (err error) {
@@ -40,10 +40,10 @@ func (s *Store) RedeemCode(ctx context.Context, r store.CodeRedemption) (store.I
 
 // RotateRefresh implements [store.Grants].
 func (s *Store) RotateRefresh(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
-	if err := cmp.Or(r.Check(), checkLength(maxText, "request", r.Resource)); err != nil {
+	if err := r.Check(); err != nil {
 		return store.Issued{}, err
 	}
-	r.ApplicationID = presented(r.ApplicationID)
+	r.ApplicationID, r.Resource = presented(r.ApplicationID), presented(r.Resource)
 
 	var out store.Issued
 	err := s.try(ctx, "rotate refresh token", func(ctx context.Context) (err error) {
@@ -57,7 +57,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r store.RefreshRotation) (sto
 }
 
 const findTokenSQL = `
-select ` + grantColumns + `, t.kind, t.scopes, coalesce(t.resource, g.resource), t.issued_at, t.expires_at,
+select ` + grantColumns + `, t.kind, t.scopes, t.issued_at, t.expires_at,
   case when t.kind = 3 and (g.refresh_hash is null or g.refresh_hash <> t.hash) then 1 else 0 end
 from oauth_grants g join oauth_tokens t on t.grant_id = g.id
 where g.id = $1::uuid and t.grant_id = $1::uuid and t.hash = $2::bytea and t.kind > 0`
@@ -67,7 +67,7 @@ func (s *Store) FindToken(ctx context.Context, k store.Key) (store.Token, store.
 	var g store.Grant
 	token := store.Token{Hash: k.Hash}
 	var narrowed sql.NullString
-	into := append(intoGrant(&g), &token.Kind, &narrowed, &token.Resource, timeInto{&token.IssuedAt}, timeInto{&token.ExpiresAt}, &token.Spent)
+	into := append(intoGrant(&g), &token.Kind, &narrowed, timeInto{&token.IssuedAt}, timeInto{&token.ExpiresAt}, &token.Spent)
 	err := s.try(ctx, "find token", func(ctx context.Context) error {
 		return s.row(ctx, s.db, findTokenSQL, []any{s.dialect.id(k.GrantID), k.Hash[:]}, into)
 	})

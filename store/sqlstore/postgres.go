@@ -105,7 +105,7 @@ with found as materialized (
     when revoked_at is not null then 'revoked'
     when redeemed then 'reused'
     when code_expires_at <= $7::timestamptz then 'expired'
-    when resource <> '' and $6::text <> resource then 'resource'
+    when $6::text <> '' and $6::text <> resource then 'resource'
     else 'issued' end as outcome
   from found
 ), spend as (
@@ -115,12 +115,12 @@ with found as materialized (
   update oauth_grants t set revoked_at = $7::timestamptz, salt = null
   from g where t.id = g.id and g.outcome = 'reused'
 ), keep as (
-  insert into oauth_tokens (grant_id, hash, kind, resource, issued_at, expires_at)
-  select g.id, v.hash, v.kind, nullif(v.resource, g.resource), $7::timestamptz, least(v.expires_at, g.expires_at)
+  insert into oauth_tokens (grant_id, hash, kind, issued_at, expires_at)
+  select g.id, v.hash, v.kind, $7::timestamptz, least(v.expires_at, g.expires_at)
   from g, (values
-    ($8::bytea, 2, $6::text, $9::timestamptz),
-    ($10::bytea, 3, null, $11::timestamptz)
-  ) v (hash, kind, resource, expires_at)
+    ($8::bytea, 2, $9::timestamptz),
+    ($10::bytea, 3, $11::timestamptz)
+  ) v (hash, kind, expires_at)
   where g.outcome = 'issued' and v.hash is not null
 )
 select g.outcome, ` + grantColumns + ` from g`
@@ -133,7 +133,7 @@ func (p postgres) redeemCode(ctx context.Context, r store.CodeRedemption) (store
 	var g store.Grant
 	var outcome string
 	err := p.row(ctx, redeemCodeSQL, []any{
-		p.dialect.id(r.Key.GrantID), r.Key.Hash[:], r.ApplicationID, r.RedirectURI, r.Challenge, textOrNull(r.Resource), p.dialect.time(r.At),
+		p.dialect.id(r.Key.GrantID), r.Key.Hash[:], r.ApplicationID, r.RedirectURI, r.Challenge, r.Resource, p.dialect.time(r.At),
 		r.Access.Hash[:], p.dialect.time(r.Access.ExpiresAt), hashOrNull(refresh.Hash), p.dialect.time(refresh.ExpiresAt),
 	}, append([]any{&outcome}, intoGrant(&g)...))
 	if err != nil {
@@ -142,7 +142,7 @@ func (p postgres) redeemCode(ctx context.Context, r store.CodeRedemption) (store
 	if refused := refusals[outcome]; refused != nil {
 		return store.Issued{}, refused
 	}
-	return issued(g, r.Access, nil, r.Resource, r.At), nil
+	return issued(g, r.Access, nil, r.At), nil
 }
 
 const rotateRefreshSQL = `
@@ -158,31 +158,30 @@ with found as materialized (
     when refresh_hash = $2::bytea then case
       when presented_expires_at <= $4::timestamptz then 'expired'
       when not string_to_array($8::text, ' ') <@ string_to_array(scopes, ' ') then 'scope'
-      when resource <> '' and $9::text <> resource then 'resource'
+      when $9::text <> '' and $9::text <> resource then 'resource'
       else 'rotated' end
     when previous_hash = $2::bytea and salt is not null and rotated_at between $5::timestamptz and $6::timestamptz then case
-      when coalesce($8::text, scopes) = coalesce(pair_scopes, scopes)
-        and coalesce($9::text, resource) = coalesce(pair_resource, resource) then 'retried'
-      else 'differs' end
+      when coalesce($8::text, scopes) <> coalesce(pair_scopes, scopes) then 'differs'
+      when $9::text <> '' and $9::text <> resource then 'resource'
+      else 'retried' end
     else 'reused' end as outcome
   from found
 ), rotate as (
   update oauth_grants t set
     previous_hash = $2::bytea, refresh_hash = $12::bytea, salt = $7::bytea,
     rotated_at = $4::timestamptz, last_used_at = $4::timestamptz,
-    pair_scopes = nullif($8::text, g.scopes), pair_resource = nullif($9::text, g.resource),
-    pair_expires_at = least($11::timestamptz, g.expires_at)
+    pair_scopes = nullif($8::text, g.scopes), pair_expires_at = least($11::timestamptz, g.expires_at)
   from g where t.id = g.id and g.outcome = 'rotated'
 ), revoke as (
   update oauth_grants t set revoked_at = $4::timestamptz, salt = null
   from g where t.id = g.id and g.outcome = 'reused'
 ), keep as (
-  insert into oauth_tokens (grant_id, hash, kind, scopes, resource, issued_at, expires_at)
-  select g.id, v.hash, v.kind, nullif(v.scopes, g.scopes), nullif(v.resource, g.resource), $4::timestamptz, least(v.expires_at, g.expires_at)
+  insert into oauth_tokens (grant_id, hash, kind, scopes, issued_at, expires_at)
+  select g.id, v.hash, v.kind, nullif(v.scopes, g.scopes), $4::timestamptz, least(v.expires_at, g.expires_at)
   from g, (values
-    ($10::bytea, 2, $8::text, $9::text, $11::timestamptz),
-    ($12::bytea, 3, null, null, $13::timestamptz)
-  ) v (hash, kind, scopes, resource, expires_at)
+    ($10::bytea, 2, $8::text, $11::timestamptz),
+    ($12::bytea, 3, null, $13::timestamptz)
+  ) v (hash, kind, scopes, expires_at)
   where g.outcome = 'rotated'
 ), remind as (
   insert into oauth_rotations (grant_id, rotated_at)
@@ -190,7 +189,7 @@ with found as materialized (
   on conflict (grant_id) do update set rotated_at = excluded.rotated_at
 )
 select g.outcome, case when g.outcome = 'retried' then g.salt end, g.rotated_at,
-  g.pair_scopes, g.pair_resource, g.pair_expires_at, ` + grantColumns + ` from g`
+  g.pair_scopes, g.pair_expires_at, ` + grantColumns + ` from g`
 
 func (p postgres) rotateRefresh(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
 	var c chain
@@ -199,9 +198,9 @@ func (p postgres) rotateRefresh(ctx context.Context, r store.RefreshRotation) (s
 	from, to := window(r)
 	err := p.row(ctx, rotateRefreshSQL, []any{
 		p.dialect.id(r.Key.GrantID), r.Key.Hash[:], r.ApplicationID, p.dialect.time(r.At), p.dialect.timeOrNull(from), p.dialect.timeOrNull(to), r.Salt[:],
-		presentedSet(r.Scopes), textOrNull(r.Resource),
+		presentedSet(r.Scopes), r.Resource,
 		r.Access.Hash[:], p.dialect.time(r.Access.ExpiresAt), r.Refresh.Hash[:], p.dialect.time(r.Refresh.ExpiresAt),
-	}, append([]any{&outcome, bytesInto{salt[:]}, timeInto{&c.rotatedAt}, &c.pairScopes, &c.pairResource, timeInto{&c.pairExpiresAt}}, intoGrant(&c.grant)...))
+	}, append([]any{&outcome, bytesInto{salt[:]}, timeInto{&c.rotatedAt}, &c.pairScopes, timeInto{&c.pairExpiresAt}}, intoGrant(&c.grant)...))
 	if err != nil {
 		return store.Issued{}, err
 	}

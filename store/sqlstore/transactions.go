@@ -150,8 +150,8 @@ insert into oauth_codes (grant_id, hash, redirect_uri, redirect_optional, challe
 values ($1, $2, $3, $4, $5, $6)`
 
 	keepSQL = `
-insert into oauth_tokens (grant_id, hash, kind, scopes, resource, issued_at, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7)`
+insert into oauth_tokens (grant_id, hash, kind, scopes, issued_at, expires_at)
+values ($1, $2, $3, $4, $5, $6)`
 
 	insertConsentSQL = `
 insert into oauth_consents (` + consentColumns + `, user_id)
@@ -178,7 +178,7 @@ func (t transactions) createGrant(ctx context.Context, n store.NewGrant) error {
 		case !created:
 			return store.ErrExists
 		case n.Access != nil:
-			return t.keep(ctx, q, issued(g, *n.Access, nil, "", g.CreatedAt))
+			return t.keep(ctx, q, issued(g, *n.Access, nil, g.CreatedAt))
 		}
 		_, err = t.exec(ctx, q, insertCodeSQL, t.dialect.id(g.ID), n.Code.Hash[:],
 			n.Code.RedirectURI, n.Code.RedirectOptional, n.Code.Challenge, t.dialect.time(n.Code.ExpiresAt))
@@ -223,21 +223,18 @@ func (t transactions) agree(ctx context.Context, q querier, g store.Grant) error
 // keep keeps the access token that was issued.
 func (t transactions) keep(ctx context.Context, q querier, out store.Issued) error {
 	g, token := out.Grant, out.Access
-	var narrowed, resource any
+	var narrowed any
 	if set := joinSet(token.Scopes); set != joinSet(g.Scopes) {
 		narrowed = set
 	}
-	if token.Resource != g.Resource {
-		resource = token.Resource
-	}
-	_, err := t.exec(ctx, q, keepSQL, t.dialect.id(g.ID), token.Hash[:], int(token.Kind), narrowed, resource,
+	_, err := t.exec(ctx, q, keepSQL, t.dialect.id(g.ID), token.Hash[:], int(token.Kind), narrowed,
 		t.dialect.time(token.IssuedAt), t.dialect.time(token.ExpiresAt))
 	return err
 }
 
 // keepRefresh keeps the refresh token that was issued with it.
 func (t transactions) keepRefresh(ctx context.Context, q querier, g store.Grant, n store.NewToken, at time.Time) error {
-	out := issued(g, n, nil, "", at)
+	out := issued(g, n, nil, at)
 	out.Access.Kind = store.KindRefresh
 	return t.keep(ctx, q, out)
 }

@@ -30,7 +30,7 @@ func (t transactions) redeemCode(ctx context.Context, r store.CodeRedemption) (o
 			return err
 		}
 		if refused = c.refuse(r); refused == nil {
-			out = issued(c.grant, r.Access, nil, r.Resource, r.At)
+			out = issued(c.grant, r.Access, nil, r.At)
 			return t.redeem(ctx, q, r, out)
 		}
 		return t.revokeIfReused(ctx, q, refused, r.Key.GrantID, r.At)
@@ -77,7 +77,7 @@ func (c lockedCode) refuse(r store.CodeRedemption) error {
 		return store.ErrReused
 	case !c.code.ExpiresAt.After(cut(r.At)):
 		return store.ErrExpired
-	case c.grant.Resource != "" && r.Resource != "" && c.grant.Resource != r.Resource:
+	case r.Resource != "" && r.Resource != c.grant.Resource:
 		return store.ErrResource
 	}
 	return nil
@@ -85,7 +85,7 @@ func (c lockedCode) refuse(r store.CodeRedemption) error {
 
 const lockChainSQL = `
 select ` + grantColumns + `, g.refresh_hash, g.previous_hash, g.rotated_at, g.salt,
-  g.pair_scopes, g.pair_resource, g.pair_expires_at, t.expires_at
+  g.pair_scopes, g.pair_expires_at, t.expires_at
 from oauth_grants g left join oauth_tokens t on t.grant_id = $1 and t.hash = $2 and t.kind = 3
 where g.id = $1 and (t.hash is not null or g.previous_hash = $2)`
 
@@ -100,8 +100,8 @@ type lockedChain struct {
 
 const rotateSQL = `
 update oauth_grants set previous_hash = $1, refresh_hash = $2, salt = $3, rotated_at = $4, last_used_at = $4,
-  pair_scopes = $5, pair_resource = $6, pair_expires_at = $7
-where id = $8`
+  pair_scopes = $5, pair_expires_at = $6
+where id = $7`
 
 func (t transactions) rotateRefresh(ctx context.Context, r store.RefreshRotation) (out store.Issued, err error) {
 	var refused error
@@ -131,7 +131,7 @@ func (t transactions) rotateRefresh(ctx context.Context, r store.RefreshRotation
 func (t transactions) lockChain(ctx context.Context, q querier, k store.Key) (c lockedChain, err error) {
 	var salt []byte
 	into := append(intoGrant(&c.grant), bytesInto{c.current[:]}, bytesInto{c.previous[:]}, timeInto{&c.rotatedAt}, &salt,
-		&c.pairScopes, &c.pairResource, timeInto{&c.pairExpiresAt}, timeInto{&c.presentedExpiresAt})
+		&c.pairScopes, timeInto{&c.pairExpiresAt}, timeInto{&c.presentedExpiresAt})
 	err = t.row(ctx, q, lockChainSQL+t.locking(), []any{t.dialect.id(k.GrantID), k.Hash[:]}, into)
 	c.hasSalt = copy(c.salt[:], salt) == len(c.salt)
 	return c, err
@@ -139,7 +139,8 @@ func (t transactions) lockChain(ctx context.Context, q querier, k store.Key) (c 
 
 // judge returns whether r is a retry, and if not, why it is refused, or nil.
 func (c lockedChain) judge(r store.RefreshRotation) (retried bool, refused error) {
-	asked, resource := presentedSet(r.Scopes), sql.NullString{String: r.Resource, Valid: r.Resource != ""}
+	asked := presentedSet(r.Scopes)
+	elsewhere := r.Resource != "" && r.Resource != c.grant.Resource
 	from, to := window(r)
 	switch {
 	case c.grant.ApplicationID != r.ApplicationID:
@@ -152,7 +153,7 @@ func (c lockedChain) judge(r store.RefreshRotation) (retried bool, refused error
 			return false, store.ErrExpired
 		case asked != nil && !c.grant.Scopes.Contains(splitSet(asked.(string))):
 			return false, store.ErrScope
-		case c.grant.Resource != "" && resource.Valid && c.grant.Resource != r.Resource:
+		case elsewhere:
 			return false, store.ErrResource
 		}
 		return false, nil
@@ -160,10 +161,11 @@ func (c lockedChain) judge(r store.RefreshRotation) (retried bool, refused error
 		if asked == nil {
 			asked = joinSet(c.grant.Scopes)
 		}
-		same := asked == either(c.pairScopes, joinSet(c.grant.Scopes)) &&
-			either(resource, c.grant.Resource) == either(c.pairResource, c.grant.Resource)
-		if !same {
+		switch {
+		case asked != either(c.pairScopes, joinSet(c.grant.Scopes)):
 			return false, store.ErrDiffers
+		case elsewhere:
+			return false, store.ErrResource
 		}
 		return true, nil
 	}
@@ -181,15 +183,12 @@ func either(text sql.NullString, other string) string {
 // rotate keeps what a rotation has issued.
 func (t transactions) rotate(ctx context.Context, q querier, r store.RefreshRotation, out store.Issued) error {
 	g, at := out.Grant, t.dialect.time(r.At)
-	var pairScopes, pairResource any
+	var pairScopes any
 	if set := joinSet(out.Access.Scopes); set != joinSet(g.Scopes) {
 		pairScopes = set
 	}
-	if out.Access.Resource != g.Resource {
-		pairResource = out.Access.Resource
-	}
 	if _, err := t.exec(ctx, q, rotateSQL, r.Key.Hash[:], r.Refresh.Hash[:], r.Salt[:], at,
-		pairScopes, pairResource, t.dialect.time(out.Access.ExpiresAt), t.dialect.id(g.ID)); err != nil {
+		pairScopes, t.dialect.time(out.Access.ExpiresAt), t.dialect.id(g.ID)); err != nil {
 		return err
 	}
 	if err := t.keep(ctx, q, out); err != nil {

@@ -109,14 +109,6 @@ func splitSet(s string) scopes.Set {
 	return strings.Split(s, " ")
 }
 
-// textOrNull returns NULL for the empty text.
-func textOrNull(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
 // hashOrNull returns NULL for the zero hash.
 func hashOrNull(h store.Hash) any {
 	if h.IsZero() {
@@ -136,20 +128,16 @@ func expiry(g store.Grant, t time.Time) time.Time {
 }
 
 // issued returns the result of a step that issued an access token on g.
-func issued(g store.Grant, n store.NewToken, set scopes.Set, resource string, at time.Time) store.Issued {
+func issued(g store.Grant, n store.NewToken, set scopes.Set, at time.Time) store.Issued {
 	access := store.Token{
 		Hash:      n.Hash,
 		Kind:      store.KindAccess,
 		Scopes:    append(scopes.Set(nil), g.Scopes...),
-		Resource:  g.Resource,
 		IssuedAt:  cut(at),
 		ExpiresAt: expiry(g, n.ExpiresAt),
 	}
 	if len(set) > 0 {
 		access.Scopes = scopes.New(set...)
-	}
-	if resource != "" {
-		access.Resource = resource
 	}
 	return store.Issued{Grant: g, Access: access}
 }

@@ -45,8 +45,11 @@ var codePromises = []promise{
 	{"another resource than the grant's is refused unspent",
 		"The client can ask again for the right one (RFC 8707 section 2.2).",
 		codeResourceRefused},
-	{"an access token is for the resource that was asked for",
-		"A token for one API must not open another (RFC 8707 section 2.2).",
+	{"a resource is refused unspent where the grant is for none",
+		"The user was not asked whether the application may go there.",
+		codeUnboundRefused},
+	{"the grant's own resource may be named",
+		"Many clients always name it (RFC 8707 section 2.2).",
 		codeResource},
 	{"no refresh token is issued if none is offered",
 		"Not every application may stay signed in.",
@@ -104,7 +107,7 @@ func accessWithGrant(t *trial) {
 		n.Code, n.Access = nil, &store.NewToken{Hash: t.hash(), ExpiresAt: t.after(accessLifetime)}
 		t.must(t.CreateGrant(t.Context(), n), "creating a grant with an access token")
 		t.finds(store.Token{
-			Hash: n.Access.Hash, Kind: store.KindAccess, Scopes: n.Grant.Scopes, Resource: resource,
+			Hash: n.Access.Hash, Kind: store.KindAccess, Scopes: n.Grant.Scopes,
 			IssuedAt: n.Grant.CreatedAt, ExpiresAt: n.Access.ExpiresAt,
 		}, n.Grant, "a grant created with an access token for resource %q", resource)
 
@@ -271,19 +274,21 @@ func codeOrder(t *trial) {
 		{"a spent code for another resource", true, false, []func(*store.CodeRedemption){resource}, store.ErrReused},
 		{"an expired code for another resource", false, false, []func(*store.CodeRedemption){expired, resource}, store.ErrExpired},
 	} {
-		n := t.create(someUser, someApp, boundTo(someResource))
-		if tt.spent {
-			t.redeems(t.redemption(n), "redeeming a code")
+		for _, bound := range []string{someResource, ""} {
+			n := t.create(someUser, someApp, boundTo(bound))
+			if tt.spent {
+				t.redeems(t.redemption(n), "redeeming a code")
+			}
+			if tt.revoked {
+				_, err := t.RevokeGrants(t.Context(), store.GrantFilter{ID: n.Grant.ID}, t.after(time.Minute))
+				t.must(err, "revoking a grant")
+			}
+			r := t.redemption(n)
+			for _, edit := range tt.edits {
+				edit(&r)
+			}
+			t.noRedemption(r, tt.want, "redeeming %s, of a grant for %q", tt.name, bound)
 		}
-		if tt.revoked {
-			_, err := t.RevokeGrants(t.Context(), store.GrantFilter{ID: n.Grant.ID}, t.after(time.Minute))
-			t.must(err, "revoking a grant")
-		}
-		r := t.redemption(n)
-		for _, edit := range tt.edits {
-			edit(&r)
-		}
-		t.noRedemption(r, tt.want, "redeeming %s", tt.name)
 	}
 
 	// A spent code need not be remembered after its expiry, but it is never
@@ -306,20 +311,26 @@ func codeResourceRefused(t *trial) {
 	t.redeems(t.redemption(n), "redeeming the code for the right resource after that")
 }
 
-func codeResource(t *trial) {
-	for _, tt := range []struct{ bound, asked, want string }{
-		{"", "", ""}, {"", someResource, someResource}, {someResource, "", someResource}, {someResource, someResource, someResource},
-	} {
-		n := t.create(someUser, someApp, boundTo(tt.bound))
-		r := t.redemption(n)
-		r.Resource = tt.asked
-		issued := t.redeems(r, "redeeming a code of a grant for %q, asking for %q", tt.bound, tt.asked)
-		t.equal(issued.Access.Resource, tt.want, "the resource of the token of a grant for %q, asking for %q", tt.bound, tt.asked)
-		t.equal(issued.Grant, n.Grant, "the grant for %q after %q was asked for", tt.bound, tt.asked)
-		d := deviceOf(n, r)
-		d.access.Resource = tt.want
-		t.keeps(d, "a grant for %q, asking for %q", tt.bound, tt.asked)
+func codeUnboundRefused(t *trial) {
+	n := t.create(someUser, someApp)
+	r := t.redemption(n)
+	for _, resource := range []string{someResource, "/", " "} {
+		r.Resource = resource
+		t.noRedemption(r, store.ErrResource, "redeeming a code of a grant for no resource for %q", resource)
 	}
+	r = t.redemption(n)
+	issued := t.redeems(r, "redeeming the code for no resource after that")
+	t.equal(issued.Grant, n.Grant, "the grant for no resource")
+	t.keeps(deviceOf(n, r), "after a resource was refused")
+}
+
+func codeResource(t *trial) {
+	n := t.create(someUser, someApp, boundTo(someResource))
+	r := t.redemption(n)
+	r.Resource = someResource
+	issued := t.redeems(r, "redeeming a code for the resource of its grant")
+	t.equal(issued.Grant, n.Grant, "the grant whose resource was named")
+	t.keeps(deviceOf(n, r), "after its resource was named")
 }
 
 func withoutRefresh(t *trial) {

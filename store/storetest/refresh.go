@@ -43,9 +43,12 @@ var refreshPromises = []promise{
 	{"another resource than the grant's cannot be had by a refresh",
 		"A token for one API must not open another (RFC 8707 section 2.2).",
 		refreshResourceRefused},
-	{"a narrowed resource does not stick to the refresh token",
-		"An unbound grant is for every resource, one token at a time.",
-		narrowedResource},
+	{"no resource can be had by a refresh where the grant is for none",
+		"The user was not asked whether the application may go there.",
+		refreshUnboundRefused},
+	{"a refresh may name the grant's own resource",
+		"Many clients always name it (RFC 8707 section 2.2).",
+		refreshResource},
 	{"no rotated token outlives the grant",
 		"The host has promised its users that a sign-in ends.",
 		refreshExpiryIsCut},
@@ -202,19 +205,21 @@ func refreshOrder(t *trial) {
 		{"an expired token for another resource", false, false, []func(*store.RefreshRotation){expired, resource}, store.ErrExpired},
 		{"a token for more scopes and another resource", false, false, []func(*store.RefreshRotation){scope, resource}, store.ErrScope},
 	} {
-		first := t.signIn(someUser, someApp, boundTo(someResource))
-		if tt.spent {
-			t.rotates(first, t.rotation(first, time.Hour), "rotating")
+		for _, bound := range []string{someResource, ""} {
+			first := t.signIn(someUser, someApp, boundTo(bound))
+			if tt.spent {
+				t.rotates(first, t.rotation(first, time.Hour), "rotating")
+			}
+			if tt.revoked {
+				_, err := t.RevokeGrants(t.Context(), store.GrantFilter{ID: first.grant.ID}, t.after(time.Hour))
+				t.must(err, "revoking a grant")
+			}
+			r := t.rotation(first, 2*time.Hour)
+			for _, edit := range tt.edits {
+				edit(&r)
+			}
+			t.noRotation(r, tt.want, "rotating %s, of a grant for %q", tt.name, bound)
 		}
-		if tt.revoked {
-			_, err := t.RevokeGrants(t.Context(), store.GrantFilter{ID: first.grant.ID}, t.after(time.Hour))
-			t.must(err, "revoking a grant")
-		}
-		r := t.rotation(first, 2*time.Hour)
-		for _, edit := range tt.edits {
-			edit(&r)
-		}
-		t.noRotation(r, tt.want, "rotating %s", tt.name)
 	}
 
 	// A spent token need not be remembered after its expiry, but it is never
@@ -261,18 +266,28 @@ func refreshResourceRefused(t *trial) {
 		t.noRotation(r, store.ErrResource, "rotating the token of a bound grant for %s", asked)
 		t.keeps(d, "after another resource was asked for")
 	}
-	r := t.rotation(d, time.Hour)
-	r.Resource = someResource
-	d = t.rotates(d, r, "rotating for the resource of the grant")
-	t.keeps(d, "after the resource of the grant was asked for")
+	d = t.rotates(d, t.rotation(d, time.Hour), "rotating for the right resource after that")
+	t.keeps(d, "after the right resource was asked for")
 }
 
-func narrowedResource(t *trial) {
+func refreshUnboundRefused(t *trial) {
 	d := t.signIn(someUser, someApp)
-	for i, asked := range []string{someResource, "", otherResource, someResource} {
+	for _, asked := range []string{someResource, "/", " "} {
+		r := t.rotation(d, time.Hour)
+		r.Resource = asked
+		t.noRotation(r, store.ErrResource, "rotating the token of a grant for no resource for %q", asked)
+		t.keeps(d, "after a resource was asked for")
+	}
+	d = t.rotates(d, t.rotation(d, time.Hour), "rotating for no resource after that")
+	t.keeps(d, "after no resource was asked for")
+}
+
+func refreshResource(t *trial) {
+	d := t.signIn(someUser, someApp, boundTo(someResource))
+	for i, asked := range []string{someResource, "", someResource} {
 		r := t.rotation(d, time.Duration(i+1)*time.Hour)
 		r.Resource = asked
-		d = t.rotates(d, r, "rotating the token of an unbound grant for %q", asked)
+		d = t.rotates(d, r, "rotating the token of a grant for %q for %q", someResource, asked)
 		t.keeps(d, "after %q was asked for", asked)
 	}
 }

@@ -26,6 +26,9 @@ var retryPromises = []promise{
 	{"a retry that asks for something else is refused and changes nothing",
 		"The salt leads to the pair that was issued, which is not what is asked for now.",
 		retryDiffers},
+	{"a retry for a resource that is not the grant's is refused and changes nothing",
+		"It gets no more than the first request could (RFC 8707 section 2.2).",
+		retryForAResource},
 	{"a retry of a narrowed rotation asks for the same again",
 		"It is the same request.",
 		retryOfNarrowed},
@@ -108,20 +111,17 @@ func retryAfterSuccessor(t *trial) {
 
 func retryDiffers(t *trial) {
 	for _, tt := range []struct {
-		name, bound string
-		first       func(*store.RefreshRotation)
-		edit        func(*store.RefreshRotation)
+		name  string
+		first func(*store.RefreshRotation)
+		edit  func(*store.RefreshRotation)
 	}{
-		{"fewer scopes", "", nil, func(r *store.RefreshRotation) { r.Scopes = scopes.New("email") }},
-		{"more scopes than the grant holds", "", nil, func(r *store.RefreshRotation) { r.Scopes = someScopes().Union(scopes.New("admin")) }},
-		{"all scopes, where it was fewer", "", func(r *store.RefreshRotation) { r.Scopes = scopes.New("email") }, func(r *store.RefreshRotation) { r.Scopes = nil }},
-		{"other scopes", "", func(r *store.RefreshRotation) { r.Scopes = scopes.New("email") }, func(r *store.RefreshRotation) { r.Scopes = scopes.New("profile") }},
-		{"a resource", "", nil, func(r *store.RefreshRotation) { r.Resource = someResource }},
-		{"no resource, where it was one", "", func(r *store.RefreshRotation) { r.Resource = someResource }, func(r *store.RefreshRotation) { r.Resource = "" }},
-		{"another resource", "", func(r *store.RefreshRotation) { r.Resource = someResource }, func(r *store.RefreshRotation) { r.Resource = otherResource }},
-		{"another resource than the grant's", someResource, nil, func(r *store.RefreshRotation) { r.Resource = otherResource }},
+		{"fewer scopes", nil, func(r *store.RefreshRotation) { r.Scopes = scopes.New("email") }},
+		{"more scopes than the grant holds", nil, func(r *store.RefreshRotation) { r.Scopes = someScopes().Union(scopes.New("admin")) }},
+		{"all scopes, where it was fewer", func(r *store.RefreshRotation) { r.Scopes = scopes.New("email") }, func(r *store.RefreshRotation) { r.Scopes = nil }},
+		{"other scopes", func(r *store.RefreshRotation) { r.Scopes = scopes.New("email") }, func(r *store.RefreshRotation) { r.Scopes = scopes.New("profile") }},
+		{"fewer scopes and another resource", nil, func(r *store.RefreshRotation) { r.Scopes, r.Resource = scopes.New("email"), otherResource }},
 	} {
-		first := t.signIn(someUser, someApp, boundTo(tt.bound))
+		first := t.signIn(someUser, someApp)
 		r := t.rotation(first, time.Hour)
 		if tt.first != nil {
 			tt.first(&r)
@@ -137,11 +137,26 @@ func retryDiffers(t *trial) {
 	}
 }
 
+func retryForAResource(t *trial) {
+	for _, bound := range []string{someResource, ""} {
+		first := t.signIn(someUser, someApp, boundTo(bound))
+		r := t.rotation(first, time.Hour)
+		second := t.rotates(first, r, "rotating")
+
+		other := t.retry(r, time.Second)
+		other.Resource = otherResource
+		t.noRotation(other, store.ErrResource, "a retry for %q of a grant for %q", otherResource, bound)
+		t.keeps(second, "after a retry for another resource")
+		t.retries(second, t.retry(r, 2*time.Second), r.Salt, "a retry after one for another resource")
+		t.rotates(second, t.rotation(second, 2*time.Hour), "rotating after a retry for another resource")
+	}
+}
+
 func retryOfNarrowed(t *trial) {
 	first := t.signIn(someUser, someApp)
 	r := t.rotation(first, time.Hour)
-	r.Scopes, r.Resource = scopes.New("email"), someResource
-	second := t.rotates(first, r, "rotating for fewer scopes and one resource")
+	r.Scopes = scopes.New("email")
+	second := t.rotates(first, r, "rotating for fewer scopes")
 	t.retries(second, t.retry(r, time.Second), r.Salt, "a retry that asks for the same")
 }
 

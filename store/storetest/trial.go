@@ -259,11 +259,11 @@ func deviceOf(n store.NewGrant, r store.CodeRedemption) device {
 		grant:      n.Grant,
 		redemption: r,
 		access: store.Token{
-			Hash: r.Access.Hash, Kind: store.KindAccess, Scopes: n.Grant.Scopes, Resource: n.Grant.Resource,
+			Hash: r.Access.Hash, Kind: store.KindAccess, Scopes: n.Grant.Scopes,
 			IssuedAt: r.At, ExpiresAt: r.Access.ExpiresAt,
 		},
 		refresh: store.Token{
-			Hash: r.Refresh.Hash, Kind: store.KindRefresh, Scopes: n.Grant.Scopes, Resource: n.Grant.Resource,
+			Hash: r.Refresh.Hash, Kind: store.KindRefresh, Scopes: n.Grant.Scopes,
 			IssuedAt: r.At, ExpiresAt: r.Refresh.ExpiresAt,
 		},
 	}
@@ -301,14 +301,11 @@ func (t *trial) rotates(d device, r store.RefreshRotation, format string, args .
 	t.must(err, "%s", what)
 	d.grant.LastUsedAt = r.At
 	d.access = store.Token{
-		Hash: r.Access.Hash, Kind: store.KindAccess, Scopes: d.grant.Scopes, Resource: d.grant.Resource,
+		Hash: r.Access.Hash, Kind: store.KindAccess, Scopes: d.grant.Scopes,
 		IssuedAt: r.At, ExpiresAt: r.Access.ExpiresAt,
 	}
 	if len(r.Scopes) > 0 {
 		d.access.Scopes = r.Scopes
-	}
-	if r.Resource != "" {
-		d.access.Resource = r.Resource
 	}
 	d.refresh.Hash, d.refresh.IssuedAt, d.refresh.ExpiresAt = r.Refresh.Hash, r.At, r.Refresh.ExpiresAt
 	t.equal(issued.Grant, d.grant, "%s: the grant that is returned", what)

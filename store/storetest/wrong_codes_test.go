@@ -221,7 +221,7 @@ var wrongCodes = []wrong{
 	{"the resource is looked at first", []string{"codes/refusals of a code come in the documented order"}, func(f *faulty) {
 		codes := codesOf(f)
 		f.redeemCode = func(ctx context.Context, r store.CodeRedemption) (store.Issued, error) {
-			if n, ok := codes[r.Key]; ok && r.Resource != "" && n.Grant.Resource != "" && r.Resource != n.Grant.Resource {
+			if n, ok := codes[r.Key]; ok && r.Resource != "" && r.Resource != n.Grant.Resource {
 				return store.Issued{}, store.ErrResource
 			}
 			return f.Store.RedeemCode(ctx, r)
@@ -239,7 +239,9 @@ var wrongCodes = []wrong{
 			return issued, err
 		}
 	}},
-	{"a wrong resource spends the code", []string{"codes/another resource than the grant's is refused unspent"}, func(f *faulty) {
+	{"a wrong resource spends the code", []string{
+		"codes/another resource than the grant's is refused unspent", "codes/a resource is refused unspent where the grant is for none",
+	}, func(f *faulty) {
 		redeemedWith(f, store.ErrResource, func(ctx context.Context, r store.CodeRedemption) (store.Issued, error) {
 			r.Resource = ""
 			f.Store.RedeemCode(ctx, r)
@@ -247,9 +249,34 @@ var wrongCodes = []wrong{
 		})
 	}},
 	{"the resource that is asked for is ignored", []string{
-		"codes/an access token is for the resource that was asked for", "codes/another resource than the grant's is refused unspent",
+		"codes/another resource than the grant's is refused unspent", "codes/a resource is refused unspent where the grant is for none",
 	}, func(f *faulty) {
 		redeeming(f, func(r *store.CodeRedemption) { r.Resource = "" })
+	}},
+	{"a grant for no resource is for each", []string{"codes/a resource is refused unspent where the grant is for none"}, func(f *faulty) {
+		codes := codesOf(f)
+		redeeming(f, func(r *store.CodeRedemption) {
+			if codes[r.Key].Grant.Resource == "" {
+				r.Resource = ""
+			}
+		})
+	}},
+	{"a resource that is named later binds the grant", []string{"codes/a resource is refused unspent where the grant is for none"}, func(f *faulty) {
+		redeemedWith(f, store.ErrResource, func(ctx context.Context, r store.CodeRedemption) (store.Issued, error) {
+			resource := r.Resource
+			r.Resource = ""
+			issued, err := f.Store.RedeemCode(ctx, r)
+			issued.Grant.Resource = resource
+			return issued, err
+		})
+	}},
+	{"no resource may be named with a code", []string{"codes/the grant's own resource may be named"}, func(f *faulty) {
+		f.redeemCode = func(ctx context.Context, r store.CodeRedemption) (store.Issued, error) {
+			if r.Resource != "" {
+				return store.Issued{}, store.ErrResource
+			}
+			return f.Store.RedeemCode(ctx, r)
+		}
 	}},
 	{"no token and the zero hash are the same", []string{
 		"codes/no refresh token is issued if none is offered", "tokens/a token that is not there is not found",

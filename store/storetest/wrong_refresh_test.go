@@ -241,7 +241,7 @@ var wrongRefresh = []wrong{
 		f.rotateRefresh = func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
 			issued, err := rotate(ctx, r)
 			if errors.Is(err, store.ErrDiffers) {
-				r.Scopes, r.Resource = last[r.Key.GrantID].Scopes, last[r.Key.GrantID].Resource
+				r.Scopes = last[r.Key.GrantID].Scopes
 				return rotate(ctx, r)
 			}
 			return issued, err
@@ -257,6 +257,37 @@ var wrongRefresh = []wrong{
 		rotatedWith(f, store.ErrDiffers, func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
 			if !someScopes().Contains(r.Scopes) {
 				return store.Issued{}, store.ErrScope
+			}
+			return store.Issued{}, store.ErrDiffers
+		})
+	}},
+	{"a retry for another resource is answered", []string{"retries/a retry for a resource that is not the grant's is refused and changes nothing"}, func(f *faulty) {
+		rotatedWith(f, store.ErrResource, func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
+			r.Resource = ""
+			return f.Store.RotateRefresh(ctx, r)
+		})
+	}},
+	{"a retry for a resource is answered where the grant is for none", []string{
+		"retries/a retry for a resource that is not the grant's is refused and changes nothing",
+	}, func(f *faulty) {
+		rotatedWith(f, store.ErrResource, func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
+			if _, grant, err := f.Store.FindToken(ctx, r.Key); err != nil || grant.Resource != "" {
+				return store.Issued{}, store.ErrResource
+			}
+			r.Resource = ""
+			return f.Store.RotateRefresh(ctx, r)
+		})
+	}},
+	{"a retry for another resource revokes", []string{"retries/a retry for a resource that is not the grant's is refused and changes nothing"}, func(f *faulty) {
+		rotatedWith(f, store.ErrResource, func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
+			f.revokeID(ctx, r.Key.GrantID, r.At)
+			return store.Issued{}, store.ErrResource
+		})
+	}},
+	{"the resource of a retry is looked at before its scope", []string{"retries/a retry that asks for something else is refused and changes nothing"}, func(f *faulty) {
+		rotatedWith(f, store.ErrDiffers, func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
+			if r.Resource != "" {
+				return store.Issued{}, store.ErrResource
 			}
 			return store.Issued{}, store.ErrDiffers
 		})
@@ -344,18 +375,38 @@ var wrongRefresh = []wrong{
 		})
 	}},
 	{"a rotation ignores the resource", []string{
-		"refresh/another resource than the grant's cannot be had by a refresh", "refresh/a narrowed resource does not stick to the refresh token",
+		"refresh/another resource than the grant's cannot be had by a refresh", "refresh/no resource can be had by a refresh where the grant is for none",
+		"retries/a retry for a resource that is not the grant's is refused and changes nothing",
 	}, func(f *faulty) {
 		rotating(f, func(r *store.RefreshRotation) { r.Resource = "" })
 	}},
-	{"a narrowed resource sticks", []string{"refresh/a narrowed resource does not stick to the refresh token"}, func(f *faulty) {
-		narrowed := map[store.GrantID]string{}
-		rotating(f, func(r *store.RefreshRotation) {
-			if r.Resource == "" {
-				r.Resource = narrowed[r.Key.GrantID]
-			}
-			narrowed[r.Key.GrantID] = r.Resource
+	{"a wrong resource spends the refresh token", []string{
+		"refresh/another resource than the grant's cannot be had by a refresh", "refresh/no resource can be had by a refresh where the grant is for none",
+	}, func(f *faulty) {
+		rotatedWith(f, store.ErrResource, func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
+			r.Resource = ""
+			f.Store.RotateRefresh(ctx, r)
+			return store.Issued{}, store.ErrResource
 		})
+	}},
+	{"a refresh of a grant for no resource is for each", []string{"refresh/no resource can be had by a refresh where the grant is for none"}, func(f *faulty) {
+		rotatedWith(f, store.ErrResource, func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
+			if _, grant, err := f.Store.FindToken(ctx, r.Key); err != nil || grant.Resource != "" {
+				return store.Issued{}, store.ErrResource
+			}
+			r.Resource = ""
+			return f.Store.RotateRefresh(ctx, r)
+		})
+	}},
+	{"no resource may be named in a refresh", []string{
+		"refresh/a refresh may name the grant's own resource", "retries/a retry gets the pair that was issued and changes nothing",
+	}, func(f *faulty) {
+		f.rotateRefresh = func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
+			if r.Resource != "" {
+				return store.Issued{}, store.ErrResource
+			}
+			return f.Store.RotateRefresh(ctx, r)
+		}
 	}},
 	{"rotated tokens outlive their grants", []string{"refresh/no rotated token outlives the grant"}, uncut},
 }

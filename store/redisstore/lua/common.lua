@@ -14,7 +14,8 @@
 --   rh ri rx    the current refresh token: hash, issued, expires
 --   ph pi px    the previous one, which was rotated last
 --   w z y       when that was, by which salt, and the access token it brought
---   A<hash>     an access token
+--   A<hash>     an access token: issued, expires, and its scopes if they are
+--               not the grant's
 --   S<8 bytes>  the beginning of the hash of a refresh token that was rotated
 --               away before the previous one, with its expiry
 --

@@ -29,17 +29,13 @@ end
 if tonumber(q) <= tonumber(at) then
   return {'expired'}
 end
-if resource ~= '' and r and r ~= resource then
+if resource ~= '' and resource ~= r then
   return {'resource'}
 end
 
 access_expires = earlier(access_expires, e)
-local token = at .. '\255' .. access_expires
-if resource ~= '' and not r then
-  token = table.concat({token, resource, redis.call('HGET', grant, 's') or ''}, '\255')
-end
 x = later(x, access_expires)
-redis.call('HSET', grant, 'k', attempt, 'A' .. access, token)
+redis.call('HSET', grant, 'k', attempt, 'A' .. access, at .. '\255' .. access_expires)
 schedule(due, member, access_expires)
 if refresh ~= '' then
   refresh_expires = earlier(refresh_expires, e)

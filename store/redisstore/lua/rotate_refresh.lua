@@ -27,10 +27,11 @@ if previous and w and n == attempt then
   return {'rotated', record(grant), parts(y)[2]}
 end
 if previous and w and math.abs(now - tonumber(w)) <= tonumber(grace) then -- never where the grace is -1
-  local pair = parts(y) -- issued, expires, and resource and scopes where they are not the grant's
-  local asked = {resource ~= '' and resource or r, scopes ~= '' and scopes or s}
-  if asked[1] ~= (pair[3] or r) or asked[2] ~= (pair[4] or s) then
+  if (scopes ~= '' and scopes or s) ~= (parts(y)[3] or s) then
     return {'differs'}
+  end
+  if resource ~= '' and resource ~= r then
+    return {'resource'}
   end
   return {'retried', record(grant), y, z}
 end
@@ -44,7 +45,7 @@ end
 if not contains(s, scopes) then
   return {'scope'}
 end
-if resource ~= '' and r ~= '' and r ~= resource then
+if resource ~= '' and resource ~= r then
   return {'resource'}
 end
 
@@ -63,8 +64,8 @@ end
 access_expires, refresh_expires = earlier(access_expires, e), earlier(refresh_expires, e)
 x = later(x, later(access_expires, refresh_expires))
 local token = at .. '\255' .. access_expires
-if (resource ~= '' and resource ~= r) or (scopes ~= '' and scopes ~= s) then
-  token = table.concat({token, resource ~= '' and resource or r, scopes ~= '' and scopes or s}, '\255')
+if scopes ~= '' and scopes ~= s then
+  token = token .. '\255' .. scopes
 end
 redis.call('HSET', grant, 'n', attempt, 'l', at, 'x', x,
   'ph', rh, 'pi', ri, 'px', rx, 'w', at, 'z', salt, 'y', token,

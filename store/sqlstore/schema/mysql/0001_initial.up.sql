@@ -49,7 +49,6 @@ create table if not exists oauth_grants (
   rotated_at      bigint,                         -- when,
   salt            binary(16),                     -- and how its successors were derived; null: forgotten
   pair_scopes     mediumblob,                     -- of the access token issued then; null: the grant's
-  pair_resource   mediumblob,                     -- likewise
   pair_expires_at bigint,
   key oauth_grants_user (user_id),
   key oauth_grants_application (application_id),
@@ -75,7 +74,6 @@ create table if not exists oauth_tokens (
   hash       binary(32) not null,
   kind       tinyint not null, -- 2: access, 3: refresh, 0: an access token that was revoked
   scopes     mediumblob,       -- null: the grant's
-  resource   mediumblob,       -- null: the grant's
   issued_at  bigint not null,
   expires_at bigint not null,
   primary key (grant_id, hash),

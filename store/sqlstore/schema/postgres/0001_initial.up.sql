@@ -48,7 +48,6 @@ create table if not exists oauth_grants (
   rotated_at      timestamptz,                    -- when,
   salt            bytea,                          -- and how its successors were derived; null: forgotten
   pair_scopes     text collate "C",               -- of the access token issued then; null: the grant's
-  pair_resource   text collate "C",               -- likewise
   pair_expires_at timestamptz
 ) with (fillfactor = 70);
 
@@ -79,7 +78,6 @@ create table if not exists oauth_tokens (
   hash       bytea not null,
   kind       smallint not null, -- 2: access, 3: refresh, 0: an access token that was revoked
   scopes     text collate "C",  -- null: the grant's
-  resource   text collate "C",  -- null: the grant's
   issued_at  timestamptz not null,
   expires_at timestamptz not null,
   primary key (grant_id, hash)

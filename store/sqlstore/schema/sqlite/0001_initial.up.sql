@@ -46,7 +46,6 @@ create table if not exists oauth_grants (
   rotated_at      integer,                    -- when,
   salt            blob,                       -- and how its successors were derived; null: forgotten
   pair_scopes     text,                       -- of the access token issued then; null: the grant's
-  pair_resource   text,                       -- likewise
   pair_expires_at integer
 );
 
@@ -74,7 +73,6 @@ create table if not exists oauth_tokens (
   hash       blob not null,
   kind       integer not null, -- 2: access, 3: refresh, 0: an access token that was revoked
   scopes     text,             -- null: the grant's
-  resource   text,             -- null: the grant's
   issued_at  integer not null,
   expires_at integer not null,
   primary key (grant_id, hash)
