@@ -3,9 +3,14 @@ package drivertest_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,8 +21,10 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/sqlstore"
+	"github.com/latchkey-go/latchkey/userinfo"
 )
 
 // A wire counts round trips: what is sent, however much of it, until something
@@ -213,6 +220,66 @@ func TestPostgresStatements(t *testing.T) {
 		require.NoError(t, step.run(), step.name)
 		require.Len(t, sent.take(), 1, "the statements of %s", step.name)
 		require.EqualValues(t, 1, trips.Load()-before, "the round trips of %s", step.name)
+	}
+}
+
+// A request at the token endpoint is two statements, one for the application
+// and one for the grant, whether or not it names a resource, and be it refused.
+func TestPostgresStatementsOfRequests(t *testing.T) {
+	const api = "https://api.example.com/notes"
+	db, sent, _ := observed(t)
+	kept, _ := fresh(t, db, sqlstore.Postgres)
+	p, err := provider.New(provider.Config{
+		Issuer:      "https://app.example.com",
+		Store:       kept,
+		CurrentUser: func(*http.Request) (provider.Session, error) { return provider.Session{UserID: "user_1"}, nil },
+		SignIn:      provider.RedirectTo("/login", "next"),
+		Users:       func(_ context.Context, id string) (userinfo.User, error) { return userinfo.User{ID: id}, nil },
+		Resources:   []provider.Resource{{URL: api}},
+		Logger:      slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	app, secret, err := p.CreateApplication(t.Context(), provider.NewApplication{
+		Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/callback"}, SkipConsent: true,
+	})
+	require.NoError(t, err)
+	send := func(resource, grantType, param, value string) (refresh, refused string) {
+		t.Helper()
+		form := url.Values{
+			"grant_type": {grantType}, param: {value}, "client_id": {app.ClientID}, "client_secret": {secret.Reveal()},
+			"redirect_uri": {app.RedirectURIs[0]},
+		}
+		if resource != "" {
+			form.Set("resource", resource)
+		}
+		r := httptest.NewRequest("POST", "/oauth/token", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		sent.take()
+		p.TokenHandler().ServeHTTP(w, r)
+		require.Len(t, sent.take(), 2, "the statements of %s for %q: %s", grantType, resource, w.Body)
+		var answer struct {
+			RefreshToken string `json:"refresh_token"`
+			Error        string `json:"error"`
+		}
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
+		return answer.RefreshToken, answer.Error
+	}
+	for _, tt := range []struct{ agreed, named, refused string }{
+		{"", "", ""}, {api, "", ""}, {api, api, ""}, {"", api, "invalid_target"},
+	} {
+		code := newCode(t, p, app, tt.agreed)
+		refresh, refused := send(tt.named, "authorization_code", "code", code)
+		require.Equal(t, tt.refused, refused, "a code for %q, naming %q", tt.agreed, tt.named)
+		if refused != "" {
+			refresh, _ = send("", "authorization_code", "code", code)
+		}
+		next, refused := send(tt.named, "refresh_token", "refresh_token", refresh)
+		require.Equal(t, tt.refused, refused, "a refresh token for %q, naming %q", tt.agreed, tt.named)
+		if refused != "" {
+			next, _ = send("", "refresh_token", "refresh_token", refresh)
+		}
+		require.NotEmpty(t, next)
 	}
 }
 

@@ -61,7 +61,7 @@ func BenchmarkTokenEndpoint(b *testing.B) {
 	for b.Loop() {
 		codes, keys := make([]string, round), make([]store.Key, round)
 		inParallel(round, func(i int) {
-			codes[i] = newCode(b, p, app)
+			codes[i] = newCode(b, p, app, "")
 			keys[i] = newKey(b, kept, app)
 		})
 		endpoint += inParallel(round, func(i int) {
@@ -105,9 +105,13 @@ func BenchmarkTokenEndpoint(b *testing.B) {
 
 var codeInLocation = regexp.MustCompile(`[?&]code=([^&]+)`)
 
-// newCode gets a code from the authorization endpoint.
-func newCode(b *testing.B, p *provider.Provider, app store.Application) string {
+// newCode gets a code from the authorization endpoint, for a resource or, where
+// it is empty, for none.
+func newCode(b testing.TB, p *provider.Provider, app store.Application, resource string) string {
 	query := url.Values{"response_type": {"code"}, "client_id": {app.ClientID}, "redirect_uri": {app.RedirectURIs[0]}}
+	if resource != "" {
+		query.Set("resource", resource)
+	}
 	w := httptest.NewRecorder()
 	p.AuthorizeHandler().ServeHTTP(w, httptest.NewRequest("GET", "/oauth/authorize?"+query.Encode(), nil))
 	m := codeInLocation.FindStringSubmatch(w.Header().Get("Location"))
