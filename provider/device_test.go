@@ -586,6 +586,11 @@ func TestDeviceForAResource(t *testing.T) {
 	require.Equal(t, "notes:read", got.Scope, "those that the resource understands")
 	h.bearer("/mcp", tv.refresh(got.RefreshToken).tokens(t).AccessToken).statusIs(t, 200)
 
+	unbound := tv.device()
+	b.decide(unbound, "allow")
+	unbound.poll("resource", h.url+"/mcp").refused(t, 400, "invalid_target")
+	h.bearer("/api/notes", unbound.poll().tokens(t).AccessToken).statusIs(t, 200) // The refusal has spent nothing.
+
 	tv.post("/oauth/device_authorization", "resource", "https://elsewhere.example.com").refused(t, 400, "invalid_target")
 	form := "client_id=" + tv.ClientID + "&resource=" + h.url + "/mcp&resource=" + h.url + "/reports"
 	h.send("POST", "/oauth/device_authorization", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, form).refused(t, 400, "invalid_target")

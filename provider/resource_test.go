@@ -100,7 +100,12 @@ func TestResourceOnTheTokenEndpoint(t *testing.T) {
 	app.redeem(unbound, "resource", mcp).refused(t, 400, "invalid_target")
 	whole := app.redeem(unbound).tokens(t) // Nothing was spent.
 	app.refresh(whole.RefreshToken, "resource", mcp).refused(t, 400, "invalid_target")
-	h.bearer("/api/notes", app.refresh(whole.RefreshToken).tokens(t).AccessToken).statusIs(t, 200)
+	last := app.refresh(whole.RefreshToken).tokens(t)
+	app.refresh(whole.RefreshToken, "resource", mcp).refused(t, 400, "invalid_target") // nor do they as a retry,
+	app.refresh(whole.RefreshToken).tokens(t)                                          // which this is again.
+	h.bearer("/api/notes", last.AccessToken).statusIs(t, 200)
+	app.redeem(unbound, "resource", mcp).refused(t, 400, "invalid_grant") // A thief who names one is noticed.
+	h.bearer("/api/notes", last.AccessToken).refused(t, 401, "invalid_token")
 	foreign := h.application(provider.NewApplication{Scopes: allScopes})
 	foreign.redeem(app.code("user_ada"), "resource", mcp).refused(t, 400, "invalid_grant")
 }
