@@ -27,7 +27,7 @@ const (
 // request could differ on what it says.
 func parseParams(raw string, known []string) (url.Values, *Error) {
 	params := url.Values{}
-	values := make([]string, 0, 12) // of one allocation, for most requests
+	values := make([]string, 0, 8) // of one allocation, for most requests
 	seen, empty := 0, false
 	for raw != "" {
 		var pair string
