@@ -35,10 +35,15 @@ func (s *Store) DeleteExpired(ctx context.Context, e store.Expiry) (int, error) 
 	return touched, nil
 }
 
+// sweepStep is how many grants are looked at before whoever waits for the shard
+// has a turn.
+const sweepStep = 256
+
 // sweep removes what is dead in the shard, until it has touched limit grants.
 func (sh *shard) sweep(before, rotatedBefore instant, limit int) (touched int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	looked := 0
 	for _, g := range sh.grants {
 		switch {
 		case g.revokedAt != 0 && g.revokedAt <= before, !g.lives(before):
@@ -49,6 +54,11 @@ func (sh *shard) sweep(before, rotatedBefore instant, limit int) (touched int) {
 		}
 		if touched == limit {
 			break
+		}
+		if looked++; looked%sweepStep == 0 {
+			// The next grant is found after that, so it is one that is there.
+			sh.mu.Unlock()
+			sh.mu.Lock()
 		}
 	}
 	return touched
