@@ -22,7 +22,7 @@ type limit struct {
 	grants map[[32]byte]limitGrant
 
 	clients map[string][32]byte // hashes of secrets
-	users   map[string]limitUser
+	users   map[string]Document
 }
 
 type limitGrant struct {
@@ -30,9 +30,9 @@ type limitGrant struct {
 	expires             time.Time
 }
 
-// limitUser is the userinfo document with all that is in a provider's for the
-// same user: the shape of it is Clerk's, so nobody can write less.
-type limitUser struct {
+// Document is a user's userinfo document in the shape of Clerk's, which is what
+// this library writes. Everybody here writes it, so that nobody writes less.
+type Document struct {
 	Object        string `json:"object"`
 	InstanceID    string `json:"instance_id"`
 	UserID        string `json:"user_id"`
@@ -42,12 +42,18 @@ type limitUser struct {
 	Name          string `json:"name"`
 }
 
+// Ada is the one user that there is.
+var Ada = Document{
+	Object: "oauth_user_info", InstanceID: "ins_0123456789abcdef0123456789abcdef", UserID: "user_ada", Subject: "user_ada",
+	Email: "ada@example.com", Name: "Ada Lovelace",
+}
+
 // NewLimit returns the limit.
 func NewLimit() *Stack {
 	l := &limit{
 		grants:  map[[32]byte]limitGrant{},
 		clients: map[string][32]byte{"0123456789abcdef": sha256.Sum256([]byte("0123456789abcdef0123456789abcdef0123456789a"))},
-		users:   map[string]limitUser{"user_ada": {"oauth_user_info", "ins_0123456789abcdef0123456789abcdef", "user_ada", "user_ada", "ada@example.com", false, "Ada Lovelace"}},
+		users:   map[string]Document{Ada.UserID: Ada},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /oauth/authorize", l.authorize)

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/latchkey-go/latchkey/provider/benchtest"
 	"github.com/latchkey-go/latchkey/provider/benchtest/measure"
 )
 
@@ -33,14 +34,7 @@ const (
 	cookie       = "session=user_ada"
 )
 
-type user struct {
-	ID    string `json:"user_id"`
-	Sub   string `json:"sub"`
-	Name  string `json:"name"`
-	Email string `json:"email"`
-}
-
-var users = map[string]user{"user_ada": {"user_ada", "user_ada", "Ada Lovelace", "ada@example.com"}}
+var users = map[string]benchtest.Document{benchtest.Ada.UserID: benchtest.Ada}
 
 // signedIn returns whose browser sent the request, or nothing.
 func signedIn(r *http.Request) string {
@@ -48,7 +42,7 @@ func signedIn(r *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	return users[cookie.Value].ID
+	return users[cookie.Value].UserID
 }
 
 // writeUser answers with the userinfo document, where the library leaves that

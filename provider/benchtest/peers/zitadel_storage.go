@@ -293,7 +293,7 @@ func setZitadelUser(info *oidc.UserInfo, id string, scopes []string) error {
 	if !ok {
 		return errZitadelAbsent
 	}
-	info.Subject = u.Sub
+	info.Subject = u.Subject
 	if slices.Contains(scopes, "profile") {
 		info.Name = u.Name
 	}
