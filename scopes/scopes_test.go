@@ -110,3 +110,28 @@ func ExampleParse() {
 	// email profile
 	// notes:read
 }
+
+func ExampleDefault() {
+	offered := append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"})
+	for _, s := range offered {
+		fmt.Println(s.Name, "-", s.Title)
+	}
+	fmt.Println(scopes.Valid("notes:read"), scopes.Valid("read notes"))
+	// Output:
+	// profile - See your name, username and picture
+	// email - See your email address
+	// public_metadata - See the public details of your account
+	// private_metadata - See the private details of your account
+	// notes:read - Read your notes
+	// true false
+}
+
+func ExampleSet() {
+	held := scopes.New("profile", "notes:read")
+	needed := scopes.New("notes:read")
+	fmt.Println(held.Has("email"), held.Contains(needed), held.Equal(needed))
+	fmt.Println(held.Union(scopes.New("email")).String())
+	// Output:
+	// false true false
+	// email notes:read profile
+}

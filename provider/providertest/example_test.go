@@ -61,6 +61,30 @@ func ExampleAuthenticate() {
 	// 403 true
 }
 
+// An API with tokens of its own, such as an MCP server, is one of
+// Config.Resources.
+func ExampleAuthenticateFor() {
+	const mcp = "https://app.example.com/mcp"
+	host := providertest.New(t, func(c *provider.Config) {
+		c.Resources = []provider.Resource{{URL: mcp, Scopes: []string{"profile"}}}
+	})
+	api := host.Provider.Resource(mcp).Require("profile")(http.HandlerFunc(listNotes))
+
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("POST", "/mcp", nil)
+	api.ServeHTTP(w, providertest.AuthenticateFor(t, host.Provider, mcp, r, "user_ada", "profile"))
+	fmt.Println(w.Code)
+
+	// A token for the host's API does not open it.
+	w = httptest.NewRecorder()
+	api.ServeHTTP(w, providertest.Authenticate(t, host.Provider, r, "user_ada", "profile"))
+	fmt.Println(w.Code)
+
+	// Output:
+	// 200
+	// 401
+}
+
 // A token that has expired needs no more than a clock that moves.
 func ExampleAuthenticate_expired() {
 	now := time.Now()

@@ -1,0 +1,152 @@
+package docstest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// public are the packages that a host or the author of a store imports.
+var public = []string{
+	"provider", "provider/providertest", "scopes", "userinfo", "store", "store/memory", "store/storetest", "store/sqlstore", "store/redisstore",
+}
+
+// callers are the types whose methods a host calls. Those of a store are called
+// by the provider, and their contract is that of package store.
+var callers = []string{"", "Provider", "ProtectedResource", "Set", "User", "Host"}
+
+// unshown are the functions that need no Example, and why.
+var unshown = map[string]string{
+	"store.CheckPage":       "the author of a store finds it in those that are there",
+	"store.CheckTime":       "likewise",
+	"store.IsText":          "likewise",
+	"store.UserTag":         "likewise",
+	"store.DeviceTag":       "likewise",
+	"store.HashOf":          "the provider alone calls it",
+	"store.HashSecret":      "likewise",
+	"store.NewDeviceID":     "likewise",
+	"store.NewGrantID":      "likewise",
+	"store.ParseGrantID":    "it reads what GrantID.String wrote",
+	"store.ParseSecretHash": "it reads what SecretHash.String wrote",
+}
+
+// goFiles returns the files of a package, the tests or the others.
+func goFiles(t *testing.T, dir string, tests bool) (*token.FileSet, []*ast.File) {
+	t.Helper()
+	set := token.NewFileSet()
+	all, err := parser.ParseDir(set, filepath.Join(root, dir), func(f fs.FileInfo) bool { //nolint:staticcheck // No build tags matter here.
+		return strings.HasSuffix(f.Name(), "_test.go") == tests
+	}, parser.ParseComments)
+	require.NoError(t, err)
+	var files []*ast.File
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		p := all[name]
+		for _, file := range slices.Sorted(maps.Keys(p.Files)) {
+			files = append(files, p.Files[file])
+		}
+	}
+	return set, files
+}
+
+// receiver returns the name of the type that a method is of, or "".
+func receiver(f *ast.FuncDecl) string {
+	if f.Recv == nil {
+		return ""
+	}
+	kind := f.Recv.List[0].Type
+	if star, ok := kind.(*ast.StarExpr); ok {
+		kind = star.X
+	}
+	name, ok := kind.(*ast.Ident)
+	if !ok {
+		return "?"
+	}
+	return name.Name
+}
+
+// Who reads the documentation of a package finds a comment at every name. Fields
+// whose names say it all may do without.
+func TestExportedNamesHaveComments(t *testing.T) {
+	for _, dir := range public {
+		set, files := goFiles(t, dir, false)
+		require.NotEmpty(t, files, dir)
+		missing := func(name *ast.Ident) {
+			t.Errorf("%s: %s has no comment", set.Position(name.Pos()), name.Name)
+		}
+		for _, file := range files {
+			for _, decl := range file.Decls {
+				switch decl := decl.(type) {
+				case *ast.FuncDecl:
+					if decl.Name.IsExported() && decl.Doc == nil && (decl.Recv == nil || ast.IsExported(receiver(decl))) {
+						missing(decl.Name)
+					}
+				case *ast.GenDecl:
+					for _, spec := range decl.Specs {
+						switch spec := spec.(type) {
+						case *ast.TypeSpec:
+							if spec.Name.IsExported() && spec.Doc == nil && decl.Doc == nil {
+								missing(spec.Name)
+							}
+						case *ast.ValueSpec:
+							for _, name := range spec.Names {
+								if name.IsExported() && spec.Doc == nil && spec.Comment == nil && decl.Doc == nil {
+									missing(name)
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// What a host calls is shown in an Example.
+func TestEntryPointsHaveExamples(t *testing.T) {
+	used := map[string]bool{}
+	for _, dir := range public {
+		shown := map[string]bool{}
+		_, tests := goFiles(t, dir, true)
+		for _, file := range tests {
+			for _, decl := range file.Decls {
+				f, ok := decl.(*ast.FuncDecl)
+				if !ok || !strings.HasPrefix(f.Name.Name, "Example") {
+					continue
+				}
+				for part := range strings.SplitSeq(strings.TrimPrefix(f.Name.Name, "Example"), "_") {
+					shown[part] = true
+				}
+				ast.Inspect(f, func(n ast.Node) bool {
+					if s, ok := n.(*ast.SelectorExpr); ok {
+						shown[s.Sel.Name] = true
+					}
+					return true
+				})
+			}
+		}
+		_, files := goFiles(t, dir, false)
+		for _, file := range files {
+			for _, decl := range file.Decls {
+				f, ok := decl.(*ast.FuncDecl)
+				if !ok || !f.Name.IsExported() || !slices.Contains(callers, receiver(f)) || shown[f.Name.Name] {
+					continue
+				}
+				name := filepath.Base(dir) + "." + strings.TrimPrefix(receiver(f)+"."+f.Name.Name, ".")
+				if used[name] = true; unshown[name] == "" {
+					t.Errorf("%s is in no Example", name)
+				}
+			}
+		}
+	}
+	for name := range unshown {
+		require.True(t, used[name], "%s needs no excuse", name)
+	}
+}

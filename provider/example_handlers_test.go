@@ -1,0 +1,204 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// Each handler can be put where the host wants it, with the paths told in
+// Config.Paths, in place of Mount.
+func ExampleProvider_TokenHandler() {
+	cfg := goodConfig()
+	cfg.Paths = provider.Paths{Authorize: "/connect", Token: "/connect/token", UserInfo: "/me"}
+	p, err := provider.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/connect", p.AuthorizeHandler())
+	mux.Handle("/connect/token", p.TokenHandler())
+	mux.Handle("/me", p.UserInfoHandler())
+	mux.Handle("/oauth/token/revoke", p.RevokeHandler())
+	mux.Handle("/oauth/token_info", p.IntrospectHandler())
+	mux.Handle("/oauth/connections", p.ConnectionsHandler())
+	mux.Handle("/.well-known/oauth-authorization-server", p.MetadataHandler())
+
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	response, err := http.Post(server.URL+"/connect/token", "application/x-www-form-urlencoded", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	fmt.Println(response.Status)
+	// Output: 401 Unauthorized
+}
+
+// What a host switches on has handlers too.
+func ExampleProvider_RegistrationHandler() {
+	cfg := goodConfig()
+	cfg.Registration = &provider.Registration{}
+	cfg.DeviceAuthorization = &provider.DeviceAuthorization{}
+	p, err := provider.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/oauth/register", p.RegistrationHandler())
+	mux.Handle("/oauth/register/{client_id}", p.ClientConfigurationHandler())
+	mux.Handle("/oauth/device_authorization", p.DeviceAuthorizationHandler())
+	mux.Handle("/oauth/device", p.DeviceHandler())
+}
+
+// A page of the host's own can say to developers where everything is.
+func ExampleProvider_Endpoints() {
+	p := exampleProvider()
+	e := p.Endpoints()
+	fmt.Println(e.Authorize)
+	fmt.Println(e.Token)
+	fmt.Println(e.UserInfo)
+	fmt.Println(e.Metadata)
+	// Output:
+	// https://app.example.com/oauth/authorize
+	// https://app.example.com/oauth/token
+	// https://app.example.com/oauth/userinfo
+	// https://app.example.com/.well-known/oauth-authorization-server
+}
+
+func ExampleProvider_FindClient() {
+	p, ctx := exampleProvider(), context.Background()
+	created, _, err := p.CreateApplication(ctx, provider.NewApplication{Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/callback"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	app, err := p.FindClient(ctx, created.ClientID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	again, err := p.FindApplication(ctx, app.ID) // which is not the client_id
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(app.Name, again.ClientID == app.ClientID)
+	apps, total, err := p.ListApplications(ctx, store.ApplicationQuery{Name: "wik", Limit: 10})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(apps), "of", total)
+	// Output:
+	// Wiki true
+	// 1 of 1
+}
+
+// A settings page of the host's own lists what its user has connected.
+func ExampleProvider_ListConnections() {
+	p := exampleProvider()
+	settings := func(w http.ResponseWriter, r *http.Request) {
+		connections, err := p.ListConnections(r.Context(), sessionUser(r))
+		if err != nil {
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+			return
+		}
+		for _, c := range connections {
+			fmt.Fprintf(w, "%s may use %s since %s\n", c.Application.Name, c.Scopes, c.Since.Format("2 January 2006"))
+		}
+		fmt.Fprintf(w, "%d applications", len(connections))
+	}
+	w := httptest.NewRecorder()
+	settings(w, httptest.NewRequest("GET", "/settings", nil))
+	fmt.Println(w.Body)
+	// Output: 0 applications
+}
+
+// Where a user is signed in, device by device, for a page that ends them.
+func ExampleProvider_ListGrants() {
+	p, ctx := exampleProvider(), context.Background()
+	grants, total, err := p.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_ada"}, Limit: 20})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(grants), "of", total)
+	for _, g := range grants {
+		if _, err := p.RevokeGrants(ctx, store.GrantFilter{ID: g.ID}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output: 0 of 0
+}
+
+// A resource on a host of its own serves its metadata itself.
+func ExampleProtectedResource_MetadataHandler() {
+	cfg := goodConfig()
+	cfg.Resources = []provider.Resource{{URL: "https://mcp.example.com/notes", Scopes: []string{"profile"}}}
+	p, err := provider.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	notes := p.Resource("https://mcp.example.com/notes")
+	fmt.Println(notes.MetadataURL())
+
+	mux := http.NewServeMux() // of mcp.example.com
+	mux.Handle("/.well-known/oauth-protected-resource/notes", notes.MetadataHandler())
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	response, err := http.Get(server.URL + "/.well-known/oauth-protected-resource/notes")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	var document struct {
+		Servers []string `json:"authorization_servers"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&document); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(document.Servers[0])
+	// Output:
+	// https://mcp.example.com/.well-known/oauth-protected-resource/notes
+	// https://app.example.com
+}
+
+// A secret does not get into a log by mistake.
+func ExampleNewSecret() {
+	secret := provider.NewSecret("correct horse battery staple")
+	fmt.Println(secret)
+	encoded, err := json.Marshal(map[string]any{"secret": secret})
+	fmt.Println(string(encoded), err)
+	without := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}
+	slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: without})).Info("made", "secret", secret)
+	fmt.Println(secret.Reveal())
+	// Output:
+	// [redacted]
+	// {"secret":"[redacted]"} <nil>
+	// level=INFO msg=made secret=[redacted]
+	// correct horse battery staple
+}
+
+// The error of a refusal has the code and the status of the protocol.
+func ExampleError() {
+	p := exampleProvider()
+	_, err := p.Verify(context.Background(), "a text that is no token")
+	var refusal *provider.Error
+	if errors.As(err, &refusal) {
+		fmt.Println(refusal.Status, refusal.Code)
+	}
+	fmt.Println(errors.Is(err, provider.ErrInvalidToken))
+	// Output:
+	// 401 invalid_token
+	// true
+}
