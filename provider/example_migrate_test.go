@@ -1,0 +1,145 @@
+package provider_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/providertest"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// An application keeps the client id and the secret that it had elsewhere, of
+// which only the hash is needed. What is there already is left alone, so a
+// program that imports may run again.
+func ExampleProvider_CreateApplication_import() {
+	p := migratedProvider()
+	for range 2 {
+		app, _, err := p.CreateApplication(context.Background(), provider.NewApplication{
+			Name:         "Wiki",
+			RedirectURIs: []string{"https://wiki.example.com/callback"},
+			Scopes:       "profile email",
+			ClientID:     "6a3a4c1e-3bd2-4f8e-9a51-7f1f3d6c1c11",
+			SecretHash:   "$2a$10$WqKOLJuyNjDGOyK3/DzAmeCK5aK2oh45YbFuuQpVmzQzC4lHhlNWy",
+		})
+		var wrong provider.FieldErrors
+		switch {
+		case errors.Is(err, store.ErrExists):
+			fmt.Println("it is there already")
+		case errors.As(err, &wrong):
+			fmt.Println(wrong)
+		case err == nil:
+			fmt.Println(app.ClientID)
+		}
+	}
+	// Output:
+	// 6a3a4c1e-3bd2-4f8e-9a51-7f1f3d6c1c11
+	// it is there already
+}
+
+// Clients that have another provider's addresses in their settings need not
+// change them.
+func ExamplePaths() {
+	p := migratedProvider()
+	fmt.Println(p.Endpoints().Authorize)
+	fmt.Println(p.Endpoints().Token)
+	// Output:
+	// https://auth.example.com/oauth2/auth
+	// https://auth.example.com/oauth2/token
+}
+
+func migratedProvider() *provider.Provider {
+	cfg := provider.Config{
+		Issuer:      "https://auth.example.com",
+		Store:       memory.New(),
+		CurrentUser: func(*http.Request) (provider.Session, error) { return provider.Session{}, nil },
+		SignIn:      provider.RedirectTo("/login", "next"),
+		Users:       func(context.Context, string) (userinfo.User, error) { return userinfo.User{}, userinfo.ErrNotFound },
+	}
+	// As Hydra has them.
+	cfg.Paths = provider.Paths{
+		Authorize: "/oauth2/auth",
+		Token:     "/oauth2/token",
+		Revoke:    "/oauth2/revoke",
+		UserInfo:  "/userinfo",
+	}
+	p, err := provider.New(cfg)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// besideTheOld answers for the token endpoint while refresh tokens of an old
+// provider are still out: it knows the new ones by how they begin. With a
+// Config.TokenPrefix, that is in front of "ort_".
+func besideTheOld(old, latchkey http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+		refresh := r.PostFormValue("refresh_token")
+		if refresh != "" && !strings.HasPrefix(refresh, "ort_") {
+			old.ServeHTTP(w, r) // which finds the form read, as r.PostForm
+			return
+		}
+		latchkey.ServeHTTP(w, r)
+	})
+}
+
+// guardBoth lets requests to the API in by tokens of either.
+func guardBoth(old, latchkey func(http.Handler) http.Handler, api http.Handler) http.Handler {
+	byOld, byLatchkey := old(api), latchkey(api)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer oat_") {
+			byLatchkey.ServeHTTP(w, r)
+			return
+		}
+		byOld.ServeHTTP(w, r)
+	})
+}
+
+// While an application changes over, its users stay signed in: what the old
+// provider issued is refreshed there, and what the new one issued, here.
+func TestBesideTheOldProvider(t *testing.T) {
+	old := providertest.New(t, func(c *provider.Config) { c.TokenPrefix = "old_" })
+	latchkey := providertest.New(t)
+	mux := http.NewServeMux()
+	mux.Handle("/oauth/token", besideTheOld(old.Provider.TokenHandler(), latchkey.Provider.TokenHandler()))
+	mux.Handle("/api", guardBoth(old.Provider.Require("profile"), latchkey.Provider.Require("profile"), http.HandlerFunc(showToken)))
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	opens := func(token string) int {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, server.URL+"/api", nil)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+token)
+		return send(t, server.Client(), r).StatusCode
+	}
+	post := func(form url.Values) *reply {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodPost, server.URL+"/oauth/token", strings.NewReader(form.Encode()))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return send(t, server.Client(), r)
+	}
+	for _, h := range []*providertest.Host{old, latchkey} {
+		h.SignIn("user_ada")
+		first := providertest.Authorize(t, h.Provider, h.Client, "profile")
+		require.Equal(t, http.StatusOK, opens(first.AccessToken))
+		next := post(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.RefreshToken}, "client_id": {first.ClientID}}).tokens(t)
+		require.Equal(t, strings.HasPrefix(first.RefreshToken, "old_"), strings.HasPrefix(next.RefreshToken, "old_"))
+		require.Equal(t, http.StatusOK, opens(next.AccessToken))
+		require.Equal(t, http.StatusUnauthorized, opens(next.AccessToken+"x"))
+	}
+	post(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"made up"}, "client_id": {"x"}}).refused(t, http.StatusUnauthorized, "invalid_client")
+	post(url.Values{"grant_type": {"authorization_code"}, "code": {"made up"}, "client_id": {"x"}}).refused(t, http.StatusUnauthorized, "invalid_client")
+}
