@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -280,6 +281,60 @@ func TestPostgresStatementsOfRequests(t *testing.T) {
 			next, _ = send("", "refresh_token", "refresh_token", refresh)
 		}
 		require.NotEmpty(t, next)
+	}
+}
+
+// What every page view and every call of an API costs is one statement. A
+// sign-in that was agreed to before is three: the application, the consent and
+// the new grant.
+func TestPostgresStatementsOfOtherRequests(t *testing.T) {
+	db, sent, _ := observed(t)
+	kept, _ := fresh(t, db, sqlstore.Postgres)
+	p, err := provider.New(provider.Config{
+		Issuer:      "https://app.example.com",
+		Store:       kept,
+		CurrentUser: func(*http.Request) (provider.Session, error) { return provider.Session{UserID: "user_1"}, nil },
+		SignIn:      provider.RedirectTo("/login", "next"),
+		Users:       func(_ context.Context, id string) (userinfo.User, error) { return userinfo.User{ID: id}, nil },
+		Logger:      slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	app, secret, err := p.CreateApplication(t.Context(), provider.NewApplication{Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/callback"}})
+	require.NoError(t, err)
+	_, token, err := p.IssueToken(t.Context(), provider.NewToken{ApplicationID: app.ID, UserID: "user_1", Scopes: scopes.New("profile")})
+	require.NoError(t, err)
+	agreed := newGrant("user_1", app.ID, time.Now().UTC())
+	require.NoError(t, kept.CreateGrant(t.Context(), agreed))
+
+	bearer := func(method, target string) *http.Request {
+		r := httptest.NewRequest(method, target, nil)
+		r.Header.Set("Authorization", "Bearer "+token.Reveal())
+		return r
+	}
+	form := url.Values{"token": {token.Reveal()}, "client_id": {app.ClientID}, "client_secret": {secret.Reveal()}}
+	introspect := httptest.NewRequest("POST", "/oauth/token_info", strings.NewReader(form.Encode()))
+	introspect.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	authorize := httptest.NewRequest("GET", "/oauth/authorize?"+url.Values{
+		"response_type": {"code"}, "client_id": {app.ClientID}, "scope": {"profile email"}, "state": {"s"},
+	}.Encode(), nil)
+	guarded := p.Require("profile")(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	for _, tt := range []struct {
+		name       string
+		handler    http.Handler
+		request    *http.Request
+		status     int
+		statements int
+	}{
+		{"userinfo", p.UserInfoHandler(), bearer("GET", "/oauth/userinfo"), http.StatusOK, 1},
+		{"the guard", guarded, bearer("GET", "/api/notes"), http.StatusOK, 1},
+		{"introspection", p.IntrospectHandler(), introspect, http.StatusOK, 2},
+		{"an authorization", p.AuthorizeHandler(), authorize, http.StatusFound, 3},
+	} {
+		w := httptest.NewRecorder()
+		sent.take()
+		tt.handler.ServeHTTP(w, tt.request)
+		require.Equal(t, tt.status, w.Code, "%s: %s", tt.name, w.Body)
+		require.Len(t, sent.take(), tt.statements, "the statements of %s", tt.name)
 	}
 }
 
