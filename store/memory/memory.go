@@ -13,6 +13,8 @@
 //		// ...
 //	})
 //
+// It implements [store.Volatile], so that the provider's Check says that it forgets.
+//
 // # Memory
 //
 // A grant with its code, two tokens and its user's consent takes about 750
