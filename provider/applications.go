@@ -48,9 +48,9 @@ type NewApplication struct {
 
 	// ClientID and SecretHash are for an application that is imported from
 	// another provider together with its credentials. SecretHash is the
-	// bcrypt hash of its secret, with a cost of at most 12. A ClientID alone
-	// gives a public application an id that people can type. Both empty: new
-	// ones are made.
+	// bcrypt hash of its secret, with a cost of at most 12, or the text of a
+	// [store.SecretHash] that this library made. A ClientID alone gives a public
+	// application an id that people can type. Both empty: new ones are made.
 	ClientID   string
 	SecretHash string
 }
