@@ -26,7 +26,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 6749 section 4.1.2: a code lives for ten minutes", "config_rules.go",
-		`defaultCodeLifetime    = 10 * time.Minute`, `defaultCodeLifetime    = 11 * time.Minute`,
+		`defaultCodeLifetime    = 10 * time.Minute`, `defaultCodeLifetime    = 9 * time.Minute`,
 		"TestCodeExpires",
 	},
 	{
