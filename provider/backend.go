@@ -42,9 +42,6 @@ func (p *Provider) BackendAPIHandler(allow func(r *http.Request) error) http.Han
 	if allow == nil {
 		panic("provider: BackendAPIHandler: allow is nil: use provider.BearerKey")
 	}
-	if hasShortKey(allow) {
-		p.shortBackendKey.Store(true)
-	}
 	b := backend{p}
 	mux := http.NewServeMux()
 	for _, prefix := range []string{"", "/v1"} {

@@ -1,11 +1,9 @@
 package provider
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,19 +46,17 @@ const shortKey = 32
 
 // Check returns what is unwise in production, or nil if there is nothing to
 // say: an issuer without TLS, a store that forgets, lifetimes that are too long
-// and the like. A host calls it when it starts, after its handlers are made,
-// and logs what it says; none of it is an error, and in development much of it
-// is as it should be. docs/production.md has each code with its reason, and what
-// to see to beside.
+// and the like. A host calls it when it starts and logs what it says; none of it
+// is an error, and in development much of it is as it should be.
+// docs/production.md has each code with its reason, and what to see to beside.
 //
-// It reads the Config and calls neither the store, but for [store.Volatile], nor
-// a function of the host's. So it cannot see inside a store that the host
-// composed, what Limit, Events and Allow do, how applications are registered,
-// the host's session and proxy, or whether [Provider.Cleanup] is called. It
-// knows the keys of [BearerKey] where what that returned was given, as it is, to
-// Config.Introspection, or to [Provider.BackendAPIHandler] before this call, and
-// no keys that a function of the host's own checks.
-func (p *Provider) Check() []Advice {
+// It reads the Config, and the keys that it is given: those that the host gives
+// to [BearerKey], which nobody can see from outside; an empty one is none. It calls neither the store,
+// but for [store.Volatile], nor a function of the host's. So it cannot see inside
+// a store that the host composed, what Limit, Events and Allow do, how
+// applications are registered, the host's session and proxy, or whether
+// [Provider.Cleanup] is called.
+func (p *Provider) Check(keys ...string) []Advice {
 	var advice []Advice
 	add := func(unwise bool, code, field, text string) {
 		if unwise {
@@ -78,7 +74,7 @@ func (p *Provider) Check() []Advice {
 	add(c.Events == nil, "events-missing", "Events",
 		"Only lines in the log say when a spent code or refresh token comes again, or when clients keep failing to authenticate, which is how theft shows. Set Events, and have somebody alerted.")
 	add(c.Limit == nil, "limit-missing", "Limit", p.limitMissing())
-	add(c.Limit != nil && p.secure() && codeOf(c.ClientIP) == codeOf(remoteAddr), "client-ip-missing", "ClientIP",
+	add(c.Limit != nil && p.secure() && p.ownAddress, "client-ip-missing", "ClientIP",
 		"Limit is given the address of the connection. Behind a proxy that is the proxy's, so that one noisy client uses up everybody's share. Set ClientIP, without a proxy to a function that returns the address of the connection.")
 	add(c.TokenPrefix == "", "token-prefix-missing", "TokenPrefix",
 		"Tokens look like those of any other host, so a scanner that finds a leaked one cannot tell whose it is. Set TokenPrefix before tokens are out, as changing it makes all of them invalid.")
@@ -88,10 +84,8 @@ func (p *Provider) Check() []Advice {
 		add(strings.HasPrefix(r.URL, "http:"), "resource-not-https", fmt.Sprintf("Resources[%d].URL", i),
 			"The resource "+strconv.Quote(r.URL)+" is http on the machine itself, so nobody gets a token that works in production. Set it to the https URL that its clients use.")
 	}
-	add(p.shortBackendKey.Load(), "backend-key-short", "",
-		"A key of the Backend API has fewer than 32 characters, and whoever guesses it manages every application. Use a random one, such as openssl rand -hex 32 prints.")
-	add(hasShortKey(c.Introspection), "introspection-key-short", "Introspection",
-		"A key for introspection has fewer than 32 characters, and whoever guesses it can ask about any token. Use a random one, such as openssl rand -hex 32 prints.")
+	add(slices.ContainsFunc(keys, func(key string) bool { return key != "" && len(key) < shortKey }), "key-short", "",
+		"A key for the Backend API, introspection or the like has fewer than 32 characters, and whoever guesses it has what it opens. Use a random one, such as openssl rand -hex 32 prints.")
 	return advice
 }
 
@@ -147,23 +141,3 @@ func (p *Provider) limitMissing() string {
 func isOwnMachine(u *url.URL) bool {
 	return isLoopback(u.Hostname()) || strings.HasSuffix(u.Hostname(), ".localhost")
 }
-
-// hasShortKey reports whether check is what BearerKey returned for a short key.
-// A check of the host's own is not called: it may ask a database, or count.
-func hasShortKey(check func(*http.Request) error) bool {
-	if check == nil || codeOf(check) != codeOf(new(bearerKeys).check) {
-		return false
-	}
-	return errors.Is(check(askShort), shortAnswer(true))
-}
-
-// askShort is no request: it asks what BearerKey returned whether a key of its
-// is short, and a shortAnswer says so.
-var askShort = new(http.Request)
-
-type shortAnswer bool
-
-func (shortAnswer) Error() string { return "provider: not a request" }
-
-// codeOf tells functions apart by their code: functions cannot be compared.
-func codeOf(function any) uintptr { return reflect.ValueOf(function).Pointer() }

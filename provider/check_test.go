@@ -85,7 +85,6 @@ var unwise = map[string]func(*provider.Config){
 	"resource-not-https": func(c *provider.Config) {
 		c.Resources = []provider.Resource{{URL: "https://app.example.com/api"}, {URL: "http://localhost:8080/mcp"}}
 	},
-	"introspection-key-short": func(c *provider.Config) { c.Introspection = provider.BearerKey(longEnough, tooShort) },
 }
 
 func checked(t *testing.T, c provider.Config) []provider.Advice {
@@ -160,7 +159,6 @@ func TestCheckIsSilentWhereTheHostHasSeenToIt(t *testing.T) {
 		},
 		"documents of who may":       func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{Allow: allowDocument} },
 		"devices":                    func(c *provider.Config) { c.DeviceAuthorization = &provider.DeviceAuthorization{} },
-		"keys that are long enough":  func(c *provider.Config) { c.Introspection = provider.BearerKey(longEnough, longEnough) },
 		"a check of the host's own":  func(c *provider.Config) { c.Introspection = own },
 		"no limit, so no client IP":  func(c *provider.Config) { c.Limit, c.ClientIP = nil, nil },
 		"a store that says it keeps": func(c *provider.Config) { c.Store = keepsAll{c.Store} },
@@ -195,19 +193,13 @@ func TestCheckOfAComposedStore(t *testing.T) {
 	require.Equal(t, "store-volatile", checked(t, c)[0].Code)
 }
 
-func TestCheckKnowsTheKeyOfTheBackendAPI(t *testing.T) {
+func TestCheckLooksAtTheKeysThatItIsGiven(t *testing.T) {
 	p, err := provider.New(soundConfig(t))
 	require.NoError(t, err)
-	p.BackendAPIHandler(provider.BearerKey(longEnough))
-	p.BackendAPIHandler(func(*http.Request) error {
-		t.Error("the host's own check was called")
-		return nil
-	})
-	require.Nil(t, p.Check())
-	p.BackendAPIHandler(provider.BearerKey(longEnough, tooShort))
-	advice := p.Check()
+	require.Nil(t, p.Check(longEnough, "", longEnough))
+	advice := p.Check(longEnough, tooShort)
 	require.Len(t, advice, 1)
-	isAdvice(t, advice[0], "backend-key-short")
+	isAdvice(t, advice[0], "key-short")
 	require.Empty(t, advice[0].Field)
 }
 
@@ -230,7 +222,7 @@ func TestCheckSaysWhatToLimit(t *testing.T) {
 func TestProductionPageHasEveryCode(t *testing.T) {
 	page, err := os.ReadFile("../docs/production.md")
 	require.NoError(t, err)
-	codes := []string{"backend-key-short"}
+	codes := []string{"key-short"}
 	for code := range unwise {
 		codes = append(codes, code)
 	}

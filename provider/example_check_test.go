@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -31,8 +32,8 @@ func ExampleProvider_Check() {
 
 // The advice as log lines.
 func ExampleAdvice() {
-	p := exampleProvider()
-	for _, advice := range p.Check() {
+	p, backendKey := exampleProvider(), os.Getenv("BACKEND_KEY")
+	for _, advice := range p.Check(backendKey) {
 		slog.Warn("unwise in production", "code", advice.Code, "field", advice.Field, "advice", advice.Text)
 	}
 }

@@ -103,47 +103,35 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *i
 
 // BearerKey returns a check that lets a request through if its Authorization
 // header carries one of the keys, such as for Config.Introspection; the error
-// wraps [ErrInvalidToken]. Give the old and the new key while you rotate it.
-// A key is random and has at least 32 characters; whether it has, [Provider.Check]
-// says. Keys are compared in constant time. It panics without a key, or with an empty
-// one, which would let everybody through.
+// wraps [ErrInvalidToken]. Give the old and the new key while you rotate it. A
+// key is random and has at least 32 characters; whether it has, [Provider.Check]
+// says. Keys are compared in constant time. It panics without a key, or with an
+// empty one, which would let everybody through.
 func BearerKey(keys ...string) func(r *http.Request) error {
-	known := new(bearerKeys)
+	sums := make([][sha256.Size]byte, 0, len(keys))
 	for _, key := range keys {
 		if key == "" {
 			panic("provider: BearerKey: a key is empty")
 		}
-		known.sums = append(known.sums, sha256.Sum256([]byte(key)))
-		known.short = known.short || len(key) < shortKey
+		sums = append(sums, sha256.Sum256([]byte(key)))
 	}
-	if len(known.sums) == 0 {
+	if len(sums) == 0 {
 		panic("provider: BearerKey: no key given")
 	}
-	return known.check
-}
-
-// bearerKeys are the keys of one call of BearerKey.
-type bearerKeys struct {
-	sums  [][sha256.Size]byte
-	short bool // one of them is, for Provider.Check
-}
-
-func (k *bearerKeys) check(r *http.Request) error {
-	if r == askShort {
-		return shortAnswer(k.short)
+	return func(r *http.Request) error {
+		values := r.Header.Values("Authorization")
+		if len(values) != 1 {
+			return fmt.Errorf("%w: no bearer key", ErrInvalidToken)
+		}
+		scheme, presented, _ := strings.Cut(values[0], " ")
+		sum := sha256.Sum256([]byte(presented))
+		same := 0
+		for _, want := range sums {
+			same |= subtle.ConstantTimeCompare(sum[:], want[:])
+		}
+		if !strings.EqualFold(scheme, "Bearer") || same != 1 {
+			return fmt.Errorf("%w: wrong bearer key", ErrInvalidToken)
+		}
+		return nil
 	}
-	values := r.Header.Values("Authorization")
-	if len(values) != 1 {
-		return fmt.Errorf("%w: no bearer key", ErrInvalidToken)
-	}
-	scheme, presented, _ := strings.Cut(values[0], " ")
-	sum := sha256.Sum256([]byte(presented))
-	same := 0
-	for _, want := range k.sums {
-		same |= subtle.ConstantTimeCompare(sum[:], want[:])
-	}
-	if !strings.EqualFold(scheme, "Bearer") || same != 1 {
-		return fmt.Errorf("%w: wrong bearer key", ErrInvalidToken)
-	}
-	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4/server"
@@ -37,12 +36,13 @@ type Provider struct {
 	devices store.Devices // cfg.Store if it has them, or nil
 	guesses *guesses      // of user codes
 
-	shortBackendKey atomic.Bool // a handler of the Backend API has one, for Check
+	ownAddress bool // Config.ClientIP was left out, for Check
 }
 
 // New checks the whole Config and returns a Provider, or an error that names
 // every problem in it.
 func New(cfg Config) (*Provider, error) {
+	ownAddress := cfg.ClientIP == nil
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func New(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{cfg: cfg, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses()}
+	p := &Provider{cfg: cfg, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress}
 	p.devices, _ = cfg.Store.(store.Devices)
 	if p.name == "" {
 		p.name = issuer.Host

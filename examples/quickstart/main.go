@@ -192,7 +192,7 @@ Applications and tokens are kept %s.
 %sOpen %s and press "Sign in with Acme".
 The users are ada and grace; the password of both is: %s
 Press Ctrl+C to stop.
-`, issuer, wikiURL, kept.where, acme.backendAPI(), beforeProduction(acme.provider), wikiURL, password)
+`, issuer, wikiURL, kept.where, acme.backendAPI(), beforeProduction(acme), wikiURL, password)
 	select {
 	case <-ctx.Done():
 		return nil
@@ -201,11 +201,10 @@ Press Ctrl+C to stop.
 	}
 }
 
-// beforeProduction says what is unwise outside of a trial. It is called after
-// the handlers were made, as the key of the Backend API is looked at too.
-func beforeProduction(p *provider.Provider) string {
+// beforeProduction says what is unwise outside of a trial.
+func beforeProduction(h *host) string {
 	var text strings.Builder
-	for _, advice := range p.Check() {
+	for _, advice := range h.provider.Check(h.secretKey) {
 		what, _, _ := strings.Cut(advice.Text, ". ")
 		fmt.Fprintf(&text, "  %s: %s.\n", advice.Code, strings.TrimSuffix(what, "."))
 	}

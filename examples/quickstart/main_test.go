@@ -123,7 +123,7 @@ func TestStopsOnSignal(t *testing.T) {
 					break
 				}
 			}
-			require.Equal(t, "issuer-not-https store-volatile events-missing token-prefix-missing backend-key-short ", advice)
+			require.Equal(t, "issuer-not-https store-volatile events-missing token-prefix-missing key-short ", advice)
 			answer, err := http.Get(address)
 			require.NoError(t, err)
 			answer.Body.Close()
