@@ -51,11 +51,11 @@ const shortKey = 32
 // docs/production.md has each code with its reason, and what to see to beside.
 //
 // It reads the Config, and the keys that it is given: those that the host gives
-// to [BearerKey], which nobody can see from outside; an empty one is none. It calls neither the store,
-// but for [store.Volatile], nor a function of the host's. So it cannot see inside
-// a store that the host composed, what Limit, Events and Allow do, how
-// applications are registered, the host's session and proxy, or whether
-// [Provider.Cleanup] is called.
+// to [BearerKey], which nobody can see from outside. An empty one is none. It
+// calls neither the store, but for [store.Volatile], nor a function of the
+// host's. So it cannot see inside a store that the host composed, what Limit,
+// Events and Allow do, how applications are registered, the host's session and
+// proxy, or whether [Provider.Cleanup] is called.
 func (p *Provider) Check(keys ...string) []Advice {
 	var advice []Advice
 	add := func(unwise bool, code, field, text string) {
