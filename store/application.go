@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/latchkey-go/latchkey/scopes"
@@ -107,58 +109,80 @@ func (app Application) Clone() Application {
 	return app
 }
 
-// Grant is one sign-in of one user to one application on one device. Its code
-// and tokens hang from it, so revoking it is one write and all of them die.
-type Grant struct {
-	ID            GrantID
-	UserID        string
-	ApplicationID string
-	Scopes        scopes.Set
-	Resource      string // what its tokens are for (RFC 8707); empty: for none
-
-	CreatedAt  time.Time
-	LastUsedAt time.Time // set at authorization and refresh, never by FindToken
-	AgreedAt   time.Time // when the user agreed on the consent page; zero: the page was skipped
-	ExpiresAt  time.Time // no token outlives it; zero: no such end
-	RevokedAt  time.Time // zero: not revoked
+// Check returns an error if no backend can keep the application.
+func (app Application) Check() error {
+	texts := []string{app.ID, app.ClientID, app.Name, string(app.Origin), app.OwnerID, app.ClientURI, app.LogoURL}
+	texts = append(texts, app.RedirectURIs...)
+	texts = append(texts, app.Scopes...)
+	texts = append(texts, app.Registration.texts()...)
+	for _, secret := range app.Secrets {
+		texts = append(texts, secret.ID)
+	}
+	for key, value := range app.Metadata {
+		texts = append(texts, key, value)
+	}
+	return checkTexts("application", texts...)
 }
 
-// Code is an authorization code, waiting on its grant to be redeemed.
-type Code struct {
-	Hash        Hash
-	RedirectURI string // where it was sent
-
-	// RedirectOptional lets it be redeemed without naming the redirect URI.
-	RedirectOptional bool
-
-	Challenge string // PKCE S256 code challenge (RFC 7636); empty: none
-	ExpiresAt time.Time
+// Micro returns a copy of app with its times as a backend keeps them.
+func (app Application) Micro() Application {
+	app = app.Clone()
+	app.CreatedAt, app.UpdatedAt = Micro(app.CreatedAt), Micro(app.UpdatedAt)
+	for i, secret := range app.Secrets {
+		app.Secrets[i].CreatedAt, app.Secrets[i].ExpiresAt = Micro(secret.CreatedAt), Micro(secret.ExpiresAt)
+	}
+	return app
 }
 
-// Token is an access or refresh token.
-type Token struct {
-	Hash      Hash
-	Kind      Kind
-	Scopes    scopes.Set
-	IssuedAt  time.Time // of the step that brought it; may be zero when Spent
-	ExpiresAt time.Time
-	Spent     bool // a refresh token that has been rotated away
+// ApplicationQuery selects and orders applications.
+type ApplicationQuery struct {
+	OwnerID string // empty: of all owners
+
+	// Name selects by a part of the name, upper and lower case alike as
+	// strings.ToLower has them, or by the whole client ID. Empty: all.
+	Name string
+
+	Origin        Origin    // empty: of all origins
+	UpdatedBefore time.Time // last changed before this time; zero: whenever
+
+	Order  ApplicationOrder // zero: NewestFirst
+	Limit  int              // 0: DefaultLimit; negative: an error
+	Offset int              // negative: an error
 }
 
-// Consent is what a user has agreed to give an application. There is one for
-// each user and application. It outlives the tokens, until the user takes it
-// back.
-type Consent struct {
-	UserID        string
-	ApplicationID string
-	Scopes        scopes.Set // all that was ever granted under it
+// Matches reports whether the query selects the application, apart from the
+// page.
+func (q ApplicationQuery) Matches(app *Application) bool {
+	return (q.OwnerID == "" || app.OwnerID == q.OwnerID) &&
+		(q.Name == "" || app.ClientID == q.Name || strings.Contains(strings.ToLower(app.Name), strings.ToLower(q.Name))) &&
+		(q.Origin == "" || app.Origin == q.Origin) &&
+		(q.UpdatedBefore.IsZero() || app.UpdatedAt.Before(q.UpdatedBefore))
+}
 
-	// Agreed is what the user said yes to on the consent page, for Resource,
-	// most recently at AgreedAt. While it covers what is asked, the page need
-	// not be shown again. AgreedAt is zero while the page was always skipped.
-	Agreed   scopes.Set
-	Resource string
-	AgreedAt time.Time
+// ApplicationOrder is the order of a list of applications. Where two compare
+// equal, the ID decides in the same direction, so that NewestFirst is exactly
+// the reverse of OldestFirst.
+type ApplicationOrder uint8
 
-	CreatedAt, LastUsedAt time.Time
+// The orders of a list of applications. Names are compared byte for byte.
+const (
+	NewestFirst ApplicationOrder = iota
+	OldestFirst
+	NameAscending
+	NameDescending
+)
+
+// Compare compares two applications in the order, for [slices.SortFunc].
+func (o ApplicationOrder) Compare(a, b *Application) int {
+	var order int
+	switch o {
+	case NameAscending, NameDescending:
+		order = cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	default:
+		order = cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	}
+	if o == NewestFirst || o == NameDescending {
+		return -order
+	}
+	return order
 }
