@@ -133,6 +133,15 @@ func ExampleProvider_RevokeGrants() {
 	}
 }
 
+// After a backup of the store was restored, what was revoked since works again.
+// This ends everything that was there.
+func ExampleProvider_RevokeAllGrants() {
+	p, ctx := exampleProvider(), context.Background()
+	if err := p.RevokeAllGrants(ctx); err != nil {
+		log.Fatal(err) // try again
+	}
+}
+
 // An MCP server for agents. Whoever comes without a token is told where to get
 // one, and one that was issued for another API does not open it.
 func ExampleProvider_Resource() {
