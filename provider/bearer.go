@@ -221,7 +221,7 @@ func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Ki
 		t.scopes, t.issuedAt, t.expiresAt, t.dead = g.ScopeSet(), issuedAt.Time(), expiresAt.Time(), err
 	} else if a := g.FindAccess(t.hash); a != nil {
 		_, t.dead = g.LiveAccess(t.hash, now)
-		t.scopes, t.issuedAt, t.expiresAt = a.ScopeSet(&g), a.IssuedAt.Time(), a.ExpiresAt.Time()
+		t.scopes, t.issuedAt, t.expiresAt = g.ScopeSetOf(a), a.IssuedAt.Time(), a.ExpiresAt.Time()
 	} else {
 		t.dead = rules.ErrNotFound
 	}

@@ -213,8 +213,7 @@ func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope s
 		Now:              rules.At(now),
 	}
 	var rotated rules.Rotated
-	var userID string
-	var set scopes.Set
+	var userID, granted string
 	err := p.changeGrant(ctx, presented.grantID, func(g *rules.Grant) (step rules.Step, err error) {
 		if rotated, step, err = g.Rotate(&q); err != nil {
 			return step, err
@@ -224,7 +223,7 @@ func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope s
 				return rules.Keep, e
 			}
 		}
-		userID, set = g.UserID, rotated.Token.ScopeSet(g)
+		userID, granted = g.UserID, g.ScopesOf(&rotated.Token)
 		return step, nil
 	})
 	if err != nil {
@@ -244,7 +243,7 @@ func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope s
 		access:    p.encode(rules.KindAccess, credential{presented.grantID, rotated.Access}),
 		refresh:   p.encode(rules.KindRefresh, credential{presented.grantID, rotated.Refresh}),
 		expiresIn: max(0, rotated.Token.ExpiresAt.Sub(q.Now)),
-		scope:     set.String(),
+		scope:     granted,
 	}, nil
 }
 

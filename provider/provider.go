@@ -183,7 +183,10 @@ func (p *Provider) reading(ctx context.Context) (context.Context, *deadline) {
 // writing bounds a call that writes. It does not end with the request: a
 // client that hangs up must not leave it unknown whether its code was spent.
 func (p *Provider) writing(ctx context.Context) (context.Context, *deadline) {
-	return withTimeout(context.WithoutCancel(ctx), p.cfg.StoreTimeout)
+	if ctx.Done() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return withTimeout(ctx, p.cfg.StoreTimeout)
 }
 
 // Session is who is signed in to the host.

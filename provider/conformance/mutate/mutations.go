@@ -148,7 +148,7 @@ var mutations = []mutation{
 	},
 	{
 		"A write does not end with its request", "provider.go",
-		`withTimeout(context.WithoutCancel(ctx), p.cfg.StoreTimeout)`, `withTimeout(ctx, p.cfg.StoreTimeout)`,
+		`if ctx.Done() != nil {`, `if ctx.Done() == nil {`,
 		"TestHangingUpIsNotAReplay",
 	},
 	{

@@ -1,6 +1,9 @@
 package rules
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // The state of a document is a byte for the format and then fields: a tag, the
 // length of the value, and the value. A reader keeps fields that it doesn't
@@ -15,11 +18,26 @@ const format = 1
 type writer struct {
 	b    []byte
 	base Instant
+	room *[usualState]byte
 }
 
-// newWriter begins a state of about the given size.
-func newWriter(size int, base Instant) writer {
-	return writer{append(make([]byte, 0, size), format), base}
+// usualState is room for nearly every state. Writers share it, so that only the
+// state itself is allocated.
+const usualState = 1536
+
+var rooms = sync.Pool{New: func() any { return new([usualState]byte) }}
+
+// newWriter begins a state. The caller must call state, once.
+func newWriter(base Instant) writer {
+	room := rooms.Get().(*[usualState]byte)
+	return writer{append(room[:0], format), base, room}
+}
+
+// state returns the state.
+func (w *writer) state() string {
+	state := string(w.b)
+	rooms.Put(w.room)
+	return state
 }
 
 // field begins a field and returns where its value begins; end ends it. No
@@ -60,13 +78,12 @@ func (w *writer) instant(tag byte, at Instant) {
 	}
 }
 
-func (w *writer) time(at Instant)       { w.b = binary.AppendVarint(w.b, int64(at-w.base)) }
-func (w *writer) uvarint(n uint64)      { w.b = binary.AppendUvarint(w.b, n) }
-func (w *writer) number(n int64)        { w.b = binary.AppendVarint(w.b, n) }
-func (w *writer) bytes(b []byte)        { w.b = append(w.b, b...) }
-func (w *writer) string(s string)       { w.b = append(w.b, s...) }
-func (w *writer) uint64(n uint64)       { w.b = binary.BigEndian.AppendUint64(w.b, n) }
-func (w *writer) state() (state string) { return string(w.b) }
+func (w *writer) time(at Instant)  { w.b = binary.AppendVarint(w.b, int64(at-w.base)) }
+func (w *writer) uvarint(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
+func (w *writer) number(n int64)   { w.b = binary.AppendVarint(w.b, n) }
+func (w *writer) bytes(b []byte)   { w.b = append(w.b, b...) }
+func (w *writer) string(s string)  { w.b = append(w.b, s...) }
+func (w *writer) uint64(n uint64)  { w.b = binary.BigEndian.AppendUint64(w.b, n) }
 
 // A reader reads a state, or the value of a field. It never fails half way:
 // what is damaged leaves zeros, and bad set.

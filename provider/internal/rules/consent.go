@@ -155,7 +155,7 @@ func (c *Consent) Document(mark int64) store.Document {
 		UserID: c.UserID, ApplicationID: c.ApplicationID, WorkspaceID: c.WorkspaceID,
 		CreatedAt: c.CreatedAt.Time(), LastUsedAt: c.LastUsedAt.Time(), Seen: c.seen, Mark: mark,
 	}
-	w := newWriter(256, c.CreatedAt)
+	w := newWriter(c.CreatedAt)
 	w.text(consentScopes, c.Scopes)
 	w.text(consentAgreed, c.Agreed)
 	w.text(consentResource, c.Resource)

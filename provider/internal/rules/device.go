@@ -109,7 +109,7 @@ func (v *Device) Document(mark int64) store.Document {
 		ID: v.ID, Kind: store.KindDevice, CreatedAt: v.CreatedAt.Time(), LastUsedAt: v.CreatedAt.Time(),
 		SweepAt: v.ExpiresAt.Add(deviceMargin).Time(), Mark: mark,
 	}
-	w := newWriter(256, v.CreatedAt)
+	w := newWriter(v.CreatedAt)
 	w.text(deviceApplication, v.ApplicationID)
 	w.text(deviceScopes, v.Scopes)
 	w.text(deviceResource, v.Resource)

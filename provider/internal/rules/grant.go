@@ -119,13 +119,16 @@ func (g *Grant) WithAccess(n NewToken) { g.give(n, "", g.CreatedAt) }
 // ScopeSet returns the scopes as a set.
 func (g *Grant) ScopeSet() scopes.Set { return set(g.Scopes) }
 
-// ScopeSet returns the scopes of an access token of the grant as a set.
-func (a *Access) ScopeSet(g *Grant) scopes.Set {
+// ScopesOf returns the scopes of an access token of the grant.
+func (g *Grant) ScopesOf(a *Access) string {
 	if a.Scopes == "" {
-		return g.ScopeSet()
+		return g.Scopes
 	}
-	return set(a.Scopes)
+	return a.Scopes
 }
+
+// ScopeSetOf returns the scopes of an access token of the grant as a set.
+func (g *Grant) ScopeSetOf(a *Access) scopes.Set { return set(g.ScopesOf(a)) }
 
 // set returns the set of names that are sorted already.
 func set(names string) scopes.Set {

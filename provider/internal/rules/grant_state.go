@@ -104,7 +104,7 @@ func (g *Grant) Document(mark int64) store.Document {
 		CreatedAt: g.CreatedAt.Time(), LastUsedAt: g.LastUsedAt.Time(), SweepAt: g.sweepAt().Time(),
 		Seen: g.seen, Mark: mark,
 	}
-	w := newWriter(384, g.CreatedAt)
+	w := newWriter(g.CreatedAt)
 	w.text(grantScopes, g.Scopes)
 	w.text(grantResource, g.Resource)
 	w.instant(grantAgreed, g.AgreedAt)

@@ -146,6 +146,9 @@ func (g *Grant) isFor(resource string) bool { return resource == "" || resource 
 
 // covers reports whether every name of asked is in granted.
 func covers(granted, asked string) bool {
+	if asked == "" {
+		return true
+	}
 	for name := range strings.SplitSeq(asked, " ") {
 		if name != "" && !has(granted, name) {
 			return false
