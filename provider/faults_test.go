@@ -138,12 +138,18 @@ func TestStoreStepsPerRequest(t *testing.T) {
 	b.signIn("user_ada")
 	require.NotEmpty(t, b.authorize(app.request()).Get("code"))
 	code, got := app.code("user_ada"), app.tokens("user_ada")
+	page := b.get(app.request("prompt", "consent"))
+	first := h.browser()
+	first.signIn("user_grace")
+	firstPage := first.get(app.request())
 	for _, tt := range []struct {
 		name string
 		send func() *reply
 		want []string
 	}{
 		{"authorize", func() *reply { return b.get(app.request()) }, []string{"FindClient", "FindConsent", "Create"}},
+		{"an answered page", func() *reply { return b.answer(page, "allow") }, []string{"FindClient", "FindConsent", "Replace", "Create"}},
+		{"a first answered page", func() *reply { return first.answer(firstPage, "allow") }, []string{"FindClient", "FindConsent", "Create", "Create"}},
 		{"token", func() *reply { return app.redeem(code) }, []string{"FindClient", "Find", "Replace"}},
 		{"refresh", func() *reply { return app.refresh(got.RefreshToken) }, []string{"FindClient", "Find", "Replace"}},
 		{"userinfo", func() *reply { return h.bearer("/oauth/userinfo", got.AccessToken) }, []string{"Find"}},

@@ -636,6 +636,9 @@ func (x *target) exchange(raw []byte) string {
 		return "no answer: " + err.Error() + " " + x.faults.first()
 	}
 	x.answers[response.StatusCode]++
+	if state == broken && response.StatusCode == http.StatusServiceUnavailable {
+		return "" // The handler did read a whole request, and was then hung up on.
+	}
 	return x.judge(response, body)
 }
 
