@@ -186,9 +186,6 @@ func (g *Grant) give(t NewToken, narrowed string, now Instant) (evicted bool) {
 		copy(g.access[:], g.access[1:])
 		kept--
 	}
-	for i := kept + 1; i < g.accessCount; i++ {
-		g.access[i] = Access{}
-	}
 	if narrowed == g.Scopes {
 		narrowed = ""
 	}
