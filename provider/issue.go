@@ -58,10 +58,13 @@ func (p *Provider) agree(r *http.Request, d *decision) *Error {
 	key := store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}
 	for range maxRounds {
 		q := rules.Agreement{Form: d.form, Scopes: d.scopes, Resource: d.resource, Now: rules.At(d.agreedAt)}
-		if d.consent.Agree(key, q) == rules.Keep {
-			return nil
+		step, err := d.consent.Agree(key, q)
+		if err != nil {
+			return errStaleForm(err) // The user has taken back what the form gave.
 		}
-		err := p.keepConsent(r.Context(), &d.consent)
+		if step == rules.Write {
+			err = p.keepConsent(r.Context(), &d.consent)
+		}
 		if err == nil {
 			return nil
 		}

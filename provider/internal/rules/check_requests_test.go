@@ -187,7 +187,10 @@ func (a *actor) agree(s *visit) (seen store.Cuts, refused string) {
 		if a.planted == formsAreForgotten || a.planted == formsAreNeverVoid && c.AgreedAt == 0 {
 			c.count, c.void = 0, 0
 		}
-		step := c.Agree(checkKey, Agreement{Form: formID(a.request.form), Scopes: scopes.New(s.scope), Resource: s.resource, Now: a.now()})
+		step, err := c.Agree(checkKey, Agreement{Form: formID(a.request.form), Scopes: scopes.New(s.scope), Resource: s.resource, Now: a.now()})
+		if err != nil {
+			return seen, page
+		}
 		if step == Keep {
 			return c.Seen(), ""
 		}

@@ -111,14 +111,14 @@ type Agreement struct {
 }
 
 // Agree notes an agreement. A form that is sent again is not a newer decision,
-// so it changes nothing. If a cut-off has come since it was sent first, then a
-// grant that is made with Seen afterwards has seen nothing, and is cut off.
-func (c *Consent) Agree(key store.CutKey, q Agreement) Step {
+// so it changes nothing. It is refused with ErrRevoked if a cut-off has come
+// since it was sent first.
+func (c *Consent) Agree(key store.CutKey, q Agreement) (Step, error) {
 	if i := slices.Index(c.forms[:c.count], q.Form); i >= 0 {
 		if i < c.void {
-			c.seen = store.Cuts{}
+			return Keep, ErrRevoked
 		}
-		return Keep
+		return Keep, nil
 	}
 	c.UserID, c.ApplicationID, c.WorkspaceID = key.UserID, key.ApplicationID, key.WorkspaceID
 	if c.CreatedAt == 0 {
@@ -137,7 +137,7 @@ func (c *Consent) Agree(key store.CutKey, q Agreement) Step {
 	}
 	c.forms[c.count] = q.Form
 	c.count++
-	return Write
+	return Write, nil
 }
 
 // Seen returns the numbers of the cut-offs when the consent was read. A grant
