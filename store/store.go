@@ -133,14 +133,15 @@ type Documents interface {
 	// Replace replaces the document of the same ID if the kept one still has
 	// the mark and has not ended, and returns ErrConflict otherwise, also if it
 	// doesn't exist. Of many that race with the same mark exactly one succeeds.
-	// Kind, UserID, ApplicationID, and WorkspaceID never change, whatever d
-	// says.
+	// Kind, UserID, ApplicationID, and WorkspaceID never change, and EndedAt is
+	// End's to set, whatever d says. Everything else becomes what d says,
+	// CreatedAt too: a list then has the document at its new place.
 	Replace(ctx context.Context, d Document, mark int64) error
 
 	// End ends the document at the time, whatever its mark: nothing that
 	// happens to it meanwhile can keep it from ending. It moves SweepAt to
-	// sweepAt if that is earlier. A document that has ended before keeps its
-	// times. It returns nil if the document doesn't exist.
+	// sweepAt if that is earlier. Neither time is zero. A document that has
+	// ended before keeps its times. It returns nil if the document doesn't exist.
 	End(ctx context.Context, id ID, at, sweepAt time.Time) error
 
 	// CutOff sets the number of a key to the number given, or to one more than
@@ -157,16 +158,17 @@ type Documents interface {
 	List(ctx context.Context, q Query) (page []Document, next Cursor, err error)
 
 	// Sweep removes what is no longer needed, at most limit records, and
-	// returns how many it removed. Fewer than limit means that nothing more is
-	// due. It removes
+	// returns how many it removed. It removes
 	//
 	//   - documents whose SweepAt is before or at the time,
 	//   - documents that were cut off a day or more before the time, and
 	//   - cut-offs that are a day or more old and that cover no document.
 	//
-	// The second and third may wait for a later call, or for as long as a
-	// document is covered by a key without a user and an application. Sweep may
-	// run beside traffic and on many instances at once. What another sweep is
-	// removing counts as removed. limit must be positive.
+	// Fewer than limit means that no document is due by its SweepAt any more.
+	// The others may take several calls. What is cut off by a key that names
+	// neither a user nor an application may stay until its SweepAt.
+	//
+	// Sweep may run during traffic and on many instances at once. What another
+	// sweep is removing counts as removed. limit must be positive.
 	Sweep(ctx context.Context, before time.Time, limit int) (int, error)
 }
