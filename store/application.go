@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -111,6 +112,9 @@ func (app Application) Clone() Application {
 
 // Check returns an error if no backend can keep the application.
 func (app Application) Check() error {
+	if app.ID == "" || app.ClientID == "" {
+		return errors.New("store: an application without an ID or a client ID")
+	}
 	texts := []string{app.ID, app.ClientID, app.Name, string(app.Origin), app.OwnerID, app.ClientURI, app.LogoURL}
 	texts = append(texts, app.RedirectURIs...)
 	texts = append(texts, app.Scopes...)

@@ -13,6 +13,7 @@ import (
 
 func fullApplication() store.Application {
 	return store.Application{
+		ID: "oa_1", ClientID: "1",
 		RedirectURIs: []string{"a"}, Scopes: []string{"s"}, Secrets: []store.Secret{{ID: "1"}}, Metadata: map[string]string{"k": "v"},
 		Registration: &store.Registration{Type: "web", GrantTypes: []string{"g"}, Contacts: []string{"c"}},
 	}
@@ -56,6 +57,9 @@ func TestApplicationCheck(t *testing.T) {
 		app := fullApplication()
 		spoil(&app)
 		require.ErrorContains(t, app.Check(), "text of the application", name)
+	}
+	for _, app := range []store.Application{{ID: "oa_1"}, {ClientID: "1"}} {
+		require.ErrorContains(t, app.Check(), "without an ID or a client ID")
 	}
 }
 

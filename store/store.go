@@ -38,8 +38,10 @@
 // what it can't keep, and never truncates. Whether an empty collection comes
 // back as nil is not specified.
 //
-// Every method returns when its context ends. The provider runs writes under a
-// context that doesn't end when the client hangs up.
+// Every method returns an error when its context ends. If a driver can't be
+// interrupted, run the step in a goroutine and return ctx.Err(); the step may
+// still happen. The provider runs writes under a context that doesn't end when
+// the client hangs up.
 package store
 
 import (
@@ -168,7 +170,10 @@ type Documents interface {
 	// The others may take several calls. What is cut off by a key that names
 	// neither a user nor an application may stay until its SweepAt.
 	//
-	// Sweep may run during traffic and on many instances at once. What another
-	// sweep is removing counts as removed. limit must be positive.
+	// A cut-off is as old as before minus [CutTime] of its number, so cutting a
+	// key off again starts its day anew. Each record is removed atomically, and
+	// a sweep may commit in batches. It may run during traffic and on many
+	// instances at once. What another sweep is removing counts as removed.
+	// limit must be positive.
 	Sweep(ctx context.Context, before time.Time, limit int) (int, error)
 }
