@@ -157,7 +157,7 @@ func parseCursor(text string) (c store.Cursor, err error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) != 8+len(c.ID) {
-		return c, errors.New("After is not what ListGrants has returned as next")
+		return c, errors.New("the cursor After is not what ListGrants returned as next")
 	}
 	c.CreatedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
 	copy(c.ID[:], b[8:])

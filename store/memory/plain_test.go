@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -134,7 +135,7 @@ func (p *pair) compare(step int) {
 	for _, id := range p.ids {
 		want, numbers, wantErr := p.plain.Find(ctx, id)
 		got, gotNumbers, err := p.memory.Find(ctx, id)
-		if want != got || numbers != gotNumbers || wantErr != err {
+		if want != got || numbers != gotNumbers || !errors.Is(err, wantErr) {
 			require.Equal(p, []any{want, numbers, wantErr}, []any{got, gotNumbers, err}, "after %d steps", step)
 		}
 	}

@@ -179,10 +179,10 @@ func (a *actor) changeGrant(rule func(*Grant) (Step, error)) string {
 		case step == Keep:
 			return ok
 		}
-		switch a.ask(call{verb: replace, doc: g.Document(a.mark(g.Mark())), mark: g.Mark()}).err {
-		case nil:
+		switch err := a.ask(call{verb: replace, doc: g.Document(a.mark(g.Mark())), mark: g.Mark()}).err; {
+		case err == nil:
 			return ok
-		case errUnknown:
+		case errors.Is(err, errUnknown):
 			outcome = unknown
 		}
 	}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"github.com/latchkey-go/latchkey/scopes"
@@ -42,7 +43,7 @@ func refresh(of int, within time.Duration) request {
 				Presented: presented.refresh, ApplicationID: checkKey.ApplicationID, Salt: Salt(salt[:16]), Grace: within, Now: a.now(),
 				AccessExpiresAt: a.now().Add(accessLife), RefreshExpiresAt: a.now().Add(refreshLife),
 			})
-			if a.planted == unknownIsReuse && err == ErrNotFound && presented.refresh.family() == g.family {
+			if a.planted == unknownIsReuse && errors.Is(err, ErrNotFound) && presented.refresh.family() == g.family {
 				err = ErrReused
 			}
 			r.access, r.refresh = rotated.Access, rotated.Refresh
@@ -80,7 +81,7 @@ func revokeRefresh(of int) request {
 		if err == nil {
 			_, _, err = g.LiveRefresh(&held.refresh, a.now())
 		}
-		if err == nil || err == ErrReused {
+		if err == nil || errors.Is(err, ErrReused) {
 			return a.endGrant()
 		}
 		return result{outcome: ok}
@@ -198,10 +199,10 @@ func (a *actor) agree(s *visit) (seen store.Cuts, refused string) {
 		if c.Mark() == 0 {
 			write.verb = create
 		}
-		switch a.ask(write).err {
-		case nil:
+		switch err := a.ask(write).err; {
+		case err == nil:
 			return c.Seen(), ""
-		case errUnknown:
+		case errors.Is(err, errUnknown):
 			return seen, unknown
 		}
 	}
@@ -215,10 +216,10 @@ func (a *actor) issue(s *visit, seen store.Cuts) result {
 	g := NewGrant(id, checkKey, seen, a.now())
 	g.Scopes, g.Resource = s.scope, s.resource
 	g.WithCode(NewCode{Hash: code.Hash(KindCode), ExpiresAt: a.now().Add(codeLife)})
-	switch a.ask(call{verb: create, doc: g.Document(a.mark(0))}).err {
-	case nil:
+	switch err := a.ask(call{verb: create, doc: g.Document(a.mark(0))}).err; {
+	case err == nil:
 		return result{outcome: ok}
-	case errUnknown:
+	case errors.Is(err, errUnknown):
 		return result{outcome: unknown}
 	}
 	if again, err := a.grant(id); err != nil || !again.Redeemable(code.Hash(KindCode), a.now()) {

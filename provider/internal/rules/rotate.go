@@ -81,9 +81,11 @@ func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 	case g.revoked():
 		return r, Keep, ErrRevoked
 	case g.wrote(successor):
-		return g.rewritten(q, r)
+		r.Token = g.rewritten(q, r.Access.Hash(KindAccess))
+		return r, Keep, nil
 	case at == previous && g.inGrace(q):
-		return g.retry(q)
+		r, err = g.retry(q)
+		return r, Keep, err
 	case at != current:
 		return r, Keep, ErrReused
 	case g.current.expiresAt <= q.Now:
@@ -104,16 +106,14 @@ func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 	return r, Write, nil
 }
 
-// rewritten answers a rotation that finds that it has happened: its first
-// attempt was written and the answer to that was lost.
-func (g *Grant) rewritten(q *Rotation, r Rotated) (Rotated, Step, error) {
-	if a := g.FindAccess(r.Access.Hash(KindAccess)); a != nil {
-		r.Token = *a
-		return r, Keep, nil
+// rewritten returns the access token of a rotation that finds that it has
+// happened: its first attempt was written and the answer to that was lost.
+func (g *Grant) rewritten(q *Rotation, access Hash) Access {
+	if a := g.FindAccess(access); a != nil {
+		return *a
 	}
 	// Others have rotated on so often that the access token made room.
-	r.Token = Access{Hash: r.Access.Hash(KindAccess), Scopes: q.Scopes, IssuedAt: q.Now, ExpiresAt: g.Until(q.AccessExpiresAt)}
-	return r, Keep, nil
+	return Access{Hash: access, Scopes: q.Scopes, IssuedAt: q.Now, ExpiresAt: g.Until(q.AccessExpiresAt)}
 }
 
 // inGrace reports whether a rotation may be repeated. The clocks of two
@@ -123,7 +123,7 @@ func (g *Grant) inGrace(q *Rotation) bool {
 }
 
 // retry answers a repeated rotation as the first one was answered.
-func (g *Grant) retry(q *Rotation) (r Rotated, step Step, err error) {
+func (g *Grant) retry(q *Rotation) (r Rotated, err error) {
 	asked := q.Scopes
 	if asked == g.Scopes {
 		asked = ""
@@ -131,13 +131,13 @@ func (g *Grant) retry(q *Rotation) (r Rotated, step Step, err error) {
 	pair := g.newest()
 	switch {
 	case pair.Scopes != asked:
-		return r, Keep, ErrDiffers
+		return r, ErrDiffers
 	case !g.isFor(q.Resource):
-		return r, Keep, ErrResource
+		return r, ErrResource
 	}
 	r.Access, r.Refresh = q.Presented.Successors(g.ID, g.salt)
 	r.Token, r.Retried = *pair, true
-	return r, Keep, nil
+	return r, nil
 }
 
 // isFor reports whether tokens of the grant may be asked for by naming the

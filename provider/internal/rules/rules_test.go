@@ -228,7 +228,7 @@ func testOrder[T any](t *testing.T, causes []cause[T], begin func(t *testing.T) 
 			require.Equal(t, first.err, decide(x))
 		})
 		for _, second := range causes[i+1:] {
-			if first.err == second.err {
+			if errors.Is(first.err, second.err) {
 				continue // Two forms of one cause.
 			}
 			t.Run(fmt.Sprintf("%s, and %s", first.name, second.name), func(t *testing.T) {
