@@ -115,7 +115,7 @@ func (p *Provider) issueCode(r *http.Request, a *authorization) (string, *Error)
 	})
 	err := p.create(ctx, grant.Document(newMark()))
 	switch {
-	case a.form != nil && errors.Is(err, store.ErrExists):
+	case errors.Is(err, store.ErrExists): // The form, or the statement, was sent twice.
 		if e := p.codeAgain(ctx, code); e != nil {
 			return "", e
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest/plain"
 )
 
-// Whatever is asked, the list is what the plainest store answers.
+// Each list is what the plainest store answers.
 func TestListApplications(t *testing.T) {
 	const apps = 2_500 // so that some queries match more than is sorted in memory
 	client := single(t)

@@ -38,8 +38,8 @@ func longestWait(t *testing.T, client *redis.Client, f func()) (longest time.Dur
 	return longest
 }
 
-// A user with very many grants must not keep others from being served, whatever
-// is done about that user.
+// A user with very many grants must not keep others from being served by any
+// step about that user.
 func TestOneUserKeepsNobodyWaiting(t *testing.T) {
 	const grants = 100_000
 	server := newServer(t)
