@@ -100,3 +100,19 @@ func TestCost(t *testing.T) {
 	client := single(t)
 	storetest.RunCost(t, func(t *testing.T) store.Store { return open(t, client) })
 }
+
+// A server that can't be reached is an error, and never an absence: the client
+// library gives up on some commands without saying so in their answers.
+func TestServerThatIsGoneIsAnError(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: 1, DialerRetries: 1})
+	t.Cleanup(func() { client.Close() })
+	s, err := redisstore.New(client, redisstore.Options{})
+	require.NoError(t, err)
+	for _, step := range steps(s, "ann") {
+		err := step.run(t.Context())
+		require.Error(t, err, step.name)
+		for _, outcome := range []error{store.ErrNotFound, store.ErrExists, store.ErrConflict} {
+			require.NotErrorIs(t, err, outcome, step.name)
+		}
+	}
+}

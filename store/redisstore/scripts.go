@@ -17,6 +17,8 @@ var (
 	writeLua string
 	//go:embed lua/create.lua
 	createLua string
+	//go:embed lua/find_fast.lua
+	findFastLua string
 	//go:embed lua/find.lua
 	findLua string
 	//go:embed lua/replace.lua
@@ -66,7 +68,7 @@ func newScripts(alone bool) *scripts {
 	const refused, reads, always = "", "no-writes", "allow-oom"
 	return &scripts{
 		create:    script(refused, documentLua, writeLua, createLua),
-		find:      script(reads, documentLua, findLua),
+		find:      script(reads, findFastLua, documentLua, findLua),
 		replace:   script(refused, documentLua, writeLua, replaceLua),
 		end:       script(always, documentLua, writeLua, endLua),
 		remove:    script(always, documentLua, writeLua, removeLua),
@@ -111,8 +113,11 @@ func (s *Store) exec(ctx context.Context, fill func(p pipe)) ([]redis.Cmder, err
 			if p.Len() == 0 {
 				return nil, nil
 			}
-			commands, _ := p.Exec(ctx)
+			commands, failed := p.Exec(ctx)
 			err := firstError(commands)
+			if err == nil && failed != nil && !errors.Is(failed, redis.Nil) {
+				err = fmt.Errorf("redisstore: %w", failed) // The commands don't always say so.
+			}
 			if whole || !redis.HasErrorPrefix(err, "NOSCRIPT") {
 				return commands, err
 			}

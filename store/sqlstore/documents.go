@@ -11,36 +11,56 @@ import (
 )
 
 // columns returns the list of what is read about a document, in the order of
-// [documentRow.into]. The table or query d has the document, and k its user,
-// application, and workspace.
+// [documentRow.into], and what to join for that. The table or query doc has the
+// document, and key its user, application, and workspace.
 //
-// The numbers of its cut-offs come in the same statement, each from a separate
-// subquery, because all databases answer one with a single lookup by the
-// primary key, and with none where a text that it needs is empty.
-func columns(d, k string) string {
-	list := []string{k + ".user_id", k + ".application_id", k + ".workspace_id"}
+// The numbers of its cut-offs come in the same statement, each by one lookup by
+// the primary key, and by none where a text that it needs is empty. PostgreSQL
+// and SQLite get a subquery for each, because planning many joins takes longer
+// than running them. MySQL gets joins, which it reads like constants, while
+// MariaDB makes a table in memory for the answers of each subquery.
+func (d Dialect) columns(doc, key string) (columns, joins string) {
+	list := []string{key + ".user_id", key + ".application_id", key + ".workspace_id"}
 	for _, column := range []string{"kind", "created_at", "last_used_at", "ended_at", "sweep_at", "seen", "mark", "state"} {
-		list = append(list, d+"."+column)
+		list = append(list, doc+"."+column)
 	}
-	for _, covering := range (store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}).Covering() { // in the order of store.Cuts
+	for i, covering := range (store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}).Covering() { // in the order of store.Cuts
+		cut := fmt.Sprintf("c%d", i)
 		var given, where []string
 		for _, text := range []struct{ column, covers string }{
 			{"user_id", covering.UserID}, {"application_id", covering.ApplicationID}, {"workspace_id", covering.WorkspaceID},
 		} {
 			if text.covers == "" {
-				where = append(where, "c."+text.column+" = ''")
+				where = append(where, cut+"."+text.column+" = ''")
 				continue
 			}
-			given = append(given, k+"."+text.column+" <> ''")
-			where = append(where, "c."+text.column+" = "+k+"."+text.column)
+			given = append(given, key+"."+text.column+" <> ''")
+			where = append(where, cut+"."+text.column+" = "+key+"."+text.column)
 		}
-		number := "(select c.number from latchkey_cuts c where " + strings.Join(where, " and ") + ")"
-		if given != nil {
-			number = "case when " + strings.Join(given, " and ") + " then " + number + " end"
+		number := cut + ".number"
+		if d == MySQL {
+			joins += " left join latchkey_cuts " + cut + " on " + strings.Join(append(where, given...), " and ")
+		} else {
+			number = "(select " + number + " from latchkey_cuts " + cut + " where " + strings.Join(where, " and ") + ")"
+			if given != nil {
+				number = "case when " + strings.Join(given, " and ") + " then " + number + " end"
+			}
 		}
 		list = append(list, "coalesce("+number+", 0)")
 	}
-	return strings.Join(list, ", ")
+	return strings.Join(list, ", "), joins
+}
+
+// findTexts returns the statements of Find and FindConsent.
+func findTexts(d Dialect) (find, consent string) {
+	columns, joins := d.columns("d", "d")
+	find = `select ` + columns + ` from latchkey_documents d` + joins + ` where d.id = $1::uuid`
+	columns, joins = d.columns("d", "k")
+	consent = `
+select ` + columns + `
+from (select $2::text as user_id, $3::text as application_id, $4::text as workspace_id) k
+left join latchkey_documents d on d.id = $1::uuid` + joins
+	return find, consent
 }
 
 // A documentRow is what is read about a document. Its columns are NULL if a
@@ -109,22 +129,15 @@ func (s *Store) Create(ctx context.Context, d store.Document) error {
 		d.CreatedAt.UnixMicro(), d.LastUsedAt.UnixMicro(), micros(d.SweepAt), seenOf(&d), d.Mark, []byte(d.State))
 }
 
-var findSQL = `select ` + columns("d", "d") + ` from latchkey_documents d where d.id = $1::uuid`
-
 // Find implements [store.Documents].
 func (s *Store) Find(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
-	return s.find(ctx, "find", id, findSQL, s.dialect.id(id))
+	return s.find(ctx, "find", id, s.findText, s.dialect.id(id))
 }
-
-var findConsentSQL = `
-select ` + columns("d", "k") + `
-from (select $2::text as user_id, $3::text as application_id, $4::text as workspace_id) k
-left join latchkey_documents d on d.id = $1::uuid`
 
 // FindConsent implements [store.Documents].
 func (s *Store) FindConsent(ctx context.Context, userID, applicationID, workspaceID string) (store.Document, store.Cuts, error) {
 	id := store.ConsentID(userID, applicationID, workspaceID)
-	return s.find(ctx, "find consent", id, findConsentSQL, s.dialect.id(id), presented(userID), presented(applicationID), presented(workspaceID))
+	return s.find(ctx, "find consent", id, s.consentText, s.dialect.id(id), presented(userID), presented(applicationID), presented(workspaceID))
 }
 
 func (s *Store) find(ctx context.Context, name string, id store.ID, text string, args ...any) (d store.Document, _ store.Cuts, err error) {

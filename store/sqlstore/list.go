@@ -48,8 +48,9 @@ order by created_at %[4]s, id %[4]s limit $5::bigint`, columns, column, comparis
 func listTexts(d Dialect) map[string]string {
 	texts := map[string]string{}
 	for _, column := range []string{"user_id", "application_id", "workspace_id"} {
-		texts[column] = `select page.id, ` + columns("page", "page") +
-			` from (` + d.page("*", column, "desc") + `) page order by page.created_at desc, page.id desc`
+		columns, joins := d.columns("page", "page")
+		texts[column] = `select page.id, ` + columns + ` from (` + d.page("*", column, "desc") + `) page` + joins +
+			` order by page.created_at desc, page.id desc`
 	}
 	return texts
 }

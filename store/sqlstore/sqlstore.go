@@ -23,8 +23,11 @@ type Options struct {
 // concurrent use.
 type Store struct {
 	core
-	pool  *sql.DB
-	lists map[string]string // the statements of List, by column
+	pool *sql.DB
+
+	// The statements of Find, of FindConsent, and of List by column.
+	findText, consentText string
+	lists                 map[string]string
 }
 
 var _ store.Store = (*Store)(nil)
@@ -82,6 +85,7 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{pool: db, lists: listTexts(d), core: core{db: db, dialect: d, prefix: o.TablePrefix, statements: &sync.Map{}}}
+	s.findText, s.consentText = findTexts(d)
 	if d == SQLite {
 		s.writing = make(chan struct{}, 1)
 	}

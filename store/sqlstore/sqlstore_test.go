@@ -179,17 +179,20 @@ func TestWhatIsTooLong(t *testing.T) {
 
 // The numbers of cut-offs come in the order of store.Cuts.
 func TestColumns(t *testing.T) {
-	text := columns("d", "k")
-	for i, key := range (store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}).Covering() {
-		want := "select c.number from latchkey_cuts c where c.user_id = ''"
-		if key.UserID != "" {
-			want = strings.Replace(want, "''", "k.user_id", 1)
+	for _, d := range []Dialect{Postgres, MySQL, SQLite} {
+		columns, joins := d.columns("d", "k")
+		text := columns + joins
+		for i, key := range (store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}).Covering() {
+			want := fmt.Sprintf("c%[1]d.user_id = ''", i)
+			if key.UserID != "" {
+				want = strings.Replace(want, "''", "k.user_id", 1)
+			}
+			_, rest, found := strings.Cut(text, want)
+			if !found || i != key.Index() {
+				t.Fatalf("%s, number %d: there is no %q in the rest %q", d, i, want, text)
+			}
+			text = rest
 		}
-		_, rest, found := strings.Cut(text, want)
-		if !found || i != key.Index() {
-			t.Fatalf("number %d: there is no %q in the rest %q", i, want, text)
-		}
-		text = rest
 	}
 }
 

@@ -1,9 +1,5 @@
--- Returns a document and then the numbers of its cut-offs.
+-- The same for every other document.
 
-local doc = redis.call('GET', KEYS[1])
-if not doc then
-  return false
-end
 local names = {}
 covering((parse(doc)), function(home, member) names[#names + 1] = home .. 'c:' .. member end)
 if #names == 0 then
