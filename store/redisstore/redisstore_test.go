@@ -96,11 +96,6 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, client) })
 }
 
-func TestCost(t *testing.T) {
-	client := single(t)
-	storetest.RunCost(t, func(t *testing.T) store.Store { return open(t, client) })
-}
-
 // A server that can't be reached is an error, and never an absence: the client
 // library gives up on some commands without saying so in their answers.
 func TestServerThatIsGoneIsAnError(t *testing.T) {

@@ -138,41 +138,15 @@ func suite(t *testing.T, driver, dsn string, d sqlstore.Dialect) {
 	})
 }
 
-// No call gets slower as the store fills up.
-func TestCost(t *testing.T) {
-	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
-		s, _ := fresh(t, db, server.dialect)
-		storetest.RunCost(t, func(*testing.T) store.Store { return s })
-	})
-}
-
 func TestPgx(t *testing.T) { suite(t, "pgx", postgresURL(), sqlstore.Postgres) }
 
 func TestPq(t *testing.T) { suite(t, "postgres", postgresURL(), sqlstore.Postgres) }
 
-// The host decides at which isolation level its connections work.
-
-func TestPgxSerializable(t *testing.T) {
-	suite(t, "pgx", postgresURL("default_transaction_isolation=serializable"), sqlstore.Postgres)
-}
-
-func TestPqRepeatableRead(t *testing.T) {
-	suite(t, "postgres", postgresURL("default_transaction_isolation=repeatable%20read"), sqlstore.Postgres)
-}
-
 func TestMariaDB(t *testing.T) { suite(t, "mysql", mysqlDSN(), sqlstore.MySQL) }
 
-func TestMariaDBSerializable(t *testing.T) {
-	suite(t, "mysql", mysqlDSN()+"?interpolateParams=true&clientFoundRows=true&parseTime=true&tx_isolation=SERIALIZABLE", sqlstore.MySQL)
-}
-
-// Waiting for the disk would only make the tests slower. The two have different
-// journals.
+// Waiting for the disk would only make the tests slower. Mattn's has another
+// journal.
 
 func TestModernc(t *testing.T) {
 	suite(t, "sqlite", sqliteFile(t, "?_pragma=synchronous(off)&_pragma=journal_mode(wal)"), sqlstore.SQLite)
-}
-
-func TestMattn(t *testing.T) {
-	suite(t, "sqlite3", sqliteFile(t, "?_synchronous=off"), sqlstore.SQLite)
 }
