@@ -30,9 +30,12 @@ tidy:
 test:
 	go test -race work
 
-# Allocations are counted without the race detector, which has some of its own.
+# What is counted and timed is measured without the race detector, which has
+# allocations of its own and takes its time. So is the suite at other settings of
+# the databases.
 budgets:
 	go test -count=1 -run TestAllocationBudgets ./provider/benchtest
+	go test -count=1 -run 'Cost|Plans|Size|Bytes|Waiting|Serializable|RepeatableRead|Mattn' ./store/... ./store/redisstore ./store/sqlstore/drivertest
 
 # The go command does not see that a page has changed which a test in another
 # module reads, so these are not answered from its cache.

@@ -207,14 +207,13 @@ func (p *Provider) change(ctx context.Context, id string, edit func(*store.Appli
 		if turned {
 			// Before the switch is kept: if this fails, the caller's next try
 			// still finds it to be made, and revokes then.
-			_, err := p.RevokeGrants(ctx, store.GrantFilter{ApplicationID: id})
-			return err
+			return p.RevokeGrants(ctx, GrantFilter{ApplicationID: id})
 		}
 		return nil
 	})
 	if err == nil && turned {
 		// Again, for what was issued in between.
-		_, err = p.RevokeGrants(ctx, store.GrantFilter{ApplicationID: id})
+		err = p.RevokeGrants(ctx, GrantFilter{ApplicationID: id})
 	}
 	return app, err
 }
@@ -256,15 +255,37 @@ func (p *Provider) AddSecret(ctx context.Context, id string, retireOthersAt time
 }
 
 // DeleteApplication deletes an application and revokes everything that was
-// issued to it. It may be called again until it succeeds: deleting what is
-// gone is no error.
+// issued to it: two writes, however much that is. When it returns nil, no token
+// of the application works. It may be called again until it succeeds: deleting
+// what is gone is not an error.
 func (p *Provider) DeleteApplication(ctx context.Context, id string) error {
-	wctx, until := p.writing(ctx)
-	defer until.stop()
-	if err := p.cfg.Store.DeleteApplication(wctx, id); err != nil {
+	if id == "" {
+		return nil
+	}
+	if err := p.deleteApplication(ctx, id); err != nil {
 		return fmt.Errorf("provider: delete application: %w", err)
 	}
-	_, err := p.RevokeGrants(ctx, store.GrantFilter{ApplicationID: id})
+	p.emit(ctx, Event{Kind: EventGrantRevoked, ApplicationID: id})
+	return nil
+}
+
+func (p *Provider) deleteApplication(ctx context.Context, id string) error {
+	wctx, until := p.writing(ctx)
+	defer until.stop()
+	// The record goes first. A sign-in that has read it before that reads the
+	// numbers of the cut-offs either before this cut-off, which then covers its
+	// grant, or afterwards, and then finds that the application is gone for
+	// good. The application of a document may come back under the same ID, so it
+	// is cut off like any other, and a sign-in to it makes sure of the record
+	// after it has read the numbers.
+	err := p.cfg.Store.DeleteApplication(wctx, id)
+	if err == nil {
+		number := store.CutForever
+		if isDocumentApplication(id) {
+			number = store.CutNumber
+		}
+		err = p.cutOff(ctx, store.CutKey{ApplicationID: id}, number)
+	}
 	return err
 }
 

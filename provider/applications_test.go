@@ -228,30 +228,49 @@ func TestListAndRevokeGrants(t *testing.T) {
 	h.clock.add(time.Second)
 	c := two.tokens("user_ada")
 	d := one.tokens("user_grace")
-	count := func(f store.GrantFilter) int {
-		_, total, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: f})
+	list := func(q provider.GrantQuery) ([]provider.Grant, string) {
+		page, next, err := h.ListGrants(ctx, q)
 		require.NoError(t, err)
-		return total
+		return page, next
 	}
-	require.Equal(t, 3, count(store.GrantFilter{UserID: "user_ada"}))
-	page, _, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_ada"}, Limit: 1})
-	require.NoError(t, err)
+	ada := provider.GrantFilter{UserID: "user_ada"}
+	all, next := list(provider.GrantQuery{GrantFilter: ada})
+	require.Len(t, all, 3)
+	require.Empty(t, next)
+	page, next := list(provider.GrantQuery{GrantFilter: ada, Limit: 1})
 	require.Equal(t, two.ID, page[0].ApplicationID)
+	require.NotEmpty(t, next)
+	page, next = list(provider.GrantQuery{GrantFilter: ada, Limit: 2, After: next})
+	require.Equal(t, all[1:], page)
+	require.Empty(t, next)
+	page, _ = list(provider.GrantQuery{GrantFilter: provider.GrantFilter{ID: all[0].ID}})
+	require.Equal(t, all[:1], page)
+	page, _ = list(provider.GrantQuery{GrantFilter: provider.GrantFilter{ID: all[0].ID, UserID: "user_grace"}})
+	require.Empty(t, page)
+	page, _ = list(provider.GrantQuery{})
+	require.Empty(t, page, "the empty filter matches nothing")
+	_, _, err := h.ListGrants(ctx, provider.GrantQuery{GrantFilter: ada, After: "nonsense"})
+	require.ErrorContains(t, err, "After")
+	_, _, err = h.ListGrants(ctx, provider.GrantQuery{GrantFilter: ada, Limit: -1})
+	require.ErrorContains(t, err, "negative")
 
-	n, err := h.RevokeGrants(ctx, store.GrantFilter{ID: page[0].ID})
-	require.NoError(t, err)
-	require.Equal(t, 1, n)
+	require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{ID: all[0].ID, UserID: "user_grace"}))
+	h.bearer("/api/notes", c.AccessToken).statusIs(t, 200)
+	require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{ID: all[0].ID}))
 	h.bearer("/api/notes", c.AccessToken).refused(t, 401, "invalid_token")
-	n, err = h.RevokeGrants(ctx, store.GrantFilter{})
-	require.NoError(t, err)
-	require.Zero(t, n)
-	n, err = h.RevokeGrants(ctx, store.GrantFilter{UserID: "user_ada"})
-	require.NoError(t, err)
-	require.Equal(t, 2, n)
+	h.eventKinds()
+	require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{}))
+	require.Empty(t, h.eventKinds())
+	h.bearer("/api/notes", a.AccessToken).statusIs(t, 200)
+	require.NoError(t, h.RevokeGrants(ctx, ada))
+	require.Equal(t, []provider.EventKind{provider.EventGrantRevoked}, h.eventKinds())
 	for _, token := range []string{a.AccessToken, b.AccessToken} {
 		h.bearer("/api/notes", token).refused(t, 401, "invalid_token")
 	}
 	h.bearer("/api/notes", d.AccessToken).statusIs(t, 200)
+	require.NoError(t, h.RevokeAllGrants(ctx))
+	h.bearer("/api/notes", d.AccessToken).refused(t, 401, "invalid_token")
+	h.bearer("/api/notes", one.tokens("user_grace").AccessToken).statusIs(t, 200)
 }
 
 func TestCleanupDeletesOnlyWhatIsDead(t *testing.T) {
@@ -262,15 +281,19 @@ func TestCleanupDeletesOnlyWhatIsDead(t *testing.T) {
 	live := app.tokens("user_ada")
 	rotated := app.refresh(live.RefreshToken).tokens(t)
 	h.clock.add(90 * time.Minute)
+	require.Empty(t, h.grantsOf("user_grace"))
+	app.refresh(dead.RefreshToken).refused(t, 400, "invalid_grant")
+	// It goes at midnight, a day or two later.
+	h.clock.add(2 * day)
+	rotated = app.refresh(rotated.RefreshToken).tokens(t)
 	n, err := h.Cleanup(ctx)
 	require.NoError(t, err)
-	require.Positive(t, n)
-	h.bearer("/api/notes", rotated.AccessToken).statusIs(t, 200)
-	_, total, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_grace"}})
+	require.Equal(t, 1, n)
+	n, err = h.Cleanup(ctx)
 	require.NoError(t, err)
-	require.Zero(t, total)
-	app.refresh(dead.RefreshToken).refused(t, 400, "invalid_grant")
-	// What was spent is remembered until its own end.
+	require.Zero(t, n)
+	h.bearer("/api/notes", rotated.AccessToken).statusIs(t, 200)
+	// What was spent is known for as long as the grant lives.
 	app.refresh(live.RefreshToken).refused(t, 400, "invalid_grant")
 	h.bearer("/api/notes", rotated.AccessToken).refused(t, 401, "invalid_token")
 }

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -48,11 +47,16 @@ type authorization struct {
 
 	form *form // what the user has answered; nil: the page was not needed
 
-	agreedAt time.Time     // when the user agreed, for the manager
-	grantID  store.GrantID // of the grant that the manager has made; zero: it was there
+	decision *decision // nil: nothing was read for it
 }
 
-type authorizationKey struct{}
+// decide begins the decision on the request, or returns the one that was begun.
+func (a *authorization) decide() *decision {
+	if a.decision == nil {
+		a.decision = &decision{app: a.app, userID: a.session.UserID, resource: a.resource.identifier()}
+	}
+	return a.decision
+}
 
 // firstParams are those of the application alone, without the provider's own.
 func (a *authorization) firstParams() url.Values {

@@ -1,8 +1,6 @@
 package provider
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -97,10 +95,10 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, params url.
 		p.signIn(w, r, a)
 		return
 	}
-	ask, e := p.mustAsk(r.Context(), a)
+	ask, e := p.mustAsk(r, a)
 	switch {
 	case e != nil:
-		p.errorPage(w, r, endpointAuthorize, e)
+		p.errorPage(w, r, endpointAuthorize, p.retry(a, e))
 	case !ask:
 		p.grant(w, r, a)
 	case a.silent():
@@ -192,65 +190,50 @@ func (p *Provider) signedInAsAsked(a *authorization) (bool, *Error) {
 	return true, nil
 }
 
-// mustAsk reports whether the consent page has to be shown. If not, it notes
-// in a when the user agreed before.
-func (p *Provider) mustAsk(ctx context.Context, a *authorization) (bool, *Error) {
+// mustAsk reports whether the consent page has to be shown. If not, the decision
+// is ready to be carried out.
+func (p *Provider) mustAsk(r *http.Request, a *authorization) (bool, *Error) {
 	if slices.Contains(a.prompt, "consent") || a.app.Origin != store.OriginManual {
 		return true, nil
 	}
-	if a.app.SkipConsent && strings.HasPrefix(a.redirectURI, "https://") {
-		return false, nil
-	}
+	skip := a.app.SkipConsent && strings.HasPrefix(a.redirectURI, "https://")
 	// Anything on a device can pretend to be a public application (RFC 8252
 	// section 8.6), so having agreed once says nothing about who asks now.
-	if a.app.Public {
+	if !skip && a.app.Public {
 		return true, nil
 	}
-	ctx, until := p.reading(ctx)
-	defer until.stop()
-	consent, err := p.cfg.Store.FindConsent(ctx, a.session.UserID, a.app.ID)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return true, nil
-	case err != nil:
-		return false, unavailable("store", err)
+	d := a.decide()
+	if e := p.prepare(r, d); e != nil || skip {
+		return false, e
 	}
-	if consent.AgreedAt.IsZero() || consent.Resource != a.resource.identifier() || !consent.Agreed.Contains(a.scopes) {
+	if !d.consent.Covers(a.scopes, d.resource) {
 		return true, nil
 	}
-	a.agreedAt = consent.AgreedAt
+	d.agreedAt = d.consent.AgreedAt.Time()
 	return false, nil
 }
 
-// grant makes the grant and sends its code to the application (RFC 6749
-// section 4.1.2).
+// grant carries the decision out, and sends the code to the application (RFC
+// 6749 section 4.1.2).
 func (p *Provider) grant(w http.ResponseWriter, r *http.Request, a *authorization) {
-	if e := p.noteUse(r.Context(), a.app); e != nil {
-		p.errorPage(w, r, endpointAuthorize, e)
+	e := p.noteUse(r.Context(), a.app)
+	var code string
+	if e == nil {
+		code, e = p.issueCode(r, a)
+	}
+	if e != nil {
+		p.errorPage(w, r, endpointAuthorize, p.retry(a, e))
 		return
 	}
-	ctx := context.WithValue(r.Context(), authorizationKey{}, a)
-	request := r.WithContext(ctx)
-	request.Form, request.PostForm = a.params, a.params
-	engineRequest, err := p.engine.ValidationAuthorizeRequest(request)
-	if err != nil {
-		p.redirectRefusal(w, r, a, engineError(err))
-		return
+	p.answer(w, r, a, PageField{"code", code})
+}
+
+// retry lets a visitor begin again whose form, or sign-in, is out of date.
+func (p *Provider) retry(a *authorization, e *Error) *Error {
+	if e.reason == ReasonStaleForm {
+		e.retryURL = p.authorizePath(a.firstParams())
 	}
-	engineRequest.RedirectURI, engineRequest.UserID, engineRequest.Scope = a.redirectURI, a.session.UserID, a.scopes.String()
-	token, err := p.engine.GetAuthorizeToken(ctx, engineRequest)
-	if err != nil {
-		if e := engineError(err); e.Status >= http.StatusInternalServerError {
-			p.errorPage(w, r, endpointAuthorize, e)
-		} else {
-			p.redirectRefusal(w, r, a, e)
-		}
-		return
-	}
-	if !a.grantID.IsZero() {
-		p.emit(ctx, Event{Kind: EventGrantCreated, ApplicationID: a.app.ID, UserID: a.session.UserID, GrantID: a.grantID, Request: r})
-	}
-	p.answer(w, r, a, PageField{"code", token.GetCode()})
+	return e
 }
 
 // redirectRefusal sends a refusal to the application (RFC 6749 section

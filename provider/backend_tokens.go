@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -23,15 +24,14 @@ func (b backend) revokeToken(w http.ResponseWriter, r *http.Request) (any, error
 	if err != nil {
 		return nil, err
 	}
-	_, grant, err := b.find(r, text)
+	token, err := b.find(r, text, rules.KindAccess, rules.KindRefresh)
 	if err != nil {
 		return nil, err
 	}
-	if grant.ApplicationID != app.ID {
+	if token.applicationID != app.ID {
 		return nil, errResourceNotFound("No token of this application was found.")
 	}
-	_, err = b.p.RevokeGrants(r.Context(), store.GrantFilter{ID: grant.ID})
-	return nil, err
+	return nil, b.p.RevokeGrants(r.Context(), GrantFilter{ID: token.grantID})
 }
 
 // backendToken is an access token as Clerk shows it. Its times are in Unix
@@ -57,33 +57,33 @@ func (b backend) verifyToken(w http.ResponseWriter, r *http.Request) (any, error
 	if err != nil {
 		return nil, err
 	}
-	token, grant, err := b.find(r, text)
+	token, err := b.find(r, text, rules.KindAccess)
 	if err != nil {
 		return nil, err
 	}
-	app, err := b.p.FindApplication(r.Context(), grant.ApplicationID)
+	app, err := b.p.FindApplication(r.Context(), token.applicationID)
 	// Who asks here is told of no audience, and would take a token that is for
 	// another API than its own.
-	if token.Kind != store.KindAccess || grant.Resource != "" || errors.Is(err, store.ErrNotFound) {
+	if token.resource != "" || errors.Is(err, store.ErrNotFound) {
 		return nil, errResourceNotFound("No access token was found.")
 	} else if err != nil {
 		return nil, err
 	}
 	shown := backendToken{
 		Object:     "clerk_idp_oauth_access_token",
-		ID:         "oat_" + hex.EncodeToString(token.Hash[:16]),
+		ID:         "oat_" + hex.EncodeToString(token.hash[:16]),
 		ClientID:   app.ClientID,
-		Subject:    grant.UserID,
-		Scopes:     append(scopes.Set{}, token.Scopes...),
-		Expired:    !b.p.now().Before(token.ExpiresAt),
-		Expiration: token.ExpiresAt.Unix(),
-		CreatedAt:  token.IssuedAt.Unix(),
-		UpdatedAt:  token.IssuedAt.Unix(),
+		Subject:    token.userID,
+		Scopes:     append(scopes.Set{}, token.scopes...),
+		Expired:    !b.p.now().Before(token.expiresAt),
+		Expiration: token.expiresAt.Unix(),
+		CreatedAt:  token.issuedAt.Unix(),
+		UpdatedAt:  token.issuedAt.Unix(),
 	}
-	_, err = b.p.user(r.Context(), grant.UserID)
+	_, err = b.p.user(r.Context(), token.userID)
 	reason := ""
 	switch {
-	case !grant.RevokedAt.IsZero():
+	case errors.Is(token.dead, rules.ErrRevoked):
 		reason = "The sign-in was ended."
 	case errors.Is(err, userinfo.ErrNotFound):
 		reason = "The user is gone."
@@ -94,22 +94,13 @@ func (b backend) verifyToken(w http.ResponseWriter, r *http.Request) (any, error
 	return shown, nil
 }
 
-// find finds an access or refresh token, whether it works or not.
-func (b backend) find(r *http.Request, text string) (store.Token, store.Grant, error) {
-	for _, kind := range []store.Kind{store.KindAccess, store.KindRefresh} {
-		c, ok := b.p.decode(kind, text)
-		if !ok {
-			continue
-		}
-		ctx, until := b.p.reading(r.Context())
-		defer until.stop()
-		token, grant, err := b.p.cfg.Store.FindToken(ctx, c.key(kind))
-		if errors.Is(err, store.ErrNotFound) {
-			break
-		}
-		return token, grant, err
+// find finds a token, whether it works or not.
+func (b backend) find(r *http.Request, text string, kinds ...rules.Kind) (presentedToken, error) {
+	token, err := b.p.findToken(r.Context(), text, kinds...)
+	if errors.Is(err, rules.ErrNotFound) {
+		err = errResourceNotFound("No token was found.")
 	}
-	return store.Token{}, store.Grant{}, errResourceNotFound("No token was found.")
+	return token, err
 }
 
 // readTokenParam reads the one parameter of a body, under its name or an older

@@ -99,7 +99,7 @@ func TestBackendVerifyToken(t *testing.T) {
 	require.NotContains(t, r.body, "fire")
 	a.down = nil
 
-	_, err := a.RevokeGrants(ctx, store.GrantFilter{UserID: "user_ada"})
+	err := a.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"})
 	require.NoError(t, err)
 	want["revocation_reason"] = "The sign-in was ended."
 	require.Equal(t, want, verify(got.AccessToken))
@@ -226,66 +226,9 @@ func TestBackendLogo(t *testing.T) {
 	require.Equal(t, "https://cdn.example.com/1.png", a.call("GET", path[:len(path)-5], "").object(t)["client_image_url"])
 }
 
-// brokenStore fails the steps for which broken says so.
-type brokenStore struct {
-	store.Store
-	broken func(step string) bool
-}
-
-func fails(step string) func(string) bool { return func(s string) bool { return s == step } }
-
-var errFire = errors.New("dial tcp: the database is on fire")
-
-func (s *brokenStore) step(name string) error {
-	if s.broken != nil && s.broken(name) {
-		return errFire
-	}
-	return nil
-}
-
-func (s *brokenStore) CreateApplication(ctx context.Context, app store.Application) error {
-	return errors.Join(s.step("CreateApplication"), s.Store.CreateApplication(ctx, app))
-}
-
-func (s *brokenStore) FindApplication(ctx context.Context, id string) (store.Application, error) {
-	app, err := s.Store.FindApplication(ctx, id)
-	return app, errors.Join(s.step("FindApplication"), err)
-}
-
-func (s *brokenStore) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
-	page, total, err := s.Store.ListApplications(ctx, q)
-	return page, total, errors.Join(s.step("ListApplications"), err)
-}
-
-func (s *brokenStore) UpdateApplication(ctx context.Context, app store.Application) error {
-	if err := s.step("UpdateApplication"); err != nil {
-		return err
-	}
-	return s.Store.UpdateApplication(ctx, app)
-}
-
-func (s *brokenStore) DeleteApplication(ctx context.Context, id string) error {
-	if err := s.step("DeleteApplication"); err != nil {
-		return err
-	}
-	return s.Store.DeleteApplication(ctx, id)
-}
-
-func (s *brokenStore) FindToken(ctx context.Context, k store.Key) (store.Token, store.Grant, error) {
-	token, grant, err := s.Store.FindToken(ctx, k)
-	return token, grant, errors.Join(s.step("FindToken"), err)
-}
-
-func (s *brokenStore) RevokeGrants(ctx context.Context, f store.GrantFilter, at time.Time) (int, error) {
-	if err := s.step("RevokeGrants"); err != nil {
-		return 0, err
-	}
-	return s.Store.RevokeGrants(ctx, f, at)
-}
-
 // A store that fails gives 503 in Clerk's form, and says why in the log only.
 func TestBackendStoreFaults(t *testing.T) {
-	broken := &brokenStore{Store: memory.New()}
+	broken := newFaulty(memory.New())
 	a := newAdmin(t, func(c *provider.Config) {
 		c.Store = broken
 		c.StoreLogo = func(context.Context, store.Application, string, []byte) (string, error) {
@@ -310,14 +253,14 @@ func TestBackendStoreFaults(t *testing.T) {
 		{"FindApplication", "POST", path + "/rotate_secret", "", nil},
 		{"UpdateApplication", "POST", path + "/rotate_secret", "", nil},
 		{"FindApplication", "POST", path + "/revoke_token", `{"token":"` + got.AccessToken + `"}`, nil},
-		{"FindToken", "POST", path + "/revoke_token", `{"token":"` + got.AccessToken + `"}`, nil},
-		{"RevokeGrants", "POST", path + "/revoke_token", `{"token":"` + got.AccessToken + `"}`, nil},
-		{"FindToken", "POST", "/v1/oauth_applications/access_tokens/verify", `{"access_token":"` + got.AccessToken + `"}`, nil},
+		{"Find", "POST", path + "/revoke_token", `{"token":"` + got.AccessToken + `"}`, nil},
+		{"End", "POST", path + "/revoke_token", `{"token":"` + got.AccessToken + `"}`, nil},
+		{"Find", "POST", "/v1/oauth_applications/access_tokens/verify", `{"access_token":"` + got.AccessToken + `"}`, nil},
 		{"FindApplication", "POST", "/v1/oauth_applications/access_tokens/verify", `{"access_token":"` + got.AccessToken + `"}`, nil},
 		{"UpdateApplication", "PUT", path + "/logo", picture, []string{"Content-Type", multipartType}},
 	} {
 		t.Run(tt.step+" "+tt.method+" "+tt.path, func(t *testing.T) {
-			broken.broken = fails(tt.step)
+			broken.fail(tt.step, errFire)
 			r := a.call(tt.method, tt.path, tt.body, tt.header...)
 			a.refused(r, 503, "service_unavailable")
 			require.Equal(t, "5", r.Header.Get("Retry-After"))
@@ -325,7 +268,7 @@ func TestBackendStoreFaults(t *testing.T) {
 			require.Contains(t, a.log.String(), "the database is on fire")
 		})
 	}
-	broken.broken = nil
+	broken.watch(nil)
 	a.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
 	kept, err := a.FindApplication(ctx, app.ID)
 	require.NoError(t, err)
@@ -333,9 +276,9 @@ func TestBackendStoreFaults(t *testing.T) {
 
 	// Deleting is two steps. When the second fails, saying it again finishes it
 	// although the application is gone.
-	broken.broken = fails("RevokeGrants")
+	broken.fail("CutOff", errFire)
 	a.refused(a.call("DELETE", path, ""), 503, "service_unavailable")
-	broken.broken = nil
+	broken.watch(nil)
 	a.refused(a.call("DELETE", path, ""), 404, "resource_not_found")
 	a.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
 }
@@ -343,16 +286,19 @@ func TestBackendStoreFaults(t *testing.T) {
 // A confidential application gets its secret from the request that makes it
 // one, or from the next if that fails half way.
 func TestBackendTurningConfidentialIsFinishedAfterAFault(t *testing.T) {
-	broken := &brokenStore{Store: memory.New()}
+	broken := newFaulty(memory.New())
 	a := newAdmin(t, func(c *provider.Config) { c.Store = broken })
 	app := a.create(`{"name":"CLI","public":true}`)
 	updates := 0
-	broken.broken = func(step string) bool {
-		if step == "UpdateApplication" {
-			updates++
+	broken.watch(func(_ context.Context, step string) error {
+		if step != "UpdateApplication" {
+			return nil
 		}
-		return step == "UpdateApplication" && updates == 2
-	}
+		if updates++; updates == 2 {
+			return errFire
+		}
+		return nil
+	})
 	a.refused(a.call("PATCH", a.path(app), `{"public":false}`), 503, "service_unavailable")
 	require.Equal(t, false, a.read(app)["public"])
 	require.NotContains(t, a.call("PATCH", a.path(app), `{"name":"Server"}`).object(t), "client_secret")

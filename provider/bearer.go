@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -17,7 +18,7 @@ import (
 type Token struct {
 	UserID        string
 	ApplicationID string
-	GrantID       store.GrantID
+	GrantID       store.ID
 	Scopes        scopes.Set
 	Resource      string // the one of Config.Resources that it is for; empty: none
 	ExpiresAt     time.Time
@@ -141,69 +142,108 @@ func (r *ProtectedResource) Verify(ctx context.Context, bearer string, scope ...
 }
 
 func (p *Provider) verify(ctx context.Context, resource *ProtectedResource, bearer string, scope []string) (*Token, error) {
-	token, grant, err := p.findLive(ctx, store.KindAccess, bearer)
-	if err != nil {
-		return nil, err
+	token, e := p.findLive(ctx, bearer, rules.KindAccess)
+	if e != nil {
+		return nil, e
 	}
-	if grant.Resource != resource.identifier() {
-		return nil, errOtherResource(grant)
+	if token.resource != resource.identifier() {
+		return nil, errOtherResource(token)
 	}
 	for _, name := range scope {
-		if token.Scopes.Has(name) {
+		if token.scopes.Has(name) {
 			continue
 		}
 		needed := strings.Join(scope, " ")
 		if resource != nil {
 			// A client that asks for these anew gives up no scope that it has.
-			needed = token.Scopes.Union(scopes.New(scope...)).String()
+			needed = token.scopes.Union(scopes.New(scope...)).String()
 		}
 		return nil, &Error{
 			Code: codeInsufficientScope, Status: http.StatusForbidden, Scope: needed,
 			Description: "The access token does not have the scope that this needs.", Err: ErrInsufficientScope,
-			applicationID: grant.ApplicationID,
+			applicationID: token.applicationID,
 		}
 	}
 	return &Token{
-		UserID: grant.UserID, ApplicationID: grant.ApplicationID, GrantID: grant.ID,
-		Scopes: token.Scopes, Resource: grant.Resource, ExpiresAt: token.ExpiresAt,
+		UserID: token.userID, ApplicationID: token.applicationID, GrantID: token.grantID,
+		Scopes: token.scopes, Resource: token.resource, ExpiresAt: token.expiresAt,
 	}, nil
 }
 
 // errOtherResource refuses a token that was issued for something else than what
 // it is presented to (RFC 8707 section 2, RFC 6750 section 3.1).
-func errOtherResource(grant store.Grant) *Error {
-	e := invalidToken(errors.New("the token is for another resource")).by(grant.ApplicationID)
+func errOtherResource(token presentedToken) *Error {
+	e := invalidToken(errors.New("the token is for another resource")).by(token.applicationID)
 	e.Description = "The access token was issued for another resource."
 	return e
 }
 
-// findLive finds an access or refresh token that works now.
-func (p *Provider) findLive(ctx context.Context, kind store.Kind, text string) (store.Token, store.Grant, error) {
-	c, ok := p.decode(kind, text)
+// A presented token is an access or refresh token that somebody presents, with
+// what its grant says of it.
+type presentedToken struct {
+	credential
+	kind          rules.Kind
+	hash          rules.Hash
+	userID        string
+	applicationID string
+	scopes        scopes.Set
+	resource      string
+	issuedAt      time.Time
+	expiresAt     time.Time
+
+	// dead is why the token does not work: rules.ErrRevoked, ErrReused, or
+	// ErrExpired. Nil: it works.
+	dead error
+}
+
+// findToken finds an access or refresh token, whether it works or not. Its text
+// says which kind it is; others than the given kinds are refused. The error is
+// rules.ErrNotFound if there is no such token.
+func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Kind) (t presentedToken, err error) {
+	ok := false
+	for _, t.kind = range kinds {
+		if t.credential, ok = p.decode(t.kind, text); ok {
+			break
+		}
+	}
 	if !ok {
-		return store.Token{}, store.Grant{}, invalidToken(errors.New("malformed"))
+		return t, rules.ErrNotFound
 	}
-	ctx, until := p.reading(ctx)
-	defer until.stop()
-	token, grant, err := p.cfg.Store.FindToken(ctx, c.key(kind))
+	var g rules.Grant
+	if err := p.findGrant(ctx, t.grantID, &g); err != nil {
+		return t, err
+	}
+	now := rules.At(p.now())
+	t.hash = t.secret.Hash(t.kind)
+	t.userID, t.applicationID, t.resource = g.UserID, g.ApplicationID, g.Resource
+	if t.kind == rules.KindRefresh {
+		issuedAt, expiresAt, err := g.LiveRefresh(&t.secret, now)
+		t.scopes, t.issuedAt, t.expiresAt, t.dead = g.ScopeSet(), issuedAt.Time(), expiresAt.Time(), err
+	} else if a := g.FindAccess(t.hash); a != nil {
+		_, t.dead = g.LiveAccess(t.hash, now)
+		t.scopes, t.issuedAt, t.expiresAt = g.ScopeSetOf(a), a.IssuedAt.Time(), a.ExpiresAt.Time()
+	} else {
+		t.dead = rules.ErrNotFound
+	}
+	if errors.Is(t.dead, rules.ErrNotFound) {
+		return t, t.dead
+	}
+	noteApplication(ctx, t.applicationID)
+	return t, nil
+}
+
+// findLive finds a token that works now.
+func (p *Provider) findLive(ctx context.Context, text string, kinds ...rules.Kind) (presentedToken, *Error) {
+	t, err := p.findToken(ctx, text, kinds...)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return token, grant, invalidToken(err)
+	case errors.Is(err, rules.ErrNotFound):
+		return t, invalidToken(err)
 	case err != nil:
-		return token, grant, unavailable("store", err)
-	case token.Kind != kind:
-		return token, grant, invalidToken(store.ErrNotFound)
+		return t, unavailable("store", err)
+	case t.dead != nil:
+		return t, invalidToken(t.dead).by(t.applicationID)
 	}
-	noteApplication(ctx, grant.ApplicationID)
-	switch {
-	case !grant.RevokedAt.IsZero():
-		return token, grant, invalidToken(store.ErrRevoked).by(grant.ApplicationID)
-	case token.Spent:
-		return token, grant, invalidToken(store.ErrReused).by(grant.ApplicationID)
-	case !p.now().Before(token.ExpiresAt):
-		return token, grant, invalidToken(store.ErrExpired).by(grant.ApplicationID)
-	}
-	return token, grant, nil
+	return t, nil
 }
 
 func invalidToken(cause error) *Error {

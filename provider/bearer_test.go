@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // RFC 6750 sections 2 and 3, at the userinfo endpoint and at the host's own API.
@@ -22,7 +21,7 @@ func TestBearerTokenUsage(t *testing.T) {
 	mistyped[30] ^= 1
 	never := h.application(provider.NewApplication{})
 	revoked := never.tokens("user_grace")
-	_, err := h.RevokeGrants(context.Background(), store.GrantFilter{UserID: "user_grace"})
+	err := h.RevokeGrants(context.Background(), provider.GrantFilter{UserID: "user_grace"})
 	require.NoError(t, err)
 	realm := `Bearer realm="` + h.url + `"`
 	for _, tt := range []struct {

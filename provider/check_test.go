@@ -32,10 +32,7 @@ const (
 func soundConfig(t *testing.T) provider.Config {
 	return provider.Config{
 		Issuer: "https://app.example.com",
-		Store: struct {
-			store.Store
-			store.Devices
-		}{},
+		Store:  struct{ store.Store }{},
 		CurrentUser: func(*http.Request) (provider.Session, error) {
 			t.Error("CurrentUser was called")
 			return provider.Session{}, nil
@@ -182,12 +179,12 @@ func TestCheckOfAComposedStore(t *testing.T) {
 	c := soundConfig(t)
 	c.Store = struct {
 		store.Applications
-		store.Grants
+		store.Documents
 	}{kept, kept}
 	require.Empty(t, checked(t, c))
 	c.Store = struct {
 		store.Applications
-		store.Grants
+		store.Documents
 		store.Volatile
 	}{kept, kept, kept}
 	require.Equal(t, "store-volatile", checked(t, c)[0].Code)

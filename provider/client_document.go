@@ -158,12 +158,20 @@ func errDocument(wrong string, cause error) *Error {
 	return refuse(codeInvalidClient, "The document at the client_id of the application that sent you here %s", wrong).because(cause)
 }
 
-// documentApplicationID derives the id of the application from the URL of its
+// documentMark begins the IDs of such applications after "oa_". No other ID
+// begins so: a KSUID is less than "aWgEPTl1".
+const documentMark = "oa_doc"
+
+// documentApplicationID derives the ID of the application from the URL of its
 // document, so that two instances that keep it at once keep the same.
 func documentApplicationID(clientID string) string {
 	sum := sha256.Sum256([]byte("latchkey client document\x00" + clientID))
-	return "oa_" + string(appendBase62(nil, sum[:24]))[:27]
+	return documentMark + string(appendBase62(nil, sum[:24]))[:24]
 }
+
+// isDocumentApplication reports whether the ID is that of an application with a
+// document, which may come back after it was deleted.
+func isDocumentApplication(id string) bool { return strings.HasPrefix(id, documentMark) }
 
 // keepDocument keeps the application of a document, as it is now, before
 // something is granted to it. Another instance may do the same at once, or

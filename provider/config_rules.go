@@ -158,7 +158,7 @@ func (c Config) validate() error {
 		problem("Registration.ExpireAfter", "is %v: give at least one second, or a negative one for never", r.ExpireAfter)
 	}
 	if c.DeviceAuthorization != nil {
-		problems = append(problems, c.DeviceAuthorization.validate(c.Store, c.Paths.DeviceAuthorization, c.Paths.Device)...)
+		problems = append(problems, c.DeviceAuthorization.validate(c.Paths.DeviceAuthorization, c.Paths.Device)...)
 	}
 	return errors.Join(append(problems, c.Paths.validate()...)...)
 }

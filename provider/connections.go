@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"encoding/base64"
@@ -8,8 +9,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -19,7 +22,7 @@ type Connection struct {
 	Application PageApplication
 	Scopes      scopes.Set // all that was ever granted
 	Since       time.Time  // when access was given first
-	LastUsed    time.Time  // when the user last signed in there
+	LastUsed    time.Time  // when the user last signed in there, or the application last refreshed
 }
 
 // ListConnections returns the applications that a user has given access, most
@@ -28,26 +31,81 @@ type Connection struct {
 // [Provider.IssueToken] are not among them. To end one, call [Provider.RevokeGrants] with the user
 // and the application.
 func (p *Provider) ListConnections(ctx context.Context, userID string) ([]Connection, error) {
-	ctx, until := p.reading(ctx)
-	defer until.stop()
-	consents, err := p.cfg.Store.ListConsents(ctx, userID)
+	if userID == "" {
+		return nil, nil
+	}
+	connected, err := p.connected(ctx, userID)
 	if err != nil {
 		return nil, fmt.Errorf("provider: list connections: %w", err)
 	}
-	connections := make([]Connection, 0, len(consents))
-	for _, c := range consents {
-		app, err := p.cfg.Store.FindApplication(ctx, c.ApplicationID)
+	connections := make([]Connection, 0, len(connected))
+	for id, c := range connected {
+		app, err := p.FindApplication(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue // It has been deleted, and can do nothing any more.
 		} else if err != nil {
 			return nil, fmt.Errorf("provider: list connections: %w", err)
 		}
-		if len(app.RedirectURIs) == 0 && c.AgreedAt.IsZero() {
+		if len(app.RedirectURIs) == 0 && !c.agreed {
 			continue // It is for tokens of IssueToken, which the user has from the host and not from it.
 		}
-		connections = append(connections, Connection{p.pageApplication(app), c.Scopes, c.CreatedAt, c.LastUsedAt})
+		c.Application = p.pageApplication(app)
+		connections = append(connections, c.Connection)
 	}
+	slices.SortFunc(connections, func(a, b Connection) int {
+		return cmp.Or(b.LastUsed.Compare(a.LastUsed), cmp.Compare(a.Application.ID, b.Application.ID))
+	})
 	return connections, nil
+}
+
+// connected is what a user's consents and live grants say of one application.
+type connected struct {
+	Connection
+	agreed bool // on a page
+}
+
+// connected returns what the user has given to applications, by their IDs.
+func (p *Provider) connected(ctx context.Context, userID string) (map[string]*connected, error) {
+	found := map[string]*connected{}
+	note := func(applicationID string, set scopes.Set, since, used time.Time, agreed bool) {
+		c := found[applicationID]
+		if c == nil {
+			c = &connected{Connection: Connection{Since: since}}
+			found[applicationID] = c
+		}
+		c.Scopes = c.Scopes.Union(set)
+		if since.Before(c.Since) {
+			c.Since = since
+		}
+		if used.After(c.LastUsed) {
+			c.LastUsed = used
+		}
+		c.agreed = c.agreed || agreed
+	}
+	consents := store.Query{Kind: store.KindConsent, UserID: userID, Limit: listBatch}
+	for range maxBatches {
+		documents, next, err := p.list(ctx, consents)
+		if err != nil {
+			return nil, err
+		}
+		for i := range documents {
+			d := &documents[i]
+			c, err := rules.ReadConsent(d, d.Seen)
+			if err != nil {
+				return nil, err
+			}
+			note(d.ApplicationID, c.ScopeSet(), d.CreatedAt, d.LastUsedAt, true)
+		}
+		if consents.After = next; next.IsZero() {
+			break
+		}
+	}
+	grants, _, err := p.listGrants(ctx, store.Query{Kind: store.KindGrant, UserID: userID, Limit: listBatch}, listBatch*maxBatches)
+	for i := range grants {
+		g := &grants[i]
+		note(g.ApplicationID, g.Scopes, g.CreatedAt, g.LastUsedAt, !g.AgreedAt.IsZero())
+	}
+	return found, err
 }
 
 // ConnectionsHandler serves the page on which the signed-in user sees the
@@ -168,7 +226,7 @@ func (p *Provider) disconnect(w http.ResponseWriter, r *http.Request, path, user
 		e.retryURL = path
 		return e
 	}
-	if _, err := p.RevokeGrants(r.Context(), store.GrantFilter{UserID: userID, ApplicationID: id}); err != nil {
+	if err := p.RevokeGrants(r.Context(), GrantFilter{UserID: userID, ApplicationID: id}); err != nil {
 		return unavailable("store", err)
 	}
 	p.answerForm(w, sent)
@@ -179,7 +237,7 @@ func (p *Provider) disconnect(w http.ResponseWriter, r *http.Request, path, user
 // sealNotice is what the address says after something was done to an
 // application. It is sealed, so that a link cannot make the page say so.
 func sealNotice(c formCookie, what, userID, id string) string {
-	seal := sealOf(c.key, store.GrantID{}, []string{what, userID, id})
+	seal := sealOf(c.key, store.ID{}, []string{what, userID, id})
 	return base64.RawURLEncoding.EncodeToString(seal[:16]) + id
 }
 

@@ -2,7 +2,6 @@ package provider_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -90,7 +89,7 @@ func TestPersonalTokensAreNoConnection(t *testing.T) {
 	listed, err := h.ListConnections(ctx, "user_ada")
 	require.NoError(t, err)
 	require.Empty(t, listed)
-	grants, _, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ApplicationID: tools.ID}})
+	grants, _, err := h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{ApplicationID: tools.ID}})
 	require.NoError(t, err)
 	require.Len(t, grants, 1)
 	require.Equal(t, token.ExpiresAt, grants[0].ExpiresAt)
@@ -180,14 +179,9 @@ func TestForgedDisconnectIsRefused(t *testing.T) {
 	}
 }
 
-type brokenConsents struct{ store.Store }
-
-func (brokenConsents) ListConsents(context.Context, string) ([]store.Consent, error) {
-	return nil, errors.New("down")
-}
-
 func TestConnectionsPageSaysWhenTheStoreIsDown(t *testing.T) {
-	h := newHost(t, func(c *provider.Config) { c.Store = brokenConsents{c.Store} })
+	h := newHost(t, func(c *provider.Config) { c.Store = newFaulty(c.Store) })
+	h.store.(*faultyStore).fail("List", errFire)
 	b := h.browser()
 	b.signIn("user_ada")
 	r := b.get(h.url + connections)

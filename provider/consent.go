@@ -217,12 +217,17 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, form url.Value
 		noteOutcome(r.Context(), codeAccessDenied)
 		p.answer(w, r, a, PageField{"error", codeAccessDenied}, PageField{"error_description", "The user said no."})
 	default:
-		// The user whom the page was shown to may be gone by now.
-		if _, e := p.findUser(r.Context(), a.session.UserID); e != nil {
-			p.errorPage(w, r, endpointAuthorize, p.offerAccount(a, e))
+		d := a.decide()
+		d.form, d.agreedAt = a.form.id, p.now()
+		e := p.prepare(r, d)
+		if e == nil {
+			// The user whom the page was shown to may be gone by now.
+			_, e = p.findUser(r.Context(), a.session.UserID)
+		}
+		if e != nil {
+			p.errorPage(w, r, endpointAuthorize, p.offerAccount(a, p.retry(a, e)))
 			return
 		}
-		a.agreedAt = p.now()
 		p.grant(w, r, a)
 	}
 }

@@ -50,7 +50,7 @@ func TestConsentIsRememberedForConfidentialApplicationsOnly(t *testing.T) {
 	require.True(t, asked(own, "prompt", "consent"))
 
 	// Revoking takes the agreement along.
-	_, err := h.RevokeGrants(context.Background(), store.GrantFilter{UserID: "user_ada", ApplicationID: confidential.ID})
+	err := h.RevokeGrants(context.Background(), provider.GrantFilter{UserID: "user_ada", ApplicationID: confidential.ID})
 	require.NoError(t, err)
 	require.True(t, asked(confidential, "scope", "profile"))
 }

@@ -1,13 +1,12 @@
 package provider
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"hash/crc32"
 	"strings"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -20,39 +19,12 @@ import (
 // form and shell and one double click selects it. The checksum lets a scanner
 // tell a leaked token from a random text, and a mistyped one costs no lookup.
 type credential struct {
-	grantID store.GrantID
-	secret  [32]byte
+	grantID store.ID
+	secret  rules.Secret
 }
 
 // newCredential draws a credential of the grant at random.
-func newCredential(id store.GrantID) credential {
-	c := credential{grantID: id}
-	rand.Read(c.secret[:]) // Never fails: it would end the program.
-	return c
-}
-
-// key is what a store finds the credential by.
-func (c credential) key(kind store.Kind) store.Key {
-	return store.Key{GrantID: c.grantID, Hash: store.HashOf(kind, c.secret)}
-}
-
-// successors derives the access and the refresh token that follow when the
-// refresh token c is rotated with the salt. Whoever presents c again can be
-// given the very same pair, although only hashes of it are kept.
-func (c credential) successors(salt store.Salt) (access, refresh credential) {
-	const version = 1
-	mac := hmac.New(sha256.New, c.secret[:])
-	derive := func(kind store.Kind) credential {
-		next := credential{grantID: c.grantID}
-		mac.Reset()
-		mac.Write([]byte{version, byte(kind)})
-		mac.Write(c.grantID[:])
-		mac.Write(salt[:])
-		mac.Sum(next.secret[:0])
-		return next
-	}
-	return derive(store.KindAccess), derive(store.KindRefresh)
-}
+func newCredential(id store.ID) credential { return credential{id, rules.NewSecret()} }
 
 const (
 	blockBytes    = 8  // what is turned into
@@ -62,15 +34,15 @@ const (
 )
 
 // marks tell the kinds apart in the text. The access token's is Clerk's.
-var marks = map[store.Kind]string{
-	store.KindCode:    "oac_",
-	store.KindAccess:  "oat_",
-	store.KindRefresh: "ort_",
-	store.KindDevice:  "odc_",
+var marks = map[rules.Kind]string{
+	rules.KindCode:    "oac_",
+	rules.KindAccess:  "oat_",
+	rules.KindRefresh: "ort_",
+	rules.KindDevice:  "odc_",
 }
 
 // encode writes the credential as text.
-func (p *Provider) encode(kind store.Kind, c credential) string {
+func (p *Provider) encode(kind rules.Kind, c credential) string {
 	var raw [48]byte
 	copy(raw[:16], c.grantID[:])
 	copy(raw[16:], c.secret[:])
@@ -81,7 +53,7 @@ func (p *Provider) encode(kind store.Kind, c credential) string {
 }
 
 // decode reads what encode wrote for this kind and nothing else.
-func (p *Provider) decode(kind store.Kind, text string) (c credential, ok bool) {
+func (p *Provider) decode(kind rules.Kind, text string) (c credential, ok bool) {
 	payload, ok := strings.CutPrefix(text, p.cfg.TokenPrefix)
 	if !ok {
 		return c, false

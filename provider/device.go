@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -68,7 +69,7 @@ func (d DeviceAuthorization) withDefaults() *DeviceAuthorization {
 }
 
 // validate returns every problem of the field.
-func (d *DeviceAuthorization) validate(kept store.Store, endpointPath, pagePath string) []error {
+func (d *DeviceAuthorization) validate(endpointPath, pagePath string) []error {
 	var problems []error
 	for _, v := range []struct {
 		field        string
@@ -82,9 +83,6 @@ func (d *DeviceAuthorization) validate(kept store.Store, endpointPath, pagePath 
 		if v.value < v.least || v.value > v.most {
 			problems = append(problems, fmt.Errorf("provider: Config.DeviceAuthorization.%s is %v: give between %s and %s, or zero for the default", v.field, v.value, v.between, v.and))
 		}
-	}
-	if _, ok := kept.(store.Devices); kept != nil && !ok {
-		problems = append(problems, errors.New("provider: Config.DeviceAuthorization needs a Store that implements store.Devices: use one that does, or embed one beside the others, as in struct{ store.Applications; store.Grants; store.Devices }"))
 	}
 	if endpointPath == leaveOut {
 		problems = append(problems, errors.New("provider: Config.Paths.DeviceAuthorization is left out: devices need it; set Config.DeviceAuthorization to nil to switch them off"))
@@ -154,12 +152,12 @@ func (p *Provider) authorizeDevice(w http.ResponseWriter, r *http.Request) (answ
 		return nil, e
 	}
 	now, own := p.now(), p.cfg.DeviceAuthorization
-	device, code, userCode, e := p.createDevice(r.Context(), store.Device{
+	code, userCode, e := p.createDevice(r.Context(), rules.Device{
 		ApplicationID: app.ID,
-		Scopes:        asked,
+		Scopes:        asked.String(),
 		Resource:      resource.identifier(),
-		CreatedAt:     now,
-		ExpiresAt:     now.Add(own.CodeLifetime),
+		CreatedAt:     rules.At(now),
+		ExpiresAt:     rules.At(now.Add(own.CodeLifetime)),
 		// A little less than what the device is told: of two questions that it
 		// sends at the right times, the second may have been quicker on its
 		// way.
@@ -170,17 +168,17 @@ func (p *Provider) authorizeDevice(w http.ResponseWriter, r *http.Request) (answ
 	}
 	page := p.Endpoints().Device
 	return &deviceResponse{
-		DeviceCode:      p.encode(store.KindDevice, code),
+		DeviceCode:      p.encode(rules.KindDevice, code),
 		UserCode:        userCode.String(),
 		VerificationURI: page,
 		CompleteURI:     page + "?" + url.Values{userCodeField: {userCode.String()}}.Encode(),
-		ExpiresIn:       int64(device.ExpiresAt.Sub(now) / time.Second),
+		ExpiresIn:       int64(own.CodeLifetime / time.Second),
 		Interval:        int64((own.Interval + time.Second - 1) / time.Second),
 	}, nil
 }
 
 // createDevice draws the codes of a device authorization and keeps it.
-func (p *Provider) createDevice(ctx context.Context, d store.Device) (store.Device, credential, userCode, *Error) {
+func (p *Provider) createDevice(ctx context.Context, d rules.Device) (credential, userCode, *Error) {
 	// Two of the same user code cannot be told apart by their users. There are
 	// so many that with a million at a time a second draw is rare and a fifth
 	// is not seen.
@@ -188,22 +186,27 @@ func (p *Provider) createDevice(ctx context.Context, d store.Device) (store.Devi
 	var err error
 	for range draws {
 		drawn := newUserCode()
-		d.UserCode = drawn.hash()
-		d.ID = store.NewDeviceID(d.CreatedAt, d.UserCode)
-		code := newCredential(store.GrantID(d.ID))
-		d.Code = code.key(store.KindDevice).Hash
-		d.GrantCode = store.HashOf(store.KindCode, code.grantSecret())
-		wctx, until := p.writing(ctx)
-		err = p.devices.CreateDevice(wctx, d)
-		until.stop()
-		if err == nil {
-			return d, code, drawn, nil
+		d.ID = rules.DeviceID(drawn.hash())
+		code := newCredential(d.ID)
+		grantCode := code.grantSecret()
+		d.Code, d.GrantCode = code.secret.Hash(rules.KindDevice), grantCode.Hash(rules.KindCode)
+		if err = p.create(ctx, d.Document(newMark())); err == nil {
+			return code, drawn, nil
 		}
 		if !errors.Is(err, store.ErrExists) {
 			break
 		}
 	}
-	return store.Device{}, credential{}, userCode{}, unavailable("store", err)
+	return credential{}, userCode{}, unavailable("store", err)
+}
+
+// findDevice reads a device authorization, or returns rules.ErrNotFound.
+func (p *Provider) findDevice(ctx context.Context, id store.ID) (rules.Device, error) {
+	d, _, err := p.find(ctx, id)
+	if err != nil {
+		return rules.Device{}, err
+	}
+	return rules.ReadDevice(&d)
 }
 
 // mayAskForDevice refuses an application that may not use the device grant now.
@@ -240,38 +243,47 @@ func (p *Provider) redeemDeviceCode(ctx context.Context, x *exchange, text strin
 	if e := p.mayAskForDevice(ctx, x.app); e != nil {
 		return tokenInfo{}, e
 	}
-	code, ok := p.decode(store.KindDevice, text)
+	code, ok := p.decode(rules.KindDevice, text)
 	if !ok {
-		return tokenInfo{}, grantRefusal(what, store.ErrNotFound)
+		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
 	}
-	now := p.now()
-	wctx, until := p.writing(ctx)
-	defer until.stop()
-	device, err := p.devices.PollDevice(wctx, store.DevicePoll{
-		ID:            store.DeviceID(code.grantID),
-		Code:          code.key(store.KindDevice).Hash,
-		ApplicationID: x.app.ID,
-		SlowDown:      slowDown,
-		At:            now,
-	})
-	decided := !device.DecidedAt.IsZero()
+	now := rules.At(p.now())
+	device, tooSoon, err := p.pollDevice(ctx, code, x.app.ID, now)
+	decided := device.DecidedAt != 0
 	switch {
 	case err != nil:
 		return tokenInfo{}, grantRefusal(what, err)
 	case decided && device.GrantID.IsZero():
 		return tokenInfo{}, refuse(codeAccessDenied, "The user said no.")
 	case decided:
-		issued, e := p.redeem(ctx, x, what, credential{device.GrantID, code.grantSecret()}, "", "")
-		if e != nil && errors.Is(e, store.ErrExpired) {
+		issued, e := p.redeem(ctx, x, what, credential{device.GrantID, code.grantSecret()}, rules.Redemption{})
+		if e != nil && errors.Is(e, rules.ErrExpired) {
 			e = errDeviceExpired()
 		}
 		return issued, e
-	case !now.Before(device.ExpiresAt):
+	case now >= device.ExpiresAt:
 		return tokenInfo{}, errDeviceExpired()
-	case device.TooSoon:
+	case tooSoon:
 		return tokenInfo{}, refuse(codeSlowDown, "The device asks too often: wait 5 seconds longer than before each time.")
 	}
 	return tokenInfo{}, refuse(codeAuthorizationPending, "The user has not decided yet. Ask again after the interval.")
+}
+
+// pollDevice notes that a device asks what has become of it. It tries once: if
+// its user decides, or it asks twice, at the very same moment, it is told to
+// ask again.
+func (p *Provider) pollDevice(ctx context.Context, code credential, applicationID string, now rules.Instant) (d rules.Device, tooSoon bool, err error) {
+	if d, err = p.findDevice(ctx, code.grantID); err != nil {
+		return d, false, err
+	}
+	tooSoon, step, err := d.Poll(code.secret.Hash(rules.KindDevice), applicationID, slowDown, now)
+	if err == nil && step == rules.Write {
+		err = p.replace(ctx, d.Document(newMark()), d.Mark())
+		if errors.Is(err, store.ErrConflict) {
+			err = nil
+		}
+	}
+	return d, tooSoon, err
 }
 
 func errDeviceExpired() *Error {

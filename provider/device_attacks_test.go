@@ -20,6 +20,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -44,7 +45,7 @@ func (b *browser) formKey() []byte {
 
 // forged seals a form for the device page, with a grant id of the user's
 // choice.
-func (b *browser) forged(user string, id store.GrantID, form url.Values, decision string) url.Values {
+func (b *browser) forged(user string, id store.ID, form url.Values, decision string) url.Values {
 	mac := hmac.New(sha256.New, b.formKey())
 	mac.Write(id[:])
 	for _, part := range []string{"device", user, form.Get("request")} {
@@ -101,7 +102,7 @@ func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 	form := b.get(tv.device().CompleteURI).form(t, "allow")
 	guess := func(code string) int {
 		request := url.Values{"user_code": {code}, "device": {strings.Repeat("00", 16)}, "scope": {"profile"}}
-		return b.post(devicePath, b.forged("user_grace", store.NewGrantID(h.clock.Now(), "user_grace"), url.Values{"request": {request.Encode()}}, "deny")).StatusCode
+		return b.post(devicePath, b.forged("user_grace", store.NewID(h.clock.Now(), "user_grace"), url.Values{"request": {request.Encode()}}, "deny")).StatusCode
 	}
 	for i := range 10 {
 		// What is right of it makes no difference: the form is not the page's.
@@ -116,14 +117,14 @@ func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 
 // An answer that was not kept because the store failed, and is then another one.
 func TestDenialTakesBackWhatWasAllowedHalfWay(t *testing.T) {
-	kept := newFaultyDevices()
+	kept := newFaulty(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 	tv, b := h.television(), h.signedIn("user_ada")
 	d := tv.device()
 	form := b.get(d.CompleteURI).form(t, "allow")
-	kept.fails("DecideDevice", func(context.Context) error { return errors.New("down") })
+	kept.fail("Replace", errFire)
 	b.post(devicePath, form).errorPage(t, 503, "cannot answer")
-	kept.fails("", nil)
+	kept.watch(nil)
 	require.Len(t, tv.liveGrants(), 1)
 	form.Set("decision", "deny")
 	require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode)

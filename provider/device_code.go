@@ -6,7 +6,7 @@ import (
 	"crypto/sha256"
 	"strings"
 
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 )
 
 // userCode is what a user reads on a device and types elsewhere: eight letters.
@@ -53,17 +53,17 @@ func parseUserCode(typed string) (c userCode, ok bool) {
 // String returns the code as devices show it, such as "WDJB-MJHT".
 func (c userCode) String() string { return string(c[:4]) + "-" + string(c[4:]) }
 
-// hash is what a store finds the device authorization by.
-func (c userCode) hash() store.Hash {
-	var padded [32]byte
+// hash is what the device authorization is found by.
+func (c userCode) hash() rules.Hash {
+	var padded rules.Secret
 	copy(padded[:], c[:])
-	return store.HashOf(store.KindUserCode, padded)
+	return padded.Hash(rules.KindUserCode)
 }
 
 // grantSecret derives, from the device code c, the secret of the authorization
 // code of the grant that follows if the user allows it. So its hash is known
 // before there is a user and a grant, and only the device can redeem it.
-func (c credential) grantSecret() (secret [32]byte) {
+func (c credential) grantSecret() (secret rules.Secret) {
 	mac := hmac.New(sha256.New, c.secret[:])
 	mac.Write([]byte("latchkey device grant\x00"))
 	mac.Write(c.grantID[:])

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"time"
 
-	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -47,7 +46,7 @@ func (p *Provider) decideDevice(w http.ResponseWriter, r *http.Request) *Error {
 		return e
 	}
 	code, _ := parseUserCode(typed)
-	device, app, e := p.findDevice(r, code)
+	device, app, e := p.findDeviceOf(r, code)
 	if e == nil && form.Get(requestField) != deviceRequest(code, device.ID, p.offered(device, app), app) {
 		// The code is another device's by now, or the application has changed.
 		e = errCode()
@@ -76,7 +75,7 @@ func (p *Provider) decideDevice(w http.ResponseWriter, r *http.Request) *Error {
 	if e != nil {
 		return p.retryDevice(e, typed)
 	}
-	var grantID store.GrantID
+	var grantID store.ID
 	if form.Get(decisionField) == "allow" {
 		grantID = sent.id
 	}
@@ -86,23 +85,28 @@ func (p *Provider) decideDevice(w http.ResponseWriter, r *http.Request) *Error {
 }
 
 // answerDevice does what the user has decided. The same form may be on its way
-// twice: its number is the id of the grant, so that there is one.
-func (p *Provider) answerDevice(r *http.Request, d store.Device, app store.Application, userID string, form url.Values, sent *form) *Error {
+// twice: its number is the ID of the grant, so there is one.
+func (p *Provider) answerDevice(r *http.Request, v rules.Device, app store.Application, userID string, form url.Values, sent *form) *Error {
 	ctx := r.Context()
 	allow := form.Get(decisionField) == "allow"
-	decision := store.DeviceDecision{ID: d.ID, At: p.now()}
+	now, grantID := p.now(), store.ID{}
 	if allow {
-		decision.GrantID = sent.id
+		grantID = sent.id
 	}
-	switch {
-	case !d.DecidedAt.IsZero() && d.GrantID == decision.GrantID:
-		return nil // Just so. The grant may have ended since, and must not be made anew.
-	case !d.DecidedAt.IsZero() || !decision.At.Before(d.ExpiresAt):
+	asked := v
+	switch step, err := asked.Decide(grantID, rules.At(now)); {
+	case err != nil:
 		return errCode()
+	case step == rules.Keep:
+		return nil // Just so. The grant may have ended since, and must not be made anew.
 	}
 	if allow {
-		granted, e := p.tickedScopes(p.offered(d, app), form[grantedField])
-		if e != nil {
+		d := &decision{app: app, userID: userID, resource: v.Resource, form: sent.id, agreedAt: now}
+		var e *Error
+		if d.scopes, e = p.tickedScopes(p.offered(v, app), form[grantedField]); e != nil {
+			return e
+		}
+		if e := p.prepare(r, d); e != nil {
 			return e
 		}
 		// The user whom the page was shown to may be gone by now.
@@ -112,15 +116,13 @@ func (p *Provider) answerDevice(r *http.Request, d store.Device, app store.Appli
 		if e := p.noteUse(ctx, app); e != nil {
 			return e
 		}
-		if e := p.grantDevice(r, d, app.ID, userID, granted, sent.id, decision.At); e != nil {
+		if e := p.grantDevice(r, v, d); e != nil {
 			return e
 		}
 	}
-	wctx, until := p.writing(ctx)
-	defer until.stop()
-	err := p.devices.DecideDevice(wctx, decision)
+	err := p.keepDecision(ctx, v, grantID, rules.At(now))
 	switch {
-	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrExpired), errors.Is(err, store.ErrNotFound):
+	case rules.Refused(err):
 		// Somebody else was quicker, or it was too late: the device will never
 		// know of the grant.
 		if allow {
@@ -141,46 +143,69 @@ func (p *Provider) answerDevice(r *http.Request, d store.Device, app store.Appli
 			return e
 		}
 		p.emit(ctx, Event{Kind: EventGrantDenied, ApplicationID: app.ID, UserID: userID, Request: r})
-		// A user's own choice is an event and no refusal to log.
+		// A user's own choice is an event and not a refusal to log.
 		noteOutcome(ctx, codeAccessDenied)
 	}
 	return nil
 }
 
-// takeBack revokes a grant that the form has made and the device will not get. A
+// keepDecision keeps what the user has decided on the device, which was read
+// before.
+func (p *Provider) keepDecision(ctx context.Context, v rules.Device, grantID store.ID, now rules.Instant) error {
+	ctx = context.WithoutCancel(ctx)
+	mark := newMark()
+	for range maxRounds {
+		step, err := v.Decide(grantID, now)
+		if err != nil || step == rules.Keep {
+			return err
+		}
+		err = p.replace(ctx, v.Document(mark), v.Mark())
+		if err == nil {
+			return nil
+		}
+		found, failed := p.findDevice(ctx, v.ID)
+		if failed != nil {
+			return failed
+		}
+		if found.Mark() == v.Mark() && !errors.Is(err, store.ErrConflict) {
+			return err // It was not written, and nobody else is in the way.
+		}
+		v = found
+	}
+	return errContended
+}
+
+// takeBack ends a grant that the form has made and the device will not get. A
 // form's number is only as good as the user's own cookie, so it ends nothing
 // that is not the user's.
-func (p *Provider) takeBack(ctx context.Context, userID, appID string, id store.GrantID) *Error {
-	if _, err := p.RevokeGrants(ctx, store.GrantFilter{ID: id, UserID: userID, ApplicationID: appID}); err != nil {
+func (p *Provider) takeBack(ctx context.Context, userID, appID string, id store.ID) *Error {
+	if err := p.RevokeGrants(ctx, GrantFilter{ID: id, UserID: userID, ApplicationID: appID}); err != nil {
 		return unavailable("store", err)
 	}
 	return nil
 }
 
 // grantDevice makes the grant whose code the device can derive.
-func (p *Provider) grantDevice(r *http.Request, d store.Device, appID, userID string, granted scopes.Set, id store.GrantID, now time.Time) *Error {
-	ctx, until := p.writing(r.Context())
-	defer until.stop()
-	grant := p.newGrant(id, now, userID, appID, granted)
-	grant.Resource, grant.AgreedAt = d.Resource, now
-	err := p.cfg.Store.CreateGrant(ctx, store.NewGrant{Grant: grant, Code: &store.Code{
-		Hash:             d.GrantCode,
-		RedirectOptional: true,
-		ExpiresAt:        d.ExpiresAt.Add(deviceGrace),
-	}})
+func (p *Provider) grantDevice(r *http.Request, v rules.Device, d *decision) *Error {
+	if e := p.agree(r, d); e != nil {
+		return e
+	}
+	grant := p.newGrant(d.form, d.agreedAt, d)
+	grant.WithCode(rules.NewCode{Hash: v.GrantCode, RedirectOptional: true, ExpiresAt: v.ExpiresAt.Add(deviceGrace)})
+	err := p.create(r.Context(), grant.Document(newMark()))
 	switch {
 	case errors.Is(err, store.ErrExists):
 		// The same form was sent at the same moment.
 	case err != nil:
 		return unavailable("store", err)
 	default:
-		p.emit(r.Context(), Event{Kind: EventGrantCreated, ApplicationID: appID, UserID: userID, GrantID: id, Request: r})
+		p.emit(r.Context(), Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: d.form, Request: r})
 	}
 	return nil
 }
 
 // seeDeviceResult sends the browser to the page that says that it is done.
-func (p *Provider) seeDeviceResult(w http.ResponseWriter, c formCookie, userID string, id store.GrantID, appID string) {
+func (p *Provider) seeDeviceResult(w http.ResponseWriter, c formCookie, userID string, id store.ID, appID string) {
 	step := DeviceAllowed
 	if id.IsZero() {
 		step = DeviceDenied

@@ -14,69 +14,6 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// faultyDevices is a faultyStore that has devices too.
-type faultyDevices struct {
-	*faultyStore
-	devices store.Devices
-}
-
-func newFaultyDevices() *faultyDevices {
-	kept := memory.New()
-	return &faultyDevices{&faultyStore{Store: kept}, kept}
-}
-
-func (s *faultyDevices) FindApplication(ctx context.Context, id string) (store.Application, error) {
-	if err := s.step(ctx, "FindApplication"); err != nil {
-		return store.Application{}, err
-	}
-	return s.Store.FindApplication(ctx, id)
-}
-
-func (s *faultyDevices) CreateDevice(ctx context.Context, d store.Device) error {
-	if err := s.step(ctx, "CreateDevice"); err != nil {
-		return err
-	}
-	return s.devices.CreateDevice(ctx, d)
-}
-
-func (s *faultyDevices) FindDevice(ctx context.Context, userCode store.Hash) (store.Device, error) {
-	if err := s.step(ctx, "FindDevice"); err != nil {
-		return store.Device{}, err
-	}
-	return s.devices.FindDevice(ctx, userCode)
-}
-
-func (s *faultyDevices) DecideDevice(ctx context.Context, d store.DeviceDecision) error {
-	if err := s.step(ctx, "DecideDevice"); err != nil {
-		return err
-	}
-	return s.devices.DecideDevice(ctx, d)
-}
-
-func (s *faultyDevices) PollDevice(ctx context.Context, p store.DevicePoll) (store.PolledDevice, error) {
-	if err := s.step(ctx, "PollDevice"); err != nil {
-		return store.PolledDevice{}, err
-	}
-	return s.devices.PollDevice(ctx, p)
-}
-
-func (s *faultyDevices) DeleteDevices(ctx context.Context, before time.Time, limit int) (int, error) {
-	if err := s.step(ctx, "DeleteDevices"); err != nil {
-		return 0, err
-	}
-	return s.devices.DeleteDevices(ctx, before, limit)
-}
-
-// fails makes one step fail, or none.
-func (s *faultyDevices) fails(step string, fault func(context.Context) error) {
-	s.before = func(ctx context.Context, name string) error {
-		if name == step {
-			return fault(ctx)
-		}
-		return nil
-	}
-}
-
 // A store that fails, or never answers, at any step of the device grant gives
 // 503, and nothing is half done: the same request goes through when it is back.
 func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
@@ -85,7 +22,7 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 		"never answers": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			kept := newFaultyDevices()
+			kept := newFaulty(memory.New())
 			h := newDeviceHost(t, func(c *provider.Config) { c.Store, c.StoreTimeout = kept, 50*time.Millisecond })
 			tv, b := h.television(), h.signedIn("user_ada")
 			d := tv.device()
@@ -97,7 +34,12 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 			broken := func(page bool, steps []string, send func() *reply) {
 				t.Helper()
 				for _, step := range steps {
-					kept.fails(step, fault)
+					kept.watch(func(ctx context.Context, name string) error {
+						if name == step {
+							return fault(ctx)
+						}
+						return nil
+					})
 					r := send()
 					if page {
 						r.errorPage(t, 503, "Try again")
@@ -107,23 +49,23 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 					require.Equal(t, "5", r.Header.Get("Retry-After"))
 					require.NotContains(t, r.body, "fire")
 				}
-				kept.fails("", fault)
+				kept.watch(nil)
 			}
-			broken(false, []string{"FindClient", "CreateDevice"}, ask)
-			broken(false, []string{"FindClient", "PollDevice"}, poll)
+			broken(false, []string{"FindClient", "Create"}, ask)
+			broken(false, []string{"FindClient", "Find", "Replace"}, poll)
 			poll().refused(t, 400, "authorization_pending")
 			// More often than a user may be wrong: a fault is no wrong code.
 			for range 12 {
-				broken(true, []string{"FindDevice"}, look)
+				broken(true, []string{"Find"}, look)
 			}
-			broken(true, []string{"FindDevice", "FindApplication"}, look)
-			broken(true, []string{"FindDevice", "FindApplication", "CreateGrant", "DecideDevice"}, post)
+			broken(true, []string{"Find", "FindApplication"}, look)
+			broken(true, []string{"Find", "FindApplication", "FindConsent", "Create", "Replace"}, post)
 			h.clock.add(5 * time.Second)
 			poll().refused(t, 400, "authorization_pending")
 			h.eventKinds()
 			require.Equal(t, http.StatusSeeOther, post().StatusCode, "the very same form")
 			require.Empty(t, h.eventKinds(), "the grant was there already")
-			broken(false, []string{"PollDevice", "RedeemCode"}, poll)
+			broken(false, []string{"Find", "Replace"}, poll)
 			got := poll().tokens(t)
 			h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
 			require.Len(t, tv.liveGrants(), 1)
@@ -134,14 +76,14 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 // What the user has allowed and the device was never told of can be redeemed by
 // nobody, and goes away.
 func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
-	kept := newFaultyDevices()
+	kept := newFaulty(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 	tv, b := h.television(), h.signedIn("user_ada")
 	d := tv.device()
 	form := b.get(d.CompleteURI).form(t, "allow")
-	kept.fails("DecideDevice", func(context.Context) error { return errors.New("down") })
+	kept.fail("Replace", errFire)
 	b.post(devicePath, form).errorPage(t, 503, "")
-	kept.before = nil
+	kept.watch(nil)
 	require.Len(t, tv.liveGrants(), 1)
 	d.poll().refused(t, 400, "authorization_pending")
 	// Another answer is still possible, and is the one that counts.
@@ -154,41 +96,60 @@ func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
 	require.Empty(t, tv.liveGrants())
 }
 
-// Who comes too late, after another user's decision or the expiry, has made a
-// grant that is revoked again.
+// Who comes too late, after another user's decision or the end of the device,
+// has made a grant that is ended again.
 func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
-	for _, refusal := range []error{store.ErrConflict, store.ErrExpired, store.ErrNotFound} {
-		kept := newFaultyDevices()
-		h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
-		tv, b := h.television(), h.signedIn("user_ada")
-		form := b.get(tv.device().CompleteURI).form(t, "allow")
-		kept.fails("DecideDevice", func(context.Context) error { return refusal })
-		h.eventKinds()
-		b.post(devicePath, form).errorPage(t, 400, wrongCode)
-		require.Empty(t, tv.liveGrants())
-		require.Equal(t, []provider.EventKind{provider.EventGrantCreated, provider.EventGrantRevoked}, h.eventKinds())
+	for name, meanwhile := range map[string]func(h *host, d device){
+		"another user has said no": func(h *host, d device) {
+			b := h.signedIn("user_grace")
+			b.post(devicePath, b.get(d.CompleteURI).form(h.t, "deny")).statusIs(h.t, http.StatusSeeOther)
+		},
+		"the device is gone": func(h *host, _ device) {
+			h.clock.add(20 * time.Minute)
+			_, err := h.Cleanup(ctx)
+			require.NoError(h.t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept := newFaulty(memory.New())
+			h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
+			tv, b := h.television(), h.signedIn("user_ada")
+			d := tv.device()
+			form := b.get(d.CompleteURI).form(t, "allow")
+			kept.at("Replace", func() { meanwhile(h, d) })
+			h.eventKinds()
+			b.post(devicePath, form).errorPage(t, 400, wrongCode)
+			require.Empty(t, tv.liveGrants())
+			require.Subset(t, h.eventKinds(), []provider.EventKind{provider.EventGrantCreated, provider.EventGrantRevoked})
 
-		form = b.get(tv.device().CompleteURI).form(t, "allow")
-		kept.before = func(_ context.Context, step string) error {
-			switch step {
-			case "DecideDevice":
-				return refusal
-			case "RevokeGrants":
-				return errors.New("down")
-			}
-			return nil
-		}
-		b.post(devicePath, form).errorPage(t, 503, "")
+			d = tv.device()
+			form = b.get(d.CompleteURI).form(t, "allow")
+			first := true
+			kept.watch(func(_ context.Context, step string) error {
+				if step == "Replace" && first {
+					first = false
+					meanwhile(h, d)
+				}
+				if step == "End" {
+					return errFire
+				}
+				return nil
+			})
+			b.post(devicePath, form).errorPage(t, 503, "")
+		})
 	}
 }
 
 // A user code that is taken is drawn again, and not for ever.
 func TestTakenUserCodeIsDrawnAgain(t *testing.T) {
-	kept := newFaultyDevices()
+	kept := newFaulty(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 	tv := h.television()
 	taken := 3
-	kept.fails("CreateDevice", func(context.Context) error {
+	kept.watch(func(_ context.Context, step string) error {
+		if step != "Create" {
+			return nil
+		}
 		if taken--; taken >= 0 {
 			return store.ErrExists
 		}
@@ -203,28 +164,28 @@ func TestTakenUserCodeIsDrawnAgain(t *testing.T) {
 // What the grant costs in calls to the store.
 func TestDeviceStoreSteps(t *testing.T) {
 	var steps []string
-	kept := newFaultyDevices()
+	kept := newFaulty(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 	tv, b := h.television(), h.signedIn("user_ada")
-	kept.before = func(_ context.Context, step string) error {
+	kept.watch(func(_ context.Context, step string) error {
 		steps = append(steps, step)
 		return nil
-	}
+	})
 	did := func(want ...string) {
 		t.Helper()
 		require.Equal(t, want, steps)
 		steps = nil
 	}
 	d := tv.device()
-	did("FindClient", "CreateDevice")
+	did("FindClient", "Create")
 	d.poll()
-	did("FindClient", "PollDevice")
+	did("FindClient", "Find", "Replace")
 	page := b.get(d.CompleteURI)
-	did("FindDevice", "FindApplication")
+	did("Find", "FindApplication")
 	b.post(devicePath, page.form(t, "allow"))
-	did("FindDevice", "FindApplication", "CreateGrant", "DecideDevice")
+	did("Find", "FindApplication", "FindConsent", "Create", "Create", "Replace")
 	d.poll()
-	did("FindClient", "PollDevice", "RedeemCode")
+	did("FindClient", "Find", "Find", "Replace")
 	b.get(h.url + devicePath + "?user_code=BBBB")
 	require.Empty(t, steps, "what cannot be a code costs no lookup")
 }

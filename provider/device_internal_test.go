@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 )
 
 func TestUserCodesAreRandom(t *testing.T) {
@@ -46,8 +46,7 @@ func FuzzUserCode(f *testing.F) {
 // The code of the grant is derived from the secret of the device code, so that
 // neither the database nor the user code leads to it.
 func TestGrantCodeIsDerivedFromTheDeviceCode(t *testing.T) {
-	now, typed := time.Now(), newUserCode()
-	c := newCredential(store.GrantID(store.NewDeviceID(now, typed.hash())))
+	c := newCredential(rules.DeviceID(newUserCode().hash()))
 	other := newCredential(c.grantID)
 	require.Equal(t, c.grantSecret(), c.grantSecret())
 	require.NotEqual(t, c.secret, c.grantSecret())
@@ -55,9 +54,9 @@ func TestGrantCodeIsDerivedFromTheDeviceCode(t *testing.T) {
 	other.secret = c.secret
 	other.grantID[0]++
 	require.NotEqual(t, c.grantSecret(), other.grantSecret())
-	access, refresh := c.successors(store.Salt{})
-	require.NotEqual(t, c.grantSecret(), access.secret)
-	require.NotEqual(t, c.grantSecret(), refresh.secret)
+	access, refresh := c.secret.Successors(c.grantID, rules.Salt{})
+	require.NotEqual(t, c.grantSecret(), access)
+	require.NotEqual(t, c.grantSecret(), refresh)
 }
 
 // However many users guess, what is kept of them is bounded, and those who

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -225,16 +226,16 @@ var errWrongCode = errors.New("there is no device that waits with this user code
 
 // guessDevice finds the device that waits with a code as it was typed, and the
 // application that asks. It counts against the user if there is none.
-func (p *Provider) guessDevice(r *http.Request, userID, typed string) (store.Device, store.Application, *Error) {
+func (p *Provider) guessDevice(r *http.Request, userID, typed string) (rules.Device, store.Application, *Error) {
 	code, ok := parseUserCode(typed)
 	if !ok {
-		return store.Device{}, store.Application{}, errCode()
+		return rules.Device{}, store.Application{}, errCode()
 	}
 	if e := p.mayGuess(userID); e != nil {
-		return store.Device{}, store.Application{}, e
+		return rules.Device{}, store.Application{}, e
 	}
-	device, app, e := p.findDevice(r, code)
-	if e == nil && (!device.DecidedAt.IsZero() || !p.now().Before(device.ExpiresAt)) {
+	device, app, e := p.findDeviceOf(r, code)
+	if e == nil && !device.Waits(rules.At(p.now())) {
 		e = errCode()
 	}
 	if e == nil || !errors.Is(e, errWrongCode) {
@@ -257,17 +258,15 @@ func errCode() *Error {
 	return refuse(codeInvalidRequest, "The user code is not one that a device waits with.").because(errWrongCode)
 }
 
-// findDevice finds a device authorization, whatever its state, and its
-// application, as it is now.
-func (p *Provider) findDevice(r *http.Request, code userCode) (device store.Device, app store.Application, e *Error) {
-	ctx, until := p.reading(r.Context())
-	defer until.stop()
-	device, err := p.devices.FindDevice(ctx, code.hash())
+// findDeviceOf finds the device authorization with a user code, whatever its
+// state, and its application, as it is now.
+func (p *Provider) findDeviceOf(r *http.Request, code userCode) (device rules.Device, app store.Application, e *Error) {
+	device, err := p.findDevice(r.Context(), rules.DeviceID(code.hash()))
 	if err == nil {
-		app, err = p.cfg.Store.FindApplication(ctx, device.ApplicationID)
+		app, err = p.FindApplication(r.Context(), device.ApplicationID)
 	}
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, rules.ErrNotFound), errors.Is(err, store.ErrNotFound):
 		return device, app, errCode()
 	case err != nil:
 		return device, app, unavailable("store", err)
@@ -297,13 +296,13 @@ func (p *Provider) wrongCode(w http.ResponseWriter, r *http.Request, page Device
 
 // offered is what the user can allow: what was asked for and what the
 // application may still ask for.
-func (p *Provider) offered(d store.Device, app store.Application) scopes.Set {
-	return d.Scopes.Intersect(p.mayAskFor(app))
+func (p *Provider) offered(d rules.Device, app store.Application) scopes.Set {
+	return d.ScopeSet().Intersect(p.mayAskFor(app))
 }
 
 // deviceRequest is what the form of the page to decide says that it is for: all
 // that the page said, which may have changed since.
-func deviceRequest(code userCode, id store.DeviceID, offered scopes.Set, app store.Application) string {
+func deviceRequest(code userCode, id store.ID, offered scopes.Set, app store.Application) string {
 	shown := sha256.Sum256([]byte(strings.Join([]string{app.Name, app.LogoURL, app.ClientURI}, "\x00")))
 	return url.Values{
 		userCodeField: {code.String()}, deviceField: {hex.EncodeToString(id[:])}, "scope": {offered.String()}, "application": {hex.EncodeToString(shown[:16])},
@@ -318,7 +317,7 @@ func sealedDevice(userID, request string) []string {
 // confirmDevice shows the page to decide. Everybody is always asked, whatever
 // they or the host have agreed to before: it may be somebody else's device,
 // with a link that was sent to them (RFC 8628 section 5.4).
-func (p *Provider) confirmDevice(w http.ResponseWriter, r *http.Request, page DevicePage, code userCode, d store.Device, app store.Application, userID string) {
+func (p *Provider) confirmDevice(w http.ResponseWriter, r *http.Request, page DevicePage, code userCode, d rules.Device, app store.Application, userID string) {
 	offered := p.offered(d, app)
 	request := deviceRequest(code, d.ID, offered, app)
 	page.Step, page.UserCode = DeviceConfirm, code.String()

@@ -374,7 +374,7 @@ func TestAnsweredDeviceFormRevivesNothing(t *testing.T) {
 	old := b.client.Jar.Cookies(mustParse(h.url))
 	b.post(devicePath, form)
 	got := d.poll().tokens(t)
-	_, err := h.RevokeGrants(ctx, store.GrantFilter{UserID: "user_ada"})
+	err := h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"})
 	require.NoError(t, err)
 	h.clock.add(2 * time.Minute)
 	_, err = h.Cleanup(ctx)

@@ -15,7 +15,6 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
-	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 const (
@@ -93,12 +92,21 @@ func (h *host) change(a *application, edit func(*store.Application)) {
 	require.NoError(h.t, h.store.CreateApplication(ctx, kept))
 }
 
-// liveGrants are the grants of an application that are not revoked.
-func (a *application) liveGrants() []store.Grant {
+// liveGrants are the grants of an application that work.
+func (a *application) liveGrants() []provider.Grant {
 	a.h.t.Helper()
-	page, total, err := a.h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ApplicationID: a.ID}, Limit: 100})
+	page, next, err := a.h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{ApplicationID: a.ID}, Limit: 100})
 	require.NoError(a.h.t, err)
-	require.Len(a.h.t, page, total)
+	require.Empty(a.h.t, next)
+	return page
+}
+
+// grantsOf are the grants of a user that work.
+func (h *host) grantsOf(user string) []provider.Grant {
+	h.t.Helper()
+	page, next, err := h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: user}, Limit: 100})
+	require.NoError(h.t, err)
+	require.Empty(h.t, next)
 	return page
 }
 
@@ -203,14 +211,7 @@ func TestWithoutDeviceAuthorizationThereIsNone(t *testing.T) {
 }
 
 func TestDeviceConfig(t *testing.T) {
-	kept := memory.New()
 	for says, edit := range map[string]func(*provider.Config){
-		"implements store.Devices": func(c *provider.Config) {
-			c.Store = struct {
-				store.Applications
-				store.Grants
-			}{kept, kept}
-		},
 		"DeviceAuthorization.CodeLifetime is 59s": func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = 59 * time.Second },
 		"DeviceAuthorization.CodeLifetime is 2h":  func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = 2 * time.Hour },
 		"DeviceAuthorization.CodeLifetime is -1s": func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = -time.Second },
@@ -229,11 +230,6 @@ func TestDeviceConfig(t *testing.T) {
 	c := goodConfig()
 	own := provider.DeviceAuthorization{}
 	c.DeviceAuthorization = &own
-	c.Store = struct {
-		store.Applications
-		store.Grants
-		store.Devices
-	}{kept, kept, kept}
 	_, err := provider.New(c)
 	require.NoError(t, err)
 	require.Zero(t, own, "the host's own is not changed")
@@ -535,17 +531,6 @@ func TestCleanupDeletesDevices(t *testing.T) {
 	require.Equal(t, 4, n)
 	d.poll().refused(t, 400, "invalid_grant")
 	fresh.poll().refused(t, 400, "authorization_pending")
-
-	kept := memory.New()
-	without := newHost(t, func(c *provider.Config) {
-		c.Store = struct {
-			store.Applications
-			store.Grants
-		}{kept, kept}
-	})
-	n, err = without.Cleanup(ctx)
-	require.NoError(t, err)
-	require.Zero(t, n)
 }
 
 // GrantLifetime holds for devices too, and a deleted application has none.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 )
 
 // Error is a refusal in the terms of OAuth 2.0. Code and Description go to the
@@ -115,30 +115,22 @@ func asError(err error) *Error {
 	return &Error{Code: codeServerError, Status: http.StatusInternalServerError, Description: "Something went wrong here.", Err: err}
 }
 
-// grantRefusal turns what a store says of a code or refresh token into the
-// refusal of RFC 6749 section 5.2. The client learns no more than that the
-// grant is not good; the log learns why.
+// grantRefusal turns what a rule says of a code or refresh token into the
+// refusal of RFC 6749 section 5.2. The client learns only that the grant is not
+// good; the log learns why.
 func grantRefusal(what string, err error) *Error {
+	var e *Error
 	switch {
-	case errors.Is(err, store.ErrScope):
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, rules.ErrScope):
 		return refuse(codeInvalidScope, "The scope is wider than what was granted. Ask for less, or leave scope out.").because(err)
-	case errors.Is(err, store.ErrResource):
+	case errors.Is(err, rules.ErrResource):
 		return refuse(codeInvalidTarget, "The user has not agreed to this resource: name it in the authorization request too.").because(err)
-	case isRefusal(err):
+	case rules.Refused(err):
 		return refuse(codeInvalidGrant, "The %s is not valid: it is unknown, expired, revoked or used, or was issued to another client or for another redirect_uri or code_verifier.", what).because(err)
 	}
 	return unavailable("store", err)
-}
-
-// isRefusal reports whether err is one of the store's own answers rather than
-// a failure to answer.
-func isRefusal(err error) bool {
-	for _, known := range []error{store.ErrNotFound, store.ErrMismatch, store.ErrRevoked, store.ErrReused, store.ErrExpired, store.ErrDiffers} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
 }
 
 // setRetryAfter writes the advice of RFC 9110 section 10.2.3, in whole seconds.

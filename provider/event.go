@@ -19,8 +19,9 @@ const (
 	// EventGrantDenied: the user said no.
 	EventGrantDenied EventKind = "grant.denied"
 	// EventGrantRevoked: grants were revoked by the host, a user or an
-	// application. GrantID is empty where it can be more than one; Count says
-	// how many.
+	// application: the one with GrantID, or if that is empty all of the user
+	// and the application that are named. It comes again if the call is
+	// repeated.
 	EventGrantRevoked EventKind = "grant.revoked"
 	// EventTokenIssued: an access token was issued, for a code or by
 	// [Provider.IssueToken].
@@ -30,7 +31,9 @@ const (
 	// EventTokenRetried: a refresh was repeated within its grace and answered
 	// alike. Many for one grant can mean that somebody else has its token.
 	EventTokenRetried EventKind = "token.retried"
-	// EventTokenRevoked: an application ended one of its access tokens.
+	// EventTokenRevoked: an application ended one of its access tokens. If Err
+	// is set, the oldest of its access tokens ended by itself, because a grant
+	// has at most 16 that work.
 	EventTokenRevoked EventKind = "token.revoked"
 	// EventReuseDetected: a spent code or refresh token came again and its
 	// grant was revoked. Somebody may have stolen it.
@@ -57,10 +60,9 @@ type Event struct {
 	At            time.Time
 	ApplicationID string
 	UserID        string
-	GrantID       store.GrantID
+	GrantID       store.ID
 	Request       *http.Request // nil where a function was called; its body is read, and its header and URL can hold credentials: do not log it
 	Err           error         // the cause of a refusal
-	Count         int           // of EventGrantRevoked: how many grants
 
 	// Endpoint, Outcome and Duration are those of an EventRequest. Endpoint is
 	// "authorize", "token", "userinfo", "revoke", "introspect", "register",

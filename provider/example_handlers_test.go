@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
@@ -123,17 +124,17 @@ func ExampleProvider_ListConnections() {
 // Where a user is signed in, device by device, for a page that ends them.
 func ExampleProvider_ListGrants() {
 	p, ctx := exampleProvider(), context.Background()
-	grants, total, err := p.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_ada"}, Limit: 20})
+	grants, next, err := p.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: "user_ada"}, Limit: 20})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(len(grants), "of", total)
+	fmt.Println(len(grants), "sign-ins on this page; pass", strconv.Quote(next), "as After for the next")
 	for _, g := range grants {
-		if _, err := p.RevokeGrants(ctx, store.GrantFilter{ID: g.ID}); err != nil {
+		if err := p.RevokeGrants(ctx, provider.GrantFilter{ID: g.ID}); err != nil {
 			log.Fatal(err)
 		}
 	}
-	// Output: 0 of 0
+	// Output: 0 sign-ins on this page; pass "" as After for the next
 }
 
 // A resource on a host of its own serves its metadata itself.

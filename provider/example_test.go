@@ -121,15 +121,24 @@ func ExampleProvider_Require() {
 // works anywhere.
 func ExampleProvider_RevokeGrants() {
 	p, ctx := exampleProvider(), context.Background()
-	for situation, filter := range map[string]store.GrantFilter{
+	for situation, filter := range map[string]provider.GrantFilter{
 		"the user was disabled, or logs out everywhere": {UserID: "user_1"},
 		"the user disconnects an application":           {UserID: "user_1", ApplicationID: "oa_1"},
 		"the application was caught abusing its access": {ApplicationID: "oa_1"},
-		"one device was lost, one token leaked":         {ID: store.NewGrantID(time.Now(), "user_1")}, // from ListGrants, or Token.GrantID
+		"one device was lost, one token leaked":         {ID: store.NewID(time.Now(), "user_1")}, // from ListGrants, or Token.GrantID
 	} {
-		if _, err := p.RevokeGrants(ctx, filter); err != nil {
+		if err := p.RevokeGrants(ctx, filter); err != nil {
 			log.Fatal(situation, ": ", err) // nothing is known of what was revoked: try again
 		}
+	}
+}
+
+// After a backup of the store was restored, what was revoked since works again.
+// This ends everything that was there.
+func ExampleProvider_RevokeAllGrants() {
+	p, ctx := exampleProvider(), context.Background()
+	if err := p.RevokeAllGrants(ctx); err != nil {
+		log.Fatal(err) // try again
 	}
 }
 

@@ -16,76 +16,6 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// faultyStore runs before in front of every step that a request can cause, and
-// fails the step with what it returns.
-type faultyStore struct {
-	store.Store
-	before func(ctx context.Context, step string) error
-}
-
-func (s *faultyStore) step(ctx context.Context, name string) error {
-	if s.before == nil {
-		return nil
-	}
-	return s.before(ctx, name)
-}
-
-func (s *faultyStore) FindClient(ctx context.Context, id string) (store.Application, error) {
-	if err := s.step(ctx, "FindClient"); err != nil {
-		return store.Application{}, err
-	}
-	return s.Store.FindClient(ctx, id)
-}
-
-func (s *faultyStore) CreateGrant(ctx context.Context, n store.NewGrant) error {
-	if err := s.step(ctx, "CreateGrant"); err != nil {
-		return err
-	}
-	return s.Store.CreateGrant(ctx, n)
-}
-
-func (s *faultyStore) RedeemCode(ctx context.Context, r store.CodeRedemption) (store.Issued, error) {
-	if err := s.step(ctx, "RedeemCode"); err != nil {
-		return store.Issued{}, err
-	}
-	return s.Store.RedeemCode(ctx, r)
-}
-
-func (s *faultyStore) RotateRefresh(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
-	if err := s.step(ctx, "RotateRefresh"); err != nil {
-		return store.Issued{}, err
-	}
-	return s.Store.RotateRefresh(ctx, r)
-}
-
-func (s *faultyStore) RevokeGrants(ctx context.Context, f store.GrantFilter, at time.Time) (int, error) {
-	if err := s.step(ctx, "RevokeGrants"); err != nil {
-		return 0, err
-	}
-	return s.Store.RevokeGrants(ctx, f, at)
-}
-
-func (s *faultyStore) FindToken(ctx context.Context, k store.Key) (store.Token, store.Grant, error) {
-	if err := s.step(ctx, "FindToken"); err != nil {
-		return store.Token{}, store.Grant{}, err
-	}
-	return s.Store.FindToken(ctx, k)
-}
-
-func (s *faultyStore) FindConsent(ctx context.Context, userID, applicationID string) (store.Consent, error) {
-	if err := s.step(ctx, "FindConsent"); err != nil {
-		return store.Consent{}, err
-	}
-	return s.Store.FindConsent(ctx, userID, applicationID)
-}
-
-func (s *faultyStore) RevokeToken(ctx context.Context, r store.TokenRevocation) error {
-	if err := s.step(ctx, "RevokeToken"); err != nil {
-		return err
-	}
-	return s.Store.RevokeToken(ctx, r)
-}
-
 // A store that fails, and one that never answers, gives 503 everywhere, within
 // StoreTimeout, and nothing is half done: when it is back, all goes on.
 func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
@@ -94,7 +24,7 @@ func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 		"never answers": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			faulty := &faultyStore{Store: memory.New()}
+			faulty := newFaulty(memory.New())
 			h := newHost(t, func(c *provider.Config) { c.Store, c.StoreTimeout = faulty, 50*time.Millisecond })
 			app := h.application(provider.NewApplication{Scopes: "profile email notes:read"})
 			b := h.browser()
@@ -109,22 +39,24 @@ func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 			}{
 				{"FindClient", func() *reply { return b.get(app.request()) }, true},
 				{"FindConsent", func() *reply { return b.get(app.request()) }, true},
-				{"CreateGrant", func() *reply { return b.answer(page, "allow") }, true},
+				{"Create", func() *reply { return b.answer(page, "allow") }, true},
 				{"FindClient", func() *reply { return app.redeem(code) }, false},
-				{"RedeemCode", func() *reply { return app.redeem(code) }, false},
-				{"RotateRefresh", func() *reply { return app.refresh(got.RefreshToken) }, false},
-				{"FindToken", func() *reply { return h.bearer("/oauth/userinfo", got.AccessToken) }, false},
-				{"FindToken", func() *reply { return h.bearer("/api/notes", got.AccessToken) }, false},
-				{"FindToken", func() *reply { return app.post("/oauth/token/revoke", "token", got.AccessToken) }, false},
-				{"RevokeToken", func() *reply { return app.post("/oauth/token/revoke", "token", got.AccessToken) }, false},
-				{"FindToken", func() *reply { return app.post("/oauth/token_info", "token", got.AccessToken) }, false},
+				{"Find", func() *reply { return app.redeem(code) }, false},
+				{"Replace", func() *reply { return app.redeem(code) }, false},
+				{"Find", func() *reply { return app.refresh(got.RefreshToken) }, false},
+				{"Replace", func() *reply { return app.refresh(got.RefreshToken) }, false},
+				{"Find", func() *reply { return h.bearer("/oauth/userinfo", got.AccessToken) }, false},
+				{"Find", func() *reply { return h.bearer("/api/notes", got.AccessToken) }, false},
+				{"Find", func() *reply { return app.post("/oauth/token/revoke", "token", got.AccessToken) }, false},
+				{"Replace", func() *reply { return app.post("/oauth/token/revoke", "token", got.AccessToken) }, false},
+				{"Find", func() *reply { return app.post("/oauth/token_info", "token", got.AccessToken) }, false},
 			} {
-				faulty.before = func(ctx context.Context, step string) error {
+				faulty.watch(func(ctx context.Context, step string) error {
 					if step == tt.step {
 						return fault(ctx)
 					}
 					return nil
-				}
+				})
 				started := time.Now()
 				r := tt.send()
 				require.Less(t, time.Since(started), 5*time.Second)
@@ -139,7 +71,7 @@ func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 			}
 			require.Contains(t, h.log.String(), "level=ERROR")
 
-			faulty.before = nil
+			faulty.watch(nil)
 			require.NotEmpty(t, b.answer(page, "allow").redirected(t).Get("code"))
 			app.redeem(code).tokens(t)
 			h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
@@ -151,22 +83,22 @@ func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 // A client that hangs up after its request was sent, and asks again, gets the
 // pair that it missed: its request is not given up half way.
 func TestHangingUpIsNotAReplay(t *testing.T) {
-	faulty := &faultyStore{Store: memory.New()}
+	faulty := newFaulty(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = faulty })
 	app := h.application(provider.NewApplication{})
 	got := app.tokens("user_ada")
 
 	hangUp := make(chan struct{})
 	rotated := make(chan error, 1)
-	faulty.before = func(ctx context.Context, step string) error {
-		if step == "RotateRefresh" {
+	faulty.watch(func(ctx context.Context, step string) error {
+		if step == "Replace" {
 			close(hangUp)
 			// The server notices the closed connection by now.
 			time.Sleep(100 * time.Millisecond)
 			rotated <- ctx.Err()
 		}
 		return nil
-	}
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	body := "grant_type=refresh_token&client_id=" + app.ClientID + "&client_secret=" + app.secret + "&refresh_token=" + got.RefreshToken
 	r, err := http.NewRequestWithContext(ctx, "POST", h.url+"/oauth/token", strings.NewReader(body))
@@ -183,7 +115,7 @@ func TestHangingUpIsNotAReplay(t *testing.T) {
 	require.ErrorIs(t, <-failed, context.Canceled)
 	require.NoError(t, <-rotated, "the step must not be cancelled with the request")
 
-	faulty.before = nil
+	faulty.watch(nil)
 	require.Eventually(t, func() bool { return slices.Contains(h.eventKinds(), provider.EventTokenRefreshed) }, 5*time.Second, time.Millisecond)
 	next := app.refresh(got.RefreshToken).tokens(t)
 	require.Contains(t, h.eventKinds(), provider.EventTokenRetried)
@@ -195,27 +127,33 @@ func TestHangingUpIsNotAReplay(t *testing.T) {
 // where the store is a database.
 func TestStoreStepsPerRequest(t *testing.T) {
 	var steps []string
-	counting := &faultyStore{Store: memory.New()}
-	counting.before = func(_ context.Context, step string) error {
+	counting := newFaulty(memory.New())
+	counting.watch(func(_ context.Context, step string) error {
 		steps = append(steps, step)
 		return nil
-	}
+	})
 	h := newHost(t, func(c *provider.Config) { c.Store = counting })
 	app := h.application(provider.NewApplication{Scopes: "profile notes:read"})
 	b := h.browser()
 	b.signIn("user_ada")
 	require.NotEmpty(t, b.authorize(app.request()).Get("code"))
 	code, got := app.code("user_ada"), app.tokens("user_ada")
+	page := b.get(app.request("prompt", "consent"))
+	first := h.browser()
+	first.signIn("user_grace")
+	firstPage := first.get(app.request())
 	for _, tt := range []struct {
 		name string
 		send func() *reply
 		want []string
 	}{
-		{"authorize", func() *reply { return b.get(app.request()) }, []string{"FindClient", "FindConsent", "CreateGrant"}},
-		{"token", func() *reply { return app.redeem(code) }, []string{"FindClient", "RedeemCode"}},
-		{"refresh", func() *reply { return app.refresh(got.RefreshToken) }, []string{"FindClient", "RotateRefresh"}},
-		{"userinfo", func() *reply { return h.bearer("/oauth/userinfo", got.AccessToken) }, []string{"FindToken"}},
-		{"guard", func() *reply { return h.bearer("/api/notes", got.AccessToken) }, []string{"FindToken"}},
+		{"authorize", func() *reply { return b.get(app.request()) }, []string{"FindClient", "FindConsent", "Create"}},
+		{"an answered page", func() *reply { return b.answer(page, "allow") }, []string{"FindClient", "FindConsent", "Replace", "Create"}},
+		{"a first answered page", func() *reply { return first.answer(firstPage, "allow") }, []string{"FindClient", "FindConsent", "Create", "Create"}},
+		{"token", func() *reply { return app.redeem(code) }, []string{"FindClient", "Find", "Replace"}},
+		{"refresh", func() *reply { return app.refresh(got.RefreshToken) }, []string{"FindClient", "Find", "Replace"}},
+		{"userinfo", func() *reply { return h.bearer("/oauth/userinfo", got.AccessToken) }, []string{"Find"}},
+		{"guard", func() *reply { return h.bearer("/api/notes", got.AccessToken) }, []string{"Find"}},
 		{"a mistyped token", func() *reply { return h.bearer("/api/notes", got.AccessToken+"x") }, nil},
 		{"a mistyped code", func() *reply { return app.redeem(code + "x") }, []string{"FindClient"}},
 	} {
@@ -229,7 +167,7 @@ func TestStoreStepsPerRequest(t *testing.T) {
 // A switch between public and confidential that could not revoke has not
 // happened, so that trying again revokes.
 func TestSwitchThatCannotRevokeIsTriedAgain(t *testing.T) {
-	faulty := &faultyStore{Store: memory.New()}
+	faulty := newFaulty(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = faulty })
 	app := h.application(provider.NewApplication{Scopes: "notes:read"})
 	got := app.tokens("user_ada")
@@ -241,17 +179,17 @@ func TestSwitchThatCannotRevokeIsTriedAgain(t *testing.T) {
 		return err
 	}
 	down := errors.New("down")
-	faulty.before = func(_ context.Context, step string) error {
-		if step == "RevokeGrants" {
+	faulty.watch(func(_ context.Context, step string) error {
+		if step == "CutOff" {
 			return down
 		}
 		return nil
-	}
+	})
 	require.ErrorIs(t, turn(), down)
 	kept, err := h.FindApplication(context.Background(), app.ID)
 	require.NoError(t, err)
 	require.False(t, kept.Public)
-	faulty.before = nil
+	faulty.watch(nil)
 	require.NoError(t, turn())
 	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
 }

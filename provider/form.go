@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -46,7 +47,7 @@ const (
 
 // form is a form that was sent, with a seal that fits.
 type form struct {
-	id     store.GrantID
+	id     store.ID
 	cookie formCookie
 }
 
@@ -103,13 +104,13 @@ func (p *Provider) sealForm(w http.ResponseWriter, r *http.Request, userID strin
 		cookie = newFormCookie()
 	}
 	p.writeFormCookie(w, cookie)
-	id := store.NewGrantID(p.now(), userID)
+	id := store.NewID(p.now(), userID)
 	return base64.RawURLEncoding.EncodeToString(append(id[:], sealOf(cookie.key, id, parts)...))
 }
 
 // sealOf is the seal of a form, or another value that only the browser's key
 // leads to.
-func sealOf(key []byte, id store.GrantID, parts []string) []byte {
+func sealOf(key []byte, id store.ID, parts []string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(id[:])
 	for _, part := range parts {
@@ -156,7 +157,7 @@ func (f *form) number() []byte { return f.id[6 : 6+formNumberSize] }
 
 // code is the authorization code that answers the form.
 func (f *form) code() credential {
-	return credential{f.id, [32]byte(sealOf(f.cookie.key, f.id, []string{"code"}))}
+	return credential{f.id, rules.Secret(sealOf(f.cookie.key, f.id, []string{"code"}))}
 }
 
 // answerForm notes in the cookie that the form was answered. It comes before the

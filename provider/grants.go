@@ -1,42 +1,210 @@
 package provider
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// ListGrants returns one page of the grants that match q and are not revoked,
-// newest first, and the number of all that match.
-func (p *Provider) ListGrants(ctx context.Context, q store.GrantQuery) ([]store.Grant, int, error) {
-	ctx, until := p.reading(ctx)
-	defer until.stop()
-	page, total, err := p.cfg.Store.ListGrants(ctx, q)
-	if err != nil {
-		return nil, 0, fmt.Errorf("provider: list grants: %w", err)
-	}
-	return page, total, nil
+// Grant is one sign-in of one user to one application on one device. Its code
+// and tokens belong to it: when it ends, all of them stop working.
+type Grant struct {
+	ID            store.ID
+	UserID        string
+	ApplicationID string
+	Scopes        scopes.Set
+	Resource      string // what its tokens are for (RFC 8707); empty: none
+
+	CreatedAt  time.Time
+	LastUsedAt time.Time // the last sign-in or refresh
+	AgreedAt   time.Time // when the user agreed on the consent page; zero: the page was skipped
+	ExpiresAt  time.Time // no token outlives it; zero: no such end
 }
 
-// RevokeGrants revokes every grant that matches f, and with it all its tokens,
-// and returns how many there were. When it returns, none of them works
-// anywhere. By user it logs a user out of every application, by user and
-// application out of that one, by application it cuts an application off; each
-// of these also forgets what the users had agreed to. By ID it ends a single
-// sign-in. The empty filter matches nothing.
-func (p *Provider) RevokeGrants(ctx context.Context, f store.GrantFilter) (int, error) {
-	wctx, until := p.writing(ctx)
-	defer until.stop()
-	n, err := p.cfg.Store.RevokeGrants(wctx, f, p.now())
+// GrantFilter selects grants: those that match every field that isn't empty.
+// The empty filter matches nothing.
+type GrantFilter struct {
+	ID            store.ID
+	UserID        string
+	ApplicationID string
+}
+
+// GrantQuery selects one page of grants.
+type GrantQuery struct {
+	GrantFilter
+
+	// After is what ListGrants returned as next with the page before. Empty:
+	// the first page.
+	After string
+
+	Limit int // the size of the page. The default is 10
+}
+
+const (
+	// listBatch is how many documents are read at a time, at least, and
+	// maxBatches how often before a page is returned short.
+	listBatch  = 100
+	maxBatches = 20
+)
+
+// ListGrants returns one page of the live grants that match q, newest first,
+// and what to pass as GrantQuery.After for the next page. Next is empty if this
+// page is the last one. A page may be short, or empty, and still have a next
+// one: a call looks at a bounded number of grants.
+func (p *Provider) ListGrants(ctx context.Context, q GrantQuery) (page []Grant, next string, err error) {
+	limit := cmp.Or(q.Limit, store.DefaultLimit)
+	after, err := parseCursor(q.After)
+	switch {
+	case limit < 0:
+		err = fmt.Errorf("the limit %d is negative", limit)
+	case err != nil || q.GrantFilter == GrantFilter{}:
+	case !q.ID.IsZero():
+		page, err = p.findListed(ctx, q.GrantFilter)
+	default:
+		page, after, err = p.listGrants(ctx, store.Query{
+			Kind: store.KindGrant, UserID: q.UserID, ApplicationID: q.ApplicationID, After: after, Limit: max(limit, listBatch),
+		}, limit)
+		next = cursorText(after)
+	}
 	if err != nil {
-		return n, fmt.Errorf("provider: revoke grants: %w", err)
+		return nil, "", fmt.Errorf("provider: list grants: %w", err)
 	}
-	if n > 0 {
-		p.emit(ctx, Event{Kind: EventGrantRevoked, ApplicationID: f.ApplicationID, UserID: f.UserID, GrantID: f.ID, Count: n})
+	return page, next, nil
+}
+
+// listGrants fills a page, and returns where the next one begins.
+func (p *Provider) listGrants(ctx context.Context, q store.Query, limit int) (page []Grant, next store.Cursor, err error) {
+	now := rules.At(p.now())
+	for range maxBatches {
+		documents, next, err := p.list(ctx, q)
+		if err != nil {
+			return nil, store.Cursor{}, err
+		}
+		for i := range documents {
+			d := &documents[i]
+			var g rules.Grant
+			if err := rules.ReadGrant(&g, d, &d.Seen); err != nil {
+				return nil, store.Cursor{}, err
+			}
+			if !g.Lives(now) {
+				continue
+			}
+			page = append(page, publicGrant(&g))
+			if len(page) == limit && (i < len(documents)-1 || !next.IsZero()) {
+				return page, store.Cursor{CreatedAt: d.CreatedAt, ID: d.ID}, nil
+			}
+		}
+		if next.IsZero() || len(page) == limit {
+			return page, next, nil
+		}
+		q.After = next
 	}
-	return n, nil
+	return page, q.After, nil
+}
+
+// list reads one page of documents.
+func (p *Provider) list(ctx context.Context, q store.Query) ([]store.Document, store.Cursor, error) {
+	ctx, until := p.reading(ctx)
+	defer until.stop()
+	return p.cfg.Store.List(ctx, q)
+}
+
+// findListed returns the grant with the filter's ID, if it lives and matches.
+func (p *Provider) findListed(ctx context.Context, f GrantFilter) ([]Grant, error) {
+	var g rules.Grant
+	err := p.findGrant(ctx, f.ID, &g)
+	if errors.Is(err, rules.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil || !f.matches(&g) || !g.Lives(rules.At(p.now())) {
+		return nil, err
+	}
+	return []Grant{publicGrant(&g)}, nil
+}
+
+// matches reports whether the filter, which has an ID, selects the grant.
+func (f GrantFilter) matches(g *rules.Grant) bool {
+	return f.ID == g.ID && (f.UserID == "" || f.UserID == g.UserID) && (f.ApplicationID == "" || f.ApplicationID == g.ApplicationID)
+}
+
+func publicGrant(g *rules.Grant) Grant {
+	return Grant{
+		ID: g.ID, UserID: g.UserID, ApplicationID: g.ApplicationID, Scopes: g.ScopeSet(), Resource: g.Resource,
+		CreatedAt: g.CreatedAt.Time(), LastUsedAt: g.LastUsedAt.Time(), AgreedAt: g.AgreedAt.Time(), ExpiresAt: g.ExpiresAt.Time(),
+	}
+}
+
+// cursorText returns a place in a list as text; parseCursor reads it.
+func cursorText(c store.Cursor) string {
+	if c.IsZero() {
+		return ""
+	}
+	b := binary.BigEndian.AppendUint64(nil, uint64(c.CreatedAt.UnixMicro()))
+	return base64.RawURLEncoding.EncodeToString(append(b, c.ID[:]...))
+}
+
+func parseCursor(text string) (c store.Cursor, err error) {
+	if text == "" {
+		return c, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) != 8+len(c.ID) {
+		return c, errors.New("the cursor After is not what ListGrants returned as next")
+	}
+	c.CreatedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
+	copy(c.ID[:], b[8:])
+	return c, nil
+}
+
+// RevokeGrants ends every grant that matches f. When it returns, no token of
+// them works anywhere, however many there are: it is one write. By user it logs
+// a user out of every application, by user and application out of that one, by
+// application it cuts an application off; each of these also forgets what the
+// users had agreed to. By ID it ends a single sign-in, and the other fields
+// must match too. The empty filter matches nothing.
+func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
+	var err error
+	event := Event{Kind: EventGrantRevoked, ApplicationID: f.ApplicationID, UserID: f.UserID, GrantID: f.ID}
+	switch {
+	case f == GrantFilter{}:
+		return nil
+	case f.ID.IsZero():
+		err = p.cutOff(ctx, store.CutKey{UserID: f.UserID, ApplicationID: f.ApplicationID}, store.CutNumber)
+	default:
+		var g rules.Grant
+		err = p.findGrant(ctx, f.ID, &g)
+		if errors.Is(err, rules.ErrNotFound) || err == nil && !f.matches(&g) {
+			return nil
+		}
+		event.ApplicationID, event.UserID = g.ApplicationID, g.UserID
+		if err == nil {
+			err = p.endGrant(ctx, f.ID)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("provider: revoke grants: %w", err)
+	}
+	p.emit(ctx, event)
+	return nil
+}
+
+// RevokeAllGrants ends every grant of every user and forgets every consent.
+// Call it after a backup of the store was restored, which brings back what was
+// revoked since.
+func (p *Provider) RevokeAllGrants(ctx context.Context) error {
+	if err := p.cutOff(ctx, store.CutKey{}, store.CutNumber); err != nil {
+		return fmt.Errorf("provider: revoke all grants: %w", err)
+	}
+	p.emit(ctx, Event{Kind: EventGrantRevoked})
+	return nil
 }
 
 const (
@@ -48,27 +216,19 @@ const (
 )
 
 // Cleanup deletes what has expired, in small steps, until nothing is left, and
-// returns how many records that were. Device authorizations are among them if
-// the store has them, and so are applications that registered themselves and
-// are no longer used, at most a thousand in one call. Call it every few minutes;
-// it may run beside traffic and on every instance at once. It stops when ctx
+// returns the number of deleted records. It also deletes applications that
+// registered themselves and are no longer used, at most a thousand in one call.
+// Call it every few minutes; it may run on every instance. It stops when ctx
 // ends, and what it did until then stays done.
 func (p *Provider) Cleanup(ctx context.Context) (int, error) {
-	total, err := p.inBatches(ctx, func(ctx context.Context, now time.Time) (int, error) {
-		return p.cfg.Store.DeleteExpired(ctx, store.Expiry{
-			Before:        now.Add(-cleanupMargin),
-			RotatedBefore: now.Add(-cleanupMargin - max(0, p.cfg.RefreshGrace)),
-			Limit:         cleanupBatch,
-		})
-	})
-	if err == nil && p.devices != nil {
-		var n int
-		n, err = p.inBatches(ctx, func(ctx context.Context, now time.Time) (int, error) {
-			return p.devices.DeleteDevices(ctx, now.Add(-cleanupMargin-deviceGrace), cleanupBatch)
-		})
-		total += n
+	total, err := 0, error(nil)
+	for n := cleanupBatch; err == nil && n == cleanupBatch; total += n {
+		n, err = p.sweep(ctx)
 	}
-	// Last, as the grants that have ended are gone by now.
+	if err != nil {
+		return total, fmt.Errorf("provider: cleanup: %w", err)
+	}
+	// Last, because the grants that have ended are gone by now.
 	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument} {
 		if err == nil {
 			var n int
@@ -79,20 +239,9 @@ func (p *Provider) Cleanup(ctx context.Context) (int, error) {
 	return total, err
 }
 
-// inBatches deletes until a batch is not full, and returns how many records
-// that were.
-func (p *Provider) inBatches(ctx context.Context, batch func(ctx context.Context, now time.Time) (int, error)) (int, error) {
-	total := 0
-	for {
-		bctx, until := p.reading(ctx)
-		n, err := batch(bctx, p.now())
-		until.stop()
-		total += n
-		if err != nil {
-			return total, fmt.Errorf("provider: cleanup: %w", err)
-		}
-		if n < cleanupBatch {
-			return total, nil
-		}
-	}
+// sweep deletes one batch of documents.
+func (p *Provider) sweep(ctx context.Context) (int, error) {
+	ctx, until := p.reading(ctx)
+	defer until.stop()
+	return p.cfg.Store.Sweep(ctx, p.now().Add(-cleanupMargin), cleanupBatch)
 }

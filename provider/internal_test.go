@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -20,7 +21,7 @@ import (
 
 func TestCredentialText(t *testing.T) {
 	p := &Provider{}
-	id := store.NewGrantID(time.Now(), "user_1")
+	id := store.NewID(time.Now(), "user_1")
 	seen := map[string]bool{}
 	for range 5 {
 		c := newCredential(id)
@@ -48,31 +49,9 @@ func TestCredentialText(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "oat_", strings.Repeat("z", 76), "oat_" + strings.Repeat("z", 72), "oat_" + strings.Repeat("0", 72)} {
-		_, ok := p.decode(store.KindAccess, bad)
+		_, ok := p.decode(rules.KindAccess, bad)
 		require.False(t, ok, bad)
 	}
-}
-
-func TestSuccessorsAreDerived(t *testing.T) {
-	id := store.NewGrantID(time.Now(), "user_1")
-	c, salt := newCredential(id), store.Salt{1}
-	access, refresh := c.successors(salt)
-	accessAgain, refreshAgain := c.successors(salt)
-	require.Equal(t, access, accessAgain)
-	require.Equal(t, refresh, refreshAgain)
-	require.NotEqual(t, access.secret, refresh.secret)
-	differs := func(c credential, salt store.Salt) {
-		otherAccess, otherRefresh := c.successors(salt)
-		require.NotEqual(t, access.secret, otherAccess.secret)
-		require.NotEqual(t, refresh.secret, otherRefresh.secret)
-	}
-	differs(c, store.Salt{2})
-	differs(newCredential(id), salt)
-	other := c
-	other.grantID[0]++
-	differs(other, salt)
-	require.Equal(t, id, access.grantID)
-	require.Equal(t, id, refresh.grantID)
 }
 
 func TestRandomText(t *testing.T) {
@@ -144,13 +123,13 @@ func TestUnknownClientCostsWhatAWrongSecretDoes(t *testing.T) {
 
 func FuzzCredentialText(f *testing.F) {
 	p := &Provider{}
-	f.Add(p.encode(store.KindAccess, newCredential(store.NewGrantID(time.Now(), "user_1"))))
+	f.Add(p.encode(rules.KindAccess, newCredential(store.NewID(time.Now(), "user_1"))))
 	f.Add("oat_")
 	f.Add("oat_" + strings.Repeat("0", 72))
 	f.Add("oat_" + strings.Repeat("z", 72))
 	f.Fuzz(func(t *testing.T, text string) {
-		if c, ok := p.decode(store.KindAccess, text); ok {
-			require.Equal(t, text, p.encode(store.KindAccess, c), "two texts for one token")
+		if c, ok := p.decode(rules.KindAccess, text); ok {
+			require.Equal(t, text, p.encode(rules.KindAccess, c), "two texts for one token")
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
@@ -69,22 +70,23 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *i
 		// claim a public client's id.
 		return nil, invalidClient("A public client cannot ask about tokens.")
 	}
-	kind, token, grant, err := p.findPresented(r, form)
+	token, e := p.findLive(r.Context(), form.Get("token"), rules.KindAccess, rules.KindRefresh)
 	switch {
-	case errors.Is(err, ErrInvalidToken):
+	case e != nil && errors.Is(e, ErrInvalidToken):
 		return &introspection{}, nil
-	case err != nil:
-		return nil, asError(err)
-	case token.Spent, !anyToken && grant.ApplicationID != asker.ID:
+	case e != nil:
+		return nil, e
+	case !anyToken && token.applicationID != asker.ID:
 		return &introspection{}, nil
 	}
-	if _, err := p.user(r.Context(), grant.UserID); errors.Is(err, userinfo.ErrNotFound) {
+	if _, err := p.user(r.Context(), token.userID); errors.Is(err, userinfo.ErrNotFound) {
 		return &introspection{}, nil
 	} else if err != nil {
 		return nil, unavailable("Config.Users", err)
 	}
 	if anyToken {
-		asker, err = p.FindApplication(r.Context(), grant.ApplicationID)
+		var err error
+		asker, err = p.FindApplication(r.Context(), token.applicationID)
 		if errors.Is(err, store.ErrNotFound) {
 			return &introspection{}, nil
 		} else if err != nil {
@@ -92,10 +94,10 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *i
 		}
 	}
 	answer = &introspection{
-		Active: true, Scope: token.Scopes.String(), ClientID: asker.ClientID, Subject: grant.UserID, Issuer: p.cfg.Issuer,
-		ExpiresAt: token.ExpiresAt.Unix(), IssuedAt: token.IssuedAt.Unix(), Audience: grant.Resource,
+		Active: true, Scope: token.scopes.String(), ClientID: asker.ClientID, Subject: token.userID, Issuer: p.cfg.Issuer,
+		ExpiresAt: token.expiresAt.Unix(), IssuedAt: token.issuedAt.Unix(), Audience: token.resource,
 	}
-	if kind == store.KindAccess {
+	if token.kind == rules.KindAccess {
 		answer.TokenType = p.engine.Config.TokenType
 	}
 	return answer, nil

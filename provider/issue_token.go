@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -60,6 +61,16 @@ func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, se
 	if n.Lifetime < 0 {
 		return nil, secret, errors.New("the Lifetime is negative: leave it at zero for the default")
 	}
+	resource := p.findResource(n.Resource)
+	if resource == nil && n.Resource != "" {
+		return nil, secret, fmt.Errorf("the resource %q is not in Config.Resources", n.Resource)
+	}
+	// The numbers of the cut-offs come before the question whether application
+	// and user are there: see prepare.
+	consent, err := p.findConsent(ctx, n.UserID, n.ApplicationID)
+	if err != nil {
+		return nil, secret, err
+	}
 	app, err := p.FindApplication(ctx, n.ApplicationID)
 	if err != nil {
 		return nil, secret, err
@@ -68,26 +79,20 @@ func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, se
 	if excess := granted.Minus(app.Scopes.Intersect(p.scopes)); len(excess) > 0 {
 		return nil, secret, fmt.Errorf("the scope %q is not one of the application's: they are %q", excess[0], app.Scopes)
 	}
-	resource := p.findResource(n.Resource)
-	if resource == nil && n.Resource != "" {
-		return nil, secret, fmt.Errorf("the resource %q is not in Config.Resources", n.Resource)
-	}
 	if _, err := p.user(ctx, n.UserID); err != nil {
 		return nil, secret, fmt.Errorf("Config.Users: %w", err)
 	}
 	now := p.now()
 	expires := now.Add(cmp.Or(n.Lifetime, p.cfg.AccessLifetime))
-	grant := store.Grant{
-		ID: store.NewGrantID(now, n.UserID), UserID: n.UserID, ApplicationID: app.ID, Scopes: granted,
-		Resource: resource.identifier(), CreatedAt: now, LastUsedAt: now, ExpiresAt: expires,
-	}
+	grant := p.newGrant(store.NewID(now, n.UserID), now, &decision{
+		app: app, userID: n.UserID, scopes: granted, resource: resource.identifier(), consent: consent,
+	})
+	grant.ExpiresAt = rules.At(expires)
 	access := newCredential(grant.ID)
-	kept := store.NewToken{Hash: access.key(store.KindAccess).Hash, ExpiresAt: expires}
-	wctx, until := p.writing(ctx)
-	defer until.stop()
-	if err := p.cfg.Store.CreateGrant(wctx, store.NewGrant{Grant: grant, Access: &kept}); err != nil {
+	grant.WithAccess(rules.NewToken{Hash: access.secret.Hash(rules.KindAccess), ExpiresAt: grant.ExpiresAt})
+	if err := p.create(ctx, grant.Document(newMark())); err != nil {
 		return nil, secret, err
 	}
 	return &Token{UserID: n.UserID, ApplicationID: app.ID, GrantID: grant.ID, Scopes: granted, Resource: grant.Resource, ExpiresAt: expires},
-		NewSecret(p.encode(store.KindAccess, access)), nil
+		NewSecret(p.encode(rules.KindAccess, access)), nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/go-oauth2/oauth2/v4/server"
 
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // Provider is an OAuth 2.0 authorization server inside a host's own app, and
@@ -33,8 +32,7 @@ type Provider struct {
 	pages   *pages
 	secrets *secretVerifier
 
-	devices store.Devices // cfg.Store if it has them, or nil
-	guesses *guesses      // of user codes
+	guesses *guesses // of user codes
 
 	ownAddress bool // Config.ClientIP was left out, for Check
 }
@@ -52,7 +50,6 @@ func New(cfg Config) (*Provider, error) {
 		return nil, err
 	}
 	p := &Provider{cfg: cfg, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress}
-	p.devices, _ = cfg.Store.(store.Devices)
 	if p.name == "" {
 		p.name = issuer.Host
 	}
@@ -186,7 +183,10 @@ func (p *Provider) reading(ctx context.Context) (context.Context, *deadline) {
 // writing bounds a call that writes. It does not end with the request: a
 // client that hangs up must not leave it unknown whether its code was spent.
 func (p *Provider) writing(ctx context.Context) (context.Context, *deadline) {
-	return withTimeout(context.WithoutCancel(ctx), p.cfg.StoreTimeout)
+	if ctx.Done() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return withTimeout(ctx, p.cfg.StoreTimeout)
 }
 
 // Session is who is signed in to the host.

@@ -101,11 +101,11 @@ func (p *Provider) deleteUnused(ctx context.Context, origin store.Origin, after 
 // a grant is used, though nobody signed in: that is noted, so that it does not
 // stand in front of others at the next call.
 func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (bool, error) {
-	grants, _, err := p.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ApplicationID: app.ID}, Limit: 1})
+	grants, next, err := p.ListGrants(ctx, GrantQuery{GrantFilter: GrantFilter{ApplicationID: app.ID}, Limit: 1})
 	if err != nil {
 		return false, err
 	}
-	unused := len(grants) == 0
+	unused := len(grants) == 0 && next == ""
 	if unused {
 		app.Registration = nil // From here on noteUse refuses to use it.
 	} else {
@@ -120,7 +120,7 @@ func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (b
 	case err != nil || !unused:
 		return false, err
 	}
-	if err := p.DeleteApplication(ctx, app.ID); err != nil {
+	if err := p.deleteApplication(ctx, app.ID); err != nil {
 		return false, err
 	}
 	p.emit(ctx, Event{Kind: EventApplicationDeleted, ApplicationID: app.ID})

@@ -174,10 +174,10 @@ func registrationFailure(err error) *Error {
 // 2.3). What was issued to it is revoked first: if that fails, the application
 // is still there to ask again.
 func (p *Provider) deleteRegistration(r *http.Request, id string) *Error {
-	if _, err := p.RevokeGrants(r.Context(), store.GrantFilter{ApplicationID: id}); err != nil {
+	if err := p.RevokeGrants(r.Context(), GrantFilter{ApplicationID: id}); err != nil {
 		return unavailable("store", err)
 	}
-	if err := p.DeleteApplication(r.Context(), id); err != nil {
+	if err := p.deleteApplication(r.Context(), id); err != nil {
 		return unavailable("store", err)
 	}
 	p.emit(r.Context(), Event{Kind: EventApplicationDeleted, ApplicationID: id, Request: r})

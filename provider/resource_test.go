@@ -13,7 +13,6 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // withResources gives a host an MCP server and a second API.
@@ -347,7 +346,7 @@ func TestIssueTokenForAResource(t *testing.T) {
 	require.Equal(t, h.url+"/mcp", token.Resource)
 	h.bearer("/mcp", secret.Reveal()).statusIs(t, 200)
 	h.bearer("/api/notes", secret.Reveal()).refused(t, 401, "invalid_token")
-	grants, _, err := h.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ID: token.GrantID}})
+	grants, _, err := h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{ID: token.GrantID}})
 	require.NoError(t, err)
 	require.Equal(t, h.url+"/mcp", grants[0].Resource)
 	_, _, err = h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Resource: "https://elsewhere.example.com"})

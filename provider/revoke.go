@@ -1,11 +1,11 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"net/url"
 
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 )
 
 // RevokeHandler serves the revocation endpoint (RFC 7009). A refresh token
@@ -41,45 +41,42 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) (e *Error) {
 	if form.Get("token") == "" {
 		return refuse(codeInvalidRequest, "The parameter token is missing.")
 	}
-	kind, _, grant, err := p.findPresented(r, form)
+	event, err := p.revokeToken(r.Context(), form.Get("token"), app.ID)
 	switch {
-	case errors.Is(err, ErrInvalidToken):
-		return nil
-	case err != nil:
-		return asError(err)
-	case grant.ApplicationID != app.ID:
-		p.logRefusal(r.Context(), "revoke", refuse(codeInvalidGrant, "The token is another client's.").because(store.ErrMismatch), "application", app.ID)
-		return nil
-	}
-	c, _ := p.decode(kind, form.Get("token"))
-	ctx, until := p.writing(r.Context())
-	defer until.stop()
-	err = p.cfg.Store.RevokeToken(ctx, store.TokenRevocation{Key: c.key(kind), ApplicationID: app.ID, At: p.now()})
-	if err != nil {
+	case errors.Is(err, rules.ErrMismatch):
+		p.logRefusal(r.Context(), "revoke", refuse(codeInvalidGrant, "The token is another client's.").because(err), "application", app.ID)
+	case err != nil && !errors.Is(err, rules.ErrNotFound):
 		return unavailable("store", err)
+	case event.Kind != "":
+		event.Request = r
+		p.emit(r.Context(), event)
 	}
-	event := Event{Kind: EventTokenRevoked, ApplicationID: app.ID, UserID: grant.UserID, GrantID: grant.ID, Request: r}
-	if kind == store.KindRefresh {
-		event.Kind, event.Count = EventGrantRevoked, 1
-	}
-	p.emit(r.Context(), event)
 	return nil
 }
 
-// findPresented finds the token in the parameter of that name. Its own text
-// says which kind it is, so token_type_hint is not needed. A spent refresh
-// token is found too: whoever revokes one wants the sign-in to end.
-func (p *Provider) findPresented(r *http.Request, form url.Values) (store.Kind, store.Token, store.Grant, error) {
-	text := form.Get("token")
-	for _, kind := range []store.Kind{store.KindAccess, store.KindRefresh} {
-		if _, ok := p.decode(kind, text); !ok {
-			continue
-		}
-		token, grant, err := p.findLive(r.Context(), kind, text)
-		if errors.Is(err, store.ErrReused) {
-			err = nil
-		}
-		return kind, token, grant, err
+// revokeToken ends a token of the application. The event says what has ended;
+// its Kind is empty if nothing has.
+func (p *Provider) revokeToken(ctx context.Context, text, applicationID string) (event Event, err error) {
+	if c, ok := p.decode(rules.KindAccess, text); ok {
+		hash, now := c.secret.Hash(rules.KindAccess), rules.At(p.now())
+		err := p.changeGrant(ctx, c.grantID, func(g *rules.Grant) (rules.Step, error) {
+			step, err := g.RevokeAccess(hash, applicationID, now, p.cfg.RefreshGrace)
+			if step == rules.Write {
+				event = Event{Kind: EventTokenRevoked, ApplicationID: applicationID, UserID: g.UserID, GrantID: g.ID}
+			}
+			return step, err
+		})
+		return event, err
 	}
-	return 0, store.Token{}, store.Grant{}, invalidToken(errors.New("malformed"))
+	// One that is spent ends the grant too: who revokes it wants to sign out.
+	t, err := p.findToken(ctx, text, rules.KindRefresh)
+	switch {
+	case err != nil:
+		return event, err
+	case t.applicationID != applicationID:
+		return event, rules.ErrMismatch
+	case errors.Is(t.dead, rules.ErrRevoked), errors.Is(t.dead, rules.ErrExpired):
+		return event, nil
+	}
+	return Event{Kind: EventGrantRevoked, ApplicationID: applicationID, UserID: t.userID, GrantID: t.grantID}, p.endGrant(ctx, t.grantID)
 }

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -35,14 +35,14 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) (*userinfo.D
 	if e != nil {
 		return nil, e
 	}
-	token, grant, err := p.findLive(r.Context(), store.KindAccess, text)
-	if err != nil {
-		return nil, asError(err)
+	token, e := p.findLive(r.Context(), text, rules.KindAccess)
+	if e != nil {
+		return nil, e
 	}
-	if grant.Resource != "" {
-		return nil, errOtherResource(grant)
+	if token.resource != "" {
+		return nil, errOtherResource(token)
 	}
-	user, err := p.user(r.Context(), grant.UserID)
+	user, err := p.user(r.Context(), token.userID)
 	switch {
 	case errors.Is(err, userinfo.ErrNotFound):
 		return nil, invalidToken(err)
@@ -51,7 +51,7 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) (*userinfo.D
 	}
 	// The id is the one that was signed in, whatever the record says: an
 	// application must never see two users under one id.
-	user.ID = grant.UserID
-	document := user.Document(p.cfg.InstanceID, token.Scopes)
+	user.ID = token.userID
+	document := user.Document(p.cfg.InstanceID, token.scopes)
 	return &document, nil
 }

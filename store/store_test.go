@@ -1,155 +1,69 @@
 package store_test
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/storetest/plain"
 )
 
-func TestHashDependsOnTheKind(t *testing.T) {
-	secret := [32]byte{1, 2, 3}
-	seen := map[store.Hash]bool{}
-	for _, kind := range []store.Kind{store.KindCode, store.KindAccess, store.KindRefresh, store.KindDevice, store.KindUserCode} {
-		h := store.HashOf(kind, secret)
-		require.False(t, seen[h], "%s hashes like another kind", kind)
-		require.True(t, h.Equal(store.HashOf(kind, secret)))
-		require.NotContains(t, string(h[:]), string(secret[:3]))
-		seen[h] = true
-	}
-	require.True(t, store.Hash{}.IsZero())
-	require.Equal(t, "Kind(9)", store.Kind(9).String())
+func TestMicro(t *testing.T) {
+	zone := time.FixedZone("one hour ahead", 3600)
+	require.Equal(t, time.Date(2026, 11, 22, 11, 0, 0, 123_456_000, time.UTC), store.Micro(time.Date(2026, 11, 22, 12, 0, 0, 123_456_999, zone)))
+	require.True(t, store.Micro(time.Time{}).IsZero())
 }
 
-func TestGrantIDsSortByTimeAndCarryTheUser(t *testing.T) {
-	at := time.Date(2026, 11, 22, 12, 0, 0, 123_456_000, time.UTC)
-	var ids []string
-	for i := range 1000 {
-		id := store.NewGrantID(at.Add(time.Duration(i)*time.Microsecond), "user_1")
-		require.Equal(t, store.UserTag("user_1"), id.Tag())
-		require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, id.String())
-		ids = append(ids, id.String())
+func TestIsText(t *testing.T) {
+	for _, text := range []string{"", "a", "é", "日本語", "\x01", "\x7f", "\ufffd", "\U0010ffff"} {
+		require.True(t, store.IsText(text), "%q", text)
 	}
-	require.True(t, slices.IsSorted(ids))
-	require.NotEqual(t, store.UserTag("user_1"), store.UserTag("user_2"))
-	require.NotEqual(t, store.NewGrantID(at, "user_1"), store.NewGrantID(at, "user_1"))
-}
-
-func TestGrantIDText(t *testing.T) {
-	id := store.NewGrantID(time.Now(), "user_1")
-	again, err := store.ParseGrantID(id.String())
-	require.NoError(t, err)
-	require.Equal(t, id, again)
-
-	text, err := json.Marshal(id)
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &again))
-	require.Equal(t, id, again)
-
-	for _, bad := range []string{"", "x", strings.ReplaceAll(id.String(), "-", ""), strings.ToUpper(id.String()) + " ", id.String() + "0", "{" + id.String() + "}"} {
-		_, err := store.ParseGrantID(bad)
-		require.ErrorContains(t, err, "form of a UUID", "%q", bad)
+	for _, text := range []string{"\x00", "a\x00", "\xff", "a\xe2\x82", "\xed\xa0\x80"} {
+		require.False(t, store.IsText(text), "%q", text)
 	}
 }
 
-// A plain secret must not get into a store, whichever way it is offered.
-func TestSecretHashRefusesWhatIsNoHash(t *testing.T) {
-	for _, bad := range []string{
-		"", "hunter2", "sha256:", "sha256:hunter2", "sha256:" + strings.Repeat("g", 64), "sha256:" + strings.Repeat("A", 64),
-		"$2b$10$short", "$2b$99$" + strings.Repeat("a", 53), "$2z$10$" + strings.Repeat("a", 53), "$2b$10$" + strings.Repeat("é", 26) + "a",
-	} {
-		h, err := store.ParseSecretHash(bad)
-		require.Error(t, err, "%q", bad)
-		require.Zero(t, h)
-		require.NotContains(t, err.Error(), "hunter2")
-		if bad != "" {
-			require.Error(t, h.UnmarshalText([]byte(bad)))
-		}
-	}
-}
-
-func TestSecretHashText(t *testing.T) {
-	h := store.HashSecret("a generated secret")
-	_, ok := h.SHA256()
-	require.True(t, ok)
-	imported, err := store.ParseSecretHash("$2b$10$" + strings.Repeat("a", 53))
-	require.NoError(t, err)
-	_, ok = imported.SHA256()
-	require.False(t, ok)
-
-	for _, h := range []store.SecretHash{h, imported, {}} {
-		text, err := json.Marshal(store.Secret{Hash: h})
+func TestCheckPage(t *testing.T) {
+	for _, tt := range []struct{ limit, offset, want int }{{0, 0, store.DefaultLimit}, {1, 5, 1}, {1000, 0, 1000}} {
+		limit, err := store.CheckPage(tt.limit, tt.offset)
 		require.NoError(t, err)
-		var again store.Secret
-		require.NoError(t, json.Unmarshal(text, &again))
-		require.Equal(t, h, again.Hash)
+		require.Equal(t, tt.want, limit)
+	}
+	for _, tt := range []struct{ limit, offset int }{{-1, 0}, {0, -1}, {-1, -1}} {
+		_, err := store.CheckPage(tt.limit, tt.offset)
+		require.Error(t, err)
 	}
 }
 
-func TestCloneSharesNothing(t *testing.T) {
-	full := func() store.Application {
-		return store.Application{
-			RedirectURIs: []string{"a"}, Scopes: []string{"s"}, Secrets: []store.Secret{{ID: "1"}}, Metadata: map[string]string{"k": "v"},
-			Registration: &store.Registration{Type: "web", GrantTypes: []string{"g"}, Contacts: []string{"c"}},
-		}
-	}
-	app := full()
-	c := app.Clone()
-	require.Equal(t, app, c)
-	c.RedirectURIs[0], c.Scopes[0], c.Secrets[0].ID, c.Metadata["k"] = "x", "x", "x", "x"
-	c.Registration.Type, c.Registration.GrantTypes[0], c.Registration.Contacts[0] = "x", "x", "x"
-	require.Equal(t, full(), app)
-	require.Nil(t, store.Application{}.Clone().Registration)
+func TestCheckSweep(t *testing.T) {
+	require.NoError(t, store.CheckSweep(1))
+	require.Error(t, store.CheckSweep(0))
+	require.Error(t, store.CheckSweep(-1))
 }
 
-// A registration is kept as JSON by some backends, under the names of RFC 7591.
-func TestRegistrationText(t *testing.T) {
-	r := store.Registration{
-		Token: store.HashSecret("a registration access token"), Type: "native", AuthMethod: "none", GrantTypes: []string{"refresh_token"},
-		Contacts: []string{"a@example.com"}, TermsURI: "https://example.com/terms", PolicyURI: "https://example.com/privacy",
-		SoftwareID: "wiki", SoftwareVersion: "2.1",
-	}
-	text, err := json.Marshal(r)
-	require.NoError(t, err)
-	require.JSONEq(t, `{
-		"token": "`+r.Token.String()+`", "application_type": "native", "token_endpoint_auth_method": "none",
-		"grant_types": ["refresh_token"], "contacts": ["a@example.com"], "tos_uri": "https://example.com/terms",
-		"policy_uri": "https://example.com/privacy", "software_id": "wiki", "software_version": "2.1"
-	}`, string(text))
-	var again store.Registration
-	require.NoError(t, json.Unmarshal(text, &again))
-	require.Equal(t, r, again)
-	text, err = json.Marshal(store.Registration{})
-	require.NoError(t, err)
-	require.JSONEq(t, `{}`, string(text))
-}
-
-func TestApplicationCheckReadsTheRegistration(t *testing.T) {
-	require.NoError(t, store.Application{Registration: &store.Registration{}}.Check())
-	for name, r := range map[string]store.Registration{
-		"type": {Type: "\xff"}, "method": {AuthMethod: "\x00"}, "grant types": {GrantTypes: []string{"a", "\xff"}}, "contacts": {Contacts: []string{"\x00"}},
-		"terms": {TermsURI: "\xff"}, "policy": {PolicyURI: "\xff"}, "software": {SoftwareID: "\xff"}, "version": {SoftwareVersion: "\x00"},
-	} {
-		require.ErrorContains(t, store.Application{Registration: &r}.Check(), "text of the application", name)
-	}
-}
-
-// Applications in one place and grants in another.
+// Applications in one place and documents in another.
 func ExampleStore() {
-	var applications store.Applications // say, in the host's database
-	var grants store.Grants             // say, in Redis
+	var applications store.Applications = plain.New() // such as the host's database
+	var documents store.Documents = plain.New()       // such as Redis
 
 	var both store.Store = struct {
 		store.Applications
-		store.Grants
-	}{applications, grants}
+		store.Documents
+	}{applications, documents}
 
-	fmt.Printf("%T\n", both)
-	// Output: struct { store.Applications; store.Grants }
+	ctx := context.Background()
+	d := store.Document{
+		ID: store.NewID(time.Now(), "ann"), Kind: store.KindGrant, UserID: "ann", ApplicationID: "wiki", CreatedAt: time.Now(), Mark: 1,
+	}
+	fmt.Println(both.CreateApplication(ctx, store.Application{ID: "wiki", ClientID: "wiki"}), both.Create(ctx, d))
+	_, err := applications.FindApplication(ctx, "wiki")
+	found, _, _ := documents.Find(ctx, d.ID)
+	fmt.Println(err, found.UserID)
+	// Output:
+	// <nil> <nil>
+	// <nil> ann
 }

@@ -26,15 +26,18 @@ var callers = []string{"", "Provider", "ProtectedResource", "Set", "User", "Host
 // unshown are the functions that need no Example, and why.
 var unshown = map[string]string{
 	"store.CheckPage":       "the author of a store finds it in those that are there",
-	"store.CheckTime":       "likewise",
+	"store.CheckSweep":      "likewise",
 	"store.IsText":          "likewise",
+	"store.Micro":           "likewise",
+	"store.Newer":           "likewise",
 	"store.UserTag":         "likewise",
-	"store.DeviceTag":       "likewise",
-	"store.HashOf":          "the provider alone calls it",
+	"store.ParseCuts":       "likewise",
+	"store.CutTime":         "likewise",
+	"store.CutNumber":       "the provider alone calls it",
+	"store.CutForever":      "likewise",
 	"store.HashSecret":      "likewise",
-	"store.NewDeviceID":     "likewise",
-	"store.NewGrantID":      "likewise",
-	"store.ParseGrantID":    "it reads what GrantID.String wrote",
+	"store.ConsentID":       "likewise",
+	"store.ParseID":         "it reads what ID.String wrote",
 	"store.ParseSecretHash": "it reads what SecretHash.String wrote",
 }
 

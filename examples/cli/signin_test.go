@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 func TestSignIn(t *testing.T) {
@@ -142,7 +141,7 @@ func TestEndedByTheProvider(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.signIn()
-			_, err := w.Provider.RevokeGrants(t.Context(), store.GrantFilter{UserID: "user_1815"})
+			err := w.Provider.RevokeGrants(t.Context(), provider.GrantFilter{UserID: "user_1815"})
 			require.NoError(t, err)
 			before(w)
 			w.signIn()

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 func (h *host) showAccount(w http.ResponseWriter, r *http.Request, u user) {
@@ -28,12 +26,11 @@ func (h *host) signOutEverywhere(w http.ResponseWriter, r *http.Request, u user)
 	// Sessions first: nobody else can then let an application in again.
 	u = h.users.change(u.ID, func(u *user) { u.generation++ })
 	h.sessions.Put(r.Context(), sessionGeneration, u.generation)
-	n, err := h.provider.RevokeGrants(r.Context(), store.GrantFilter{UserID: u.ID})
-	if err != nil {
+	if err := h.provider.RevokeGrants(r.Context(), provider.GrantFilter{UserID: u.ID}); err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	h.done(w, r, "/settings/account", fmt.Sprintf("You are signed out everywhere but here. Sign-ins and tokens of applications that were ended: %d.", n))
+	h.done(w, r, "/settings/account", "You are signed out everywhere but here. All sign-ins and tokens of applications have ended.")
 }
 
 // closeAccount is what happens to a user who is disabled, here at their own
@@ -55,7 +52,7 @@ func (h *host) closeAccount(w http.ResponseWriter, r *http.Request, u user) {
 // between the two.
 func (h *host) disable(ctx context.Context, id string) error {
 	h.users.change(id, func(u *user) { u.closed = true; u.generation++ })
-	_, err := h.provider.RevokeGrants(ctx, store.GrantFilter{UserID: id})
+	err := h.provider.RevokeGrants(ctx, provider.GrantFilter{UserID: id})
 	if err != nil {
 		// Half of it is worse than nothing: it looks done.
 		h.users.change(id, func(u *user) { u.closed = false })

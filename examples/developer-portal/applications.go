@@ -110,6 +110,7 @@ type applicationView struct {
 
 	Endpoints provider.Endpoints
 	SignIns   int
+	More      bool // than SignIns
 	Links     []authorizeLink
 	Verifier  string
 }
@@ -122,7 +123,9 @@ func (h *host) showApplication(w http.ResponseWriter, r *http.Request, app store
 }
 
 func (h *host) writeApplication(w http.ResponseWriter, r *http.Request, status int, app store.Application, form applicationForm) {
-	_, signIns, err := h.provider.ListGrants(r.Context(), store.GrantQuery{GrantFilter: store.GrantFilter{ApplicationID: app.ID}, Limit: 1})
+	// An application may have a million sign-ins, so they are not counted to the
+	// end.
+	signIns, more, err := h.provider.ListGrants(r.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{ApplicationID: app.ID}, Limit: 100})
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -130,7 +133,7 @@ func (h *host) writeApplication(w http.ResponseWriter, r *http.Request, status i
 	view := applicationView{
 		layout: h.layout(r, app.Name, "applications"), Application: app, Form: form,
 		Secret: h.takeSecret(r, app.ID), Secrets: liveSecrets(app), Overlaps: overlaps,
-		Endpoints: h.provider.Endpoints(), SignIns: signIns, Verifier: oauth2.GenerateVerifier(),
+		Endpoints: h.provider.Endpoints(), SignIns: len(signIns), More: more != "", Verifier: oauth2.GenerateVerifier(),
 	}
 	for _, uri := range app.RedirectURIs {
 		client := oauth2.Config{
@@ -240,12 +243,11 @@ func liveSecrets(app store.Application) []store.Secret {
 // revokeApplication signs everybody out of an application, as when its tokens
 // were stolen.
 func (h *host) revokeApplication(w http.ResponseWriter, r *http.Request, app store.Application) {
-	n, err := h.provider.RevokeGrants(r.Context(), store.GrantFilter{ApplicationID: app.ID})
-	if err != nil {
+	if err := h.provider.RevokeGrants(r.Context(), provider.GrantFilter{ApplicationID: app.ID}); err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	h.done(w, r, applicationsPath+"/"+app.ID, fmt.Sprintf("Sign-ins that were ended: %d.", n))
+	h.done(w, r, applicationsPath+"/"+app.ID, "All sign-ins have ended.")
 }
 
 func (h *host) deleteApplication(w http.ResponseWriter, r *http.Request, app store.Application) {

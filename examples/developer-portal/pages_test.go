@@ -157,7 +157,7 @@ func TestSignOutEverywhere(t *testing.T) {
 
 	page := ada.press(ada.open("/settings/account"), "Sign out everywhere else", nil)
 	require.Contains(t, page.Text(), "You are signed out everywhere but here.")
-	require.Contains(t, page.Text(), "that were ended: 2.")
+	require.Contains(t, page.Text(), "All sign-ins and tokens of applications have ended.")
 	for token, want := range map[string]int{signIn.AccessToken: http.StatusUnauthorized, personal: http.StatusUnauthorized, graces.AccessToken: http.StatusOK} {
 		status, _ := p.notes(t, token)
 		require.Equal(t, want, status)

@@ -27,7 +27,7 @@ type tokens struct {
 	app store.Application // that all of them belong to
 
 	mu    sync.Mutex
-	notes map[store.GrantID]tokenNote
+	notes map[store.ID]tokenNote
 }
 
 type tokenNote struct {
@@ -48,16 +48,16 @@ func newTokens(ctx context.Context, p *provider.Provider) (*tokens, error) {
 			Name: "Personal access tokens", ClientID: clientID, Public: true, Scopes: "profile email notes:read",
 		})
 	}
-	return &tokens{app: app, notes: map[store.GrantID]tokenNote{}}, err
+	return &tokens{app: app, notes: map[store.ID]tokenNote{}}, err
 }
 
-func (t *tokens) note(id store.GrantID, n tokenNote) {
+func (t *tokens) note(id store.ID, n tokenNote) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.notes[id] = n
 }
 
-func (t *tokens) noteOf(id store.GrantID) (n tokenNote, ok bool) {
+func (t *tokens) noteOf(id store.ID) (n tokenNote, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n, ok = t.notes[id]
@@ -65,7 +65,7 @@ func (t *tokens) noteOf(id store.GrantID) (n tokenNote, ok bool) {
 }
 
 // used notes that the API was called, if it was with a personal access token.
-func (t *tokens) used(id store.GrantID) {
+func (t *tokens) used(id store.ID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if n, ok := t.notes[id]; ok {
@@ -88,7 +88,7 @@ func (t *tokens) forget(now time.Time) {
 
 // tokenRow is a token in the list.
 type tokenRow struct {
-	ID        store.GrantID
+	ID        store.ID
 	Scopes    scopes.Set
 	CreatedAt time.Time
 	tokenNote
@@ -98,21 +98,19 @@ type tokenRow struct {
 // and the notes say the rest.
 func (h *host) liveTokens(ctx context.Context, userID string) ([]tokenRow, error) {
 	var rows []tokenRow
-	query := store.GrantQuery{GrantFilter: store.GrantFilter{UserID: userID, ApplicationID: h.tokens.app.ID}, Limit: 100}
+	query := provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: userID, ApplicationID: h.tokens.app.ID}, Limit: 100}
 	for {
-		grants, total, err := h.provider.ListGrants(ctx, query)
+		grants, next, err := h.provider.ListGrants(ctx, query)
 		if err != nil {
 			return nil, err
 		}
 		for _, g := range grants {
-			// Expired ones are there until Cleanup has been. One without a note
-			// is shown: it works, however its note got lost.
-			if n, ok := h.tokens.noteOf(g.ID); !ok || time.Now().Before(n.ExpiresAt) {
-				rows = append(rows, tokenRow{g.ID, g.Scopes, g.CreatedAt, n})
-			}
+			// One without a note is shown too: it works, however its note got
+			// lost.
+			n, _ := h.tokens.noteOf(g.ID)
+			rows = append(rows, tokenRow{g.ID, g.Scopes, g.CreatedAt, n})
 		}
-		query.Offset += len(grants)
-		if len(grants) == 0 || query.Offset >= total {
+		if query.After = next; next == "" {
 			return rows, nil
 		}
 	}
@@ -209,17 +207,21 @@ func (h *host) createToken(w http.ResponseWriter, r *http.Request, u user) {
 }
 
 func (h *host) revokeToken(w http.ResponseWriter, r *http.Request, u user) {
-	id, err := store.ParseGrantID(r.PathValue("id"))
+	id, err := store.ParseID(r.PathValue("id"))
 	if err != nil {
 		h.notFound(w, r)
 		return
 	}
-	// All of the filter has to fit, so it is also the check of whose token it is.
-	n, err := h.provider.RevokeGrants(r.Context(), store.GrantFilter{ID: id, UserID: u.ID, ApplicationID: h.tokens.app.ID})
+	// The whole filter must match, so it also checks whose token it is.
+	filter := provider.GrantFilter{ID: id, UserID: u.ID, ApplicationID: h.tokens.app.ID}
+	found, _, err := h.provider.ListGrants(r.Context(), provider.GrantQuery{GrantFilter: filter})
+	if err == nil {
+		err = h.provider.RevokeGrants(r.Context(), filter)
+	}
 	switch {
 	case err != nil:
 		h.fail(w, r, err)
-	case n == 0:
+	case len(found) == 0:
 		h.notFound(w, r)
 	default:
 		h.done(w, r, tokensPath, "The token is revoked.")

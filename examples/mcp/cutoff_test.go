@@ -11,8 +11,8 @@ import (
 
 // What is cut off is refused at the next request, and nobody else is.
 func TestCutOff(t *testing.T) {
-	filters := func(token *provider.Token) map[string]store.GrantFilter {
-		return map[string]store.GrantFilter{
+	filters := func(token *provider.Token) map[string]provider.GrantFilter {
+		return map[string]provider.GrantFilter{
 			"this sign-in":                 {ID: token.GrantID},
 			"this agent, for this user":    {ApplicationID: token.ApplicationID, UserID: token.UserID},
 			"this agent, for everybody":    {ApplicationID: token.ApplicationID},
@@ -27,9 +27,7 @@ func TestCutOff(t *testing.T) {
 			require.True(t, works(ada) && works(grace))
 			token, err := w.Provider.Resource(w.url+"/mcp").Verify(t.Context(), ada.token)
 			require.NoError(t, err)
-			n, err := w.Provider.RevokeGrants(t.Context(), filters(token)[name])
-			require.NoError(t, err)
-			require.Equal(t, 1, n)
+			require.NoError(t, w.Provider.RevokeGrants(t.Context(), filters(token)[name]))
 			require.False(t, works(ada))
 			require.True(t, works(grace))
 		})

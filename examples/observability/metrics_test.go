@@ -60,7 +60,7 @@ var wanted = map[string]float64{
 
 	`latchkey_grants_total{action="created"}`: 3 + 1, // the last is Acme's own
 	`latchkey_grants_total{action="denied"}`:  1,
-	`latchkey_grants_total{action="revoked"}`: 1 + 2, // by Wiki, and by Acme
+	`latchkey_grants_total{action="revoked"}`: 1 + 2 + 1, // by Wiki, by Acme, and with a registration
 
 	`latchkey_tokens_total{action="issued"}`:    3 + 1,
 	`latchkey_tokens_total{action="refreshed"}`: 2,

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/provider"
 )
 
 func TestEachUserSeesTheirOwn(t *testing.T) {
@@ -67,7 +67,7 @@ func TestForeignAnswers(t *testing.T) {
 			page = p.arrive(p.open(to.String()))
 			require.Contains(t, page.Text(), "was not started in this browser", "a state is good for one answer")
 
-			_, err = d.provider.RevokeGrants(t.Context(), store.GrantFilter{UserID: "user_1815"})
+			err = d.provider.RevokeGrants(t.Context(), provider.GrantFilter{UserID: "user_1815"})
 			require.NoError(t, err)
 		})
 	}
@@ -102,7 +102,7 @@ func TestEndedByAcme(t *testing.T) {
 	d := newDemo(t)
 	p := newPerson(t)
 	p.toWiki(d, "ada")
-	_, err := d.provider.RevokeGrants(t.Context(), store.GrantFilter{UserID: "user_1815"})
+	err := d.provider.RevokeGrants(t.Context(), provider.GrantFilter{UserID: "user_1815"})
 	require.NoError(t, err)
 	require.Equal(t, d.wikiURL+"/", p.open(d.wikiURL+"/userinfo").Leads())
 	require.Contains(t, p.open(d.wikiURL).Text(), "Acme has ended your sign-in")

@@ -63,8 +63,8 @@ func empty(t *testing.T, name string) {
 		db, err := sql.Open(driver, dsn)
 		require.NoError(t, err)
 		defer db.Close()
-		for _, table := range []string{"applications", "grants", "codes", "tokens", "rotations", "consents", "devices", "migrations"} {
-			_, err := db.Exec("drop table if exists oauth_" + table)
+		for _, table := range []string{"applications", "documents", "cuts", "migrations"} {
+			_, err := db.Exec("drop table if exists latchkey_" + table)
 			require.NoError(t, err)
 		}
 	case "redis":

@@ -18,7 +18,6 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // chromium starts a headless Chromium and returns the context that tabs come
@@ -198,12 +197,12 @@ func testSignIn(t *testing.T, browser context.Context, d *demo) {
 	require.Contains(t, p.text("#signed-in"), "Ada Lovelace")
 	d.happened()
 
-	before, _, err := d.Provider.ListGrants(t.Context(), store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_1815"}, Limit: 10})
+	before, _, err := d.Provider.ListGrants(t.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: "user_1815"}, Limit: 10})
 	require.NoError(t, err)
 	p.do(chromedp.Click(signOutButton), chromedp.WaitVisible(signInButton))
 	require.NotContains(t, p.text("body"), "Ada Lovelace")
 	require.Equal(t, map[provider.EventKind]int{provider.EventGrantRevoked: 1}, d.happened())
-	after, _, err := d.Provider.ListGrants(t.Context(), store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_1815"}, Limit: 10})
+	after, _, err := d.Provider.ListGrants(t.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: "user_1815"}, Limit: 10})
 	require.NoError(t, err)
 	require.Equal(t, before[1:], after, "the newest sign-in has ended")
 	require.Empty(t, p.complaints())
@@ -292,7 +291,7 @@ func testEndedByAcme(t *testing.T, browser context.Context) {
 	p.do(chromedp.Navigate(d.spaURL))
 	p.toConsent("ada")
 	p.do(chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
-	_, err := d.Provider.RevokeGrants(t.Context(), store.GrantFilter{UserID: "user_1815"})
+	err := d.Provider.RevokeGrants(t.Context(), provider.GrantFilter{UserID: "user_1815"})
 	require.NoError(t, err)
 	p.do(chromedp.Click(readButton), chromedp.WaitVisible(signInButton))
 	require.Equal(t, "Acme has ended this sign-in. Sign in again.", p.text(message))

@@ -76,7 +76,7 @@ var operations = map[string]operation{
 func BenchmarkAuthorize(b *testing.B)  { run(b, operations["authorize"].measure) }
 func BenchmarkToken(b *testing.B)      { run(b, operations["token"].measure) }
 func BenchmarkTokenPKCE(b *testing.B)  { run(b, operations["token PKCE"].measure) }
-func BenchmarkRefresh(b *testing.B)    { run(b, operations["refresh"].measure) }
+func BenchmarkRefresh(b *testing.B)    { run(b, chains) }
 func BenchmarkUserInfo(b *testing.B)   { run(b, operations["userinfo"].measure) }
 func BenchmarkRequire(b *testing.B)    { run(b, operations["Require"].measure) }
 func BenchmarkIntrospect(b *testing.B) { run(b, operations["introspect"].measure) }
@@ -196,6 +196,44 @@ func flow(b *testing.B, s *benchtest.Stack, clients int, send sender) {
 			b.Error(err)
 		}
 	})
+}
+
+// chainLength is how often each grant is refreshed, as by clients that stay
+// signed in for months.
+const chainLength = 2000
+
+// chains measures b.N refreshes. Each client follows one chain of refresh
+// tokens, and signs in anew after chainLength.
+func chains(b *testing.B, s *benchtest.Stack, clients int, send sender) {
+	follow := func(next func() bool) {
+		refresh := ""
+		for i := 0; next(); i++ {
+			var err error
+			if i%chainLength == 0 {
+				_, refresh, err = tokens(s)
+			}
+			var answer benchtest.Answer
+			if err == nil {
+				answer, err = send(s.RefreshRequest(refresh))
+			}
+			if err == nil {
+				_, refresh, err = answer.Tokens()
+			}
+			if err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	}
+	runtime.GC()
+	b.ReportAllocs()
+	b.ResetTimer()
+	if clients == 1 {
+		follow(b.Loop)
+		return
+	}
+	b.SetParallelism(max(1, clients/runtime.GOMAXPROCS(0)))
+	b.RunParallel(func(pb *testing.PB) { follow(pb.Next) })
 }
 
 // atOnce calls act for 0 to b.N-1, by so many goroutines.

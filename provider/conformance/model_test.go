@@ -11,7 +11,6 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // pair is one answer of the token endpoint, with what the model knows of it.
@@ -59,7 +58,7 @@ func TestRandomHistoriesOfASignIn(t *testing.T) {
 			"wait":    s.wait,
 			"":        s.check,
 		})
-		_, err := h.RevokeGrants(context.Background(), store.GrantFilter{UserID: "user_ada"})
+		err := h.RevokeGrants(context.Background(), provider.GrantFilter{UserID: "user_ada"})
 		require.NoError(t, err)
 	})
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // RFC 6749 section 3.1: the authorization endpoint must support GET.
@@ -624,7 +623,7 @@ func TestAuthorizeAsksAgain(t *testing.T) {
 	require.True(t, asked(c, user, "scope", omit), "all")
 	require.True(t, asked(c, "user_eve"), "another user")
 	require.True(t, asked(other, user), "another application")
-	_, err := h.RevokeGrants(context.Background(), store.GrantFilter{UserID: user})
+	err := h.RevokeGrants(context.Background(), provider.GrantFilter{UserID: user})
 	require.NoError(t, err)
 	require.True(t, asked(c, user), "revoked")
 }
@@ -837,9 +836,9 @@ func TestConsentIsProtectedAgainstForgery(t *testing.T) {
 			require.NotContains(t, r.Header.Get("Location"), "evil.example")
 			require.NotContains(t, r.body, `name="code"`)
 			for _, id := range []string{user, "user_eve"} {
-				_, n, err := h.ListGrants(context.Background(), store.GrantQuery{GrantFilter: store.GrantFilter{UserID: id}})
+				grants, _, err := h.ListGrants(context.Background(), provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: id}})
 				require.NoError(t, err)
-				require.Zero(t, n)
+				require.Empty(t, grants)
 			}
 		})
 	}

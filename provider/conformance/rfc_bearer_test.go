@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -221,7 +220,7 @@ func TestBearerRevokedByTheHost(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
 	access := c.tokens(t, "scope", allOf).Access
-	_, err := h.RevokeGrants(context.Background(), store.GrantFilter{UserID: user})
+	err := h.RevokeGrants(context.Background(), provider.GrantFilter{UserID: user})
 	require.NoError(t, err)
 	everyResource(t, func(t *testing.T, path string) {
 		require.Equal(t, "invalid_token", challenged(t, h.bearer(t, path, access), "Bearer")["error"])

@@ -768,9 +768,7 @@ func TestRefreshOfWhatWasRevoked(t *testing.T) {
 	one, another := c.tokens(t), c.tokens(t)
 	grants := c.grants(t)
 	require.Len(t, grants, 2)
-	n, err := h.RevokeGrants(context.Background(), store.GrantFilter{ID: grants[0].ID})
-	require.NoError(t, err)
-	require.Equal(t, 1, n)
+	require.NoError(t, h.RevokeGrants(context.Background(), provider.GrantFilter{ID: grants[0].ID}))
 	left := 0
 	for _, tokens := range []tokens{one, another} {
 		if r := h.send(t, tokenPath, c.refreshing(tokens.Refresh)); r.StatusCode == http.StatusOK {

@@ -48,7 +48,6 @@ const poolSize = 5
 // opened is a store and what it stands on: a pool, or a client of Redis.
 type opened struct {
 	store.Store
-	store.Devices
 	db    *sql.DB
 	redis *redis.Client
 }
@@ -67,7 +66,7 @@ func (at target) open(ctx context.Context) (opened, error) {
 	if at.Kind == "redis" {
 		client := redis.NewClient(&redis.Options{Addr: at.Source, PoolSize: poolSize})
 		s, err := redisstore.New(client, redisstore.Options{Prefix: at.Prefix})
-		return opened{Store: s, Devices: s, redis: client}, err
+		return opened{Store: s, redis: client}, err
 	}
 	kind := sqlKinds[at.Kind]
 	db, err := sql.Open(kind.driver, at.Source)
@@ -80,7 +79,7 @@ func (at target) open(ctx context.Context) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	return opened{Store: s, Devices: s, db: db}, s.Migrate(ctx)
+	return opened{Store: s, db: db}, s.Migrate(ctx)
 }
 
 func (at target) isSQL() bool { return at.Kind != "redis" }

@@ -183,7 +183,7 @@ func TestApplicationsAndGrantsMayBeApart(t *testing.T) {
 	host := providertest.New(t, func(c *provider.Config) {
 		c.Store = struct {
 			store.Applications
-			store.Grants
+			store.Documents
 		}{memory.New(), memory.New()}
 	})
 	providertest.Authenticate(t, host.Provider, &http.Request{}, "user_ada")

@@ -15,7 +15,7 @@
 //
 //   - 401, nobody: leave Authenticate out.
 //   - 403, too little: give other scopes, or none.
-//   - 401, cut off: p.RevokeGrants(ctx, store.GrantFilter{UserID: id}) after
+//   - 401, cut off: p.RevokeGrants(ctx, provider.GrantFilter{UserID: id}) after
 //     Authenticate.
 //   - 401, expired: move the clock. Set Config.Now to one that the test moves;
 //     or, with a store in memory, put the test into [testing/synctest.Test] and

@@ -16,7 +16,6 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/providertest"
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
@@ -124,7 +123,7 @@ func TestNotesOfADisabledUser(t *testing.T) {
 	r := providertest.Authenticate(t, app.provider, listRequest(), "ada", "notes:read")
 	require.Equal(t, http.StatusOK, app.serve(r).Code)
 
-	_, err := app.provider.RevokeGrants(t.Context(), store.GrantFilter{UserID: "ada"})
+	err := app.provider.RevokeGrants(t.Context(), provider.GrantFilter{UserID: "ada"})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnauthorized, app.serve(r).Code)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// A provider is given the store and does the rest. What it keeps can be looked
-// at like this, in a test for instance.
+// Give the store to a provider, which does the rest. A test may look at what is
+// kept, or put something there first.
 func Example() {
 	ctx := context.Background()
 	s := memory.New()

@@ -1,49 +1,59 @@
-// Package memory keeps a provider's records in the memory of its process: the
-// smallest complete [store.Store], with [store.Devices].
-//
-// It is for tests, for development, and for programs of a single process that
-// can live with what a restart costs: everything is gone then. Applications
-// have to be registered again, which a program can do as it starts; users sign
-// in and agree again, because their codes, tokens and consents are lost, and a
-// device that waits for its user has to begin again. Two processes never see
-// each other's records, so behind a load balancer use a store that they share.
+// Package memory keeps a provider's records in the memory of its process: a
+// fast [store.Store] for tests, for development, and for programs that run as
+// a single process.
 //
 //	p, err := provider.New(provider.Config{
 //		Store: memory.New(),
 //		// ...
 //	})
 //
-// It implements [store.Volatile], so that the provider's Check says that it forgets.
+// Everything is gone when the process ends. The program must register its
+// applications again when it starts, users must sign in and agree again, and a
+// device that waits for its user must begin again. The store implements
+// [store.Volatile], so the provider's Check says so. Two processes never see
+// each other's records: behind a load balancer, use a store that they share.
 //
 // # Memory
 //
-// A grant with its code, two tokens and its user's consent takes about 750
-// bytes, and each rotation of its refresh token adds 16 until the rotated-away
-// token would have expired: about 1,300 bytes in all for a grant that is
-// refreshed every two hours with refresh tokens that last three days. Ids and
-// redirect URIs of applications, sets of scopes and resources are kept once
-// for all grants that name them.
+// A grant takes about 480 bytes with its first two tokens, and 570 after many
+// rotations of its refresh token. A consent takes about 300. The ID of an
+// application or a workspace is kept once for all documents that name it.
 //
-// Nothing is removed by itself: call DeleteExpired and DeleteDevices (or the
-// provider's Cleanup) from time to time. There is no goroutine that would do it
-// behind the program's back.
+// Nothing is removed by itself, because the store starts no goroutine. Call
+// Sweep, or the provider's Cleanup, from time to time, for example once an
+// hour. It looks only at what is due, and requests are answered while it runs.
 package memory
 
 import (
-	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/latchkey-go/latchkey/store"
 )
 
 // Store keeps everything in memory. [New] makes one. It is safe for concurrent
 // use.
+//
+// Documents are spread over shards. The indexes that put them in order are
+// common to all, and have a separate lock, which must be taken before that of a
+// shard. [Store.Find] and most calls of [Store.Replace] need only their shard,
+// so they never wait for a list or a sweep.
 type Store struct {
+	shards [shardCount]shard
+
+	// common has the cut-offs of the keys without a user, and no documents.
+	common shard
+
 	applications applications
-	shards       [shardCount]shard
-	devices      devices
-	nextSweep    atomic.Uint32 // the shard at which DeleteExpired begins
+
+	// mu guards the indexes. Where a document stands in them, and which
+	// documents and cut-offs exist, changes only under mu and the lock of the
+	// shard together, so either is enough to read it.
+	mu            sync.RWMutex
+	byUser        ordered[*record] // every document
+	byApplication ordered[*record] // those with an application
+	byWorkspace   ordered[*record] // those with a workspace
+	bySweepAt     ordered[*record] // those with a SweepAt
+	unswept       ordered[*cutOff] // the cut-offs that a sweep must look at, the oldest first
 }
 
 var (
@@ -57,80 +67,31 @@ func New() *Store {
 		byID:     map[string]*store.Application{},
 		byClient: map[string]*store.Application{},
 	}}
-	s.devices.byID, s.devices.byCode = map[store.DeviceID]*store.Device{}, map[store.Hash]*store.Device{}
 	for i := range s.shards {
-		s.shards[i].grants = map[store.GrantID]*grant{}
-		s.shards[i].users = map[string]*user{}
+		s.shards[i].documents = map[store.ID]*record{}
 	}
+	s.byUser.compare, s.byApplication.compare, s.byWorkspace.compare = compareUsers, compareApplications, compareWorkspaces
+	s.bySweepAt.compare, s.unswept.compare = compareSweeps, compareCutOffs
 	return s
 }
 
-// Forgets implements [store.Volatile]: everything is gone when the process
-// ends.
+// Forgets implements [store.Volatile]. It returns true: everything is gone when
+// the process ends.
 func (s *Store) Forgets() bool { return true }
 
-// shardCount is how many shards the grants and consents are spread over, so
-// that requests for different users seldom wait for one lock.
+// shardCount is how many shards the documents are spread over, so that requests
+// for different users seldom wait for each other.
 const shardCount = 256
 
-// A shard holds all grants and all consents of some users. A user is in one
-// shard only, which the grant's id names too, so that every step about one
-// grant or one user takes one lock.
+// A shard has the documents of some users and the cut-offs that name one of
+// these users. The ID of a document says which shard has it.
 type shard struct {
-	mu     sync.RWMutex
-	grants map[store.GrantID]*grant
-	users  map[string]*user
+	mu        sync.RWMutex
+	documents map[store.ID]*record
+	cuts      cutOffs
 
-	_ [24]byte // fills a cache line, so that the locks of two shards do not slow each other
+	_ [16]byte // fills a cache line, so that the locks of two shards don't share one
 }
 
-// shardOf returns the shard of all users and grants with the tag.
-func (s *Store) shardOf(tag uint16) *shard { return &s.shards[tag%shardCount] }
-
-// A user is somebody who has a grant or a consent.
-type user struct {
-	id       string
-	grants   []*grant
-	consents []consent
-}
-
-// user returns the user with the id, new if need be.
-func (sh *shard) user(id string) *user {
-	u := sh.users[id]
-	if u == nil {
-		u = &user{id: strings.Clone(id)}
-		sh.users[u.id] = u
-	}
-	return u
-}
-
-// forgetIfEmpty drops a user of whom nothing is kept any more.
-func (sh *shard) forgetIfEmpty(u *user) {
-	if len(u.grants) == 0 && len(u.consents) == 0 {
-		delete(sh.users, u.id)
-	}
-}
-
-// add keeps a new grant.
-func (sh *shard) add(g *grant) {
-	sh.grants[g.id] = g
-	g.index = int32(len(g.user.grants))
-	g.user.grants = append(g.user.grants, g)
-}
-
-// remove drops a grant and everything that hangs from it.
-func (sh *shard) remove(g *grant) {
-	delete(sh.grants, g.id)
-	u, last := g.user, len(g.user.grants)-1
-	u.grants[g.index] = u.grants[last]
-	u.grants[g.index].index = g.index
-	u.grants[last] = nil
-	u.grants = u.grants[:last]
-	sh.forgetIfEmpty(u)
-}
-
-// page cuts the page out of everything that matched.
-func page[T any](all []T, limit, offset int) []T {
-	all = all[min(offset, len(all)):]
-	return all[:min(limit, len(all))]
-}
+// shard returns the shard of the document with the ID.
+func (s *Store) shard(id store.ID) *shard { return &s.shards[id.Tag()%shardCount] }

@@ -2,227 +2,77 @@ package memory_test
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
-	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return memory.New() })
-}
-
-func TestDevices(t *testing.T) {
-	storetest.RunDevices(t, func(t *testing.T) store.Devices { return memory.New() })
-}
-
-// A device is one sign-in, as a host with many users has them.
-type device struct {
-	grant                 store.Grant
-	code, access, refresh store.Key
-}
-
+// The sizes of the states that a provider keeps of a grant.
 const (
-	application     = "oauth_app_2ZyXwVuTsRqPoNmLkJiHgFeDcBa"
-	redirectURI     = "https://wiki.example.com/oauth/callback"
-	challenge       = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-	accessLifetime  = 2 * time.Hour
-	refreshLifetime = 72 * time.Hour
+	signedIn  = 250 // with two live tokens
+	refreshed = 330 // after many rotations
 )
 
-func randomHash() (h store.Hash) {
-	rand.Read(h[:])
-	return h
-}
-
-// signIn makes a grant of the user and redeems its code.
-func signIn(tb testing.TB, s store.Store, userID string, at time.Time) device {
-	tb.Helper()
-	var d device
-	d.grant = store.Grant{
-		ID: store.NewGrantID(at, userID), UserID: userID, ApplicationID: application,
-		Scopes: scopes.New("profile", "email"), CreatedAt: at, LastUsedAt: at, AgreedAt: at,
+// newGrant returns a grant that isn't kept yet.
+func newGrant(userID string, at time.Time) store.Document {
+	d := store.Document{
+		ID: store.NewID(at, userID), Kind: store.KindGrant, UserID: userID, ApplicationID: "oauth_app_2ZyXwVuTsRqPoNmLkJiHgFeDcBa",
+		CreatedAt: at, LastUsedAt: at, SweepAt: at.Truncate(24 * time.Hour).Add(48 * time.Hour),
 	}
-	d.code = store.Key{GrantID: d.grant.ID, Hash: randomHash()}
-	d.access = store.Key{GrantID: d.grant.ID, Hash: randomHash()}
-	d.refresh = store.Key{GrantID: d.grant.ID, Hash: randomHash()}
-	require.NoError(tb, s.CreateGrant(context.Background(), store.NewGrant{Grant: d.grant, Code: &store.Code{
-		Hash: d.code.Hash, RedirectURI: redirectURI, Challenge: challenge, ExpiresAt: at.Add(10 * time.Minute),
-	}}))
-	_, err := s.RedeemCode(context.Background(), store.CodeRedemption{
-		Key: d.code, ApplicationID: application, RedirectURI: redirectURI, Challenge: challenge, At: at,
-		Access:  store.NewToken{Hash: d.access.Hash, ExpiresAt: at.Add(accessLifetime)},
-		Refresh: &store.NewToken{Hash: d.refresh.Hash, ExpiresAt: at.Add(refreshLifetime)},
-	})
-	require.NoError(tb, err)
+	write(&d, signedIn)
 	return d
 }
 
-// rotate rotates the refresh token of the device.
-func (d *device) rotate(tb testing.TB, s store.Store, at time.Time) {
-	tb.Helper()
-	presented := d.refresh
-	d.access.Hash, d.refresh.Hash = randomHash(), randomHash()
-	_, err := s.RotateRefresh(context.Background(), store.RefreshRotation{
-		Key: presented, ApplicationID: application, At: at, Grace: 30 * time.Second, Salt: store.Salt{1},
-		Access:  store.NewToken{Hash: d.access.Hash, ExpiresAt: at.Add(accessLifetime)},
-		Refresh: store.NewToken{Hash: d.refresh.Hash, ExpiresAt: at.Add(refreshLifetime)},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+// write changes the document as a provider does before each write, and returns
+// the mark that it had.
+func write(d *store.Document, size int) (mark int64) {
+	mark = d.Mark
+	d.Mark = rand.Int64() | 1
+	d.State = strings.Repeat(string(binary.BigEndian.AppendUint64(nil, uint64(d.Mark))), size/8+1)[:size]
+	return mark
 }
 
-// A host plans its memory by the number of signed-in devices. Here every one
-// is another user's, which takes the most, as a user and a consent come with
-// each grant.
+// A host plans its memory by the number of signed-in devices. Here each one is
+// another user's, which takes the most.
 func TestBytesPerGrant(t *testing.T) {
-	const grants, most = 5_000, 1_400
-	at := time.Now().UTC()
-	keys := make([]device, grants)
-	for i := range keys {
-		keys[i].grant.UserID = fmt.Sprintf("user_2abcdefghijklmnopqrst%06d", i)
-	}
+	const grants = 5_000
+	s, at := memory.New(), time.Now().UTC()
+	ids := make([]store.ID, grants)
 	before := heap()
-
-	s := memory.New()
-	for i := range keys {
-		keys[i] = signIn(t, s, keys[i].grant.UserID, at)
-		keys[i].grant.Scopes = nil
-	}
-	check := func(when string) {
+	check := func(most int, when string) {
 		t.Helper()
-		perGrant := (heap() - before) / grants
+		perGrant := int(heap()-before) / grants
 		t.Logf("%d bytes per grant %s", perGrant, when)
-		require.LessOrEqual(t, perGrant, uint64(most), "bytes per grant %s", when)
+		require.LessOrEqual(t, perGrant, most, "bytes per grant %s", when)
 	}
-	check("with a code, two tokens and a consent")
+	for i := range ids {
+		d := newGrant(fmt.Sprintf("user_2abcdefghijklmnopqrst%06d", i), at)
+		ids[i] = d.ID
+		require.NoError(t, s.Create(t.Context(), d))
+	}
+	check(500, "with two live tokens")
 
 	for range 36 {
 		at = at.Add(2 * time.Hour)
-		for i := range keys {
-			keys[i].rotate(t, s, at)
+		for _, id := range ids {
+			d, _, err := s.Find(t.Context(), id)
+			require.NoError(t, err)
+			d.LastUsedAt, d.SweepAt = at, at.Truncate(24*time.Hour).Add(48*time.Hour)
+			mark := write(&d, refreshed)
+			require.NoError(t, s.Replace(t.Context(), d, mark))
 		}
 	}
-	check("after 36 rotations two hours apart")
-
-	for _, d := range keys[:100] {
-		_, _, err := s.FindToken(context.Background(), d.access)
-		require.NoError(t, err)
-	}
+	check(700, "after 36 rotations two hours apart")
 	runtime.KeepAlive(s)
-}
-
-// A grant in another shard than its user's would escape everything that is
-// done by user.
-func TestGrantWithAnotherUsersIDIsRefused(t *testing.T) {
-	s, ctx := memory.New(), context.Background()
-	at := time.Now()
-	n := store.NewGrant{
-		Grant: store.Grant{ID: store.NewGrantID(at, "user_2"), UserID: "user_1", ApplicationID: application, CreatedAt: at},
-		Code:  &store.Code{Hash: randomHash(), ExpiresAt: at.Add(time.Minute)},
-	}
-	require.ErrorContains(t, s.CreateGrant(ctx, n), "NewGrantID")
-	_, err := s.FindConsent(ctx, "user_1", application)
-	require.ErrorIs(t, err, store.ErrNotFound)
-}
-
-// Mistakes that would leave something half alive are refused.
-func TestSenselessStepsAreRefused(t *testing.T) {
-	s, ctx := memory.New(), context.Background()
-	at := time.Now().UTC()
-	d := signIn(t, s, "user_1", at)
-	token := store.NewToken{Hash: randomHash(), ExpiresAt: at.Add(time.Hour)}
-	code := store.Code{Hash: randomHash(), ExpiresAt: at.Add(time.Minute)}
-	grant := d.grant
-	grant.ID = store.NewGrantID(at, "user_1")
-
-	for name, step := range map[string]func() error{
-		"a grant with neither code nor token": func() error { return s.CreateGrant(ctx, store.NewGrant{Grant: grant}) },
-		"a grant with both": func() error {
-			return s.CreateGrant(ctx, store.NewGrant{Grant: grant, Code: &code, Access: &token})
-		},
-		"a code without a hash": func() error {
-			return s.CreateGrant(ctx, store.NewGrant{Grant: grant, Code: &store.Code{}})
-		},
-		"a redemption at no time": func() error {
-			_, err := s.RedeemCode(ctx, store.CodeRedemption{Key: d.code, ApplicationID: application, Access: token})
-			return err
-		},
-		"a redemption for a token without a hash": func() error {
-			_, err := s.RedeemCode(ctx, store.CodeRedemption{Key: d.code, ApplicationID: application, At: at})
-			return err
-		},
-		"a redemption for a refresh token without a hash": func() error {
-			_, err := s.RedeemCode(ctx, store.CodeRedemption{Key: d.code, ApplicationID: application, Access: token, Refresh: &store.NewToken{}, At: at})
-			return err
-		},
-		"a rotation at no time": func() error {
-			_, err := s.RotateRefresh(ctx, store.RefreshRotation{Key: d.refresh, ApplicationID: application, Access: token, Refresh: token})
-			return err
-		},
-		"a rotation to a token without a hash": func() error {
-			_, err := s.RotateRefresh(ctx, store.RefreshRotation{Key: d.refresh, ApplicationID: application, Access: token, At: at})
-			return err
-		},
-		"a revocation at no time": func() error {
-			_, err := s.RevokeGrants(ctx, store.GrantFilter{UserID: "user_1"}, time.Time{})
-			return err
-		},
-		"a token's revocation at no time": func() error {
-			return s.RevokeToken(ctx, store.TokenRevocation{Key: d.refresh, ApplicationID: application})
-		},
-	} {
-		require.ErrorContains(t, step(), "store: ", name)
-	}
-	_, kept, err := s.FindToken(ctx, d.access)
-	require.NoError(t, err)
-	require.True(t, kept.RevokedAt.IsZero())
-}
-
-func TestTimesAreCutToTheMicrosecond(t *testing.T) {
-	s := memory.New()
-	at := time.Date(2026, 11, 22, 12, 0, 0, 123_456_789, time.UTC)
-	_, grant, err := s.FindToken(context.Background(), signIn(t, s, "user_1", at).access)
-	require.NoError(t, err)
-	require.Equal(t, at.Truncate(time.Microsecond), grant.CreatedAt)
-}
-
-// What every request to the host's API costs.
-func BenchmarkFindToken(b *testing.B) {
-	s, ctx := memory.New(), context.Background()
-	at := time.Now().UTC()
-	keys := make([]store.Key, 10_000)
-	for i := range keys {
-		keys[i] = signIn(b, s, fmt.Sprintf("user_%d", i), at).access
-	}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if _, _, err := s.FindToken(ctx, keys[i%len(keys)]); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// What a refresh costs, with everything that has to be remembered on the
-// grant.
-func BenchmarkRotateRefresh(b *testing.B) {
-	s := memory.New()
-	at := time.Now().UTC()
-	d := signIn(b, s, "user_1", at)
-	b.ReportAllocs()
-	for b.Loop() {
-		at = at.Add(2 * time.Hour)
-		d.rotate(b, s, at)
-	}
 }
 
 // heap returns how many bytes are in use once garbage has gone.
@@ -233,4 +83,120 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// Each request to the host's API finds a document, and each refresh replaces
+// one.
+func TestHotPathAllocatesNothing(t *testing.T) {
+	s, ctx := memory.New(), t.Context()
+	at := time.Now().UTC()
+	d := newGrant("user_1", at)
+	d.WorkspaceID, d.Seen = "team_1", store.Cuts{7: store.CutNumber(at)}
+	require.NoError(t, s.Create(ctx, d))
+	check := func(when string) {
+		t.Helper()
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			if _, _, err := s.Find(ctx, d.ID); err != nil {
+				t.Fatal(err)
+			}
+		}), "of Find %s", when)
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			mark := d.Mark
+			d.Mark++
+			if err := s.Replace(ctx, d, mark); err != nil {
+				t.Fatal(err)
+			}
+		}), "of Replace %s", when)
+	}
+	check("without cut-offs")
+	for _, key := range d.Key().Covering() {
+		require.NoError(t, s.CutOff(ctx, key, store.CutNumber(at)))
+	}
+	check("with all cut-offs")
+}
+
+// A page that has the last documents has no next one, even if it is full.
+func TestListEndsWithItsLastPage(t *testing.T) {
+	s, grants := filled(t, 30)
+	q := store.Query{Kind: store.KindGrant, ApplicationID: grants[0].ApplicationID, Limit: 10}
+	for left := len(grants); left > 0; left -= q.Limit {
+		page, next, err := s.List(t.Context(), q)
+		require.NoError(t, err)
+		require.Len(t, page, q.Limit)
+		require.Equal(t, left == q.Limit, next.IsZero(), "with %d left", left)
+		q.After = next
+	}
+}
+
+// What every request to the host's API costs.
+func BenchmarkFind(b *testing.B) {
+	for _, cuts := range []string{"none", "others", "all"} {
+		b.Run("cutoffs="+cuts, func(b *testing.B) {
+			s, grants := filled(b, 10_000)
+			for i := range grants {
+				key := store.CutKey{ApplicationID: "other", UserID: grants[i].UserID}
+				switch cuts {
+				case "others":
+					require.NoError(b, s.CutOff(b.Context(), store.CutKey{ApplicationID: fmt.Sprint(i)}, 1))
+				case "all":
+					key.ApplicationID = ""
+				}
+				if cuts != "none" {
+					require.NoError(b, s.CutOff(b.Context(), key, 1))
+				}
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for i := rand.IntN(len(grants)); pb.Next(); i++ {
+					if _, _, err := s.Find(context.Background(), grants[i%len(grants)].ID); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// What the store adds to a refresh.
+func BenchmarkReplace(b *testing.B) {
+	s, grants := filled(b, 10_000)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		d := &grants[i%len(grants)]
+		mark := d.Mark
+		d.Mark++
+		if err := s.Replace(b.Context(), *d, mark); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// What the store adds to a sign-in, with so many documents there already.
+func BenchmarkCreate(b *testing.B) {
+	for _, size := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprintf("kept=%d", size), func(b *testing.B) {
+			s, grants := filled(b, size)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				d := grants[i%len(grants)]
+				d.CreatedAt = d.CreatedAt.Add(time.Duration(i) * time.Millisecond)
+				d.ID = store.NewID(d.CreatedAt, d.UserID)
+				if err := s.Create(b.Context(), d); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// filled returns a store with so many grants, each another user's.
+func filled(tb testing.TB, grants int) (*memory.Store, []store.Document) {
+	s, kept, at := memory.New(), make([]store.Document, grants), time.Now().UTC()
+	for i := range kept {
+		at = at.Add(time.Millisecond)
+		kept[i] = newGrant(fmt.Sprintf("user_2abcdefghijklmnopqrst%06d", i*7919%grants), at)
+		require.NoError(tb, s.Create(tb.Context(), kept[i]))
+	}
+	return s, kept
 }

@@ -1,13 +1,12 @@
 package memory
 
 import (
-	"encoding/binary"
-	"slices"
+	"bytes"
+	"cmp"
 	"strings"
 	"time"
 	"unique"
 
-	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -22,296 +21,142 @@ func instantOf(t time.Time) instant { return instant(t.UnixMicro() + unixEpoch) 
 
 func (i instant) time() time.Time { return time.UnixMicro(int64(i) - unixEpoch).UTC() }
 
-// A text is a string that many records have in common. It is kept once, for
-// as long as there is one of them.
-type text = unique.Handle[string]
+// A record is a store.Document, packed. The lock of its shard guards it. All
+// but the last three fields never change, or only under the lock of the indexes
+// too.
+type record struct {
+	id   store.ID
+	user string
 
-// A scopeSet is a set of scopes, likewise kept once: its sorted names, with NUL
-// between them, which no name contains. Two equal sets are one handle.
-type scopeSet struct{ names text }
+	// Many documents name the same ones, so each text is kept once.
+	application, workspace unique.Handle[string]
 
-func scopeSetOf(set scopes.Set) scopeSet {
-	return scopeSet{unique.Make(strings.Join(scopes.New(set...), "\x00"))}
+	kind      store.Kind
+	createdAt instant
+	sweepAt   instant
+	fate      *fate // nil: not ended, and nothing seen
+
+	lastUsedAt instant
+	mark       int64
+	state      string
 }
 
-// set returns the names in a slice that is the caller's.
-func (s scopeSet) set() scopes.Set {
-	names := s.names.Value()
-	if names == "" {
-		return nil
+// A fate is what few documents have. It is never changed, only replaced.
+type fate struct {
+	endedAt instant
+	seen    store.Cuts
+}
+
+func (r *record) endedAt() instant {
+	if r.fate == nil {
+		return 0
 	}
-	return strings.Split(names, "\x00")
+	return r.fate.endedAt
 }
 
-// union returns the names that are in either set.
-func (s scopeSet) union(other scopeSet) scopeSet {
-	if s == other {
-		return s
+func (r *record) seen() store.Cuts {
+	if r.fate == nil {
+		return store.Cuts{}
 	}
-	return scopeSetOf(s.set().Union(other.set()))
+	return r.fate.seen
 }
 
-// A grant is a store.Grant with the code and the tokens on it, packed: there
-// is one for every signed-in device. The lock of its shard guards it.
-type grant struct {
-	id          store.GrantID
-	user        *user
-	application text
-	resource    text
-	scopes      scopeSet
-
-	createdAt, lastUsedAt, agreedAt, expiresAt, revokedAt instant
-
-	code *code // nil: none, or forgotten
-
-	// access holds the access tokens from the oldest to the newest. While a
-	// retry may ask what became of the newest it stays here, even if it has
-	// ended: it then only seems to be gone.
-	access      []accessToken
-	newestEnded bool
-
-	index int32 // of the grant in user.grants
-
-	// The chain of refresh tokens: the one that will rotate, and the one that
-	// was rotated last, by which salt and when. A zero rotatedAt means that
-	// nothing has been rotated or that the salt is forgotten.
-	refresh, previous refreshToken
-	salt              store.Salt
-	rotatedAt         instant
-
-	spent []spentToken // the refresh tokens before previous, oldest first
+func newRecord(d *store.Document) *record {
+	r := &record{
+		id:          d.ID,
+		user:        d.UserID,
+		application: unique.Make(d.ApplicationID),
+		workspace:   unique.Make(d.WorkspaceID),
+		kind:        d.Kind,
+	}
+	r.move(d)
+	r.write(d)
+	return r
 }
 
-// A code is an authorization code. It is kept after it is redeemed, to notice
-// when it comes again.
-type code struct {
-	hash             store.Hash
-	redirectURI      text
-	challenge        string
-	expiresAt        instant
-	redirectOptional bool
-	spent            bool
+// write sets what each write changes. move sets what few writes change.
+func (r *record) write(d *store.Document) {
+	r.lastUsedAt, r.mark, r.state = instantOf(d.LastUsedAt), d.Mark, d.State
 }
 
-type accessToken struct {
-	hash                store.Hash
-	scopes              scopeSet
-	issuedAt, expiresAt instant
-}
-
-// A refreshToken is the current refresh token of a grant or the previous one.
-// The zero refreshToken means that there is none.
-type refreshToken struct {
-	hash                store.Hash
-	issuedAt, expiresAt instant
-}
-
-// A spentToken is what is remembered of a refresh token that has been rotated
-// away for longer, only so that it is noticed when it comes again. There may
-// be dozens on each grant, so half of it is the first eight bytes of its hash.
-// Those are plenty: nobody can aim for a hash that is not known to anyone, and
-// whoever met one by chance, once in 2^64 tries for each, would have a token
-// that is refused and end a grant of the application that presented it.
-type spentToken struct {
-	prefix    uint64
-	expiresAt instant
-}
-
-func prefixOf(h store.Hash) uint64 { return binary.BigEndian.Uint64(h[:]) }
-
-// out returns the grant as the contract has it.
-func (g *grant) out() store.Grant {
-	return store.Grant{
-		ID:            g.id,
-		UserID:        g.user.id,
-		ApplicationID: g.application.Value(),
-		Scopes:        g.scopes.set(),
-		Resource:      g.resource.Value(),
-		CreatedAt:     g.createdAt.time(),
-		LastUsedAt:    g.lastUsedAt.time(),
-		AgreedAt:      g.agreedAt.time(),
-		ExpiresAt:     g.expiresAt.time(),
-		RevokedAt:     g.revokedAt.time(),
+func (r *record) move(d *store.Document) {
+	r.createdAt, r.sweepAt = instantOf(d.CreatedAt), instantOf(d.SweepAt)
+	if d.Seen != r.seen() {
+		r.fate = &fate{seen: d.Seen}
 	}
 }
 
-// withToken returns the grant and a token on it that holds the scopes. Mostly
-// they are the same for both, and a copy is cheaper than unpacking them again.
-func (g *grant) withToken(t store.Token, scopes scopeSet) (store.Token, store.Grant) {
-	out := g.out()
-	if scopes == g.scopes {
-		t.Scopes = slices.Clone(out.Scopes)
-	} else {
-		t.Scopes = scopes.set()
-	}
-	return t, out
+// moves reports whether a write of d would change what move sets.
+func (r *record) moves(d *store.Document) bool {
+	return r.createdAt != instantOf(d.CreatedAt) || r.sweepAt != instantOf(d.SweepAt) || r.seen() != d.Seen
 }
 
-// out returns the access token as the contract has it, but for its scopes.
-func (t *accessToken) out() store.Token {
-	return store.Token{
-		Hash:      t.hash,
-		Kind:      store.KindAccess,
-		IssuedAt:  t.issuedAt.time(),
-		ExpiresAt: t.expiresAt.time(),
-	}
-}
-
-// refreshOut returns a refresh token of the grant as the contract has it, but
-// for its scopes, which are always the grant's.
-func (g *grant) refreshOut(t refreshToken, spent bool) store.Token {
-	return store.Token{
-		Hash:      t.hash,
-		Kind:      store.KindRefresh,
-		IssuedAt:  t.issuedAt.time(),
-		ExpiresAt: t.expiresAt.time(),
-		Spent:     spent,
+// document returns the record as the contract has it.
+func (r *record) document() store.Document {
+	return store.Document{
+		ID:            r.id,
+		Kind:          r.kind,
+		UserID:        r.user,
+		ApplicationID: r.application.Value(),
+		WorkspaceID:   r.workspace.Value(),
+		CreatedAt:     r.createdAt.time(),
+		LastUsedAt:    r.lastUsedAt.time(),
+		EndedAt:       r.endedAt().time(),
+		SweepAt:       r.sweepAt.time(),
+		Seen:          r.seen(),
+		Mark:          r.mark,
+		State:         r.state,
 	}
 }
 
-// findAccess returns the index of the access token with the hash, or -1. The
-// newest is tried first, as it is the one that is mostly asked for.
-func (g *grant) findAccess(h store.Hash) int {
-	usable := g.usableAccess()
-	for i := len(usable) - 1; i >= 0; i-- {
-		if usable[i].hash.Equal(h) {
-			return i
-		}
-	}
-	return -1
+// key returns the narrowest key that covers the document.
+func (r *record) key() store.CutKey {
+	return store.CutKey{UserID: r.user, ApplicationID: r.application.Value(), WorkspaceID: r.workspace.Value()}
 }
 
-// usableAccess returns the access tokens without a newest one that has ended.
-func (g *grant) usableAccess() []accessToken {
-	if g.newestEnded {
-		return g.access[:len(g.access)-1]
-	}
-	return g.access
+// place returns a record that stands where r does now, and stays there when r is
+// moved or removed.
+func (r *record) place() *record {
+	return &record{id: r.id, user: r.user, application: r.application, workspace: r.workspace, kind: r.kind, createdAt: r.createdAt}
 }
 
-// A place is where in a grant's chain a refresh token stands.
-type place uint8
+// The orders of the indexes. The documents of a text stand together: those of
+// each kind, the newest first.
 
-const (
-	nowhere  place = iota
-	current        // it is the one to rotate
-	previous       // it was rotated last
-	earlier        // it was rotated before that
-)
-
-// findRefresh returns the refresh token with the hash and its place.
-func (g *grant) findRefresh(h store.Hash) (refreshToken, place) {
-	if h.IsZero() {
-		return refreshToken{}, nowhere // what an empty place would equal
+func compareUsers(a, b *record) int {
+	if order := strings.Compare(a.user, b.user); order != 0 {
+		return order
 	}
-	if g.refresh.hash.Equal(h) {
-		return g.refresh, current
-	}
-	if g.previous.hash.Equal(h) {
-		return g.previous, previous
-	}
-	prefix := prefixOf(h)
-	for i := len(g.spent) - 1; i >= 0; i-- {
-		if t := g.spent[i]; t.prefix == prefix { // one machine word: takes the same time however much of it differs
-			return refreshToken{hash: h, expiresAt: t.expiresAt}, earlier
-		}
-	}
-	return refreshToken{}, nowhere
+	return compareKinds(a, b)
 }
 
-// expiry returns when a token of the grant expires that is to expire at t: no
-// token outlives its grant.
-func (g *grant) expiry(t time.Time) instant {
-	i := instantOf(t)
-	if g.expiresAt != 0 {
-		i = min(i, g.expiresAt)
+func compareApplications(a, b *record) int {
+	if a.application != b.application {
+		return strings.Compare(a.application.Value(), b.application.Value())
 	}
-	return i
+	return compareKinds(a, b)
 }
 
-// giveAccess keeps a new access token as the newest.
-func (g *grant) giveAccess(n store.NewToken, scopes scopeSet, at instant) {
-	g.access = append(g.access, accessToken{
-		hash:      n.Hash,
-		scopes:    scopes,
-		issuedAt:  at,
-		expiresAt: g.expiry(n.ExpiresAt),
-	})
+func compareWorkspaces(a, b *record) int {
+	if a.workspace != b.workspace {
+		return strings.Compare(a.workspace.Value(), b.workspace.Value())
+	}
+	return compareKinds(a, b)
 }
 
-// endAccess removes an access token, or as much of it as may be removed.
-func (g *grant) endAccess(i int) {
-	if g.rotatedAt != 0 && i == len(g.access)-1 {
-		g.newestEnded = true
-		return
+func compareKinds(a, b *record) int {
+	if a.kind != b.kind {
+		return cmp.Compare(a.kind, b.kind)
 	}
-	g.access = slices.Delete(g.access, i, i+1)
+	if a.createdAt != b.createdAt {
+		return cmp.Compare(b.createdAt, a.createdAt)
+	}
+	return bytes.Compare(b.id[:], a.id[:])
 }
 
-// giveRefresh keeps a new refresh token as the current one.
-func (g *grant) giveRefresh(n store.NewToken, at instant) {
-	g.refresh = refreshToken{hash: n.Hash, issuedAt: at, expiresAt: g.expiry(n.ExpiresAt)}
-}
-
-// remember keeps of a rotated-away token what is needed to notice it.
-func (g *grant) remember(t refreshToken) {
-	if len(g.spent) == cap(g.spent) {
-		// An eighth more room, where append would double it.
-		more := make([]spentToken, len(g.spent), len(g.spent)+len(g.spent)/8+1)
-		copy(more, g.spent)
-		g.spent = more
+func compareSweeps(a, b *record) int {
+	if a.sweepAt != b.sweepAt {
+		return cmp.Compare(a.sweepAt, b.sweepAt)
 	}
-	g.spent = append(g.spent, spentToken{prefixOf(t.hash), t.expiresAt})
-}
-
-// revoke ends the grant and everything on it. A grant that has been revoked
-// keeps its time.
-func (g *grant) revoke(at instant) (changed bool) {
-	if g.revokedAt != 0 {
-		return false
-	}
-	g.revokedAt = at
-	g.forgetSalt()
-	return true
-}
-
-// forgetSalt makes the previous token a spent one like every other. No retry
-// can then ask for the newest access token any more.
-func (g *grant) forgetSalt() {
-	g.salt, g.rotatedAt = store.Salt{}, 0
-	if g.newestEnded {
-		g.access = slices.Delete(g.access, len(g.access)-1, len(g.access))
-		g.newestEnded = false
-	}
-}
-
-// lives reports whether anything on the grant can still be used at the time.
-func (g *grant) lives(at instant) bool {
-	return g.code != nil && !g.code.spent && g.code.expiresAt > at ||
-		g.refresh.expiresAt > at ||
-		slices.ContainsFunc(g.usableAccess(), func(t accessToken) bool { return t.expiresAt > at })
-}
-
-// prune removes what had expired by the given time, and reports whether there
-// was anything. The previous token stays while it can be retried.
-func (g *grant) prune(by instant) (changed bool) {
-	if g.code != nil && g.code.expiresAt <= by {
-		g.code, changed = nil, true
-	}
-	usable := g.usableAccess()
-	for i := len(usable) - 1; i >= 0; i-- {
-		if usable[i].expiresAt <= by {
-			g.endAccess(i)
-			changed = true
-		}
-	}
-	if g.refresh != (refreshToken{}) && g.refresh.expiresAt <= by {
-		g.refresh, changed = refreshToken{}, true
-	}
-	if g.previous != (refreshToken{}) && g.previous.expiresAt <= by && g.rotatedAt == 0 {
-		g.previous, changed = refreshToken{}, true
-	}
-	remembered := len(g.spent)
-	g.spent = slices.DeleteFunc(g.spent, func(t spentToken) bool { return t.expiresAt <= by })
-	return changed || len(g.spent) < remembered
+	return bytes.Compare(a.id[:], b.id[:])
 }

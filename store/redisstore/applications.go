@@ -1,219 +1,133 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/redis/go-redis/v9"
-
-	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// An application is kept as the attempt that wrote it last, its version, its
-// client id, when it was created, and the rest as JSON. The four in front are
-// what the scripts need.
-const applicationParts = 5
+// separator joins the parts of an application, as lua/application.lua has them.
+// It occurs in no UTF-8.
+const separator = "\xff"
 
-// body is the rest of an application. Its names never change, so that what
-// one release of this package has kept another can read.
-type body struct {
-	Name         string            `json:"name,omitempty"`
-	RedirectURIs []string          `json:"redirect_uris,omitempty"`
-	Scopes       scopes.Set        `json:"scopes,omitempty"`
-	Secrets      []secret          `json:"secrets,omitempty"`
-	Public       bool              `json:"public,omitempty"`
-	PKCERequired bool              `json:"pkce_required,omitempty"`
-	SkipConsent  bool              `json:"skip_consent,omitempty"`
-	Origin       store.Origin      `json:"origin,omitempty"`
-	Registration *registration     `json:"registration,omitempty"`
-	OwnerID      string            `json:"owner_id,omitempty"`
-	ClientURI    string            `json:"client_uri,omitempty"`
-	LogoURL      string            `json:"logo_url,omitempty"`
-	Metadata     map[string]string `json:"metadata,omitempty"`
-	UpdatedAt    string            `json:"updated_at,omitempty"`
-}
+const applicationParts = 8
 
-type secret struct {
-	ID        string           `json:"id"`
-	Hash      store.SecretHash `json:"hash"`
-	CreatedAt string           `json:"created_at,omitempty"`
-	ExpiresAt string           `json:"expires_at,omitempty"`
-}
+const hexTimeSize = 16
 
-// registration is a [store.Registration] under the names that it is kept by.
-type registration struct {
-	Token           store.SecretHash `json:"token,omitzero"`
-	Type            string           `json:"type,omitempty"`
-	AuthMethod      string           `json:"auth_method,omitempty"`
-	GrantTypes      []string         `json:"grant_types,omitempty"`
-	Contacts        []string         `json:"contacts,omitempty"`
-	TermsURI        string           `json:"terms_uri,omitempty"`
-	PolicyURI       string           `json:"policy_uri,omitempty"`
-	SoftwareID      string           `json:"software_id,omitempty"`
-	SoftwareVersion string           `json:"software_version,omitempty"`
-}
+// hexTime is lexTime without bytes that could be the separator.
+func hexTime(t time.Time) string { return fmt.Sprintf("%x", lexTime(t)) }
 
-// bodyOf returns the rest of an application as it is kept.
-func bodyOf(app store.Application) (string, error) {
+// applicationRecord returns an application as it is kept. The last part is the
+// application as JSON. The parts before it are for the scripts. What never
+// changes is taken from them.
+func applicationRecord(app store.Application, version int64) (string, error) {
 	if err := app.Check(); err != nil {
 		return "", err
 	}
-	b := body{
-		Name: app.Name, RedirectURIs: app.RedirectURIs, Scopes: app.Scopes, Public: app.Public, PKCERequired: app.PKCERequired,
-		SkipConsent: app.SkipConsent, Origin: app.Origin, Registration: (*registration)(app.Registration), OwnerID: app.OwnerID,
-		ClientURI: app.ClientURI, LogoURL: app.LogoURL, Metadata: app.Metadata, UpdatedAt: timeText(app.UpdatedAt),
+	app = app.Micro()
+	text, err := json.Marshal(app)
+	if err != nil {
+		return "", fmt.Errorf("redisstore: %w", err)
 	}
-	for _, s := range app.Secrets {
-		b.Secrets = append(b.Secrets, secret{s.ID, s.Hash, timeText(s.CreatedAt), timeText(s.ExpiresAt)})
-	}
-	text, err := json.Marshal(b)
-	return string(text), err
+	// The attempt must not contain the separator.
+	return strings.Join([]string{
+		fmt.Sprintf("%x", newAttempt()), strconv.FormatInt(version, 10), app.ClientID, hexTime(app.CreatedAt), hexTime(app.UpdatedAt),
+		app.OwnerID, string(app.Origin), string(text),
+	}, separator), nil
 }
 
-func (r *reader) application(id, kept string) store.Application {
-	text := r.split(kept, applicationParts)
-	if r.err != nil {
-		return store.Application{}
+// parseApplication reads an application.
+func parseApplication(id, kept string) (app store.Application, err error) {
+	parts := strings.SplitN(kept, separator, applicationParts)
+	if len(parts) < applicationParts {
+		return store.Application{}, fmt.Errorf("%w: an application", errDamaged)
 	}
-	version, err := strconv.ParseInt(text[1], 10, 64)
-	var b body
-	if err = cmp.Or(err, json.Unmarshal([]byte(text[4]), &b)); err != nil {
-		r.err = fmt.Errorf("%w: %w", errCorrupt, err)
+	if err = json.Unmarshal([]byte(parts[applicationParts-1]), &app); err != nil {
+		return store.Application{}, fmt.Errorf("%w: an application: %w", errDamaged, err)
 	}
-	app := store.Application{
-		ID: id, ClientID: text[2], Name: b.Name, RedirectURIs: b.RedirectURIs, Scopes: b.Scopes, Public: b.Public,
-		PKCERequired: b.PKCERequired, SkipConsent: b.SkipConsent, Origin: b.Origin, Registration: (*store.Registration)(b.Registration),
-		OwnerID: b.OwnerID, ClientURI: b.ClientURI, LogoURL: b.LogoURL, Metadata: b.Metadata, CreatedAt: r.time(text[3]), UpdatedAt: r.time(b.UpdatedAt), Version: version,
+	app.ID, app.ClientID = id, parts[2]
+	var created []byte
+	if app.Version, err = strconv.ParseInt(parts[1], 10, 64); err == nil {
+		_, err = fmt.Sscanf(parts[3], "%x", &created)
 	}
-	for _, s := range b.Secrets {
-		app.Secrets = append(app.Secrets, store.Secret{ID: s.ID, Hash: s.Hash, CreatedAt: r.time(s.CreatedAt), ExpiresAt: r.time(s.ExpiresAt)})
+	r := &reader{left: string(created)}
+	app.CreatedAt = r.time()
+	if err != nil || r.damaged {
+		return store.Application{}, fmt.Errorf("%w: an application", errDamaged)
 	}
-	return app
+	return app, nil
 }
 
-// CreateApplication implements [store.Applications].
+func (s *Store) applicationKeys() []string {
+	return []string{s.keys.inApplications("records"), s.keys.inApplications("clients")}
+}
+
+// CreateApplication implements [store.Applications]. Like all that is done with
+// one application it takes one round trip.
 func (s *Store) CreateApplication(ctx context.Context, app store.Application) error {
-	body, err := bodyOf(app)
+	record, err := applicationRecord(app, 1)
 	if err != nil {
 		return err
 	}
-	attempt := newAttempt()
-	record := strings.Join([]string{attempt, "1", app.ClientID, timeText(app.CreatedAt), body}, separator)
-	answer, err := s.run(ctx, createApplication, []string{s.keys.records(), s.keys.clients()}, app.ID, app.ClientID, attempt, record)
-	if err != nil {
-		return err
+	return outcome(s.run(ctx, s.scripts.createApplication, s.applicationKeys(), app.ID, record))
+}
+
+// outcome returns the error that a script answered with.
+func outcome(answer any, err error) error {
+	switch answer {
+	case "exists":
+		return store.ErrExists
+	case "not found":
+		return store.ErrNotFound
+	case "conflict":
+		return store.ErrConflict
 	}
-	return outcome(answer)
+	return err
 }
 
 // FindApplication implements [store.Applications].
 func (s *Store) FindApplication(ctx context.Context, id string) (store.Application, error) {
-	kept, err := await(ctx, func() (string, error) { return s.client.HGet(ctx, s.keys.records(), id).Result() })
-	if errors.Is(err, redis.Nil) {
+	commands, err := s.exec(ctx, func(p pipe) { p.Do(ctx, "hget", s.keys.inApplications("records"), id) })
+	if err != nil {
+		return store.Application{}, err
+	}
+	kept, ok := answer(commands[0]).(string)
+	if !ok {
 		return store.Application{}, store.ErrNotFound
 	}
-	if err != nil {
-		return store.Application{}, fmt.Errorf("redisstore: %w", err)
-	}
-	var r reader
-	app := r.application(id, kept)
-	return app, r.err
+	return parseApplication(id, kept)
 }
 
 // FindClient implements [store.Applications].
 func (s *Store) FindClient(ctx context.Context, clientID string) (store.Application, error) {
-	answer, err := s.run(ctx, findClient, []string{s.keys.records(), s.keys.clients()}, clientID)
+	answer, err := s.run(ctx, s.scripts.findClient, s.applicationKeys(), clientID)
 	if err != nil {
 		return store.Application{}, err
 	}
-	found, ok := answer.([]any)
-	if !ok || len(found) != 2 {
+	parts, ok := answer.([]any)
+	if !ok || len(parts) != 2 {
 		return store.Application{}, store.ErrNotFound
 	}
-	var r reader
-	text := texts(found, 2)
-	app := r.application(text[0], text[1])
-	return app, r.err
-}
-
-// ListApplications implements [store.Applications]. It reads all applications,
-// whatever it is asked: thousands take some milliseconds.
-func (s *Store) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
-	limit, err := store.CheckPage(q.Limit, q.Offset)
-	if err != nil {
-		return nil, 0, err
-	}
-	kept, err := await(ctx, func() (map[string]string, error) { return s.client.HGetAll(ctx, s.keys.records()).Result() })
-	if err != nil {
-		return nil, 0, fmt.Errorf("redisstore: %w", err)
-	}
-	var r reader
-	var matched []store.Application
-	part := strings.ToLower(q.Name)
-	for id, text := range kept {
-		app := r.application(id, text)
-		if q.OwnerID != "" && app.OwnerID != q.OwnerID {
-			continue
-		}
-		if q.Name != "" && app.ClientID != q.Name && !strings.Contains(strings.ToLower(app.Name), part) {
-			continue
-		}
-		if q.Origin != "" && app.Origin != q.Origin || !q.UpdatedBefore.IsZero() && !app.UpdatedAt.Before(q.UpdatedBefore) {
-			continue
-		}
-		matched = append(matched, app)
-	}
-	slices.SortFunc(matched, comparison(q.Order))
-	return slices.Clone(page(matched, limit, q.Offset)), len(matched), r.err
-}
-
-// comparison returns the order as a function for sorting. It never finds two
-// applications equal, as no two have the same ID.
-func comparison(order store.ApplicationOrder) func(a, b store.Application) int {
-	byTime := func(a, b store.Application) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
-	}
-	byName := func(a, b store.Application) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
-	}
-	switch order {
-	case store.OldestFirst:
-		return byTime
-	case store.NameAscending:
-		return byName
-	case store.NameDescending:
-		return func(a, b store.Application) int { return byName(b, a) }
-	default:
-		return func(a, b store.Application) int { return byTime(b, a) }
-	}
+	id, _ := parts[0].(string)
+	kept, _ := parts[1].(string)
+	return parseApplication(id, kept)
 }
 
 // UpdateApplication implements [store.Applications].
 func (s *Store) UpdateApplication(ctx context.Context, app store.Application) error {
-	body, err := bodyOf(app)
+	record, err := applicationRecord(app, app.Version+1)
 	if err != nil {
 		return err
 	}
-	version, following := strconv.FormatInt(app.Version, 10), strconv.FormatInt(app.Version+1, 10)
-	answer, err := s.run(ctx, updateApplication, []string{s.keys.records()}, app.ID, newAttempt(), version, following, body)
-	if err != nil {
-		return err
-	}
-	return outcome(answer)
+	return outcome(s.run(ctx, s.scripts.updateApplication, s.applicationKeys(), app.ID, strconv.FormatInt(app.Version, 10), record))
 }
 
 // DeleteApplication implements [store.Applications].
 func (s *Store) DeleteApplication(ctx context.Context, id string) error {
-	answer, err := s.run(ctx, deleteApplication, []string{s.keys.records(), s.keys.clients()}, id)
-	if err != nil {
-		return err
-	}
-	return outcome(answer)
+	return outcome(s.run(ctx, s.scripts.deleteApplication, s.applicationKeys(), id))
 }

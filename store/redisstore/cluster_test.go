@@ -1,14 +1,13 @@
 package redisstore_test
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"net"
-	"slices"
-	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -17,105 +16,155 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// The suite runs over a cluster, which refuses a script whose keys lie in
-// several slots. Each of its servers is watched: Redis would let a script touch
-// a key that was not handed to it if it happens to lie in the right slot, but
-// promises nothing about that, and other servers do not.
+// The suite runs on a cluster, which refuses a script that touches keys of
+// several slots.
 func TestStoreOnCluster(t *testing.T) {
 	cluster := newCluster(t)
-	w := &watcher{seen: map[string]bool{}}
-	stop := w.watch(t, cluster)
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, cluster) })
-	storetest.RunDevices(t, func(t *testing.T) store.Devices { return open(t, cluster) })
-	stop()
-
-	require.Empty(t, w.undeclared, "commands of scripts on keys that were not handed to them")
-	require.GreaterOrEqual(t, len(w.seen), 16, "scripts that were watched")
 }
 
-// A watcher looks at all commands that servers run.
-type watcher struct {
-	mu         sync.Mutex
-	seen       map[string]bool // the digests of scripts
-	undeclared []string        // commands on keys that were not handed to their script
-}
-
-// watch begins to look at the cluster, until stop is called.
-func (w *watcher) watch(t *testing.T, cluster *redis.ClusterClient) (stop func()) {
+// strayNotes returns the keys of the notes of strays.
+func strayNotes(t *testing.T, client redis.UniversalClient, prefix string) (notes []string) {
 	t.Helper()
-	var watching sync.WaitGroup
-	require.NoError(t, cluster.ForEachMaster(t.Context(), func(_ context.Context, c *redis.Client) error {
-		conn, err := net.Dial("tcp", c.Options().Addr)
-		if err != nil {
-			return err
+	for _, key := range keysOf(t, client, prefix) {
+		if strings.HasSuffix(key, ":strays") {
+			notes = append(notes, key)
 		}
-		if _, err := conn.Write([]byte("MONITOR\r\n")); err != nil {
-			return err
+	}
+	return notes
+}
+
+// age makes the notes of strays older than a day.
+func age(t *testing.T, client redis.UniversalClient, prefix string) {
+	t.Helper()
+	for _, key := range strayNotes(t, client, prefix) {
+		for _, note := range client.ZRange(t.Context(), key, 0, -1).Val() {
+			require.NoError(t, client.ZAdd(t.Context(), key, redis.Z{Score: 0, Member: note}).Err())
 		}
-		lines := bufio.NewReader(conn)
-		if _, err := lines.ReadString('\n'); err != nil { // the answer: watching from here on
-			return err
-		}
-		watching.Go(func() {
-			defer conn.Close()
-			var handed []string
-			for {
-				line, err := lines.ReadString('\n')
-				if err != nil || strings.Contains(line, `"the end"`) {
-					return
-				}
-				handed = w.look(line, handed)
+	}
+}
+
+// An entry in another slot is written before its document. If there is no
+// document then, a sweep removes it a day later.
+func TestStrays(t *testing.T) {
+	cluster := newCluster(t)
+	s, prefix := openWithPrefix(t, cluster)
+	ctx, at := t.Context(), now()
+	d := create(t, s, "user_1", at)
+	other := d
+	other.ApplicationID, other.WorkspaceID, other.CreatedAt = "another application", "another workspace", at.Add(time.Hour)
+	require.ErrorIs(t, s.Create(ctx, other), store.ErrExists)
+	moved := replaced(d, func(d *store.Document) { d.CreatedAt = at.Add(time.Minute) })
+	require.NoError(t, s.Replace(ctx, moved, d.Mark))
+	almost := moved
+	almost.WorkspaceID = "another workspace"
+	for _, again := range []store.Document{d, moved, almost} {
+		require.ErrorIs(t, s.Create(ctx, again), store.ErrExists)
+	}
+	list := func(q store.Query) int {
+		q.Kind, q.Limit = store.KindGrant, 10
+		page, _, err := s.List(ctx, q)
+		require.NoError(t, err)
+		return len(page)
+	}
+	require.Zero(t, list(store.Query{ApplicationID: other.ApplicationID}))
+	require.Equal(t, 1, list(store.Query{ApplicationID: application}))
+	require.Equal(t, 1, list(store.Query{WorkspaceID: workspace}))
+
+	require.Eventually(t, func() bool { return len(strayNotes(t, cluster, prefix)) == 2 }, 10*time.Second, time.Millisecond)
+	require.Zero(t, sweepAll(t, s, at))
+	require.Len(t, strayNotes(t, cluster, prefix), 2, "notes that are younger than a day")
+	age(t, cluster, prefix)
+	require.Zero(t, sweepAll(t, s, at))
+	require.Empty(t, strayNotes(t, cluster, prefix))
+	require.Equal(t, 1, checkKeys(t, cluster, prefix, s))
+	found, _, err := s.Find(ctx, d.ID)
+	require.NoError(t, err)
+	require.Equal(t, moved, found)
+}
+
+// A saboteur lets nothing through that removes entries.
+type saboteur struct{ on atomic.Bool }
+
+func (*saboteur) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (*saboteur) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (b *saboteur) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, commands []redis.Cmder) error {
+		if b.on.Load() && commands[0].Name() == "zrem" {
+			for _, command := range commands {
+				command.SetErr(errors.New("sabotage"))
 			}
-		})
-		return nil
-	}))
-	return func() {
-		require.NoError(t, cluster.ForEachMaster(context.Background(), func(ctx context.Context, c *redis.Client) error {
-			return c.Echo(ctx, "the end").Err()
-		}))
-		watching.Wait()
+			return errors.New("sabotage")
+		}
+		return next(ctx, commands)
 	}
 }
 
-// look looks at a line like
-//
-//	1700000000.000000 [0 127.0.0.1:50000] "evalsha" "6b1b…" "1" "key" "argument"
-//	1700000000.000000 [0 lua] "HGET" "key" "field"
-//
-// and returns the keys that were handed to the script that is running.
-func (w *watcher) look(line string, handed []string) []string {
-	_, rest, _ := strings.Cut(line, "[")
-	from, rest, _ := strings.Cut(rest, "] ")
-	words := unquoted(rest)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch {
-	case len(words) < 2:
-	case strings.HasSuffix(from, "lua"):
-		if !slices.Contains(handed, words[1]) {
-			w.undeclared = append(w.undeclared, line)
-		}
-	case strings.EqualFold(words[0], "evalsha"):
-		w.seen[words[1]] = true
-		n, _ := strconv.Atoi(words[2])
-		return words[3 : 3+n]
-	case strings.EqualFold(words[0], "eval"):
-		n, _ := strconv.Atoi(words[2])
-		return words[3 : 3+n]
+// What a sweep leaves behind that crashes, another one removes.
+func TestSweepThatIsCutShort(t *testing.T) {
+	cluster := newCluster(t)
+	s, prefix := openWithPrefix(t, cluster)
+	ctx, at := t.Context(), now()
+	for range 5 {
+		create(t, s, "user_1", at)
 	}
-	return handed
+	require.NoError(t, s.CutOff(ctx, store.CutKey{ApplicationID: application}, store.CutNumber(at.Add(-72*time.Hour))))
+	sabotage := &saboteur{}
+	cluster.AddHook(sabotage)
+	sabotage.on.Store(true)
+	_, err := s.Sweep(ctx, at.Add(72*time.Hour), 100)
+	require.ErrorContains(t, err, "sabotage")
+	sabotage.on.Store(false)
+	require.NotEmpty(t, strayNotes(t, cluster, prefix))
+	age(t, cluster, prefix)
+	require.Equal(t, 1, sweepAll(t, s, at.Add(72*time.Hour)), "records removed, of which a cut-off is left")
+	require.Empty(t, keysOf(t, cluster, prefix), "keys that are left of nothing")
 }
 
-// unquoted returns the words of a line, each of which is quoted.
-func unquoted(line string) (words []string) {
-	for line != "" {
-		quoted, err := strconv.QuotedPrefix(line)
-		if err != nil {
-			return words
+// While a cluster moves a slot to another server, some of its keys are at one
+// and some at the other. A cut-off that has moved before its document must not
+// look like none.
+func TestSlotThatMoves(t *testing.T) {
+	cluster := newCluster(t)
+	s, prefix := openWithPrefix(t, cluster)
+	ctx, at := t.Context(), now()
+	d := create(t, s, "user_1", at)
+	require.NoError(t, s.CutOff(ctx, store.CutKey{UserID: "user_1"}, store.CutNumber(at)))
+	key := prefix + "{1e6}:c:6:user_10:0:"
+	require.EqualValues(t, 1, cluster.Exists(ctx, key).Val())
+
+	slot := cluster.ClusterKeySlot(ctx, key).Val()
+	var from, to *redis.Client
+	for _, node := range nodes(t, cluster) {
+		if node.Exists(ctx, key).Err() == nil {
+			from = node
+		} else {
+			to = node
 		}
-		word, _ := strconv.Unquote(quoted)
-		words = append(words, word)
-		line = strings.TrimPrefix(line[len(quoted):], " ")
 	}
-	return words
+	fromID, toID := from.Do(ctx, "cluster", "myid").Val(), to.Do(ctx, "cluster", "myid").Val()
+	require.NoError(t, to.Do(ctx, "cluster", "setslot", slot, "importing", fromID).Err())
+	require.NoError(t, from.Do(ctx, "cluster", "setslot", slot, "migrating", toID).Err())
+	migrate := func(key string) {
+		host, port, _ := net.SplitHostPort(to.Options().Addr)
+		require.Equal(t, "OK", from.Do(ctx, "migrate", host, port, key, 0, 5000).Val())
+	}
+	migrate(key)
+	_, cuts, err := s.Find(ctx, d.ID)
+	require.True(t, err != nil || cuts.Exceed(&d.Seen), "a document that was cut off is found alive, with %v", cuts)
+	t.Logf("finding a document while its slot moves: %v", err)
+	_, cuts, err = s.FindConsent(ctx, "user_1", "", "")
+	require.True(t, err != nil || cuts.Exceed(&d.Seen), "a user who was cut off has the numbers %v", cuts)
+
+	for _, key := range from.Do(ctx, "cluster", "getkeysinslot", slot, 100).Val().([]any) {
+		migrate(key.(string))
+	}
+	for _, node := range []*redis.Client{to, from} {
+		require.NoError(t, node.Do(ctx, "cluster", "setslot", slot, "node", toID).Err())
+	}
+	_, cuts, err = s.Find(ctx, d.ID)
+	require.NoError(t, err)
+	require.True(t, cuts.Exceed(&d.Seen))
 }

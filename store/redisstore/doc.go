@@ -1,8 +1,11 @@
-// Package redisstore keeps a provider's records in Redis or Valkey: one
-// server, one behind Sentinel, or a Redis Cluster.
+// Package redisstore keeps a provider's records in Redis or Valkey: one server,
+// one behind Sentinel, or a Redis Cluster.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
 //	kept, err := redisstore.New(client, redisstore.Options{})
+//	if err == nil {
+//		err = kept.Check(ctx) // says what to set, if anything
+//	}
 //	if err != nil {
 //		log.Fatal(err)
 //	}
@@ -11,121 +14,117 @@
 //		// ...
 //	})
 //
-// For Sentinel pass the client of [redis.NewFailoverClient], for a cluster
-// that of [redis.NewClusterClient]. A host that keeps its applications
-// somewhere else, such as in its SQL database, takes the grants only:
+// For Sentinel, pass the client of [redis.NewFailoverClient]. For a cluster,
+// pass that of [redis.NewClusterClient]: the store works differently there, so
+// it must be of this type and not wrapped. A host that keeps its applications
+// somewhere else, such as in its SQL database, keeps only the documents here:
 //
 //	Store: struct {
 //		store.Applications
-//		store.Grants
+//		store.Documents
 //	}{applications, kept},
 //
-// Device authorizations are the third part. A host that composes its store and
-// wants them here too embeds [store.Devices] beside the others.
+// # Settings
 //
-// # What Redis may lose
-//
-// A store of grants is worth as much as its memory. A server that forgets the
-// last second has forgotten that a code was redeemed, so that it can be
-// redeemed again; that a refresh token was rotated, so that the application's
-// new one is unknown and its user has to sign in again; and that a token was
-// revoked, so that it works again. It has also forgotten that a device asked for
-// access, which then begins anew, or what a user decided on that: whoever has
-// the user code may decide again, even after a no. Redis as it comes does
-// forget. To keep what it has acknowledged through a crash of its process, its
-// machine and its power, it needs
+// A server that forgets the last second has forgotten that a code was redeemed,
+// so it can be redeemed again; that a refresh token was rotated, so its user has
+// to sign in again; and that a token was revoked, so it works again. Redis
+// forgets by default. To keep what it has acknowledged when its process, its
+// machine, or its power fails, set
 //
 //	appendonly yes
 //	appendfsync always
 //	maxmemory-policy noeviction
 //
-// With "appendfsync everysec" it may lose the last second, with snapshots
-// alone the last minutes. With any other policy than noeviction it throws away
-// grants when memory is short; with it, a Redis without memory refuses new
-// grants and goes on answering for those it has.
+// With "appendfsync everysec" it may lose the last second, and with snapshots
+// alone the last minutes. With any policy but noeviction it throws records away
+// when its memory is full. Those may be cut-offs, and then what was revoked works
+// again. [Store.Check] returns an error for such a policy.
 //
-// Replication is asynchronous: what a primary has acknowledged and not yet
-// passed on is lost if Sentinel or the cluster puts a replica in its place,
-// whatever is on the primary's disk. WAIT and min-replicas-to-write make that
-// rarer, and do not rule it out. A host that cannot accept it keeps its grants
-// on one server that writes through and comes back, or in a SQL database.
+// With noeviction, a server whose memory is full refuses new documents and
+// changes, and still ends, cuts off, finds, lists, and sweeps: users can always
+// be signed out.
 //
-// What is lost is lost whole. Each step is one script, and its writes reach
-// the file and the replicas together, so that no crash leaves a token without
-// its grant, half of a pair, or a user code that leads nowhere.
+// # What a failover may lose
 //
-// A client that reads from replicas is refused, because a revoked token would
-// work there for a while longer.
+// Replication is asynchronous. What a primary has acknowledged and not passed on
+// yet is lost if Sentinel or the cluster puts a replica in its place, even if it
+// is on the primary's disk. WAIT and min-replicas-to-write make that rarer and
+// don't rule it out. A host that can't accept it keeps its documents on one
+// server that writes through and comes back, or in a SQL database.
+//
+// What is lost is lost whole: each step writes by one script, so no crash leaves
+// half of a document. There is one exception. On a cluster, the indexes of an
+// application and of a workspace are on other servers than the documents, so a
+// failover may lose the entry of a document that stays. The document works, but
+// isn't listed by its application or workspace; and if that is cut off later,
+// the document works again once the cut-off has been swept, a day later.
+//
+// Restoring a backup brings back what was revoked after it was made. Afterwards
+// cut off the zero [store.CutKey]: one call ends everything that was there.
+//
+// # Sweeping
+//
+// Redis removes nothing by itself: no key has an expiry. Call the provider's
+// Cleanup, hourly or so, or the memory fills up. A sweep costs four round trips
+// when nothing is due, and otherwise some more for each 100 records.
+//
+// # Round trips
+//
+// Each step takes one round trip, with these exceptions:
+//
+//   - On a cluster, Create, Find, and FindConsent take two, because the indexes
+//     and the cut-offs of an application lie elsewhere than those of a user.
+//   - On a cluster, a Replace that changes CreatedAt takes five.
+//   - List takes two, and three on a cluster. A page examines at most 100
+//     documents.
+//   - ListApplications takes three where an index has the answer. A search by
+//     name, and an order by name, read all applications, 100 at a time.
+//
+// No command or script touches more than a bounded number of records, so a user
+// or an application with very many doesn't make others wait.
 //
 // # Where everything lies
 //
-// All keys begin with [Options.Prefix]. Users are spread over 1024 shards by
-// the first bits of [store.UserTag], and the shard is the hash tag of a key,
-// like {2a7}: grants, consents and indexes of a user lie in one slot of a
-// cluster, so that what is done for one user is done by one script. Device
-// authorizations are spread over the same shards by their user codes.
+// All keys begin with [Options.Prefix]. Users, applications, and workspaces are
+// spread over 1024 shards by the first 10 bits of the SHA-256 of their IDs. The
+// shard is the hash tag of a key, such as {2a7}, so everything about one user
+// lies in one slot of a cluster.
 //
-//	{2a7}:g:ID    a grant with its code, tokens and chain of refresh tokens
-//	{2a7}:t:TAG   the grants of the users with this tag
-//	{2a7}:a:APP   the shard's grants to an application that are not revoked
-//	{2a7}:c:USER  a user's consents
-//	{2a7}:k:APP   the shard's users with a consent to an application
-//	{2a7}:due     when a cleanup should look at which grant
-//	{2a7}:salts   which grants keep the salt of a rotation
-//	{2a7}:d:ID    a device authorization
-//	{2a7}:u:HASH  the id of the device authorization with this user code
-//	{2a7}:ends    when which device authorization expires
-//	{apps}:...    the applications
+//	{2a7}:d:ID       a document, whose user is of this shard
+//	{2a7}:due        the shard's documents, by when they may be swept
+//	{2a7}:u:USER     the documents of a user, by kind and time of creation
+//	{2a7}:a:APP      those of an application of this shard
+//	{2a7}:w:SPACE    those of a workspace of this shard
+//	{2a7}:c:KEY      the number of a cut-off
+//	{2a7}:cuts       the shard's cut-offs, by when a sweep should look at them
+//	{2a7}:strays     entries of the indexes that a sweep should look at
+//	{apps}:...       the applications
 //
-// Creating a grant, redeeming a code, rotating a refresh token and finding a
-// token are one round trip each; so are finding an application and the steps
-// with a device authorization, of which only finding it takes two. Steps by
-// application and cleanups ask every shard, some hundred shards in one round
-// trip: they take some milliseconds even if there is nothing to do. Applications
-// lie all in one slot, so that both ids of one are taken in one step, and a list
-// of them reads all: that is meant for thousands.
-//
-// # Time
-//
-// Whether something has expired is decided by the times that the steps bring,
-// never by the clock of Redis. Redis only lets a grant go by itself a day
-// after nothing on it lives any more, and a device authorization a day after it
-// has expired, for hosts that seldom clean up. Call DeleteExpired and
-// DeleteDevices (or the provider's Cleanup) more often than daily: they remove
-// what is dead sooner, and they are what clears the indexes. Consents and
-// applications stay until they are deleted.
+// A script learns from the document that it reads which cut-offs and indexes
+// belong to it. So some of its keys are not handed to it, but on a cluster they
+// are all of the same slot. While a cluster moves a slot, calls that need it
+// fail, and the provider answers that it is unavailable for that moment.
 //
 // # A lost answer
 //
 // The client library sends a command again when its connection breaks. Each
-// call carries a random attempt, which the scripts keep, so that a step that
-// is sent twice is done once and answered twice: it is not taken for a code or
-// a refresh token that was stolen, nor for a device that asks too soon. The
-// client may keep its MaxRetries.
+// write carries a random number that the scripts keep, so a script that arrives
+// twice acts once. The client may keep its MaxRetries.
 //
 // # Memory
 //
-// A grant with its code, two tokens, its user's consent and its place in all
-// indexes takes about 1,550 bytes, and each rotation adds about 20 until the
-// rotated-away token would have expired. That holds while Redis packs a grant
-// into a listpack: hash-max-listpack-value must be at least 64 and
-// hash-max-listpack-entries at least 128, as they are by default. A user id,
-// an application's id, a resource or a set of scopes of more than 64 bytes, or
-// an access token for fewer scopes that are still long, makes a grant take about
-// 3,000 bytes. A device authorization takes about 850 bytes, and about 1,700 if
-// any of its texts is that long.
+// A grant with 250 bytes of State takes about 850 bytes with its place in the
+// indexes of its user and application, and about 700 if its user has others. It
+// doesn't grow when it is refreshed. A device that waits takes about 500 bytes,
+// a cut-off about 200, and an application about 1,300.
 //
 // # Versions
 //
-// It needs Redis 6.2, for ZADD with LT, or any Valkey. It is tested with Redis
-// 7.0, alone and as a cluster of three. Redis 6.2, Valkey and Sentinel have
-// not been tested.
+// It needs Redis 7.0, or Valkey 7.2, because older servers don't let a script
+// say that it may run when the memory is full. It is tested with Redis 7.0
+// and Valkey 8.0, alone and as a cluster of three. Sentinel has not been tested.
 //
-// Hashes of codes and tokens are found by Redis and compared by Lua, which do
-// not take care to take the same time for all of them. Nothing can be learned
-// from that: what is compared is SHA-256 of 256 random bits, so whoever varies
-// a token cannot tell what its hash will begin with. User codes are short, so
-// that their hashes can be computed beforehand; but these are only looked up as
-// names of keys, which Redis hashes once more with a key of its own. Where this
-// package itself compares hashes, it does so in constant time.
+// Hashes of codes and tokens lie in documents, and only the provider compares
+// them. IDs of documents are names of keys. They aren't secret.
 package redisstore

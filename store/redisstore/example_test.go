@@ -13,63 +13,54 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
-	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/store/redisstore"
 	"github.com/latchkey-go/latchkey/store/storetest"
+	"github.com/latchkey-go/latchkey/store/storetest/plain"
 )
 
-// Applications stay where the host has them, and only grants are in Redis.
-func Example_grantsOnly() {
+// Applications stay where the host has them, and only documents are in Redis.
+func Example_documentsOnly() {
 	client := redis.NewClient(&redis.Options{Addr: cmp.Or(os.Getenv("REDIS_ADDR"), "localhost:6379")})
 	defer client.Close()
-	grants, err := redisstore.New(client, redisstore.Options{Prefix: "latchkey-example:"})
+	documents, err := redisstore.New(client, redisstore.Options{Prefix: "latchkey-example:"})
 	if err != nil {
 		log.Panic(err)
 	}
 	var both store.Store = struct {
 		store.Applications
-		store.Grants
+		store.Documents
 	}{
-		Applications: memory.New(), // or the host's SQL database
-		Grants:       grants,
+		Applications: plain.New(), // or the host's SQL database
+		Documents:    documents,
 	}
 
-	ctx, now := context.Background(), time.Now().UTC()
-	if err := both.CreateApplication(ctx, store.Application{ID: "app_1", ClientID: "wiki", Name: "Wiki"}); err != nil {
-		log.Panic(err)
-	}
-	err = both.CreateGrant(ctx, store.NewGrant{
-		Grant: store.Grant{
-			ID: store.NewGrantID(now, "user_1"), UserID: "user_1", ApplicationID: "app_1",
-			Scopes: scopes.New("email"), CreatedAt: now, LastUsedAt: now, AgreedAt: now,
-		},
-		Access: &store.NewToken{Hash: store.HashOf(store.KindAccess, [32]byte{1}), ExpiresAt: now.Add(time.Hour)},
+	ctx, now := context.Background(), time.Now()
+	err = both.Create(ctx, store.Document{
+		ID: store.NewID(now, "user_1"), Kind: store.KindGrant, UserID: "user_1", ApplicationID: "app_1",
+		CreatedAt: now, LastUsedAt: now, SweepAt: now.Add(time.Hour), Mark: 1,
 	})
 	if err != nil {
 		log.Panic(err)
 	}
-
-	app, err := both.FindClient(ctx, "wiki")
-	if err != nil {
+	count := func() int {
+		page, _, err := both.List(ctx, store.Query{Kind: store.KindGrant, ApplicationID: "app_1", Limit: 10})
+		if err != nil {
+			log.Panic(err)
+		}
+		return len(page)
+	}
+	fmt.Println(count(), "grant to the application")
+	if err := both.CutOff(ctx, store.CutKey{ApplicationID: "app_1"}, store.CutNumber(now)); err != nil {
 		log.Panic(err)
 	}
-	if err := both.DeleteApplication(ctx, app.ID); err != nil {
-		log.Panic(err)
-	}
-	revoked, err := both.RevokeGrants(ctx, store.GrantFilter{ApplicationID: app.ID}, now)
-	if err != nil {
-		log.Panic(err)
-	}
-	fmt.Println(app.Name, "is gone, and so are its grants:", revoked)
-
-	if _, err := both.DeleteExpired(ctx, store.Expiry{Before: now, Limit: 100}); err != nil {
+	fmt.Println(count(), "after it was cut off")
+	if _, err := both.Sweep(ctx, now.Add(25*time.Hour), 100); err != nil {
 		log.Panic(err)
 	}
 }
 
-// The example needs a Redis, so it is run by a test, which can do without.
+// The example needs a Redis, so a test runs it, which can do without.
 func TestExample(t *testing.T) {
 	client := single(t)
 	read, write, err := os.Pipe()
@@ -78,12 +69,12 @@ func TestExample(t *testing.T) {
 	os.Stdout = write
 	func() {
 		defer func() { os.Stdout = stdout }()
-		Example_grantsOnly()
+		Example_documentsOnly()
 	}()
 	write.Close()
 	printed, err := io.ReadAll(read)
 	require.NoError(t, err)
-	require.Equal(t, "Wiki is gone, and so are its grants: 1\n", string(printed))
+	require.Equal(t, "1 grant to the application\n0 after it was cut off\n", string(printed))
 	require.Empty(t, client.Keys(t.Context(), "latchkey-example:*").Val())
 }
 
@@ -93,7 +84,7 @@ func TestSplitStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
 		return struct {
 			store.Applications
-			store.Grants
-		}{memory.New(), open(t, client)}
+			store.Documents
+		}{plain.New(), open(t, client)}
 	})
 }

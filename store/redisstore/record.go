@@ -2,151 +2,194 @@ package redisstore
 
 import (
 	"crypto/rand"
-	"encoding/base64"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"math"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// separator joins texts that are kept in one. It occurs in no UTF-8.
-const separator = "\xff"
+// errDamaged is for what only another program can have written.
+var errDamaged = errors.New("redisstore: a record is not in the form in which it was kept")
 
-// errCorrupt is for what only something else than this package can have
-// written.
-var errCorrupt = errors.New("redisstore: a record is not in the form in which it was kept")
+// The parts of a document, as lua/document.lua has them. The head is what
+// changes with each write.
+const (
+	markOffset    = 0
+	sweepOffset   = 16
+	attemptSize   = 4
+	createdOffset = 28
+	headSize      = 36
+)
 
-// timeText returns a time as it is kept: its microseconds since 1970, or
-// nothing for the zero time.
-func timeText(t time.Time) string {
-	if t.IsZero() {
-		return ""
+// lexTime returns the time in eight bytes that sort by time. Those of the zero
+// time are zero, which no other time has.
+func lexTime(t time.Time) string {
+	var micros int64 = math.MinInt64
+	if !t.IsZero() {
+		micros = t.UnixMicro()
 	}
-	return strconv.FormatInt(t.UnixMicro(), 10)
+	return lexMicros(micros)
 }
 
-// A reader reads texts that were kept, and remembers if one was not in the
-// right form.
-type reader struct{ err error }
+func lexMicros(micros int64) string {
+	return string(binary.BigEndian.AppendUint64(nil, uint64(micros)^1<<63))
+}
 
-func (r *reader) time(text string) time.Time {
-	if text == "" {
-		return time.Time{}
+func markText(mark int64) string { return string(binary.BigEndian.AppendUint64(nil, uint64(mark))) }
+
+// entry stands for a document in the indexes of its user, application, and
+// workspace.
+func entry(kind store.Kind, created string, id store.ID) string {
+	return string([]byte{byte(kind)}) + created + string(id[:])
+}
+
+// entryID returns the ID at the end of an entry of any index.
+func entryID(entry string) (id store.ID) {
+	copy(id[:], entry[max(0, len(entry)-len(id)):])
+	return id
+}
+
+// newAttempt returns bytes that no other call has. The client library sends a
+// script again if its answer was lost. By the attempt the script knows that it
+// has run already.
+func newAttempt() string {
+	var b [attemptSize]byte
+	rand.Read(b[:]) // Never fails: it would end the program.
+	return string(b[:])
+}
+
+// A subject is the part of a document that other slots may need: when it was
+// created, and what it is about.
+type subject struct {
+	created string
+	kind    store.Kind
+	store.CutKey
+}
+
+func subjectOf(d *store.Document) subject { return subject{lexTime(d.CreatedAt), d.Kind, d.Key()} }
+
+func (j subject) entry(id store.ID) string { return entry(j.kind, j.created, id) }
+
+func (j subject) appendTo(b []byte) []byte {
+	b = append(b, j.created...)
+	b = append(b, byte(j.kind))
+	b = binary.BigEndian.AppendUint16(b, uint16(shardOf(j.ApplicationID)))
+	b = binary.BigEndian.AppendUint16(b, uint16(shardOf(j.WorkspaceID)))
+	for _, text := range []string{j.UserID, j.ApplicationID, j.WorkspaceID} {
+		b = binary.BigEndian.AppendUint16(b, uint16(len(text)))
+		b = append(b, text...)
 	}
-	micros, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		r.err = errCorrupt
+	return b
+}
+
+// check returns an error if a text is too long to be kept.
+func (j subject) check() error {
+	for _, text := range []string{j.UserID, j.ApplicationID, j.WorkspaceID} {
+		if len(text) > math.MaxUint16 {
+			return fmt.Errorf("redisstore: an ID has %d bytes; at most %d can be kept", len(text), math.MaxUint16)
+		}
+	}
+	return nil
+}
+
+// headOf returns the head of a document that hasn't ended, for a new attempt to
+// write it.
+func headOf(d *store.Document) string {
+	b := make([]byte, 0, headSize)
+	b = append(b, markText(d.Mark)...)
+	b = append(b, lexTime(time.Time{})...)
+	b = append(b, lexTime(d.SweepAt)...)
+	b = append(b, newAttempt()...)
+	return string(append(b, lexTime(d.CreatedAt)...))
+}
+
+// tailOf returns what follows the subject.
+func tailOf(d *store.Document) string {
+	seen := d.Seen.String()
+	return lexTime(d.LastUsedAt) + string([]byte{byte(len(seen))}) + seen + d.State
+}
+
+// recordOf returns a new document as it is kept.
+func recordOf(d *store.Document) string {
+	b := make([]byte, 0, 256+len(d.State))
+	b = append(b, headOf(d)[:createdOffset]...)
+	b = subjectOf(d).appendTo(b)
+	return string(append(b, tailOf(d)...))
+}
+
+// A reader takes what was kept apart. It remembers if that is too short.
+type reader struct {
+	left    string
+	damaged bool
+}
+
+func (r *reader) take(n int) string {
+	if n > len(r.left) {
+		r.damaged = true
+		r.left += string(make([]byte, n-len(r.left)))
+	}
+	taken := r.left[:n]
+	r.left = r.left[n:]
+	return taken
+}
+
+func (r *reader) uint64() uint64 { return binary.BigEndian.Uint64([]byte(r.take(8))) }
+func (r *reader) uint16() int    { return int(binary.BigEndian.Uint16([]byte(r.take(2)))) }
+func (r *reader) text() string   { return r.take(r.uint16()) }
+
+func (r *reader) time() time.Time {
+	micros := int64(r.uint64() ^ 1<<63)
+	if micros == math.MinInt64 {
+		return time.Time{}
 	}
 	return time.UnixMicro(micros).UTC()
 }
 
-func (r *reader) duration(text string) time.Duration {
-	micros, err := strconv.ParseInt(text, 10, 64)
+func (r *reader) subject() (j subject) {
+	j.created = r.take(8)
+	j.kind = store.Kind(r.take(1)[0])
+	r.take(4) // the shards, which are for the scripts
+	j.UserID, j.ApplicationID, j.WorkspaceID = r.text(), r.text(), r.text()
+	return j
+}
+
+// parseDocument reads a document.
+func parseDocument(id store.ID, kept string) (d store.Document, err error) {
+	r := &reader{left: kept}
+	d = store.Document{ID: id, Mark: int64(r.uint64()), EndedAt: r.time(), SweepAt: r.time()}
+	r.take(attemptSize)
+	j := r.subject()
+	d.CreatedAt = (&reader{left: j.created}).time()
+	d.Kind, d.UserID, d.ApplicationID, d.WorkspaceID = j.kind, j.UserID, j.ApplicationID, j.WorkspaceID
+	d.LastUsedAt = r.time()
+	d.Seen, err = store.ParseCuts(r.take(int(r.take(1)[0])))
+	d.State = r.left
+	if r.damaged || err != nil {
+		return store.Document{}, fmt.Errorf("%w: the document %s", errDamaged, id)
+	}
+	return d, nil
+}
+
+// numberDigits is how many digits the number of a cut-off has, as
+// lua/cut_off.lua keeps it.
+const numberDigits = 20
+
+// parseNumber reads the number of a cut-off. What is nil was never there.
+func parseNumber(kept any) (int64, error) {
+	text, ok := kept.(string)
+	if !ok {
+		return 0, nil
+	}
+	if len(text) < numberDigits {
+		return 0, errDamaged
+	}
+	number, err := strconv.ParseInt(text[:numberDigits], 10, 64)
 	if err != nil {
-		r.err = errCorrupt
+		return 0, errDamaged
 	}
-	return time.Duration(micros) * time.Microsecond
-}
-
-// split returns the n texts that were joined.
-func (r *reader) split(joined string, n int) []string {
-	texts := strings.SplitN(joined, separator, n)
-	for len(texts) < n {
-		r.err = errCorrupt
-		texts = append(texts, "")
-	}
-	return texts
-}
-
-// setText returns a set of scopes as it is kept: its sorted names, each one
-// ended by NUL, which no text contains.
-func setText(set scopes.Set) string {
-	var b strings.Builder
-	for _, name := range scopes.New(set...) {
-		b.WriteString(name)
-		b.WriteByte(0)
-	}
-	return b.String()
-}
-
-func (*reader) set(text string) scopes.Set {
-	if text == "" {
-		return nil
-	}
-	return scopes.New(strings.Split(strings.TrimSuffix(text, "\x00"), "\x00")...)
-}
-
-// grantFields are the fields of a grant's hash that make a [store.Grant]. The
-// scripts return the same ones in the same order.
-var grantFields = []string{"u", "a", "s", "r", "c", "l", "g", "e", "v"}
-
-// grant makes a record of the values of grantFields; ok is false if there is
-// no such grant.
-func (r *reader) grant(id store.GrantID, values []any) (g store.Grant, ok bool) {
-	text := texts(values, len(grantFields))
-	return store.Grant{
-		ID:            id,
-		UserID:        text[0],
-		ApplicationID: text[1],
-		Scopes:        r.set(text[2]),
-		Resource:      text[3],
-		CreatedAt:     r.time(text[4]),
-		LastUsedAt:    r.time(text[5]),
-		AgreedAt:      r.time(text[6]),
-		ExpiresAt:     r.time(text[7]),
-		RevokedAt:     r.time(text[8]),
-	}, values[1] != nil
-}
-
-// access makes a record of an access token on the grant. It is kept as when it
-// was issued, when it expires, and its scopes if they are not the grant's.
-func (r *reader) access(g store.Grant, kept string) store.Token {
-	t := store.Token{Kind: store.KindAccess, Scopes: g.Scopes}
-	text := r.split(kept, 2)
-	expires, set, narrowed := strings.Cut(text[1], separator)
-	t.IssuedAt, t.ExpiresAt = r.time(text[0]), r.time(expires)
-	if narrowed {
-		t.Scopes = r.set(set)
-	}
-	return t
-}
-
-// texts returns the values of fields as texts; those that are not there are
-// empty.
-func texts(values []any, n int) []string {
-	list := make([]string, n)
-	for i, value := range values {
-		if text, ok := value.(string); ok && i < n {
-			list[i] = text
-		}
-	}
-	return list
-}
-
-// consent makes a record of a consent as the script that creates grants keeps
-// it.
-func (r *reader) consent(userID, applicationID, kept string) store.Consent {
-	text := r.split(kept, 6)
-	return store.Consent{
-		UserID:        userID,
-		ApplicationID: applicationID,
-		CreatedAt:     r.time(text[0]),
-		LastUsedAt:    r.time(text[1]),
-		AgreedAt:      r.time(text[2]),
-		Resource:      text[3],
-		Scopes:        r.set(text[4]),
-		Agreed:        r.set(text[5]),
-	}
-}
-
-// newAttempt returns a text that no other call has. The client library sends a
-// script again when an answer is lost; by the attempt the script knows itself
-// from another call, and answers again what it answered the first time.
-func newAttempt() string {
-	var b [9]byte
-	rand.Read(b[:]) // Never fails: it would end the program.
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return number, nil
 }

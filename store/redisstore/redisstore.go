@@ -1,9 +1,12 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
@@ -14,41 +17,45 @@ import (
 // Options says how a [Store] uses its Redis. The zero value works.
 type Options struct {
 	// Prefix begins each key, so that several stores, or other programs, can
-	// share one Redis. It has no braces, which mean something to Redis
-	// Cluster. Empty: "latchkey:".
+	// share one Redis. It must not contain braces, which mean something to
+	// Redis Cluster. The default is "latchkey:".
 	Prefix string
 }
 
 // Store keeps everything in Redis. [New] makes one. It is safe for concurrent
 // use, and any number of processes may use one Redis.
 type Store struct {
-	client     redis.UniversalClient
-	keys       keys
-	nextSweep  atomic.Uint32 // the shard at which DeleteExpired begins
-	nextDevice atomic.Uint32 // the shard at which DeleteDevices begins
+	client  redis.UniversalClient
+	keys    keys
+	cluster bool // whether the slots are spread over several servers
+	scripts *scripts
+
+	next  atomic.Uint32 // the shard at which the next sweep begins
+	mu    sync.Mutex
+	walks map[store.CutKey]walk // those that a sweep didn't finish
 }
 
-var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Devices = (*Store)(nil)
-)
+var _ store.Store = (*Store)(nil)
 
-// New returns a store that keeps its records where the client leads. It does
-// not send anything yet. The client stays the caller's, to configure and to
-// close.
+// New returns a store that keeps its records where the client leads. It doesn't
+// send anything yet; [Store.Check] does. The client stays the caller's to
+// configure and to close.
 //
-// A client that reads from replicas is refused, as they lag behind: a revoked
-// token would still work for a while. So is a [redis.Ring], which forgets what
-// was on a server that fails.
+// New refuses a client that reads from replicas: they lag behind, so a revoked
+// token would still work for a while. It also refuses a [redis.Ring], which
+// forgets what was on a server that fails.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if o.Prefix == "" {
 		o.Prefix = "latchkey:"
 	}
-	err := errors.Join(checkClient(client), checkPrefix(o.Prefix))
-	if err != nil {
+	if err := errors.Join(checkClient(client), checkPrefix(o.Prefix)); err != nil {
 		return nil, err
 	}
-	return &Store{client: client, keys: keys{o.Prefix}}, nil
+	s := &Store{client: client, keys: keys{o.Prefix}, scripts: aloneScripts, walks: map[store.CutKey]walk{}}
+	if _, s.cluster = client.(*redis.ClusterClient); s.cluster {
+		s.scripts = clusterScripts
+	}
+	return s, nil
 }
 
 func checkClient(client redis.UniversalClient) error {
@@ -57,7 +64,7 @@ func checkClient(client redis.UniversalClient) error {
 		return errors.New("redisstore: no client")
 	case *redis.ClusterClient:
 		if o := client.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
-			return errors.New("redisstore: the client reads from replicas, which lag behind: unset ReadOnly, RouteByLatency and RouteRandomly")
+			return errors.New("redisstore: the client reads from replicas, which lag behind: unset ReadOnly, RouteByLatency, and RouteRandomly")
 		}
 	case *redis.Ring:
 		return errors.New("redisstore: a ring forgets what was on a server that fails: use a cluster")
@@ -72,8 +79,48 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
-// page cuts the page out of everything that matched.
-func page[T any](all []T, limit, offset int) []T {
-	all = all[min(offset, len(all)):]
-	return all[:min(limit, len(all))]
+// Check asks each server whether it can be trusted with the records. It returns
+// an error that says what to change if the server
+//
+//   - is older than Redis 7.0 or Valkey 7.2,
+//   - is part of a cluster, but the client isn't a [redis.ClusterClient], or
+//   - evicts keys when its memory is full, because that would bring back to
+//     life what was cut off.
+//
+// Check says nothing about settings that a managed service hides. Call it when
+// your program starts.
+func (s *Store) Check(ctx context.Context) error {
+	_, err := await(ctx, func() (struct{}, error) {
+		cluster, ok := s.client.(*redis.ClusterClient)
+		if !ok {
+			return struct{}{}, checkServer(ctx, s.client, false)
+		}
+		return struct{}{}, cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error {
+			return checkServer(ctx, c, true)
+		})
+	})
+	return err
+}
+
+func checkServer(ctx context.Context, client redis.UniversalClient, cluster bool) error {
+	info, err := client.Info(ctx).Result()
+	if err != nil {
+		return fmt.Errorf("redisstore: %w", err)
+	}
+	facts := map[string]string{}
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		facts[name] = value
+	}
+	major, _, _ := strings.Cut(facts["redis_version"], ".")
+	if n, err := strconv.Atoi(major); err == nil && n < 7 {
+		return fmt.Errorf("redisstore: the server's version is %s: use Redis 7.0, Valkey 7.2, or later", facts["redis_version"])
+	}
+	if facts["cluster_enabled"] == "1" && !cluster {
+		return errors.New("redisstore: the server is part of a cluster: use redis.NewClusterClient")
+	}
+	if policy := facts["maxmemory_policy"]; policy != "" && policy != "noeviction" {
+		return fmt.Errorf("redisstore: the server's maxmemory-policy is %s, so it forgets what was revoked when its memory is full: set maxmemory-policy to noeviction", policy)
+	}
+	return nil
 }

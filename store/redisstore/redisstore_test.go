@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -69,7 +70,13 @@ func forEach(t testing.TB, client redis.UniversalClient, f func(ctx context.Cont
 	t.Helper()
 	ctx := context.Background() // That of the test has ended when it cleans up.
 	if cluster, ok := client.(*redis.ClusterClient); ok {
-		require.NoError(t, cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { f(ctx, c); return nil }))
+		var mu sync.Mutex // The client library calls f for all servers at once.
+		require.NoError(t, cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error {
+			mu.Lock()
+			defer mu.Unlock()
+			f(ctx, c)
+			return nil
+		}))
 		return
 	}
 	f(ctx, client.(*redis.Client))
@@ -89,7 +96,18 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, client) })
 }
 
-func TestDevices(t *testing.T) {
-	client := single(t)
-	storetest.RunDevices(t, func(t *testing.T) store.Devices { return open(t, client) })
+// A server that can't be reached is an error, and never an absence: the client
+// library gives up on some commands without saying so in their answers.
+func TestServerThatIsGoneIsAnError(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: 1, DialerRetries: 1})
+	t.Cleanup(func() { client.Close() })
+	s, err := redisstore.New(client, redisstore.Options{})
+	require.NoError(t, err)
+	for _, step := range steps(s, "ann") {
+		err := step.run(t.Context())
+		require.Error(t, err, step.name)
+		for _, outcome := range []error{store.ErrNotFound, store.ErrExists, store.ErrConflict} {
+			require.NotErrorIs(t, err, outcome, step.name)
+		}
+	}
 }

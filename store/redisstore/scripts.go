@@ -5,40 +5,37 @@ import (
 	_ "embed" // for the scripts
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// The scripts, each of which is one step. Redis runs a script alone, so that a
-// step is atomic. All keys that a script touches are handed to it, and they
-// lie in one slot, as Redis Cluster demands.
 var (
-	//go:embed lua/common.lua
-	commonLua string
-	//go:embed lua/create_grant.lua
-	createGrantLua string
-	//go:embed lua/redeem_code.lua
-	redeemCodeLua string
-	//go:embed lua/rotate_refresh.lua
-	rotateRefreshLua string
-	//go:embed lua/revoke_token.lua
-	revokeTokenLua string
-	//go:embed lua/revoke_grant.lua
-	revokeGrantLua string
-	//go:embed lua/revoke_user.lua
-	revokeUserLua string
-	//go:embed lua/revoke_application.lua
-	revokeApplicationLua string
-	//go:embed lua/sweep_grant.lua
-	sweepGrantLua string
-	//go:embed lua/create_device.lua
-	createDeviceLua string
-	//go:embed lua/decide_device.lua
-	decideDeviceLua string
-	//go:embed lua/poll_device.lua
-	pollDeviceLua string
-	//go:embed lua/sweep_device.lua
-	sweepDeviceLua string
+	//go:embed lua/document.lua
+	documentLua string
+	//go:embed lua/write.lua
+	writeLua string
+	//go:embed lua/create.lua
+	createLua string
+	//go:embed lua/find_fast.lua
+	findFastLua string
+	//go:embed lua/find.lua
+	findLua string
+	//go:embed lua/replace.lua
+	replaceLua string
+	//go:embed lua/end.lua
+	endLua string
+	//go:embed lua/remove.lua
+	removeLua string
+	//go:embed lua/cut_off.lua
+	cutOffLua string
+	//go:embed lua/settle_cut.lua
+	settleCutLua string
+	//go:embed lua/wake.lua
+	wakeLua string
+
+	//go:embed lua/application.lua
+	applicationLua string
 	//go:embed lua/create_application.lua
 	createApplicationLua string
 	//go:embed lua/find_client.lua
@@ -49,84 +46,110 @@ var (
 	deleteApplicationLua string
 )
 
-var (
-	createGrant       = redis.NewScript(commonLua + createGrantLua)
-	redeemCode        = redis.NewScript(commonLua + redeemCodeLua)
-	rotateRefresh     = redis.NewScript(commonLua + rotateRefreshLua)
-	revokeToken       = redis.NewScript(commonLua + revokeTokenLua)
-	revokeGrant       = redis.NewScript(commonLua + revokeGrantLua)
-	revokeUser        = redis.NewScript(commonLua + revokeUserLua)
-	revokeApplication = redis.NewScript(commonLua + revokeApplicationLua)
-	sweepGrant        = redis.NewScript(commonLua + sweepGrantLua)
-	createDevice      = redis.NewScript(commonLua + createDeviceLua)
-	decideDevice      = redis.NewScript(decideDeviceLua)
-	pollDevice        = redis.NewScript(pollDeviceLua)
-	sweepDevice       = redis.NewScript(sweepDeviceLua)
-	createApplication = redis.NewScript(createApplicationLua)
-	findClient        = redis.NewScript(findClientLua)
-	updateApplication = redis.NewScript(updateApplicationLua)
-	deleteApplication = redis.NewScript(deleteApplicationLua)
-)
-
-// run runs a script and returns its answer. The first use on a server loads
-// the script there; after that only its digest is sent.
-func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (any, error) {
-	answer, err := await(ctx, func() (any, error) { return script.Run(ctx, s.client, keys, args...).Result() })
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return nil, fmt.Errorf("redisstore: %w", err)
-	}
-	return answer, nil
+// scripts are the steps that are more than one command. Redis runs a script
+// alone, so each is atomic. A script touches a bounded number of records.
+//
+// A script is handed the keys that are known beforehand. It finds the names of
+// the others, of cut-offs and indexes, in the document that it reads.
+type scripts struct {
+	create, find, replace, end, remove, cutOff, settleCut, wake         *redis.Script
+	createApplication, findClient, updateApplication, deleteApplication *redis.Script
 }
 
-// A call is what one run of a script is given.
-type call struct {
-	keys []string
-	args []any
+var aloneScripts, clusterScripts = newScripts(true), newScripts(false)
+
+// newScripts returns the scripts for a server that has all slots, or for one
+// of a cluster.
+func newScripts(alone bool) *scripts {
+	script := func(flags string, parts ...string) *redis.Script {
+		return redis.NewScript(fmt.Sprintf("#!lua flags=%s\nlocal ALONE = %t\n", flags, alone) + strings.Join(parts, ""))
+	}
+	// A server whose memory is full refuses a script unless it allows that.
+	const refused, reads, always = "", "no-writes", "allow-oom"
+	return &scripts{
+		create:    script(refused, documentLua, writeLua, createLua),
+		find:      script(reads, findFastLua, documentLua, findLua),
+		replace:   script(refused, documentLua, writeLua, replaceLua),
+		end:       script(always, documentLua, writeLua, endLua),
+		remove:    script(always, documentLua, writeLua, removeLua),
+		cutOff:    script(always, cutOffLua),
+		settleCut: script(always, settleCutLua),
+		wake:      script(always, wakeLua),
+
+		createApplication: script(refused, applicationLua, createApplicationLua),
+		findClient:        script(reads, findClientLua),
+		updateApplication: script(refused, applicationLua, updateApplicationLua),
+		deleteApplication: script(always, applicationLua, deleteApplicationLua),
+	}
 }
 
-// runAll runs a script once for each call, all of them in one round trip for
-// each server, and returns the sum of the numbers that they answer.
-func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) (int, error) {
-	answers, err := s.pipelined(ctx, func(pipe redis.Pipeliner) {
-		for _, c := range calls {
-			script.EvalSha(ctx, pipe, c.keys, c.args...)
-		}
-	})
-	if err != nil {
-		return 0, err
+// A pipe collects commands for one round trip.
+type pipe struct {
+	redis.Pipeliner
+	ctx   context.Context
+	whole bool // whether to send the text of scripts rather than its digest
+}
+
+// run adds a run of a script.
+func (p pipe) run(script *redis.Script, keys []string, args ...any) {
+	if p.whole {
+		script.Eval(p.ctx, p, keys, args...)
+	} else {
+		script.EvalSha(p.ctx, p, keys, args...)
 	}
-	sum := 0
-	for i, answer := range answers {
-		number, err := answer.(*redis.Cmd).Int()
-		if redis.HasErrorPrefix(err, "NOSCRIPT") {
-			var again any
-			if again, err = s.run(ctx, script, calls[i].keys, calls[i].args...); err == nil {
-				number = int(again.(int64))
+}
+
+// exec sends the commands that fill collects, in one round trip to each server,
+// and returns them with their answers. On a cluster, commands to different
+// servers run in no order. An answer of nil is not an error.
+//
+// A server that doesn't know a script gets all the commands again, with the
+// text of the scripts.
+func (s *Store) exec(ctx context.Context, fill func(p pipe)) ([]redis.Cmder, error) {
+	return await(ctx, func() ([]redis.Cmder, error) {
+		for whole := false; ; whole = true {
+			p := pipe{s.client.Pipeline(), ctx, whole}
+			fill(p)
+			if p.Len() == 0 {
+				return nil, nil
+			}
+			commands, failed := p.Exec(ctx)
+			err := firstError(commands)
+			if err == nil && failed != nil && !errors.Is(failed, redis.Nil) {
+				err = fmt.Errorf("redisstore: %w", failed) // The commands don't always say so.
+			}
+			if whole || !redis.HasErrorPrefix(err, "NOSCRIPT") {
+				return commands, err
 			}
 		}
-		if err != nil {
-			return sum, fmt.Errorf("redisstore: %w", err)
-		}
-		sum += number
-	}
-	return sum, nil
-}
-
-// pipelined sends many commands in one round trip for each server. The caller
-// looks for errors of single commands; the error that is returned is that the
-// context has ended.
-func (s *Store) pipelined(ctx context.Context, fill func(redis.Pipeliner)) ([]redis.Cmder, error) {
-	return await(ctx, func() ([]redis.Cmder, error) {
-		pipe := s.client.Pipeline()
-		fill(pipe)
-		answers, _ := pipe.Exec(ctx)
-		return answers, ctx.Err()
 	})
 }
 
-// await calls f and returns what it returns, or gives up on it when the
-// context ends: the client library does not look up from waiting for an answer
-// then. Giving up on a step that writes leaves open whether it was done.
+func firstError(commands []redis.Cmder) error {
+	for _, command := range commands {
+		if err := command.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return fmt.Errorf("redisstore: %w", err)
+		}
+	}
+	return nil
+}
+
+// run runs one script and returns its answer.
+func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (any, error) {
+	commands, err := s.exec(ctx, func(p pipe) { p.run(script, keys, args...) })
+	if err != nil {
+		return nil, err
+	}
+	return answer(commands[0]), nil
+}
+
+// answer returns the answer to a script or to another command that is run by
+// Do.
+func answer(command redis.Cmder) any { return command.(*redis.Cmd).Val() }
+
+// await calls f and returns what it returns, or gives up on it when the context
+// ends: the client library doesn't look up from waiting for an answer then.
+// Giving up on a step that writes leaves open whether it was done.
 func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T

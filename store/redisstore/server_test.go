@@ -115,3 +115,14 @@ func newCluster(t testing.TB) *redis.ClusterClient {
 	t.Cleanup(func() { cluster.Close() })
 	return cluster
 }
+
+// nodes returns a client of each server of a cluster.
+func nodes(t testing.TB, cluster *redis.ClusterClient) (all []*redis.Client) {
+	t.Helper()
+	for _, addr := range cluster.Options().Addrs {
+		client := redis.NewClient(&redis.Options{Addr: addr})
+		t.Cleanup(func() { client.Close() })
+		all = append(all, client)
+	}
+	return all
+}

@@ -15,7 +15,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/redisstore"
 )
 
-// A counter counts how often a client waits for an answer.
+// A counter counts how often a client waits for answers.
 type counter struct{ trips atomic.Int64 }
 
 func (c *counter) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -34,85 +34,92 @@ func (c *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 	}
 }
 
-// What users wait for is one round trip each.
-func TestRoundTrips(t *testing.T) {
-	client := single(t)
-	c := &counter{}
-	client.AddHook(c)
-	s, ctx, at := open(t, client), t.Context(), time.Now().UTC()
-	app := store.Application{ID: "app_1", ClientID: "client_1"}
+// A step is one call, and how many round trips it takes on one server and on a
+// cluster.
+type step struct {
+	name           string
+	alone, cluster int64
+	run            func(ctx context.Context) error
+}
 
-	// The first use of a script loads it.
-	warm := signIn(t, s, "user_0", at)
-	warm.rotate(t, s, at)
-	require.NoError(t, s.RevokeToken(ctx, store.TokenRevocation{Key: warm.access, ApplicationID: application, At: at}))
-	require.NoError(t, s.CreateApplication(ctx, app))
-	require.NoError(t, s.UpdateApplication(ctx, store.Application{ID: "app_1", Version: 1}))
-	_, err := s.FindClient(ctx, "client_1")
-	require.NoError(t, err)
-	_, err = s.RevokeGrants(ctx, store.GrantFilter{UserID: "user_0"}, at)
-	require.NoError(t, err)
-	useDevice(t, s, at)
-
-	n := newGrant("user_1", at)
-	redeemed := redemption(n, at)
-	rotated := rotation(store.Key{GrantID: n.Grant.ID, Hash: redeemed.Refresh.Hash}, at)
-	device := authorization(at)
-	find := func(h store.Hash) error {
-		_, _, err := s.FindToken(ctx, store.Key{GrantID: n.Grant.ID, Hash: h})
-		return err
+// steps returns calls that touch everything that is kept, in an order that
+// works.
+func steps(s store.Store, user string) []step {
+	at := now()
+	d := newDocument(user, at)
+	consent := newDocument(user, at)
+	consent.ID, consent.Kind = store.ConsentID(user, application, workspace), store.KindConsent
+	device := store.Document{
+		ID: store.NewID(at, user), Kind: store.KindDevice, CreatedAt: at, SweepAt: at, Mark: newMark(), State: "a device",
 	}
-	for _, step := range []struct {
-		name string
-		want int64
-		run  func() error
-	}{
-		{"CreateGrant", 1, func() error { return s.CreateGrant(ctx, n) }},
-		{"RedeemCode", 1, func() error { _, err := s.RedeemCode(ctx, redeemed); return err }},
-		{"FindToken, access", 1, func() error { return find(redeemed.Access.Hash) }},
-		{"FindToken, refresh", 1, func() error { return find(redeemed.Refresh.Hash) }},
-		{"RotateRefresh", 1, func() error { _, err := s.RotateRefresh(ctx, rotated); return err }},
-		{"RotateRefresh, a retry", 1, func() error { _, err := s.RotateRefresh(ctx, rotated); return err }},
-		{"FindConsent", 1, func() error { _, err := s.FindConsent(ctx, "user_1", application); return err }},
-		{"ListConsents", 1, func() error { _, err := s.ListConsents(ctx, "user_1"); return err }},
-		{"FindApplication", 1, func() error { _, err := s.FindApplication(ctx, "app_1"); return err }},
-		{"FindClient", 1, func() error { _, err := s.FindClient(ctx, "client_1"); return err }},
-		{"ListGrants, by user", 2, func() error {
-			_, _, err := s.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{UserID: "user_1"}})
+	used := replaced(d, func(d *store.Document) { d.LastUsedAt = at.Add(time.Hour) })
+	moved := replaced(used, func(d *store.Document) { d.CreatedAt = at.Add(time.Hour) })
+	app := store.Application{ID: "app of " + user, ClientID: "client of " + user, Name: "Wiki", OwnerID: user, Version: 1}
+	list := func(q store.Query) func(context.Context) error {
+		q.Kind, q.Limit = store.KindGrant, 10
+		return func(ctx context.Context) error { _, _, err := s.List(ctx, q); return err }
+	}
+	cut := func(key store.CutKey) func(context.Context) error {
+		return func(ctx context.Context) error { return s.CutOff(ctx, key, store.CutNumber(at)) }
+	}
+	return []step{
+		{"Create", 1, 2, func(ctx context.Context) error { return s.Create(ctx, d) }},
+		{"Create, of a consent", 1, 2, func(ctx context.Context) error { return s.Create(ctx, consent) }},
+		{"Create, of a device", 1, 1, func(ctx context.Context) error { return s.Create(ctx, device) }},
+		{"Find", 1, 2, func(ctx context.Context) error { _, _, err := s.Find(ctx, d.ID); return err }},
+		{"FindConsent", 1, 2, func(ctx context.Context) error {
+			_, _, err := s.FindConsent(ctx, user, application, workspace)
 			return err
 		}},
-		{"RevokeToken", 1, func() error {
-			return s.RevokeToken(ctx, store.TokenRevocation{Key: rotated.Key, ApplicationID: application, At: at})
-		}},
-		{"RevokeGrants, by user and application", 3, func() error {
-			_, err := s.RevokeGrants(ctx, store.GrantFilter{UserID: "user_1", ApplicationID: application}, at)
+		{"Replace", 1, 1, func(ctx context.Context) error { return s.Replace(ctx, used, d.Mark) }},
+		{"Replace, with another time of creation", 1, 5, func(ctx context.Context) error { return s.Replace(ctx, moved, used.Mark) }},
+		{"List, by user", 2, 3, list(store.Query{UserID: user})},
+		{"List, by application", 2, 3, list(store.Query{ApplicationID: application})},
+		{"List, by workspace", 2, 3, list(store.Query{WorkspaceID: workspace})},
+		{"CutOff, of a user", 1, 1, cut(store.CutKey{UserID: user})},
+		{"CutOff, of an application", 1, 1, cut(store.CutKey{ApplicationID: application})},
+		{"CutOff, of everything", 1, 1, cut(store.CutKey{})},
+		{"End", 1, 1, func(ctx context.Context) error { return s.End(ctx, d.ID, at, at.Add(time.Hour)) }},
+		{"Sweep, with nothing due", 4, 4, func(ctx context.Context) error {
+			_, err := s.Sweep(ctx, at.Add(-time.Hour), 100)
 			return err
 		}},
-		{"RevokeGrants, by user", 4, func() error {
-			_, err := s.RevokeGrants(ctx, store.GrantFilter{UserID: "user_1"}, at)
+		{"CreateApplication", 1, 1, func(ctx context.Context) error { return s.CreateApplication(ctx, app) }},
+		{"FindApplication", 1, 1, func(ctx context.Context) error { _, err := s.FindApplication(ctx, app.ID); return err }},
+		{"FindClient", 1, 1, func(ctx context.Context) error { _, err := s.FindClient(ctx, app.ClientID); return err }},
+		{"UpdateApplication", 1, 1, func(ctx context.Context) error { return s.UpdateApplication(ctx, app) }},
+		{"ListApplications", 3, 3, func(ctx context.Context) error {
+			_, _, err := s.ListApplications(ctx, store.ApplicationQuery{OwnerID: user})
 			return err
 		}},
-		{"CreateDevice", 1, func() error { return s.CreateDevice(ctx, device) }},
-		{"PollDevice", 1, func() error { _, err := s.PollDevice(ctx, pollOf(device, at)); return err }},
-		{"FindDevice", 2, func() error { _, err := s.FindDevice(ctx, device.UserCode); return err }},
-		{"DecideDevice", 1, func() error { return s.DecideDevice(ctx, store.DeviceDecision{ID: device.ID, At: at}) }},
-		{"DeleteDevices, with nothing to do", 4, func() error { _, err := s.DeleteDevices(ctx, at, 10); return err }},
-	} {
-		c.trips.Store(0)
-		require.NoError(t, step.run(), step.name)
-		require.Equal(t, step.want, c.trips.Load(), "round trips of %s", step.name)
+		{"DeleteApplication", 1, 1, func(ctx context.Context) error { return s.DeleteApplication(ctx, app.ID) }},
 	}
 }
 
-// useDevice takes each step with a device authorization, so that their scripts
-// are loaded.
-func useDevice(t testing.TB, s store.Devices, at time.Time) {
-	t.Helper()
-	d := authorization(at)
-	require.NoError(t, s.CreateDevice(t.Context(), d))
-	_, err := s.PollDevice(t.Context(), pollOf(d, at))
-	require.NoError(t, err)
-	require.NoError(t, s.DecideDevice(t.Context(), store.DeviceDecision{ID: d.ID, At: at}))
+// What users wait for is one round trip each, or two on a cluster.
+func TestRoundTrips(t *testing.T) {
+	client := single(t)
+	testRoundTrips(t, client, func(s step) int64 { return s.alone })
+}
+
+func TestRoundTripsOnCluster(t *testing.T) {
+	testRoundTrips(t, newCluster(t), func(s step) int64 { return s.cluster })
+}
+
+func testRoundTrips(t *testing.T, client redis.UniversalClient, want func(step) int64) {
+	c := &counter{}
+	client.AddHook(c)
+	s := open(t, client)
+	for _, user := range []string{"user_1", "user_2", "user_3", "user_4"} { // so that each server has the scripts
+		for _, step := range steps(s, user) {
+			require.NoError(t, step.run(t.Context()), step.name)
+		}
+	}
+	for _, step := range steps(s, "user_5") {
+		c.trips.Store(0)
+		require.NoError(t, step.run(t.Context()), step.name)
+		require.Equal(t, want(step), c.trips.Load(), "round trips of %s", step.name)
+	}
 }
 
 // A lossy network loses the next answer after lose is set: the server has done
@@ -137,10 +144,9 @@ func (c lossyConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// The client library sends a command again when the connection breaks before
-// the answer. That must not look like a code or token that is presented twice,
-// or like an id that is taken.
-func TestLostAnswers(t *testing.T) {
+// openLossy returns a store over a lossy network.
+func openLossy(t *testing.T) (*redisstore.Store, *lossy) {
+	t.Helper()
 	network := &lossy{}
 	addr := single(t).Options().Addr
 	client := redis.NewClient(&redis.Options{Addr: addr, Dialer: func(ctx context.Context, kind, addr string) (net.Conn, error) {
@@ -148,78 +154,42 @@ func TestLostAnswers(t *testing.T) {
 		return lossyConn{conn, network}, err
 	}})
 	t.Cleanup(func() { client.Close() })
-	s, ctx, at := open(t, client), t.Context(), time.Now().UTC()
-	signedIn := signIn(t, s, "user_0", at) // so that scripts are loaded
-	signedIn.rotate(t, s, at)
-	require.NoError(t, s.CreateApplication(ctx, store.Application{ID: "app_0", ClientID: "client_0"}))
-	require.NoError(t, s.UpdateApplication(ctx, store.Application{ID: "app_0", Version: 1}))
-	useDevice(t, s, at)
-
-	n := newGrant("user_1", at)
-	redeemed := redemption(n, at)
-	rotated := rotation(store.Key{GrantID: n.Grant.ID, Hash: redeemed.Refresh.Hash}, at)
-	rotated.Grace = 0
-	app := store.Application{ID: "app_1", ClientID: "client_1", Version: 1}
-	device := authorization(at)
-	for i, step := range []struct {
-		name string
-		run  func() error
-	}{
-		{"CreateGrant", func() error { return s.CreateGrant(ctx, n) }},
-		{"RedeemCode", func() error {
-			issued, err := s.RedeemCode(ctx, redeemed)
-			require.Equal(t, cutTime(redeemed.Access.ExpiresAt), issued.Access.ExpiresAt)
-			return err
-		}},
-		{"RotateRefresh", func() error {
-			issued, err := s.RotateRefresh(ctx, rotated)
-			require.False(t, issued.Retried)
-			require.Equal(t, rotated.Salt, issued.Salt)
-			require.Equal(t, cutTime(rotated.Access.ExpiresAt), issued.Access.ExpiresAt)
-			return err
-		}},
-		{"CreateApplication", func() error { return s.CreateApplication(ctx, app) }},
-		{"UpdateApplication", func() error { return s.UpdateApplication(ctx, app) }},
-		{"CreateDevice", func() error { return s.CreateDevice(ctx, device) }},
-		{"PollDevice", func() error {
-			polled, err := s.PollDevice(ctx, pollOf(device, at.Add(time.Minute)))
-			require.False(t, polled.TooSoon)
-			require.Equal(t, interval, polled.Interval)
-			return err
-		}},
-		{"PollDevice, too soon", func() error {
-			polled, err := s.PollDevice(ctx, pollOf(device, at.Add(time.Minute+interval-time.Second)))
-			require.True(t, polled.TooSoon)
-			require.Equal(t, 2*interval, polled.Interval)
-			return err
-		}},
-		{"DecideDevice", func() error { return s.DecideDevice(ctx, store.DeviceDecision{ID: device.ID, At: at}) }},
-	} {
-		network.lose.Store(true)
-		require.NoError(t, step.run(), "%s, whose answer is lost", step.name)
-		require.EqualValues(t, i+1, network.lost.Load(), "answers lost by %s", step.name)
-	}
-
-	_, grant, err := s.FindToken(ctx, store.Key{GrantID: n.Grant.ID, Hash: rotated.Access.Hash})
-	require.NoError(t, err)
-	require.Zero(t, grant.RevokedAt)
-	found, err := s.FindApplication(ctx, "app_1")
-	require.NoError(t, err)
-	require.EqualValues(t, 2, found.Version)
-
-	// The same call by the caller is another attempt.
-	_, err = s.RotateRefresh(ctx, rotated)
-	require.ErrorIs(t, err, store.ErrReused)
-	require.ErrorIs(t, s.CreateGrant(ctx, n), store.ErrExists)
-	require.ErrorIs(t, s.CreateApplication(ctx, app), store.ErrExists)
-	require.ErrorIs(t, s.CreateDevice(ctx, device), store.ErrExists)
-	polled, err := s.PollDevice(ctx, pollOf(device, at.Add(time.Minute+interval-time.Second)))
-	require.NoError(t, err)
-	require.True(t, polled.TooSoon)
-	require.Equal(t, 3*interval, polled.Interval)
+	return open(t, client), network
 }
 
-func cutTime(at time.Time) time.Time { return at.Truncate(time.Microsecond) }
+// The client library sends a command again when the connection breaks before
+// the answer. That must not look like another call.
+func TestLostAnswers(t *testing.T) {
+	s, network := openLossy(t)
+	for _, step := range steps(s, "user_1") { // so that the scripts are loaded
+		require.NoError(t, step.run(t.Context()), step.name)
+	}
+	all := steps(s, "user_2")
+	for i, step := range all {
+		network.lose.Store(true)
+		require.NoError(t, step.run(t.Context()), "%s, whose answer is lost", step.name)
+		require.EqualValues(t, i+1, network.lost.Load(), "answers lost by %s", step.name)
+	}
+}
+
+// What a repeated script has done, it does once.
+func TestLostAnswerOfCutOff(t *testing.T) {
+	s, network := openLossy(t)
+	ctx := t.Context()
+	number := func() int64 {
+		_, cuts, err := s.FindConsent(ctx, "user_1", application, "")
+		require.NoError(t, err)
+		return cuts[store.CutKey{UserID: "user_1"}.Index()]
+	}
+	key := store.CutKey{UserID: "user_1"}
+	require.NoError(t, s.CutOff(ctx, key, 7))
+	network.lose.Store(true)
+	require.NoError(t, s.CutOff(ctx, key, 7))
+	require.EqualValues(t, 1, network.lost.Load())
+	require.EqualValues(t, 8, number(), "a cut-off whose answer was lost")
+	require.NoError(t, s.CutOff(ctx, key, 7))
+	require.EqualValues(t, 9, number(), "a cut-off by another call")
+}
 
 // A server that accepts and never answers must not hold up a caller who has a
 // deadline, however the client is configured.
@@ -238,42 +208,11 @@ func TestServerThatNeverAnswers(t *testing.T) {
 	t.Cleanup(func() { client.Close() })
 	s, err := redisstore.New(client, redisstore.Options{})
 	require.NoError(t, err)
-
-	at := time.Now().UTC()
-	n := newGrant("user_1", at)
-	r := redemption(n, at)
-	d := authorization(at)
-	for i, step := range []func(ctx context.Context) error{
-		func(ctx context.Context) error { return s.CreateGrant(ctx, n) },
-		func(ctx context.Context) error { _, err := s.RedeemCode(ctx, r); return err },
-		func(ctx context.Context) error { _, err := s.RotateRefresh(ctx, rotation(r.Key, at)); return err },
-		func(ctx context.Context) error { _, _, err := s.FindToken(ctx, r.Key); return err },
-		func(ctx context.Context) error { _, err := s.FindConsent(ctx, "user_1", application); return err },
-		func(ctx context.Context) error {
-			_, err := s.RevokeGrants(ctx, store.GrantFilter{ApplicationID: application}, at)
-			return err
-		},
-		func(ctx context.Context) error {
-			_, err := s.DeleteExpired(ctx, store.Expiry{Before: at, Limit: 1})
-			return err
-		},
-		func(ctx context.Context) error { return s.CreateDevice(ctx, d) },
-		func(ctx context.Context) error { _, err := s.FindDevice(ctx, d.UserCode); return err },
-		func(ctx context.Context) error {
-			return s.DecideDevice(ctx, store.DeviceDecision{ID: d.ID, At: at})
-		},
-		func(ctx context.Context) error { _, err := s.PollDevice(ctx, pollOf(d, at)); return err },
-		func(ctx context.Context) error { _, err := s.DeleteDevices(ctx, at, 1); return err },
-		func(ctx context.Context) error { _, err := s.FindClient(ctx, "client_1"); return err },
-		func(ctx context.Context) error {
-			_, _, err := s.ListApplications(ctx, store.ApplicationQuery{})
-			return err
-		},
-	} {
+	for _, step := range append(steps(s, "user_1"), step{name: "Check", run: s.Check}) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		begin := time.Now()
-		require.ErrorIs(t, step(ctx), context.DeadlineExceeded, "step %d", i)
-		require.Less(t, time.Since(begin), time.Second, "step %d", i)
+		require.ErrorIs(t, step.run(ctx), context.DeadlineExceeded, step.name)
+		require.Less(t, time.Since(begin), time.Second, step.name)
 		cancel()
 	}
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ const (
 	SQLite
 )
 
-// String returns "postgres", "mysql" or "sqlite".
+// String returns "postgres", "mysql", or "sqlite".
 func (d Dialect) String() string {
 	switch d {
 	case Postgres:
@@ -35,50 +36,33 @@ func (d Dialect) String() string {
 	return "Dialect(" + strconv.Itoa(int(d)) + ")"
 }
 
-// id returns a grant's id as the database takes it. PostgreSQL has a type for
-// it, whose text all drivers take.
-func (d Dialect) id(id store.GrantID) any {
+// id returns a document's ID as the database takes it. PostgreSQL has a type
+// for it, whose text all drivers take.
+func (d Dialect) id(id store.ID) any {
 	if d == Postgres {
 		return id.String()
 	}
 	return id[:]
 }
 
-// idOrNull is id for a column in which NULL stands for the zero id.
-func (d Dialect) idOrNull(id store.GrantID) any {
-	if id.IsZero() {
-		return nil
+// parseID reads a document's ID as a database returns it.
+func parseID(b []byte) (id store.ID, err error) {
+	if len(b) == len(id) {
+		return store.ID(b), nil
 	}
-	return d.id(id)
+	return store.ParseID(string(b))
 }
 
-// deviceID is id for a device authorization, whose id has the same form.
-func (d Dialect) deviceID(id store.DeviceID) any { return d.id(store.GrantID(id)) }
-
-// time returns a time as the database takes it: PostgreSQL as its timestamptz,
-// the others as a number of microseconds since 1970, which no setting of a
-// driver or a session changes.
-func (d Dialect) time(t time.Time) any {
-	t = cut(t)
-	if d == Postgres {
-		return t
+// micros returns a time as the database takes it, and NULL for the zero time.
+func micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
 	}
 	return t.UnixMicro()
 }
 
-// timeOrNull is time for a column in which NULL stands for the zero time.
-func (d Dialect) timeOrNull(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return d.time(t)
-}
-
-// cut returns t in UTC and without what is finer than a microsecond.
-func cut(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
-
 // A statement is a text for the database and the order in which it takes the
-// arguments; nil is the order in which they are given.
+// arguments. A nil order is the one in which they are given.
 type statement struct {
 	text  string
 	order []int
@@ -86,17 +70,21 @@ type statement struct {
 
 // defaultPrefix is the prefix of all names in the SQL of this package, which
 // is written for PostgreSQL.
-const defaultPrefix = "oauth_"
+const defaultPrefix = "latchkey_"
 
 var parameter = regexp.MustCompile(`\$(\d+)(::\w+)?`)
 
 // statement returns the text for the dialect and with the prefix. MySQL and
-// SQLite get a question mark for each parameter, and no types, which only
-// PostgreSQL wants to know.
+// SQLite get a question mark for each parameter, and no types: only PostgreSQL
+// wants to know them. In MySQL an empty text must be one of bytes, because one
+// of characters equals a space.
 func (d Dialect) statement(prefix, text string) statement {
 	text = strings.ReplaceAll(text, defaultPrefix, prefix)
 	if d == Postgres {
 		return statement{text: text}
+	}
+	if d == MySQL {
+		text = strings.ReplaceAll(text, "''", "x''")
 	}
 	var order []int
 	text = parameter.ReplaceAllStringFunc(text, func(p string) string {
@@ -119,3 +107,24 @@ func (s statement) args(args []any) []any {
 	}
 	return ordered
 }
+
+// A where is a condition and its arguments.
+type where struct {
+	text string
+	args []any
+}
+
+// and adds a condition, in which a question mark stands for each argument.
+func (w *where) and(text string, args ...any) {
+	if w.text != "" {
+		text = " and " + text
+	}
+	for _, arg := range args {
+		w.args = append(w.args, arg)
+		text = strings.Replace(text, "?", "$"+strconv.Itoa(len(w.args)), 1)
+	}
+	w.text += text
+}
+
+// orAll returns the condition, or one that is always true if there is none.
+func (w *where) orAll() string { return cmp.Or(w.text, "1 = 1") }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log"
+	"time"
 
+	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
@@ -27,7 +29,7 @@ func Example() {
 	// provider.New(provider.Config{Store: s, ...})
 }
 
-// From memory to the host's own database, whatever driver it uses.
+// From memory to the host's own database, with any driver.
 func ExampleNew() {
 	ctx, db := context.Background(), (*sql.DB)(nil)
 	kept, err := sqlstore.New(db, sqlstore.Postgres, sqlstore.Options{}) // your *sql.DB, your driver
@@ -40,6 +42,26 @@ func ExampleNew() {
 	// provider.New(provider.Config{Store: kept, ...})
 }
 
+// A host deletes a user and everything that was allowed for the user, or
+// neither.
+func ExampleStore_In() {
+	deleteUser := func(ctx context.Context, db *sql.DB, kept *sqlstore.Store, id string) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		if _, err := tx.ExecContext(ctx, "delete from users where id = $1", id); err != nil {
+			return err
+		}
+		if err := kept.In(tx).CutOff(ctx, store.CutKey{UserID: id}, store.CutForever(time.Now())); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}
+	_ = deleteUser
+}
+
 // A host with its own migration tool gets the files.
 func ExampleSchema() {
 	files, err := fs.Glob(sqlstore.Schema(sqlstore.SQLite), "*.sql")
@@ -47,5 +69,5 @@ func ExampleSchema() {
 		log.Fatal(err)
 	}
 	fmt.Println(files)
-	// Output: [0001_initial.up.sql 0002_devices.up.sql]
+	// Output: [0001_initial.up.sql]
 }

@@ -11,42 +11,32 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// How often a step is tried that the database keeps giving up, and how long is
-// waited at most before it is tried again.
+// How often a step is tried that the database keeps giving up, and how long a
+// pause before the next try may be.
 const (
 	maxTries = 200
 	maxWait  = 50 * time.Millisecond
 )
 
-// outcomes are the errors that are answers of the contract.
-var outcomes = []error{
-	store.ErrNotFound, store.ErrExists, store.ErrConflict, store.ErrMismatch, store.ErrRevoked,
-	store.ErrReused, store.ErrExpired, store.ErrScope, store.ErrResource, store.ErrDiffers,
-}
-
 // try runs a step, and runs it again while the database has given it up in
-// favour of another one and surely undone all of it. It goes on until the
+// favor of another one and certainly undone all of it. It continues until the
 // context ends, or until so many tries have failed that something else must be
-// wrong.
-func (s *Store) try(ctx context.Context, name string, step func(ctx context.Context) error) error {
+// wrong. A transaction of the host can't be continued after such an error, so
+// there it is the host that tries again.
+func (c *core) try(ctx context.Context, name string, step func(ctx context.Context) error) error {
 	for tries := 1; ; tries++ {
 		err := ctx.Err()
 		if err == nil {
 			err = step(ctx)
 		}
-		if err == nil {
-			return nil
-		}
-		for _, outcome := range outcomes {
-			if errors.Is(err, outcome) {
-				return outcome
-			}
+		if err == nil || errors.Is(err, store.ErrNotFound) {
+			return err
 		}
 		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 			// What a driver makes of it may not say so.
 			err = fmt.Errorf("%w: %w", ended, err)
 		}
-		if ctx.Err() != nil || tries == maxTries || !s.dialect.gaveUp(err) {
+		if ctx.Err() != nil || tries == maxTries || c.inTx || !c.dialect.gaveUp(err) {
 			return fmt.Errorf("sqlstore: %s: %w", name, err)
 		}
 		pause(ctx, tries)
@@ -54,7 +44,7 @@ func (s *Store) try(ctx context.Context, name string, step func(ctx context.Cont
 }
 
 // pause waits a random time, longer after more tries, so that those who got in
-// each other's way do not do so again.
+// each other's way don't do so again.
 func pause(ctx context.Context, tries int) {
 	longest := min(time.Millisecond<<min(tries, 10), maxWait)
 	timer := time.NewTimer(rand.N(longest)) //nolint:gosec // It need not be unpredictable.
@@ -65,13 +55,10 @@ func pause(ctx context.Context, tries int) {
 	}
 }
 
-// gaveUp reports whether the error says that the database gave up a step that
-// another one got in the way of, so that nothing of it was done. Drivers are
-// the host's, so their errors are known by what they have in common.
+// gaveUp reports whether the error says that the database gave up a step
+// because another one got in its way, so that nothing of it was done. Drivers
+// are the host's, so their errors are known by what they have in common.
 func (d Dialect) gaveUp(err error) bool {
-	if errors.Is(err, errRaced) {
-		return true
-	}
 	switch d {
 	case Postgres:
 		// Both pgx and lib/pq have this method.
@@ -97,6 +84,9 @@ func (d Dialect) gaveUp(err error) bool {
 	}
 	return false
 }
+
+// mysqlDuplicate is the number of the error that a key is taken.
+const mysqlDuplicate = 1062
 
 // mysqlNumber returns the number in an error of MySQL, such as "Error 1213
 // (40001): Deadlock found", or 0.

@@ -8,16 +8,19 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/latchkey-go/latchkey/store"
 )
 
 //go:embed schema
 var schema embed.FS
 
-// Schema returns the migrations of the dialect for the host's own migration
-// tool: files that are named like 0001_initial.up.sql, to be run in order.
+// Schema returns the migrations of the dialect for your own migration tool:
+// files that are named like 0001_initial.up.sql, to be run in order. Each of
+// their statements may be run again.
 //
 // They are in the form that goose and golang-migrate read, and name the tables
-// with the prefix "oauth_". A host with another prefix, or another tool,
+// with the prefix "latchkey_". A host with another prefix, or another tool,
 // copies them and changes what it needs to.
 func Schema(d Dialect) fs.FS {
 	sub, err := fs.Sub(schema, "schema/"+d.String())
@@ -68,75 +71,62 @@ func split(text string) []string {
 }
 
 // Migrate brings the tables up to date. It may run in any number of processes
-// at once: one does the work and the others wait for it. A database that a
-// newer version of this package has migrated is left as it is, as each
-// migration also works under the version before it.
+// at once. It needs the right to create tables only if there is something to
+// create. A database that a newer version of this package has migrated is left
+// as it is, because each migration also works under the version before it.
 func (s *Store) Migrate(ctx context.Context) error {
 	list, err := s.migrations()
-	if err == nil {
-		err = s.try(ctx, "migrate", func(ctx context.Context) error { return s.migrate(ctx, list) })
-	}
-	return err
-}
-
-// migrate runs the migrations that have not been run, while no other process
-// does.
-func (s *Store) migrate(ctx context.Context, list []migration) error {
-	switch s.dialect {
-	case MySQL:
-		return s.migrateMySQL(ctx, list)
-	case SQLite:
-		return newTransactions(s).immediately(ctx, func(q querier) error { return s.apply(ctx, q, list) })
-	}
-	// The lock ends with the transaction, so it holds behind a pooler of
-	// transactions too. Whoever has waited for it must then see what was done
-	// meanwhile, so the transaction is READ COMMITTED whatever the host's
-	// default is.
-	tx := transactions{Store: s}
-	return tx.isolated(ctx, sql.LevelReadCommitted, func(q querier) error {
-		if _, err := s.exec(ctx, q, `select pg_advisory_xact_lock(hashtext($1::text))`, s.prefix+"migrations"); err != nil {
-			return err
-		}
-		return s.apply(ctx, q, list)
-	})
-}
-
-// migrateMySQL takes a lock of the session, as MySQL ends a transaction with
-// each change of a table. A migration that was interrupted is run again, so
-// each of its statements may be.
-func (s *Store) migrateMySQL(ctx context.Context, list []migration) (err error) {
-	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closed := conn.Close(); err == nil {
-			err = closed
-		}
-	}()
-	lock, got := "latchkey:"+s.prefix, sql.NullInt64{}
-	if err := s.row(ctx, conn, `select get_lock($1, 3600)`, []any{lock}, []any{&got}); err != nil {
-		return err
+	// Where this fails, the table may not be there yet.
+	if done, err := s.migrated(ctx); err == nil && done >= list[len(list)-1].version {
+		return nil
 	}
-	if got.Int64 != 1 {
-		return errors.New("another process did not finish its migration")
-	}
-	defer func() {
-		// If this fails, the lock ends with the connection.
-		if _, released := s.exec(context.WithoutCancel(ctx), conn, `do release_lock($1)`, lock); released != nil && err == nil {
-			err = released
+	return s.try(ctx, "migrate", func(ctx context.Context) error {
+		if s.dialect == Postgres {
+			return s.migrateLocked(ctx, list)
 		}
-	}()
-	return s.apply(ctx, conn, list)
+		return s.apply(ctx, list)
+	})
 }
 
-// apply runs the migrations that the table of migrations does not name.
-func (s *Store) apply(ctx context.Context, q querier, list []migration) error {
-	if _, err := s.exec(ctx, q, `create table if not exists oauth_migrations (version integer primary key)`); err != nil {
+// migrateLocked migrates while no other process does: in PostgreSQL, CREATE IF
+// NOT EXISTS may fail beside another. The lock ends with the transaction, so it
+// also holds behind a pooler of transactions. A process that has waited for it
+// must then see what was done meanwhile, so the transaction is READ COMMITTED
+// whatever the host's default is.
+func (s *Store) migrateLocked(ctx context.Context, list []migration) error {
+	tx, err := s.pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
 		return err
 	}
-	done := 0
-	if err := s.row(ctx, q, `select coalesce(max(version), 0) from oauth_migrations`, nil, []any{&done}); err != nil {
+	defer tx.Rollback() //nolint:errcheck // After Commit there is nothing to undo.
+	t := s.In(tx)
+	if _, err := t.exec(ctx, "lock", `select pg_advisory_xact_lock(hashtext($1::text))`, s.prefix+"migrations"); err != nil {
+		return err
+	}
+	if err := t.apply(ctx, list); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// migrated returns the number of the last migration that was run.
+func (c *core) migrated(ctx context.Context) (version int, err error) {
+	err = c.row(ctx, `select coalesce(max(version), 0) from latchkey_migrations`, nil, &version)
+	return version, err
+}
+
+// apply runs the migrations that the table of migrations doesn't name. MySQL
+// and SQLite take no lock: each statement may be run again, so processes that
+// do the same at once, or one after another that was interrupted, do no harm.
+func (c *core) apply(ctx context.Context, list []migration) error {
+	if _, err := c.db.ExecContext(ctx, c.statement(`create table if not exists latchkey_migrations (version integer primary key)`).text); err != nil {
+		return err
+	}
+	done, err := c.migrated(ctx)
+	if err != nil {
 		return err
 	}
 	for _, m := range list {
@@ -144,20 +134,36 @@ func (s *Store) apply(ctx context.Context, q querier, list []migration) error {
 			continue
 		}
 		for _, text := range m.statements {
-			if _, err := q.ExecContext(ctx, text); err != nil && !s.dialect.hasColumn(err) {
+			if _, err := c.db.ExecContext(ctx, text); err != nil {
 				return fmt.Errorf("migration %d: %w", m.version, err)
 			}
 		}
-		if _, err := s.exec(ctx, q, `insert into oauth_migrations (version) values ($1::integer)`, m.version); err != nil {
+		err := c.insert(ctx, "note a migration", `insert into latchkey_migrations (version) values ($1::integer)`, m.version)
+		if err != nil && !errors.Is(err, store.ErrExists) {
 			return err
 		}
 	}
 	return nil
 }
 
-// hasColumn reports whether a column could not be added because it is there
-// already: a host has run the migration with a tool of its own before. SQLite
-// alone has no way to say so in the file.
-func (d Dialect) hasColumn(err error) bool {
-	return d == SQLite && strings.Contains(err.Error(), "duplicate column name")
+// CheckSchema returns an error that says what is missing if the tables aren't
+// there or lack a column, however they were made. It changes nothing.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	return s.try(ctx, "check schema", func(ctx context.Context) error {
+		if err := s.pool.PingContext(ctx); err != nil {
+			return err
+		}
+		var missing []error
+		for _, text := range []string{
+			`select id, client_id, name, folded_name, origin, owner_id, created_at, updated_at, version, details from latchkey_applications where 1 = 0`,
+			`select id, kind, user_id, application_id, workspace_id, created_at, last_used_at, sweep_at, ended_at, mark, seen, state from latchkey_documents where 1 = 0`,
+			`select user_id, application_id, workspace_id, number, sweep_at from latchkey_cuts where 1 = 0`,
+		} {
+			missing = append(missing, s.rows(ctx, text, nil, func(func(...any) error) error { return nil }))
+		}
+		if err := errors.Join(missing...); err != nil {
+			return fmt.Errorf("the tables with the prefix %q aren't as they must be: run Migrate, or the files of Schema: %w", s.prefix, err)
+		}
+		return nil
+	})
 }

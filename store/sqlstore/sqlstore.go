@@ -7,102 +7,125 @@ import (
 	"fmt"
 	"regexp"
 	"sync"
-	"time"
 
 	"github.com/latchkey-go/latchkey/store"
 )
 
 // Options are the optional settings of a [Store].
 type Options struct {
-	// TablePrefix begins the name of every table and index. Empty: "oauth_".
-	// It consists of at most 32 lower-case letters, digits and underscores and
-	// begins with a letter.
+	// TablePrefix begins the name of every table and index. The default is
+	// "latchkey_". It consists of at most 32 lower-case letters, digits, and
+	// underscores and begins with a letter.
 	TablePrefix string
 }
 
 // Store keeps everything in a database. [New] makes one. It is safe for
 // concurrent use.
 type Store struct {
-	db      *sql.DB
-	dialect Dialect
-	prefix  string
-	steps   steps
+	core
+	pool *sql.DB
 
-	// statements are the texts of this package as they are sent, so that each
-	// one is made once.
-	statements sync.Map
+	// The statements of Find, of FindConsent, and of List by column.
+	findText, consentText string
+	lists                 map[string]string
 }
 
 var _ store.Store = (*Store)(nil)
 
-// steps are the steps of the contract that change records. PostgreSQL does each
-// in one statement, the others in a short transaction.
-type steps interface {
-	createGrant(ctx context.Context, n store.NewGrant) error
-	redeemCode(ctx context.Context, r store.CodeRedemption) (store.Issued, error)
-	rotateRefresh(ctx context.Context, r store.RefreshRotation) (store.Issued, error)
-	revokeToken(ctx context.Context, r store.TokenRevocation) error
-	revokeGrants(ctx context.Context, r revocation) (int, error)
-	deleteExpired(ctx context.Context, e store.Expiry) (int, error)
-	insertOne(ctx context.Context, text string, row []any) (bool, error)
-	updateApplication(ctx context.Context, row []any) error
-	decideDevice(ctx context.Context, d store.DeviceDecision) error
-	pollDevice(ctx context.Context, p store.DevicePoll) (store.PolledDevice, error)
-	deleteDevices(ctx context.Context, before time.Time, limit int) (int64, error)
+// Tx is what a [Store] does inside a transaction of the host: cut-offs and
+// applications. [Store.In] makes one.
+type Tx struct{ core }
+
+var _ store.Applications = (*Tx)(nil)
+
+// core is what Store and Tx have in common.
+type core struct {
+	db      querier
+	dialect Dialect
+	prefix  string
+	inTx    bool // in a transaction of the host, which alone can try again
+
+	// statements are the texts of this package as they are sent, so that each
+	// one is made once.
+	statements *sync.Map
+
+	// writing is held by the goroutine that writes to SQLite, which has one
+	// writer at a time anyway: waiting here costs less than asking for its lock
+	// again and again. It is nil for other databases.
+	writing chan struct{}
 }
 
-var prefixForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
-
-// New returns a store that keeps its records in db, a database of the dialect.
-// It does not touch the database: its tables are made by the host's own
-// migrations with [Schema], or by [Store.Migrate]. The Store never closes db.
-func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
-	var problems []error
-	if db == nil {
-		problems = append(problems, errors.New("sqlstore: the *sql.DB is nil"))
-	}
-	if d != Postgres && d != MySQL && d != SQLite {
-		problems = append(problems, fmt.Errorf("sqlstore: there is no dialect %d: use Postgres, MySQL or SQLite", d))
-	}
-	if o.TablePrefix == "" {
-		o.TablePrefix = defaultPrefix
-	}
-	if !prefixForm.MatchString(o.TablePrefix) {
-		problems = append(problems, fmt.Errorf("sqlstore: the TablePrefix %q does not consist of at most 32 lower-case letters, digits and underscores beginning with a letter", o.TablePrefix))
-	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, err
-	}
-	s := &Store{db: db, dialect: d, prefix: o.TablePrefix}
-	if d == Postgres {
-		s.steps = postgres{s}
-	} else {
-		s.steps = newTransactions(s)
-	}
-	return s, nil
-}
-
-// statement returns a text of this package as it is sent.
-func (s *Store) statement(text string) statement {
-	if known, ok := s.statements.Load(text); ok {
-		return known.(statement)
-	}
-	made := s.dialect.statement(s.prefix, text)
-	s.statements.Store(text, made)
-	return made
-}
-
-// A querier is a *sql.DB, *sql.Conn or *sql.Tx.
+// A querier is a *sql.DB or *sql.Tx.
 type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+var prefixForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+
+// New returns a store that keeps its records in db, a database of the dialect.
+// It doesn't touch the database: its tables are made by [Store.Migrate], or by
+// your migration tool from the files of [Schema]. The Store never closes db.
+func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
+	var problems []error
+	if db == nil {
+		problems = append(problems, errors.New("sqlstore: the *sql.DB is nil"))
+	}
+	if d != Postgres && d != MySQL && d != SQLite {
+		problems = append(problems, fmt.Errorf("sqlstore: there is no dialect %d: use Postgres, MySQL, or SQLite", d))
+	}
+	if o.TablePrefix == "" {
+		o.TablePrefix = defaultPrefix
+	}
+	if !prefixForm.MatchString(o.TablePrefix) {
+		problems = append(problems, fmt.Errorf("sqlstore: the TablePrefix %q doesn't consist of at most 32 lower-case letters, digits, and underscores beginning with a letter", o.TablePrefix))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	s := &Store{pool: db, lists: listTexts(d), core: core{db: db, dialect: d, prefix: o.TablePrefix, statements: &sync.Map{}}}
+	s.findText, s.consentText = findTexts(d)
+	if d == SQLite {
+		s.writing = make(chan struct{}, 1)
+	}
+	return s, nil
+}
+
+// In returns the store inside tx, a transaction on the same database, so that a
+// host can delete a user and cut the user off together, or not at all:
+//
+//	_, err = tx.ExecContext(ctx, "delete from users where id = $1", id)
+//	err = kept.In(tx).CutOff(ctx, store.CutKey{UserID: id}, store.CutForever(time.Now()))
+//	err = tx.Commit()
+//
+// What is done takes effect when tx commits. An error that only trying again
+// can help, such as a deadlock, comes back as it is: roll back, and repeat the
+// whole transaction.
+//
+// Documents aren't there: a provider replaces a document only if it is
+// unchanged, and reads it again otherwise. A transaction that has a snapshot
+// would show it the same past forever.
+func (s *Store) In(tx *sql.Tx) *Tx {
+	t := &Tx{s.core}
+	t.db, t.inTx, t.writing = tx, true, nil
+	return t
+}
+
+// statement returns a text of this package as it is sent.
+func (c *core) statement(text string) statement {
+	if known, ok := c.statements.Load(text); ok {
+		return known.(statement)
+	}
+	made := c.dialect.statement(c.prefix, text)
+	c.statements.Store(text, made)
+	return made
+}
+
 // row reads one row. It returns [store.ErrNotFound] if there is none.
-func (s *Store) row(ctx context.Context, q querier, text string, args, into []any) error {
-	st := s.statement(text)
-	err := q.QueryRowContext(ctx, st.text, st.args(args)...).Scan(into...)
+func (c *core) row(ctx context.Context, text string, args []any, into ...any) error {
+	st := c.statement(text)
+	err := c.db.QueryRowContext(ctx, st.text, st.args(args)...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.ErrNotFound
 	}
@@ -110,9 +133,9 @@ func (s *Store) row(ctx context.Context, q querier, text string, args, into []an
 }
 
 // rows calls read for each row.
-func (s *Store) rows(ctx context.Context, q querier, text string, args []any, read func(scan func(into ...any) error) error) (err error) {
-	st := s.statement(text)
-	rows, err := q.QueryContext(ctx, st.text, st.args(args)...)
+func (c *core) rows(ctx context.Context, text string, args []any, read func(scan func(into ...any) error) error) (err error) {
+	st := c.statement(text)
+	rows, err := c.db.QueryContext(ctx, st.text, st.args(args)...)
 	if err != nil {
 		return err
 	}
@@ -129,24 +152,40 @@ func (s *Store) rows(ctx context.Context, q querier, text string, args []any, re
 	return rows.Err()
 }
 
-// exec runs a statement and returns how many rows it changed.
-func (s *Store) exec(ctx context.Context, q querier, text string, args ...any) (int64, error) {
-	st := s.statement(text)
-	result, err := q.ExecContext(ctx, st.text, st.args(args)...)
-	if err != nil {
-		return 0, err
+// exec changes something, as the step that the name says, and returns how many
+// rows it changed.
+func (c *core) exec(ctx context.Context, name, text string, args ...any) (changed int64, err error) {
+	if c.writing != nil {
+		select {
+		case c.writing <- struct{}{}:
+			defer func() { <-c.writing }()
+		case <-ctx.Done():
+			return 0, fmt.Errorf("sqlstore: %s: %w", name, ctx.Err())
+		}
 	}
-	return result.RowsAffected()
-}
-
-// create inserts a record, or returns [store.ErrExists] if one of its keys is
-// taken.
-func (s *Store) create(ctx context.Context, name, text string, row []any) error {
-	return s.try(ctx, name, func(ctx context.Context) error {
-		created, err := s.steps.insertOne(ctx, text, row)
-		if err == nil && !created {
-			err = store.ErrExists
+	st := c.statement(text)
+	err = c.try(ctx, name, func(ctx context.Context) error {
+		result, err := c.db.ExecContext(ctx, st.text, st.args(args)...)
+		if err == nil {
+			changed, err = result.RowsAffected()
 		}
 		return err
 	})
+	return changed, err
+}
+
+// insert adds a record, and returns [store.ErrExists] if one of its keys is
+// taken.
+func (c *core) insert(ctx context.Context, name, text string, args ...any) error {
+	if c.dialect != MySQL {
+		text += " on conflict do nothing"
+	}
+	n, err := c.exec(ctx, name, text, args...)
+	switch {
+	case c.dialect == MySQL && mysqlNumber(err) == mysqlDuplicate: // INSERT IGNORE would also cut what is too long.
+		return store.ErrExists
+	case err == nil && n == 0:
+		return store.ErrExists
+	}
+	return err
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// The whole test of a backend: each subtest gets an empty store of its own.
+// This is the whole test of a backend. Each subtest gets a new, empty store.
 func Example() {
-	testStore := func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) store.Store {
-			s := memory.New()    // the backend that is tested
-			t.Cleanup(func() {}) // which may have to be closed
-			return s
-		})
-		storetest.RunDevices(t, func(*testing.T) store.Devices { return memory.New() })
+	open := func(t *testing.T) store.Store {
+		s := memory.New()    // the backend to test
+		t.Cleanup(func() {}) // Close it here.
+		return s
 	}
-	_ = testStore // is called TestStore in a test file of the backend's
+	testStore := func(t *testing.T) { storetest.Run(t, open) }
+	testCost := func(t *testing.T) { storetest.RunCost(t, open) }
+
+	_, _ = testStore, testCost // In a test file they are TestStore and TestCost.
 }

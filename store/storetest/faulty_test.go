@@ -1,33 +1,23 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/latchkey-go/latchkey/store"
-	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest/plain"
 )
 
-// A wrong is a way in which a backend may be wrong.
-type wrong struct {
-	name   string
-	breaks []string // the promises that must fail, as "chapter/name"
-	fault  func(f *faulty)
-}
-
-// wrongs returns a way to break every promise at least.
-func wrongs() []wrong {
-	return slices.Concat(
-		wrongApplications, wrongCodes, wrongRefresh, wrongTokens, wrongConsents, wrongRevocation, wrongCleanup, wrongValues, wrongRaces,
-		wrongDevices, wrongDeviceValues, wrongDecisions, wrongPolls, wrongDeviceCleanup, wrongDeviceRaces,
-	)
-}
+// breaks has, for each promise, wrong stores that break it: what is wrong with
+// each, and how to make a right store wrong.
+type breaks map[string]map[string]func(f *faulty)
 
 // A faulty store is a right one of which some methods are replaced.
 type faulty struct {
-	store.Store
-	store.Devices
+	right store.Store
 
 	createApplication func(context.Context, store.Application) error
 	findApplication   func(context.Context, string) (store.Application, error)
@@ -36,181 +26,313 @@ type faulty struct {
 	updateApplication func(context.Context, store.Application) error
 	deleteApplication func(context.Context, string) error
 
-	createGrant   func(context.Context, store.NewGrant) error
-	redeemCode    func(context.Context, store.CodeRedemption) (store.Issued, error)
-	rotateRefresh func(context.Context, store.RefreshRotation) (store.Issued, error)
-	findToken     func(context.Context, store.Key) (store.Token, store.Grant, error)
-	revokeToken   func(context.Context, store.TokenRevocation) error
-	findConsent   func(context.Context, string, string) (store.Consent, error)
-	listConsents  func(context.Context, string) ([]store.Consent, error)
-	listGrants    func(context.Context, store.GrantQuery) ([]store.Grant, int, error)
-	revokeGrants  func(context.Context, store.GrantFilter, time.Time) (int, error)
-	deleteExpired func(context.Context, store.Expiry) (int, error)
+	create      func(context.Context, store.Document) error
+	find        func(context.Context, store.ID) (store.Document, store.Cuts, error)
+	findConsent func(ctx context.Context, user, app, space string) (store.Document, store.Cuts, error)
+	replace     func(context.Context, store.Document, int64) error
+	end         func(ctx context.Context, id store.ID, at, sweepAt time.Time) error
+	cutOff      func(context.Context, store.CutKey, int64) error
+	list        func(context.Context, store.Query) ([]store.Document, store.Cursor, error)
+	sweep       func(context.Context, time.Time, int) (int, error)
 
-	createDevice  func(context.Context, store.Device) error
-	findDevice    func(context.Context, store.Hash) (store.Device, error)
-	decideDevice  func(context.Context, store.DeviceDecision) error
-	pollDevice    func(context.Context, store.DevicePoll) (store.PolledDevice, error)
-	deleteDevices func(context.Context, time.Time, int) (int, error)
+	mu      sync.Mutex // of what a fault remembers
+	created []store.ID
 }
 
 // newFaulty returns a new store that has no fault yet.
 func newFaulty() *faulty {
-	right := memory.New()
-	return &faulty{Store: right, Devices: right}
+	s := plain.New()
+	f := &faulty{
+		right: s, createApplication: s.CreateApplication, findApplication: s.FindApplication, findClient: s.FindClient,
+		listApplications: s.ListApplications, updateApplication: s.UpdateApplication, deleteApplication: s.DeleteApplication,
+		find: s.Find, findConsent: s.FindConsent, replace: s.Replace, end: s.End, cutOff: s.CutOff, list: s.List, sweep: s.Sweep,
+	}
+	f.create = func(ctx context.Context, d store.Document) error {
+		f.mu.Lock()
+		f.created = append(f.created, d.ID)
+		f.mu.Unlock()
+		return s.Create(ctx, d)
+	}
+	return f
 }
 
 func (f *faulty) CreateApplication(ctx context.Context, app store.Application) error {
-	if f.createApplication != nil {
-		return f.createApplication(ctx, app)
-	}
-	return f.Store.CreateApplication(ctx, app)
+	return f.createApplication(ctx, app)
 }
 
 func (f *faulty) FindApplication(ctx context.Context, id string) (store.Application, error) {
-	if f.findApplication != nil {
-		return f.findApplication(ctx, id)
-	}
-	return f.Store.FindApplication(ctx, id)
+	return f.findApplication(ctx, id)
 }
 
 func (f *faulty) FindClient(ctx context.Context, clientID string) (store.Application, error) {
-	if f.findClient != nil {
-		return f.findClient(ctx, clientID)
-	}
-	return f.Store.FindClient(ctx, clientID)
+	return f.findClient(ctx, clientID)
 }
 
 func (f *faulty) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
-	if f.listApplications != nil {
-		return f.listApplications(ctx, q)
-	}
-	return f.Store.ListApplications(ctx, q)
+	return f.listApplications(ctx, q)
 }
 
 func (f *faulty) UpdateApplication(ctx context.Context, app store.Application) error {
-	if f.updateApplication != nil {
-		return f.updateApplication(ctx, app)
-	}
-	return f.Store.UpdateApplication(ctx, app)
+	return f.updateApplication(ctx, app)
 }
 
 func (f *faulty) DeleteApplication(ctx context.Context, id string) error {
-	if f.deleteApplication != nil {
-		return f.deleteApplication(ctx, id)
-	}
-	return f.Store.DeleteApplication(ctx, id)
+	return f.deleteApplication(ctx, id)
 }
 
-func (f *faulty) CreateGrant(ctx context.Context, n store.NewGrant) error {
-	if f.createGrant != nil {
-		return f.createGrant(ctx, n)
-	}
-	return f.Store.CreateGrant(ctx, n)
+func (f *faulty) Create(ctx context.Context, d store.Document) error { return f.create(ctx, d) }
+
+func (f *faulty) Find(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
+	return f.find(ctx, id)
 }
 
-func (f *faulty) RedeemCode(ctx context.Context, r store.CodeRedemption) (store.Issued, error) {
-	if f.redeemCode != nil {
-		return f.redeemCode(ctx, r)
-	}
-	return f.Store.RedeemCode(ctx, r)
+func (f *faulty) FindConsent(ctx context.Context, user, app, space string) (store.Document, store.Cuts, error) {
+	return f.findConsent(ctx, user, app, space)
 }
 
-func (f *faulty) RotateRefresh(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
-	if f.rotateRefresh != nil {
-		return f.rotateRefresh(ctx, r)
-	}
-	return f.Store.RotateRefresh(ctx, r)
+func (f *faulty) Replace(ctx context.Context, d store.Document, mark int64) error {
+	return f.replace(ctx, d, mark)
 }
 
-func (f *faulty) FindToken(ctx context.Context, k store.Key) (store.Token, store.Grant, error) {
-	if f.findToken != nil {
-		return f.findToken(ctx, k)
-	}
-	return f.Store.FindToken(ctx, k)
+func (f *faulty) End(ctx context.Context, id store.ID, at, sweepAt time.Time) error {
+	return f.end(ctx, id, at, sweepAt)
 }
 
-func (f *faulty) RevokeToken(ctx context.Context, r store.TokenRevocation) error {
-	if f.revokeToken != nil {
-		return f.revokeToken(ctx, r)
-	}
-	return f.Store.RevokeToken(ctx, r)
+func (f *faulty) CutOff(ctx context.Context, key store.CutKey, number int64) error {
+	return f.cutOff(ctx, key, number)
 }
 
-func (f *faulty) FindConsent(ctx context.Context, userID, applicationID string) (store.Consent, error) {
-	if f.findConsent != nil {
-		return f.findConsent(ctx, userID, applicationID)
-	}
-	return f.Store.FindConsent(ctx, userID, applicationID)
+func (f *faulty) List(ctx context.Context, q store.Query) ([]store.Document, store.Cursor, error) {
+	return f.list(ctx, q)
 }
 
-func (f *faulty) ListConsents(ctx context.Context, userID string) ([]store.Consent, error) {
-	if f.listConsents != nil {
-		return f.listConsents(ctx, userID)
-	}
-	return f.Store.ListConsents(ctx, userID)
+func (f *faulty) Sweep(ctx context.Context, before time.Time, limit int) (int, error) {
+	return f.sweep(ctx, before, limit)
 }
 
-func (f *faulty) ListGrants(ctx context.Context, q store.GrantQuery) ([]store.Grant, int, error) {
-	if f.listGrants != nil {
-		return f.listGrants(ctx, q)
-	}
-	return f.Store.ListGrants(ctx, q)
-}
-
-func (f *faulty) RevokeGrants(ctx context.Context, filter store.GrantFilter, at time.Time) (int, error) {
-	if f.revokeGrants != nil {
-		return f.revokeGrants(ctx, filter, at)
-	}
-	return f.Store.RevokeGrants(ctx, filter, at)
-}
-
-func (f *faulty) DeleteExpired(ctx context.Context, e store.Expiry) (int, error) {
-	if f.deleteExpired != nil {
-		return f.deleteExpired(ctx, e)
-	}
-	return f.Store.DeleteExpired(ctx, e)
-}
-
-func (f *faulty) CreateDevice(ctx context.Context, d store.Device) error {
-	if f.createDevice != nil {
-		return f.createDevice(ctx, d)
-	}
-	return f.Devices.CreateDevice(ctx, d)
-}
-
-func (f *faulty) FindDevice(ctx context.Context, userCode store.Hash) (store.Device, error) {
-	if f.findDevice != nil {
-		return f.findDevice(ctx, userCode)
-	}
-	return f.Devices.FindDevice(ctx, userCode)
-}
-
-func (f *faulty) DecideDevice(ctx context.Context, d store.DeviceDecision) error {
-	if f.decideDevice != nil {
-		return f.decideDevice(ctx, d)
-	}
-	return f.Devices.DecideDevice(ctx, d)
-}
-
-func (f *faulty) PollDevice(ctx context.Context, p store.DevicePoll) (store.PolledDevice, error) {
-	if f.pollDevice != nil {
-		return f.pollDevice(ctx, p)
-	}
-	return f.Devices.PollDevice(ctx, p)
-}
-
-func (f *faulty) DeleteDevices(ctx context.Context, before time.Time, limit int) (int, error) {
-	if f.deleteDevices != nil {
-		return f.deleteDevices(ctx, before, limit)
-	}
-	return f.Devices.DeleteDevices(ctx, before, limit)
-}
-
-// revokeID revokes one grant, as a store does that gives up too soon.
-func (f *faulty) revokeID(ctx context.Context, id store.GrantID, at time.Time) {
-	f.Store.RevokeGrants(ctx, store.GrantFilter{ID: id}, at)
-}
-
-// pause lets others go on between a read and a write that belong together.
+// pause lets others continue between a read and a write that belong together.
 func pause() { time.Sleep(200 * time.Microsecond) }
+
+// The following make a method wrong in a way that many faults need.
+
+// apps edits each application that is returned.
+func (f *faulty) apps(edit func(*store.Application)) {
+	f.findApplication = func(ctx context.Context, id string) (store.Application, error) {
+		app, err := f.right.FindApplication(ctx, id)
+		edit(&app)
+		return app, err
+	}
+	f.findClient = func(ctx context.Context, clientID string) (store.Application, error) {
+		app, err := f.right.FindClient(ctx, clientID)
+		edit(&app)
+		return app, err
+	}
+	f.listApplications = func(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+		page, total, err := f.right.ListApplications(ctx, q)
+		for i := range page {
+			edit(&page[i])
+		}
+		return page, total, err
+	}
+}
+
+// givenApps edits each application that is passed in.
+func (f *faulty) givenApps(edit func(*store.Application)) {
+	f.createApplication = func(ctx context.Context, app store.Application) error {
+		app = app.Clone()
+		edit(&app)
+		return f.right.CreateApplication(ctx, app)
+	}
+	f.updateApplication = func(ctx context.Context, app store.Application) error {
+		app = app.Clone()
+		edit(&app)
+		return f.right.UpdateApplication(ctx, app)
+	}
+}
+
+// appQuery edits each query of applications.
+func (f *faulty) appQuery(edit func(*store.ApplicationQuery)) {
+	f.listApplications = func(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+		edit(&q)
+		return f.right.ListApplications(ctx, q)
+	}
+}
+
+// search replaces how a name is searched for.
+func (f *faulty) search(matches func(app store.Application, name string) bool) {
+	f.listApplications = func(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+		name := q.Name
+		q.Name, q.Limit = "", 1000
+		page, _, err := f.right.ListApplications(ctx, q)
+		page = slices.DeleteFunc(page, func(app store.Application) bool { return name != "" && !matches(app, name) })
+		return page, len(page), err
+	}
+}
+
+// docs edits each document that is returned.
+func (f *faulty) docs(edit func(*store.Document)) {
+	f.find = func(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
+		d, numbers, err := f.right.Find(ctx, id)
+		edit(&d)
+		return d, numbers, err
+	}
+	f.findConsent = func(ctx context.Context, user, app, space string) (store.Document, store.Cuts, error) {
+		d, numbers, err := f.right.FindConsent(ctx, user, app, space)
+		if !d.ID.IsZero() {
+			edit(&d)
+		}
+		return d, numbers, err
+	}
+	f.list = func(ctx context.Context, q store.Query) ([]store.Document, store.Cursor, error) {
+		page, next, err := f.right.List(ctx, q)
+		for i := range page {
+			edit(&page[i])
+		}
+		return page, next, err
+	}
+}
+
+// given edits each document that is passed in.
+func (f *faulty) given(edit func(*store.Document)) {
+	f.create = func(ctx context.Context, d store.Document) error {
+		edit(&d)
+		return f.right.Create(ctx, d)
+	}
+	f.replace = func(ctx context.Context, d store.Document, mark int64) error {
+		edit(&d)
+		return f.right.Replace(ctx, d, mark)
+	}
+}
+
+// force replaces a document with any mark.
+func (f *faulty) force(ctx context.Context, d store.Document) error {
+	kept, _, err := f.right.Find(ctx, d.ID)
+	if err != nil {
+		return store.ErrConflict
+	}
+	return f.right.Replace(ctx, d, kept.Mark)
+}
+
+// numbers edits the numbers that are returned with a document or without.
+func (f *faulty) numbers(edit func(d store.Document, numbers *store.Cuts)) {
+	f.find = func(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
+		d, numbers, err := f.right.Find(ctx, id)
+		edit(d, &numbers)
+		return d, numbers, err
+	}
+	f.findConsent = func(ctx context.Context, user, app, space string) (store.Document, store.Cuts, error) {
+		d, numbers, err := f.right.FindConsent(ctx, user, app, space)
+		edit(d, &numbers)
+		return d, numbers, err
+	}
+}
+
+// ownCuts keeps the numbers of cut-offs in another way: by a text made from
+// their key, and growing as the function says. They are never swept, and lists
+// don't see them.
+func (f *faulty) ownCuts(text func(store.CutKey) string, grow func(old, number int64) int64) map[string]int64 {
+	kept := map[string]int64{}
+	numbers := func(key store.CutKey) (c store.Cuts) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for i, covering := range key.Covering() {
+			c[i] = kept[text(covering)]
+		}
+		return c
+	}
+	f.cutOff = func(_ context.Context, key store.CutKey, number int64) error {
+		f.mu.Lock()
+		old := kept[text(key)]
+		f.mu.Unlock()
+		grown := grow(old, number)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		kept[text(key)] = grown
+		return nil
+	}
+	f.find = func(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
+		d, _, err := f.right.Find(ctx, id)
+		return d, numbers(d.Key()), err
+	}
+	f.findConsent = func(ctx context.Context, user, app, space string) (store.Document, store.Cuts, error) {
+		d, _, err := f.right.FindConsent(ctx, user, app, space)
+		return d, numbers(keyOf([3]string{user, app, space})), err
+	}
+	return kept
+}
+
+// exactly and rightly are what a right store does with keys and numbers.
+func exactly(key store.CutKey) string {
+	return key.UserID + "\x00" + key.ApplicationID + "\x00" + key.WorkspaceID
+}
+func rightly(old, number int64) (grown int64) { return max(number, old+1) }
+
+// all returns all documents, with their numbers.
+func (f *faulty) all(ctx context.Context) (documents []store.Document, numbers []store.Cuts) {
+	f.mu.Lock()
+	created := slices.Clone(f.created)
+	f.mu.Unlock()
+	slices.SortFunc(created, func(a, b store.ID) int { return slices.Compare(a[:], b[:]) })
+	for _, id := range slices.Compact(created) {
+		if d, c, err := f.right.Find(ctx, id); err == nil {
+			documents, numbers = append(documents, d), append(numbers, c)
+		}
+	}
+	return documents, numbers
+}
+
+// A listing is a wrong way to make lists. Its zero value is a right one.
+type listing struct {
+	matches func(q store.Query, d store.Document) bool
+	compare func(a, b store.Document) int
+	lives   func(d store.Document, numbers store.Cuts) bool
+	begins  func(after store.Cursor, d store.Document) bool
+}
+
+// lists makes lists in a wrong way.
+func (f *faulty) lists(l listing) {
+	f.list = func(ctx context.Context, q store.Query) (page []store.Document, next store.Cursor, err error) {
+		if err := cmp.Or(q.Check(), ctx.Err()); err != nil {
+			return nil, next, err
+		}
+		documents, numbers := f.all(ctx)
+		byID := map[store.ID]store.Cuts{}
+		for i, d := range documents {
+			byID[d.ID] = numbers[i]
+			matches, begins := q.Matches(&d), q.After.Before(&d)
+			if l.matches != nil {
+				matches = l.matches(q, d)
+			}
+			if l.begins != nil {
+				begins = q.After.IsZero() || l.begins(q.After, d)
+			}
+			if matches && begins {
+				page = append(page, d)
+			}
+		}
+		slices.SortFunc(page, store.Newer)
+		if l.compare != nil {
+			slices.SortFunc(page, l.compare)
+		}
+		if len(page) > q.Limit {
+			page = page[:q.Limit]
+			next = store.Cursor{CreatedAt: page[q.Limit-1].CreatedAt, ID: page[q.Limit-1].ID}
+		}
+		page = slices.DeleteFunc(page, func(d store.Document) bool {
+			now := byID[d.ID]
+			if l.lives != nil {
+				return !l.lives(d, now)
+			}
+			return !d.EndedAt.IsZero() || now.Exceed(&d.Seen)
+		})
+		return page, next, nil
+	}
+}
+
+// remove removes a document that has not ended.
+func (f *faulty) remove(ctx context.Context, d store.Document) {
+	longAgo := time.Unix(0, 0)
+	d.SweepAt = longAgo
+	f.force(ctx, d)
+	f.right.Sweep(ctx, longAgo, 1000)
+}

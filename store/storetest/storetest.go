@@ -1,20 +1,23 @@
-// Package storetest holds the one suite that every backend of package store
-// runs. A backend's test is
+// Package storetest is the conformance suite that every backend of package
+// store passes. A backend's test is
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) store.Store {
-//			return open(t) // a new and empty store
+//			return open(t) // a new, empty store
 //		})
 //	}
 //
-// and it should run under the race detector, as part of the suite lets many
-// goroutines at the store at once. A backend that keeps device authorizations
-// too, as [store.Devices] has them, calls [RunDevices] in a test beside it.
+// Run it under the race detector too, because part of the suite sends many
+// goroutines to the store at once. [RunCost] checks that no step gets slower
+// as the store fills up.
 //
-// Each subtest is named after a promise of the contract and says in each
-// failure what the promise is for. What is not promised is not tested: a
-// backend may order the consents that were last used at the same time as it
-// likes, or return nil or not for an empty collection.
+// Each subtest is named after a promise of the contract, and each failure says
+// why the promise matters. The suite checks only what the contract promises:
+// whether an empty collection comes back as nil, for example, is left to the
+// backend.
+//
+// [Intercept] makes a store fail, wait, or lose its answers, for tests of what
+// uses a store.
 package storetest
 
 import (
@@ -25,19 +28,9 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Run tests the stores that open returns. It calls open once for each subtest;
-// what a store needs to be closed with, open hands to t.Cleanup.
+// Run tests the stores that open returns. It calls open once for each subtest.
+// Use t.Cleanup in open to close the store.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, chapters(), func(t *testing.T) trial { return trial{Store: open(t)} })
-}
-
-// RunDevices tests what open returns, the part of a store that keeps device
-// authorizations. Like [Run] it calls open once for each subtest.
-func RunDevices(t *testing.T, open func(t *testing.T) store.Devices) {
-	run(t, deviceChapters(), func(t *testing.T) trial { return trial{Devices: open(t)} })
-}
-
-func run(t *testing.T, chapters []chapter, open func(t *testing.T) trial) {
 	for _, c := range chapters {
 		t.Run(c.name, func(t *testing.T) {
 			for _, p := range c.promises {
@@ -53,32 +46,18 @@ type chapter struct {
 	promises []promise
 }
 
-func chapters() []chapter {
-	return []chapter{
-		{"applications", applicationPromises},
-		{"lists", listPromises},
-		{"codes", codePromises},
-		{"refresh", refreshPromises},
-		{"retries", retryPromises},
-		{"tokens", tokenPromises},
-		{"consents", consentPromises},
-		{"revocation", revocationPromises},
-		{"cleanup", cleanupPromises},
-		{"values", valuePromises},
-		{"texts", textPromises},
-		{"races", racePromises},
-	}
-}
-
-func deviceChapters() []chapter {
-	return []chapter{
-		{"devices", devicePromises},
-		{"device values", deviceValuePromises},
-		{"decisions", decisionPromises},
-		{"polls", pollPromises},
-		{"device cleanup", deviceCleanupPromises},
-		{"device races", deviceRacePromises},
-	}
+var chapters = []chapter{
+	{"applications", applicationPromises},
+	{"application lists", applicationListPromises},
+	{"documents", documentPromises},
+	{"ending", endingPromises},
+	{"cut-offs", cutPromises},
+	{"lists", listPromises},
+	{"sweeping", sweepPromises},
+	{"values", valuePromises},
+	{"texts", textPromises},
+	{"races", racePromises},
+	{"together", togetherPromises},
 }
 
 // A promise is something that the contract says.
@@ -88,16 +67,15 @@ type promise struct {
 	check func(t *trial)
 }
 
-// test checks the promise in a trial that has what is tested, new and empty.
-func (p promise) test(r reporter, t trial) {
-	t.reporter, t.why = r, p.why
+// test checks the promise on a new, empty store.
+func (p promise) test(r reporter, s store.Store) {
 	// The microseconds are never all zero, so that losing them is seen.
-	t.start = time.Now().UTC().Truncate(time.Second).Add(654_321 * time.Microsecond)
-	p.check(&t)
+	start := time.Now().UTC().Truncate(time.Second).Add(654_321 * time.Microsecond)
+	p.check(&trial{reporter: r, Store: s, why: p.why, start: start})
 }
 
-// A reporter is what the suite needs of a *testing.T. That it is an interface
-// lets the suite's own tests see it fail.
+// A reporter is what the suite needs of a *testing.T. It is an interface so
+// that the suite's own tests can see it fail.
 type reporter interface {
 	Helper()
 	Errorf(format string, args ...any)

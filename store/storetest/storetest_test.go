@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -13,94 +12,89 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A recorder takes the place of a *testing.T where a trial is to fail.
+// A recorder takes the place of a *testing.T where a trial must fail. It ends
+// the trial with its first failure.
 type recorder struct {
-	ctx      context.Context
-	failures []string
+	ctx     context.Context
+	failure string
 }
 
 func (r *recorder) Helper()                  {}
 func (r *recorder) Context() context.Context { return r.ctx }
 
-func (r *recorder) Errorf(format string, args ...any) {
-	r.failures = append(r.failures, fmt.Sprintf(format, args...))
-}
+func (r *recorder) Errorf(format string, args ...any) { r.Fatalf(format, args...) }
 
 func (r *recorder) Fatalf(format string, args ...any) {
-	r.Errorf(format, args...)
+	r.failure = fmt.Sprintf(format, args...)
 	runtime.Goexit()
 }
 
-// failures returns what the promise says about what the trial has.
-func failures(ctx context.Context, p promise, t trial) []string {
+// failure returns what the promise first says about a new, empty store.
+func failure(ctx context.Context, p promise, s store.Store) string {
 	r := &recorder{ctx: ctx}
 	done := make(chan struct{})
 	go func() { // Fatalf ends it.
 		defer close(done)
-		p.test(r, t)
+		p.test(r, s)
 	}()
 	<-done
-	return r.failures
+	return r.failure
 }
 
-// promises returns all promises by "chapter/name".
-func promises() map[string]promise {
+// promises returns all promises by their names.
+func promises(t *testing.T) map[string]promise {
+	t.Helper()
 	all := map[string]promise{}
-	for _, c := range slices.Concat(chapters(), deviceChapters()) {
+	for _, c := range chapters {
 		for _, p := range c.promises {
-			all[c.name+"/"+p.name] = p
+			require.NotContains(t, all, p.name, "two promises have the same name")
+			all[p.name] = p
 		}
 	}
 	return all
 }
 
 func TestEveryPromiseIsExplained(t *testing.T) {
-	count := 0
-	for _, c := range slices.Concat(chapters(), deviceChapters()) {
-		count += len(c.promises)
-	}
-	require.Len(t, promises(), count, "two promises have the same name")
-	for name, p := range promises() {
+	all := promises(t)
+	all["cost"] = costPromise(fewDocuments, manyDocuments, 0)
+	for _, p := range all {
 		require.NotContains(t, p.name, "/", "a slash in a name makes a subtest of a subtest")
-		require.True(t, strings.HasSuffix(p.why, "."), "the explanation of %q is no sentence", name)
+		require.True(t, strings.HasSuffix(p.why, "."), "the explanation of %q is not a sentence", p.name)
 	}
 }
 
-// A wrong store must fail, and the promise that it breaks must be what fails.
+// A wrong store must fail, and the promise that it breaks must be what fails. A
+// promise that no wrong store breaks may be one that no store can break.
 func TestWrongStoresFail(t *testing.T) {
-	all := promises()
-	for _, w := range wrongs() {
-		t.Run(w.name, func(t *testing.T) {
-			for _, name := range w.breaks {
-				p, ok := all[name]
-				require.True(t, ok, "there is no promise %q", name)
-				f := newFaulty()
-				w.fault(f)
-				failed := failures(t.Context(), p, trial{Store: f, Devices: f})
-				require.NotEmpty(t, failed, "%q holds for a store that breaks it", name)
-				require.Contains(t, failed[0], p.why, "the failure does not explain the promise")
-			}
-		})
-	}
-}
-
-// A promise that no wrong store fails may be one that no store can fail.
-func TestEveryPromiseCanFail(t *testing.T) {
+	all := promises(t)
 	broken := map[string]bool{}
-	for _, w := range wrongs() {
-		require.NotEmpty(t, w.breaks, "%q breaks nothing", w.name)
-		for _, name := range w.breaks {
+	for _, breaks := range []breaks{
+		wrongApplications, wrongApplicationLists, wrongDocuments, wrongEnds, wrongCuts, wrongLists, wrongSweeps, wrongValues, wrongTexts, wrongRaces, wrongTogether,
+	} {
+		for name, wrongs := range breaks {
+			p, ok := all[name]
+			require.True(t, ok, "there is no promise %q", name)
+			require.NotEmpty(t, wrongs)
 			broken[name] = true
+			for wrong, fault := range wrongs {
+				t.Run(name+"/"+wrong, func(t *testing.T) {
+					t.Parallel()
+					f := newFaulty()
+					fault(f)
+					failed := failure(t.Context(), p, f)
+					require.NotEmpty(t, failed, "the promise holds for a store that breaks it")
+					require.Contains(t, failed, p.why, "the failure does not explain the promise")
+				})
+			}
 		}
 	}
-	for name := range promises() {
+	for name := range all {
 		require.True(t, broken[name], "no wrong store breaks %q", name)
 	}
 }
 
 // The failures above mean something only if a right store has none. The faults
-// wrap this one.
+// are in this one.
 func TestRightStorePasses(t *testing.T) {
-	Run(t, func(t *testing.T) store.Store { return newFaulty() })
-	RunDevices(t, func(t *testing.T) store.Devices { return newFaulty() })
+	Run(t, func(*testing.T) store.Store { return newFaulty() })
 }

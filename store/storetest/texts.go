@@ -3,7 +3,6 @@ package storetest
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -11,23 +10,26 @@ import (
 
 var textPromises = []promise{
 	{"texts come back byte for byte",
-		"Names are in every language, and whatever is typed is a name to somebody.",
+		"Names are in every language, and an ID is what the host says it is.",
 		textsComeBack},
-	{"ids are compared byte for byte",
-		"Two ids that look alike belong to two parties.",
+	{"IDs are compared byte for byte",
+		"Two IDs that look alike belong to two parties.",
 		idsAreExact},
 	{"long texts are kept whole",
 		"Redirect URIs and notes are as long as their owners need.",
 		longTexts},
-	{"texts with NUL or invalid UTF-8 are refused",
-		"A text that is cut or mended on the way names something else.",
-		badTexts},
+	{"texts that are too long are kept whole or refused",
+		"A text that is cut short names something else.",
+		tooLongTexts},
+	{"an application with NUL or invalid UTF-8 is refused",
+		"A text that is cut short or fixed on the way names something else.",
+		badApplication},
+	{"a text that can't be kept is not found",
+		"Requests bring such texts, and a request that is wrong is not a store that is down.",
+		badTextsNotFound},
 	{"every scope name of RFC 6749 is kept",
 		"A comma or a brace in a scope must not make two of it.",
 		scopeNames},
-	{"hashes of all bytes are kept",
-		"A hash has zero bytes and quotation marks like any others.",
-		hashBytes},
 }
 
 // oddTexts is what has broken one store or another.
@@ -41,7 +43,7 @@ func oddTexts() map[string]string {
 		"quotation marks":           `it's a "quoted" 'name' ` + "`tick`",
 		"backslashes":               `C:\new\table \' \" \\ \u0000 \x00`,
 		"what patterns are made of": `100% _under_ *star* ?q [a-z] ^$ (x|y)`,
-		"an end of statement":       `'; drop table grants; --`,
+		"an end of statement":       `'; drop table latchkey_documents; --`,
 		"braces and commas":         `{a,b},{"c":[1,2]} <x>&amp; ${y} {{z}} :colon: $1 ?`,
 		"spaces":                    "  leading, trailing and  double  ",
 		"control characters":        "tab\tnewline\ncarriage\rbell\aescape\x1bdelete\x7f",
@@ -65,59 +67,55 @@ func textsComeBack(t *trial) {
 				TermsURI: text, PolicyURI: text, SoftwareID: text, SoftwareVersion: text,
 			},
 		}
-		t.createApplication(app)
+		t.creates(app)
 		t.findsApplication(app, "an application with %s", name)
-		page, total, err := t.ListApplications(t.Context(), store.ApplicationQuery{OwnerID: text, Name: text})
-		t.must(err, "listing applications with %s", name)
-		if total != 1 || len(page) != 1 {
-			t.errorf("listing applications with %s in the name: got %d of %d, want 1 of 1", name, len(page), total)
-		} else {
-			t.equal(page[0], app, "an application with %s in a list", name)
-		}
+		t.listsApplications([]store.Application{app}, store.ApplicationQuery{OwnerID: text, Name: text, Limit: 10})
 
-		n := t.newGrant(text, app.ID, boundTo(text), func(n *store.NewGrant) {
-			n.Code.RedirectURI, n.Code.Challenge = text, text
-		})
-		t.must(t.CreateGrant(t.Context(), n), "creating a grant with %s", name)
-		r := t.redemption(n)
-		r.Resource = text
-		issued := t.redeems(r, "redeeming a code with %s", name)
-		t.equal(issued.Grant, n.Grant, "a grant with %s", name)
-		t.consents(store.Consent{
-			UserID: text, ApplicationID: app.ID, Scopes: n.Grant.Scopes, Agreed: n.Grant.Scopes, Resource: text,
-			AgreedAt: n.Grant.AgreedAt, CreatedAt: n.Grant.CreatedAt, LastUsedAt: n.Grant.CreatedAt,
-		}, "a consent with %s", name)
-		_, total = t.grantsBy(store.GrantQuery{GrantFilter: store.GrantFilter{UserID: text, ApplicationID: app.ID}})
-		t.equal(total, 1, "the number of grants of a user with %s", name)
-		count, err := t.RevokeGrants(t.Context(), store.GrantFilter{UserID: text, ApplicationID: app.ID}, t.after(time.Hour))
-		t.must(err, "revoking the grants of a user with %s", name)
-		t.equal(count, 1, "the number of grants revoked of a user with %s", name)
+		key := store.CutKey{UserID: text, ApplicationID: text, WorkspaceID: text}
+		d, consent := t.create(key), t.consent(key)
+		t.must(t.Create(t.Context(), consent), "creating a consent with %s", name)
+		l := ledger{}
+		for i, form := range everyForm(key)[1:] { // The first has no texts.
+			t.lists(store.Query{Kind: d.Kind, UserID: text, ApplicationID: text, WorkspaceID: text, Limit: 10}, []store.Document{d}, "with %s", name)
+			t.cuts(form, int64(1000+i))
+			l = t.numbersNow(key)
+			t.equal(l[form], int64(1000+i), "the number of %+v", form)
+			d = t.replaces(d, func(d *store.Document) { d.Seen = l.numbers(key) })
+		}
+		t.equal(t.finds(d, "a document with %s", name), l.numbers(key), "the numbers of a document with %s", name)
+		t.equal(t.findsConsent(key, consent, "a consent with %s", name), l.numbers(key), "the numbers of a consent with %s", name)
 	}
 }
 
 func idsAreExact(t *trial) {
-	ids := []string{"id", "Id", "ID", "id ", " id", "i\u0301d", "\u00edd", "ıd", "i", "d", "id\t", "id%", "i_"}
-	for i, id := range ids {
-		t.createApplication(store.Application{ID: id, ClientID: "client " + id, Name: fmt.Sprint(i)})
+	texts := []string{"id", "Id", "ID", "id ", " id", "i\u0301d", "\u00edd", "ıd", "i", "d", "id\t", "id%", "i_"}
+	var apps []store.Application
+	for i, id := range texts {
+		app := store.Application{ID: id, ClientID: "client " + id, Name: fmt.Sprint(i), OwnerID: id, Version: 1}
+		t.creates(app)
+		apps = append(apps, app)
 	}
-	for i, id := range ids {
-		app := store.Application{ID: id, ClientID: "client " + id, Name: fmt.Sprint(i), Version: 1}
-		t.findsApplication(app, "the application with the id %q", id)
+	for _, app := range apps {
+		t.findsApplication(app, "the application with the ID %q", app.ID)
+		t.listsApplications(apps, store.ApplicationQuery{OwnerID: app.ID, Limit: 100})
 	}
 	t.must(t.DeleteApplication(t.Context(), "id"), "deleting an application")
 	t.noApplication("id", "an application that was deleted")
-	for i, id := range ids[1:] {
-		app := store.Application{ID: id, ClientID: "client " + id, Name: fmt.Sprint(i + 1), Version: 1}
-		t.findsApplication(app, "the application with the id %q, after that with the id %q was deleted", id, "id")
+	for _, app := range apps[1:] {
+		t.findsApplication(app, "the application with the ID %q, after the one with the ID %q was deleted", app.ID, "id")
 	}
 
-	d := t.signIn("user", "app")
-	for _, f := range []store.GrantFilter{{UserID: "User"}, {UserID: "user "}, {ApplicationID: "APP"}, {ApplicationID: "app "}, {UserID: "use_"}, {UserID: "%"}} {
-		n, err := t.RevokeGrants(t.Context(), f, t.after(time.Hour))
-		t.must(err, "revoking by %+v", f)
-		t.equal(n, 0, "the number of grants of %q revoked by %+v", "user", f)
+	// Of documents, the chapters of lists and of cut-offs have some of these.
+	var kept []store.Document
+	for _, id := range texts {
+		for _, key := range []store.CutKey{{UserID: id}, {ApplicationID: id}, {WorkspaceID: id}} {
+			kept = append(kept, t.create(key))
+		}
 	}
-	t.keeps(d, "after others with similar ids were revoked")
+	for _, d := range kept {
+		t.lists(store.Query{Kind: d.Kind, UserID: d.UserID, ApplicationID: d.ApplicationID, WorkspaceID: d.WorkspaceID, Limit: 10},
+			[]store.Document{d}, "among documents with similar IDs")
+	}
 }
 
 func longTexts(t *trial) {
@@ -132,36 +130,79 @@ func longTexts(t *trial) {
 			SoftwareID: text("software"), SoftwareVersion: text("version"),
 		},
 	}
-	t.createApplication(app)
-	t.findsApplication(app, "an application with long texts")
 	other := app.Clone()
-	other.ID, other.ClientID = app.ID[:511]+"j", app.ClientID[:511]+"j"
-	t.createApplication(other)
-	t.findsApplication(other, "an application whose long ids differ in the last byte")
-	t.findsApplication(app, "an application with long texts")
+	other.ID, other.ClientID, other.OwnerID = app.ID[:511]+"j", app.ClientID[:511]+"j", app.OwnerID[:511]+"j"
+	for _, app := range []store.Application{app, other} {
+		t.creates(app)
+		t.findsApplication(app, "an application with long texts")
+	}
+	t.findsApplication(app, "after one was created whose long IDs differ in the last byte")
+	t.listsApplications([]store.Application{app, other}, store.ApplicationQuery{OwnerID: app.OwnerID, Limit: 10})
 
-	n := t.create(id("user"), id("app"), boundTo(text("https://e.example/")), func(n *store.NewGrant) {
-		n.Code.RedirectURI = text("https://f.example/")
-		for i := range 100 {
-			n.Grant.Scopes = n.Grant.Scopes.Union(scopes.New(fmt.Sprintf("long:scope:number:%03d:of:a:hundred", i)))
-		}
-	})
-	wrong := t.redemption(n)
-	wrong.RedirectURI = wrong.RedirectURI[:len(wrong.RedirectURI)-2] + "e"
-	t.noRedemption(wrong, store.ErrMismatch, "redeeming with a long redirect uri that differs at its end")
-	issued := t.redeems(t.redemption(n), "redeeming a code with a long redirect uri")
-	t.equal(issued.Grant, n.Grant, "a grant with long texts")
-	t.consents(store.Consent{
-		UserID: n.Grant.UserID, ApplicationID: n.Grant.ApplicationID, Scopes: n.Grant.Scopes, Agreed: n.Grant.Scopes, Resource: n.Grant.Resource,
-		AgreedAt: n.Grant.AgreedAt, CreatedAt: n.Grant.CreatedAt, LastUsedAt: n.Grant.CreatedAt,
-	}, "a consent with long texts")
+	keys := []store.CutKey{{UserID: id("user"), ApplicationID: id("app"), WorkspaceID: id("space")}}
+	for i := range 3 { // each with another last byte
+		texts := [3]string{keys[0].UserID, keys[0].ApplicationID, keys[0].WorkspaceID}
+		texts[i] = texts[i][:511] + "j"
+		keys = append(keys, keyOf(texts))
+	}
+	l := ledger{}
+	var kept []store.Document
+	for i, key := range keys {
+		kept = append(kept, t.create(key))
+		t.cuts(key, int64(1000+i))
+		l.cut(key, int64(1000+i))
+	}
+	for i, d := range kept {
+		t.numbersOf(l, d, "a document with long IDs")
+		d = t.replaces(d, func(d *store.Document) { d.Seen = l.numbers(keys[i]) })
+		t.lists(store.Query{Kind: d.Kind, UserID: d.UserID, ApplicationID: d.ApplicationID, WorkspaceID: d.WorkspaceID}, []store.Document{d}, "with long IDs")
+	}
 }
 
-func badTexts(t *trial) {
+func tooLongTexts(t *trial) {
+	for _, length := range []int{600, 2_000, 5_000, 70_000, 1 << 20} {
+		long := strings.Repeat("i", length)
+		key := store.CutKey{UserID: long + "1", ApplicationID: "a"}
+		other := store.CutKey{UserID: long + "2", ApplicationID: "a"}
+		d := t.document(key)
+		if t.keptWhole(t.Create(t.Context(), d), "creating a document of a user of %d bytes", length+1) {
+			t.finds(d, "a document of a user of %d bytes", length+1)
+		} else {
+			t.gone(d.ID, "a document of a user of %d bytes that was refused", length+1)
+		}
+		if t.keptWhole(t.CutOff(t.Context(), key, 7), "cutting off a user of %d bytes", length+1) {
+			t.equal(t.numbersNow(key), ledger{key: 7}, "the numbers of a user of %d bytes", length+1)
+		}
+		t.equal(t.numbersNow(other), ledger{}, "the numbers of another user of %d bytes", length+1)
+		t.equal(t.numbersNow(store.CutKey{UserID: long, ApplicationID: "a"}), ledger{}, "the numbers of a user of %d bytes", length)
+
+		app := store.Application{ID: "id " + long, ClientID: fmt.Sprint("client ", length), OwnerID: long, Name: long, LogoURL: long, Version: 1}
+		if t.keptWhole(t.CreateApplication(t.Context(), app), "creating an application with texts of %d bytes", length) {
+			t.findsApplication(app, "an application with texts of %d bytes", length)
+		} else {
+			t.noApplication(app.ID, "an application with texts of %d bytes that was refused", length)
+			t.noClient(app.ClientID, "an application with texts of %d bytes that was refused", length)
+		}
+	}
+	t.finds(t.create(someKey), "a document after texts that were too long")
+}
+
+// keptWhole reports whether something was kept, and checks that it was refused
+// otherwise.
+func (t *trial) keptWhole(err error, format string, args ...any) bool {
+	t.Helper()
+	if err != nil {
+		t.refuses(err, format, args...)
+	}
+	return err == nil
+}
+
+var badTexts = map[string]string{"NUL": "a\x00b", "NUL at the end": "a\x00", "invalid UTF-8": "a\xffb", "half a rune": "a\xe2\x82"}
+
+func badApplication(t *trial) {
 	kept := t.fullApplication()
-	t.createApplication(kept)
-	d := t.signIn(someUser, someApp)
-	for what, bad := range map[string]string{"NUL": "a\x00b", "NUL at the end": "a\x00", "invalid UTF-8": "a\xffb", "half a rune": "a\xe2\x82"} {
+	t.creates(kept)
+	for what, bad := range badTexts {
 		for field, edit := range map[string]func(*store.Application){
 			"ID":             func(app *store.Application) { app.ID = bad },
 			"ClientID":       func(app *store.Application) { app.ClientID = bad },
@@ -181,9 +222,7 @@ func badTexts(t *trial) {
 		} {
 			app := store.Application{ID: "a", ClientID: "a", Name: "New"}
 			edit(&app)
-			if err := t.CreateApplication(t.Context(), app); err == nil {
-				t.errorf("creating an application with %s in its %s: got no error", what, field)
-			}
+			t.refuses(t.CreateApplication(t.Context(), app), "creating an application with %s in its %s", what, field)
 			t.noApplication("a", "an application that was refused for %s in its %s", what, field)
 			t.noClient("a", "an application that was refused for %s in its %s", what, field)
 
@@ -192,36 +231,33 @@ func badTexts(t *trial) {
 			}
 			app = kept.Clone()
 			edit(&app)
-			if err := t.UpdateApplication(t.Context(), app); err == nil {
-				t.errorf("updating an application with %s in its %s: got no error", what, field)
-			}
+			t.refuses(t.UpdateApplication(t.Context(), app), "updating an application with %s in its %s", what, field)
 			t.findsApplication(kept, "after an update with %s in its %s was refused", what, field)
 		}
-
-		for field, edit := range map[string]func(*store.NewGrant){
-			"UserID": func(n *store.NewGrant) {
-				n.Grant.ID, n.Grant.UserID = store.NewGrantID(t.start, bad), bad
-			},
-			"ApplicationID": func(n *store.NewGrant) { n.Grant.ApplicationID = bad },
-			"Scopes":        func(n *store.NewGrant) { n.Grant.Scopes = scopes.Set{bad} },
-			"Resource":      func(n *store.NewGrant) { n.Grant.Resource = bad },
-			"RedirectURI":   func(n *store.NewGrant) { n.Code.RedirectURI = bad },
-			"Challenge":     func(n *store.NewGrant) { n.Code.Challenge = bad },
-		} {
-			n := t.newGrant("a", "a", edit)
-			if err := t.CreateGrant(t.Context(), n); err == nil {
-				t.errorf("creating a grant with %s in its %s: got no error", what, field)
-			}
-			t.grantIsGone(n.Grant.ID, "a grant that was refused for %s in its %s", what, field)
-			_, err := t.FindConsent(t.Context(), "a", "a")
-			t.fails(err, store.ErrNotFound, "finding the consent of a grant that was refused for %s in its %s", what, field)
-		}
-
-		r := t.rotation(d, time.Hour)
-		r.Resource = bad
-		t.noRotation(r, store.ErrResource, "rotating for a resource with %s", what)
-		t.keeps(d, "after a rotation for a resource with %s was refused", what)
 	}
+}
+
+func badTextsNotFound(t *trial) {
+	app := t.fullApplication()
+	app.ID, app.ClientID, app.OwnerID, app.Name = "a", "a", "a", "a"
+	t.creates(app)
+	kept := t.create(store.CutKey{UserID: "a", ApplicationID: "a", WorkspaceID: "a"})
+	for what, bad := range badTexts {
+		t.noApplication(bad, "an ID with %s", what)
+		t.noClient(bad, "a client ID with %s", what)
+		for _, q := range []store.ApplicationQuery{{OwnerID: bad}, {Name: bad}, {Origin: store.Origin(bad)}} {
+			q.Limit = 10
+			t.listsApplications([]store.Application{app}, q)
+		}
+		t.must(t.DeleteApplication(t.Context(), bad), "deleting an application whose ID has %s", what)
+		for _, texts := range [][3]string{{bad, "a", "a"}, {"a", bad, "a"}, {"a", "a", bad}, {bad}, {"", bad}, {"", "", bad}} {
+			key := keyOf(texts)
+			t.equal(t.findsConsent(key, store.Document{}, "a consent with %s in its texts", what), store.Cuts{}, "the numbers of a consent with %s in its texts", what)
+			t.lists(store.Query{Kind: kept.Kind, UserID: key.UserID, ApplicationID: key.ApplicationID, WorkspaceID: key.WorkspaceID, Limit: 10}, nil,
+				"with %s in what is asked for", what)
+		}
+	}
+	t.findsApplication(app, "after one was deleted whose ID can't be kept")
 }
 
 func scopeNames(t *trial) {
@@ -235,49 +271,9 @@ func scopeNames(t *trial) {
 			names = append(names, string(c))
 		}
 	}
-	set := scopes.New(append(names, all.String(), "null", "{}", "{a,b}", "a,b")...)
-	app := store.Application{ID: someApp, ClientID: "client_1", Scopes: set, Version: 1}
-	t.createApplication(app)
+	app := store.Application{
+		ID: someApp, ClientID: "client_1", Version: 1, Scopes: scopes.New(append(names, all.String(), "null", "{}", "{a,b}", "a,b")...),
+	}
+	t.creates(app)
 	t.findsApplication(app, "an application with every scope")
-	d := t.signIn(someUser, someApp, func(n *store.NewGrant) { n.Grant.Scopes = set })
-	t.keeps(d, "a grant with every scope")
-	for i, one := range []string{all.String(), ",", "{", "a,b", "'", "A"} {
-		r := t.rotation(d, time.Duration(i+1)*time.Minute)
-		r.Scopes = scopes.New(one)
-		d = t.rotates(d, r, "rotating for the scope %q", one)
-		t.keeps(d, "after the scope %q was asked for", one)
-	}
-	r := t.rotation(d, time.Hour)
-	r.Scopes = scopes.New("b}")
-	t.noRotation(r, store.ErrScope, "rotating for a scope that is part of one in the grant")
-	consent, err := t.FindConsent(t.Context(), someUser, someApp)
-	t.must(err, "finding the consent")
-	t.equal(consent.Scopes, set, "the scopes of a consent to every scope")
-	t.equal(consent.Agreed, set, "what was agreed to of every scope")
-}
-
-func hashBytes(t *trial) {
-	hashes := map[string]store.Hash{
-		"a last byte": {31: 1}, "a first byte": {1}, "quotation marks": {'\'', '"', '\\', 0, '\'', 31: ' '}, "bytes that are no UTF-8": {0xff, 0xfe, 0x80, 31: 0xc0},
-		"digits": store.Hash([]byte("00000000000000000000000000000000")), "spaces": store.Hash([]byte(strings.Repeat(" ", 32))),
-	}
-	for name, hash := range hashes {
-		n := t.create(someUser, someApp, func(n *store.NewGrant) { n.Code.Hash = hash })
-		r := t.redemption(n)
-		r.Access.Hash = hash
-		r.Access.Hash[16] = 1
-		r.Refresh.Hash = hash
-		r.Refresh.Hash[16] = 2
-		t.redeems(r, "redeeming a code whose hash has %s", name)
-		t.finds(store.Token{
-			Hash: r.Access.Hash, Kind: store.KindAccess, Scopes: n.Grant.Scopes, IssuedAt: r.At, ExpiresAt: r.Access.ExpiresAt,
-		}, n.Grant, "a token whose hash has %s", name)
-		rotation := t.rotation(device{grant: n.Grant, refresh: store.Token{Hash: r.Refresh.Hash}}, time.Hour)
-		copy(rotation.Salt[:], hash[16:])
-		_, err := t.RotateRefresh(t.Context(), rotation)
-		t.must(err, "rotating a token whose hash has %s", name)
-		issued, err := t.RotateRefresh(t.Context(), t.retry(rotation, time.Second))
-		t.must(err, "retrying with a token whose hash has %s", name)
-		t.equal(issued.Salt, rotation.Salt, "the salt of a retry, with %s", name)
-	}
 }

@@ -3,199 +3,259 @@ package storetest
 import (
 	"context"
 	"errors"
-	"slices"
-	"sync"
 	"time"
 
-	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A cell is a value that is read and written without regard for what goes on
-// in between, as in a backend that reads a record, lets go of it and writes it
-// back.
-type cell[K comparable, V any] struct {
-	mu     sync.Mutex
-	values map[K]V
+var wrongRaces = breaks{
+	"of many that create one ID exactly one succeeds": {
+		"it looks first": func(f *faulty) {
+			f.create = func(ctx context.Context, d store.Document) error {
+				if _, _, err := f.right.Find(ctx, d.ID); err == nil {
+					return store.ErrExists
+				}
+				pause()
+				f.right.Create(ctx, d)
+				return nil
+			}
+		},
+		"the last one is kept": func(f *faulty) {
+			f.create = func(ctx context.Context, d store.Document) error {
+				err := f.right.Create(ctx, d)
+				if err != nil {
+					f.force(ctx, d)
+				}
+				return err
+			}
+		},
+	},
+	"of many that replace one mark exactly one succeeds": {
+		"it looks first": func(f *faulty) { f.replace = f.lookAndReplace },
+	},
+	"no replacement is lost among many that try again": {
+		"it looks first": func(f *faulty) { f.replace = f.lookAndReplace },
+	},
+	"a document ends however often it is replaced meanwhile": {
+		"it tries once": func(f *faulty) {
+			f.end = func(ctx context.Context, id store.ID, at, sweepAt time.Time) error {
+				d, _, err := f.right.Find(ctx, id)
+				if err != nil {
+					return nil
+				}
+				pause()
+				mark := d.Mark
+				d.Mark = newMark()
+				if err := f.right.Replace(ctx, d, mark); err != nil {
+					return err
+				}
+				return f.right.End(ctx, id, at, sweepAt)
+			}
+		},
+		"a replacement looks first": func(f *faulty) {
+			back := map[store.ID]bool{}
+			f.docs(func(d *store.Document) {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				if back[d.ID] {
+					d.EndedAt = time.Time{}
+				}
+			})
+			f.replace = func(ctx context.Context, d store.Document, mark int64) error {
+				kept, _, err := f.right.Find(ctx, d.ID)
+				if err != nil || kept.Mark != mark || !kept.EndedAt.IsZero() {
+					return store.ErrConflict
+				}
+				pause()
+				if f.right.Replace(ctx, d, mark) != nil {
+					f.mu.Lock()
+					defer f.mu.Unlock()
+					back[d.ID] = true
+				}
+				return nil
+			}
+		},
+	},
+	"of many that end one document one decides its times": {
+		"the earliest sweep counts": func(f *faulty) {
+			earliest := map[store.ID]time.Time{}
+			f.end = func(ctx context.Context, id store.ID, at, sweepAt time.Time) error {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				if kept, ok := earliest[id]; !ok || sweepAt.Before(kept) {
+					earliest[id] = sweepAt
+				}
+				return f.right.End(ctx, id, at, sweepAt)
+			}
+			f.docs(func(d *store.Document) {
+				if !d.EndedAt.IsZero() {
+					d.SweepAt = earliest[d.ID]
+				}
+			})
+		},
+	},
+	"of many that cut one key off each makes its number grow": {
+		"it looks first": func(f *faulty) {
+			f.ownCuts(exactly, func(old, number int64) int64 { pause(); return rightly(old, number) })
+		},
+	},
+	"what was written is seen by every read that starts afterwards": {
+		"documents are remembered for a moment": func(f *faulty) {
+			f.find = remembered(f, func(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
+				return f.right.Find(ctx, id)
+			})
+		},
+		"consents are remembered for a moment": func(f *faulty) {
+			find := remembered(f, func(ctx context.Context, key store.CutKey) (store.Document, store.Cuts, error) {
+				return f.right.FindConsent(ctx, key.UserID, key.ApplicationID, key.WorkspaceID)
+			})
+			f.findConsent = func(ctx context.Context, user, app, space string) (store.Document, store.Cuts, error) {
+				return find(ctx, keyOf([3]string{user, app, space}))
+			}
+		},
+		"lists are remembered for a moment": func(f *faulty) {
+			f.list = remembered(f, func(ctx context.Context, q store.Query) ([]store.Document, store.Cursor, error) {
+				return f.right.List(ctx, q)
+			})
+		},
+		"a cut-off is done later": func(f *faulty) {
+			f.cutOff = func(ctx context.Context, key store.CutKey, number int64) error {
+				time.AfterFunc(10*time.Millisecond, func() { f.right.CutOff(context.WithoutCancel(ctx), key, number) })
+				return nil
+			}
+		},
+	},
+	"numbers are never older than the document that they come with": {
+		"they are read first": func(f *faulty) {
+			f.find = func(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
+				_, numbers, _ := f.right.Find(ctx, id)
+				pause()
+				d, _, err := f.right.Find(ctx, id)
+				return d, numbers, err
+			}
+		},
+		"they are read before a consent": func(f *faulty) {
+			f.findConsent = func(ctx context.Context, user, app, space string) (store.Document, store.Cuts, error) {
+				_, numbers, _ := f.right.FindConsent(ctx, user, app, space)
+				pause()
+				d, _, err := f.right.FindConsent(ctx, user, app, space)
+				return d, numbers, err
+			}
+		},
+	},
+	"sweeps next to traffic remove nothing that lives": {
+		"they look first": func(f *faulty) {
+			f.sweep = func(ctx context.Context, before time.Time, _ int) (removed int, err error) {
+				documents, numbers := f.all(ctx)
+				pause()
+				for i, d := range documents {
+					if !d.SweepAt.IsZero() && !d.SweepAt.After(before) || numbers[i].Exceed(&d.Seen) {
+						f.remove(ctx, d)
+						removed++
+					}
+				}
+				return min(removed, 2), ctx.Err()
+			}
+		},
+		"they say less than they do": func(f *faulty) {
+			f.sweep = func(ctx context.Context, before time.Time, limit int) (int, error) {
+				n, err := f.right.Sweep(ctx, before, limit)
+				return max(0, n-1), err
+			}
+		},
+	},
+	"a cut-off next to sweeps is not lost": {
+		"they look first": func(f *faulty) {
+			kept := f.ownCuts(exactly, rightly)
+			f.sweep = func(ctx context.Context, before time.Time, _ int) (int, error) {
+				var old []string
+				f.mu.Lock()
+				for key, number := range kept {
+					if !store.CutTime(number).After(before.Add(-day)) {
+						old = append(old, key)
+					}
+				}
+				f.mu.Unlock()
+				pause()
+				f.mu.Lock()
+				for _, key := range old {
+					delete(kept, key)
+				}
+				f.mu.Unlock()
+				return 0, ctx.Err()
+			}
+		},
+	},
+	"of many that create one client ID exactly one succeeds": {
+		"it looks first": func(f *faulty) {
+			f.createApplication = func(ctx context.Context, app store.Application) error {
+				if _, err := f.right.FindClient(ctx, app.ClientID); err == nil {
+					return store.ErrExists
+				}
+				pause()
+				f.right.CreateApplication(ctx, app)
+				return nil
+			}
+		},
+	},
+	"of many that update one version exactly one succeeds": {
+		"it looks first": func(f *faulty) { f.updateApplication = f.lookAndUpdate },
+	},
+	"no update is lost among many that try again": {
+		"it looks first": func(f *faulty) { f.updateApplication = f.lookAndUpdate },
+		"it is always a conflict": func(f *faulty) {
+			f.updateApplication = func(context.Context, store.Application) error { return store.ErrConflict }
+		},
+	},
 }
 
-func (c *cell[K, V]) get(key K) (V, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	v, ok := c.values[key]
-	return v, ok
-}
-
-func (c *cell[K, V]) set(key K, value V) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.values == nil {
-		c.values = map[K]V{}
+// lookAndReplace replaces a document if its mark was the right one a moment
+// ago.
+func (f *faulty) lookAndReplace(ctx context.Context, d store.Document, mark int64) error {
+	kept, _, err := f.right.Find(ctx, d.ID)
+	if err != nil || kept.Mark != mark {
+		return store.ErrConflict
 	}
-	c.values[key] = value
-}
-
-// A found is what FindToken returns.
-type found struct {
-	token store.Token
-	grant store.Grant
-}
-
-// alive makes FindToken return these first.
-func alive(f *faulty, tokens *cell[store.Key, found]) {
-	f.findToken = func(ctx context.Context, k store.Key) (store.Token, store.Grant, error) {
-		if t, ok := tokens.get(k); ok {
-			return t.token, t.grant, nil
-		}
-		return f.Store.FindToken(ctx, k)
-	}
-}
-
-var wrongRaces = []wrong{
-	{"a code is read, then deleted", []string{"races/of many that race for one code exactly one redeems it"}, func(f *faulty) {
-		var spent cell[store.Key, bool]
-		f.redeemCode = func(ctx context.Context, r store.CodeRedemption) (store.Issued, error) {
-			if _, ok := spent.get(r.Key); ok {
-				return f.Store.RedeemCode(ctx, r)
-			}
-			pause()
-			spent.set(r.Key, true)
-			issued, err := f.Store.RedeemCode(ctx, r)
-			if errors.Is(err, store.ErrReused) || errors.Is(err, store.ErrRevoked) {
-				err = nil
-			}
-			return issued, err
-		}
-	}},
-	{"a refresh token is read, then replaced", []string{"races/of many that race with one refresh token exactly one rotates"}, func(f *faulty) {
-		var spent cell[store.Key, bool]
-		f.rotateRefresh = func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
-			_, ok := spent.get(r.Key)
-			pause()
-			spent.set(r.Key, true)
-			issued, err := f.Store.RotateRefresh(ctx, r)
-			if !ok && issued.Retried {
-				issued.Retried, issued.Salt = false, r.Salt
-			}
-			return issued, err
-		}
-	}},
-	{"a second chain begins within the grace", []string{"races/of many that race with one refresh token exactly one rotates"}, func(f *faulty) {
-		var second cell[store.Key, found]
-		alive(f, &second)
-		f.rotateRefresh = func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
-			issued, err := f.Store.RotateRefresh(ctx, r)
-			if issued.Retried {
-				k := store.Key{GrantID: r.Key.GrantID, Hash: r.Refresh.Hash}
-				second.set(k, found{store.Token{Hash: k.Hash, Kind: store.KindRefresh}, issued.Grant})
-			}
-			return issued, err
-		}
-	}},
-	{"without grace, whoever has an earlier clock than the winner succeeds", []string{"races/of many that race without grace exactly one succeeds"}, func(f *faulty) {
-		var rotated cell[store.Key, time.Time]
-		f.rotateRefresh = func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
-			issued, err := f.Store.RotateRefresh(ctx, r)
-			if err == nil {
-				rotated.set(r.Key, r.At)
-			} else if at, ok := rotated.get(r.Key); ok && at.After(r.At) {
-				return store.Issued{Salt: r.Salt}, nil
-			}
-			return issued, err
-		}
-	}},
-	{"a code is redeemed on what was read before a revocation", []string{"races/a redemption beside a revocation leaves nothing alive"}, func(f *faulty) {
-		var tokens cell[store.Key, found]
-		alive(f, &tokens)
-		f.redeemCode = func(ctx context.Context, r store.CodeRedemption) (store.Issued, error) {
-			page, _, _ := f.Store.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ID: r.Key.GrantID}})
-			pause()
-			issued, err := f.Store.RedeemCode(ctx, r)
-			if errors.Is(err, store.ErrRevoked) && len(page) == 1 {
-				k := store.Key{GrantID: r.Key.GrantID, Hash: r.Access.Hash}
-				tokens.set(k, found{store.Token{Hash: k.Hash, Kind: store.KindAccess}, page[0]})
-				return store.Issued{Grant: page[0]}, nil
-			}
-			return issued, err
-		}
-	}},
-	{"a token is rotated on what was read before a revocation", []string{"races/a rotation beside a revocation leaves nothing alive"}, func(f *faulty) {
-		var tokens cell[store.Key, found]
-		alive(f, &tokens)
-		f.rotateRefresh = func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
-			page, _, _ := f.Store.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ID: r.Key.GrantID}})
-			pause()
-			issued, err := f.Store.RotateRefresh(ctx, r)
-			if errors.Is(err, store.ErrRevoked) && len(page) == 1 {
-				k := store.Key{GrantID: r.Key.GrantID, Hash: r.Access.Hash}
-				tokens.set(k, found{store.Token{Hash: k.Hash, Kind: store.KindAccess}, page[0]})
-				return store.Issued{Grant: page[0]}, nil
-			}
-			return issued, err
-		}
-	}},
-	{"a user's consents are deleted after the grants", []string{"races/a grant made beside a revocation is revoked or has its consent"}, func(f *faulty) {
-		var gone cell[string, bool]
-		f.createGrant = func(ctx context.Context, n store.NewGrant) error {
-			pause()
-			err := f.Store.CreateGrant(ctx, n)
-			gone.set(n.Grant.UserID, false)
+	pause()
+	for {
+		if err := f.force(ctx, d); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
-		f.revokeGrants = func(ctx context.Context, filter store.GrantFilter, at time.Time) (int, error) {
-			page, _, err := f.Store.ListGrants(ctx, store.GrantQuery{GrantFilter: filter, Limit: 1000})
-			for _, g := range page {
-				f.revokeID(ctx, g.ID, at)
-			}
-			pause()
-			pause()
-			pause()
-			gone.set(filter.UserID, true)
-			return len(page), err
+	}
+}
+
+// lookAndUpdate updates an application if its version was the right one a
+// moment ago.
+func (f *faulty) lookAndUpdate(ctx context.Context, app store.Application) error {
+	kept, err := f.right.FindApplication(ctx, app.ID)
+	if err == nil && kept.Version != app.Version {
+		err = store.ErrConflict
+	}
+	if err != nil {
+		return err
+	}
+	pause()
+	return f.forceUpdate(ctx, app)
+}
+
+// remembered returns a read that may answer with what it read a moment ago.
+func remembered[Q comparable, A, B any](f *faulty, read func(context.Context, Q) (A, B, error)) func(context.Context, Q) (A, B, error) {
+	type answer struct {
+		a   A
+		b   B
+		err error
+		at  time.Time
+	}
+	answers := map[Q]answer{}
+	return func(ctx context.Context, q Q) (A, B, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		kept, ok := answers[q]
+		if !ok || time.Since(kept.at) > 50*time.Millisecond {
+			a, b, err := read(ctx, q)
+			kept = answer{a, b, err, time.Now()}
+			answers[q] = kept
 		}
-		f.findConsent = func(ctx context.Context, userID, applicationID string) (store.Consent, error) {
-			if deleted, _ := gone.get(userID); deleted {
-				return store.Consent{}, store.ErrNotFound
-			}
-			return f.Store.FindConsent(ctx, userID, applicationID)
-		}
-	}},
-	{"an application is read, then written back", []string{
-		"races/of many that update one version exactly one succeeds", "races/no update is lost among many that try again",
-	}, func(f *faulty) {
-		f.updateApplication = func(ctx context.Context, app store.Application) error {
-			kept, err := f.Store.FindApplication(ctx, app.ID)
-			if err != nil {
-				return err
-			}
-			if kept.Version != app.Version {
-				return store.ErrConflict
-			}
-			pause()
-			return f.forceUpdate(ctx, app)
-		}
-	}},
-	{"a client id is looked for, then taken", []string{"races/of many that create one client id exactly one succeeds"}, func(f *faulty) {
-		f.createApplication = func(ctx context.Context, app store.Application) error {
-			if _, err := f.Store.FindClient(ctx, app.ClientID); err == nil {
-				return store.ErrExists
-			}
-			pause()
-			if err := f.Store.CreateApplication(ctx, app); !errors.Is(err, store.ErrExists) {
-				return err
-			}
-			return nil
-		}
-	}},
-	{"a consent is read, then written back", []string{"races/grants that one user makes at once all add to the consent"}, func(f *faulty) {
-		var united cell[one, scopes.Set]
-		f.createGrant = func(ctx context.Context, n store.NewGrant) error {
-			of := one{n.Grant.UserID, n.Grant.ApplicationID}
-			before, _ := united.get(of)
-			pause()
-			united.set(of, slices.Clone(before).Union(n.Grant.Scopes))
-			return f.Store.CreateGrant(ctx, n)
-		}
-		agreeing(f, func(c *store.Consent) { c.Scopes, _ = united.get(one{c.UserID, c.ApplicationID}) })
-	}},
+		return kept.a, kept.b, kept.err
+	}
 }

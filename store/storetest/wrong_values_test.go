@@ -1,10 +1,8 @@
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"html"
 	"strings"
 	"time"
 
@@ -12,190 +10,213 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// typing makes every text of an application that is kept pass through edit
-// first.
-func typing(f *faulty, edit func(string) string) {
-	f.createApplication = func(ctx context.Context, app store.Application) error {
-		app = app.Clone()
-		app.ID, app.ClientID, app.Name, app.LogoURL = edit(app.ID), edit(app.ClientID), edit(app.Name), edit(app.LogoURL)
-		for i := range app.RedirectURIs {
-			app.RedirectURIs[i] = edit(app.RedirectURIs[i])
-		}
-		return f.Store.CreateApplication(ctx, app)
-	}
-}
-
-// finding makes every token and grant that is found pass through edit.
-func finding(f *faulty, edit func(*store.Token, *store.Grant)) {
-	f.findToken = func(ctx context.Context, k store.Key) (store.Token, store.Grant, error) {
-		token, grant, err := f.Store.FindToken(ctx, k)
-		edit(&token, &grant)
-		return token, grant, err
-	}
-}
-
-var wrongValues = []wrong{
-	{"an application that was passed in is kept as it is", []string{"values/what was passed in may be changed afterwards"}, func(f *faulty) {
-		kept := map[string]store.Application{}
-		f.createApplication = func(ctx context.Context, app store.Application) error {
-			kept[app.ID] = app
-			return f.Store.CreateApplication(ctx, app)
-		}
-		edited(f, func(app *store.Application) { app.RedirectURIs = kept[app.ID].RedirectURIs })
-	}},
-	{"a registration that was passed in is kept as it is", []string{"values/what was passed in may be changed afterwards"}, func(f *faulty) {
-		kept := map[string]*store.Registration{}
-		f.createApplication = func(ctx context.Context, app store.Application) error {
-			kept[app.ID] = app.Registration
-			return f.Store.CreateApplication(ctx, app)
-		}
-		edited(f, func(app *store.Application) { app.Registration = kept[app.ID] })
-	}},
-	{"a registration that is found is the kept one", []string{"values/what was returned may be changed"}, func(f *faulty) {
-		kept := map[string]*store.Registration{}
-		edited(f, func(app *store.Application) {
-			if _, ok := kept[app.ID]; !ok {
-				kept[app.ID] = app.Registration
+var wrongValues = breaks{
+	"times come back in UTC, cut to the microsecond": {
+		"they are rounded": func(f *faulty) {
+			f.given(func(d *store.Document) { d.LastUsedAt = d.LastUsedAt.Round(tick) })
+		},
+		"they are local": func(f *faulty) {
+			f.docs(func(d *store.Document) { d.SweepAt = d.SweepAt.In(time.FixedZone("one hour ahead", 3600)) })
+		},
+		"they are cut to the millisecond": func(f *faulty) {
+			f.docs(func(d *store.Document) { d.CreatedAt = d.CreatedAt.Truncate(time.Millisecond) })
+		},
+		"those of applications are rounded": func(f *faulty) {
+			f.givenApps(func(app *store.Application) { app.UpdatedAt = app.UpdatedAt.Round(tick) })
+		},
+		"those of ends are rounded": func(f *faulty) {
+			f.end = func(ctx context.Context, id store.ID, at, sweepAt time.Time) error {
+				return f.right.End(ctx, id, at.Round(tick), sweepAt)
 			}
-			app.Registration = kept[app.ID]
-		})
-	}},
-	{"the scopes of a grant that was passed in are kept as they are", []string{"values/what was passed in may be changed afterwards"}, func(f *faulty) {
-		kept := map[store.GrantID]scopes.Set{}
-		granting(f, func(n *store.NewGrant) { kept[n.Grant.ID] = n.Grant.Scopes })
-		finding(f, func(_ *store.Token, grant *store.Grant) { grant.Scopes = kept[grant.ID] })
-	}},
-	{"an application that is found is the kept one", []string{"values/what was returned may be changed"}, func(f *faulty) {
-		kept := map[string]store.Application{}
-		edited(f, func(app *store.Application) {
-			if _, ok := kept[app.ID]; !ok {
-				kept[app.ID] = *app
-			}
-			*app = kept[app.ID]
-		})
-	}},
-	{"the scopes of a token that is found are the kept ones", []string{"values/what was returned may be changed"}, func(f *faulty) {
-		kept := map[store.Hash]scopes.Set{}
-		finding(f, func(token *store.Token, _ *store.Grant) {
-			if _, ok := kept[token.Hash]; !ok {
-				kept[token.Hash] = token.Scopes
-			}
-			token.Scopes = kept[token.Hash]
-		})
-	}},
-	{"a token and its grant share their scopes", []string{"values/what was returned may be changed"}, func(f *faulty) {
-		finding(f, func(token *store.Token, grant *store.Grant) { token.Scopes = grant.Scopes })
-	}},
-	{"the end of a context is ignored", []string{"values/nothing is done once the context has ended"}, func(f *faulty) {
-		f.rotateRefresh = func(ctx context.Context, r store.RefreshRotation) (store.Issued, error) {
-			return f.Store.RotateRefresh(context.WithoutCancel(ctx), r)
-		}
-	}},
-	{"the end of a context comes after the step", []string{"values/nothing is done once the context has ended"}, func(f *faulty) {
-		f.deleteApplication = func(ctx context.Context, id string) error {
-			f.Store.DeleteApplication(context.WithoutCancel(ctx), id)
-			return ctx.Err()
-		}
-	}},
-	{"the end of a context is another error", []string{"values/nothing is done once the context has ended"}, func(f *faulty) {
-		f.listConsents = func(ctx context.Context, userID string) ([]store.Consent, error) {
-			list, err := f.Store.ListConsents(ctx, userID)
-			if err != nil {
-				err = errors.New("gave up")
-			}
-			return list, err
-		}
-	}},
-	{"texts are trimmed", []string{"texts/texts come back byte for byte", "texts/ids are compared byte for byte"}, func(f *faulty) {
-		typing(f, strings.TrimSpace)
-	}},
-	{"texts are escaped for HTML", []string{"texts/texts come back byte for byte"}, func(f *faulty) {
-		typing(f, html.EscapeString)
-	}},
-	{"texts are of three bytes a rune", []string{"texts/texts come back byte for byte"}, func(f *faulty) {
-		typing(f, func(s string) string {
-			return strings.Map(func(r rune) rune {
-				if r > 0xffff {
-					return '?'
+		},
+	},
+	"a zero time stays zero": {
+		"it is 1970": func(f *faulty) {
+			f.docs(func(d *store.Document) {
+				if d.LastUsedAt.IsZero() {
+					d.LastUsedAt = time.Unix(0, 0).UTC()
 				}
-				return r
-			}, s)
-		})
-	}},
-	{"ids are compared without regard to case", []string{"texts/ids are compared byte for byte", "consents/there is one consent for each user and application"}, func(f *faulty) {
-		typing(f, strings.ToLower)
-		f.findApplication = func(ctx context.Context, id string) (store.Application, error) {
-			return f.Store.FindApplication(ctx, strings.ToLower(id))
-		}
-		f.findConsent = func(ctx context.Context, userID, applicationID string) (store.Consent, error) {
-			return f.Store.FindConsent(ctx, strings.ToLower(userID), strings.ToLower(applicationID))
-		}
-	}},
-	{"the terms of a registration are cut after 255 bytes", []string{"texts/long texts are kept whole"}, func(f *faulty) {
-		edited(f, func(app *store.Application) {
-			if app.Registration != nil {
-				app.Registration.TermsURI = app.Registration.TermsURI[:min(len(app.Registration.TermsURI), 255)]
+			})
+		},
+		"a secret expires": func(f *faulty) {
+			f.apps(func(app *store.Application) {
+				for i := range app.Secrets {
+					if app.Secrets[i].ExpiresAt.IsZero() {
+						app.Secrets[i].ExpiresAt = time.Unix(0, 0).UTC()
+					}
+				}
+			})
+		},
+	},
+	"a state has any bytes, and at least 64 KiB of them": {
+		"it is text":          func(f *faulty) { f.given(func(d *store.Document) { d.State = strings.ToValidUTF8(d.State, "\ufffd") }) },
+		"it ends at a zero":   func(f *faulty) { f.given(func(d *store.Document) { d.State, _, _ = strings.Cut(d.State, "\x00") }) },
+		"it has a last space": func(f *faulty) { f.docs(func(d *store.Document) { d.State = strings.TrimRight(d.State, " ") }) },
+		"it has 65,535 bytes": func(f *faulty) { f.given(func(d *store.Document) { d.State = d.State[:min(len(d.State), 65_535)] }) },
+	},
+	"numbers of any size come back": {
+		"a mark is a floating-point number": func(f *faulty) { f.docs(func(d *store.Document) { d.Mark = int64(float64(d.Mark)) }) },
+		"what was seen is not negative":     func(f *faulty) { f.docs(func(d *store.Document) { d.Seen[3] = max(d.Seen[3], 0) }) },
+	},
+	"what was passed in may be changed afterwards": {
+		"it is kept as it is": func(f *faulty) {
+			f.createApplication = func(ctx context.Context, app store.Application) error {
+				f.apps(func(found *store.Application) { found.Scopes = app.Scopes })
+				return f.right.CreateApplication(ctx, app)
 			}
-		})
-	}},
-	{"texts are cut after 255 bytes", []string{"texts/long texts are kept whole"}, func(f *faulty) {
-		typing(f, func(s string) string { return s[:min(len(s), 255)] })
-	}},
-	{"texts end at NUL", []string{"texts/texts with NUL or invalid UTF-8 are refused"}, func(f *faulty) {
-		typing(f, func(s string) string { s, _, _ = strings.Cut(s, "\x00"); return s })
-	}},
-	{"texts are mended", []string{"texts/texts with NUL or invalid UTF-8 are refused"}, func(f *faulty) {
-		granting(f, func(n *store.NewGrant) { n.Grant.Resource = strings.ToValidUTF8(n.Grant.Resource, "?") })
-	}},
-	{"scopes are kept with commas between", []string{"texts/every scope name of RFC 6749 is kept"}, func(f *faulty) {
-		finding(f, func(token *store.Token, grant *store.Grant) {
-			grant.Scopes = scopes.New(strings.Split(strings.Join(grant.Scopes, ","), ",")...)
-		})
-	}},
-	{"hashes end at NUL", []string{"texts/hashes of all bytes are kept"}, func(f *faulty) {
-		cut := func(h store.Hash) (short store.Hash) {
-			before, _, _ := bytes.Cut(h[:], []byte{0})
-			copy(short[:], before)
-			return short
-		}
-		granting(f, func(n *store.NewGrant) {
-			if n.Code != nil {
-				code := *n.Code
-				code.Hash = cut(code.Hash)
-				n.Code = &code
+		},
+		"an update is kept as it is": func(f *faulty) {
+			f.updateApplication = func(ctx context.Context, app store.Application) error {
+				f.apps(func(found *store.Application) { found.Registration = app.Registration })
+				return f.right.UpdateApplication(ctx, app)
 			}
-		})
-		redeeming(f, func(r *store.CodeRedemption) { r.Key.Hash = cut(r.Key.Hash) })
-	}},
-	{"times are kept to the millisecond", []string{"values/times come back in UTC to the microsecond"}, func(f *faulty) {
-		finding(f, func(token *store.Token, grant *store.Grant) {
-			grant.CreatedAt = grant.CreatedAt.Truncate(time.Millisecond)
-		})
-	}},
-	{"times come back in another zone", []string{"values/times come back in UTC to the microsecond"}, func(f *faulty) {
-		agreeing(f, func(c *store.Consent) { c.CreatedAt = c.CreatedAt.In(time.FixedZone("", 3600)) })
-	}},
-	{"a zero time comes back as 1970", []string{"values/a zero time stays zero", "applications/an application comes back as it was kept"}, func(f *faulty) {
-		epoch := func(t *time.Time) {
-			if t.IsZero() {
-				*t = time.Unix(0, 0).UTC()
+		},
+	},
+	"what was returned may be changed": {
+		"it is what is kept": func(f *faulty) {
+			f.createApplication = func(ctx context.Context, app store.Application) error {
+				kept := app.Clone()
+				f.apps(func(found *store.Application) { found.Metadata = kept.Metadata })
+				return f.right.CreateApplication(ctx, app)
 			}
-		}
-		edited(f, func(app *store.Application) { epoch(&app.CreatedAt); epoch(&app.UpdatedAt) })
-	}},
-	{"nothing comes back as one empty text", []string{"values/empty collections come back empty"}, func(f *faulty) {
-		edited(f, func(app *store.Application) {
-			if len(app.RedirectURIs) == 0 {
-				app.RedirectURIs = strings.Split("", ",")
+		},
+	},
+	"empty collections come back empty": {
+		"no scopes are one": func(f *faulty) {
+			f.apps(func(app *store.Application) {
+				if len(app.Scopes) == 0 {
+					app.Scopes = scopes.Set{""}
+				}
+			})
+		},
+	},
+	"nothing is done once the context has ended": {
+		"documents are created": func(f *faulty) {
+			f.create = func(ctx context.Context, d store.Document) error {
+				return f.right.Create(context.WithoutCancel(ctx), d)
 			}
-		})
-	}},
-	{"an update leaves what it does not bring", []string{"values/empty collections come back empty"}, func(f *faulty) {
-		f.updateApplication = func(ctx context.Context, app store.Application) error {
-			if old, err := f.Store.FindApplication(ctx, app.ID); err == nil && len(app.Metadata) == 0 {
-				app.Metadata = old.Metadata
+		},
+		"it is done, and then it says so": func(f *faulty) {
+			f.end = func(ctx context.Context, id store.ID, at, sweepAt time.Time) error {
+				return errors.Join(f.right.End(context.WithoutCancel(ctx), id, at, sweepAt), ctx.Err())
 			}
-			return f.Store.UpdateApplication(ctx, app)
-		}
-	}},
+		},
+		"documents are found": func(f *faulty) {
+			f.find = func(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
+				return f.right.Find(context.WithoutCancel(ctx), id)
+			}
+		},
+		"it is a conflict": func(f *faulty) {
+			f.replace = func(ctx context.Context, d store.Document, mark int64) error {
+				if ctx.Err() != nil {
+					return store.ErrConflict
+				}
+				return f.right.Replace(ctx, d, mark)
+			}
+		},
+		"there are no applications": func(f *faulty) {
+			f.listApplications = func(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+				if ctx.Err() != nil {
+					return nil, 0, nil
+				}
+				return f.right.ListApplications(ctx, q)
+			}
+		},
+	},
+}
+
+var wrongTexts = breaks{
+	"texts come back byte for byte": {
+		"spaces around names are cut": func(f *faulty) {
+			f.givenApps(func(app *store.Application) { app.Name = strings.TrimSpace(app.Name) })
+		},
+		"accents are composed": func(f *faulty) {
+			f.docs(func(d *store.Document) { d.WorkspaceID = strings.ReplaceAll(d.WorkspaceID, "e\u0301", "é") })
+		},
+		"runes have at most three bytes": func(f *faulty) {
+			f.givenApps(func(app *store.Application) { app.Metadata = map[string]string{"lost": "all"} })
+		},
+		"a byte order mark is dropped": func(f *faulty) {
+			f.ownCuts(func(key store.CutKey) string { return strings.TrimPrefix(exactly(key), "\ufeff") }, rightly)
+			f.docs(func(d *store.Document) { d.UserID = strings.TrimPrefix(d.UserID, "\ufeff") })
+		},
+	},
+	"IDs are compared byte for byte": {
+		"upper and lower case are one": func(f *faulty) {
+			f.findApplication = func(ctx context.Context, id string) (store.Application, error) {
+				app, err := f.right.FindApplication(ctx, id)
+				if errors.Is(err, store.ErrNotFound) {
+					return f.right.FindApplication(ctx, strings.ToUpper(id))
+				}
+				return app, err
+			}
+		},
+		"lists of owners take them as one": func(f *faulty) {
+			f.appQuery(func(q *store.ApplicationQuery) { q.OwnerID = strings.TrimSpace(q.OwnerID) })
+		},
+		"lists of documents take them as one": func(f *faulty) {
+			f.lists(listing{matches: func(q store.Query, d store.Document) bool {
+				d.UserID, q.UserID = strings.ToLower(d.UserID), strings.ToLower(q.UserID)
+				return q.Matches(&d)
+			}})
+		},
+	},
+	"long texts are kept whole": {
+		"they are cut": func(f *faulty) {
+			f.givenApps(func(app *store.Application) { app.Name = app.Name[:min(len(app.Name), 255)] })
+		},
+		"keys are cut": func(f *faulty) {
+			f.ownCuts(func(key store.CutKey) string {
+				return joined("\x00")(keyOf([3]string{key.UserID[:min(len(key.UserID), 511)], key.ApplicationID, key.WorkspaceID}))
+			}, rightly)
+		},
+	},
+	"texts that are too long are kept whole or refused": {
+		"they are cut": func(f *faulty) {
+			f.givenApps(func(app *store.Application) { app.OwnerID = app.OwnerID[:min(len(app.OwnerID), 65_535)] })
+		},
+		"keys are cut": func(f *faulty) {
+			f.ownCuts(func(key store.CutKey) string {
+				return exactly(keyOf([3]string{key.UserID[:min(len(key.UserID), 767)], key.ApplicationID}))
+			}, rightly)
+		},
+	},
+	"an application with NUL or invalid UTF-8 is refused": {
+		"it is fixed": func(f *faulty) {
+			f.givenApps(func(app *store.Application) {
+				app.Name = strings.ReplaceAll(strings.ToValidUTF8(app.Name, "?"), "\x00", "")
+			})
+		},
+	},
+	"a text that can't be kept is not found": {
+		"it is an error for applications": func(f *faulty) {
+			f.findApplication = func(ctx context.Context, id string) (store.Application, error) {
+				if !store.IsText(id) {
+					return store.Application{}, errors.New("invalid byte sequence")
+				}
+				return f.right.FindApplication(ctx, id)
+			}
+		},
+		"it is an error for lists": func(f *faulty) {
+			f.list = func(ctx context.Context, q store.Query) ([]store.Document, store.Cursor, error) {
+				if !store.IsText(q.UserID) {
+					return nil, store.Cursor{}, errors.New("invalid byte sequence")
+				}
+				return f.right.List(ctx, q)
+			}
+		},
+		"it ends at a NUL": func(f *faulty) {
+			f.deleteApplication = func(ctx context.Context, id string) error {
+				id, _, _ = strings.Cut(id, "\x00")
+				return f.right.DeleteApplication(ctx, id)
+			}
+		},
+	},
+	"every scope name of RFC 6749 is kept": {
+		"a comma parts two": func(f *faulty) {
+			f.apps(func(app *store.Application) {
+				app.Scopes = scopes.New(strings.Split(strings.Join(app.Scopes, ","), ",")...)
+			})
+		},
+	},
 }

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/latchkey-go/latchkey/provider/benchtest"
 )
@@ -61,7 +60,7 @@ func loopbackRound(ctx context.Context, name string, requests, clients int) (map
 // all sends n requests of each kind and returns what each kind cost.
 func (l *load) all(ctx context.Context, n int) (map[string]float64, error) {
 	costs := map[string]float64{}
-	for _, p := range phases(&l.Stack, n) {
+	for _, p := range phases(&l.Stack, n, l.clients) {
 		before, err := l.cpu(ctx)
 		if err != nil {
 			return nil, err
@@ -87,14 +86,15 @@ func (l *load) all(ctx context.Context, n int) (map[string]float64, error) {
 	return costs, nil
 }
 
-// each calls send for 0 to n-1, by as many goroutines as there are clients.
+// each calls send for 0 to n-1, by as many goroutines as there are clients. Each
+// takes its share in order, so that a chain of refresh tokens is in one
+// hand.
 func (l *load) each(n int, send func(i int) error) error {
-	var next atomic.Int64
 	var wg sync.WaitGroup
 	failed := make([]error, l.clients)
 	for c := range l.clients {
 		wg.Go(func() {
-			for i := int(next.Add(1) - 1); i < n && failed[c] == nil; i = int(next.Add(1) - 1) {
+			for i := c; i < n && failed[c] == nil; i += l.clients {
 				failed[c] = send(i)
 			}
 		})

@@ -51,7 +51,7 @@ func run(ctx context.Context, makers []Maker, args []string, out io.Writer) erro
 	}
 	flags := flag.NewFlagSet("ratios", flag.ContinueOnError)
 	names := flags.String("stacks", strings.Join(all, ","), "what to measure")
-	requests := flags.Int("requests", 10_000, "of each kind in a round")
+	requests := flags.Int("requests", 16_000, "of each kind in a round; over loopback, each client refreshes its grant requests/clients times")
 	rounds := flags.Int("rounds", 5, "how often")
 	clients := flags.Int("clients", 8, "connections at once")
 	process := flags.Bool("process", false, "inside the handler, one request at a time, by httptest and without a network")

@@ -15,8 +15,9 @@ type phase struct {
 	take    func(i int, a benchtest.Answer) error // what the answer must be
 }
 
-// phases are n requests of each kind that the stack has.
-func phases(s *benchtest.Stack, n int) []phase {
+// phases are n requests of each kind that the stack has. The refreshes follow so
+// many chains of refresh tokens.
+func phases(s *benchtest.Stack, n, chains int) []phase {
 	codes, access, refresh := make([]string, n), make([]string, n), make([]string, n)
 	authorize := func(kind string, pkce bool) phase {
 		return phase{kind, func(int) benchtest.Request { return s.AuthorizeRequest(pkce) }, func(i int, a benchtest.Answer) (err error) {
@@ -32,7 +33,6 @@ func phases(s *benchtest.Stack, n int) []phase {
 		authorize("authorize", false),
 		{"token", func(i int) benchtest.Request { return s.CodeRequest(codes[i], false) }, tokens},
 		{"userinfo", func(i int) benchtest.Request { return benchtest.BearerRequest(s.UserInfo, access[i]) }, says(`"user_ada"`)},
-		{"refresh", func(i int) benchtest.Request { return s.RefreshRequest(refresh[i]) }, tokens},
 	}
 	if s.Guarded != "" {
 		all = append(all, phase{"Require", func(i int) benchtest.Request { return benchtest.BearerRequest(s.Guarded, access[i]) }, says("")})
@@ -40,7 +40,12 @@ func phases(s *benchtest.Stack, n int) []phase {
 	if s.Introspect != "" {
 		all = append(all, phase{"introspect", func(i int) benchtest.Request { return s.IntrospectRequest(access[i]) }, says(`"active":true`)})
 	}
-	return append(all, authorize("", true),
+	// Last of those with these grants: it ends their oldest access tokens.
+	refreshed := phase{"refresh", func(i int) benchtest.Request { return s.RefreshRequest(refresh[i%chains]) }, func(i int, a benchtest.Answer) (err error) {
+		_, refresh[i%chains], err = a.Tokens()
+		return err
+	}}
+	return append(all, refreshed, authorize("", true),
 		phase{"token PKCE", func(i int) benchtest.Request { return s.CodeRequest(codes[i], true) }, tokens})
 }
 

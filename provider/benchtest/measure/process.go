@@ -34,13 +34,16 @@ func inProcess(s *benchtest.Stack, requests int) (map[string]float64, error) {
 	return serial(s, n)
 }
 
+// batch is how many requests are prepared before they are sent, each for another
+// grant.
+const batch = 250
+
 // serial sends n requests of each kind, one at a time, by httptest, whose own
 // work is in the figures of everybody. They are prepared some at a time, so that
 // what waits does not burden the garbage collector.
 func serial(s *benchtest.Stack, n int) (map[string]float64, error) {
-	const batch = 250
 	costs := map[string]float64{}
-	for _, p := range phases(s, n) {
+	for _, p := range phases(s, n, batch) {
 		runtime.GC()
 		var used int64
 		var requests [batch]benchtest.Request

@@ -5,7 +5,9 @@ local id = ARGV[1]
 
 local kept = redis.call('HGET', records, id)
 if kept then
+  local a = parse(kept)
   redis.call('HDEL', records, id)
-  redis.call('HDEL', clients, (string.match(kept, '^[^\255]*\255[^\255]*\255([^\255]*)')))
+  redis.call('HDEL', clients, a.client)
+  index(a, id, drop)
 end
-return 'deleted'
+return 'done'

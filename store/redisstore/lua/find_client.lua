@@ -1,9 +1,6 @@
--- Finds an application by its client id.
+-- Finds an application by its client ID.
 
 local records, clients = unpack(KEYS)
 
 local id = redis.call('HGET', clients, ARGV[1])
-if not id then
-  return {}
-end
-return {id, redis.call('HGET', records, id)}
+return id and {id, redis.call('HGET', records, id)}

@@ -1,19 +1,21 @@
--- Replaces an application, if it still has the version that the caller saw.
+-- Replaces an application that still has the version before.
 
 local records = KEYS[1]
-local id, attempt, version, following, body = unpack(ARGV)
+local id, before, record = unpack(ARGV)
 
 local kept = redis.call('HGET', records, id)
 if not kept then
   return 'not found'
 end
-local last, has, client, created = string.match(kept, '^([^\255]*)\255([^\255]*)\255([^\255]*)\255([^\255]*)')
-if last == attempt then
-  -- The client library sends a script again if its answer was lost.
-  return 'updated'
+local old, new = parse(kept), parse(record)
+if old.attempt == new.attempt then
+  return 'done' -- The client library sends a script again if its answer was lost.
 end
-if has ~= version then
+if old.version ~= before then
   return 'conflict'
 end
-redis.call('HSET', records, id, table.concat({attempt, following, client, created, body}, '\255'))
-return 'updated'
+new.client, new.created = old.client, old.created
+index(old, id, drop)
+index(new, id, add)
+redis.call('HSET', records, id, join(new))
+return 'done'

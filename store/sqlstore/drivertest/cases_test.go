@@ -1,10 +1,13 @@
 package drivertest_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,282 +21,291 @@ import (
 // What follows are cases that the conformance suite meets by chance only, or
 // that are about what a database does.
 
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+const day = 24 * time.Hour
 
-// eachServer runs a test on one database of each dialect.
-func eachServer(t *testing.T, test func(t *testing.T, s *sqlstore.Store, db *sql.DB, prefix string, server server)) {
-	for _, server := range servers() {
-		t.Run(server.name, func(t *testing.T) {
-			db := server.open(t)
-			s, prefix := fresh(t, db, server.dialect)
-			test(t, s, db, prefix, server)
-		})
-	}
-}
-
-// A spent token that would have lived for longer than its successors does not
-// keep its grant.
-func TestSpentTokensKeepNothingAlive(t *testing.T) {
-	eachServer(t, func(t *testing.T, s *sqlstore.Store, db *sql.DB, prefix string, _ server) {
-		at := now()
-		n := newGrant("user_1", "app_1", at)
-		require.NoError(t, s.CreateGrant(t.Context(), n))
-		redeem := redemption(n, at)
-		_, err := s.RedeemCode(t.Context(), redeem)
-		require.NoError(t, err)
-		r := rotation(store.Key{GrantID: n.Grant.ID, Hash: redeem.Refresh.Hash}, "app_1", at)
-		r.Refresh.ExpiresAt = at.Add(2 * time.Hour)
-		_, err = s.RotateRefresh(t.Context(), r)
-		require.NoError(t, err)
-		_, err = s.DeleteExpired(t.Context(), store.Expiry{Before: at.Add(3 * time.Hour), Limit: 100})
-		require.NoError(t, err)
-		isEmpty(t, db, prefix)
-	})
-}
-
-// isEmpty checks that nothing is left of any grant.
-func isEmpty(t *testing.T, db *sql.DB, prefix string) {
-	t.Helper()
-	for _, table := range []string{"grants", "codes", "tokens", "rotations"} {
-		var n int
-		require.NoError(t, db.QueryRow("select count(*) from "+prefix+table).Scan(&n))
-		require.Zero(t, n, "rows left in %s", table)
-	}
-}
-
-// Every way in which a grant can die leads to its removal.
-func TestNothingIsLeftBehind(t *testing.T) {
-	byHand := map[sqlstore.Dialect]string{
-		sqlstore.Postgres: "delete from %sgrants where id = '%x'",
-		sqlstore.MySQL:    "delete from %sgrants where id = x'%x'",
-		sqlstore.SQLite:   "delete from %sgrants where id = x'%x'",
-	}
-	eachServer(t, func(t *testing.T, s *sqlstore.Store, db *sql.DB, prefix string, server server) {
-		ctx, at := t.Context(), now()
-		create := func() store.NewGrant {
-			n := newGrant("user_1", "app_1", at)
-			require.NoError(t, s.CreateGrant(ctx, n))
-			return n
-		}
-		signIn := func() (store.NewGrant, store.CodeRedemption) {
-			n := create()
-			r := redemption(n, at)
-			_, err := s.RedeemCode(ctx, r)
-			require.NoError(t, err)
-			return n, r
-		}
-		revoke := func(n store.NewGrant, h store.Hash) {
-			require.NoError(t, s.RevokeToken(ctx, store.TokenRevocation{Key: store.Key{GrantID: n.Grant.ID, Hash: h}, ApplicationID: "app_1", At: at}))
-		}
-		create() // and never redeemed
-
-		n, r := signIn()
-		revoke(n, r.Refresh.Hash)
-
-		n, r = signIn()
-		_, err := s.RotateRefresh(ctx, rotation(store.Key{GrantID: n.Grant.ID, Hash: r.Refresh.Hash}, "app_1", at))
-		require.NoError(t, err)
-
-		n = create()
-		r = redemption(n, at)
-		r.Refresh = nil
-		_, err = s.RedeemCode(ctx, r)
-		require.NoError(t, err)
-		revoke(n, r.Access.Hash) // the last that lived on it
-
-		n = newGrant("user_1", "app_1", at)
-		n.Code, n.Access = nil, &store.NewToken{Hash: randomHash(), ExpiresAt: at.Add(10_000 * time.Hour)}
-		require.NoError(t, s.CreateGrant(ctx, n))
-		revoke(n, n.Access.Hash)
-		_, err = s.DeleteExpired(ctx, store.Expiry{Before: at, Limit: 100})
-		require.NoError(t, err)
-		_, total, err := s.ListGrants(ctx, store.GrantQuery{GrantFilter: store.GrantFilter{ID: n.Grant.ID}})
-		require.NoError(t, err)
-		require.Zero(t, total, "a grant whose only token was revoked")
-
-		// Somebody has deleted a grant by hand.
-		n, _ = signIn()
-		_, err = db.Exec(fmt.Sprintf(byHand[server.dialect], prefix, n.Grant.ID[:]))
-		require.NoError(t, err)
-
-		for {
-			touched, err := s.DeleteExpired(ctx, store.Expiry{Before: at.Add(1000 * time.Hour), RotatedBefore: at.Add(1000 * time.Hour), Limit: 3})
-			require.NoError(t, err)
-			if touched < 3 {
-				break
-			}
-		}
-		isEmpty(t, db, prefix)
-	})
-}
-
-// A rotation by a clock that is a little behind meets the cleanup that takes
-// its token for expired: it fails, or what it issued stays.
-func TestCleanupBesideALateRotation(t *testing.T) {
-	eachServer(t, func(t *testing.T, s *sqlstore.Store, _ *sql.DB, _ string, _ server) {
-		at := now()
-		for round := range 150 {
-			n := newGrant(fmt.Sprint("user_", round), "app_1", at)
-			require.NoError(t, s.CreateGrant(t.Context(), n))
-			redeem := redemption(n, at)
-			_, err := s.RedeemCode(t.Context(), redeem)
-			require.NoError(t, err)
-			expiry := redeem.Refresh.ExpiresAt
-			r := rotation(store.Key{GrantID: n.Grant.ID, Hash: redeem.Refresh.Hash}, "app_1", expiry.Add(-time.Microsecond))
-			var rotated, cleaned error
-			var wg sync.WaitGroup
-			wg.Go(func() { _, rotated = s.RotateRefresh(t.Context(), r) })
-			wg.Go(func() { _, cleaned = s.DeleteExpired(t.Context(), store.Expiry{Before: expiry, Limit: 100}) })
-			wg.Wait()
-			require.NoError(t, cleaned)
-			if errors.Is(rotated, store.ErrNotFound) {
-				continue
-			}
-			require.NoError(t, rotated)
-			_, _, err = s.FindToken(t.Context(), store.Key{GrantID: n.Grant.ID, Hash: r.Refresh.Hash})
-			require.NoError(t, err, "finding what the rotation issued")
-		}
-	})
-}
-
-// A grant that is made while the user's grants are revoked, at the moment at
-// which it would be missed: either it is revoked or its consent stays.
-func TestGrantBesideARevocation(t *testing.T) {
-	for _, server := range servers()[:2] {
-		for _, absent := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, without a consent: %v", server.name, absent), func(t *testing.T) {
-				db := server.open(t)
-				s, prefix := fresh(t, db, server.dialect)
-				at := now()
-				require.NoError(t, s.CreateGrant(t.Context(), newGrant("user_1", "app_1", at)))
-				hold := "select * from " + prefix + "consents for update"
-				if absent {
-					// The revocation has looked for consents and waits for the
-					// grant that is there.
-					_, err := db.Exec("delete from " + prefix + "consents")
-					require.NoError(t, err)
-					hold = "select * from " + prefix + "grants for update"
-				}
-				holder, err := db.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted}) // locks no gaps
-				require.NoError(t, err)
-				_, err = holder.Exec(hold)
-				require.NoError(t, err)
-
-				n := newGrant("user_1", "app_1", at)
-				var wg sync.WaitGroup
-				create := func() { wg.Go(func() { require.NoError(t, s.CreateGrant(t.Context(), n)) }) }
-				revoke := func() {
-					wg.Go(func() {
-						_, err := s.RevokeGrants(t.Context(), store.GrantFilter{UserID: "user_1"}, at)
-						require.NoError(t, err)
-					})
-				}
-				first, second := create, revoke
-				if absent {
-					first, second = revoke, create
-				}
-				first()
-				time.Sleep(200 * time.Millisecond) // until it waits for the row
-				second()
-				time.Sleep(200 * time.Millisecond)
-				require.NoError(t, holder.Commit())
-				wg.Wait()
-
-				_, live, err := s.ListGrants(t.Context(), store.GrantQuery{GrantFilter: store.GrantFilter{ID: n.Grant.ID}})
-				require.NoError(t, err)
-				_, err = s.FindConsent(t.Context(), "user_1", "app_1")
-				require.Equal(t, live == 1, err == nil, "the grant lives: %d; its consent: %v", live, err)
-			})
-		}
-	}
-}
-
-// Several processes share one file of SQLite, and the host has set no time to
-// wait for its lock.
-func TestSQLiteSharedByProcesses(t *testing.T) {
-	for _, driver := range []string{"sqlite", "sqlite3"} {
-		t.Run(driver, func(t *testing.T) {
-			file := t.TempDir() + "/shared.db"
-			var stores []*sqlstore.Store
-			for range 3 {
-				db, err := sql.Open(driver, "file:"+file)
-				require.NoError(t, err)
-				t.Cleanup(func() { db.Close() })
-				s, err := sqlstore.New(db, sqlstore.SQLite, sqlstore.Options{})
-				require.NoError(t, err)
-				require.NoError(t, s.Migrate(t.Context()))
-				stores = append(stores, s)
-			}
-			at := now()
-			for round := range 10 {
-				n := newGrant(fmt.Sprint("user_", round), "app_1", at)
-				require.NoError(t, stores[0].CreateGrant(t.Context(), n))
-				redeem := redemption(n, at)
-				_, err := stores[1].RedeemCode(t.Context(), redeem)
-				require.NoError(t, err)
-				issued, errs := make([]store.Issued, 12), make([]error, 12)
-				var wg sync.WaitGroup
-				for i := range errs {
-					wg.Go(func() {
-						r := rotation(store.Key{GrantID: n.Grant.ID, Hash: redeem.Refresh.Hash}, "app_1", at)
-						issued[i], errs[i] = stores[i%len(stores)].RotateRefresh(t.Context(), r)
-					})
-				}
-				wg.Wait()
-				rotated := 0
-				for i := range errs {
-					require.NoError(t, errs[i])
-					require.Equal(t, issued[0].Salt, issued[i].Salt)
-					if !issued[i].Retried {
-						rotated++
-					}
-				}
-				require.Equal(t, 1, rotated)
-			}
-		})
-	}
-}
-
-// Another step has a device in hand that has expired: the cleanup waits for it,
-// as fewer than the limit means that none is left. If it was another cleanup,
-// the next device goes instead.
-func TestCleanupOfDevicesMissesNone(t *testing.T) {
+// A document that is due is swept even if somebody holds it: fewer than the
+// limit means that nothing is left. If it was another sweep that held it, the
+// next document goes instead.
+func TestSweepMissesNone(t *testing.T) {
 	for _, server := range servers()[:2] {
 		t.Run(server.name, func(t *testing.T) {
 			db := server.open(t)
 			s, prefix := fresh(t, db, server.dialect)
 			at := now()
-			byUserCode := map[sqlstore.Dialect]string{sqlstore.Postgres: "user_code = $1", sqlstore.MySQL: "user_code = ?"}[server.dialect]
 			for _, held := range []struct {
-				by    string
-				limit int // and how many are deleted
+				by     string
+				limit  int
+				swept  int
+				remain int
 			}{
-				{"select 1 from " + prefix + "devices where " + byUserCode + " for update", 2},
-				{"delete from " + prefix + "devices where " + byUserCode, 1},
+				{"select 1 from %sdocuments where mark = %d for update", 2, 2, 0},
+				{"delete from %sdocuments where mark = %d", 2, 1, 0},
+				{"update %sdocuments set sweep_at = null where mark = %d", 2, 1, 1},
 			} {
-				first, second := newDevice(at), newDevice(at)
-				second.ExpiresAt = first.ExpiresAt.Add(time.Second)
-				require.NoError(t, s.CreateDevice(t.Context(), first))
-				require.NoError(t, s.CreateDevice(t.Context(), second))
+				first, second := newGrant("user_1", "app_1", at), newGrant("user_1", "app_1", at)
+				first.SweepAt, second.SweepAt = at.Add(-time.Second), at
+				require.NoError(t, s.Create(t.Context(), first))
+				require.NoError(t, s.Create(t.Context(), second))
 				holder, err := db.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 				require.NoError(t, err)
-				_, err = holder.Exec(held.by, first.UserCode[:])
+				_, err = holder.Exec(fmt.Sprintf(held.by, prefix, first.Mark))
 				require.NoError(t, err)
 
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					deleted, err := s.DeleteDevices(t.Context(), second.ExpiresAt, held.limit)
+					n, err := s.Sweep(t.Context(), at, held.limit)
 					assert.NoError(t, err)
-					assert.Equal(t, held.limit, deleted, "how many went while somebody held a device by %q", held.by)
+					assert.Equal(t, held.swept, n, "how many were swept while somebody held one by %q", held.by)
 				})
 				time.Sleep(200 * time.Millisecond) // until it waits for the row
 				require.NoError(t, holder.Commit())
 				wg.Wait()
-				for _, d := range []store.Device{first, second} {
-					_, err := s.FindDevice(t.Context(), d.UserCode)
-					require.ErrorIs(t, err, store.ErrNotFound)
+				var left int
+				require.NoError(t, db.QueryRow("select count(*) from "+prefix+"documents").Scan(&left))
+				require.Equal(t, held.remain, left, "how many are left after somebody held one by %q", held.by)
+			}
+		})
+	}
+}
+
+// A consent that was cut off is given again while a sweep removes it: it is
+// gone, or lives as it was given.
+func TestSweepBesideADecision(t *testing.T) {
+	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
+		s, _ := fresh(t, db, server.dialect)
+		at := now()
+		replaced := 0
+		for round := range 100 {
+			key := store.CutKey{UserID: fmt.Sprint("user_", round)}
+			dead := newConsent(key.UserID, "app_1", at)
+			require.NoError(t, s.Create(t.Context(), dead))
+			require.NoError(t, s.CutOff(t.Context(), key, store.CutNumber(at)))
+			given := next(dead)
+			given.Seen[key.Index()] = store.CutNumber(at)
+
+			var err error
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				time.Sleep(rand.N(3 * time.Millisecond)) // about as long as it takes the sweep to get there
+				err = s.Replace(t.Context(), given, dead.Mark)
+			})
+			wg.Go(func() {
+				_, err := s.Sweep(t.Context(), at.Add(25*time.Hour), 100)
+				assert.NoError(t, err)
+			})
+			wg.Wait()
+			_, _, found := s.Find(t.Context(), dead.ID)
+			if errors.Is(err, store.ErrConflict) {
+				require.ErrorIs(t, found, store.ErrNotFound)
+				continue
+			}
+			require.NoError(t, err)
+			require.NoError(t, found, "finding what was given again")
+			replaced++
+		}
+		t.Logf("%d of 100 were given again", replaced)
+	})
+}
+
+// Many that live under a cut-off hide none that are dead, and many cut-offs
+// that must stay hide none that is done with.
+func TestSweepBehindTheLiving(t *testing.T) {
+	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
+		s, _ := fresh(t, db, server.dialect)
+		at := now()
+		app := store.CutKey{ApplicationID: "app_1"}
+		number := store.CutNumber(at)
+		create := func(userID string, created time.Time, seen int64) store.Document {
+			d := newConsent(userID, "app_1", created)
+			d.Seen[app.Index()] = seen
+			require.NoError(t, s.Create(t.Context(), d))
+			return d
+		}
+		for i := range 250 {
+			create(fmt.Sprint("early_", i), at.Add(-time.Hour), number)
+			create(fmt.Sprint("late_", i), at.Add(time.Hour), number)
+		}
+		dead := create("user_1", at.Add(-time.Minute), 0)
+		require.NoError(t, s.CutOff(t.Context(), app, number))
+		n, err := s.Sweep(t.Context(), at.Add(day), 100)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		_, _, err = s.Find(t.Context(), dead.ID)
+		require.ErrorIs(t, err, store.ErrNotFound)
+
+		for i := range 100 {
+			key := store.CutKey{UserID: fmt.Sprint("early_", i)}
+			require.NoError(t, s.CutOff(t.Context(), key, number))
+			d, _, err := s.FindConsent(t.Context(), key.UserID, "app_1", "")
+			require.NoError(t, err)
+			given := next(d)
+			given.Seen[key.Index()] = number
+			require.NoError(t, s.Replace(t.Context(), given, d.Mark))
+		}
+		require.NoError(t, s.CutOff(t.Context(), store.CutKey{UserID: "nobody"}, number))
+		swept := 0
+		for i := range 10 {
+			n, err := s.Sweep(t.Context(), at.Add(day+time.Duration(i)*time.Minute), 100)
+			require.NoError(t, err)
+			swept += n
+		}
+		require.Equal(t, 1, swept)
+	})
+}
+
+// Nothing keeps a document from ending, at any isolation level.
+func TestEndBesideReplacements(t *testing.T) {
+	for _, server := range append(servers(),
+		server{"postgres at serializable", sqlstore.Postgres, "pgx", func(testing.TB) string { return postgresURL("default_transaction_isolation=serializable") }},
+	) {
+		t.Run(server.name, func(t *testing.T) {
+			s, _ := fresh(t, server.open(t), server.dialect)
+			at := now()
+			for range 5 {
+				d := newGrant("user_1", "app_1", at)
+				require.NoError(t, s.Create(t.Context(), d))
+				ended := atomic.Bool{}
+				var wg sync.WaitGroup
+				for range 6 {
+					wg.Go(func() {
+						for {
+							kept, _, err := s.Find(t.Context(), d.ID)
+							if err == nil {
+								err = s.Replace(t.Context(), next(kept), kept.Mark)
+							}
+							if errors.Is(err, store.ErrConflict) && ended.Load() {
+								return
+							}
+							if err != nil && !errors.Is(err, store.ErrConflict) {
+								t.Error(err)
+								return
+							}
+						}
+					})
+				}
+				time.Sleep(20 * time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				err := s.End(ctx, d.ID, at, at.Add(time.Hour))
+				cancel()
+				ended.Store(true)
+				wg.Wait()
+				require.NoError(t, err)
+				kept, _, err := s.Find(t.Context(), d.ID)
+				require.NoError(t, err)
+				require.Equal(t, at, kept.EndedAt)
+			}
+		})
+	}
+}
+
+// MySQL gives up a statement that waits too long for a row. Nothing of it was
+// done, so it is tried again.
+func TestMySQLWaitsOn(t *testing.T) {
+	db := connect(t, "mysql", mysqlDSN()+"?innodb_lock_wait_timeout=1")
+	s, prefix := fresh(t, db, sqlstore.MySQL)
+	d := newGrant("user_1", "app_1", now())
+	require.NoError(t, s.Create(t.Context(), d))
+	holder, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = holder.Exec("select 1 from " + prefix + "documents for update")
+	require.NoError(t, err)
+	time.AfterFunc(1500*time.Millisecond, func() { holder.Rollback() })
+	require.NoError(t, s.Replace(t.Context(), next(d), d.Mark))
+}
+
+// Several instances of a program share a database. With SQLite these are
+// processes that share a file, and the host has set no time to wait for its
+// lock.
+func TestInstances(t *testing.T) {
+	for _, server := range append(servers(),
+		server{"sqlite in C", sqlstore.SQLite, "sqlite3", func(t testing.TB) string { return sqliteFile(t, "?_synchronous=off") }},
+	) {
+		t.Run(server.name, func(t *testing.T) {
+			dsn := server.dsn(t)
+			first, prefix := fresh(t, connect(t, server.driver, dsn), server.dialect)
+			instances := []*sqlstore.Store{first}
+			for range 2 {
+				instances = append(instances, open(t, connect(t, server.driver, dsn), server.dialect, prefix))
+			}
+			d := newGrant("user_1", "app_1", now())
+			require.NoError(t, instances[0].Create(t.Context(), d))
+			for range 10 {
+				d, _, err := instances[1].Find(t.Context(), d.ID)
+				require.NoError(t, err)
+				marks := make(chan int64, 12)
+				var wg sync.WaitGroup
+				for i := range cap(marks) {
+					wg.Go(func() {
+						mine := next(d)
+						switch err := instances[i%3].Replace(t.Context(), mine, d.Mark); {
+						case err == nil:
+							marks <- mine.Mark
+						case !errors.Is(err, store.ErrConflict):
+							t.Error(err)
+						}
+					})
+				}
+				wg.Wait()
+				require.Len(t, marks, 1, "how many of those that raced have won")
+				kept, _, err := instances[2].Find(t.Context(), d.ID)
+				require.NoError(t, err)
+				require.Equal(t, <-marks, kept.Mark)
+			}
+			for i, s := range instances {
+				require.NoError(t, s.CutOff(t.Context(), store.CutKey{}, 5))
+				for _, other := range instances {
+					_, cuts, err := other.Find(t.Context(), d.ID)
+					require.NoError(t, err)
+					require.EqualValues(t, 5+i, cuts[0])
 				}
 			}
 		})
 	}
+}
+
+// A host deletes a user, the user's sign-ins, and an application in one commit,
+// or not at all.
+func TestInTransaction(t *testing.T) {
+	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
+		s, prefix := fresh(t, db, server.dialect)
+		users := prefix + "users"
+		_, err := db.Exec("create table " + users + " (id integer primary key)")
+		require.NoError(t, err)
+		defer db.Exec("drop table " + users)
+		_, err = db.Exec("insert into " + users + " values (1)")
+		require.NoError(t, err)
+		app := store.Application{ID: "app_1", ClientID: "client_1", OwnerID: "1"}
+		require.NoError(t, s.CreateApplication(t.Context(), app))
+		grant := newGrant("1", "app_1", now())
+		require.NoError(t, s.Create(t.Context(), grant))
+
+		state := func() (left int, cut bool, err error) {
+			require.NoError(t, db.QueryRow("select count(*) from "+users).Scan(&left))
+			_, cuts, found := s.Find(t.Context(), grant.ID)
+			require.NoError(t, found)
+			_, err = s.FindApplication(t.Context(), app.ID)
+			return left, cuts.Exceed(&grant.Seen), err
+		}
+		for _, commits := range []bool{false, true} {
+			tx, err := db.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			_, err = tx.Exec("delete from " + users)
+			require.NoError(t, err)
+			in := s.In(tx)
+			require.NoError(t, in.CutOff(t.Context(), store.CutKey{UserID: "1"}, store.CutForever(now())))
+			require.ErrorIs(t, in.CreateApplication(t.Context(), app), store.ErrExists) // and the transaction can be continued
+			require.NoError(t, in.DeleteApplication(t.Context(), app.ID))
+			_, err = in.FindApplication(t.Context(), app.ID)
+			require.ErrorIs(t, err, store.ErrNotFound)
+			if commits {
+				require.NoError(t, tx.Commit())
+			} else {
+				require.NoError(t, tx.Rollback())
+			}
+			left, cut, err := state()
+			require.Equal(t, commits, left == 0)
+			require.Equal(t, commits, cut)
+			require.Equal(t, commits, errors.Is(err, store.ErrNotFound), "got error %v", err)
+		}
+	})
 }

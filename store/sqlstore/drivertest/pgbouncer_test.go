@@ -99,7 +99,7 @@ func TestPgbouncer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			url := pgbouncer(t)
-			suite(t, connect(t, tt.driver, url+tt.option), sqlstore.Postgres)
+			suite(t, tt.driver, url+tt.option, sqlstore.Postgres)
 		})
 	}
 }

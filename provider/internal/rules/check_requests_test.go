@@ -1,0 +1,239 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// redeem redeems the code of a form, which another request may have to make
+// first.
+func redeem(form, of int, applicationID string) request {
+	return request{name: "redeem", form: form, run: func(a *actor) (r result) {
+		if _, is := a.held(of); !is {
+			return result{outcome: nothing}
+		}
+		code := checkCode(form)
+		r.outcome = a.changeGrant(func(g *Grant) (Step, error) {
+			r.access, r.refresh = a.draw("access"), a.draw("refresh")
+			copy(r.refresh[generationAt:], []byte{0, 0, 0, 1})
+			return g.Redeem(&Redemption{
+				Code: code.Hash(KindCode), ApplicationID: applicationID, Secret: r.refresh, Now: a.now(),
+				Access:  NewToken{r.access.Hash(KindAccess), a.now().Add(accessLife)},
+				Refresh: NewToken{r.refresh.Hash(KindRefresh), a.now().Add(refreshLife)},
+			})
+		})
+		return r
+	}}
+}
+
+// refresh presents the refresh token that another request has got.
+func refresh(of int, within time.Duration) request {
+	return request{name: "refresh", run: func(a *actor) (r result) {
+		presented, is := a.held(of)
+		if !is {
+			return result{outcome: nothing}
+		}
+		r.outcome = a.changeGrant(func(g *Grant) (Step, error) {
+			salt := a.draw("salt")
+			rotated, step, err := g.Rotate(&Rotation{
+				Presented: presented.refresh, ApplicationID: checkKey.ApplicationID, Salt: Salt(salt[:16]), Grace: within, Now: a.now(),
+				AccessExpiresAt: a.now().Add(accessLife), RefreshExpiresAt: a.now().Add(refreshLife),
+			})
+			if a.planted == unknownIsReuse && errors.Is(err, ErrNotFound) && presented.refresh.family() == g.family {
+				err = ErrReused
+			}
+			r.access, r.refresh = rotated.Access, rotated.Refresh
+			return step, err
+		})
+		return r
+	}}
+}
+
+// revokeAccess revokes an access token that another request has got, alone.
+func revokeAccess(of int) request {
+	return request{name: "revoke access", run: func(a *actor) (r result) {
+		held, is := a.held(of)
+		if !is {
+			return result{outcome: nothing}
+		}
+		r.outcome = a.changeGrant(func(g *Grant) (Step, error) {
+			return g.RevokeAccess(held.access.Hash(KindAccess), checkKey.ApplicationID, a.now(), grace)
+		})
+		if r.outcome == ErrNotFound.Error() {
+			r.outcome = ok // The client is answered alike: it is gone.
+		}
+		return r
+	}}
+}
+
+// revokeRefresh revokes a refresh token, current or spent, and the grant with it.
+func revokeRefresh(of int) request {
+	return request{name: "revoke refresh", run: func(a *actor) result {
+		held, is := a.held(of)
+		if !is {
+			return result{outcome: nothing}
+		}
+		g, err := a.grant(formID(0))
+		if err == nil {
+			_, _, err = g.LiveRefresh(&held.refresh, a.now())
+		}
+		if err == nil || errors.Is(err, ErrReused) {
+			return a.endGrant()
+		}
+		return result{outcome: ok}
+	}}
+}
+
+// endOne ends the grant, as a user does with one of their devices.
+func endOne() request { return request{name: "end", run: (*actor).endGrant} }
+
+// cut cuts off what the key covers.
+func cut(key store.CutKey) request {
+	return request{name: "cut", run: func(a *actor) result {
+		return a.until(call{verb: cutOff, key: key, number: store.CutNumber(a.now().Time())})
+	}}
+}
+
+// deleteApp deletes the application, for good or so that it may come back under
+// the same ID.
+func deleteApp(forGood bool) request {
+	return request{name: "delete", run: func(a *actor) (r result) {
+		cut := call{verb: cutOff, key: store.CutKey{ApplicationID: checkKey.ApplicationID}, number: store.CutNumber(a.now().Time())}
+		if forGood && a.planted != deletedMayComeBack && a.planted != cutThenDelete {
+			cut.number = store.CutForever(a.now().Time())
+		}
+		steps := []call{{verb: deleteApplication}, cut}
+		if a.planted == cutThenDelete {
+			steps = []call{cut, {verb: deleteApplication}}
+		}
+		for _, step := range steps {
+			r = a.until(step)
+		}
+		return r
+	}}
+}
+
+// sweepLater sweeps when everything that is over is due.
+func sweepLater() request {
+	return request{name: "sweep", skew: 3 * day, run: func(a *actor) result {
+		return a.until(call{verb: sweep, at: a.now().Time()})
+	}}
+}
+
+// failOver loses what was written to the grant since.
+func failOver(to store.Document) request {
+	return request{name: "failover", run: func(a *actor) result { return a.until(call{verb: failover, doc: to}) }}
+}
+
+// A visit is what a browser asks for: a sign-in that may end with a code.
+type visit struct {
+	scope, resource string
+	quiet           bool // no page is shown if the user has agreed before
+	recheck         bool // the application may come back under its ID, so it is looked at again
+	old             bool // the form is too old to be answered
+}
+
+func (s visit) answer(form int) request {
+	name := "answer"
+	if s.quiet {
+		name = "quiet"
+	}
+	return request{name: name, form: form, run: func(a *actor) result {
+		if a.ask(call{verb: findApplication}).err != nil {
+			return result{outcome: gone}
+		}
+		if s.old {
+			return result{outcome: page}
+		}
+		if a.planted == grantFirst {
+			if r := a.issue(&s, a.ask(call{verb: findConsent}).cuts); r.outcome != ok {
+				return r
+			}
+		}
+		seen, refused := a.agree(&s)
+		if refused != "" {
+			return result{outcome: refused}
+		}
+		if a.planted == lateNumbers {
+			seen = a.ask(call{verb: findConsent}).cuts
+		}
+		return a.issue(&s, seen)
+	}}
+}
+
+// agree reads the consent and the numbers of the cut-offs, and keeps what the
+// user has agreed to. A request without a page is refused unless the user has
+// agreed before.
+func (a *actor) agree(s *visit) (seen store.Cuts, refused string) {
+	for a.round = range a.rounds() {
+		found := a.ask(call{verb: findConsent})
+		if a.planted == numbersFirst {
+			found.doc = a.ask(call{verb: findConsent}).doc
+		}
+		c, err := ReadConsent(&found.doc, found.cuts)
+		switch {
+		case err != nil:
+			return seen, err.Error()
+		case found.cuts.Forever() || s.recheck && a.ask(call{verb: findApplication}).err != nil:
+			return seen, gone
+		case s.quiet && !c.Covers(set(s.scope), s.resource):
+			return seen, page
+		case s.quiet:
+			return c.Seen(), ""
+		}
+		if a.planted == formsAreForgotten || a.planted == formsAreNeverVoid && c.AgreedAt == 0 {
+			c.count, c.void = 0, 0
+		}
+		step, err := c.Agree(checkKey, Agreement{Form: formID(a.request.form), Scopes: scopes.New(s.scope), Resource: s.resource, Now: a.now()})
+		if err != nil {
+			return seen, page
+		}
+		if step == Keep {
+			return c.Seen(), ""
+		}
+		write := call{verb: replace, doc: c.Document(a.mark(c.Mark())), mark: c.Mark()}
+		if c.Mark() == 0 {
+			write.verb = create
+		}
+		switch err := a.ask(write).err; {
+		case err == nil:
+			return c.Seen(), ""
+		case errors.Is(err, errUnknown):
+			return seen, unknown
+		}
+	}
+	return seen, starved
+}
+
+// issue makes the grant of the form, or finds that it was made before and its
+// code can still be redeemed.
+func (a *actor) issue(s *visit, seen store.Cuts) result {
+	id, code := formID(a.request.form), checkCode(a.request.form)
+	g := NewGrant(id, checkKey, seen, a.now())
+	g.Scopes, g.Resource = s.scope, s.resource
+	g.WithCode(NewCode{Hash: code.Hash(KindCode), ExpiresAt: a.now().Add(codeLife)})
+	switch err := a.ask(call{verb: create, doc: g.Document(a.mark(0))}).err; {
+	case err == nil:
+		return result{outcome: ok}
+	case errors.Is(err, errUnknown):
+		return result{outcome: unknown}
+	}
+	if again, err := a.grant(id); err != nil || !again.Redeemable(code.Hash(KindCode), a.now()) {
+		return result{outcome: page}
+	}
+	return result{outcome: ok}
+}
+
+// checkCode is the code that follows from a form.
+func checkCode(form int) Secret { return sha256.Sum256([]byte{'c', byte(form)}) }
+
+// firstPair is the pair that a scenario may begin with.
+func firstPair() (r result) {
+	r.access, r.refresh = sha256.Sum256([]byte("access")), sha256.Sum256([]byte("refresh"))
+	copy(r.refresh[generationAt:], []byte{0, 0, 0, 1})
+	return r
+}

@@ -1,0 +1,173 @@
+package rules
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// The fields of a grant's state. A number is never used for anything else.
+const (
+	grantScopes = iota + 1
+	grantResource
+	grantAgreed
+	grantExpires
+	grantCode
+	grantChain
+	grantPrevious
+	grantRecent
+	grantAccess // as often as there are access tokens, oldest first
+)
+
+// ReadGrant reads a grant into g, which must be zero. The numbers are those
+// that the store returned with the document. The error wraps ErrState, or is
+// ErrNotFound if the document is not a grant.
+func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
+	if d.Kind != store.KindGrant {
+		return ErrNotFound
+	}
+	g.ID, g.UserID, g.ApplicationID, g.WorkspaceID = d.ID, d.UserID, d.ApplicationID, d.WorkspaceID
+	g.CreatedAt, g.LastUsedAt, g.EndedAt = At(d.CreatedAt), At(d.LastUsedAt), At(d.EndedAt)
+	g.CutOff, g.seen, g.mark = now.Exceed(&d.Seen), d.Seen, d.Mark
+	r := newReader(d.State, g.CreatedAt)
+	for {
+		tag, v, raw, ok := r.field()
+		if !ok {
+			break
+		}
+		switch tag {
+		case grantScopes:
+			g.Scopes = v.rest()
+		case grantResource:
+			g.Resource = v.rest()
+		case grantAgreed:
+			g.AgreedAt = v.time()
+		case grantExpires:
+			g.ExpiresAt = v.time()
+		case grantCode:
+			v.bytes(g.code.hash[:])
+			v.bytes(g.code.redirect[:])
+			v.bytes(g.code.challenge[:])
+			g.code.flags, g.code.expiresAt = v.byte(), v.time()
+			v.bad = v.bad || g.code.hash.IsZero()
+		case grantChain:
+			v.bytes(g.family[:])
+			v.bytes(g.current.hash[:])
+			generation := v.uvarint()
+			g.generation = uint32(generation)
+			g.current.issuedAt, g.current.expiresAt = v.time(), v.time()
+			v.bad = v.bad || generation == 0 || generation > math.MaxUint32
+		case grantPrevious:
+			v.bytes(g.previous[:])
+			if v.s != "" { // The salt is not forgotten.
+				v.bytes(g.salt[:])
+				g.rotatedAt = v.time()
+				v.bad = v.bad || g.rotatedAt == 0
+			}
+			v.bad = v.bad || g.previous.IsZero()
+		case grantRecent:
+			for v.s != "" && g.recentCount < maxRecent {
+				g.recent[g.recentCount] = v.uint64()
+				g.recentCount++
+			}
+		case grantAccess:
+			if g.accessCount == maxAccess {
+				r.bad = true
+				break
+			}
+			a := &g.access[g.accessCount]
+			g.accessCount++
+			v.bytes(a.Hash[:])
+			a.IssuedAt = v.time()
+			a.ExpiresAt = a.IssuedAt + Instant(v.number())
+			a.ended = v.byte() != 0
+			a.Scopes = v.rest()
+		default:
+			g.unknown += raw
+			continue
+		}
+		if !v.done() {
+			r.bad = true
+		}
+	}
+	if !r.done() || g.rotatedAt != 0 && g.accessCount == 0 {
+		return fmt.Errorf("rules: the grant %s: %w", d.ID, ErrState)
+	}
+	return nil
+}
+
+// Document returns the grant as it is to be kept, with the mark.
+func (g *Grant) Document(mark int64) store.Document {
+	d := store.Document{
+		ID: g.ID, Kind: store.KindGrant, UserID: g.UserID, ApplicationID: g.ApplicationID, WorkspaceID: g.WorkspaceID,
+		CreatedAt: g.CreatedAt.Time(), LastUsedAt: g.LastUsedAt.Time(), SweepAt: g.sweepAt().Time(),
+		Seen: g.seen, Mark: mark,
+	}
+	w := newWriter(g.CreatedAt)
+	w.text(grantScopes, g.Scopes)
+	w.text(grantResource, g.Resource)
+	w.instant(grantAgreed, g.AgreedAt)
+	w.instant(grantExpires, g.ExpiresAt)
+	if !g.code.hash.IsZero() {
+		start := w.field(grantCode)
+		w.bytes(g.code.hash[:])
+		w.bytes(g.code.redirect[:])
+		w.bytes(g.code.challenge[:])
+		w.bytes([]byte{g.code.flags})
+		w.time(g.code.expiresAt)
+		w.end(start)
+	}
+	if g.generation != 0 {
+		start := w.field(grantChain)
+		w.bytes(g.family[:])
+		w.bytes(g.current.hash[:])
+		w.uvarint(uint64(g.generation))
+		w.time(g.current.issuedAt)
+		w.time(g.current.expiresAt)
+		w.end(start)
+	}
+	if !g.previous.IsZero() {
+		start := w.field(grantPrevious)
+		w.bytes(g.previous[:])
+		if g.rotatedAt != 0 {
+			w.bytes(g.salt[:])
+			w.time(g.rotatedAt)
+		}
+		w.end(start)
+	}
+	if g.recentCount > 0 {
+		start := w.field(grantRecent)
+		for _, prefix := range g.recent[:g.recentCount] {
+			w.uint64(prefix)
+		}
+		w.end(start)
+	}
+	for i := range g.accessCount {
+		a := &g.access[i]
+		start := w.field(grantAccess)
+		w.bytes(a.Hash[:])
+		w.time(a.IssuedAt)
+		w.number(int64(a.ExpiresAt - a.IssuedAt))
+		if a.ended {
+			w.bytes([]byte{1})
+		} else {
+			w.bytes([]byte{0})
+		}
+		w.string(a.Scopes)
+		w.end(start)
+	}
+	w.string(g.unknown)
+	d.State = w.state()
+	return d
+}
+
+// Mark returns the mark of the document that the grant was read from.
+func (g *Grant) Mark() int64 { return g.mark }
+
+// NewGrant begins a grant of the user to the application that is made now and
+// has seen the numbers.
+func NewGrant(id store.ID, key store.CutKey, seen store.Cuts, now Instant) Grant {
+	return Grant{ID: id, UserID: key.UserID, ApplicationID: key.ApplicationID, WorkspaceID: key.WorkspaceID,
+		CreatedAt: now, LastUsedAt: now, seen: seen}
+}

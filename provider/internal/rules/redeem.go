@@ -1,0 +1,70 @@
+package rules
+
+// Redemption is a request for the first tokens of a grant (RFC 6749 section
+// 4.1.3).
+type Redemption struct {
+	Code          Hash
+	ApplicationID string
+	RedirectURI   string // as presented; empty: not presented
+	Challenge     string // S256 of the presented verifier; empty: none presented
+	Resource      string // what the tokens are asked for (RFC 8707 section 2.2); empty: whatever the grant is for
+
+	// NeedsChallenge is set for a public application that redeems a code it was
+	// sent: without PKCE anybody who has the code could.
+	NeedsChallenge bool
+
+	Access  NewToken
+	Refresh NewToken // zero: none is issued
+	Secret  Secret   // of Refresh
+
+	Now Instant
+}
+
+// Redeem spends the code of the grant and gives it the tokens. It refuses in
+// this order: ErrNotFound, ErrMismatch, ErrRevoked, ErrReused, ErrExpired,
+// ErrResource. So only the application that the code was sent to, with the
+// right verifier, can end the grant by presenting the code twice.
+func (g *Grant) Redeem(q *Redemption) (Step, error) {
+	successor := q.Access.Hash
+	if !q.Refresh.Hash.IsZero() {
+		successor = q.Refresh.Hash
+	}
+	switch {
+	case g.code.hash.IsZero() || !g.code.hash.Equal(q.Code):
+		return Keep, ErrNotFound
+	case g.ApplicationID != q.ApplicationID || !g.code.matches(q):
+		return Keep, ErrMismatch
+	case g.revoked():
+		return Keep, ErrRevoked
+	case g.wrote(successor):
+		return Keep, nil
+	case g.code.flags&codeSpent != 0:
+		return Keep, ErrReused
+	case g.code.expiresAt <= q.Now:
+		return Keep, ErrExpired
+	case !g.isFor(q.Resource):
+		return Keep, ErrResource
+	}
+	g.code.flags |= codeSpent
+	g.give(q.Access, "", q.Now)
+	if !q.Refresh.Hash.IsZero() {
+		g.current = refreshToken{q.Refresh.Hash, q.Now, g.Until(q.Refresh.ExpiresAt)}
+		g.family, g.generation = q.Secret.family(), q.Secret.generation()
+	}
+	g.note(successor)
+	g.LastUsedAt = max(g.LastUsedAt, q.Now)
+	return Write, nil
+}
+
+// matches reports whether the code is presented by whom it was sent to.
+func (c *code) matches(q *Redemption) bool {
+	if c.challenge != digest(q.Challenge) || q.NeedsChallenge && c.flags&codeChallenged == 0 {
+		return false
+	}
+	return c.redirect == digest(q.RedirectURI) || c.flags&codeRedirectOptional != 0 && q.RedirectURI == ""
+}
+
+// Redeemable reports whether the code with the hash can be redeemed.
+func (g *Grant) Redeemable(code Hash, now Instant) bool {
+	return g.code.hash.Equal(code) && !g.revoked() && g.code.flags&codeSpent == 0 && now < g.code.expiresAt
+}

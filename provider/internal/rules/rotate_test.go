@@ -1,0 +1,266 @@
+package rules
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A rotation replaces the refresh token, and what the application still uses
+// goes on working (RFC 6749 section 6).
+func TestRotate(t *testing.T) {
+	s := newSignIn(t, forResource(someResource))
+	q := s.redemption()
+	s.redeems(q)
+	old := s.refresh
+	rotation := s.rotation(30 * time.Minute)
+	r := s.rotates(rotation)
+
+	require.False(t, r.Evicted)
+	require.Equal(t, Access{
+		Hash: r.Access.Hash(KindAccess), IssuedAt: rotation.Now, ExpiresAt: rotation.AccessExpiresAt,
+	}, r.Token)
+	found, err := s.live(r.Access.Hash(KindAccess), rotation.Now)
+	require.NoError(t, err)
+	require.Equal(t, r.Token, *found)
+	_, err = s.live(q.Access.Hash, rotation.Now)
+	require.NoError(t, err, "the access token from before")
+	issued, expires, err := s.read().LiveRefresh(&r.Refresh, rotation.Now)
+	require.NoError(t, err)
+	require.Equal(t, []Instant{rotation.Now, rotation.RefreshExpiresAt}, []Instant{issued, expires})
+	_, _, err = s.read().LiveRefresh(&old, rotation.Now)
+	require.Equal(t, ErrReused, err)
+	require.Equal(t, rotation.Now, s.read().LastUsedAt)
+
+	s.rotates(s.rotation(20 * time.Minute))
+	require.Equal(t, rotation.Now, s.read().LastUsedAt, "a clock that runs behind doesn't turn time back")
+}
+
+// A rotated is what the order of refusals is tested on: a sign-in of three
+// refresh tokens and a request with the last.
+type rotated struct {
+	*signIn
+	*Rotation
+	spent []Secret
+}
+
+func newRotated(t testing.TB, resource string) *rotated {
+	s := signedIn(t, forResource(resource))
+	r := &rotated{signIn: s}
+	for i := range 2 {
+		r.spent = append(r.spent, s.refresh)
+		s.rotates(s.rotation(time.Duration(i+1) * 10 * time.Minute))
+	}
+	r.Rotation = s.rotation(30 * time.Minute)
+	return r
+}
+
+func onRotation(change func(*Rotation)) func(*rotated) {
+	return func(r *rotated) { change(r.Rotation) }
+}
+
+func TestRotateRefusesInOrder(t *testing.T) {
+	causes := []cause[*rotated]{
+		{"a token that the grant never had", ErrNotFound, onRotation(func(q *Rotation) { q.Presented = NewRefresh() })},
+		{"another application", ErrMismatch, onRotation(func(q *Rotation) { q.ApplicationID = "app_2" })},
+		{"ended", ErrRevoked, func(r *rotated) { r.end() }},
+		{"cut off", ErrRevoked, func(r *rotated) { r.cutOff() }},
+		{"its own write", nil, func(r *rotated) {
+			_, next := r.Presented.Successors(r.doc.ID, r.Salt)
+			r.change(func(g *Grant) { g.note(next.Hash(KindRefresh)) })
+		}},
+		{"spent long ago", ErrReused, func(r *rotated) { r.Presented = r.spent[0] }},
+		{"spent last", ErrReused, func(r *rotated) { r.Presented = r.spent[1] }},
+		{"expired", ErrExpired, onRotation(func(q *Rotation) { q.Now = start.Add(20*time.Minute + refreshLife) })},
+		{"more scopes", ErrScope, onRotation(func(q *Rotation) { q.Scopes = "admin email" })},
+		{"another resource", ErrResource, onRotation(func(q *Rotation) { q.Resource = otherResource })},
+	}
+	for _, resource := range []string{"", someResource} {
+		testOrder(t, causes, func(t *testing.T) *rotated { return newRotated(t, resource) }, func(r *rotated) error {
+			_, step, err := r.rotate(r.Rotation)
+			require.Equal(r.t, Keep, step)
+			return err
+		})
+	}
+}
+
+func TestRotateUnknownToken(t *testing.T) {
+	s := signedIn(t)
+	other := signedIn(t)
+	first, last, family, older, newer := s.refresh, s.refresh, s.refresh, s.refresh, s.refresh
+	first[0] ^= 0x80
+	last[familyAt-1] ^= 1
+	family[familyAt] ^= 1
+	older[0], older[31] = older[0]^1, 0
+	newer[0], newer[31] = newer[0]^1, 99
+	for name, presented := range map[string]Secret{
+		"the zero secret": {}, "a code": s.code, "another grant's token": other.refresh,
+		"a first bit": first, "a last random bit": last, "a bit of the family": family, "a newer one of the family": newer,
+	} {
+		s.noRotation(ErrNotFound, s.rotation(time.Hour, func(q *Rotation) { q.Presented = presented }), name)
+		_, _, err := s.read().LiveRefresh(&presented, start)
+		require.Equal(t, ErrNotFound, err, name)
+	}
+	s.noRotation(ErrReused, s.rotation(time.Hour, func(q *Rotation) { q.Presented = older }), "an older one of the family")
+
+	q := s.rotation(time.Hour)
+	s.rotates(q)
+	late := q.again(time.Second)
+	late.Presented = NewRefresh()
+	s.noRotation(ErrNotFound, late, "within the grace of a rotation")
+}
+
+// A commit that a failover has lost brings tokens that the database doesn't
+// know. That is not theft: they are not found, and the token before them
+// goes on.
+func TestRotateAfterALostCommit(t *testing.T) {
+	s := signedIn(t)
+	before, held := s.doc, s.refresh
+	s.rotates(s.rotation(time.Minute))
+	s.doc = before
+	s.noRotation(ErrNotFound, s.rotation(2*time.Minute))
+	s.refresh = held
+	s.rotates(s.rotation(3 * time.Minute))
+}
+
+// Every earlier refresh token is known for what it is, however old, and only to
+// its own application.
+func TestRotateEveryEarlierTokenIsReuse(t *testing.T) {
+	s := signedIn(t)
+	var spent []Secret
+	for i := range 40 {
+		spent = append(spent, s.refresh)
+		s.rotates(s.rotation(time.Duration(i+1) * 2 * time.Hour))
+	}
+	late := s.rotation(81 * time.Hour)
+	for i, old := range spent {
+		late.Presented, late.ApplicationID = old, "app_2"
+		s.noRotation(ErrMismatch, late, i)
+		late.ApplicationID = someKey.ApplicationID
+		s.noRotation(ErrReused, late, i)
+		_, _, err := s.read().LiveRefresh(&old, late.Now)
+		require.Equal(t, ErrReused, err, i)
+	}
+	s.rotates(s.rotation(82 * time.Hour))
+}
+
+func TestRotateExpiry(t *testing.T) {
+	s := signedIn(t)
+	_, expires, err := s.read().LiveRefresh(&s.refresh, start)
+	require.NoError(t, err)
+	for _, late := range []time.Duration{0, tick, day} {
+		s.noRotation(ErrExpired, s.rotation(0, func(q *Rotation) { q.Now = expires.Add(late) }))
+		_, _, err := s.read().LiveRefresh(&s.refresh, expires.Add(late))
+		require.Equal(t, ErrExpired, err)
+	}
+	s.rotates(s.rotation(0, func(q *Rotation) { q.Now = expires.Add(-tick) }))
+}
+
+// More scopes than the grant's are refused unspent; fewer narrow this access
+// token, and not the next.
+func TestRotateScopes(t *testing.T) {
+	s := signedIn(t)
+	for _, asked := range []string{"admin", "admin " + someScopes, "Email", "emai", "email notes", "notes:read profile x"} {
+		s.noRotation(ErrScope, s.rotation(time.Hour, func(q *Rotation) { q.Scopes = asked }), asked)
+	}
+	for i, asked := range []string{"email", "", "notes:read profile", someScopes, "profile"} {
+		r := s.rotates(s.rotation(time.Duration(i+1)*time.Hour, func(q *Rotation) { q.Scopes = asked }))
+		want := asked
+		if want == "" {
+			want = someScopes
+		}
+		require.Equal(t, want, s.read().ScopeSetOf(&r.Token).String())
+		a, err := s.live(r.Access.Hash(KindAccess), r.Token.IssuedAt)
+		require.NoError(t, err)
+		require.Equal(t, want, s.read().ScopeSetOf(a).String())
+		require.Equal(t, someScopes, s.read().Scopes)
+	}
+
+	none := signedIn(t, func(g *Grant, _ *NewCode) { g.Scopes = "" })
+	none.noRotation(ErrScope, none.rotation(time.Hour, func(q *Rotation) { q.Scopes = "email" }))
+	r := none.rotates(none.rotation(time.Hour))
+	require.Empty(t, none.read().ScopeSetOf(&r.Token))
+}
+
+func TestRotateResource(t *testing.T) {
+	for _, bound := range []string{someResource, ""} {
+		s := signedIn(t, forResource(bound))
+		for _, asked := range []string{otherResource, someResource + "/", strings.ToUpper(someResource), "/", " "} {
+			s.noRotation(ErrResource, s.rotation(time.Hour, func(q *Rotation) { q.Resource = asked }), asked)
+		}
+		for i, asked := range []string{bound, "", bound} {
+			s.rotates(s.rotation(time.Duration(i+1)*time.Hour, func(q *Rotation) { q.Resource = asked }))
+		}
+	}
+}
+
+// A request that finds its own write succeeds, with other writes on top of it or
+// not, and even without a grace.
+func TestRotateFindsItsOwnWrite(t *testing.T) {
+	s := signedIn(t)
+	q := s.rotation(time.Minute, func(q *Rotation) { q.Grace, q.Scopes = 0, "email" })
+	first := s.rotates(q)
+	for i := range maxRecent {
+		r, step, err := s.rotate(q)
+		require.NoError(t, err, i)
+		require.Equal(t, Keep, step)
+		require.Equal(t, first, r, "just as if the answer had not been lost")
+		s.rotates(s.rotation(time.Minute + time.Duration(i)*time.Second))
+	}
+	s.noRotation(ErrReused, q, "after more writes than are remembered")
+
+	// Even the access token may have made room, or be revoked.
+	s = signedIn(t)
+	q = s.rotation(time.Minute)
+	first = s.rotates(q)
+	s.change(func(g *Grant) { g.FindAccess(first.Token.Hash).ended = true })
+	r, step, err := s.rotate(q)
+	require.NoError(t, err)
+	require.Equal(t, Keep, step)
+	require.Equal(t, first, r)
+}
+
+// The successors depend on the presented token, the salt, and the grant, and
+// keep the family.
+func TestSuccessors(t *testing.T) {
+	s := NewRefresh()
+	id, salt := newSignIn(t).doc.ID, NewSalt()
+	access, refresh := s.Successors(id, salt)
+	againAccess, againRefresh := s.Successors(id, salt)
+	require.Equal(t, []Secret{access, refresh}, []Secret{againAccess, againRefresh})
+	require.Equal(t, s.family(), refresh.family())
+	require.NotEqual(t, s.family(), access.family())
+	require.Equal(t, []uint32{1, 2}, []uint32{s.generation(), refresh.generation()})
+
+	seen := map[string]bool{string(s[:familyAt]): true}
+	for _, pair := range []func() (Secret, Secret){
+		func() (Secret, Secret) { return access, refresh },
+		func() (Secret, Secret) { return s.Successors(id, NewSalt()) },
+		func() (Secret, Secret) { return s.Successors(newSignIn(t).doc.ID, salt) },
+		func() (Secret, Secret) { other := NewRefresh(); return other.Successors(id, salt) },
+		func() (Secret, Secret) { return refresh.Successors(id, salt) },
+	} {
+		a, r := pair()
+		for _, secret := range []Secret{a, r} {
+			require.False(t, seen[string(secret[:familyAt])])
+			seen[string(secret[:familyAt])] = true
+		}
+	}
+}
+
+func TestHashDependsOnTheKind(t *testing.T) {
+	s := NewSecret()
+	seen := map[Hash]bool{}
+	for _, kind := range []Kind{KindCode, KindAccess, KindRefresh, KindDevice, KindUserCode} {
+		h := s.Hash(kind)
+		require.False(t, seen[h], "%s hashes like another kind", kind)
+		require.True(t, h.Equal(s.Hash(kind)))
+		require.False(t, h.IsZero())
+		seen[h] = true
+	}
+	require.True(t, Hash{}.IsZero())
+	require.Equal(t, []string{"refresh", "user code", "Kind(0)", "Kind(9)"},
+		[]string{KindRefresh.String(), KindUserCode.String(), Kind(0).String(), Kind(9).String()})
+}

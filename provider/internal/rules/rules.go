@@ -1,0 +1,112 @@
+// Package rules decides what may happen to a grant, a consent, or a device
+// authorization. Each rule is a function of the document as it was read, the
+// request, and the time; it reads and writes nothing else. So a rule is written
+// once for all databases, can be tested as a table, and can be checked in every
+// order in which requests may interleave.
+//
+// The provider reads a document from the store, calls a rule, and replaces the
+// document if the rule says [Write]. If somebody else has replaced it in the
+// meantime, it reads it again and the rule decides again.
+//
+// Whatever a request draws at random (tokens, the salt, the mark) it draws once,
+// before the first attempt. That makes a write recognizable: if the answer to
+// it is lost, the next attempt finds the very tokens that it was about to write
+// and knows that they are there already.
+package rules
+
+import (
+	"errors"
+	"time"
+)
+
+// A Step is what the caller must do after a rule has agreed.
+type Step uint8
+
+const (
+	// Keep means that there is nothing to write: it has happened before.
+	Keep Step = iota
+	// Write means that the document must replace the kept one. Nothing has
+	// happened until that has succeeded.
+	Write
+)
+
+// The refusals. Only ErrReused asks for something: the caller must end the
+// grant, without comparing.
+var (
+	// ErrNotFound means that the grant doesn't exist or never had this code or
+	// token.
+	ErrNotFound = errors.New("unknown code or token")
+	// ErrMismatch means that it belongs to another application, or came with
+	// another redirect URI or verifier.
+	ErrMismatch = errors.New("presented by another application or with other parameters")
+	// ErrRevoked means that the grant was ended or cut off.
+	ErrRevoked = errors.New("grant revoked")
+	// ErrReused means that a spent code or refresh token was presented again.
+	ErrReused = errors.New("presented again after it was spent")
+	// ErrExpired means that it has expired.
+	ErrExpired = errors.New("expired")
+	// ErrScope means that more scopes were asked for than the grant has.
+	ErrScope = errors.New("scope exceeds the grant")
+	// ErrResource means that a resource was asked for that is not the grant's.
+	ErrResource = errors.New("resource differs from the grant's")
+	// ErrDiffers means that a repeated refresh asks for other scopes than the
+	// first time.
+	ErrDiffers = errors.New("repeated with another scope")
+	// ErrDecided means that somebody else has decided on the device.
+	ErrDecided = errors.New("decided before")
+)
+
+// Refused reports whether err is a refusal by a rule, rather than a failure to
+// decide.
+func Refused(err error) bool {
+	for _, refusal := range []error{ErrNotFound, ErrMismatch, ErrRevoked, ErrReused, ErrExpired, ErrScope, ErrResource, ErrDiffers, ErrDecided} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+// ErrState means that the state of a document is damaged, or was written by a
+// version that this one can't read. It is a fault, and never an absence.
+var ErrState = errors.New("the state of a document cannot be read")
+
+// An Instant is a time in microseconds since 1970 in UTC. Zero means never, or
+// none.
+type Instant int64
+
+// At returns the instant of a time.
+func At(t time.Time) Instant {
+	if t.IsZero() {
+		return 0
+	}
+	return Instant(t.UnixMicro())
+}
+
+// Time returns the instant as a time.
+func (i Instant) Time() time.Time {
+	if i == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(i)).UTC()
+}
+
+// Add returns the instant d later.
+func (i Instant) Add(d time.Duration) Instant { return i + Instant(d/time.Microsecond) }
+
+// Sub returns the time from other to i.
+func (i Instant) Sub(other Instant) time.Duration { return time.Duration(i-other) * time.Microsecond }
+
+// slack is how long what has expired stays in a document that is written: the
+// clocks of two instances may differ by as much.
+const slack = time.Minute
+
+const day = 24 * time.Hour
+
+// sweepAfter returns when a document may be swept in which something works until
+// the last instant: a day or two later, always at midnight, so that a document
+// that is written often seldom moves in the index of what is due.
+func sweepAfter(last Instant) Instant {
+	micros := Instant(day / time.Microsecond)
+	return (last/micros + 2) * micros
+}

@@ -1,0 +1,129 @@
+package rules
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// Kind tells codes and tokens apart. The kind is part of what is hashed, so
+// that a refresh token can never pass as an access token.
+type Kind uint8
+
+// The kinds of credentials. The first three belong to a grant, the others to a
+// device authorization.
+const (
+	KindCode Kind = iota + 1
+	KindAccess
+	KindRefresh
+	KindDevice
+	KindUserCode
+)
+
+// String returns the name of the kind, such as "access".
+func (k Kind) String() string {
+	names := [...]string{KindCode: "code", KindAccess: "access", KindRefresh: "refresh", KindDevice: "device", KindUserCode: "user code"}
+	if int(k) < len(names) && k != 0 {
+		return names[k]
+	}
+	return fmt.Sprintf("Kind(%d)", uint8(k))
+}
+
+// A Secret is the secret part of a code or token.
+//
+// That of a refresh token consists of 16 bytes that are random or derived, 12
+// that all refresh tokens of the grant share, its family, and the number of its
+// generation. So a spent refresh token is known for what it is, although only
+// hashes of the family and of the last two tokens are kept. Neither family nor
+// generation is a secret from the client.
+type Secret [32]byte
+
+const (
+	familyAt     = 16
+	generationAt = 28
+)
+
+// NewSecret draws the secret of a code or an access token.
+func NewSecret() (s Secret) {
+	rand.Read(s[:]) // Never fails: it would end the program.
+	return s
+}
+
+// NewRefresh draws the secret of the first refresh token of a grant.
+func NewRefresh() Secret {
+	s := NewSecret()
+	binary.BigEndian.PutUint32(s[generationAt:], 1)
+	return s
+}
+
+func (s *Secret) generation() uint32 { return binary.BigEndian.Uint32(s[generationAt:]) }
+
+// family returns what is kept of the family.
+func (s *Secret) family() (kept [16]byte) {
+	sum := sha256.Sum256(s[familyAt:generationAt])
+	copy(kept[:], sum[:])
+	return kept
+}
+
+// Salt is what a rotation draws at random to derive the next pair of tokens. It
+// is worth nothing without the token that it is derived from.
+type Salt [16]byte
+
+// NewSalt draws a salt.
+func NewSalt() (s Salt) {
+	rand.Read(s[:])
+	return s
+}
+
+// Successors derives the access token and the refresh token that follow when
+// the refresh token s of the grant is rotated with the salt. Whoever presents s
+// again can be given the very same pair, although only its hashes are kept.
+func (s *Secret) Successors(id store.ID, salt Salt) (access, refresh Secret) {
+	const version = 1
+	mac := hmac.New(sha256.New, s[:])
+	derive := func(kind Kind) (next Secret) {
+		mac.Reset()
+		mac.Write([]byte{version, byte(kind)})
+		mac.Write(id[:])
+		mac.Write(salt[:])
+		mac.Sum(next[:0])
+		return next
+	}
+	access, refresh = derive(KindAccess), derive(KindRefresh)
+	copy(refresh[familyAt:generationAt], s[familyAt:generationAt])
+	binary.BigEndian.PutUint32(refresh[generationAt:], s.generation()+1)
+	return access, refresh
+}
+
+// Hash is what is kept of a code or token: SHA-256 of its kind and its secret.
+// There are at least 128 random bits behind it, so nothing can be guessed, and
+// it needs neither salt nor slowness.
+type Hash [32]byte
+
+// Hash returns the hash of a secret of the kind.
+func (s *Secret) Hash(kind Kind) Hash {
+	var b [33]byte
+	b[0] = byte(kind)
+	copy(b[1:], s[:])
+	return sha256.Sum256(b[:])
+}
+
+// Equal compares in constant time.
+func (h Hash) Equal(other Hash) bool { return subtle.ConstantTimeCompare(h[:], other[:]) == 1 }
+
+// IsZero reports whether h is the zero Hash, which no credential has.
+func (h Hash) IsZero() bool { return h == Hash{} }
+
+func (h Hash) prefix() uint64 { return binary.BigEndian.Uint64(h[:]) }
+
+// digest is what is kept of a text that is only compared.
+func digest(text string) (sum [16]byte) {
+	full := sha256.Sum256([]byte(text))
+	copy(sum[:], full[:])
+	return sum
+}

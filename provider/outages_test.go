@@ -1,0 +1,248 @@
+package provider_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// Nothing irreversible happens before everything that can fail was asked: for
+// as long as the host can't say whether its user is there, the refresh token
+// stays good.
+func TestRefreshSurvivesAnOutageOfUsers(t *testing.T) {
+	for name, outage := range map[string]error{
+		"an error":   errFire,
+		"a deadline": context.DeadlineExceeded,
+		"a hang-up":  context.Canceled,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var down atomic.Bool
+			h := newHost(t, func(c *provider.Config) {
+				find := c.Users
+				c.Users = func(ctx context.Context, id string) (userinfo.User, error) {
+					if down.Load() {
+						return userinfo.User{}, outage
+					}
+					return find(ctx, id)
+				}
+			})
+			app := h.application(provider.NewApplication{})
+			got := app.tokens("user_ada")
+			again := app.refresh(got.RefreshToken).tokens(t)
+			down.Store(true)
+			for range 100 {
+				h.clock.add(5 * time.Minute)
+				app.refresh(again.RefreshToken).refused(t, 503, "temporarily_unavailable")
+			}
+			down.Store(false)
+			next := app.refresh(again.RefreshToken).tokens(t)
+			h.bearer("/oauth/userinfo", next.AccessToken).statusIs(t, 200)
+			require.NotContains(t, h.eventKinds(), provider.EventReuseDetected)
+		})
+	}
+}
+
+// A user whom the host no longer knows is signed out, and only then.
+func TestRefreshForAUserWhoIsGoneEndsEverything(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	got, other := app.tokens("user_grace"), app.tokens("user_grace")
+	delete(h.users, "user_grace")
+	app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
+	h.bearer("/api/notes", other.AccessToken).refused(t, 401, "invalid_token")
+	h.users["user_grace"] = userinfo.User{ID: "user_grace"}
+	app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
+}
+
+// A write whose answer is lost has happened: the request finds its own work
+// and is answered, and its client is not punished for it.
+func TestLostAnswersPunishNobody(t *testing.T) {
+	for name, fault := range map[string]error{"an error": errFire, "a conflict, from a driver that has sent it twice": store.ErrConflict} {
+		t.Run(name, func(t *testing.T) {
+			kept := newFaulty(memory.New())
+			h := newHost(t, func(c *provider.Config) { c.Store = kept })
+			app := h.application(provider.NewApplication{})
+			code := app.code("user_ada")
+			lost := 0
+			lose := func(step string) {
+				done := false
+				kept.watchAfter(func(_ context.Context, name string) error {
+					if name == step && !done {
+						done = true
+						lost++
+						return fault
+					}
+					return nil
+				})
+			}
+			lose("Replace")
+			got := app.redeem(code).tokens(t)
+			h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
+			for range 10 {
+				lose("Replace")
+				got = app.refresh(got.RefreshToken).tokens(t)
+				h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
+			}
+			lose("Replace")
+			app.post("/oauth/token/revoke", "token", got.AccessToken).statusIs(t, 200)
+			h.bearer("/oauth/userinfo", got.AccessToken).refused(t, 401, "invalid_token")
+			require.Equal(t, 12, lost)
+			require.NotContains(t, h.eventKinds(), provider.EventReuseDetected)
+			app.refresh(got.RefreshToken).tokens(t)
+		})
+	}
+}
+
+// When DeleteApplication returns nil, nothing of the application works anywhere.
+func TestDeletedApplicationHasNoWorkingToken(t *testing.T) {
+	h := newHost(t, func(c *provider.Config) { c.Introspection = provider.BearerKey(longEnough) })
+	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	other := h.application(provider.NewApplication{Scopes: "notes:read"})
+	got, stays := app.tokens("user_ada"), other.tokens("user_ada")
+	_, personal, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Scopes: scopes.New("notes:read")})
+	require.NoError(t, err)
+	require.NoError(t, h.DeleteApplication(ctx, app.ID))
+	for _, token := range []string{got.AccessToken, personal.Reveal()} {
+		h.bearer("/api/notes", token).refused(t, 401, "invalid_token")
+		h.bearer("/oauth/userinfo", token).refused(t, 401, "invalid_token")
+		require.Contains(t, h.post("/oauth/token_info", "token", token, "Header:Authorization", "Bearer "+longEnough).body, `"active":false`)
+	}
+	_, err = h.Verify(ctx, got.AccessToken)
+	require.ErrorIs(t, err, provider.ErrInvalidToken)
+	h.bearer("/api/notes", stays.AccessToken).statusIs(t, 200)
+	require.NoError(t, h.DeleteApplication(ctx, app.ID), "it may be called again")
+}
+
+// A call that fails half way is finished by the next one.
+func TestDeletionThatFailedIsFinished(t *testing.T) {
+	kept := newFaulty(memory.New())
+	h := newHost(t, func(c *provider.Config) { c.Store = kept })
+	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	got := app.tokens("user_ada")
+	kept.fail("CutOff", errFire)
+	require.ErrorIs(t, h.DeleteApplication(ctx, app.ID), errFire)
+	kept.watch(nil)
+	require.NoError(t, h.DeleteApplication(ctx, app.ID))
+	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
+}
+
+// However a sign-in and a deletion interleave, nothing is left that works.
+func TestSignInBesideADeletionLeavesNothing(t *testing.T) {
+	for _, step := range []string{"FindConsent", "Create", "Find", "Replace"} {
+		for name, n := range map[string]provider.NewApplication{"asked": {Scopes: "notes:read"}, "not asked": {Scopes: "notes:read", SkipConsent: true}} {
+			t.Run(name+", before "+step, func(t *testing.T) {
+				kept := newFaulty(memory.New())
+				h := newHost(t, func(c *provider.Config) { c.Store = kept })
+				app := h.application(n)
+				code := app.code("user_ada") // The next one is given without a page.
+				b := h.browser()
+				b.signIn("user_ada")
+				kept.at(step, func() { require.NoError(t, h.DeleteApplication(ctx, app.ID)) })
+				switch step {
+				case "FindConsent", "Create":
+					b.get(app.request())
+				case "Find":
+					app.redeem(code).refused(t, 400, "invalid_grant")
+				default: // The deletion comes last, so the answer may be the tokens. They are dead.
+					app.redeem(code)
+				}
+				require.Empty(t, h.grantsOf("user_ada"))
+			})
+		}
+	}
+}
+
+// Who is signed out everywhere while an answer of theirs is on its way gets no
+// grant, or one that is dead.
+func TestSignOutBesideAnAnswer(t *testing.T) {
+	for _, step := range []string{"FindConsent", "Create"} {
+		t.Run("before "+step, func(t *testing.T) {
+			kept := newFaulty(memory.New())
+			var out atomic.Bool
+			h := newHost(t, func(c *provider.Config) {
+				current := c.CurrentUser
+				c.Store = kept
+				c.CurrentUser = func(r *http.Request) (provider.Session, error) {
+					if out.Load() {
+						return provider.Session{}, nil
+					}
+					return current(r)
+				}
+			})
+			app := h.application(provider.NewApplication{Scopes: "notes:read"})
+			b := h.browser()
+			b.signIn("user_ada")
+			page := b.get(app.request())
+			kept.at(step, func() {
+				out.Store(true)
+				require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"}))
+			})
+			b.answer(page, "allow")
+			require.Empty(t, h.grantsOf("user_ada"))
+		})
+	}
+}
+
+// A public application redeems no code without a challenge, not even one that
+// was made while it was confidential.
+func TestCodeWithoutChallengeIsWorthlessOncePublic(t *testing.T) {
+	kept := newFaulty(memory.New())
+	h := newHost(t, func(c *provider.Config) { c.Store = kept })
+	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	b := h.browser()
+	b.signIn("user_ada")
+	page := b.get(app.request("code_challenge", "", "code_challenge_method", ""))
+	// Between the cut-off and the change of the application.
+	kept.at("UpdateApplication", func() {
+		kept.watch(nil)
+		code := b.answer(page, "allow").redirected(t).Get("code")
+		kept.at("CutOff", func() {
+			app.Public = true
+			app.redeem(code, "code_verifier", "", "client_secret", "").refused(t, 400, "invalid_grant")
+		})
+	})
+	_, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+		a.Public = true
+		return nil
+	})
+	require.NoError(t, err)
+	require.Empty(t, h.grantsOf("user_ada"))
+}
+
+// One form makes one grant and one code, and hands out no code that can't be
+// redeemed.
+func TestFormNeverGivesOutASpentCode(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	b := h.browser()
+	b.signIn("user_ada")
+	page := b.get(app.request())
+	form := page.form(t, "allow")
+	u, err := url.Parse(h.url)
+	require.NoError(t, err)
+	cookies := b.client.Jar.Cookies(u)
+	again := func() *reply {
+		b.client.Jar.SetCookies(u, cookies) // As a request that was sent before the first answer came.
+		return b.post("/oauth/authorize", form)
+	}
+	code := again().redirected(t).Get("code")
+	require.Equal(t, code, again().redirected(t).Get("code"), "it can still be redeemed")
+	got := app.redeem(code).tokens(t)
+	for range 3 {
+		again().errorPage(t, 403, "")
+	}
+	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
+	require.Len(t, h.grantsOf("user_ada"), 1)
+	require.NotContains(t, h.eventKinds(), provider.EventReuseDetected)
+}

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/latchkey-go/latchkey/scopes"
+)
+
+// Application is a registered application: what OAuth 2.0 calls a client.
+type Application struct {
+	ID       string // names it for its administrators; never changes
+	ClientID string // names it in the protocol; never changes
+	Name     string // shown on the consent page
+
+	// RedirectURIs are compared byte for byte. An application without any
+	// cannot be authorized.
+	RedirectURIs []string
+
+	// Scopes is what it may ask for, and what it gets when it asks for
+	// nothing.
+	Scopes scopes.Set
+
+	// Secrets are its hashed client secrets; a public application has none.
+	Secrets []Secret
+
+	// Public is set for an application that cannot keep a secret, such as a
+	// native or single-page one (RFC 6749 section 2.1). It must use PKCE.
+	Public bool
+
+	// PKCERequired demands PKCE of a confidential application too.
+	PKCERequired bool
+
+	// SkipConsent is set for the host's own applications, which need not ask.
+	SkipConsent bool
+
+	// Origin says how the application came to be registered, and Registration
+	// what it said then. Registration is nil for a manual one.
+	Origin       Origin
+	Registration *Registration
+
+	OwnerID   string // the host's user who manages it; empty: nobody
+	ClientURI string // its home page
+	LogoURL   string
+	Metadata  map[string]string // the host's own notes
+
+	CreatedAt, UpdatedAt time.Time
+	Version              int64 // set by the store: 1 at first, one more with each update
+}
+
+// Origin says how an application came to be registered.
+type Origin string
+
+// The origins of an application.
+const (
+	OriginManual       Origin = "manual"       // by the host
+	OriginRegistration Origin = "registration" // by itself (RFC 7591)
+	OriginDocument     Origin = "document"     // by a document at the URL that is its ClientID
+)
+
+// Registration is what an application that registered itself said of itself,
+// where no other field of [Application] has it (RFC 7591 section 2). A backend
+// keeps it as it is.
+type Registration struct {
+	// Token is the hash of the registration access token, by which the
+	// application manages its registration (RFC 7592). Zero: it cannot.
+	Token SecretHash `json:"token,omitzero"`
+
+	Type       string   `json:"application_type,omitempty"` // "web" or "native"
+	AuthMethod string   `json:"token_endpoint_auth_method,omitempty"`
+	GrantTypes []string `json:"grant_types,omitempty"`
+	Contacts   []string `json:"contacts,omitempty"`
+
+	TermsURI        string `json:"tos_uri,omitempty"`
+	PolicyURI       string `json:"policy_uri,omitempty"`
+	SoftwareID      string `json:"software_id,omitempty"`
+	SoftwareVersion string `json:"software_version,omitempty"`
+}
+
+// clone returns a copy that shares nothing with r.
+func (r *Registration) clone() *Registration {
+	if r == nil {
+		return nil
+	}
+	c := *r
+	c.GrantTypes, c.Contacts = slices.Clone(r.GrantTypes), slices.Clone(r.Contacts)
+	return &c
+}
+
+// texts are what the texts of a registration have to be checked for.
+func (r *Registration) texts() []string {
+	if r == nil {
+		return nil
+	}
+	texts := []string{r.Type, r.AuthMethod, r.TermsURI, r.PolicyURI, r.SoftwareID, r.SoftwareVersion}
+	return slices.Concat(texts, r.GrantTypes, r.Contacts)
+}
+
+// Clone returns a copy that shares nothing with app.
+func (app Application) Clone() Application {
+	app.RedirectURIs = slices.Clone(app.RedirectURIs)
+	app.Scopes = slices.Clone(app.Scopes)
+	app.Secrets = slices.Clone(app.Secrets)
+	app.Metadata = maps.Clone(app.Metadata)
+	app.Registration = app.Registration.clone()
+	return app
+}
+
+// Check returns an error if no backend can keep the application.
+func (app Application) Check() error {
+	if app.ID == "" || app.ClientID == "" {
+		return errors.New("store: an application without an ID or a client ID")
+	}
+	texts := []string{app.ID, app.ClientID, app.Name, string(app.Origin), app.OwnerID, app.ClientURI, app.LogoURL}
+	texts = append(texts, app.RedirectURIs...)
+	texts = append(texts, app.Scopes...)
+	texts = append(texts, app.Registration.texts()...)
+	for _, secret := range app.Secrets {
+		texts = append(texts, secret.ID)
+	}
+	for key, value := range app.Metadata {
+		texts = append(texts, key, value)
+	}
+	return checkTexts("application", texts...)
+}
+
+// Micro returns a copy of app with its times as a backend keeps them.
+func (app Application) Micro() Application {
+	app = app.Clone()
+	app.CreatedAt, app.UpdatedAt = Micro(app.CreatedAt), Micro(app.UpdatedAt)
+	for i, secret := range app.Secrets {
+		app.Secrets[i].CreatedAt, app.Secrets[i].ExpiresAt = Micro(secret.CreatedAt), Micro(secret.ExpiresAt)
+	}
+	return app
+}
+
+// ApplicationQuery selects and orders applications.
+type ApplicationQuery struct {
+	OwnerID string // empty: of all owners
+
+	// Name selects by a part of the name, upper and lower case alike as
+	// strings.ToLower has them, or by the whole client ID. Empty: all.
+	Name string
+
+	Origin        Origin    // empty: of all origins
+	UpdatedBefore time.Time // last changed before this time; zero: whenever
+
+	Order  ApplicationOrder // zero: NewestFirst
+	Limit  int              // 0: DefaultLimit; negative: an error
+	Offset int              // negative: an error
+}
+
+// Matches reports whether the query selects the application, apart from the
+// page.
+func (q ApplicationQuery) Matches(app *Application) bool {
+	return (q.OwnerID == "" || app.OwnerID == q.OwnerID) &&
+		(q.Name == "" || app.ClientID == q.Name || strings.Contains(strings.ToLower(app.Name), strings.ToLower(q.Name))) &&
+		(q.Origin == "" || app.Origin == q.Origin) &&
+		(q.UpdatedBefore.IsZero() || app.UpdatedAt.Before(q.UpdatedBefore))
+}
+
+// ApplicationOrder is the order of a list of applications. Where two compare
+// equal, the ID decides in the same direction, so that NewestFirst is exactly
+// the reverse of OldestFirst.
+type ApplicationOrder uint8
+
+// The orders of a list of applications. Names are compared byte for byte.
+const (
+	NewestFirst ApplicationOrder = iota
+	OldestFirst
+	NameAscending
+	NameDescending
+)
+
+// Compare compares two applications in the order, for [slices.SortFunc].
+func (o ApplicationOrder) Compare(a, b *Application) int {
+	var order int
+	switch o {
+	case NameAscending, NameDescending:
+		order = cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	default:
+		order = cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	}
+	if o == NewestFirst || o == NameDescending {
+		return -order
+	}
+	return order
+}

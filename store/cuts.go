@@ -1,0 +1,146 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"iter"
+	"time"
+)
+
+// CutKey says which documents a cut-off covers: those that match every text
+// that isn't empty. With a user, those of the user; with a user and an
+// application, those that the two have in common. The zero CutKey covers every
+// document.
+type CutKey struct {
+	UserID, ApplicationID, WorkspaceID string
+}
+
+// Key returns the narrowest key that covers the document.
+func (d *Document) Key() CutKey { return CutKey{d.UserID, d.ApplicationID, d.WorkspaceID} }
+
+// The bits of an index of [Cuts].
+const (
+	byUser = 1 << iota
+	byApplication
+	byWorkspace
+)
+
+// Index returns the place in [Cuts] of the number of a key of this form.
+func (k CutKey) Index() int {
+	i := 0
+	if k.UserID != "" {
+		i |= byUser
+	}
+	if k.ApplicationID != "" {
+		i |= byApplication
+	}
+	if k.WorkspaceID != "" {
+		i |= byWorkspace
+	}
+	return i
+}
+
+// Covering returns each key that covers a document with the key k, with its
+// index: one for each choice among the texts that aren't empty.
+func (k CutKey) Covering() iter.Seq2[int, CutKey] {
+	return func(yield func(int, CutKey) bool) {
+		all := k.Index()
+		for i := range len(Cuts{}) {
+			if i&^all != 0 {
+				continue // It would ask for a text that is empty.
+			}
+			var key CutKey
+			if i&byUser != 0 {
+				key.UserID = k.UserID
+			}
+			if i&byApplication != 0 {
+				key.ApplicationID = k.ApplicationID
+			}
+			if i&byWorkspace != 0 {
+				key.WorkspaceID = k.WorkspaceID
+			}
+			if !yield(i, key) {
+				return
+			}
+		}
+	}
+}
+
+// Check returns an error if no backend can keep the key.
+func (k CutKey) Check() error {
+	return checkTexts("cut-off", k.UserID, k.ApplicationID, k.WorkspaceID)
+}
+
+// Cuts are the numbers of the cut-offs that cover a document, each at the
+// [CutKey.Index] of its key. Zero: there was never one.
+//
+// They are numbers rather than times, because the clocks of instances differ:
+// a document is cut off if a number is greater now than the one it has seen,
+// whatever anybody's clock says.
+type Cuts [8]int64
+
+// Exceed reports whether a document that has seen the numbers is cut off by c,
+// the numbers now.
+func (c *Cuts) Exceed(seen *Cuts) bool {
+	for i, number := range c {
+		if number > seen[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// forever is the part of a number that says that its key never comes back. It
+// is greater than any time.
+const forever = 1 << 62
+
+// CutNumber returns the number with which to cut off a key at the time.
+func CutNumber(at time.Time) int64 { return at.UnixMicro() }
+
+// CutForever returns the number with which to cut off a key that never comes
+// back, such as that of a deleted application. [Cuts.Forever] reports it to
+// whoever is about to create a document under the key, so that a request which
+// read the application before it was deleted creates nothing afterwards.
+func CutForever(at time.Time) int64 { return at.UnixMicro() | forever }
+
+// CutTime returns when a key was cut off, by the clock of the instance that did
+// it. Numbers that grew by one, because two cut-offs came at once, are off by
+// microseconds.
+func CutTime(number int64) time.Time { return time.UnixMicro(number &^ forever).UTC() }
+
+// Forever reports whether a key that covers the document never comes back.
+func (c *Cuts) Forever() bool {
+	for _, number := range c {
+		if number&forever != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// String returns the numbers in a compact binary form for [ParseCuts]. It is
+// empty if all are zero, as they usually are.
+func (c *Cuts) String() string {
+	var b []byte
+	for i, number := range c {
+		if number != 0 {
+			b = binary.AppendUvarint(append(b, byte(i)), uint64(number))
+		}
+	}
+	return string(b)
+}
+
+// ParseCuts reads what [Cuts.String] returned.
+func ParseCuts(s string) (c Cuts, err error) {
+	b := []byte(s)
+	for len(b) > 0 {
+		i := b[0]
+		number, n := binary.Uvarint(b[1:])
+		if int(i) >= len(c) || n <= 0 {
+			return Cuts{}, errors.New("store: the numbers of cut-offs are damaged")
+		}
+		c[i] = int64(number)
+		b = b[1+n:]
+	}
+	return c, nil
+}

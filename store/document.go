@@ -1,0 +1,214 @@
+package store
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Kind says what a [Document] is about.
+type Kind uint8
+
+// The kinds of documents. A backend treats all alike, and must keep kinds that
+// it doesn't know.
+const (
+	KindGrant   Kind = iota + 1 // one sign-in of one user to one application
+	KindConsent                 // what one user has agreed to give one application
+	KindDevice                  // one device that waits for its user (RFC 8628)
+)
+
+// String returns "grant", "consent", or "device".
+func (k Kind) String() string {
+	switch k {
+	case KindGrant:
+		return "grant"
+	case KindConsent:
+		return "consent"
+	case KindDevice:
+		return "device"
+	}
+	return fmt.Sprintf("Kind(%d)", uint8(k))
+}
+
+// Document is one record of the provider. The fields are what a backend finds,
+// lists, and sweeps by; everything else is in State, which only the provider
+// reads.
+type Document struct {
+	ID   ID
+	Kind Kind
+
+	// Whom the document is about. They never change. Empty means nobody, or
+	// none.
+	UserID, ApplicationID, WorkspaceID string
+
+	CreatedAt  time.Time
+	LastUsedAt time.Time
+	EndedAt    time.Time // zero: not ended. Only End sets it
+	SweepAt    time.Time // zero: not before it is cut off
+
+	// Seen are the numbers of the cut-offs that were there when the document
+	// was decided on. It is cut off if any has grown since.
+	Seen Cuts
+
+	// Mark is the document's version: a random number, different with each
+	// write, and never zero.
+	Mark int64
+
+	State string // binary; the provider's own
+}
+
+// Check returns an error if no backend can keep the document.
+func (d *Document) Check() error {
+	switch {
+	case d.ID.IsZero():
+		return errors.New("store: a document without an ID")
+	case d.UserID != "" && d.ID.Tag() != UserTag(d.UserID):
+		return errors.New("store: the document's ID was not made for its user: use NewID or ConsentID")
+	case d.Kind == 0 || d.Mark == 0 || d.CreatedAt.IsZero():
+		return errors.New("store: a document without a kind, a mark, or a time of creation")
+	}
+	return checkTexts("document", d.UserID, d.ApplicationID, d.WorkspaceID)
+}
+
+// Newer compares two documents in the order of [Documents.List]: it is negative
+// if a comes first, because it was created later or at the same time with the
+// greater ID.
+func Newer(a, b Document) int { return Cursor{a.CreatedAt, a.ID}.compare(Cursor{b.CreatedAt, b.ID}) }
+
+// Query selects one page of documents: those of the kind that match every text
+// that isn't empty. At least one of the texts must be set.
+type Query struct {
+	Kind                               Kind
+	UserID, ApplicationID, WorkspaceID string
+
+	After Cursor // where the page before ended; zero: from the newest
+	Limit int    // how many documents to examine; must be positive
+}
+
+// Check returns an error if the query asks for nothing.
+func (q Query) Check() error {
+	if q.UserID == "" && q.ApplicationID == "" && q.WorkspaceID == "" {
+		return errors.New("store: a list of documents needs a user, an application, or a workspace")
+	}
+	if q.Limit <= 0 {
+		return fmt.Errorf("store: the limit of a list must be positive, not %d", q.Limit)
+	}
+	return nil
+}
+
+// Matches reports whether the query selects the document, apart from the page
+// and from whether it has ended or is cut off.
+func (q Query) Matches(d *Document) bool {
+	return d.Kind == q.Kind &&
+		(q.UserID == "" || d.UserID == q.UserID) &&
+		(q.ApplicationID == "" || d.ApplicationID == q.ApplicationID) &&
+		(q.WorkspaceID == "" || d.WorkspaceID == q.WorkspaceID)
+}
+
+// Cursor is a place in a list: after the document that was created at the time
+// and has the ID. The zero Cursor is the start, and the end.
+type Cursor struct {
+	CreatedAt time.Time
+	ID        ID
+}
+
+// IsZero reports whether c is the zero Cursor.
+func (c Cursor) IsZero() bool { return c.ID.IsZero() }
+
+// Before reports whether the document comes after the cursor in a list.
+func (c Cursor) Before(d *Document) bool {
+	return c.IsZero() || c.compare(Cursor{d.CreatedAt, d.ID}) < 0
+}
+
+func (c Cursor) compare(other Cursor) int {
+	if order := other.CreatedAt.Compare(c.CreatedAt); order != 0 {
+		return order
+	}
+	return bytes.Compare(other.ID[:], c.ID[:])
+}
+
+// ID names a document. It is not secret. Its last 16 bits are [UserTag] of the
+// document's user, if it has one, so that a backend can keep everything about
+// a user together: in one slot of a Redis Cluster, or in one shard.
+type ID [16]byte
+
+// NewID returns an ID for a new document about the user. It is laid out like a
+// UUID of version 7 (RFC 9562), so IDs sort by the time they were made. 46 of
+// its bits are random.
+func NewID(at time.Time, userID string) ID {
+	var id ID
+	millis, rest := at.UnixMilli(), at.Nanosecond()%int(time.Millisecond)
+	binary.BigEndian.PutUint64(id[:8], uint64(millis)<<16|uint64(rest)<<12/uint64(time.Millisecond))
+	rand.Read(id[8:14])       // Never fails: it would end the program.
+	id[6] = 0x70 | id[6]&0x0f // version 7
+	id[8] = 0x80 | id[8]&0x3f // variant of RFC 9562
+	binary.BigEndian.PutUint16(id[14:], UserTag(userID))
+	return id
+}
+
+// ConsentID returns the ID of the one document that says what a user has agreed
+// to give an application in a workspace.
+func ConsentID(userID, applicationID, workspaceID string) ID {
+	b := make([]byte, 0, 256)
+	for _, text := range [...]string{userID, applicationID, workspaceID} {
+		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
+	}
+	sum := sha256.Sum256(b)
+	id := ID(sum[:16])
+	id[6] = 0x80 | id[6]&0x0f // version 8: an ID of our own making
+	id[8] = 0x80 | id[8]&0x3f
+	binary.BigEndian.PutUint16(id[14:], UserTag(userID))
+	return id
+}
+
+// UserTag returns the last 16 bits of the ID of every document about the user.
+func UserTag(userID string) uint16 {
+	sum := sha256.Sum256([]byte(userID))
+	return binary.BigEndian.Uint16(sum[:2])
+}
+
+// Tag returns the last 16 bits of the ID.
+func (id ID) Tag() uint16 { return binary.BigEndian.Uint16(id[14:]) }
+
+// IsZero reports whether id is the zero ID, which no document has.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// String returns the ID in the form of a UUID.
+func (id ID) String() string {
+	var b [36]byte
+	hex.Encode(b[:8], id[:4])
+	hex.Encode(b[9:13], id[4:6])
+	hex.Encode(b[14:18], id[6:8])
+	hex.Encode(b[19:23], id[8:10])
+	hex.Encode(b[24:], id[10:])
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	return string(b[:])
+}
+
+// ParseID reads what [ID.String] returns, and nothing else.
+func ParseID(s string) (ID, error) {
+	var id ID
+	raw, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
+	if err == nil && len(raw) == len(id) {
+		copy(id[:], raw)
+		if id.String() == s {
+			return id, nil
+		}
+	}
+	return ID{}, errors.New("store: the ID is not in the form of a UUID")
+}
+
+// MarshalText returns the ID in the form of a UUID.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what MarshalText returns.
+func (id *ID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseID(string(text))
+	return err
+}

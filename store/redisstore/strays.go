@@ -1,0 +1,140 @@
+package redisstore
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// On a cluster a document's entries in the indexes of its application and its
+// workspace lie in other slots, so no script can write them together with the
+// document. They are there before the document is, and until after it has gone.
+//
+// The opposite, a document without its entries, must never be: a sweep could
+// find that its cut-off covers no document, and remove the cut-off, and the
+// document would be alive again.
+//
+// An entry without its document is a stray. It harms nothing, because readers
+// skip it. Where one is made, or may have been, a note of it is kept until a
+// sweep has removed it.
+
+// A stray names a document, as it is or was, and the shard that has the note.
+type stray struct {
+	in shard
+	id store.ID
+	subject
+}
+
+// text returns the stray as it is kept.
+func (y stray) text() string { return string(y.appendTo(y.id[:])) }
+
+func parseStray(in shard, kept string) (stray, error) {
+	r := &reader{left: kept}
+	y := stray{in: in, id: store.ID([]byte(r.take(len(store.ID{}))))}
+	y.subject = r.subject()
+	if r.damaged {
+		return stray{}, errDamaged
+	}
+	return y, nil
+}
+
+// elsewhere returns the indexes in other slots that have a document about the
+// subject.
+func (s *Store) elsewhere(j subject) (indexes []string) {
+	if s.cluster && j.ApplicationID != "" {
+		indexes = append(indexes, s.keys.application(j.ApplicationID))
+	}
+	if s.cluster && j.WorkspaceID != "" {
+		indexes = append(indexes, s.keys.workspace(j.WorkspaceID))
+	}
+	return indexes
+}
+
+// nowScore is when a stray was noted, by this instance's clock.
+func nowScore() string { return score(time.Now()) }
+
+// strayAge is how old a note must be before a sweep looks at it: longer than any
+// call takes, however the clocks differ.
+const strayAge = 24 * time.Hour
+
+// announce writes the entries of a document in other slots before the document
+// is written itself.
+func (s *Store) announce(ctx context.Context, id store.ID, j subject) error {
+	_, err := s.exec(ctx, func(p pipe) {
+		for _, index := range s.elsewhere(j) {
+			p.ZAdd(ctx, index, redis.Z{Member: j.entry(id)})
+		}
+	})
+	if err != nil {
+		s.note(ctx, id, j)
+	}
+	return err
+}
+
+// note notes that the entries which were announced may be strays. It goes to a
+// slot that has such an entry, because that of the document may be out of order,
+// and it doesn't wait, because the caller's context may have ended.
+func (s *Store) note(ctx context.Context, id store.ID, j subject) {
+	if len(s.elsewhere(j)) == 0 {
+		return
+	}
+	y := stray{shardOfCut(store.CutKey{ApplicationID: j.ApplicationID, WorkspaceID: j.WorkspaceID}), id, j}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	go func() {
+		defer cancel()
+		// If this fails too, a few bytes are wasted.
+		_, _ = s.exec(ctx, func(p pipe) { p.Do(ctx, "zadd", s.keys.strays(y.in), nowScore(), y.text()) })
+	}()
+}
+
+// clear removes the entries of strays, apart from those that a document has
+// which is there, and then the notes. The next sweep looks whether the cut-offs
+// that covered the strays cover any document.
+func (s *Store) clear(ctx context.Context, strays []stray, there map[store.ID]*store.Document) error {
+	_, err := s.exec(ctx, func(p pipe) {
+		for _, y := range strays {
+			var has []string
+			if d := there[y.id]; d != nil && isAt(d, y.entry(y.id)) {
+				has = s.elsewhere(subjectOf(d))
+			}
+			for _, index := range s.elsewhere(y.subject) {
+				if !slices.Contains(has, index) {
+					p.ZRem(ctx, index, y.entry(y.id))
+				}
+			}
+			for _, key := range (store.CutKey{ApplicationID: y.ApplicationID, WorkspaceID: y.WorkspaceID}).Covering() {
+				p.run(s.scripts.wake, []string{s.keys.cuts(shardOfCut(key))}, cutMember(key))
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, func(p pipe) {
+		for _, y := range strays {
+			p.ZRem(ctx, s.keys.strays(y.in), y.text())
+		}
+	})
+	return err
+}
+
+// settle clears strays that may have documents.
+func (s *Store) settle(ctx context.Context, strays []stray) error {
+	ids := make([]store.ID, len(strays))
+	for i, y := range strays {
+		ids[i] = y.id
+	}
+	all, err := s.find(ctx, ids)
+	if err != nil {
+		return err
+	}
+	there := map[store.ID]*store.Document{}
+	for i := range all {
+		there[ids[i]] = &all[i].document
+	}
+	return s.clear(ctx, strays, there)
+}

@@ -1,0 +1,138 @@
+//go:build !race
+
+package drivertest_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/sqlstore"
+)
+
+// Each call finds its rows with an index, however many others there are.
+func TestPlans(t *testing.T) {
+	for _, server := range servers() {
+		t.Run(server.name, func(t *testing.T) {
+			dsn := server.dsn(t)
+			db := connect(t, server.driver, dsn)
+			_, prefix := fresh(t, db, server.dialect)
+			at := now()
+			fill(t, db, server.dialect, prefix, at)
+			spy, log := spied(t, db, dsn)
+			s := open(t, spy, server.dialect, prefix)
+			look := func(name string) {
+				for _, statement := range log.take() {
+					plan := plans[server.dialect](t, db, statement)
+					if readsAll[server.dialect].MatchString(plan) {
+						t.Errorf("%s reads a whole table:\n%s\n%s", name, statement.text, plan)
+					}
+				}
+			}
+			for _, step := range steps(t.Context(), s, at, 3) {
+				require.NoError(t, step.run(), step.name)
+				if strings.HasPrefix(step.name, "ListApplications") {
+					log.take() // It counts all that match.
+				}
+				look(step.name)
+			}
+			// First what is due by its time, then what was cut off.
+			app, space := store.CutKey{ApplicationID: filledApplication(5)}, store.CutKey{WorkspaceID: "space_20"}
+			require.NoError(t, s.CutOff(t.Context(), app, store.CutNumber(at.Add(-48*time.Hour))))
+			require.NoError(t, s.CutOff(t.Context(), space, store.CutNumber(at.Add(-48*time.Hour))))
+			log.take()
+			for _, limit := range []int{10, filledDue, 100} {
+				removed, err := s.Sweep(t.Context(), at, limit)
+				require.NoError(t, err)
+				require.Equal(t, limit, removed)
+				look(fmt.Sprint("Sweep of ", limit))
+			}
+		})
+	}
+}
+
+// plans says how each dialect would run a statement.
+var plans = map[sqlstore.Dialect]func(t *testing.T, db *sql.DB, s sent) string{
+	sqlstore.Postgres: postgresPlans,
+	sqlstore.MySQL: func(t *testing.T, db *sql.DB, s sent) string {
+		return query(t, db, "explain "+s.text, s.args...)
+	},
+	sqlstore.SQLite: func(t *testing.T, db *sql.DB, s sent) string {
+		return query(t, db, "explain query plan "+s.text, s.args...)
+	},
+}
+
+// readsAll finds what reads a whole table or index in a plan. The tables d, c,
+// and t... are those of the store; others are made by a statement itself.
+var readsAll = map[sqlstore.Dialect]*regexp.Regexp{
+	sqlstore.Postgres: regexp.MustCompile(`Seq Scan`),
+	sqlstore.MySQL:    regexp.MustCompile(`select_type=[^I]\w* table=(d|c|t\w+)\b.* type=(ALL|index)\b`), // not of an INSERT
+	sqlstore.SQLite:   regexp.MustCompile(`SCAN (TABLE )?(d|c|t\w+)\b`),
+}
+
+// postgresPlans returns the plan for these arguments and the one for any.
+func postgresPlans(t *testing.T, db *sql.DB, s sent) (plans string) {
+	values := make([]string, len(s.args))
+	for i, arg := range s.args {
+		switch arg := arg.(type) {
+		case nil:
+			values[i] = "null"
+		case []byte:
+			values[i] = fmt.Sprintf(`'\x%x'`, arg)
+		default:
+			values[i] = fmt.Sprintf("'%v'", arg)
+		}
+	}
+	execute := "looked_at"
+	if len(values) > 0 {
+		execute += "(" + strings.Join(values, ", ") + ")"
+	}
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	exec := func(text string) {
+		_, err := conn.ExecContext(t.Context(), text)
+		require.NoError(t, err)
+	}
+	exec("prepare looked_at as " + s.text)
+	for _, mode := range []string{"custom", "generic"} {
+		exec("set plan_cache_mode = force_" + mode + "_plan")
+		plans += query(t, conn, "explain execute "+execute)
+	}
+	exec("reset plan_cache_mode")
+	exec("deallocate looked_at")
+	return plans
+}
+
+// query returns the rows of an answer as lines of column=value.
+func query(t *testing.T, db interface {
+	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+}, text string, args ...any) string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), text, args...)
+	require.NoError(t, err, text)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	var b strings.Builder
+	for rows.Next() {
+		values, into := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		require.NoError(t, rows.Scan(into...))
+		for i, v := range values {
+			fmt.Fprintf(&b, "%s=%s ", columns[i], v.String)
+		}
+		b.WriteByte('\n')
+	}
+	require.NoError(t, rows.Err())
+	return b.String()
+}

@@ -1,0 +1,112 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// listColumn returns the column by whose index the documents of a key are
+// found, and the text that it must have. A user has fewer documents than a
+// workspace, and a workspace usually fewer than an application. The column is
+// empty for the key that covers everything.
+func listColumn(k store.CutKey) (column, text string) {
+	switch {
+	case k.UserID != "":
+		return "user_id", k.UserID
+	case k.WorkspaceID != "":
+		return "workspace_id", k.WorkspaceID
+	case k.ApplicationID != "":
+		return "application_id", k.ApplicationID
+	}
+	return "", ""
+}
+
+// page returns the query for a page of documents from an index: those that have
+// the text $1 in a column and the kind $2, from the place $3, $4 on, at most
+// $5, in ascending ("asc") or descending ("desc") order.
+func (d Dialect) page(columns, column, order string) string {
+	comparison := map[string]string{"asc": ">", "desc": "<"}[order]
+	if d == MySQL {
+		// MariaDB begins at the place only if all that leads there are ranges.
+		return fmt.Sprintf(`
+select %[1]s from latchkey_documents
+where %[2]s >= $1 and %[2]s <= $1 and kind >= $2 and kind <= $2 and (created_at %[3]s $3 or created_at = $3 and id %[3]s $4)
+order by %[2]s %[4]s, kind %[4]s, created_at %[4]s, id %[4]s limit $5`, columns, column, comparison, order)
+	}
+	return fmt.Sprintf(`
+select %[1]s from latchkey_documents
+where %[2]s = $1::text and %[2]s <> '' and kind = $2::smallint and (created_at, id) %[3]s ($3::bigint, $4::uuid)
+order by created_at %[4]s, id %[4]s limit $5::bigint`, columns, column, comparison, order)
+}
+
+// listTexts returns the statements of List, by column. Only the documents of
+// one page are read, and only for them the numbers of their cut-offs.
+func listTexts(d Dialect) map[string]string {
+	texts := map[string]string{}
+	for _, column := range []string{"user_id", "application_id", "workspace_id"} {
+		columns, joins := d.columns("page", "page")
+		texts[column] = `select page.id, ` + columns + ` from (` + d.page("*", column, "desc") + `) page` + joins +
+			` order by page.created_at desc, page.id desc`
+	}
+	return texts
+}
+
+// newest is a place in a list before every document.
+var newest = store.ID(bytes.Repeat([]byte{0xff}, len(store.ID{})))
+
+// List implements [store.Documents]. Where q has several texts, it reads a page
+// of what one of them selects and drops what the others don't: what it reads is
+// bounded by the page, not by how much there is to drop.
+func (s *Store) List(ctx context.Context, q store.Query) (page []store.Document, next store.Cursor, err error) {
+	if err := q.Check(); err != nil {
+		return nil, store.Cursor{}, err
+	}
+	after, created := q.After.ID, int64(math.MaxInt64)
+	if q.After.IsZero() {
+		after = newest
+	} else {
+		created = q.After.CreatedAt.UnixMicro()
+	}
+	column, text := listColumn(store.CutKey{UserID: q.UserID, ApplicationID: q.ApplicationID, WorkspaceID: q.WorkspaceID})
+	args := []any{presented(text), int64(q.Kind), created, s.dialect.id(after), int64(q.Limit)}
+	err = s.try(ctx, "list", func(ctx context.Context) error {
+		page, next = nil, store.Cursor{}
+		read, last := 0, store.Cursor{}
+		err := s.rows(ctx, s.lists[column], args, func(scan func(into ...any) error) error {
+			d, cuts, err := scanListed(scan)
+			if err != nil {
+				return err
+			}
+			read, last = read+1, store.Cursor{CreatedAt: d.CreatedAt, ID: d.ID}
+			if q.Matches(&d) && d.EndedAt.IsZero() && !cuts.Exceed(&d.Seen) {
+				page = append(page, d)
+			}
+			return nil
+		})
+		if read == q.Limit {
+			next = last
+		}
+		return err
+	})
+	if err != nil {
+		return nil, store.Cursor{}, err
+	}
+	return page, next, nil
+}
+
+func scanListed(scan func(into ...any) error) (d store.Document, _ store.Cuts, err error) {
+	var r documentRow
+	var raw []byte
+	if err = scan(append([]any{&raw}, r.into()...)...); err != nil {
+		return d, store.Cuts{}, err
+	}
+	id, err := parseID(raw)
+	if err == nil {
+		d, err = r.document(id)
+	}
+	return d, r.cuts, err
+}
