@@ -1,0 +1,114 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/base64"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// A record that can't be read is a fault of the host's and never an absence:
+// nobody is logged out by it, who wants to cut it off still can, and once it is
+// repaired its tokens work again.
+func TestDamagedGrantLogsNobodyOut(t *testing.T) {
+	for name, damage := range map[string]string{
+		"empty":           "",
+		"a later version": "\xff\x01\x02\x03",
+		"noise":           "what is this?",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			ctx := context.Background()
+			app := h.application(provider.NewApplication{Scopes: "profile notes:read"})
+			got := app.tokens("user_ada")
+			other := app.tokens("user_grace")
+			id := h.grantsOf("user_ada")[0].ID
+			whole, _, err := h.store.Find(ctx, id)
+			require.NoError(t, err)
+			mark := whole.Mark
+			write := func(state string) {
+				d := whole
+				d.State, d.Mark = state, mark+2
+				require.NoError(t, h.store.Replace(ctx, d, mark))
+				mark = d.Mark
+			}
+
+			write(damage)
+			h.bearer("/api/notes", got.AccessToken).statusIs(t, 503)
+			h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 503)
+			app.refresh(got.RefreshToken).refused(t, 503, "temporarily_unavailable")
+			h.bearer("/api/notes", other.AccessToken).statusIs(t, 200)
+			_, _, err = h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: "user_ada"}})
+			require.Error(t, err, "a list with a hole in it would look complete")
+
+			write(whole.State)
+			h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
+			next := app.refresh(got.RefreshToken).tokens(t)
+
+			whole, _, err = h.store.Find(ctx, id)
+			require.NoError(t, err)
+			mark = whole.Mark
+			write(damage)
+			require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"}))
+			write(whole.State)
+			h.bearer("/api/notes", next.AccessToken).statusIs(t, 401)
+			h.bearer("/api/notes", other.AccessToken).statusIs(t, 200)
+		})
+	}
+}
+
+// Whoever has seen a token knows which grant it belongs to, but not the others'
+// secrets: what they make up ends nothing.
+func TestForgedTokensEndNoGrant(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Scopes: "profile notes:read"})
+	got := app.tokens("user_ada")
+	for _, token := range []string{got.AccessToken, got.RefreshToken} {
+		for i := range token {
+			forged := token[:i] + string(token[i]^1) + token[i+1:]
+			app.refresh(forged).refused(t, 400, "invalid_grant")
+			h.bearer("/api/notes", forged).statusIs(t, 401)
+		}
+	}
+	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
+	app.refresh(got.RefreshToken).tokens(t)
+	require.NotContains(t, h.eventKinds(), provider.EventReuseDetected)
+}
+
+// A cursor that was made up is refused or finds nothing; it never shows what
+// the filter doesn't.
+func TestForgedCursorsShowNothingElse(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{})
+	app.tokens("user_ada")
+	app.tokens("user_grace")
+	list := func(after string, limit int) ([]provider.Grant, error) {
+		page, _, err := h.ListGrants(context.Background(), provider.GrantQuery{
+			GrantFilter: provider.GrantFilter{UserID: "user_ada"}, After: after, Limit: limit,
+		})
+		return page, err
+	}
+	for _, after := range []string{"x", "====", "AAAA", string(make([]byte, 9000))} {
+		_, err := list(after, 0)
+		require.ErrorContains(t, err, "After")
+	}
+	_, err := list("", -1)
+	require.ErrorContains(t, err, "negative")
+	for _, fill := range []byte{0, 0x7f, 0x80, 0xff} {
+		raw := make([]byte, 8+len(store.ID{}))
+		for i := range raw {
+			raw[i] = fill
+		}
+		page, _ := list(base64.RawURLEncoding.EncodeToString(raw), 1<<40)
+		for _, g := range page {
+			require.Equal(t, "user_ada", g.UserID)
+		}
+	}
+	page, err := list("", 1<<40)
+	require.NoError(t, err)
+	require.Len(t, page, 1)
+}
