@@ -57,6 +57,21 @@ func TestDamagedGrantLogsNobodyOut(t *testing.T) {
 			write(whole.State)
 			h.bearer("/api/notes", next.AccessToken).statusIs(t, 401)
 			h.bearer("/api/notes", other.AccessToken).statusIs(t, 200)
+
+			// By its ID it can be ended too, but not under another user's name.
+			last := app.tokens("user_ada")
+			whole, _, err = h.store.Find(ctx, h.grantsOf("user_ada")[0].ID)
+			require.NoError(t, err)
+			mark = whole.Mark
+			write(damage)
+			require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{ID: whole.ID, UserID: "user_grace"}))
+			write(whole.State)
+			h.bearer("/api/notes", last.AccessToken).statusIs(t, 200)
+			write(damage)
+			require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{ID: whole.ID}))
+			ended, _, err := h.store.Find(ctx, whole.ID)
+			require.NoError(t, err)
+			require.False(t, ended.EndedAt.IsZero())
 		})
 	}
 }
