@@ -37,7 +37,7 @@ func (p *Provider) prepare(r *http.Request, d *decision) *Error {
 		return unavailable("store", err)
 	}
 	if seen := d.consent.Seen(); seen.Forever() {
-		return errNotRegistered(errors.New("the application was deleted meanwhile"))
+		return errNotRegistered(errors.New("the application or the user was deleted meanwhile"))
 	}
 	session, e := p.currentUser(r)
 	if e == nil && session.UserID != d.userID {

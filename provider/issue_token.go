@@ -71,6 +71,9 @@ func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, se
 	if err != nil {
 		return nil, secret, err
 	}
+	if seen := consent.Seen(); seen.Forever() {
+		return nil, secret, fmt.Errorf("the application or the user was deleted: %w", store.ErrNotFound)
+	}
 	app, err := p.FindApplication(ctx, n.ApplicationID)
 	if err != nil {
 		return nil, secret, err

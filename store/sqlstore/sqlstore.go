@@ -99,7 +99,8 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 //	err = kept.In(tx).CutOff(ctx, store.CutKey{UserID: id}, store.CutForever(time.Now()))
 //	err = tx.Commit()
 //
-// What is done takes effect when tx commits. An error that only trying again
+// After the commit, EraseUser of the provider does the rest, such as the
+// applications that the user owned. What is done takes effect when tx commits. An error that only trying again
 // can help, such as a deadlock, comes back as it is: roll back, and repeat the
 // whole transaction.
 //

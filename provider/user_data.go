@@ -1,0 +1,177 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// EraseUser ends everything of a user for good and has it removed. When it
+// returns nil, no code or token of the user works, and none can be issued.
+// [Provider.Cleanup] removes the records, which name the user by ID only, about
+// a day later. An application that the user owns stays, without an owner,
+// because other people use it: delete first what should go.
+//
+// Call it when the host deletes a user. It may be called again until it
+// succeeds; erasing a user without records is not an error. The ID must not be
+// given to somebody else for two days.
+//
+// A host whose users are in the same SQL database can cut the user off in the
+// transaction that deletes them: see In of package sqlstore. EraseUser
+// afterwards does the rest.
+func (p *Provider) EraseUser(ctx context.Context, userID string) error {
+	if userID == "" {
+		return nil
+	}
+	if err := p.cutOff(ctx, store.CutKey{UserID: userID}, store.CutForever); err != nil {
+		return fmt.Errorf("provider: erase user: %w", err)
+	}
+	p.emit(ctx, Event{Kind: EventGrantRevoked, UserID: userID})
+	for {
+		owned, _, err := p.ListApplications(ctx, store.ApplicationQuery{OwnerID: userID, Limit: listBatch})
+		if err != nil {
+			return fmt.Errorf("provider: erase user: %w", err)
+		}
+		if len(owned) == 0 {
+			return nil
+		}
+		for _, app := range owned {
+			_, err := p.update(ctx, app.ID, func(app *store.Application) error {
+				app.OwnerID = ""
+				return nil
+			})
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return fmt.Errorf("provider: erase user: %w", err)
+			}
+		}
+	}
+}
+
+// ExportUser writes what is kept about a user to w as one JSON object: the
+// sign-ins that have not ended, what the user has agreed to, and the
+// applications that the user owns. It holds no token, secret, or hash, and no
+// profile, which the host has. Times are in RFC 3339; what is missing is left
+// out:
+//
+//	{
+//	  "user_id": "user_1",
+//	  "exported_at": "2026-01-02T15:04:05Z",
+//	  "sign_ins": [{"id": "...", "application_id": "oa_1", "scopes": ["email"], "created_at": "...", ...}],
+//	  "consents": [{"application_id": "oa_1", "scopes": ["email", "profile"], "agreed_at": "...", ...}],
+//	  "applications": [{"id": "oa_1", "client_id": "...", "name": "Wiki", ...}]
+//	}
+//
+// It writes nothing if it can't read everything.
+func (p *Provider) ExportUser(ctx context.Context, userID string, w io.Writer) error {
+	export, err := p.exportUser(ctx, userID)
+	if err == nil {
+		err = json.NewEncoder(w).Encode(export)
+	}
+	if err != nil {
+		return fmt.Errorf("provider: export user: %w", err)
+	}
+	return nil
+}
+
+type userExport struct {
+	UserID       string                `json:"user_id"`
+	ExportedAt   time.Time             `json:"exported_at"`
+	SignIns      []exportedDocument    `json:"sign_ins"`
+	Consents     []exportedDocument    `json:"consents"`
+	Applications []exportedApplication `json:"applications"`
+}
+
+// An exportedDocument is a sign-in or a consent.
+type exportedDocument struct {
+	ID            store.ID   `json:"id"`
+	ApplicationID string     `json:"application_id"`
+	WorkspaceID   string     `json:"workspace_id,omitempty"`
+	Scopes        scopes.Set `json:"scopes"`
+	Resource      string     `json:"resource,omitempty"`
+	CreatedAt     time.Time  `json:"created_at"`
+	LastUsedAt    time.Time  `json:"last_used_at"`
+	AgreedAt      time.Time  `json:"agreed_at,omitzero"`
+	ExpiresAt     time.Time  `json:"expires_at,omitzero"`
+}
+
+type exportedApplication struct {
+	ID           string            `json:"id"`
+	ClientID     string            `json:"client_id"`
+	Name         string            `json:"name"`
+	RedirectURIs []string          `json:"redirect_uris"`
+	ClientURI    string            `json:"client_uri,omitempty"`
+	LogoURL      string            `json:"logo_url,omitempty"`
+	Metadata     map[string]string `json:"metadata,omitempty"`
+	CreatedAt    time.Time         `json:"created_at"`
+}
+
+func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport, err error) {
+	if userID == "" {
+		return e, errors.New("the user ID is empty")
+	}
+	e = userExport{userID, p.now().UTC(), []exportedDocument{}, []exportedDocument{}, []exportedApplication{}}
+	err = p.eachOf(ctx, store.KindGrant, userID, func(d *store.Document) error {
+		var g rules.Grant
+		err := rules.ReadGrant(&g, d, &d.Seen)
+		e.SignIns = append(e.SignIns, exportedDocument{
+			d.ID, d.ApplicationID, d.WorkspaceID, g.ScopeSet(), g.Resource, d.CreatedAt, d.LastUsedAt, g.AgreedAt.Time(), g.ExpiresAt.Time(),
+		})
+		return err
+	})
+	if err != nil {
+		return e, err
+	}
+	err = p.eachOf(ctx, store.KindConsent, userID, func(d *store.Document) error {
+		c, err := rules.ReadConsent(d, d.Seen)
+		e.Consents = append(e.Consents, exportedDocument{
+			d.ID, d.ApplicationID, d.WorkspaceID, c.ScopeSet(), c.Resource, d.CreatedAt, d.LastUsedAt, c.AgreedAt.Time(), time.Time{},
+		})
+		return err
+	})
+	if err != nil {
+		return e, err
+	}
+	for {
+		page, total, err := p.ListApplications(ctx, store.ApplicationQuery{
+			OwnerID: userID, Order: store.OldestFirst, Limit: listBatch, Offset: len(e.Applications),
+		})
+		if err != nil {
+			return e, err
+		}
+		for _, app := range page {
+			e.Applications = append(e.Applications, exportedApplication{
+				app.ID, app.ClientID, app.Name, app.RedirectURIs, app.ClientURI, app.LogoURL, app.Metadata, app.CreatedAt,
+			})
+		}
+		if len(page) == 0 || len(e.Applications) >= total {
+			return e, nil
+		}
+	}
+}
+
+// eachOf calls read with each document of the kind that a user has.
+func (p *Provider) eachOf(ctx context.Context, kind store.Kind, userID string, read func(*store.Document) error) error {
+	q := store.Query{Kind: kind, UserID: userID, Limit: listBatch}
+	for {
+		page, next, err := p.list(ctx, q)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			if err := read(&page[i]); err != nil {
+				return err
+			}
+		}
+		if next.IsZero() {
+			return nil
+		}
+		q.After = next
+	}
+}

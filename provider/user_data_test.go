@@ -1,0 +1,162 @@
+package provider_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+)
+
+// export returns what ExportUser writes, and as text.
+func export(t *testing.T, h *host, userID string) (got struct {
+	UserID   string    `json:"user_id"`
+	Exported time.Time `json:"exported_at"`
+	SignIns  []struct {
+		Application string `json:"application_id"`
+		Scopes      []string
+	} `json:"sign_ins"`
+	Consents []struct {
+		Application string `json:"application_id"`
+		Scopes      []string
+	}
+	Applications []struct{ ID, Name string }
+}, text string) {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, h.ExportUser(t.Context(), userID, &b))
+	require.NoError(t, json.Unmarshal(b.Bytes(), &got), "%s", b.String())
+	require.Equal(t, userID, got.UserID)
+	return got, b.String()
+}
+
+// An export has everything about one user and nothing about others, and no
+// secret.
+func TestExportHoldsAllOfOneUser(t *testing.T) {
+	h := newHost(t)
+	wiki := h.application(provider.NewApplication{Name: "Wiki", Scopes: "profile notes:read", OwnerID: "user_grace"})
+	mine := h.application(provider.NewApplication{Name: "Mine", OwnerID: "user_ada", Scopes: "email"})
+	const signIns = 250 // more than one page
+	for range signIns - 1 {
+		_, _, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: mine.ID, Scopes: []string{"email"}})
+		require.NoError(t, err)
+	}
+	h.clock.add(time.Second)
+	tokens := wiki.tokens("user_ada")
+	grace := wiki.tokens("user_grace")
+	got, text := export(t, h, "user_ada")
+	require.Len(t, got.SignIns, signIns)
+	require.Equal(t, wiki.ID, got.SignIns[0].Application)
+	require.Equal(t, []string{"notes:read", "profile"}, got.SignIns[0].Scopes)
+	require.Len(t, got.Consents, 1)
+	require.Equal(t, wiki.ID, got.Consents[0].Application)
+	require.Equal(t, mine.ID, got.Applications[0].ID)
+	require.Len(t, got.Applications, 1)
+	require.NotContains(t, text, "user_grace")
+	for _, secret := range []string{tokens.AccessToken, tokens.RefreshToken, grace.AccessToken, mine.secret, "Hash", "hash", "Secrets"} {
+		require.NotContains(t, text, secret)
+	}
+
+	_, text = export(t, h, "nobody")
+	for _, name := range []string{"sign_ins", "consents", "applications"} {
+		require.Contains(t, text, fmt.Sprintf("%q:[]", name))
+	}
+	require.ErrorContains(t, h.ExportUser(ctx, "", &bytes.Buffer{}), "user ID is empty")
+}
+
+// An export that can't be complete isn't begun.
+func TestExportWritesAllOrNothing(t *testing.T) {
+	kept := newFaulty(memory.New())
+	h := newHost(t, func(c *provider.Config) { c.Store = kept })
+	h.application(provider.NewApplication{}).tokens("user_ada")
+	for _, step := range []string{"List", "ListApplications"} {
+		kept.fail(step, errFire)
+		var b bytes.Buffer
+		require.ErrorIs(t, h.ExportUser(ctx, "user_ada", &b), errFire)
+		require.Zero(t, b.Len())
+		kept.watch(nil)
+	}
+}
+
+// Erasing a user ends everything of theirs, leaves that of others, and leaves no
+// record a day later.
+func TestEraseUserLeavesNothing(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Name: "Wiki", Scopes: "notes:read", OwnerID: "user_ada"})
+	others := h.application(provider.NewApplication{Name: "Other", Scopes: "notes:read", OwnerID: "user_grace"})
+	ada, grace := app.tokens("user_ada"), app.tokens("user_grace")
+	code := app.code("user_ada")
+	require.NoError(t, h.EraseUser(ctx, "user_ada"))
+	require.NoError(t, h.EraseUser(ctx, "user_ada"), "again")
+	require.NoError(t, h.EraseUser(ctx, ""))
+
+	h.bearer("/api/notes", ada.AccessToken).statusIs(t, 401)
+	app.refresh(ada.RefreshToken).refused(t, 400, "invalid_grant")
+	app.redeem(code).refused(t, 400, "invalid_grant")
+	_, _, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Scopes: []string{"notes:read"}})
+	require.ErrorIs(t, err, store.ErrNotFound, "a token for the erased user")
+	got, _ := export(t, h, "user_ada")
+	require.Empty(t, got.SignIns)
+	require.Empty(t, got.Consents)
+	require.Empty(t, got.Applications)
+	for _, id := range []string{app.ID, others.ID} {
+		_, err = h.FindApplication(ctx, id)
+		require.NoError(t, err, "an application that others use")
+	}
+	h.bearer("/api/notes", grace.AccessToken).statusIs(t, 200)
+	kept, err := h.FindApplication(ctx, others.ID)
+	require.NoError(t, err)
+	require.Equal(t, "user_grace", kept.OwnerID)
+
+	h.clock.add(26 * time.Hour)
+	_, err = h.Cleanup(ctx)
+	require.NoError(t, err)
+	h.clock.add(26 * time.Hour)
+	_, err = h.Cleanup(ctx)
+	require.NoError(t, err)
+	consent, cuts, err := h.store.FindConsent(ctx, "user_ada", app.ID, "")
+	require.NoError(t, err)
+	require.Zero(t, consent)
+	require.Zero(t, cuts, "the cut-off itself has gone")
+	got, _ = export(t, h, "user_grace")
+	require.Len(t, got.Consents, 1)
+}
+
+// A page that an erased user still has open gives no access, though the user is
+// still signed in to the host.
+func TestErasedUserCannotAllow(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	b := h.browser()
+	b.signIn("user_ada")
+	page := b.get(app.request())
+	require.NoError(t, h.EraseUser(ctx, "user_ada"))
+	b.answer(page, "allow").errorPage(t, 400, "")
+	require.Empty(t, h.grantsOf("user_ada"))
+}
+
+// An erasure that failed halfway is finished by the next call.
+func TestErasureThatFailedIsFinished(t *testing.T) {
+	for _, step := range []string{"CutOff", "ListApplications", "UpdateApplication"} {
+		t.Run(step, func(t *testing.T) {
+			kept := newFaulty(memory.New())
+			h := newHost(t, func(c *provider.Config) { c.Store = kept })
+			app := h.application(provider.NewApplication{Scopes: "notes:read", OwnerID: "user_ada"})
+			got := app.tokens("user_ada")
+			kept.fail(step, errFire)
+			require.ErrorIs(t, h.EraseUser(ctx, "user_ada"), errFire)
+			kept.watch(nil)
+			require.NoError(t, h.EraseUser(ctx, "user_ada"))
+			h.bearer("/api/notes", got.AccessToken).statusIs(t, 401)
+			left, err := h.FindApplication(ctx, app.ID)
+			require.NoError(t, err)
+			require.Empty(t, left.OwnerID)
+		})
+	}
+}
