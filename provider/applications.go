@@ -108,8 +108,8 @@ func (p *Provider) CreateApplication(ctx context.Context, n NewApplication) (sto
 	if len(wrong) > 0 {
 		return store.Application{}, Secret{}, wrong
 	}
-	ctx, until := p.writing(ctx)
-	defer until.stop()
+	ctx, stop := p.records.bounded(detached(ctx))
+	defer stop()
 	if err := p.cfg.Store.CreateApplication(ctx, app); err != nil {
 		return store.Application{}, Secret{}, fmt.Errorf("provider: create application: %w", err)
 	}
@@ -119,8 +119,8 @@ func (p *Provider) CreateApplication(ctx context.Context, n NewApplication) (sto
 // FindApplication finds an application by its ID. The error wraps
 // [store.ErrNotFound] if there is none.
 func (p *Provider) FindApplication(ctx context.Context, id string) (store.Application, error) {
-	ctx, until := p.reading(ctx)
-	defer until.stop()
+	ctx, stop := p.records.bounded(ctx)
+	defer stop()
 	return found(p.cfg.Store.FindApplication(ctx, id))
 }
 
@@ -130,8 +130,8 @@ func (p *Provider) FindClient(ctx context.Context, clientID string) (store.Appli
 	if !isClientID(clientID) && checkDocumentURL(clientID) != nil {
 		return found(store.Application{}, store.ErrNotFound) // whatever text came in, the store need not see it
 	}
-	ctx, until := p.reading(ctx)
-	defer until.stop()
+	ctx, stop := p.records.bounded(ctx)
+	defer stop()
 	return found(p.cfg.Store.FindClient(ctx, clientID))
 }
 
@@ -145,8 +145,8 @@ func found(app store.Application, err error) (store.Application, error) {
 // ListApplications returns one page of the applications that match q, and the
 // number of all that match.
 func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
-	ctx, until := p.reading(ctx)
-	defer until.stop()
+	ctx, stop := p.records.bounded(ctx)
+	defer stop()
 	page, total, err := p.cfg.Store.ListApplications(ctx, q)
 	if err != nil {
 		return nil, 0, fmt.Errorf("provider: list applications: %w", err)
@@ -270,8 +270,8 @@ func (p *Provider) DeleteApplication(ctx context.Context, id string) error {
 }
 
 func (p *Provider) deleteApplication(ctx context.Context, id string) error {
-	wctx, until := p.writing(ctx)
-	defer until.stop()
+	wctx, stop := p.records.bounded(detached(ctx))
+	defer stop()
 	// The record goes first. A sign-in that has read it before that reads the
 	// numbers of the cut-offs either before this cut-off, which then covers its
 	// grant, or afterwards, and then finds that the application is gone for
@@ -284,15 +284,15 @@ func (p *Provider) deleteApplication(ctx context.Context, id string) error {
 		if isDocumentApplication(id) {
 			number = store.CutNumber
 		}
-		err = p.cutOff(ctx, store.CutKey{ApplicationID: id}, number)
+		err = p.records.cutOff(ctx, store.CutKey{ApplicationID: id}, number)
 	}
 	return err
 }
 
 // update reads, edits and keeps an application until nobody has interfered.
 func (p *Provider) update(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
-	ctx, until := p.writing(ctx)
-	defer until.stop()
+	ctx, stop := p.records.bounded(detached(ctx))
+	defer stop()
 	for {
 		app, err := p.cfg.Store.FindApplication(ctx, id)
 		if err != nil {

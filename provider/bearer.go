@@ -210,7 +210,7 @@ func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Ki
 		return t, rules.ErrNotFound
 	}
 	var g rules.Grant
-	if err := p.findGrant(ctx, t.grantID, &g); err != nil {
+	if err := p.records.findGrant(ctx, t.grantID, &g); err != nil {
 		return t, err
 	}
 	now := rules.At(p.now())

@@ -199,8 +199,8 @@ func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Err
 
 func (p *Provider) createDocument(ctx context.Context, app store.Application) error {
 	app.UpdatedAt = p.now()
-	wctx, until := p.writing(ctx)
-	defer until.stop()
+	wctx, stop := p.records.bounded(detached(ctx))
+	defer stop()
 	if err := p.cfg.Store.CreateApplication(wctx, app); err != nil {
 		return err
 	}

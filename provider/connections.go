@@ -84,7 +84,7 @@ func (p *Provider) connected(ctx context.Context, userID string) (map[string]*co
 	}
 	consents := store.Query{Kind: store.KindConsent, UserID: userID, Limit: listBatch}
 	for range maxBatches {
-		documents, next, err := p.list(ctx, consents)
+		documents, next, err := p.records.list(ctx, consents)
 		if err != nil {
 			return nil, err
 		}

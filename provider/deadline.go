@@ -23,11 +23,11 @@ type deadline struct {
 	stopped bool
 }
 
-// withTimeout returns the context twice, as what it is to be used for and as
-// what is to be stopped: a function for that would have to be allocated.
-func withTimeout(parent context.Context, timeout time.Duration) (context.Context, *deadline) {
+// withTimeout is context.WithTimeout with a [deadline]. The caller must call
+// stop.
+func withTimeout(parent context.Context, timeout time.Duration) (_ context.Context, stop context.CancelFunc) {
 	d := &deadline{Context: parent, timeout: timeout}
-	return d, d
+	return d, d.stop
 }
 
 // stop ends the context.

@@ -18,8 +18,8 @@ func TestDeadlineIsAContext(t *testing.T) {
 	for name, timeout := range map[string]make{
 		"context.WithTimeout": context.WithTimeout,
 		"withTimeout": func(c context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-			ctx, until := withTimeout(c, d)
-			return ctx, until.stop
+			ctx, stop := withTimeout(c, d)
+			return ctx, stop
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,8 +85,8 @@ func TestDeadlineIsAContext(t *testing.T) {
 // A database driver makes a context of its own from it. That must not cost a
 // goroutine each.
 func TestContextsHangOnADeadlineWithoutAGoroutine(t *testing.T) {
-	ctx, until := withTimeout(t.Context(), time.Hour)
-	defer until.stop()
+	ctx, stop := withTimeout(t.Context(), time.Hour)
+	defer stop()
 	before := runtime.NumGoroutine()
 	for range 100 {
 		child, cancel := context.WithCancel(ctx)
@@ -98,7 +98,7 @@ func TestContextsHangOnADeadlineWithoutAGoroutine(t *testing.T) {
 
 func TestDeadlineIsSafeForConcurrentUse(t *testing.T) {
 	for range 200 {
-		ctx, until := withTimeout(t.Context(), time.Hour)
+		ctx, stop := withTimeout(t.Context(), time.Hour)
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() { <-ctx.Done() })
@@ -107,7 +107,7 @@ func TestDeadlineIsSafeForConcurrentUse(t *testing.T) {
 					runtime.Gosched()
 				}
 			})
-			wg.Go(until.stop)
+			wg.Go(stop)
 		}
 		wg.Wait()
 		require.ErrorIs(t, ctx.Err(), context.Canceled)

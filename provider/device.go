@@ -190,7 +190,7 @@ func (p *Provider) createDevice(ctx context.Context, d rules.Device) (credential
 		code := newCredential(d.ID)
 		grantCode := code.grantSecret()
 		d.Code, d.GrantCode = code.secret.Hash(rules.KindDevice), grantCode.Hash(rules.KindCode)
-		if err = p.create(ctx, d.Document(newMark())); err == nil {
+		if err = p.records.create(ctx, d.Document(newMark())); err == nil {
 			return code, drawn, nil
 		}
 		if !errors.Is(err, store.ErrExists) {
@@ -202,7 +202,7 @@ func (p *Provider) createDevice(ctx context.Context, d rules.Device) (credential
 
 // findDevice reads a device authorization, or returns rules.ErrNotFound.
 func (p *Provider) findDevice(ctx context.Context, id store.ID) (rules.Device, error) {
-	d, _, err := p.find(ctx, id)
+	d, _, err := p.records.find(ctx, id)
 	if err != nil {
 		return rules.Device{}, err
 	}
@@ -278,7 +278,7 @@ func (p *Provider) pollDevice(ctx context.Context, code credential, applicationI
 	}
 	tooSoon, step, err := d.Poll(code.secret.Hash(rules.KindDevice), applicationID, slowDown, now)
 	if err == nil && step == rules.Write {
-		err = p.replace(ctx, d.Document(newMark()), d.Mark())
+		err = p.records.replace(ctx, d.Document(newMark()), d.Mark())
 		if errors.Is(err, store.ErrConflict) {
 			err = nil
 		}

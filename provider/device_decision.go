@@ -159,7 +159,7 @@ func (p *Provider) keepDecision(ctx context.Context, v rules.Device, grantID sto
 		if err != nil || step == rules.Keep {
 			return err
 		}
-		err = p.replace(ctx, v.Document(mark), v.Mark())
+		err = p.records.replace(ctx, v.Document(mark), v.Mark())
 		if err == nil {
 			return nil
 		}
@@ -192,7 +192,7 @@ func (p *Provider) grantDevice(r *http.Request, v rules.Device, d *decision) *Er
 	}
 	grant := p.newGrant(d.form, d.agreedAt, d)
 	grant.WithCode(rules.NewCode{Hash: v.GrantCode, RedirectOptional: true, ExpiresAt: v.ExpiresAt.Add(deviceGrace)})
-	err := p.create(r.Context(), grant.Document(newMark()))
+	err := p.records.create(r.Context(), grant.Document(newMark()))
 	switch {
 	case errors.Is(err, store.ErrExists):
 		// The same form was sent at the same moment.

@@ -11,8 +11,32 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
+// records are what the store keeps, read and written within a time each.
+//
 // Grants, consents, and devices are documents. This file is the one way to
 // them: read, decide by a rule, and replace what nobody else has changed.
+type records struct {
+	store   store.Store
+	timeout time.Duration // of one call
+	clock   func() time.Time
+}
+
+// now is the time to the microsecond, which is what every store keeps.
+func (k records) now() time.Time { return store.Micro(k.clock()) }
+
+// bounded gives a call of the store its time. The caller must call stop.
+func (k records) bounded(ctx context.Context) (_ context.Context, stop context.CancelFunc) {
+	return withTimeout(ctx, k.timeout)
+}
+
+// detached is the context of a write. It doesn't end with the request: a client
+// that hangs up must not leave it unknown whether its code was spent.
+func detached(ctx context.Context) context.Context {
+	if ctx.Done() == nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
 
 // maxRounds bounds how often a document is read again because somebody else has
 // changed it. Each time somebody has made progress, so more than a few rounds
@@ -30,10 +54,10 @@ func newMark() int64 {
 }
 
 // find reads a document and the numbers of its cut-offs.
-func (p *Provider) find(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
-	ctx, until := p.reading(ctx)
-	defer until.stop()
-	d, now, err := p.cfg.Store.Find(ctx, id)
+func (k records) find(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
+	ctx, stop := k.bounded(ctx)
+	defer stop()
+	d, now, err := k.store.Find(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		err = rules.ErrNotFound
 	}
@@ -41,23 +65,23 @@ func (p *Provider) find(ctx context.Context, id store.ID) (store.Document, store
 }
 
 // create keeps a new document.
-func (p *Provider) create(ctx context.Context, d store.Document) error {
-	ctx, until := p.writing(ctx)
-	defer until.stop()
-	return p.cfg.Store.Create(ctx, d)
+func (k records) create(ctx context.Context, d store.Document) error {
+	ctx, stop := k.bounded(detached(ctx))
+	defer stop()
+	return k.store.Create(ctx, d)
 }
 
 // replace replaces a document that still has the mark.
-func (p *Provider) replace(ctx context.Context, d store.Document, mark int64) error {
-	ctx, until := p.writing(ctx)
-	defer until.stop()
-	return p.cfg.Store.Replace(ctx, d, mark)
+func (k records) replace(ctx context.Context, d store.Document, mark int64) error {
+	ctx, stop := k.bounded(detached(ctx))
+	defer stop()
+	return k.store.Replace(ctx, d, mark)
 }
 
 // findGrant reads a grant into g, which must be zero. The error is
 // rules.ErrNotFound if there is none.
-func (p *Provider) findGrant(ctx context.Context, id store.ID, g *rules.Grant) error {
-	d, now, err := p.find(ctx, id)
+func (k records) findGrant(ctx context.Context, id store.ID, g *rules.Grant) error {
+	d, now, err := k.find(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -71,12 +95,12 @@ func (p *Provider) findGrant(ctx context.Context, id store.ID, g *rules.Grant) e
 //
 // The change doesn't end with the request: if a client hangs up, it must not
 // stay unknown whether its code was spent.
-func (p *Provider) changeGrant(ctx context.Context, id store.ID, rule func(*rules.Grant) (rules.Step, error)) error {
+func (k records) changeGrant(ctx context.Context, id store.ID, rule func(*rules.Grant) (rules.Step, error)) error {
 	ctx = context.WithoutCancel(ctx)
 	mark, failed := newMark(), error(nil)
 	for range maxRounds {
 		var g rules.Grant
-		if err := p.findGrant(ctx, id, &g); err != nil {
+		if err := k.findGrant(ctx, id, &g); err != nil {
 			if failed != nil && errors.Is(err, rules.ErrNotFound) {
 				return failed // It was there a moment ago: the store is in trouble.
 			}
@@ -84,14 +108,14 @@ func (p *Provider) changeGrant(ctx context.Context, id store.ID, rule func(*rule
 		}
 		step, err := rule(&g)
 		if errors.Is(err, rules.ErrReused) {
-			if failed := p.endGrant(ctx, id); failed != nil {
+			if failed := k.endGrant(ctx, id); failed != nil {
 				return failed
 			}
 		}
 		if err != nil || step == rules.Keep {
 			return err
 		}
-		err = p.replace(ctx, g.Document(mark), g.Mark())
+		err = k.replace(ctx, g.Document(mark), g.Mark())
 		if err == nil {
 			return nil
 		}
@@ -106,26 +130,26 @@ func (p *Provider) changeGrant(ctx context.Context, id store.ID, rule func(*rule
 }
 
 // endGrant ends a grant, whatever else happens to it.
-func (p *Provider) endGrant(ctx context.Context, id store.ID) error {
-	ctx, until := p.writing(ctx)
-	defer until.stop()
-	now := p.now()
-	return p.cfg.Store.End(ctx, id, now, rules.Tombstone(rules.At(now)).Time())
+func (k records) endGrant(ctx context.Context, id store.ID) error {
+	ctx, stop := k.bounded(detached(ctx))
+	defer stop()
+	now := k.now()
+	return k.store.End(ctx, id, now, rules.Tombstone(rules.At(now)).Time())
 }
 
 // cutOff makes all documents that the key covers worthless.
-func (p *Provider) cutOff(ctx context.Context, key store.CutKey, number func(time.Time) int64) error {
-	ctx, until := p.writing(ctx)
-	defer until.stop()
-	return p.cfg.Store.CutOff(ctx, key, number(p.now()))
+func (k records) cutOff(ctx context.Context, key store.CutKey, number func(time.Time) int64) error {
+	ctx, stop := k.bounded(detached(ctx))
+	defer stop()
+	return k.store.CutOff(ctx, key, number(k.now()))
 }
 
 // findConsent reads what a user has agreed to give an application, and the
 // numbers of the cut-offs that a grant made now has seen.
-func (p *Provider) findConsent(ctx context.Context, userID, applicationID string) (rules.Consent, error) {
-	ctx, until := p.reading(ctx)
-	defer until.stop()
-	d, now, err := p.cfg.Store.FindConsent(ctx, userID, applicationID, "")
+func (k records) findConsent(ctx context.Context, userID, applicationID string) (rules.Consent, error) {
+	ctx, stop := k.bounded(ctx)
+	defer stop()
+	d, now, err := k.store.FindConsent(ctx, userID, applicationID, "")
 	if err != nil {
 		return rules.Consent{}, err
 	}
@@ -134,14 +158,28 @@ func (p *Provider) findConsent(ctx context.Context, userID, applicationID string
 
 // keepConsent writes a consent that a rule has changed. The error is
 // store.ErrConflict if somebody else has changed it.
-func (p *Provider) keepConsent(ctx context.Context, c *rules.Consent) error {
+func (k records) keepConsent(ctx context.Context, c *rules.Consent) error {
 	d := c.Document(newMark())
 	if c.Mark() != 0 {
-		return p.replace(ctx, d, c.Mark())
+		return k.replace(ctx, d, c.Mark())
 	}
-	err := p.create(ctx, d)
+	err := k.create(ctx, d)
 	if errors.Is(err, store.ErrExists) {
 		err = store.ErrConflict
 	}
 	return err
+}
+
+// list reads one page of documents.
+func (k records) list(ctx context.Context, q store.Query) ([]store.Document, store.Cursor, error) {
+	ctx, stop := k.bounded(ctx)
+	defer stop()
+	return k.store.List(ctx, q)
+}
+
+// sweep deletes one batch of documents.
+func (k records) sweep(ctx context.Context) (int, error) {
+	ctx, stop := k.bounded(ctx)
+	defer stop()
+	return k.store.Sweep(ctx, k.now().Add(-cleanupMargin), cleanupBatch)
 }

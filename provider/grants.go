@@ -84,7 +84,7 @@ func (p *Provider) ListGrants(ctx context.Context, q GrantQuery) (page []Grant, 
 func (p *Provider) listGrants(ctx context.Context, q store.Query, limit int) (page []Grant, next store.Cursor, err error) {
 	now := rules.At(p.now())
 	for range maxBatches {
-		documents, next, err := p.list(ctx, q)
+		documents, next, err := p.records.list(ctx, q)
 		if err != nil {
 			return nil, store.Cursor{}, err
 		}
@@ -110,17 +110,10 @@ func (p *Provider) listGrants(ctx context.Context, q store.Query, limit int) (pa
 	return page, q.After, nil
 }
 
-// list reads one page of documents.
-func (p *Provider) list(ctx context.Context, q store.Query) ([]store.Document, store.Cursor, error) {
-	ctx, until := p.reading(ctx)
-	defer until.stop()
-	return p.cfg.Store.List(ctx, q)
-}
-
 // findListed returns the grant with the filter's ID, if it lives and matches.
 func (p *Provider) findListed(ctx context.Context, f GrantFilter) ([]Grant, error) {
 	var g rules.Grant
-	err := p.findGrant(ctx, f.ID, &g)
+	err := p.records.findGrant(ctx, f.ID, &g)
 	if errors.Is(err, rules.ErrNotFound) {
 		return nil, nil
 	}
@@ -177,10 +170,10 @@ func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
 	case f == GrantFilter{}:
 		return nil
 	case f.ID.IsZero():
-		err = p.cutOff(ctx, store.CutKey{UserID: f.UserID, ApplicationID: f.ApplicationID}, store.CutNumber)
+		err = p.records.cutOff(ctx, store.CutKey{UserID: f.UserID, ApplicationID: f.ApplicationID}, store.CutNumber)
 	default:
 		var g rules.Grant
-		err = p.findGrant(ctx, f.ID, &g)
+		err = p.records.findGrant(ctx, f.ID, &g)
 		if errors.Is(err, rules.ErrState) {
 			err = nil // Whose it is stands outside the state, and it must be possible to end it.
 		}
@@ -189,7 +182,7 @@ func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
 		}
 		event.ApplicationID, event.UserID = g.ApplicationID, g.UserID
 		if err == nil {
-			err = p.endGrant(ctx, f.ID)
+			err = p.records.endGrant(ctx, f.ID)
 		}
 	}
 	if err != nil {
@@ -203,7 +196,7 @@ func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
 // Call it after a backup of the store was restored, which brings back what was
 // revoked since.
 func (p *Provider) RevokeAllGrants(ctx context.Context) error {
-	if err := p.cutOff(ctx, store.CutKey{}, store.CutNumber); err != nil {
+	if err := p.records.cutOff(ctx, store.CutKey{}, store.CutNumber); err != nil {
 		return fmt.Errorf("provider: revoke all grants: %w", err)
 	}
 	p.emit(ctx, Event{Kind: EventGrantRevoked})
@@ -226,7 +219,7 @@ const (
 func (p *Provider) Cleanup(ctx context.Context) (int, error) {
 	total, err := 0, error(nil)
 	for n := cleanupBatch; err == nil && n == cleanupBatch; total += n {
-		n, err = p.sweep(ctx)
+		n, err = p.records.sweep(ctx)
 	}
 	if err != nil {
 		return total, fmt.Errorf("provider: cleanup: %w", err)
@@ -240,11 +233,4 @@ func (p *Provider) Cleanup(ctx context.Context) (int, error) {
 		}
 	}
 	return total, err
-}
-
-// sweep deletes one batch of documents.
-func (p *Provider) sweep(ctx context.Context) (int, error) {
-	ctx, until := p.reading(ctx)
-	defer until.stop()
-	return p.cfg.Store.Sweep(ctx, p.now().Add(-cleanupMargin), cleanupBatch)
 }

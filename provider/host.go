@@ -19,8 +19,8 @@ func (p *Provider) currentUser(r *http.Request) (Session, *Error) {
 
 // user asks the host for a user.
 func (p *Provider) user(ctx context.Context, id string) (userinfo.User, error) {
-	ctx, until := p.reading(ctx)
-	defer until.stop()
+	ctx, stop := p.records.bounded(ctx)
+	defer stop()
 	return p.cfg.Users(ctx, id)
 }
 

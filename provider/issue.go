@@ -33,7 +33,7 @@ type decision struct {
 // off is found to be signed out or gone.
 func (p *Provider) prepare(r *http.Request, d *decision) *Error {
 	var err error
-	if d.consent, err = p.findConsent(r.Context(), d.userID, d.app.ID); err != nil {
+	if d.consent, err = p.records.findConsent(r.Context(), d.userID, d.app.ID); err != nil {
 		return unavailable("store", err)
 	}
 	if seen := d.consent.Seen(); seen.Forever() {
@@ -63,7 +63,7 @@ func (p *Provider) agree(r *http.Request, d *decision) *Error {
 			return errStaleForm(err) // The user has taken back what the form gave.
 		}
 		if step == rules.Write {
-			err = p.keepConsent(r.Context(), &d.consent)
+			err = p.records.keepConsent(r.Context(), &d.consent)
 		}
 		if err == nil {
 			return nil
@@ -113,7 +113,7 @@ func (p *Provider) issueCode(r *http.Request, a *authorization) (string, *Error)
 		Challenge:        challenge,
 		ExpiresAt:        rules.At(now.Add(p.cfg.CodeLifetime)),
 	})
-	err := p.create(ctx, grant.Document(newMark()))
+	err := p.records.create(ctx, grant.Document(newMark()))
 	switch {
 	case errors.Is(err, store.ErrExists): // The form, or the statement, was sent twice.
 		if e := p.codeAgain(ctx, code); e != nil {
@@ -130,7 +130,7 @@ func (p *Provider) issueCode(r *http.Request, a *authorization) (string, *Error)
 // codeAgain reports whether a code that was made before can still be redeemed.
 func (p *Provider) codeAgain(ctx context.Context, code credential) *Error {
 	var g rules.Grant
-	err := p.findGrant(ctx, code.grantID, &g)
+	err := p.records.findGrant(ctx, code.grantID, &g)
 	switch {
 	case err == nil && g.Redeemable(code.secret.Hash(rules.KindCode), rules.At(p.now())):
 		return nil
@@ -170,7 +170,7 @@ func (p *Provider) redeem(ctx context.Context, x *exchange, what string, code cr
 	q.Secret = refresh.secret
 	var userID string
 	answer := tokenInfo{access: p.encode(rules.KindAccess, access), refresh: p.encode(rules.KindRefresh, refresh)}
-	err := p.changeGrant(ctx, code.grantID, func(g *rules.Grant) (rules.Step, error) {
+	err := p.records.changeGrant(ctx, code.grantID, func(g *rules.Grant) (rules.Step, error) {
 		step, err := g.Redeem(&q)
 		if err == nil {
 			userID = g.UserID
@@ -217,7 +217,7 @@ func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope s
 	}
 	var rotated rules.Rotated
 	var userID, granted string
-	err := p.changeGrant(ctx, presented.grantID, func(g *rules.Grant) (step rules.Step, err error) {
+	err := p.records.changeGrant(ctx, presented.grantID, func(g *rules.Grant) (step rules.Step, err error) {
 		if rotated, step, err = g.Rotate(&q); err != nil {
 			return step, err
 		}

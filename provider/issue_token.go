@@ -67,7 +67,7 @@ func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, se
 	}
 	// The numbers of the cut-offs come before the question whether application
 	// and user are there: see prepare.
-	consent, err := p.findConsent(ctx, n.UserID, n.ApplicationID)
+	consent, err := p.records.findConsent(ctx, n.UserID, n.ApplicationID)
 	if err != nil {
 		return nil, secret, err
 	}
@@ -93,7 +93,7 @@ func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, se
 	grant.ExpiresAt = rules.At(expires)
 	access := newCredential(grant.ID)
 	grant.WithAccess(rules.NewToken{Hash: access.secret.Hash(rules.KindAccess), ExpiresAt: grant.ExpiresAt})
-	if err := p.create(ctx, grant.Document(newMark())); err != nil {
+	if err := p.records.create(ctx, grant.Document(newMark())); err != nil {
 		return nil, secret, err
 	}
 	return &Token{UserID: n.UserID, ApplicationID: app.ID, GrantID: grant.ID, Scopes: granted, Resource: grant.Resource, ExpiresAt: expires},

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,10 +16,11 @@ import (
 // the guard of the host's own API. It is immutable and safe for concurrent
 // use; it starts no goroutines.
 type Provider struct {
-	cfg    Config
-	issuer *url.URL
-	name   string     // what the pages call the host
-	scopes scopes.Set // the names in cfg.Scopes
+	cfg     Config
+	records records
+	issuer  *url.URL
+	name    string     // what the pages call the host
+	scopes  scopes.Set // the names in cfg.Scopes
 
 	required scopes.Set // those of them that cannot be unticked
 
@@ -49,7 +49,7 @@ func New(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{cfg: cfg, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress}
+	p := &Provider{cfg: cfg, records: records{cfg.Store, cfg.StoreTimeout, cfg.Now}, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress}
 	if p.name == "" {
 		p.name = issuer.Host
 	}
@@ -172,22 +172,7 @@ func (p *Provider) UserInfoHandler() http.Handler { return p.watched("userinfo",
 func (p *Provider) secure() bool { return p.issuer.Scheme == "https" }
 
 // now is the time to the microsecond, which is what every store keeps.
-func (p *Provider) now() time.Time { return p.cfg.Now().UTC().Truncate(time.Microsecond) }
-
-// reading bounds a call that only reads. It ends with the request. Whoever
-// calls it stops the deadline, which is the context itself.
-func (p *Provider) reading(ctx context.Context) (context.Context, *deadline) {
-	return withTimeout(ctx, p.cfg.StoreTimeout)
-}
-
-// writing bounds a call that writes. It does not end with the request: a
-// client that hangs up must not leave it unknown whether its code was spent.
-func (p *Provider) writing(ctx context.Context) (context.Context, *deadline) {
-	if ctx.Done() != nil {
-		ctx = context.WithoutCancel(ctx)
-	}
-	return withTimeout(ctx, p.cfg.StoreTimeout)
-}
+func (p *Provider) now() time.Time { return p.records.now() }
 
 // Session is who is signed in to the host.
 type Session struct {

@@ -119,8 +119,8 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInfo
 	if e := p.mayRegister(r, app); e != nil {
 		return nil, e
 	}
-	ctx, until := p.writing(r.Context())
-	defer until.stop()
+	ctx, stop := p.records.bounded(detached(r.Context()))
+	defer stop()
 	if err := p.cfg.Store.CreateApplication(ctx, app); err != nil {
 		return nil, unavailable("store", err)
 	}

@@ -111,8 +111,8 @@ func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (b
 	} else {
 		app.UpdatedAt = p.now()
 	}
-	wctx, until := p.writing(ctx)
-	defer until.stop()
+	wctx, stop := p.records.bounded(detached(ctx))
+	defer stop()
 	err = p.cfg.Store.UpdateApplication(wctx, app)
 	switch {
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):

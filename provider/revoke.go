@@ -59,7 +59,7 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) (e *Error) {
 func (p *Provider) revokeToken(ctx context.Context, text, applicationID string) (event Event, err error) {
 	if c, ok := p.decode(rules.KindAccess, text); ok {
 		hash, now := c.secret.Hash(rules.KindAccess), rules.At(p.now())
-		err := p.changeGrant(ctx, c.grantID, func(g *rules.Grant) (rules.Step, error) {
+		err := p.records.changeGrant(ctx, c.grantID, func(g *rules.Grant) (rules.Step, error) {
 			step, err := g.RevokeAccess(hash, applicationID, now, p.cfg.RefreshGrace)
 			if step == rules.Write {
 				event = Event{Kind: EventTokenRevoked, ApplicationID: applicationID, UserID: g.UserID, GrantID: g.ID}
@@ -78,5 +78,5 @@ func (p *Provider) revokeToken(ctx context.Context, text, applicationID string) 
 	case errors.Is(t.dead, rules.ErrRevoked), errors.Is(t.dead, rules.ErrExpired):
 		return event, nil
 	}
-	return Event{Kind: EventGrantRevoked, ApplicationID: applicationID, UserID: t.userID, GrantID: t.grantID}, p.endGrant(ctx, t.grantID)
+	return Event{Kind: EventGrantRevoked, ApplicationID: applicationID, UserID: t.userID, GrantID: t.grantID}, p.records.endGrant(ctx, t.grantID)
 }

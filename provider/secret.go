@@ -135,8 +135,8 @@ func (v *secretVerifier) verifyImported(ctx context.Context, presented, hash str
 	if known {
 		return true, nil
 	}
-	ctx, until := withTimeout(ctx, v.timeout)
-	defer until.stop()
+	ctx, stop := withTimeout(ctx, v.timeout)
+	defer stop()
 	select {
 	case v.slots <- struct{}{}:
 		defer func() { <-v.slots }()

@@ -30,7 +30,7 @@ func (p *Provider) EraseUser(ctx context.Context, userID string) error {
 	if userID == "" {
 		return nil
 	}
-	if err := p.cutOff(ctx, store.CutKey{UserID: userID}, store.CutForever); err != nil {
+	if err := p.records.cutOff(ctx, store.CutKey{UserID: userID}, store.CutForever); err != nil {
 		return fmt.Errorf("provider: erase user: %w", err)
 	}
 	p.emit(ctx, Event{Kind: EventGrantRevoked, UserID: userID})
@@ -160,7 +160,7 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 func (p *Provider) eachOf(ctx context.Context, kind store.Kind, userID string, read func(*store.Document) error) error {
 	q := store.Query{Kind: kind, UserID: userID, Limit: listBatch}
 	for {
-		page, next, err := p.list(ctx, q)
+		page, next, err := p.records.list(ctx, q)
 		if err != nil {
 			return err
 		}
