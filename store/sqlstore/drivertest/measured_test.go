@@ -33,9 +33,7 @@ func TestPqRepeatableRead(t *testing.T) {
 }
 
 func TestMariaDBSerializable(t *testing.T) {
-	suite(t, "mysql", mysqlDSN()+"?interpolateParams=true&clientFoundRows=true&parseTime=true&tx_isolation=SERIALIZABLE", sqlstore.MySQL)
+	suite(t, "mysql", mysqlDSN("interpolateParams=true", "clientFoundRows=true", "parseTime=true", "tx_isolation=SERIALIZABLE"), sqlstore.MySQL)
 }
 
-func TestMattn(t *testing.T) {
-	suite(t, "sqlite3", sqliteFile(t, "?_synchronous=off"), sqlstore.SQLite)
-}
+func TestSQLite3(t *testing.T) { suite(t, sqlite3.driver, sqlite3.dsn(t), sqlite3.dialect) }
