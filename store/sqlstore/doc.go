@@ -25,12 +25,13 @@
 // kept as numbers and texts as bytes. To read them by hand, convert them, as in
 // convert(name using utf8mb4) and from_unixtime(created_at / 1000000).
 //
-// SQLite 3.24 or later, through modernc.org/sqlite or
-// github.com/mattn/go-sqlite3. Use the WAL journal, so that readers don't wait
-// for the writer, and a busy timeout for the sake of other processes:
-// "file:app.db?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)" with
-// modernc.org/sqlite, "file:app.db?_journal_mode=WAL&_busy_timeout=5000" with
-// mattn/go-sqlite3. Every connection to ":memory:" has a separate database, so
+// SQLite 3.24 or later, through modernc.org/sqlite,
+// github.com/mattn/go-sqlite3, or github.com/ncruces/go-sqlite3/driver. Use the
+// WAL journal, so that readers don't wait for the writer, and a busy timeout for
+// the sake of other processes:
+// "file:app.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)" with
+// modernc.org/sqlite and ncruces/go-sqlite3,
+// "file:app.db?_journal_mode=WAL&_busy_timeout=5000" with mattn/go-sqlite3. Every connection to ":memory:" has a separate database, so
 // it needs db.SetMaxOpenConns(1).
 //
 // # Tables

@@ -88,7 +88,7 @@ func TestWaysToMySQL(t *testing.T) {
 
 // A host's own tool has made the tables, so nothing is left to do, and they
 // work.
-func TestMigratedByATool(t *testing.T) {
+func TestTablesOfATool(t *testing.T) {
 	var s server
 	for _, known := range servers() {
 		if known.name == os.Getenv("MIGRATED") {

@@ -32,6 +32,10 @@ func TestPqRepeatableRead(t *testing.T) {
 	suite(t, "postgres", postgresURL("default_transaction_isolation=repeatable%20read"), sqlstore.Postgres)
 }
 
+func TestMariaDBReadCommitted(t *testing.T) {
+	suite(t, "mysql", mysqlDSN("tx_isolation=%27READ-COMMITTED%27"), sqlstore.MySQL)
+}
+
 func TestMariaDBSerializable(t *testing.T) {
 	suite(t, "mysql", mysqlDSN("interpolateParams=true", "clientFoundRows=true", "parseTime=true", "tx_isolation=SERIALIZABLE"), sqlstore.MySQL)
 }
