@@ -100,8 +100,12 @@
 //
 // # What is tested
 //
-// The conformance suite of the contract, with its races, runs on PostgreSQL 15
-// with both drivers, in all their ways to send parameters, at each isolation
-// level, and behind PgBouncer 1.18; on MariaDB 10.11; and on SQLite with both
-// drivers. It doesn't run on MySQL itself, which has everything that is used.
+// The conformance suite of the contract, with its races, runs with each change
+// on PostgreSQL 15 with both drivers and behind PgBouncer 1.18, on MariaDB 10.11,
+// and on SQLite with its three drivers. "make engines" runs it on PostgreSQL 13,
+// 15, 17, and 18, MariaDB 10.5, 10.11, and 11.8, and MySQL 9.7, with each way of
+// the drivers to send parameters, at read committed, repeatable read, and
+// serializable, and on the tables that goose, golang-migrate, and Atlas make of
+// the files of [Schema]. It doesn't run on MySQL 8, which has everything that is
+// used.
 package sqlstore
