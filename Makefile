@@ -1,4 +1,4 @@
-.PHONY: check fmt vet lint tidy test budgets docs apidiff fuzz mutate run
+.PHONY: check fmt vet lint tidy test budgets docs apidiff fuzz mutate engines run
 
 # Everything that a change must pass. Fuzz targets run on their seeds, as tests.
 check: fmt vet lint tidy test budgets docs apidiff
@@ -35,7 +35,8 @@ test:
 # the databases.
 budgets:
 	go test -count=1 -run TestAllocationBudgets ./provider/benchtest
-	go test -count=1 -run 'Cost|Plans|Size|Bytes|Waiting|Serializable|RepeatableRead|Mattn' ./store/... ./store/redisstore ./store/sqlstore/drivertest
+	go test -count=1 -run 'Cost|Plans|Size|Bytes|Waiting|Serializable|RepeatableRead|ReadCommitted|SQLite3' ./store/... ./store/redisstore ./store/sqlstore/drivertest
+	go test -count=1 -tags ncruces -run 'SQLite3|(Instances|TenMigrateAtOnce)/sqlite3' ./store/sqlstore/drivertest
 
 # The go command does not see that a page has changed which a test in another
 # module reads, so these are not answered from its cache.
@@ -59,6 +60,12 @@ fuzz:
 # Break rules of the protocol and see that the right test fails.
 mutate:
 	go run ./provider/conformance/mutate
+
+# Every server that can be had, with every driver, at every isolation level, and
+# the migration tools. ENGINES_CACHE=folder makes the next run quicker.
+engines:
+	bash .ci/engines
+	bash .ci/engines-redis
 
 run:
 	go run ./examples/quickstart

@@ -25,12 +25,13 @@
 // kept as numbers and texts as bytes. To read them by hand, convert them, as in
 // convert(name using utf8mb4) and from_unixtime(created_at / 1000000).
 //
-// SQLite 3.24 or later, through modernc.org/sqlite or
-// github.com/mattn/go-sqlite3. Use the WAL journal, so that readers don't wait
-// for the writer, and a busy timeout for the sake of other processes:
-// "file:app.db?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)" with
-// modernc.org/sqlite, "file:app.db?_journal_mode=WAL&_busy_timeout=5000" with
-// mattn/go-sqlite3. Every connection to ":memory:" has a separate database, so
+// SQLite 3.24 or later, through modernc.org/sqlite,
+// github.com/mattn/go-sqlite3, or github.com/ncruces/go-sqlite3/driver. Use the
+// WAL journal, so that readers don't wait for the writer, and a busy timeout for
+// the sake of other processes:
+// "file:app.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)" with
+// modernc.org/sqlite and ncruces/go-sqlite3,
+// "file:app.db?_journal_mode=WAL&_busy_timeout=5000" with mattn/go-sqlite3. Every connection to ":memory:" has a separate database, so
 // it needs db.SetMaxOpenConns(1).
 //
 // # Tables
@@ -99,8 +100,12 @@
 //
 // # What is tested
 //
-// The conformance suite of the contract, with its races, runs on PostgreSQL 15
-// with both drivers, in all their ways to send parameters, at each isolation
-// level, and behind PgBouncer 1.18; on MariaDB 10.11; and on SQLite with both
-// drivers. It doesn't run on MySQL itself, which has everything that is used.
+// The conformance suite of the contract, with its races, runs with each change
+// on PostgreSQL 15 with both drivers and behind PgBouncer 1.18, on MariaDB 10.11,
+// and on SQLite with its three drivers. "make engines" runs it on PostgreSQL 13,
+// 15, 17, and 18, MariaDB 10.5, 10.11, and 11.8, and MySQL 9.7, with each way of
+// the drivers to send parameters, at read committed, repeatable read, and
+// serializable, and on the tables that goose, golang-migrate, and Atlas make of
+// the files of [Schema]. It doesn't run on MySQL 8, which has everything that is
+// used.
 package sqlstore

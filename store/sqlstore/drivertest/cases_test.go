@@ -201,7 +201,7 @@ func TestEndBesideReplacements(t *testing.T) {
 // MySQL gives up a statement that waits too long for a row. Nothing of it was
 // done, so it is tried again.
 func TestMySQLWaitsOn(t *testing.T) {
-	db := connect(t, "mysql", mysqlDSN()+"?innodb_lock_wait_timeout=1")
+	db := connect(t, "mysql", mysqlDSN("innodb_lock_wait_timeout=1"))
 	s, prefix := fresh(t, db, sqlstore.MySQL)
 	d := newGrant("user_1", "app_1", now())
 	require.NoError(t, s.Create(t.Context(), d))
@@ -218,7 +218,7 @@ func TestMySQLWaitsOn(t *testing.T) {
 // lock.
 func TestInstances(t *testing.T) {
 	for _, server := range append(servers(),
-		server{"sqlite in C", sqlstore.SQLite, "sqlite3", func(t testing.TB) string { return sqliteFile(t, "?_synchronous=off") }},
+		sqlite3,
 	) {
 		t.Run(server.name, func(t *testing.T) {
 			dsn := server.dsn(t)

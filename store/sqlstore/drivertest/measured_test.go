@@ -32,10 +32,12 @@ func TestPqRepeatableRead(t *testing.T) {
 	suite(t, "postgres", postgresURL("default_transaction_isolation=repeatable%20read"), sqlstore.Postgres)
 }
 
-func TestMariaDBSerializable(t *testing.T) {
-	suite(t, "mysql", mysqlDSN()+"?interpolateParams=true&clientFoundRows=true&parseTime=true&tx_isolation=SERIALIZABLE", sqlstore.MySQL)
+func TestMariaDBReadCommitted(t *testing.T) {
+	suite(t, "mysql", mysqlDSN("tx_isolation=%27READ-COMMITTED%27"), sqlstore.MySQL)
 }
 
-func TestMattn(t *testing.T) {
-	suite(t, "sqlite3", sqliteFile(t, "?_synchronous=off"), sqlstore.SQLite)
+func TestMariaDBSerializable(t *testing.T) {
+	suite(t, "mysql", mysqlDSN("interpolateParams=true", "clientFoundRows=true", "parseTime=true", "tx_isolation=SERIALIZABLE"), sqlstore.MySQL)
 }
+
+func TestSQLite3(t *testing.T) { suite(t, sqlite3.driver, sqlite3.dsn(t), sqlite3.dialect) }

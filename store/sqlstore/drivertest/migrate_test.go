@@ -21,7 +21,7 @@ import (
 func TestTenMigrateAtOnce(t *testing.T) {
 	for _, server := range append(servers(),
 		server{"postgres at serializable", sqlstore.Postgres, "pgx", func(testing.TB) string { return postgresURL("default_transaction_isolation=serializable") }},
-		server{"sqlite in C", sqlstore.SQLite, "sqlite3", func(t testing.TB) string { return sqliteFile(t, "?_synchronous=off") }},
+		sqlite3,
 	) {
 		t.Run(server.name, func(t *testing.T) {
 			db := server.open(t)

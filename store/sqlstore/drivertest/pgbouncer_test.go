@@ -43,8 +43,14 @@ func pgbouncer(t *testing.T) string {
 	if password, ok := server.User.Password(); ok {
 		account += " password=" + password
 	}
+	settings := ""
+	for name, values := range server.Query() {
+		if name != "sslmode" {
+			settings += fmt.Sprintf("set %s = ''%s'';", name, values[0])
+		}
+	}
 	config := fmt.Sprintf(`[databases]
-bounced = host=%s port=%s dbname=%s %s connect_query='set synchronous_commit = off'
+bounced = host=%s port=%s dbname=%s %s connect_query='%s'
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = %s
@@ -53,7 +59,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 4
 max_client_conn = 100
-`, server.Hostname(), server.Port(), server.Path[1:], account, port)
+`, server.Hostname(), server.Port(), server.Path[1:], account, settings, port)
 	dir, err := os.MkdirTemp("", "pgbouncer")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })

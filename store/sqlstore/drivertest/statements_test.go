@@ -135,7 +135,7 @@ func TestWaysToSend(t *testing.T) {
 		t.Run(tt.driver+" with "+tt.option, func(t *testing.T) {
 			dialect, dsn := sqlstore.Postgres, postgresURL(tt.option)
 			if tt.driver == "mysql" {
-				dialect, dsn = sqlstore.MySQL, mysqlDSN()+"?"+tt.option
+				dialect, dsn = sqlstore.MySQL, mysqlDSN(tt.option)
 			}
 			s, _ := fresh(t, connect(t, tt.driver, dsn), dialect)
 			at := now()

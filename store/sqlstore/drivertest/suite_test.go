@@ -13,7 +13,6 @@ import (
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/lib/pq"
-	_ "github.com/mattn/go-sqlite3"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
 
@@ -33,13 +32,24 @@ func env(name, otherwise string) string {
 // disk at each commit would only make the tests slower.
 func postgresURL(options ...string) string {
 	url := env("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
-	if !strings.Contains(url, "?") {
-		url += "?"
-	}
-	return strings.Join(append([]string{url, "synchronous_commit=off"}, options...), "&")
+	return with(with(url, "synchronous_commit=off"), options...)
 }
 
-func mysqlDSN() string { return env("MYSQL_DSN", "root@tcp(127.0.0.1:3306)/test") }
+func mysqlDSN(options ...string) string {
+	return with(env("MYSQL_DSN", "root@tcp(127.0.0.1:3306)/test"), options...)
+}
+
+// with adds options to a connection string.
+func with(dsn string, options ...string) string {
+	for _, option := range options {
+		separator := "?"
+		if strings.Contains(dsn, "?") {
+			separator = "&"
+		}
+		dsn += separator + option
+	}
+	return dsn
+}
 
 // sqliteFile returns the name of a new database file.
 func sqliteFile(t testing.TB, options string) string {
@@ -115,6 +125,10 @@ func servers() []server {
 	}
 }
 
+// sqlite3 is the driver of that name. Two have it, so the build tag ncruces
+// decides which one it is.
+var sqlite3 = server{"sqlite3", sqlstore.SQLite, "sqlite3", func(t testing.TB) string { return sqliteFile(t, sqlite3Options) }}
+
 // eachServer runs a test on one database of each dialect.
 func eachServer(t *testing.T, test func(t *testing.T, server server, db *sql.DB)) {
 	for _, server := range servers() {
@@ -144,8 +158,8 @@ func TestPq(t *testing.T) { suite(t, "postgres", postgresURL(), sqlstore.Postgre
 
 func TestMariaDB(t *testing.T) { suite(t, "mysql", mysqlDSN(), sqlstore.MySQL) }
 
-// Waiting for the disk would only make the tests slower. Mattn's has another
-// journal.
+// Waiting for the disk would only make the tests slower. The other drivers'
+// files have another journal.
 
 func TestModernc(t *testing.T) {
 	suite(t, "sqlite", sqliteFile(t, "?_pragma=synchronous(off)&_pragma=journal_mode(wal)"), sqlstore.SQLite)
