@@ -48,6 +48,7 @@ func newServer(t testing.TB, settings ...string) *server {
 	port := freePort(t)
 	s := &server{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), args: []string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--loglevel", "warning",
+		"--repl-diskless-sync-delay", "0",
 	}}
 	for _, setting := range settings {
 		name, value, _ := strings.Cut(setting, " ")
