@@ -174,3 +174,14 @@ func nodes(t testing.TB, cluster *redis.ClusterClient) (all []*redis.Client) {
 	}
 	return all
 }
+
+// usedMemory is how much memory a server has taken.
+func usedMemory(t testing.TB, client *redis.Client) (bytes int64) {
+	t.Helper()
+	info, err := client.Info(context.Background(), "memory").Result()
+	require.NoError(t, err)
+	_, info, _ = strings.Cut(info, "used_memory:")
+	_, err = fmt.Sscan(info, &bytes)
+	require.NoError(t, err)
+	return bytes
+}
