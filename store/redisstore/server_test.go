@@ -176,11 +176,17 @@ func nodes(t testing.TB, cluster *redis.ClusterClient) (all []*redis.Client) {
 }
 
 // usedMemory is how much memory a server has taken.
-func usedMemory(t testing.TB, client *redis.Client) (bytes int64) {
+func usedMemory(t testing.TB, client *redis.Client) int64 {
+	t.Helper()
+	return memory(t, client, "used_memory")
+}
+
+// memory returns a field of what a server says about its memory.
+func memory(t testing.TB, client *redis.Client, field string) (bytes int64) {
 	t.Helper()
 	info, err := client.Info(context.Background(), "memory").Result()
 	require.NoError(t, err)
-	_, info, _ = strings.Cut(info, "used_memory:")
+	_, info, _ = strings.Cut(info, "\n"+field+":")
 	_, err = fmt.Sscan(info, &bytes)
 	require.NoError(t, err)
 	return bytes
