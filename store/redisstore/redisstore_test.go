@@ -38,7 +38,7 @@ func single(t testing.TB) *redis.Client {
 	if addr == "" {
 		addr = "127.0.0.1:6379"
 	}
-	client := redis.NewClient(&redis.Options{Addr: addr})
+	client := redis.NewClient(&redis.Options{Addr: addr, ReadTimeout: patience})
 	t.Cleanup(func() { client.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

@@ -79,8 +79,12 @@ func (s *server) kill() {
 	s.cmd.Wait()
 }
 
+// patience is how long a client waits for an answer: a machine that is busy with
+// other tests is not a server that is down.
+const patience = 30 * time.Second
+
 func (s *server) client(t testing.TB) *redis.Client {
-	client := redis.NewClient(&redis.Options{Addr: s.addr})
+	client := redis.NewClient(&redis.Options{Addr: s.addr, ReadTimeout: patience})
 	t.Cleanup(func() { client.Close() })
 	return client
 }
@@ -151,7 +155,7 @@ func newServers(t testing.TB, replicas int, settings ...string) ([]*server, *red
 		require.NoError(t, replica.Do(ctx, "cluster", "replicate", primary).Err())
 		isInStep(t, replica)
 	}
-	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs[:clusterServers]})
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs[:clusterServers], ReadTimeout: patience})
 	t.Cleanup(func() { cluster.Close() })
 	return servers, cluster
 }
