@@ -52,7 +52,7 @@ func TestSizeOfOneApplication(t *testing.T) {
 	other.ApplicationID, other.WorkspaceID = "another application", ""
 	other.SweepAt = at.Add(1000 * time.Hour)
 	require.NoError(t, s.Create(ctx, other))
-	p := &prober{t, server.client(t)}
+	p := &prober{t, server.client(t), newServer(t).client(t)}
 	for _, key := range []store.CutKey{{UserID: "user_1"}, {ApplicationID: application}} {
 		q := store.Query{UserID: key.UserID, ApplicationID: key.ApplicationID}
 		p.step(fmt.Sprintf("List %+v", key), 20, func() { require.NoError(t, listAll(t, s, q, n)) })
@@ -84,9 +84,11 @@ func fillUsers(t *testing.T, s store.Documents, n int, at time.Time) {
 	all.Wait()
 }
 
-// kept is how much memory the records take: not what is there for connections.
+// kept is how much memory the records take: not what is there for connections,
+// or for the log of slow commands.
 func kept(t *testing.T, client *redis.Client) int64 {
 	t.Helper()
+	require.NoError(t, client.Do(t.Context(), "slowlog", "reset").Err())
 	return memory(t, client, "used_memory") - memory(t, client, "mem_clients_normal")
 }
 
@@ -114,6 +116,7 @@ func rotate(t *testing.T, s store.Documents, client *redis.Client, all []store.D
 type prober struct {
 	t      *testing.T
 	client *redis.Client
+	idle   *redis.Client // of a server that has nothing else to do
 }
 
 // step runs f, and says how long the other client waited and how long the
@@ -124,7 +127,7 @@ func (p *prober) step(name string, most float64, f func()) {
 	t.Helper()
 	require.NoError(t, p.client.Do(ctx, "slowlog", "reset").Err())
 	require.NoError(t, p.client.ConfigResetStat(ctx).Err())
-	stop, waits := make(chan struct{}), []time.Duration{}
+	stop, waits, noise := make(chan struct{}), []time.Duration{}, time.Duration(0)
 	var probing sync.WaitGroup
 	probing.Go(func() {
 		for i := 0; ; i++ {
@@ -135,6 +138,9 @@ func (p *prober) step(name string, most float64, f func()) {
 				p.client.Get(ctx, "a key of another program")
 			}
 			waits = append(waits, time.Since(began))
+			began = time.Now()
+			p.idle.Ping(ctx)
+			noise = max(noise, time.Since(began))
 			select {
 			case <-stop:
 				return
@@ -150,10 +156,10 @@ func (p *prober) step(name string, most float64, f func()) {
 	slices.Sort(waits)
 	slowest := p.slowest()
 	inScripts, scripts := p.commands()
-	t.Logf("%s: took %v; %d other commands waited p50 %v, p99 %v, max %v; slowest command %v; %d commands in %d scripts",
-		name, took.Round(time.Millisecond), len(waits), waits[len(waits)/2], waits[len(waits)*99/100], waits[len(waits)-1], slowest, inScripts, scripts)
+	t.Logf("%s: took %v; %d other commands waited p50 %v, p99 %v, max %v, and at an idle server max %v; slowest command %v; %d commands in %d scripts",
+		name, took.Round(time.Millisecond), len(waits), waits[len(waits)/2], waits[len(waits)*99/100], waits[len(waits)-1], noise, slowest, inScripts, scripts)
 	if os.Getenv("LATCHKEY_SIZE") != "" {
-		require.Less(t, slowest, 50*time.Millisecond, name)
+		require.Less(t, slowest, 50*time.Millisecond+3*noise, name)
 	}
 	require.LessOrEqual(t, float64(inScripts), most*float64(scripts)+most, name)
 }
