@@ -10,16 +10,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// redisServer is a Redis of the test's own, which may be killed.
+// redisServer is a Redis of the test's own, or one of its sentinels, which may
+// be killed.
 type redisServer struct {
-	address string
-	folder  string
-	cmd     *exec.Cmd
+	address   string
+	arguments []string
+	cmd       *exec.Cmd
 }
 
 // startRedis starts a Redis that has written every change to its disk before
-// it acknowledges it.
-func startRedis(t *testing.T) *redisServer {
+// it acknowledges it. The settings are more arguments of the program.
+func startRedis(t *testing.T, settings ...string) *redisServer {
+	t.Helper()
+	return startServer(t, append([]string{"--appendonly", "yes", "--appendfsync", "always", "--save", "",
+		"--repl-diskless-sync-delay", "0"}, settings...)...)
+}
+
+// startServer starts the program of Redis with the arguments.
+func startServer(t *testing.T, arguments ...string) *redisServer {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		missing(t, "no program redis-server: %v", err)
@@ -27,8 +35,11 @@ func startRedis(t *testing.T) *redisServer {
 	// The port is free now and, as nobody else asks for it, in a moment too.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s := &redisServer{address: listener.Addr().String(), folder: t.TempDir()}
+	s := &redisServer{address: listener.Addr().String()}
 	require.NoError(t, listener.Close())
+	host, port, err := net.SplitHostPort(s.address)
+	require.NoError(t, err)
+	s.arguments = append(arguments, "--bind", host, "--port", port, "--dir", t.TempDir(), "--daemonize", "no", "--logfile", "redis.log")
 	s.start(t)
 	t.Cleanup(s.kill)
 	return s
@@ -37,10 +48,7 @@ func startRedis(t *testing.T) *redisServer {
 // start starts the server and waits until it has read what it had written.
 func (s *redisServer) start(t *testing.T) {
 	t.Helper()
-	host, port, err := net.SplitHostPort(s.address)
-	require.NoError(t, err)
-	s.cmd = exec.Command("redis-server", "--bind", host, "--port", port, "--dir", s.folder,
-		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no", "--logfile", "redis.log")
+	s.cmd = exec.Command("redis-server", s.arguments...)
 	require.NoError(t, s.cmd.Start())
 	client := redis.NewClient(&redis.Options{Addr: s.address})
 	defer client.Close()

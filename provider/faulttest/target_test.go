@@ -26,8 +26,8 @@ import (
 // target says where a host keeps its records. It goes to the host's process as
 // JSON.
 type target struct {
-	Kind   string // "postgres", "mysql", "sqlite" or "redis"
-	Source string // what the driver takes, or the address of a Redis
+	Kind   string // "postgres", "mysql", "sqlite", "redis" or "sentinel"
+	Source string // what the driver takes, the address of a Redis, or those of its sentinels
 	Prefix string // of tables or keys
 }
 
@@ -68,6 +68,13 @@ func (at target) open(ctx context.Context) (opened, error) {
 		s, err := redisstore.New(client, redisstore.Options{Prefix: at.Prefix})
 		return opened{Store: s, redis: client}, err
 	}
+	if at.Kind == "sentinel" {
+		client := redis.NewFailoverClient(&redis.FailoverOptions{
+			MasterName: sentinelName, SentinelAddrs: strings.Split(at.Source, ","), PoolSize: poolSize,
+		})
+		s, err := redisstore.New(client, redisstore.Options{Prefix: at.Prefix})
+		return opened{Store: s, redis: client}, err
+	}
 	kind := sqlKinds[at.Kind]
 	db, err := sql.Open(kind.driver, at.Source)
 	if err != nil {
@@ -82,7 +89,7 @@ func (at target) open(ctx context.Context) (opened, error) {
 	return opened{Store: s, db: db}, s.Migrate(ctx)
 }
 
-func (at target) isSQL() bool { return at.Kind != "redis" }
+func (at target) isSQL() bool { return at.Kind != "redis" && at.Kind != "sentinel" }
 
 // address is the host and port of the service.
 func (at target) address() string {

@@ -71,7 +71,7 @@ func TestStrays(t *testing.T) {
 	require.Equal(t, 1, list(store.Query{ApplicationID: application}))
 	require.Equal(t, 1, list(store.Query{WorkspaceID: workspace}))
 
-	require.Eventually(t, func() bool { return len(strayNotes(t, cluster, prefix)) == 2 }, 10*time.Second, time.Millisecond)
+	require.Len(t, strayNotes(t, cluster, prefix), 2)
 	require.Zero(t, sweepAll(t, s, at))
 	require.Len(t, strayNotes(t, cluster, prefix), 2, "notes that are younger than a day")
 	age(t, cluster, prefix)

@@ -18,17 +18,14 @@ func (s *Store) Create(ctx context.Context, d store.Document) error {
 	if err := check(&d, j); err != nil {
 		return err
 	}
-	if err := s.announce(ctx, d.ID, j); err != nil {
+	record := recordOf(&d)
+	return s.announced(ctx, d.ID, j, func() error {
+		created, err := s.run(ctx, s.scripts.create, s.documentKeys(d.ID), record, d.ID[:])
+		if err == nil && created != int64(1) {
+			err = store.ErrExists
+		}
 		return err
-	}
-	created, err := s.run(ctx, s.scripts.create, s.documentKeys(d.ID), recordOf(&d), d.ID[:])
-	if err == nil && created != int64(1) {
-		err = store.ErrExists
-	}
-	if err != nil {
-		s.note(ctx, d.ID, j)
-	}
-	return err
+	})
 }
 
 func check(d *store.Document, j subject) error {
@@ -208,7 +205,7 @@ func (s *Store) Replace(ctx context.Context, d store.Document, mark int64) error
 	}
 	replaced, err := replace("")
 	if kept, ok := replaced.(string); ok {
-		replaced, err = s.move(ctx, d.ID, kept, j.created, replace)
+		return s.move(ctx, d.ID, kept, j.created, replace)
 	}
 	if err == nil && replaced != int64(1) {
 		err = store.ErrConflict
@@ -218,21 +215,22 @@ func (s *Store) Replace(ctx context.Context, d store.Document, mark int64) error
 
 // move replaces a document whose time of creation changes, on a cluster: its
 // entries in other slots change before and after it.
-func (s *Store) move(ctx context.Context, id store.ID, kept, created string, replace func(now string) (any, error)) (any, error) {
+func (s *Store) move(ctx context.Context, id store.ID, kept, created string, replace func(now string) (any, error)) error {
 	old := (&reader{left: kept}).subject()
 	moved := old
 	moved.created = created
-	if err := s.announce(ctx, id, moved); err != nil {
-		return nil, err
+	err := s.announced(ctx, id, moved, func() error {
+		replaced, err := replace(nowScore())
+		if err == nil && replaced != int64(1) {
+			err = store.ErrConflict
+		}
+		return err
+	})
+	if err == nil {
+		// If this fails a sweep does it, because the script has noted a stray.
+		_ = s.clear(ctx, []stray{{shardOfID(id), id, old}}, nil)
 	}
-	replaced, err := replace(nowScore())
-	if err != nil || replaced != int64(1) {
-		s.note(ctx, id, moved)
-		return replaced, err
-	}
-	// If this fails a sweep does it, because the script has noted a stray.
-	_ = s.clear(ctx, []stray{{shardOfID(id), id, old}}, nil)
-	return replaced, nil
+	return err
 }
 
 // End implements [store.Documents]. It takes one round trip.

@@ -6,12 +6,9 @@
 package redisstore_test
 
 import (
-	"context"
 	"fmt"
-	"strings"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/scopes"
@@ -68,14 +65,4 @@ func TestBytes(t *testing.T) {
 		t.Logf("%s takes %d bytes, with all indexes", record.name, each)
 		require.LessOrEqual(t, each, record.most, record.name)
 	}
-}
-
-func usedMemory(t *testing.T, client *redis.Client) (bytes int64) {
-	t.Helper()
-	info, err := client.Info(context.Background(), "memory").Result()
-	require.NoError(t, err)
-	_, info, _ = strings.Cut(info, "used_memory:")
-	_, err = fmt.Sscan(info, &bytes)
-	require.NoError(t, err)
-	return bytes
 }

@@ -83,7 +83,8 @@ func checkPrefix(prefix string) error {
 // an error that says what to change if the server
 //
 //   - is older than Redis 7.0 or Valkey 7.2,
-//   - is part of a cluster, but the client isn't a [redis.ClusterClient], or
+//   - is part of a cluster, but the client isn't a [redis.ClusterClient],
+//   - is a replica, which lags behind, or
 //   - evicts keys when its memory is full, because that would bring back to
 //     life what was cut off.
 //
@@ -118,6 +119,9 @@ func checkServer(ctx context.Context, client redis.UniversalClient, cluster bool
 	}
 	if facts["cluster_enabled"] == "1" && !cluster {
 		return errors.New("redisstore: the server is part of a cluster: use redis.NewClusterClient")
+	}
+	if facts["role"] == "slave" {
+		return errors.New("redisstore: the server is a replica, so a revoked token would still work for a while: connect to its primary")
 	}
 	if policy := facts["maxmemory_policy"]; policy != "" && policy != "noeviction" {
 		return fmt.Errorf("redisstore: the server's maxmemory-policy is %s, so it forgets what was revoked when its memory is full: set maxmemory-policy to noeviction", policy)

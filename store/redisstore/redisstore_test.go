@@ -27,14 +27,18 @@ func missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// single returns a client of the Redis at REDIS_ADDR or at the usual place.
+// single returns a client of the Redis at REDIS_ADDR or at the usual place, or
+// of a new one if an engine is named.
 func single(t testing.TB) *redis.Client {
 	t.Helper()
+	if _, named := engine(); named {
+		return newServer(t).client(t)
+	}
 	addr := os.Getenv("REDIS_ADDR")
 	if addr == "" {
 		addr = "127.0.0.1:6379"
 	}
-	client := redis.NewClient(&redis.Options{Addr: addr})
+	client := redis.NewClient(&redis.Options{Addr: addr, ReadTimeout: patience})
 	t.Cleanup(func() { client.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -14,6 +15,24 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 )
+
+// engine is the server program that all tests run on: redis-server, or what
+// LATCHKEY_REDIS_SERVER names. If it names one, the tests run that take longer
+// than is good for each change.
+func engine() (program string, named bool) {
+	if program := os.Getenv("LATCHKEY_REDIS_SERVER"); program != "" {
+		return program, true
+	}
+	return "redis-server", false
+}
+
+// slow skips the test unless an engine is named.
+func slow(t testing.TB) {
+	t.Helper()
+	if _, named := engine(); !named {
+		t.Skip(`it takes long: "make engines" runs it, or LATCHKEY_REDIS_SERVER=redis-server`)
+	}
+}
 
 // A server is a Redis that a test has for itself.
 type server struct {
@@ -29,6 +48,7 @@ func newServer(t testing.TB, settings ...string) *server {
 	port := freePort(t)
 	s := &server{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), args: []string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--loglevel", "warning",
+		"--repl-diskless-sync-delay", "0",
 	}}
 	for _, setting := range settings {
 		name, value, _ := strings.Cut(setting, " ")
@@ -42,14 +62,15 @@ func newServer(t testing.TB, settings ...string) *server {
 // start starts the server, or starts it again after it was killed.
 func (s *server) start(t testing.TB) {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
+	program, _ := engine()
+	path, err := exec.LookPath(program)
 	if err != nil {
-		missing(t, "no redis-server in the path")
+		missing(t, "no %s in the path", program)
 	}
 	s.cmd = exec.Command(path, s.args...)
 	require.NoError(t, s.cmd.Start())
 	client := s.client(t)
-	require.Eventually(t, func() bool { return client.Ping(context.Background()).Err() == nil }, 20*time.Second, 20*time.Millisecond, "redis-server does not start")
+	require.Eventually(t, func() bool { return client.Ping(context.Background()).Err() == nil }, 20*time.Second, 20*time.Millisecond, "%s does not start", program)
 }
 
 // kill ends the server at once, as a crash would.
@@ -58,8 +79,12 @@ func (s *server) kill() {
 	s.cmd.Wait()
 }
 
+// patience is how long a client waits for an answer: a machine that is busy with
+// other tests is not a server that is down.
+const patience = 30 * time.Second
+
 func (s *server) client(t testing.TB) *redis.Client {
-	client := redis.NewClient(&redis.Options{Addr: s.addr})
+	client := redis.NewClient(&redis.Options{Addr: s.addr, ReadTimeout: patience})
 	t.Cleanup(func() { client.Close() })
 	return client
 }
@@ -90,30 +115,57 @@ func isFree(port int) bool {
 // newCluster starts a Redis Cluster of three servers.
 func newCluster(t testing.TB) *redis.ClusterClient {
 	t.Helper()
-	const servers, slots = 3, 16384
+	_, cluster := newServers(t, 0, "cluster-node-timeout 15000")
+	return cluster
+}
+
+// clusterServers is how many servers of a cluster have slots.
+const clusterServers = 3
+
+// newServers starts a Redis Cluster of three servers, and of as many replicas,
+// the first of which follow the first server.
+func newServers(t testing.TB, replicas int, settings ...string) ([]*server, *redis.ClusterClient) {
+	t.Helper()
+	const slots = 16384
 	ctx := t.Context()
+	var servers []*server
 	var addrs []string
 	var clients []*redis.Client
-	for i := range servers {
-		s := newServer(t, "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 15000")
-		addrs, clients = append(addrs, s.addr), append(clients, s.client(t))
-		require.NoError(t, clients[i].ClusterAddSlotsRange(ctx, i*slots/servers, (i+1)*slots/servers-1).Err())
+	for i := range clusterServers + replicas {
+		s := newServer(t, append([]string{"cluster-enabled yes", "cluster-config-file nodes.conf"}, settings...)...)
+		servers, addrs, clients = append(servers, s), append(addrs, s.addr), append(clients, s.client(t))
+		if i < clusterServers {
+			require.NoError(t, clients[i].ClusterAddSlotsRange(ctx, i*slots/clusterServers, (i+1)*slots/clusterServers-1).Err())
+		}
 		require.NoError(t, clients[i].Do(ctx, "cluster", "set-config-epoch", i+1).Err())
 	}
 	for _, addr := range addrs[1:] {
 		host, port, _ := net.SplitHostPort(addr)
 		require.NoError(t, clients[0].ClusterMeet(ctx, host, port).Err())
 	}
+	known := fmt.Sprintf("cluster_known_nodes:%d", len(servers))
 	for _, client := range clients {
 		require.Eventually(t, func() bool {
 			info := client.ClusterInfo(ctx).Val()
-			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_ok:16384") &&
-				strings.Contains(info, "cluster_known_nodes:3")
+			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_ok:16384") && strings.Contains(info, known)
 		}, 30*time.Second, 50*time.Millisecond, "the cluster does not come together")
 	}
-	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+	for i, replica := range clients[clusterServers:] {
+		primary := clients[i].Do(ctx, "cluster", "myid").Val()
+		require.NoError(t, replica.Do(ctx, "cluster", "replicate", primary).Err())
+		isInStep(t, replica)
+	}
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs[:clusterServers], ReadTimeout: patience})
 	t.Cleanup(func() { cluster.Close() })
-	return cluster
+	return servers, cluster
+}
+
+// isInStep waits until a replica has what its primary has.
+func isInStep(t testing.TB, replica *redis.Client) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return strings.Contains(replica.Info(context.Background(), "replication").Val(), "master_link_status:up")
+	}, 30*time.Second, 20*time.Millisecond, "the replica does not follow")
 }
 
 // nodes returns a client of each server of a cluster.
@@ -125,4 +177,21 @@ func nodes(t testing.TB, cluster *redis.ClusterClient) (all []*redis.Client) {
 		all = append(all, client)
 	}
 	return all
+}
+
+// usedMemory is how much memory a server has taken.
+func usedMemory(t testing.TB, client *redis.Client) int64 {
+	t.Helper()
+	return memory(t, client, "used_memory")
+}
+
+// memory returns a field of what a server says about its memory.
+func memory(t testing.TB, client *redis.Client, field string) (bytes int64) {
+	t.Helper()
+	info, err := client.Info(context.Background(), "memory").Result()
+	require.NoError(t, err)
+	_, info, _ = strings.Cut(info, "\n"+field+":")
+	_, err = fmt.Sscan(info, &bytes)
+	require.NoError(t, err)
+	return bytes
 }

@@ -61,34 +61,43 @@ func nowScore() string { return score(time.Now()) }
 // call takes, however the clocks differ.
 const strayAge = 24 * time.Hour
 
-// announce writes the entries of a document in other slots before the document
-// is written itself.
-func (s *Store) announce(ctx context.Context, id store.ID, j subject) error {
-	_, err := s.exec(ctx, func(p pipe) {
-		for _, index := range s.elsewhere(j) {
-			p.ZAdd(ctx, index, redis.Z{Member: j.entry(id)})
-		}
-	})
-	if err != nil {
-		s.note(ctx, id, j)
+// announced writes the entries of a document in other slots before write writes
+// the document. If that fails, the entries may be strays, so it notes that. The
+// note comes even if the caller's context has ended meanwhile: the caller has
+// its answer then and doesn't wait.
+func (s *Store) announced(ctx context.Context, id store.ID, j subject, write func() error) error {
+	indexes := s.elsewhere(j)
+	if len(indexes) == 0 {
+		return write()
 	}
+	_, err := await(ctx, func() (struct{}, error) {
+		_, err := s.exec(ctx, func(p pipe) {
+			for _, index := range indexes {
+				p.ZAdd(ctx, index, redis.Z{Member: j.entry(id)})
+			}
+		})
+		if err == nil {
+			err = write()
+		}
+		if err != nil {
+			s.note(ctx, id, j)
+		}
+		return struct{}{}, err
+	})
 	return err
 }
 
-// note notes that the entries which were announced may be strays. It goes to a
-// slot that has such an entry, because that of the document may be out of order,
-// and it doesn't wait, because the caller's context may have ended.
+// noteTimeout is how long a call that fails may take longer to note a stray.
+const noteTimeout = 5 * time.Second
+
+// note keeps a note of a stray in a slot that has an entry of it, because the
+// slot of the document may be out of order.
 func (s *Store) note(ctx context.Context, id store.ID, j subject) {
-	if len(s.elsewhere(j)) == 0 {
-		return
-	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+	defer cancel()
 	y := stray{shardOfCut(store.CutKey{ApplicationID: j.ApplicationID, WorkspaceID: j.WorkspaceID}), id, j}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	go func() {
-		defer cancel()
-		// If this fails too, a few bytes are wasted.
-		_, _ = s.exec(ctx, func(p pipe) { p.Do(ctx, "zadd", s.keys.strays(y.in), nowScore(), y.text()) })
-	}()
+	// If this fails too, a few bytes are wasted.
+	_, _ = s.exec(ctx, func(p pipe) { p.Do(ctx, "zadd", s.keys.strays(y.in), nowScore(), y.text()) })
 }
 
 // clear removes the entries of strays, apart from those that a document has

@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -124,9 +125,23 @@ func testRoundTrips(t *testing.T, client redis.UniversalClient, want func(step) 
 
 // A lossy network loses the next answer after lose is set: the server has done
 // what it was asked, and the client learns of nothing but a broken connection.
+//
+// It loses one of each so many answers if that is set.
 type lossy struct {
 	lose atomic.Bool
+	each atomic.Int64
 	lost atomic.Int64
+}
+
+func (l *lossy) dial(ctx context.Context, kind, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, kind, addr)
+	return lossyConn{conn, l}, err
+}
+
+// loses reports whether the next answer is lost.
+func (l *lossy) loses() bool {
+	each := l.each.Load()
+	return l.lose.CompareAndSwap(true, false) || each > 0 && rand.N(each) == 0
 }
 
 type lossyConn struct {
@@ -136,7 +151,7 @@ type lossyConn struct {
 
 func (c lossyConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if err == nil && c.network.lose.CompareAndSwap(true, false) {
+	if err == nil && c.network.loses() {
 		c.network.lost.Add(1)
 		c.Close()
 		return 0, net.ErrClosed
@@ -149,10 +164,7 @@ func openLossy(t *testing.T) (*redisstore.Store, *lossy) {
 	t.Helper()
 	network := &lossy{}
 	addr := single(t).Options().Addr
-	client := redis.NewClient(&redis.Options{Addr: addr, Dialer: func(ctx context.Context, kind, addr string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, kind, addr)
-		return lossyConn{conn, network}, err
-	}})
+	client := redis.NewClient(&redis.Options{Addr: addr, Dialer: network.dial})
 	t.Cleanup(func() { client.Close() })
 	return open(t, client), network
 }

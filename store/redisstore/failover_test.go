@@ -1,0 +1,163 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/redisstore"
+)
+
+// A waiter has the server say with each write whether a replica has it too. It
+// costs no round trip of its own, because WAIT goes along.
+type waiter struct{}
+
+func (waiter) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (waiter) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (waiter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, commands []redis.Cmder) error {
+		wait := redis.NewIntCmd(ctx, "wait", 1, 500)
+		err := next(ctx, append(commands[:len(commands):len(commands)], wait))
+		if strings.HasPrefix(commands[0].Name(), "eval") && err == nil && wait.Val() < 1 {
+			err = errors.New("no replica has what was written")
+			for _, command := range commands {
+				command.SetErr(err)
+			}
+		}
+		return err
+	}
+}
+
+// pause stops a server as a machine stops that has no time for it.
+func (s *server) pause(t testing.TB) {
+	t.Helper()
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGSTOP))
+}
+
+func (s *server) resume(t testing.TB) {
+	t.Helper()
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGCONT))
+}
+
+// failover puts load on a store, and has the primary die. If behind, the replica
+// has lost it a while before. The primary comes back as a replica. It returns how
+// much was acknowledged that the replica hadn't got, and how much of what was
+// acknowledged in all is gone.
+func failover(t *testing.T, s store.Store, primary, replica *server, behind bool) (acknowledged int64, lost map[string]int) {
+	t.Helper()
+	l := &load{s: s, at: now(), timeout: func() time.Duration { return 2 * time.Second }}
+	l.during(func() {
+		l.reach(t, 200)
+		before := l.done.Load()
+		if behind {
+			replica.pause(t)
+			require.NoError(t, primary.client(t).Do(t.Context(), "client", "kill", "type", "replica").Err())
+			before = l.done.Load()
+			time.Sleep(300 * time.Millisecond)
+		}
+		acknowledged = l.done.Load() - before
+		primary.kill()
+		l.stop.Store(true)
+		replica.resume(t)
+	})
+	client := replica.client(t)
+	require.Eventually(t, func() bool { return strings.Contains(client.Info(t.Context(), "replication").Val(), "role:master") },
+		30*time.Second, 20*time.Millisecond, "the replica does not take the place of its primary")
+	primary.start(t)
+	recovers(t, s)
+	require.Empty(t, l.wrong)
+	lost = l.lost(t, s)
+	t.Logf("%d documents were acknowledged while the replica was behind, and of %d in all are gone: %v; %d steps of which nobody knows, because of %v",
+		acknowledged, l.done.Load(), lost, l.unknown(), slices.Sorted(maps.Keys(l.errs)))
+	return acknowledged, lost
+}
+
+// What a primary has acknowledged and not passed on is lost when a replica
+// takes its place, unless the host waits for the replica.
+func TestFailover(t *testing.T) {
+	for _, on := range []struct {
+		name string
+		open func(t *testing.T, wait bool, settings ...string) (s store.Store, primary, replica *server)
+	}{
+		{"Sentinel", openOnSentinel},
+		{"cluster", openOnCluster},
+	} {
+		t.Run(on.name, func(t *testing.T) {
+			if on.name == "cluster" {
+				slow(t)
+			}
+			t.Run("as it comes", func(t *testing.T) {
+				s, primary, replica := on.open(t, false)
+				acknowledged, lost := failover(t, s, primary, replica, true)
+				require.NotZero(t, acknowledged)
+				require.NotEmpty(t, lost, "this shows nothing, because nothing was lost")
+			})
+			t.Run("with WAIT", func(t *testing.T) {
+				slow(t)
+				s, primary, replica := on.open(t, true)
+				_, lost := failover(t, s, primary, replica, true)
+				require.Empty(t, lost)
+			})
+			t.Run("with a replica in step", func(t *testing.T) {
+				slow(t)
+				s, primary, replica := on.open(t, false)
+				failover(t, s, primary, replica, false)
+			})
+			t.Run("with min-replicas-to-write", func(t *testing.T) {
+				slow(t)
+				s, primary, replica := on.open(t, false, "min-replicas-to-write 1", "min-replicas-max-lag 1")
+				_, lost := failover(t, s, primary, replica, true)
+				require.Empty(t, lost)
+			})
+		})
+	}
+}
+
+func openOnSentinel(t *testing.T, wait bool, settings ...string) (s store.Store, primary, replica *server) {
+	w := newWatched(t)
+	if wait {
+		w.client.AddHook(waiter{})
+	}
+	configure(t, w.primary, settings)
+	s, err := redisstore.New(w.client, redisstore.Options{})
+	require.NoError(t, err)
+	require.NoError(t, s.(*redisstore.Store).Check(t.Context()))
+	return s, w.primary, w.replica
+}
+
+func openOnCluster(t *testing.T, wait bool, settings ...string) (s store.Store, primary, replica *server) {
+	servers, cluster := newServers(t, 1, "cluster-node-timeout 2000")
+	if wait {
+		// Only the first server has a replica.
+		cluster.OnNewNode(func(node *redis.Client) {
+			if node.Options().Addr == servers[0].addr || node.Options().Addr == servers[clusterServers].addr {
+				node.AddHook(waiter{})
+			}
+		})
+	}
+	configure(t, servers[0], settings)
+	s, err := redisstore.New(cluster, redisstore.Options{})
+	require.NoError(t, err)
+	require.NoError(t, s.(*redisstore.Store).Check(t.Context()))
+	return s, servers[0], servers[clusterServers]
+}
+
+// configure sets what would keep a server from starting alone.
+func configure(t *testing.T, s *server, settings []string) {
+	t.Helper()
+	for _, setting := range settings {
+		name, value, _ := strings.Cut(setting, " ")
+		require.NoError(t, s.client(t).ConfigSet(t.Context(), name, value).Err())
+	}
+}

@@ -1,0 +1,125 @@
+package redisstore_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/redisstore"
+	"github.com/latchkey-go/latchkey/store/storetest"
+)
+
+// A watched server is one with a replica, and three sentinels that put it in
+// its place when it fails.
+type watched struct {
+	primary, replica *server
+	client           *redis.Client
+}
+
+const sentinelName = "latchkey"
+
+// newWatched starts the servers, with the settings, and the sentinels.
+func newWatched(t testing.TB, settings ...string) *watched {
+	t.Helper()
+	w := &watched{primary: newServer(t, settings...)}
+	host, port, _ := net.SplitHostPort(w.primary.addr)
+	w.replica = newServer(t, append([]string{"replicaof " + host + " " + port}, settings...)...)
+	isInStep(t, w.replica.client(t))
+	var sentinels []string
+	for range 3 {
+		sentinels = append(sentinels, newSentinel(t, host, port))
+	}
+	for _, addr := range sentinels {
+		sentinel := redis.NewSentinelClient(&redis.Options{Addr: addr})
+		t.Cleanup(func() { sentinel.Close() })
+		require.Eventually(t, func() bool {
+			others, _ := sentinel.Sentinels(context.Background(), sentinelName).Result()
+			replicas, _ := sentinel.Replicas(context.Background(), sentinelName).Result()
+			return len(others) == 2 && len(replicas) == 1
+		}, 30*time.Second, 20*time.Millisecond, "the sentinels do not find each other")
+	}
+	w.client = redis.NewFailoverClient(&redis.FailoverOptions{MasterName: sentinelName, SentinelAddrs: sentinels})
+	t.Cleanup(func() { w.client.Close() })
+	return w
+}
+
+// newSentinel starts a sentinel and returns its address. It calls a server lost
+// that hasn't answered for a second.
+func newSentinel(t testing.TB, host, port string) string {
+	t.Helper()
+	own := strconv.Itoa(freePort(t))
+	folder := t.TempDir()
+	file := filepath.Join(folder, "sentinel.conf")
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `port %s
+bind 127.0.0.1
+dir %s
+loglevel warning
+sentinel monitor %[3]s %s %s 2
+sentinel down-after-milliseconds %[3]s 1000
+sentinel failover-timeout %[3]s 5000
+`, own, folder, sentinelName, host, port), 0o600))
+	s := &server{addr: net.JoinHostPort("127.0.0.1", own), args: []string{file, "--sentinel"}}
+	s.start(t)
+	t.Cleanup(s.kill)
+	return s.addr
+}
+
+// recovers waits until a store can be written to again.
+func recovers(t testing.TB, s store.Store) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		return s.Create(ctx, newDocument("somebody", now())) == nil
+	}, 30*time.Second, 20*time.Millisecond, "no replica takes the place of the server that failed")
+}
+
+func TestStoreOnSentinel(t *testing.T) {
+	slow(t)
+	client := newWatched(t).client
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, client) })
+}
+
+func TestStoreOnClusterWithReplicas(t *testing.T) {
+	slow(t)
+	_, cluster := newServers(t, clusterServers, "cluster-node-timeout 5000")
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, cluster) })
+}
+
+// A replica that is given by mistake takes no writes, and Check says why.
+func TestReplicaByMistake(t *testing.T) {
+	primary := newServer(t)
+	s, prefix := openWithPrefix(t, primary.client(t))
+	ctx, at := t.Context(), now()
+	d := create(t, s, "user_1", at)
+	host, port, _ := net.SplitHostPort(primary.addr)
+	replica := newServer(t, "replicaof "+host+" "+port)
+	client := redis.NewClient(&redis.Options{Addr: replica.addr, MaxRetries: -1})
+	t.Cleanup(func() { client.Close() })
+	isInStep(t, client)
+
+	mistaken, err := redisstore.New(client, redisstore.Options{Prefix: prefix})
+	require.NoError(t, err)
+	require.ErrorContains(t, mistaken.Check(ctx), "connect to its primary")
+	for name, write := range map[string]func() error{
+		"Create":  func() error { return mistaken.Create(ctx, newDocument("user_2", at)) },
+		"Replace": func() error { return mistaken.Replace(ctx, replaced(d, func(*store.Document) {}), d.Mark) },
+		"End":     func() error { return mistaken.End(ctx, d.ID, at, at) },
+		"CutOff":  func() error { return mistaken.CutOff(ctx, d.Key(), store.CutNumber(at)) },
+		"CreateApplication": func() error {
+			return mistaken.CreateApplication(ctx, store.Application{ID: "app_1", ClientID: "client_1"})
+		},
+		"DeleteApplication": func() error { return mistaken.DeleteApplication(ctx, "app_1") },
+	} {
+		require.ErrorContains(t, write(), "READONLY", name)
+	}
+}
