@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/redisserver"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -64,8 +65,8 @@ func work(s store.Store, worker, round int, at time.Time, done *atomic.Int64) (a
 
 // With appendonly and appendfsync always, what was answered survives a crash.
 func TestCrash(t *testing.T) {
-	server := newServer(t, "appendonly yes", "appendfsync always")
-	client := redis.NewClient(&redis.Options{Addr: server.addr, MaxRetries: -1, DialTimeout: time.Second})
+	server := newServer(t, redisserver.Durable...)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1, DialTimeout: time.Second})
 	t.Cleanup(func() { client.Close() })
 	s, prefix := openWithPrefix(t, client)
 	at := now()
@@ -84,9 +85,9 @@ func TestCrash(t *testing.T) {
 			})
 		}
 		require.Eventually(t, func() bool { return done.Load() > 200 }, 30*time.Second, time.Millisecond)
-		server.kill()
+		server.Kill()
 		workers.Wait()
-		server.start(t)
+		server.Start(t)
 	}
 	unknown := 0
 	for _, p := range all {

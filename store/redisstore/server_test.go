@@ -1,115 +1,43 @@
 package redisstore_test
 
 import (
-	"context"
-	"fmt"
-	"math/rand/v2"
-	"net"
-	"os/exec"
-	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/internal/redisserver"
 )
 
 // A server is a Redis that a test has for itself.
-type server struct {
-	addr string
-	args []string
-	cmd  *exec.Cmd
-}
+type server struct{ *redisserver.Server }
 
 // newServer starts a Redis with the settings, each like "appendonly yes". It
 // ends with the test.
-func newServer(t testing.TB, settings ...string) *server {
+func newServer(t testing.TB, settings ...string) server {
 	t.Helper()
-	port := freePort(t)
-	s := &server{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), args: []string{
-		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--loglevel", "warning",
-	}}
-	for _, setting := range settings {
-		name, value, _ := strings.Cut(setting, " ")
-		s.args = append(append(s.args, "--"+name), strings.Fields(value)...)
-	}
-	s.start(t)
-	t.Cleanup(s.kill)
-	return s
-}
-
-// start starts the server, or starts it again after it was killed.
-func (s *server) start(t testing.TB) {
-	t.Helper()
-	path, err := exec.LookPath("redis-server")
+	s, err := redisserver.Start(t, settings...)
 	if err != nil {
-		missing(t, "no redis-server in the path")
+		missing(t, "no redis-server: %v", err)
 	}
-	s.cmd = exec.Command(path, s.args...)
-	require.NoError(t, s.cmd.Start())
-	client := s.client(t)
-	require.Eventually(t, func() bool { return client.Ping(context.Background()).Err() == nil }, 20*time.Second, 20*time.Millisecond, "redis-server does not start")
+	return server{s}
 }
 
-// kill ends the server at once, as a crash would.
-func (s *server) kill() {
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
-}
-
-func (s *server) client(t testing.TB) *redis.Client {
-	client := redis.NewClient(&redis.Options{Addr: s.addr})
+func (s server) client(t testing.TB) *redis.Client {
+	client := redis.NewClient(&redis.Options{Addr: s.Addr})
 	t.Cleanup(func() { client.Close() })
 	return client
-}
-
-// freePort returns a port that is free, as is the one 10,000 above it, which a
-// server in a cluster uses too.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		port := 20_000 + rand.IntN(10_000)
-		if isFree(port) && isFree(port+10_000) {
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
-}
-
-func isFree(port int) bool {
-	l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
-	if err != nil {
-		return false
-	}
-	l.Close()
-	return true
 }
 
 // newCluster starts a Redis Cluster of three servers.
 func newCluster(t testing.TB) *redis.ClusterClient {
 	t.Helper()
-	const servers, slots = 3, 16384
-	ctx := t.Context()
+	servers, err := redisserver.StartCluster(t)
+	if err != nil {
+		missing(t, "no redis-server: %v", err)
+	}
 	var addrs []string
-	var clients []*redis.Client
-	for i := range servers {
-		s := newServer(t, "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 15000")
-		addrs, clients = append(addrs, s.addr), append(clients, s.client(t))
-		require.NoError(t, clients[i].ClusterAddSlotsRange(ctx, i*slots/servers, (i+1)*slots/servers-1).Err())
-		require.NoError(t, clients[i].Do(ctx, "cluster", "set-config-epoch", i+1).Err())
-	}
-	for _, addr := range addrs[1:] {
-		host, port, _ := net.SplitHostPort(addr)
-		require.NoError(t, clients[0].ClusterMeet(ctx, host, port).Err())
-	}
-	for _, client := range clients {
-		require.Eventually(t, func() bool {
-			info := client.ClusterInfo(ctx).Val()
-			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_ok:16384") &&
-				strings.Contains(info, "cluster_known_nodes:3")
-		}, 30*time.Second, 50*time.Millisecond, "the cluster does not come together")
+	for _, s := range servers {
+		addrs = append(addrs, s.Addr)
 	}
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
 	t.Cleanup(func() { cluster.Close() })
