@@ -24,7 +24,7 @@ const (
 
 	// sharedUsers are signed in by all workers and cut off alongside. Other
 	// users have one sign-in each.
-	sharedUsers = 6
+	sharedUsers = 4
 
 	// openSignIns is how many sign-ins a worker goes on with at a time, and
 	// maxChain how often each is refreshed.
@@ -292,22 +292,22 @@ func (w *worker) saw(s *signIn, during span, alive bool, what string) {
 		w.tally.mu.Unlock()
 	}
 	if !w.cuts.saw(s.thing, during, alive) {
-		w.wrong("%s: %s finds it alive: %t", s, what, alive)
+		w.wrong("%s: %s finds it alive: %t; during %v, of what the model knows: %s", s, what, alive, during, w.cuts.about(s.thing))
 	}
 }
 
 // step does one thing.
 func (w *worker) step() {
 	switch n := w.random.IntN(100); {
-	case n < 4:
-		w.cutOff()
 	case n < 6:
-		w.sweep()
-	case n < 7:
-		w.createApp()
+		w.cutOff()
 	case n < 8:
+		w.sweep()
+	case n < 9:
+		w.createApp()
+	case n < 10:
 		w.deleteApp()
-	case len(w.open) < openSignIns || n < 12:
+	case len(w.open) < openSignIns || n < 16:
 		if s := w.signIn(); s != nil {
 			w.open, w.all = append(w.open, s), append(w.all, s)
 		}

@@ -1,6 +1,7 @@
 package faulttest
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -18,6 +19,10 @@ type span struct {
 	// doubt is set if it is not known whether it had its effect.
 	doubt bool
 }
+
+const clock = "05.000000"
+
+func (s span) String() string { return s.from.Format(clock) + "-" + s.to.Format(clock) }
 
 // before reports whether s was over before other began.
 func (s span) before(other span) bool { return !s.to.IsZero() && !s.to.After(other.from) }
@@ -97,6 +102,19 @@ func (c *cutoffs) may(t *thing, during span) (live, die bool) {
 		}
 	}
 	return live, die
+}
+
+// about says what the model knows of a thing.
+func (c *cutoffs) about(t *thing) string {
+	text := fmt.Sprintf("made %v, alive after %s, dead before %s, ended %v", t.made, t.alive.Format(clock), t.dead.Format(clock), t.ends)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range t.keys {
+		if cuts := c.byKey[k]; len(cuts) > 0 {
+			text += fmt.Sprintf(", last cut off by %v %v", k, cuts[len(cuts)-1])
+		}
+	}
+	return text
 }
 
 // saw notes what a request has found, and reports whether it may have.

@@ -66,7 +66,7 @@ func (w *worker) signIn() *signIn {
 		s.thing, s.code = newThing(s.user, s.app.ID, during), page.code()
 		return s
 	case page.status != http.StatusOK || !none:
-		w.wrong("%s: a page, but the user has agreed (%t): %s", s, !none, page.reply)
+		w.wrong("%s: a page with status %d, but the user has agreed (%t)", s, page.status, !none)
 		return nil
 	}
 	return w.agree(s, consents, page.reply, 1+w.random.IntN(8)/7)
@@ -143,12 +143,16 @@ func (w *worker) device(s *signIn) *signIn {
 		return s.app.decide(host+"/oauth/device", s.user, page.reply, decision)
 	}
 	answers, during = w.ask("decide on device", repeat(decide, 1+w.random.IntN(4)/3)...)
+	s.thing = newThing(s.user, s.app.ID, during)
 	decided, unknown := false, false
 	for _, a := range answers {
 		unknown = unknown || a.unknown
+		// What the first of two forms gave was cut off before the second came.
+		if _, die := w.cuts.may(s.thing, during); die && a.status == http.StatusForbidden && len(answers) > 1 {
+			continue
+		}
 		decided = decided || !a.unknown && w.finds(s, during, a.status, http.StatusSeeOther)
 	}
-	s.thing = newThing(s.user, s.app.ID, during)
 	switch {
 	case !decided && !unknown:
 		return nil
