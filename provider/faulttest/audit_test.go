@@ -2,7 +2,6 @@ package faulttest
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -180,31 +179,11 @@ func (l *load) auditConsents(live []*signIn) (n int) {
 // around, a day later than it is, may have a rest of two days more.
 func (l *load) auditStore(live, dead []*signIn, consents int) {
 	later := time.Now().Add(75 * time.Hour)
-	for end := time.Now().Add(5 * time.Second); ; {
+	for end := time.Now().Add(60 * time.Second); ; {
 		n, err := l.kept.Sweep(l.t.Context(), later, 1000)
 		require.NoError(l.t, err)
 		if n == 0 && l.documents() <= len(live)+consents || time.Now().After(end) {
 			break
-		}
-	}
-	if l.at.isSQL() && l.documents() != len(live)+consents { // DEBUG
-		rows, err := l.kept.db.Query(strings.ReplaceAll("select kind,user_id,application_id,created_at,sweep_at,ended_at,mark from p_documents order by user_id", "p_", l.at.Prefix))
-		require.NoError(l.t, err)
-		for rows.Next() {
-			var a, b, c, d, e, f, g sql.NullString
-			rows.Scan(&a, &b, &c, &d, &e, &f, &g)
-			n := 0
-			for _, s := range live {
-				if s.user == b.String && s.app.ID == c.String {
-					n++
-				}
-			}
-			fmt.Println("DEBUG", a.String, b.String, c.String, d.String, e.String, f.String, "live", n, "agreed", l.consents[key{user: b.String, app: c.String}] != nil)
-		}
-		for _, w := range l.workers {
-			for _, s := range w.all {
-				fmt.Println("DEBUG", s, l.lives(s))
-			}
 		}
 	}
 	require.Equal(l.t, len(live)+consents, l.documents(), "documents that are left")
