@@ -16,7 +16,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -31,13 +30,11 @@ type client struct {
 }
 
 // newClient registers an application in the store, past any proxy.
-func newClient(t *testing.T, s store.Store) *client {
+func newClient(t testing.TB, s store.Store) *client {
 	t.Helper()
 	p, err := newProvider(s, 30*time.Second)
 	require.NoError(t, err)
-	app, secret, err := p.CreateApplication(context.Background(), provider.NewApplication{
-		Name: "Wiki", RedirectURIs: []string{callback}, Scopes: "profile notes:read",
-	})
+	app, secret, err := p.CreateApplication(context.Background(), newApplication)
 	require.NoError(t, err)
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -90,23 +87,31 @@ var formInput = regexp.MustCompile(`<input type="(?:hidden|checkbox)" name="([^"
 // authorize has a user sign in to the application and agree if asked. The
 // answer is the last one, with the code if it was given.
 func (c *client) authorize(host, user string) (code string, r reply, err error) {
-	query := url.Values{"response_type": {"code"}, "client_id": {c.ClientID}, "redirect_uri": {callback}, "state": {"x"}}
-	r, err = c.do("GET", host+"/oauth/authorize?"+query.Encode(), http.Header{"Test-User": {user}}, nil)
+	r, err = c.visit(host, user)
 	if err == nil && r.status == http.StatusOK {
-		r, err = c.allow(host+"/oauth/authorize", user, r)
+		r, err = c.decide(host+"/oauth/authorize", user, r, "allow")
 	}
-	if err != nil {
-		return "", r, err
-	}
-	if location, err := url.Parse(r.header.Get("Location")); err == nil {
-		code = location.Query().Get("code")
-	}
-	return code, r, nil
+	return r.code(), r, err
 }
 
-// allow answers the form of a page.
-func (c *client) allow(target, user string, page reply) (reply, error) {
-	form := url.Values{"decision": {"allow"}}
+// visit sends the user's browser to the provider.
+func (c *client) visit(host, user string) (reply, error) {
+	query := url.Values{"response_type": {"code"}, "client_id": {c.ClientID}, "redirect_uri": {callback}, "state": {"x"}}
+	return c.do("GET", host+"/oauth/authorize?"+query.Encode(), http.Header{"Test-User": {user}}, nil)
+}
+
+// code is what the provider sends the browser back with, if it does.
+func (r reply) code() string {
+	location, err := url.Parse(r.header.Get("Location"))
+	if err != nil {
+		return ""
+	}
+	return location.Query().Get("code")
+}
+
+// decide answers the form of a page.
+func (c *client) decide(target, user string, page reply, decision string) (reply, error) {
+	form := url.Values{"decision": {decision}}
 	for _, m := range formInput.FindAllStringSubmatch(page.body, -1) {
 		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
 	}

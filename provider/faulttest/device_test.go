@@ -59,13 +59,13 @@ func (s *stopped) deviceRequests(user string, d device) []request {
 	}
 }
 
-// decide has the user allow what the device asks for, and the device redeem its
+// allowDevice has the user allow what the device asks for, and the device redeem its
 // code.
-func (c *client) decide(t *testing.T, host, user string, d device) pair {
+func (c *client) allowDevice(t *testing.T, host, user string, d device) pair {
 	t.Helper()
 	page, err := c.page(host, user, d)
 	mustStatus(t, http.StatusOK, page, err)
-	r, err := c.allow(host+"/oauth/device", user, page)
+	r, err := c.decide(host+"/oauth/device", user, page, "allow")
 	mustStatus(t, http.StatusSeeOther, r, err)
 	r, err = c.poll(host, d)
 	return mustPair(t, r, err)

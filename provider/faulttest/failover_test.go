@@ -2,37 +2,31 @@ package faulttest
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/internal/redisserver"
 )
 
 const sentinelName = "latchkey"
 
-// startSentinel starts a sentinel of a Redis and returns its address.
-func startSentinel(t *testing.T, host, port string) string {
+// startSentinel starts a sentinel of a Redis with one replica, and returns its
+// address.
+func startSentinel(t *testing.T, addr string) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "sentinel.conf")
-	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `sentinel monitor %[1]s %[2]s %[3]s 2
-sentinel down-after-milliseconds %[1]s 1000
-sentinel failover-timeout %[1]s 5000
-`, sentinelName, host, port), 0o600))
-	s := startServer(t, file, "--sentinel")
-	client := redis.NewSentinelClient(&redis.Options{Addr: s.address})
+	s := redisserver.StartSentinel(t, sentinelName, addr)
+	client := redis.NewSentinelClient(&redis.Options{Addr: s.Addr})
 	t.Cleanup(func() { client.Close() })
 	require.Eventually(t, func() bool {
 		replicas, _ := client.Replicas(t.Context(), sentinelName).Result()
 		return len(replicas) == 1
 	}, 30*time.Second, 20*time.Millisecond, "the sentinel does not find the replica")
-	return s.address
+	return s.Addr
 }
 
 // A failover loses what the replica hadn't got. A client whose rotation is lost
@@ -40,10 +34,8 @@ sentinel failover-timeout %[1]s 5000
 // before goes on working; and what was revoked works again.
 func TestFailover(t *testing.T) {
 	primary := startRedis(t)
-	host, port, err := net.SplitHostPort(primary.address)
-	require.NoError(t, err)
-	replica := startRedis(t, "--replicaof", host, port)
-	direct, follower := redis.NewClient(&redis.Options{Addr: primary.address}), redis.NewClient(&redis.Options{Addr: replica.address})
+	replica := startRedis(t, "replicaof "+strings.Replace(primary.Addr, ":", " ", 1))
+	direct, follower := redis.NewClient(&redis.Options{Addr: primary.Addr}), redis.NewClient(&redis.Options{Addr: replica.Addr})
 	t.Cleanup(func() { direct.Close(); follower.Close() })
 	is := func(what string) {
 		require.Eventually(t, func() bool { return strings.Contains(follower.Info(t.Context(), "replication").Val(), what) },
@@ -52,7 +44,7 @@ func TestFailover(t *testing.T) {
 	is("master_link_status:up")
 	var sentinels []string
 	for range 3 {
-		sentinels = append(sentinels, startSentinel(t, host, port))
+		sentinels = append(sentinels, startSentinel(t, primary.Addr))
 	}
 	at := target{Kind: "sentinel", Source: strings.Join(sentinels, ","), Prefix: "latchkey:"}
 	kept, err := at.open(t.Context())
@@ -68,15 +60,15 @@ func TestFailover(t *testing.T) {
 	replicas, err := direct.Wait(t.Context(), 1, 5*time.Second).Result()
 	require.NoError(t, err)
 	require.EqualValues(t, 1, replicas)
-	require.NoError(t, replica.cmd.Process.Signal(syscall.SIGSTOP))
+	replica.Pause()
 	require.NoError(t, direct.Do(t.Context(), "client", "kill", "type", "replica").Err())
 	for i := range after {
 		after[i] = c.mustRefresh(t, app.url, before[i].Refresh)
 	}
 	_, err = c.post(app.url, "/oauth/token/revoke", "token", after[0].Refresh)
 	require.NoError(t, err)
-	primary.kill()
-	require.NoError(t, replica.cmd.Process.Signal(syscall.SIGCONT))
+	primary.Kill()
+	replica.Resume()
 	is("role:master")
 	c.reach(t, app)
 

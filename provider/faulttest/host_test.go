@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"strconv"
 	"testing"
 	"time"
 
@@ -73,8 +74,11 @@ func runHost(text string) error {
 		return err
 	}
 	fmt.Printf("http://%s\n", listener.Addr())
-	return http.Serve(listener, routes(p))
+	return http.Serve(listener, routes(p, kept))
 }
+
+// newApplication is what every application is.
+var newApplication = provider.NewApplication{Name: "Wiki", RedirectURIs: []string{callback}, Scopes: "profile notes:read"}
 
 // newProvider returns a provider as the hosts have it. The header Test-User
 // says who is signed in. A refresh may be repeated for so long that the tests
@@ -100,11 +104,12 @@ func newProvider(s store.Store, timeout time.Duration) (*provider.Provider, erro
 
 // routes are the endpoints of the provider, an API that it guards, and what
 // the tests make the host do.
-func routes(p *provider.Provider) http.Handler {
+func routes(p *provider.Provider, s store.Store) http.Handler {
 	mux := http.NewServeMux()
 	p.Mount(mux)
-	mux.Handle("GET /api/notes", p.Require("notes:read")(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, "[]")
+	mux.Handle("GET /api/notes", p.Require("notes:read")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, _ := provider.TokenFromContext(r.Context())
+		fmt.Fprintf(w, "%s %s %s", token.GrantID, token.UserID, token.ApplicationID)
 	})))
 	mux.HandleFunc("GET /test/goroutines", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, runtime.NumGoroutine())
@@ -116,15 +121,48 @@ func routes(p *provider.Provider) http.Handler {
 		n, err := p.Cleanup(r.Context())
 		answerNumber(w, n, err)
 	})
+	mux.HandleFunc("POST /test/sweep", func(w http.ResponseWriter, r *http.Request) {
+		before, _ := strconv.ParseInt(r.FormValue("before"), 10, 64)
+		n, err := s.Sweep(r.Context(), time.UnixMicro(before), 1000)
+		answerNumber(w, n, err)
+	})
 	mux.HandleFunc("POST /test/revoke", func(w http.ResponseWriter, r *http.Request) {
-		answerNumber(w, 0, p.RevokeGrants(r.Context(), provider.GrantFilter{UserID: r.Header.Get("Test-User")}))
+		f := provider.GrantFilter{UserID: r.FormValue("user"), ApplicationID: r.FormValue("application")}
+		if id := r.FormValue("grant"); id != "" {
+			f.ID, _ = store.ParseID(id)
+		}
+		answerNumber(w, 0, p.RevokeGrants(r.Context(), f))
+	})
+	mux.HandleFunc("POST /test/revoke-all", func(w http.ResponseWriter, r *http.Request) {
+		answerNumber(w, 0, p.RevokeAllGrants(r.Context()))
+	})
+	mux.HandleFunc("POST /test/applications", func(w http.ResponseWriter, r *http.Request) {
+		app, secret, err := p.CreateApplication(r.Context(), newApplication)
+		if err != nil {
+			answerNumber(w, 0, err)
+			return
+		}
+		fmt.Fprintln(w, app.ID, app.ClientID, secret.Reveal())
+	})
+	mux.HandleFunc("POST /test/delete", func(w http.ResponseWriter, r *http.Request) {
+		answerNumber(w, 0, p.DeleteApplication(r.Context(), r.FormValue("application")))
+	})
+	mux.HandleFunc("GET /test/grants", func(w http.ResponseWriter, r *http.Request) {
+		page, next, err := p.ListGrants(r.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: r.FormValue("user")}, Limit: 1000})
+		if err != nil || next != "" {
+			answerNumber(w, 0, fmt.Errorf("%q %w", next, err))
+			return
+		}
+		for _, g := range page {
+			fmt.Fprintln(w, g.ID, g.ApplicationID)
+		}
 	})
 	return mux
 }
 
 func answerNumber(w http.ResponseWriter, n int, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprint(w, n)

@@ -23,13 +23,13 @@ type process struct {
 }
 
 // start runs a host and waits until it listens.
-func start(t *testing.T, c hostConfig) *process {
+func start(t testing.TB, c hostConfig) *process {
 	t.Helper()
 	return startAll(t, 1, c)[0]
 }
 
 // startAll runs hosts that all start at once, and waits until all listen.
-func startAll(t *testing.T, n int, c hostConfig) []*process {
+func startAll(t testing.TB, n int, c hostConfig) []*process {
 	t.Helper()
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
@@ -101,7 +101,7 @@ func (o *output) String() string {
 
 // check fails the test for what no fault excuses, and otherwise says what the
 // host said if the test has failed.
-func (o *output) check(t *testing.T) {
+func (o *output) check(t testing.TB) {
 	o.mu.Lock()
 	text := o.text.String()
 	o.mu.Unlock()

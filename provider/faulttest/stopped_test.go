@@ -163,7 +163,7 @@ func testStopped(t *testing.T, kind string, how mode) {
 		require.NoError(t, err, q.name)
 		require.Less(t, r.status, 400, "%s: %s", q.name, r)
 	}
-	r, err = s.notes(host, s.decide(t, host, "user_ada", waiting).Access)
+	r, err = s.notes(host, s.allowDevice(t, host, "user_ada", waiting).Access)
 	mustStatus(t, http.StatusOK, r, err)
 	r, err = s.register(host)
 	mustStatus(t, http.StatusCreated, r, err)

@@ -26,8 +26,8 @@ import (
 // target says where a host keeps its records. It goes to the host's process as
 // JSON.
 type target struct {
-	Kind   string // "postgres", "mysql", "sqlite", "redis" or "sentinel"
-	Source string // what the driver takes, the address of a Redis, or those of its sentinels
+	Kind   string // "postgres", "mysql", "sqlite", "redis", "cluster", or "sentinel"
+	Source string // what the driver takes, or the addresses of a Redis or of its sentinels
 	Prefix string // of tables or keys
 }
 
@@ -49,7 +49,7 @@ const poolSize = 5
 type opened struct {
 	store.Store
 	db    *sql.DB
-	redis *redis.Client
+	redis redis.UniversalClient
 }
 
 func (o opened) close() {
@@ -63,14 +63,10 @@ func (o opened) close() {
 
 // open opens the store and makes its tables.
 func (at target) open(ctx context.Context) (opened, error) {
-	if at.Kind == "redis" {
-		client := redis.NewClient(&redis.Options{Addr: at.Source, PoolSize: poolSize})
-		s, err := redisstore.New(client, redisstore.Options{Prefix: at.Prefix})
-		return opened{Store: s, redis: client}, err
-	}
-	if at.Kind == "sentinel" {
-		client := redis.NewFailoverClient(&redis.FailoverOptions{
-			MasterName: sentinelName, SentinelAddrs: strings.Split(at.Source, ","), PoolSize: poolSize,
+	if !at.isSQL() {
+		client := redis.NewUniversalClient(&redis.UniversalOptions{
+			Addrs: strings.Split(at.Source, ","), IsClusterMode: at.Kind == "cluster",
+			MasterName: map[string]string{"sentinel": sentinelName}[at.Kind], PoolSize: poolSize,
 		})
 		s, err := redisstore.New(client, redisstore.Options{Prefix: at.Prefix})
 		return opened{Store: s, redis: client}, err
@@ -89,7 +85,7 @@ func (at target) open(ctx context.Context) (opened, error) {
 	return opened{Store: s, db: db}, s.Migrate(ctx)
 }
 
-func (at target) isSQL() bool { return at.Kind != "redis" && at.Kind != "sentinel" }
+func (at target) isSQL() bool { return sqlKinds[at.Kind].driver != "" }
 
 // address is the host and port of the service.
 func (at target) address() string {
@@ -116,13 +112,6 @@ func (at target) through(address string) target {
 	return at
 }
 
-// serializable is the same place, with every transaction SERIALIZABLE unless
-// it asks for another level itself.
-func (at target) serializable() target {
-	at.Source += "&default_transaction_isolation=serializable"
-	return at
-}
-
 func env(name, otherwise string) string {
 	if v := os.Getenv(name); v != "" {
 		return v
@@ -133,7 +122,7 @@ func env(name, otherwise string) string {
 // newTarget returns an empty place of the kind, which goes after the test. It
 // skips the test if the service is absent, and fails it where nothing may be
 // skipped.
-func newTarget(t *testing.T, kind string) target {
+func newTarget(t testing.TB, kind string) target {
 	t.Helper()
 	at := target{Kind: kind, Prefix: "f" + strings.ToLower(rand.Text()[:10]) + "_"}
 	switch kind {
@@ -143,6 +132,13 @@ func newTarget(t *testing.T, kind string) target {
 		at.Source = env("MYSQL_DSN", "root@tcp(127.0.0.1:3306)/test")
 	case "sqlite":
 		at.Source = "file:" + filepath.Join(t.TempDir(), "latchkey.db") + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"
+		return at
+	case "postgres serializable":
+		at = newTarget(t, "postgres")
+		at.Source += "&default_transaction_isolation=serializable"
+		return at
+	case "cluster":
+		at.Source = joined(startCluster(t))
 		return at
 	case "redis":
 		at.Source = env("REDIS_ADDR", "127.0.0.1:6379")
@@ -157,7 +153,7 @@ func newTarget(t *testing.T, kind string) target {
 
 // missing skips the test for want of something, or fails it where nothing may
 // be skipped.
-func missing(t *testing.T, format string, args ...any) {
+func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf(format, args...)
@@ -182,7 +178,7 @@ func (at target) ping(ctx context.Context) error {
 }
 
 // drop removes everything that the test has made.
-func (at target) drop(t *testing.T) {
+func (at target) drop(t testing.TB) {
 	ctx := context.Background() // That of the test has ended when it cleans up.
 	if at.Kind == "redis" {
 		client := redis.NewClient(&redis.Options{Addr: at.Source})

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -39,17 +38,6 @@ func (waiter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// pause stops a server as a machine stops that has no time for it.
-func (s *server) pause(t testing.TB) {
-	t.Helper()
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGSTOP))
-}
-
-func (s *server) resume(t testing.TB) {
-	t.Helper()
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGCONT))
-}
-
 // failover puts load on a store, and has the primary die. If behind, the replica
 // has lost it a while before. The primary comes back as a replica. It returns how
 // much was acknowledged that the replica hadn't got, and how much of what was
@@ -61,7 +49,7 @@ func failover(t *testing.T, s store.Store, primary, replica *server, behind bool
 		l.reach(t, 200)
 		before := l.done.Load()
 		if behind {
-			replica.pause(t)
+			replica.Pause()
 			require.NoError(t, primary.client(t).Do(t.Context(), "client", "kill", "type", "replica").Err())
 			before = l.done.Load()
 			time.Sleep(300 * time.Millisecond)
@@ -69,7 +57,7 @@ func failover(t *testing.T, s store.Store, primary, replica *server, behind bool
 		acknowledged = l.done.Load() - before
 		primary.kill()
 		l.stop.Store(true)
-		replica.resume(t)
+		replica.Resume()
 	})
 	client := replica.client(t)
 	require.Eventually(t, func() bool { return strings.Contains(client.Info(t.Context(), "replication").Val(), "role:master") },

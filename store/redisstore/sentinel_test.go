@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/redisserver"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/redisstore"
 	"github.com/latchkey-go/latchkey/store/storetest"
@@ -31,12 +33,11 @@ const sentinelName = "latchkey"
 func newWatched(t testing.TB, settings ...string) *watched {
 	t.Helper()
 	w := &watched{primary: newServer(t, settings...)}
-	host, port, _ := net.SplitHostPort(w.primary.addr)
-	w.replica = newServer(t, append([]string{"replicaof " + host + " " + port}, settings...)...)
+	w.replica = newServer(t, append([]string{"replicaof " + strings.Replace(w.primary.addr, ":", " ", 1)}, settings...)...)
 	isInStep(t, w.replica.client(t))
 	var sentinels []string
 	for range 3 {
-		sentinels = append(sentinels, newSentinel(t, host, port))
+		sentinels = append(sentinels, redisserver.StartSentinel(t, sentinelName, w.primary.addr).Addr)
 	}
 	for _, addr := range sentinels {
 		sentinel := redis.NewSentinelClient(&redis.Options{Addr: addr})
@@ -50,27 +51,6 @@ func newWatched(t testing.TB, settings ...string) *watched {
 	w.client = redis.NewFailoverClient(&redis.FailoverOptions{MasterName: sentinelName, SentinelAddrs: sentinels})
 	t.Cleanup(func() { w.client.Close() })
 	return w
-}
-
-// newSentinel starts a sentinel and returns its address. It calls a server lost
-// that hasn't answered for a second.
-func newSentinel(t testing.TB, host, port string) string {
-	t.Helper()
-	own := strconv.Itoa(freePort(t))
-	folder := t.TempDir()
-	file := filepath.Join(folder, "sentinel.conf")
-	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `port %s
-bind 127.0.0.1
-dir %s
-loglevel warning
-sentinel monitor %[3]s %s %s 2
-sentinel down-after-milliseconds %[3]s 1000
-sentinel failover-timeout %[3]s 5000
-`, own, folder, sentinelName, host, port), 0o600))
-	s := &server{addr: net.JoinHostPort("127.0.0.1", own), args: []string{file, "--sentinel"}}
-	s.start(t)
-	t.Cleanup(s.kill)
-	return s.addr
 }
 
 // recovers waits until a store can be written to again.

@@ -3,81 +3,47 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
-)
 
-// engine is the server program that all tests run on: redis-server, or what
-// LATCHKEY_REDIS_SERVER names. If it names one, the tests run that take longer
-// than is good for each change.
-func engine() (program string, named bool) {
-	if program := os.Getenv("LATCHKEY_REDIS_SERVER"); program != "" {
-		return program, true
-	}
-	return "redis-server", false
-}
+	"github.com/latchkey-go/latchkey/internal/redisserver"
+)
 
 // slow skips the test unless an engine is named.
 func slow(t testing.TB) {
 	t.Helper()
-	if _, named := engine(); !named {
+	if os.Getenv("LATCHKEY_REDIS_SERVER") == "" {
 		t.Skip(`it takes long: "make engines" runs it, or LATCHKEY_REDIS_SERVER=redis-server`)
 	}
 }
 
 // A server is a Redis that a test has for itself.
 type server struct {
+	*redisserver.Server
 	addr string
-	args []string
-	cmd  *exec.Cmd
 }
 
 // newServer starts a Redis with the settings, each like "appendonly yes". It
 // ends with the test.
 func newServer(t testing.TB, settings ...string) *server {
 	t.Helper()
-	port := freePort(t)
-	s := &server{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), args: []string{
-		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--loglevel", "warning",
-		"--repl-diskless-sync-delay", "0",
-	}}
-	for _, setting := range settings {
-		name, value, _ := strings.Cut(setting, " ")
-		s.args = append(append(s.args, "--"+name), strings.Fields(value)...)
+	s, err := redisserver.Start(t, settings...)
+	if err != nil {
+		missing(t, "no %s in the path", redisserver.Program())
 	}
-	s.start(t)
-	t.Cleanup(s.kill)
-	return s
+	return &server{s, s.Addr}
 }
 
-// start starts the server, or starts it again after it was killed.
-func (s *server) start(t testing.TB) {
-	t.Helper()
-	program, _ := engine()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		missing(t, "no %s in the path", program)
-	}
-	s.cmd = exec.Command(path, s.args...)
-	require.NoError(t, s.cmd.Start())
-	client := s.client(t)
-	require.Eventually(t, func() bool { return client.Ping(context.Background()).Err() == nil }, 20*time.Second, 20*time.Millisecond, "%s does not start", program)
-}
+func (s *server) start(t testing.TB) { s.Start(t) }
 
 // kill ends the server at once, as a crash would.
-func (s *server) kill() {
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
-}
+func (s *server) kill() { s.Kill() }
 
 // patience is how long a client waits for an answer: a machine that is busy with
 // other tests is not a server that is down.
@@ -87,29 +53,6 @@ func (s *server) client(t testing.TB) *redis.Client {
 	client := redis.NewClient(&redis.Options{Addr: s.addr, ReadTimeout: patience})
 	t.Cleanup(func() { client.Close() })
 	return client
-}
-
-// freePort returns a port that is free, as is the one 10,000 above it, which a
-// server in a cluster uses too.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		port := 20_000 + rand.IntN(10_000)
-		if isFree(port) && isFree(port+10_000) {
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
-}
-
-func isFree(port int) bool {
-	l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
-	if err != nil {
-		return false
-	}
-	l.Close()
-	return true
 }
 
 // newCluster starts a Redis Cluster of three servers.

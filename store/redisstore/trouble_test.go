@@ -120,7 +120,7 @@ func TestServerThatIsSilent(t *testing.T) {
 	var longest time.Duration
 	l.during(func() {
 		l.reach(t, 200)
-		server.pause(t)
+		server.Pause()
 		for _, step := range steps(s, "somebody") {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			began := time.Now()
@@ -128,7 +128,7 @@ func TestServerThatIsSilent(t *testing.T) {
 			longest = max(longest, time.Since(began))
 			cancel()
 		}
-		server.resume(t)
+		server.Resume()
 		l.reach(t, 200)
 	})
 	require.Less(t, longest, time.Second)

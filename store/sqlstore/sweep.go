@@ -210,11 +210,16 @@ type batch struct {
 	last   store.Cursor
 }
 
-// readBatch reads the documents of a kind after a place.
+// readBatch reads the documents of a kind after a place, and none if the cut-off
+// is not there any more. Another sweep may have removed it meanwhile: then who
+// signs in has seen no number, and that is less than this one.
 func (s *Store) readBatch(ctx context.Context, c cut, kind int64, after store.Cursor) (b batch, err error) {
 	column, text := listColumn(c.CutKey)
-	query := s.dialect.page("id, user_id, application_id, workspace_id, created_at, mark, seen", column, "asc")
-	args := []any{text, kind, after.CreatedAt.UnixMicro(), s.dialect.id(after.ID), sweepBatch}
+	query := `select * from (` + s.dialect.page("id, user_id, application_id, workspace_id, created_at, mark, seen", column, "asc") + `) page
+where exists (select 1 from latchkey_cuts
+	where user_id = $6::text and application_id = $7::text and workspace_id = $8::text and number = $9::bigint)
+order by created_at, id`
+	args := []any{text, kind, after.CreatedAt.UnixMicro(), s.dialect.id(after.ID), sweepBatch, c.UserID, c.ApplicationID, c.WorkspaceID, c.number}
 	err = s.try(ctx, "sweep", func(ctx context.Context) error {
 		b = batch{}
 		return s.rows(ctx, query, args, func(scan func(into ...any) error) error { return b.scan(scan, s.dialect, c) })

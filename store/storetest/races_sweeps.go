@@ -9,9 +9,9 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// sweepers run sweeps until the traffic is over, and return how many records
+// sweepers run sweeps of at most limit until the traffic is over, and return how many records
 // they removed.
-func (t *trial) sweepers(traffic ...func() error) (removed int) {
+func (t *trial) sweepers(limit int, traffic ...func() error) (removed int) {
 	t.Helper()
 	const sweepers = 4
 	var busy atomic.Int64
@@ -25,7 +25,7 @@ func (t *trial) sweepers(traffic ...func() error) (removed int) {
 			return
 		}
 		for busy.Load() > 0 && errs[i] == nil {
-			n, err := t.Sweep(t.Context(), t.start, 3)
+			n, err := t.Sweep(t.Context(), t.start, limit)
 			sum.Add(int64(n))
 			errs[i] = err
 		}
@@ -69,7 +69,7 @@ func raceOfSweeps(t *trial) {
 			return nil
 		}
 	}
-	removed := t.sweepers(
+	removed := t.sweepers(3,
 		worker(&tallies[0], func() store.Document { return due(otherKey) }, later),
 		worker(&tallies[1], func() store.Document { return t.document(someKey) }, again),
 		worker(&tallies[2], func() store.Document { return due(otherKey) }, func(*store.Document) {}),
@@ -121,10 +121,52 @@ func raceOfSweepsAndCuts(t *trial) {
 			return nil
 		}
 	}
-	t.sweepers(worker(keys[:2*rounds]), worker(keys[2*rounds:]))
+	t.sweepers(3, worker(keys[:2*rounds]), worker(keys[2*rounds:]))
 	for _, key := range keys {
 		if number := t.numbersNow(key)[key]; number != now {
 			t.errorf("the number of a user who was cut off next to sweeps: got %d, want %d", number, now)
+		}
+	}
+}
+
+// raceOfSweepsAndCreations: once a cut-off was swept, its number is zero, and
+// that is what the next document has seen.
+func raceOfSweepsAndCreations(t *trial) {
+	const workers, tries, limit = 8, 2000, 100
+	old := store.CutNumber(t.after(-2 * day))
+	// swept waits for a sweep of the cut-off, and returns the numbers then.
+	swept := func(key store.CutKey) (numbers store.Cuts, err error) {
+		for range tries {
+			if _, numbers, err = t.FindConsent(t.Context(), key.UserID, "", ""); err != nil || numbers == (store.Cuts{}) {
+				break
+			}
+			time.Sleep(50 * time.Microsecond)
+		}
+		return numbers, err
+	}
+	created := make([][]store.Document, workers)
+	traffic := make([]func() error, workers)
+	for i := range traffic {
+		traffic[i] = func() error {
+			for n := range 2 * rounds / workers {
+				key := store.CutKey{UserID: fmt.Sprint("user ", i, " ", n)}
+				if err := t.CutOff(t.Context(), key, old); err != nil {
+					return err
+				}
+				numbers, err := swept(key)
+				d := t.document(key, func(d *store.Document) { d.Seen = numbers })
+				if err := errors.Join(err, t.Create(t.Context(), d)); err != nil {
+					return err
+				}
+				created[i] = append(created[i], d)
+			}
+			return nil
+		}
+	}
+	t.sweepers(limit, traffic...)
+	for _, documents := range created {
+		for _, d := range documents {
+			t.finds(d, "a document that was created after its user's cut-off was swept")
 		}
 	}
 }

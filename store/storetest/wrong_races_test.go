@@ -186,6 +186,29 @@ var wrongRaces = breaks{
 			}
 		},
 	},
+	"what is created once a cut-off was swept lives": {
+		"a sweep remembers the numbers": func(f *faulty) {
+			numbers := map[store.CutKey]int64{}
+			f.cutOff = func(ctx context.Context, key store.CutKey, number int64) error {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				numbers[key] = number
+				return f.right.CutOff(ctx, key, number)
+			}
+			f.sweep = func(ctx context.Context, before time.Time, limit int) (int, error) {
+				n, err := f.right.Sweep(ctx, before, limit)
+				documents, _ := f.all(ctx)
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				for _, d := range documents {
+					if numbers[store.CutKey{UserID: d.UserID}] > d.Seen[1] {
+						f.remove(ctx, d)
+					}
+				}
+				return n, err
+			}
+		},
+	},
 	"of many that create one client ID exactly one succeeds": {
 		"it looks first": func(f *faulty) {
 			f.createApplication = func(ctx context.Context, app store.Application) error {
