@@ -38,7 +38,9 @@ type hostConfig struct {
 func TestMain(m *testing.M) {
 	text := os.Getenv(hostVariable)
 	if text == "" {
-		os.Exit(m.Run())
+		code := m.Run()
+		removeTemplates()
+		os.Exit(code)
 	}
 	if err := runHost(text); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -79,8 +81,8 @@ func runHost(text string) error {
 // newProvider returns a provider as the hosts have it. The header Test-User
 // says who is signed in. A refresh may be repeated for so long that the tests
 // on a busy machine are never too late.
-func newProvider(s store.Store, timeout time.Duration) (*provider.Provider, error) {
-	return provider.New(provider.Config{
+func newProvider(s store.Store, timeout time.Duration, edit ...func(*provider.Config)) (*provider.Provider, error) {
+	config := provider.Config{
 		Issuer: issuer,
 		Store:  s,
 		CurrentUser: func(r *http.Request) (provider.Session, error) {
@@ -95,7 +97,11 @@ func newProvider(s store.Store, timeout time.Duration) (*provider.Provider, erro
 		Registration: &provider.Registration{}, DeviceAuthorization: &provider.DeviceAuthorization{},
 		StoreTimeout: timeout,
 		Logger:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-	})
+	}
+	for _, change := range edit {
+		change(&config)
+	}
+	return provider.New(config)
 }
 
 // routes are the endpoints of the provider, an API that it guards, and what

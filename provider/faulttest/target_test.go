@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/lib/pq"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -26,7 +27,7 @@ import (
 // target says where a host keeps its records. It goes to the host's process as
 // JSON.
 type target struct {
-	Kind   string // "postgres", "mysql", "sqlite" or "redis"
+	Kind   string // "postgres", "lib/pq", "mysql", "sqlite" or "redis"
 	Source string // what the driver takes, or the address of a Redis
 	Prefix string // of tables or keys
 }
@@ -36,6 +37,7 @@ var sqlKinds = map[string]struct {
 	dialect sqlstore.Dialect
 }{
 	"postgres": {"pgx", sqlstore.Postgres},
+	"lib/pq":   {"postgres", sqlstore.Postgres},
 	"mysql":    {"mysql", sqlstore.MySQL},
 	"sqlite":   {"sqlite", sqlstore.SQLite},
 }
@@ -87,7 +89,7 @@ func (at target) isSQL() bool { return at.Kind != "redis" }
 // address is the host and port of the service.
 func (at target) address() string {
 	switch at.Kind {
-	case "postgres":
+	case "postgres", "lib/pq":
 		u, err := url.Parse(at.Source)
 		if err != nil {
 			panic(err)
@@ -130,7 +132,7 @@ func newTarget(t *testing.T, kind string) target {
 	t.Helper()
 	at := target{Kind: kind, Prefix: "f" + strings.ToLower(rand.Text()[:10]) + "_"}
 	switch kind {
-	case "postgres":
+	case "postgres", "lib/pq":
 		at.Source = env("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
 	case "mysql":
 		at.Source = env("MYSQL_DSN", "root@tcp(127.0.0.1:3306)/test")
