@@ -90,18 +90,29 @@ var formInput = regexp.MustCompile(`<input type="(?:hidden|checkbox)" name="([^"
 // authorize has a user sign in to the application and agree if asked. The
 // answer is the last one, with the code if it was given.
 func (c *client) authorize(host, user string) (code string, r reply, err error) {
-	query := url.Values{"response_type": {"code"}, "client_id": {c.ClientID}, "redirect_uri": {callback}, "state": {"x"}}
-	r, err = c.do("GET", host+"/oauth/authorize?"+query.Encode(), http.Header{"Test-User": {user}}, nil)
+	r, err = c.ask(host, user)
 	if err == nil && r.status == http.StatusOK {
 		r, err = c.allow(host+"/oauth/authorize", user, r)
 	}
 	if err != nil {
 		return "", r, err
 	}
-	if location, err := url.Parse(r.header.Get("Location")); err == nil {
-		code = location.Query().Get("code")
+	return r.code(), r, nil
+}
+
+// ask sends a user to the application's authorization request.
+func (c *client) ask(host, user string) (reply, error) {
+	query := url.Values{"response_type": {"code"}, "client_id": {c.ClientID}, "redirect_uri": {callback}, "state": {"x"}}
+	return c.do("GET", host+"/oauth/authorize?"+query.Encode(), http.Header{"Test-User": {user}}, nil)
+}
+
+// code returns the code of an answer, if it has one.
+func (r reply) code() string {
+	location, err := url.Parse(r.header.Get("Location"))
+	if err != nil {
+		return ""
 	}
-	return code, r, nil
+	return location.Query().Get("code")
 }
 
 // allow answers the form of a page.

@@ -33,6 +33,7 @@ const issuer = "http://localhost:8080"
 type hostConfig struct {
 	At           target
 	StoreTimeout time.Duration
+	Skew         time.Duration // how fast its clock is
 }
 
 func TestMain(m *testing.M) {
@@ -66,7 +67,9 @@ func runHost(text string) error {
 	if err != nil {
 		return err
 	}
-	p, err := newProvider(kept, c.StoreTimeout)
+	p, err := newProvider(kept, c.StoreTimeout, func(own *provider.Config) {
+		own.Now = func() time.Time { return time.Now().Add(c.Skew) }
+	})
 	if err != nil {
 		return err
 	}

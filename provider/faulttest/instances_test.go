@@ -49,7 +49,7 @@ func TestInstances(t *testing.T) {
 			kept, err := at.open(t.Context())
 			require.NoError(t, err)
 			t.Cleanup(kept.close)
-			s := &cluster{newClient(t, kept), kept, at, startAll(t, instanceCount, hostConfig{at, 20 * time.Second})}
+			s := &cluster{newClient(t, kept), kept, at, startAll(t, instanceCount, hostConfig{At: at, StoreTimeout: 20 * time.Second})}
 			stop := s.traffic(t)
 			defer stop()
 			for _, check := range []struct {
@@ -284,7 +284,7 @@ func TestMigrateAtOnce(t *testing.T) {
 	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			at := newTarget(t, kind)
-			hosts := startAll(t, 10, hostConfig{at, 20 * time.Second})
+			hosts := startAll(t, 10, hostConfig{At: at, StoreTimeout: 20 * time.Second})
 			kept, err := at.open(t.Context())
 			require.NoError(t, err)
 			t.Cleanup(kept.close)

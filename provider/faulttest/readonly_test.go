@@ -1,7 +1,6 @@
 package faulttest
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,14 +42,7 @@ func TestReadOnly(t *testing.T) {
 func TestReadOnlyFile(t *testing.T) {
 	at := newTarget(t, "sqlite")
 	h := serve(t, at, 5*time.Second)
-	var chains []*chain
-	for i := range 40 {
-		next := &chain{user: fmt.Sprintf("user_read_%02d", i)}
-		r, err := h.run(h.url, next)
-		require.NoError(t, err)
-		require.Empty(t, next.pending, "%s", r)
-		chains = append(chains, next)
-	}
+	chains := h.chains(t, 40)
 	at.Source = strings.Replace(at.Source, "?_pragma=", "?mode=ro&_pragma=", 1)
 	kept, err := at.open(t.Context())
 	require.NoError(t, err)

@@ -2,7 +2,6 @@ package faulttest
 
 import (
 	"bytes"
-	"database/sql"
 	"fmt"
 	"net"
 	"os"
@@ -256,8 +255,7 @@ func (s *server) forHost(t *testing.T) target {
 // do runs statements as the administrator.
 func (s *server) do(t *testing.T, statements ...string) {
 	t.Helper()
-	at := s.at()
-	db, err := sql.Open(sqlKinds[at.Kind].driver, at.Source)
+	db, err := s.at().connect()
 	require.NoError(t, err)
 	defer db.Close()
 	for _, text := range statements {

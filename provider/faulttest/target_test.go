@@ -70,19 +70,21 @@ func (at target) open(ctx context.Context) (opened, error) {
 		s, err := redisstore.New(client, redisstore.Options{Prefix: at.Prefix})
 		return opened{Store: s, redis: client}, err
 	}
-	kind := sqlKinds[at.Kind]
-	db, err := sql.Open(kind.driver, at.Source)
+	db, err := at.connect()
 	if err != nil {
 		return opened{}, err
 	}
 	db.SetMaxOpenConns(poolSize)
 	db.SetMaxIdleConns(poolSize)
-	s, err := sqlstore.New(db, kind.dialect, sqlstore.Options{TablePrefix: at.Prefix})
+	s, err := sqlstore.New(db, sqlKinds[at.Kind].dialect, sqlstore.Options{TablePrefix: at.Prefix})
 	if err != nil {
 		return opened{}, err
 	}
 	return opened{Store: s, db: db}, s.Migrate(ctx)
 }
+
+// connect opens the database, apart from the store.
+func (at target) connect() (*sql.DB, error) { return sql.Open(sqlKinds[at.Kind].driver, at.Source) }
 
 func (at target) isSQL() bool { return at.Kind != "redis" }
 
@@ -168,7 +170,7 @@ func (at target) ping(ctx context.Context) error {
 		defer client.Close()
 		return client.Ping(ctx).Err()
 	}
-	db, err := sql.Open(sqlKinds[at.Kind].driver, at.Source)
+	db, err := at.connect()
 	if err != nil {
 		return err
 	}
@@ -189,7 +191,7 @@ func (at target) drop(t *testing.T) {
 		require.NoError(t, keys.Err())
 		return
 	}
-	db, err := sql.Open(sqlKinds[at.Kind].driver, at.Source)
+	db, err := at.connect()
 	require.NoError(t, err)
 	defer db.Close()
 	rows, err := db.QueryContext(ctx, "select table_name from information_schema.tables where table_name like '"+strings.ReplaceAll(at.Prefix, "_", "|_")+"%' escape '|'")
