@@ -67,12 +67,16 @@ func (p *Provider) findGrant(ctx context.Context, id store.ID, g *rules.Grant) e
 // changeGrant lets a rule decide on a grant, and keeps what it has decided. It
 // reads the grant again, and the rule decides again, while others change it.
 // A write whose outcome is unknown is looked at in the same way: a rule knows
-// its own write again. If the rule finds a reuse, the grant is ended.
+// its own write again. If the rule finds a reuse, the grant is ended. All writes
+// together have the time of one, so that a store that keeps failing holds a
+// request up no longer than one that never answers.
 //
 // The change doesn't end with the request: if a client hangs up, it must not
 // stay unknown whether its code was spent.
 func (p *Provider) changeGrant(ctx context.Context, id store.ID, rule func(*rules.Grant) (rules.Step, error)) error {
 	ctx = context.WithoutCancel(ctx)
+	writing, until := p.writing(ctx)
+	defer until.stop()
 	mark, failed := newMark(), error(nil)
 	for range maxRounds {
 		var g rules.Grant
@@ -91,7 +95,10 @@ func (p *Provider) changeGrant(ctx context.Context, id store.ID, rule func(*rule
 		if err != nil || step == rules.Keep {
 			return err
 		}
-		err = p.replace(ctx, g.Document(mark), g.Mark())
+		if failed != nil && writing.Err() != nil {
+			return failed
+		}
+		err = p.cfg.Store.Replace(writing, g.Document(mark), g.Mark())
 		if err == nil {
 			return nil
 		}

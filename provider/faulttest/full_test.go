@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,7 +109,7 @@ func (h *local) reopened(t *testing.T, at target) *local {
 func TestFullSQLite(t *testing.T) {
 	at := newTarget(t, "sqlite")
 	limited := at
-	limited.Source += "&_pragma=max_page_count(120)&_pragma=synchronous(off)"
+	limited.Source += "&_pragma=max_page_count(70)&_pragma=synchronous(off)"
 	h := serve(t, limited, 5*time.Second)
 	h.full(t, limited, func() {}, func() *local { return h.reopened(t, at) })
 }
@@ -173,15 +174,48 @@ func (s *server) fillLog(t *testing.T) {
 	time.Sleep(time.Second)
 }
 
+// MariaDB says that a table is full when the files of InnoDB may not grow.
 func TestFullMariaDB(t *testing.T) {
+	slow(t)
+	s := newServer(t, "mysql", "innodb-file-per-table=0", "innodb-data-file-path=ibdata1:12M:autoextend:max:16M")
+	at := s.forHost(t)
+	h := serve(t, at, 5*time.Second)
+	s.do(t, "create table host.junk (text longblob)")
+	fill := func() {
+		db, err := s.at().connect()
+		require.NoError(t, err)
+		defer db.Close()
+		for _, piece := range []int{100_000, 1_000} {
+			for err = nil; err == nil; {
+				_, err = db.ExecContext(t.Context(), "insert into host.junk values (repeat('x', ?))", piece)
+			}
+		}
+	}
+	h.full(t, at, fill, func() *local {
+		s.kill() // It has no room to drop a table either.
+		s.options[1] = strings.Replace(s.options[1], "16M", "64M", 1)
+		s.start(t)
+		h.reach(t, h.process())
+		return h
+	})
+}
+
+// A disk that is full may end MariaDB. It has everything that was acknowledged
+// once there is room and it is started again.
+func TestFullDiskMariaDB(t *testing.T) {
 	slow(t)
 	folder := small(t, nil, 320)
 	s := newServerIn(t, folder, "mysql")
 	at := s.forHost(t)
 	h := serve(t, at, 5*time.Second)
-	var free func()
-	h.full(t, at, func() { free = occupy(t, folder) }, func() *local {
+	chains := h.load(t, h.process(), true, func() {
+		free := occupy(t, folder)
+		time.Sleep(3 * time.Second)
+		t.Logf("with a full disk a connection says: %v", at.ping(t.Context()))
+		s.kill()
 		free()
-		return h
 	})
+	s.start(t)
+	h.reach(t, h.process())
+	audit(t, h.client, h.kept, at, h.process(), chains)
 }
