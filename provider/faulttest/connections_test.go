@@ -76,6 +76,7 @@ func TestTooManyConnections(t *testing.T) {
 func TestPoolExhausted(t *testing.T) {
 	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			h := serve(t, newTarget(t, kind), storeTimeout)
 			got := h.mustRedeem(t, h.url, h.mustAuthorize(t, h.url, "user_ada"))
 			code := h.mustAuthorize(t, h.url, "user_ada")

@@ -53,6 +53,7 @@ func answered(t *testing.T, r reply, err error) error {
 func TestAnswerLostAtEachStatement(t *testing.T) {
 	for _, kind := range []string{"postgres", "lib/pq", "mysql"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			at := newTarget(t, kind)
 			direct, err := at.open(t.Context())
 			require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 // Four sweepers run without a pause beside load. They take everything that is
 // dead and nothing that lives, and no request is answered wrongly.
 func TestSweepersBesideLoad(t *testing.T) {
-	const sweepers, dead, cutUsers = 4, 2000, 50
+	const sweepers, dead, cutUsers = 4, 1000, 25
 	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			at := newTarget(t, kind)
@@ -55,7 +55,7 @@ func TestSweepersBesideLoad(t *testing.T) {
 					}
 				})
 			}
-			chains := h.chains(t, 160)
+			chains := h.chains(t, 80)
 			stop()
 			all.Wait()
 			for range 3 { // for what was looked at a moment before it was due

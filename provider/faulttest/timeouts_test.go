@@ -20,6 +20,7 @@ func TestLockTimeouts(t *testing.T) {
 		{"sqlite", "sqlite", "", "deadline exceeded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			at := newTarget(t, c.kind)
 			limited := at
 			limited.Source += c.options
