@@ -21,7 +21,7 @@ func TestContextsThatEnd(t *testing.T) {
 		app := store.Application{ID: "app_1", ClientID: "client_1", Name: "0", CreatedAt: now(), UpdatedAt: now()}
 		require.NoError(t, s.CreateApplication(t.Context(), app))
 		var cut, ended int
-		for range 150 {
+		for range 50 {
 			d := newGrant("user_1", "app_1", now())
 			kept, err := interrupt(t, func(ctx context.Context) error { return s.Create(ctx, d) }, func() bool {
 				_, _, err := s.Find(t.Context(), d.ID)
@@ -73,7 +73,7 @@ func TestContextsThatEnd(t *testing.T) {
 		}
 		require.Eventually(t, func() bool { return db.Stats().InUse == 0 }, 5*time.Second, 5*time.Millisecond, "a connection leaks")
 		require.NotZero(t, ended, "no context ended in time")
-		t.Logf("750 calls, of which %d ended with their context; %d of 150 cut-offs happened; %d connections are open", ended, cut, db.Stats().OpenConnections)
+		t.Logf("250 calls, of which %d ended with their context; %d of 50 cut-offs happened; %d connections are open", ended, cut, db.Stats().OpenConnections)
 	})
 }
 
