@@ -23,7 +23,7 @@ func (h *local) exhausted(t *testing.T, got pair, code string, cause string, rel
 	}
 	s := &stopped{client: h.client}
 	slowest := s.unavailable(t, requests)
-	require.Contains(t, h.log.String(), cause)
+	require.True(t, h.log.says(cause), "the log does not name the cause: %s", h.log)
 	release()
 	h.reach(t, h.process())
 	r, err := h.notes(h.url, h.mustRefresh(t, h.url, got.Refresh).Access)

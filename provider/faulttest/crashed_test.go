@@ -101,7 +101,7 @@ func (h *local) refuses(t *testing.T, chains []*chain, cause string) (refused in
 		}
 	}
 	require.NotZero(t, refused)
-	require.Contains(t, h.log.String(), cause)
+	require.True(t, h.log.says(cause), "the log does not name the cause: %s", h.log)
 	return refused
 }
 

@@ -39,7 +39,7 @@ func TestLockTimeouts(t *testing.T) {
 				{"revoke", func() (reply, error) { return h.post(h.url, "/oauth/token/revoke", "token", got.Access) }},
 			}
 			slowest := s.unavailable(t, writes)
-			require.Contains(t, h.log.String(), c.cause)
+			require.True(t, h.log.says(c.cause), "the log does not name the cause: %s", h.log)
 			release()
 			h.reach(t, h.process())
 
