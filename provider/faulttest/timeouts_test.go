@@ -23,9 +23,13 @@ func TestLockTimeouts(t *testing.T) {
 			at := newTarget(t, c.kind)
 			limited := at
 			limited.Source += c.options
-			h := serve(t, limited, storeTimeout)
-			got := h.mustRedeem(t, h.url, h.mustAuthorize(t, h.url, "user_ada"))
-			code := h.mustAuthorize(t, h.url, "user_ada")
+			patient := serve(t, at, 20*time.Second)
+			got := patient.mustRedeem(t, patient.url, patient.mustAuthorize(t, patient.url, "user_ada"))
+			code := patient.mustAuthorize(t, patient.url, "user_ada")
+			kept, err := limited.open(t.Context())
+			require.NoError(t, err)
+			t.Cleanup(kept.close)
+			h := serveFor(t, patient.client, kept, storeTimeout)
 			chains := []*chain{
 				{user: "user_ada", code: "redeemed", pairs: []pair{got}},
 			}
