@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,9 +110,7 @@ func (p *Provider) CreateApplication(ctx context.Context, n NewApplication) (sto
 	if len(wrong) > 0 {
 		return store.Application{}, Secret{}, wrong
 	}
-	ctx, stop := p.records.bounded(detached(ctx))
-	defer stop()
-	if err := p.cfg.Store.CreateApplication(ctx, app); err != nil {
+	if err := p.keepNew(ctx, app); err != nil {
 		return store.Application{}, Secret{}, fmt.Errorf("provider: create application: %w", err)
 	}
 	return app.Clone(), secret, nil
@@ -289,6 +289,30 @@ func (p *Provider) deleteApplication(ctx context.Context, id string) error {
 	return err
 }
 
+// keepNew keeps a new application, whose ID was drawn for it.
+func (p *Provider) keepNew(ctx context.Context, app store.Application) error {
+	wctx, stop := p.records.bounded(detached(ctx))
+	defer stop()
+	err := p.cfg.Store.CreateApplication(wctx, app)
+	if err != nil && p.hasKept(ctx, app) {
+		return nil
+	}
+	return err
+}
+
+// hasKept reports whether an application is kept as it is here: the write that
+// seemed to fail has happened. Its answer was lost, or a driver has sent it
+// again and was told that its own first try stands in its way. Without this the
+// caller would add a secret, or an application, that nobody knows.
+func (p *Provider) hasKept(ctx context.Context, app store.Application) bool {
+	ctx, stop := p.records.bounded(context.WithoutCancel(ctx))
+	defer stop()
+	kept, err := p.cfg.Store.FindApplication(ctx, app.ID)
+	return err == nil && kept.Version == app.Version && kept.UpdatedAt.Equal(app.UpdatedAt) &&
+		kept.Name == app.Name && kept.Public == app.Public && kept.Scopes.Equal(app.Scopes) &&
+		slices.Equal(kept.RedirectURIs, app.RedirectURIs) && slices.Equal(kept.Secrets, app.Secrets) && maps.Equal(kept.Metadata, app.Metadata)
+}
+
 // update reads, edits and keeps an application until nobody has interfered.
 func (p *Provider) update(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
 	ctx, stop := p.records.bounded(detached(ctx))
@@ -303,8 +327,8 @@ func (p *Provider) update(ctx context.Context, id string, edit func(*store.Appli
 		}
 		app.UpdatedAt = p.now()
 		err = p.cfg.Store.UpdateApplication(ctx, app)
-		if err == nil {
-			app.Version++
+		app.Version++
+		if err == nil || p.hasKept(ctx, app) {
 			return app, nil
 		}
 		if !errors.Is(err, store.ErrConflict) {

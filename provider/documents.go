@@ -91,12 +91,16 @@ func (k records) findGrant(ctx context.Context, id store.ID, g *rules.Grant) err
 // changeGrant lets a rule decide on a grant, and keeps what it has decided. It
 // reads the grant again, and the rule decides again, while others change it.
 // A write whose outcome is unknown is looked at in the same way: a rule knows
-// its own write again. If the rule finds a reuse, the grant is ended.
+// its own write again. If the rule finds a reuse, the grant is ended. All writes
+// together have the time of one, so that a store that keeps failing holds a
+// request up no longer than one that never answers.
 //
 // The change doesn't end with the request: if a client hangs up, it must not
 // stay unknown whether its code was spent.
 func (k records) changeGrant(ctx context.Context, id store.ID, rule func(*rules.Grant) (rules.Step, error)) error {
 	ctx = context.WithoutCancel(ctx)
+	writing, stop := k.bounded(ctx)
+	defer stop()
 	mark, failed := newMark(), error(nil)
 	for range maxRounds {
 		var g rules.Grant
@@ -115,7 +119,10 @@ func (k records) changeGrant(ctx context.Context, id store.ID, rule func(*rules.
 		if err != nil || step == rules.Keep {
 			return err
 		}
-		err = k.replace(ctx, g.Document(mark), g.Mark())
+		if failed != nil && writing.Err() != nil {
+			return failed
+		}
+		err = k.store.Replace(writing, g.Document(mark), g.Mark())
 		if err == nil {
 			return nil
 		}

@@ -119,9 +119,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInfo
 	if e := p.mayRegister(r, app); e != nil {
 		return nil, e
 	}
-	ctx, stop := p.records.bounded(detached(r.Context()))
-	defer stop()
-	if err := p.cfg.Store.CreateApplication(ctx, app); err != nil {
+	if err := p.keepNew(r.Context(), app); err != nil {
 		return nil, unavailable("store", err)
 	}
 	noteApplication(r.Context(), app.ID)

@@ -16,7 +16,7 @@ func TestInstances(t *testing.T) {
 	for _, kind := range []string{"postgres", "postgres serializable", "mysql", "redis", "cluster", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			at := newTarget(t, kind)
-			l := newLoad(t, at, startAll(t, instanceCount, hostConfig{at, 20 * time.Second}))
+			l := newLoad(t, at, startAll(t, instanceCount, hostConfig{At: at, StoreTimeout: 20 * time.Second}))
 			l.run(loadTime(t))
 			l.audit()
 		})
@@ -29,7 +29,7 @@ func TestMigrateAtOnce(t *testing.T) {
 	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			at := newTarget(t, kind)
-			hosts := startAll(t, 10, hostConfig{at, 20 * time.Second})
+			hosts := startAll(t, 10, hostConfig{At: at, StoreTimeout: 20 * time.Second})
 			l := newLoad(t, at, hosts)
 			require.NotZero(t, count(t, l.kept, at, "select count(*) from p_migrations"))
 			require.Zero(t, count(t, l.kept, at, "select count(*) - count(distinct version) from p_migrations"))

@@ -99,6 +99,13 @@ func (o *output) String() string {
 	return text[max(0, len(text)-4000):]
 }
 
+// says reports whether the host has said it at any time.
+func (o *output) says(text string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.Contains(o.text.String(), text)
+}
+
 // check fails the test for what no fault excuses, and otherwise says what the
 // host said if the test has failed.
 func (o *output) check(t testing.TB) {

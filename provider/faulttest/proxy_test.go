@@ -13,10 +13,11 @@ import (
 type mode int
 
 const (
-	passing  mode = iota // lets everything through
-	refusing             // takes no connection and has cut those there were
-	hanging              // takes connections and what is sent, and never answers
-	losing               // lets some answers through, and cuts each connection at the next one
+	passing   mode = iota // lets everything through
+	refusing              // takes no connection and has cut those there were
+	hanging               // takes connections and what is sent, and never answers
+	losing                // lets some answers through, and cuts each connection at the next one
+	losingOne             // lets some answers through, cuts one connection at the next one, and then lets everything through
 )
 
 // proxy stands between a host and its database, so that the database seems to
@@ -163,11 +164,24 @@ func (p *proxy) lets(answer bool) (passes, cut bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.mode == passing, p.mode == losing && !answer:
+	case p.mode == passing, (p.mode == losing || p.mode == losingOne) && !answer:
 		return true, false
-	case p.mode == losing && p.answers > 0:
+	case (p.mode == losing || p.mode == losingOne) && p.answers > 0:
 		p.answers--
 		return true, false
+	case p.mode == losingOne:
+		p.mode = passing
+		return false, true
 	}
 	return false, p.mode == losing
+}
+
+// lost reports whether an answer was lost since the mode was losingOne, and
+// lets everything through. Unlike set it cuts nothing.
+func (p *proxy) lost() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lost := p.mode == passing
+	p.mode = passing
+	return lost
 }

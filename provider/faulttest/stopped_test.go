@@ -42,7 +42,7 @@ func newStopped(t *testing.T, kind string) *stopped {
 	require.NoError(t, err)
 	t.Cleanup(kept.close)
 	p := newProxy(t, at.address())
-	return &stopped{newClient(t, kept), p, start(t, hostConfig{at.through(p.address), storeTimeout})}
+	return &stopped{newClient(t, kept), p, start(t, hostConfig{At: at.through(p.address), StoreTimeout: storeTimeout})}
 }
 
 // A request is one that needs the store.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/lib/pq"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -26,7 +27,7 @@ import (
 // target says where a host keeps its records. It goes to the host's process as
 // JSON.
 type target struct {
-	Kind   string // "postgres", "mysql", "sqlite", "redis", "cluster", or "sentinel"
+	Kind   string // "postgres", "lib/pq", "mysql", "sqlite", "redis", "cluster", or "sentinel"
 	Source string // what the driver takes, or the addresses of a Redis or of its sentinels
 	Prefix string // of tables or keys
 }
@@ -36,6 +37,7 @@ var sqlKinds = map[string]struct {
 	dialect sqlstore.Dialect
 }{
 	"postgres": {"pgx", sqlstore.Postgres},
+	"lib/pq":   {"postgres", sqlstore.Postgres},
 	"mysql":    {"mysql", sqlstore.MySQL},
 	"sqlite":   {"sqlite", sqlstore.SQLite},
 }
@@ -71,26 +73,28 @@ func (at target) open(ctx context.Context) (opened, error) {
 		s, err := redisstore.New(client, redisstore.Options{Prefix: at.Prefix})
 		return opened{Store: s, redis: client}, err
 	}
-	kind := sqlKinds[at.Kind]
-	db, err := sql.Open(kind.driver, at.Source)
+	db, err := at.connect()
 	if err != nil {
 		return opened{}, err
 	}
 	db.SetMaxOpenConns(poolSize)
 	db.SetMaxIdleConns(poolSize)
-	s, err := sqlstore.New(db, kind.dialect, sqlstore.Options{TablePrefix: at.Prefix})
+	s, err := sqlstore.New(db, sqlKinds[at.Kind].dialect, sqlstore.Options{TablePrefix: at.Prefix})
 	if err != nil {
 		return opened{}, err
 	}
 	return opened{Store: s, db: db}, s.Migrate(ctx)
 }
 
+// connect opens the database, apart from the store.
+func (at target) connect() (*sql.DB, error) { return sql.Open(sqlKinds[at.Kind].driver, at.Source) }
+
 func (at target) isSQL() bool { return sqlKinds[at.Kind].driver != "" }
 
 // address is the host and port of the service.
 func (at target) address() string {
 	switch at.Kind {
-	case "postgres":
+	case "postgres", "lib/pq":
 		u, err := url.Parse(at.Source)
 		if err != nil {
 			panic(err)
@@ -126,7 +130,7 @@ func newTarget(t testing.TB, kind string) target {
 	t.Helper()
 	at := target{Kind: kind, Prefix: "f" + strings.ToLower(rand.Text()[:10]) + "_"}
 	switch kind {
-	case "postgres":
+	case "postgres", "lib/pq":
 		at.Source = env("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
 	case "mysql":
 		at.Source = env("MYSQL_DSN", "root@tcp(127.0.0.1:3306)/test")
@@ -169,7 +173,7 @@ func (at target) ping(ctx context.Context) error {
 		defer client.Close()
 		return client.Ping(ctx).Err()
 	}
-	db, err := sql.Open(sqlKinds[at.Kind].driver, at.Source)
+	db, err := at.connect()
 	if err != nil {
 		return err
 	}
@@ -190,7 +194,7 @@ func (at target) drop(t testing.TB) {
 		require.NoError(t, keys.Err())
 		return
 	}
-	db, err := sql.Open(sqlKinds[at.Kind].driver, at.Source)
+	db, err := at.connect()
 	require.NoError(t, err)
 	defer db.Close()
 	rows, err := db.QueryContext(ctx, "select table_name from information_schema.tables where table_name like '"+strings.ReplaceAll(at.Prefix, "_", "|_")+"%' escape '|'")

@@ -49,7 +49,7 @@ type core struct {
 	// one is made once.
 	statements *sync.Map
 
-	// writing is held by the goroutine that writes to SQLite, which has one
+	// writing is held while a goroutine writes to SQLite, which has one
 	// writer at a time anyway: waiting here costs less than asking for its lock
 	// again and again. It is nil for other databases.
 	writing chan struct{}
@@ -156,14 +156,36 @@ func (c *core) rows(ctx context.Context, text string, args []any, read func(scan
 // exec changes something, as the step that the name says, and returns how many
 // rows it changed.
 func (c *core) exec(ctx context.Context, name, text string, args ...any) (changed int64, err error) {
-	if c.writing != nil {
-		select {
-		case c.writing <- struct{}{}:
-			defer func() { <-c.writing }()
-		case <-ctx.Done():
-			return 0, fmt.Errorf("sqlstore: %s: %w", name, ctx.Err())
-		}
+	if c.writing == nil {
+		return c.send(ctx, name, text, args)
 	}
+	select {
+	case c.writing <- struct{}{}:
+	case <-ctx.Done():
+		return 0, fmt.Errorf("sqlstore: %s: %w", name, ctx.Err())
+	}
+	// While another process holds the lock, the drivers wait for as long as the
+	// host's busy timeout says, whatever happens to the context.
+	type outcome struct {
+		changed int64
+		err     error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		defer func() { <-c.writing }()
+		changed, err := c.send(ctx, name, text, args)
+		done <- outcome{changed, err}
+	}()
+	select {
+	case o := <-done:
+		return o.changed, o.err
+	case <-ctx.Done():
+		return 0, fmt.Errorf("sqlstore: %s: %w", name, ctx.Err())
+	}
+}
+
+// send sends a statement that changes something.
+func (c *core) send(ctx context.Context, name, text string, args []any) (changed int64, err error) {
 	st := c.statement(text)
 	err = c.try(ctx, name, func(ctx context.Context) error {
 		result, err := c.db.ExecContext(ctx, st.text, st.args(args)...)
