@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -48,8 +49,8 @@ order by created_at %[4]s, id %[4]s limit $5::bigint`, columns, column, comparis
 func listTexts(d Dialect) map[string]string {
 	texts := map[string]string{}
 	for _, column := range []string{"user_id", "application_id", "workspace_id"} {
-		columns, joins := d.columns("page", "page")
-		texts[column] = `select page.id, ` + columns + ` from (` + d.page("*", column, "desc") + `) page` + joins +
+		numbers, joins := d.pageNumbers("page")
+		texts[column] = `select page.id, ` + columns("page", "page", numbers) + ` from (` + d.page("*", column, "desc") + `) page` + joins +
 			` order by page.created_at desc, page.id desc`
 	}
 	return texts
@@ -98,15 +99,15 @@ func (s *Store) List(ctx context.Context, q store.Query) (page []store.Document,
 	return page, next, nil
 }
 
-func scanListed(scan func(into ...any) error) (d store.Document, _ store.Cuts, err error) {
+func scanListed(scan func(into ...any) error) (d store.Document, cuts store.Cuts, err error) {
 	var r documentRow
 	var raw []byte
-	if err = scan(append([]any{&raw}, r.into()...)...); err != nil {
-		return d, store.Cuts{}, err
+	if err := scan(append([]any{&raw}, r.into()...)...); err != nil {
+		return d, cuts, err
 	}
 	id, err := parseID(raw)
 	if err == nil {
 		d, err = r.document(id)
 	}
-	return d, r.cuts, err
+	return d, cuts, cmp.Or(err, cutNumbers(&cuts, r.numbers.String))
 }

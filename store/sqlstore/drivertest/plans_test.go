@@ -25,7 +25,8 @@ func TestPlans(t *testing.T) {
 			db := connect(t, server.driver, dsn)
 			_, prefix := fresh(t, db, server.dialect)
 			at := now()
-			fill(t, db, server.dialect, prefix, at)
+			fill(t, db, server.dialect, prefix, at, busy)
+			analyze(t, db, server.dialect, prefix)
 			spy, log := spied(t, db, dsn)
 			s := open(t, spy, server.dialect, prefix)
 			look := func(name string) {
@@ -48,7 +49,7 @@ func TestPlans(t *testing.T) {
 			require.NoError(t, s.CutOff(t.Context(), app, store.CutNumber(at.Add(-48*time.Hour))))
 			require.NoError(t, s.CutOff(t.Context(), space, store.CutNumber(at.Add(-48*time.Hour))))
 			log.take()
-			for _, limit := range []int{10, filledDue, 100} {
+			for _, limit := range []int{10, busy.due, 100} {
 				removed, err := s.Sweep(t.Context(), at, limit)
 				require.NoError(t, err)
 				require.Equal(t, limit, removed)
@@ -78,7 +79,12 @@ var readsAll = map[sqlstore.Dialect]*regexp.Regexp{
 }
 
 // postgresPlans returns the plan for these arguments and the one for any.
-func postgresPlans(t *testing.T, db *sql.DB, s sent) (plans string) {
+func postgresPlans(t *testing.T, db *sql.DB, s sent) string {
+	return postgresPlan(t, db, s, "force_custom_plan", "explain") + postgresPlan(t, db, s, "force_generic_plan", "explain")
+}
+
+// postgresPlan returns what PostgreSQL explains about a statement.
+func postgresPlan(t *testing.T, db *sql.DB, s sent, mode, explain string) string {
 	values := make([]string, len(s.args))
 	for i, arg := range s.args {
 		switch arg := arg.(type) {
@@ -90,7 +96,7 @@ func postgresPlans(t *testing.T, db *sql.DB, s sent) (plans string) {
 			values[i] = fmt.Sprintf("'%v'", arg)
 		}
 	}
-	execute := "looked_at"
+	execute := " execute looked_at"
 	if len(values) > 0 {
 		execute += "(" + strings.Join(values, ", ") + ")"
 	}
@@ -102,13 +108,11 @@ func postgresPlans(t *testing.T, db *sql.DB, s sent) (plans string) {
 		require.NoError(t, err)
 	}
 	exec("prepare looked_at as " + s.text)
-	for _, mode := range []string{"custom", "generic"} {
-		exec("set plan_cache_mode = force_" + mode + "_plan")
-		plans += query(t, conn, "explain execute "+execute)
-	}
+	exec("set plan_cache_mode = " + mode)
+	plan := query(t, conn, explain+execute)
 	exec("reset plan_cache_mode")
 	exec("deallocate looked_at")
-	return plans
+	return plan
 }
 
 // query returns the rows of an answer as lines of column=value.
