@@ -1,4 +1,4 @@
-.PHONY: check fmt vet lint tidy test budgets docs apidiff fuzz mutate run
+.PHONY: check fmt vet lint tidy test budgets docs apidiff fuzz mutate size run
 
 # Everything that a change must pass. Fuzz targets run on their seeds, as tests.
 check: fmt vet lint tidy test budgets docs apidiff
@@ -59,6 +59,12 @@ fuzz:
 # Break rules of the protocol and see that the right test fails.
 mutate:
 	go run ./provider/conformance/mutate
+
+# Each step, its plans, and its bytes at a million documents, for an hour or so;
+# SIZE=100000 for less.
+SIZE ?= 1000000
+size:
+	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run 'Size|Plans' ./store/memory ./store/sqlstore/drivertest
 
 run:
 	go run ./examples/quickstart

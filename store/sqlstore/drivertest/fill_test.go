@@ -57,10 +57,10 @@ type filling struct {
 // busy is what a busy deployment has.
 var busy = filling{documents: 100_000, kinds: 2, users: 50_000, applications: 100, cuts: 10_000, due: 1000}
 
-// million is a filling of the size that is asked for: so many documents, of so
-// many users and of 20 applications.
+// million is a filling of the size that is asked for: so many documents, of a
+// tenth as many users and of 20 applications, and a thousand cut-offs.
 func million(documents int) filling {
-	return filling{documents: documents, kinds: 1, users: documents / 10, applications: 20}
+	return filling{documents: documents, kinds: 1, users: max(1000, documents/10), applications: 20, cuts: 1000}
 }
 
 // size returns how many documents the tests of size make: few, or as many as

@@ -47,10 +47,10 @@ func compareSides(t *testing.T, server server, dsn string) {
 		}
 	}
 	for _, name := range names {
-		t.Logf("%-32s %6d and %6d µs: %.2f", name, median(took[name][0]).Microseconds(), median(took[name][1]).Microseconds(), ratio(took[name]))
+		t.Logf("%-32s %6d and %6d µs: %.2f", name, quick(took[name][0]).Microseconds(), quick(took[name][1]).Microseconds(), ratio(took[name]))
 	}
-	require.Empty(t, slowerSteps(took), "the steps that take over %v × what they take with %d documents", maxRatio, fewerKept)
 	compareReads(t, few, many)
+	require.Empty(t, slowerSteps(took), "the steps that take over %v × what they take with %d documents", maxRatio, fewerKept)
 }
 
 // slowerSteps returns the names of the steps that take too long.
@@ -63,12 +63,19 @@ func slowerSteps(took map[string]*[2][]time.Duration) (names []string) {
 	return names
 }
 
+// quick returns what one call in ten took at most: the calls that nothing else on
+// the machine got in the way of.
+func quick(of []time.Duration) time.Duration {
+	of = slices.Sorted(slices.Values(of))
+	return of[len(of)/10]
+}
+
 func median(of []time.Duration) time.Duration {
 	of = slices.Sorted(slices.Values(of))
 	return of[len(of)/2]
 }
 
-func ratio(of *[2][]time.Duration) float64 { return float64(median(of[1])) / float64(median(of[0])) }
+func ratio(of *[2][]time.Duration) float64 { return float64(quick(of[1])) / float64(quick(of[0])) }
 
 // A side is a store with many documents, or with few.
 type side struct {
@@ -97,13 +104,19 @@ func newSide(t *testing.T, server server, dsn string, documents int) *side {
 	s := &side{Store: open(t, spy, server.dialect, prefix), db: spy, dialect: server.dialect, prefix: prefix, log: log, documents: documents, at: at}
 	for i := range fewerKept {
 		s.hot = append(s.hot, newGrant(s.user(i), filledApplication(i%20), at.Add(-time.Duration(i)*time.Hour)))
+		if i%2 == 0 {
+			s.hot[i].WorkspaceID = "hot"
+		}
 		require.NoError(t, s.Create(t.Context(), s.hot[i]))
 	}
 	return s
 }
 
-// user returns one of the users of the side: each call another one.
-func (s *side) user(i int) string { return filledUser(i * 7919 % (s.documents / 10)) }
+// user returns one of 50 users, who stand far apart in the index. Both sides have
+// as many documents of each.
+func (s *side) user(i int) string {
+	return filledUser(i%50*million(s.documents).users/50) + "_hot"
+}
 
 // steps returns what is measured. Each call works on other documents.
 func (s *side) steps(ctx context.Context) []step {
@@ -129,14 +142,14 @@ func (s *side) steps(ctx context.Context) []step {
 		}},
 		{"End", 1, func() error { return s.End(ctx, made.ID, s.at, s.at.Add(time.Hour)) }},
 		{"CutOff of a user", 1, func() error {
-			return s.CutOff(ctx, store.CutKey{UserID: "gone " + made.UserID}, store.CutNumber(s.at))
+			return s.CutOff(ctx, store.CutKey{UserID: fmt.Sprint("gone ", s.calls)}, store.CutNumber(s.at))
 		}},
-		{"CutOff of an application", 1, func() error { return s.CutOff(ctx, store.CutKey{ApplicationID: crowd}, 1) }},
+		{"CutOff of an application", 1, func() error { return s.CutOff(ctx, store.CutKey{ApplicationID: "gone"}, store.CutNumber(s.at)) }},
 		list("of a user", store.Query{UserID: made.UserID}),
 		list("of the crowd's application", store.Query{ApplicationID: crowd}),
 		list("of it, from the middle", store.Query{ApplicationID: crowd, After: middle}),
 		list("of it and a user", store.Query{ApplicationID: crowd, UserID: made.UserID}),
-		list("of a workspace", store.Query{WorkspaceID: "space_10"}),
+		list("of a workspace", store.Query{WorkspaceID: "hot"}),
 		{"Sweep with nothing due", 3, func() error { _, err := s.Sweep(ctx, s.at.Add(-time.Hour), 1000); return err }},
 	}
 }
@@ -193,7 +206,7 @@ func (s *side) sweepDue(t *testing.T) step {
 func (s *side) makeDue(t *testing.T, n int) {
 	t.Helper()
 	f := million(s.documents)
-	f.first, f.documents, f.due = 10_000_000, n, n
+	f.first, f.documents, f.due, f.cuts = 10_000_000, n, n, 0
 	fill(t, s.db, s.dialect, s.prefix, s.at, f)
 	s.log.take()
 }
@@ -240,7 +253,7 @@ func (s *side) reads(t *testing.T, step step) (read, statements int) {
 		}
 		sent := s.log.take()
 		for _, one := range sent {
-			plan := postgresPlan(t, s.db, one, "auto", "explain (analyze, buffers)")
+			plan := postgresPlan(t, s.db, one, "force_generic_plan", "explain (analyze, buffers)")
 			found := buffers.FindStringSubmatch(plan)
 			require.NotNil(t, found, plan)
 			read += number(found[1]) + number(found[2])

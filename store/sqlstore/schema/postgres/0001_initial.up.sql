@@ -52,6 +52,10 @@ create index if not exists latchkey_documents_sweep on latchkey_documents (sweep
 
 -- The cut-offs. One covers the documents that match each of its texts that
 -- isn't empty, and cuts off those that have not seen its number.
+--
+-- A page holds few of them, because every lookup of a document looks here, too:
+-- the planner counts pages, and would read all of a small table each time, long
+-- after that takes longer than to look into the index.
 create table if not exists latchkey_cuts (
   user_id        text collate "C" not null,
   application_id text collate "C" not null,
@@ -59,6 +63,6 @@ create table if not exists latchkey_cuts (
   number         bigint not null,
   sweep_at       bigint not null, -- when to look whether it is still needed
   primary key (user_id, application_id, workspace_id)
-);
+) with (fillfactor = 10);
 
 create index if not exists latchkey_cuts_sweep on latchkey_cuts (sweep_at);
