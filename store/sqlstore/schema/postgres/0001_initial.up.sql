@@ -28,6 +28,9 @@ create index if not exists latchkey_applications_changed on latchkey_application
 -- A rotation changes no column that is in an index, except sweep_at, which
 -- rarely moves. It stays in the row's page, which has room left for it, and
 -- touches no index. For that the state stays in the row, too.
+--
+-- What was swept stays in the indexes until a vacuum, and lists and sweeps walk
+-- over it. So a vacuum comes after a twentieth of the documents has gone.
 create table if not exists latchkey_documents (
   created_at     bigint not null,
   last_used_at   bigint not null,
@@ -41,7 +44,7 @@ create table if not exists latchkey_documents (
   workspace_id   text collate "C" not null,
   seen           bytea,           -- the cut-offs that it knew; null: none
   state          bytea not null
-) with (fillfactor = 70);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
 alter table latchkey_documents alter column state set storage main;
 
