@@ -71,7 +71,7 @@ func (s *Store) listText(column string, limit int) string {
 	if s.dialect != Postgres {
 		return s.lists[column]
 	}
-	rounded := uint64(1) << bits.Len64(uint64(limit-1)) //nolint:gosec // A limit is positive.
+	rounded := uint64(1) << bits.Len64(uint64(limit-1))
 	return strings.Replace(s.lists[column], listLimit, strconv.FormatUint(min(rounded, math.MaxInt64), 10), 1)
 }
 

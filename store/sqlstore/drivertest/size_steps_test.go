@@ -86,7 +86,6 @@ type side struct {
 	documents int
 	at        time.Time
 	hot       []store.Document // what the steps work on
-	created   []store.Document // what Create made, for End
 	calls     int
 }
 
