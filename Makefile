@@ -1,4 +1,4 @@
-.PHONY: check fmt vet lint tidy test budgets docs apidiff fuzz mutate engines run
+.PHONY: check fmt vet lint tidy test budgets docs apidiff fuzz mutate engines size run
 
 # Everything that a change must pass. Fuzz targets run on their seeds, as tests.
 check: fmt vet lint tidy test budgets docs apidiff
@@ -64,8 +64,14 @@ mutate:
 # Every server that can be had, with every driver, at every isolation level, and
 # the migration tools. ENGINES_CACHE=folder makes the next run quicker.
 engines:
-	bash .ci/engines
+	LATCHKEY_ENGINES=1 bash .ci/engines
 	bash .ci/engines-redis
+
+# Each step, its plans, and its bytes at a million documents, for an hour or so;
+# SIZE=100000 for less.
+SIZE ?= 1000000
+size:
+	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run 'Size|Plans' ./store/memory ./store/sqlstore/drivertest
 
 run:
 	go run ./examples/quickstart

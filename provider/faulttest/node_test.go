@@ -28,7 +28,7 @@ func TestLostNode(t *testing.T) {
 
 func redisLoad(t *testing.T, kind string, servers ...*redisserver.Server) *load {
 	at := target{Kind: kind, Source: joined(servers), Prefix: "latchkey:"}
-	return newLoad(t, at, startAll(t, instanceCount, hostConfig{at, 2 * time.Second}))
+	return newLoad(t, at, startAll(t, instanceCount, hostConfig{At: at, StoreTimeout: 2 * time.Second}))
 }
 
 // disturb lets the load run while something goes away and comes back, at random

@@ -50,7 +50,7 @@ func TestFailover(t *testing.T) {
 	kept, err := at.open(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(kept.close)
-	c, app := newClient(t, kept), start(t, hostConfig{at, 5 * time.Second})
+	c, app := newClient(t, kept), start(t, hostConfig{At: at, StoreTimeout: 5 * time.Second})
 
 	const signIns = 5
 	var before, after [signIns]pair

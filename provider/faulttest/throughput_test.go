@@ -23,7 +23,7 @@ func BenchmarkInstances(b *testing.B) {
 	for _, kind := range []string{"postgres", "mysql", "redis", "cluster", "sqlite"} {
 		b.Run(kind, func(b *testing.B) {
 			at := newTarget(b, kind)
-			hosts := startAll(b, instanceCount, hostConfig{at, 20 * time.Second})
+			hosts := startAll(b, instanceCount, hostConfig{At: at, StoreTimeout: 20 * time.Second})
 			kept, err := at.open(b.Context())
 			require.NoError(b, err)
 			b.Cleanup(kept.close)

@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,20 +13,52 @@ import (
 )
 
 // columns returns the list of what is read about a document, in the order of
-// [documentRow.into], and what to join for that. The table or query doc has the
-// document, and key its user, application, and workspace.
-//
-// The numbers of its cut-offs come in the same statement, each by one lookup by
-// the primary key, and by none where a text that it needs is empty. PostgreSQL
-// and SQLite get a subquery for each, because planning many joins takes longer
-// than running them. MySQL gets joins, which it reads like constants, while
-// MariaDB makes a table in memory for the answers of each subquery.
-func (d Dialect) columns(doc, key string) (columns, joins string) {
+// [documentRow.into]. The table or query doc has the document, and key its user,
+// application, and workspace.
+func columns(doc, key, numbers string) string {
 	list := []string{key + ".user_id", key + ".application_id", key + ".workspace_id"}
 	for _, column := range []string{"kind", "created_at", "last_used_at", "ended_at", "sweep_at", "seen", "mark", "state"} {
 		list = append(list, doc+"."+column)
 	}
-	for i, covering := range (store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}).Covering() { // in the order of store.Cuts
+	return strings.Join(append(list, numbers), ", ")
+}
+
+// The cut-offs c of one document whose user, application, and workspace key has,
+// and the index of a cut-off in [store.Cuts].
+const (
+	cutsOf = `c.user_id in ('', %[1]s.user_id) and c.application_id in ('', %[1]s.application_id) and c.workspace_id in ('', %[1]s.workspace_id)`
+
+	cutIndex = `(case when c.user_id = '' then 0 else 1 end + case when c.application_id = '' then 0 else 2 end + case when c.workspace_id = '' then 0 else 4 end)`
+)
+
+// numbers returns the expression for the numbers of the cut-offs of a document,
+// for [cutNumbers], and what to join for that.
+//
+// They come in the same statement, and all together: most of what a subquery or
+// a join costs is to begin with it, not to look for something that usually isn't
+// there. PostgreSQL and SQLite get one subquery. MySQL gets one join, with a row
+// for each cut-off, because MariaDB makes a table in memory for the answers of a
+// subquery.
+func (d Dialect) numbers(key string) (numbers, join string) {
+	where := fmt.Sprintf(cutsOf, key)
+	switch d {
+	case Postgres:
+		return `array_to_string(array(select ` + cutIndex + ` || ' ' || c.number from latchkey_cuts c where ` + where + `), ' ')`, ""
+	case SQLite:
+		return `(select group_concat(` + cutIndex + ` || ' ' || c.number, ' ') from latchkey_cuts c where ` + where + `)`, ""
+	}
+	return `concat(` + cutIndex + `, ' ', c.number)`, ` left join latchkey_cuts c on ` + where
+}
+
+// pageNumbers is numbers for many documents, one row for each. MySQL needs a join
+// for each form of key then: it looks for one of several texts by an index only
+// if it knows them beforehand.
+func (d Dialect) pageNumbers(key string) (numbers, joins string) {
+	if d != MySQL {
+		return d.numbers(key)
+	}
+	var all []string
+	for i, covering := range (store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}).Covering() {
 		cut := fmt.Sprintf("c%d", i)
 		var given, where []string
 		for _, text := range []struct{ column, covers string }{
@@ -37,29 +71,41 @@ func (d Dialect) columns(doc, key string) (columns, joins string) {
 			given = append(given, key+"."+text.column+" <> ''")
 			where = append(where, cut+"."+text.column+" = "+key+"."+text.column)
 		}
-		number := cut + ".number"
-		if d == MySQL {
-			joins += " left join latchkey_cuts " + cut + " on " + strings.Join(append(where, given...), " and ")
-		} else {
-			number = "(select " + number + " from latchkey_cuts " + cut + " where " + strings.Join(where, " and ") + ")"
-			if given != nil {
-				number = "case when " + strings.Join(given, " and ") + " then " + number + " end"
-			}
-		}
-		list = append(list, "coalesce("+number+", 0)")
+		all = append(all, fmt.Sprintf("concat('%d ', %s.number)", i, cut))
+		joins += " left join latchkey_cuts " + cut + " on " + strings.Join(append(where, given...), " and ")
 	}
-	return strings.Join(list, ", "), joins
+	return "concat_ws(' ', " + strings.Join(all, ", ") + ")", joins
+}
+
+// cutNumbers adds the numbers that a statement returned: the index and the number
+// of each cut-off, with spaces between them.
+func cutNumbers(numbers *store.Cuts, text string) error {
+	for text != "" {
+		var index, number string
+		index, text, _ = strings.Cut(text, " ")
+		number, text, _ = strings.Cut(text, " ")
+		i, err := strconv.ParseUint(index, 10, 8)
+		n, err2 := strconv.ParseInt(number, 10, 64)
+		if err := cmp.Or(err, err2); err != nil {
+			return err
+		}
+		if i >= uint64(len(numbers)) {
+			return fmt.Errorf("a cut-off has no index %d", i)
+		}
+		numbers[i] = n
+	}
+	return nil
 }
 
 // findTexts returns the statements of Find and FindConsent.
 func findTexts(d Dialect) (find, consent string) {
-	columns, joins := d.columns("d", "d")
-	find = `select ` + columns + ` from latchkey_documents d` + joins + ` where d.id = $1::uuid`
-	columns, joins = d.columns("d", "k")
+	numbers, join := d.numbers("d")
+	find = `select ` + columns("d", "d", numbers) + ` from latchkey_documents d` + join + ` where d.id = $1::uuid`
+	numbers, join = d.numbers("k")
 	consent = `
-select ` + columns + `
+select ` + columns("d", "k", numbers) + `
 from (select $2::text as user_id, $3::text as application_id, $4::text as workspace_id) k
-left join latchkey_documents d on d.id = $1::uuid` + joins
+left join latchkey_documents d on d.id = $1::uuid` + join
 	return find, consent
 }
 
@@ -68,20 +114,15 @@ left join latchkey_documents d on d.id = $1::uuid` + joins
 type documentRow struct {
 	key                                     store.CutKey
 	kind, created, used, ended, swept, mark sql.NullInt64
-	seen, state                             sql.NullString
-	cuts                                    store.Cuts
+	seen, state, numbers                    sql.NullString
 }
 
 // into returns what to scan the columns into.
 func (r *documentRow) into() []any {
-	into := []any{
+	return []any{
 		&r.key.UserID, &r.key.ApplicationID, &r.key.WorkspaceID,
-		&r.kind, &r.created, &r.used, &r.ended, &r.swept, &r.seen, &r.mark, &r.state,
+		&r.kind, &r.created, &r.used, &r.ended, &r.swept, &r.seen, &r.mark, &r.state, &r.numbers,
 	}
-	for i := range r.cuts {
-		into = append(into, &r.cuts[i])
-	}
-	return into
 }
 
 // document returns the document with the ID.
@@ -140,17 +181,32 @@ func (s *Store) FindConsent(ctx context.Context, userID, applicationID, workspac
 	return s.find(ctx, "find consent", id, s.consentText, s.dialect.id(id), presented(userID), presented(applicationID), presented(workspaceID))
 }
 
-func (s *Store) find(ctx context.Context, name string, id store.ID, text string, args ...any) (d store.Document, _ store.Cuts, err error) {
+// find reads the document, from a row for each of its cut-offs or from one.
+func (s *Store) find(ctx context.Context, name string, id store.ID, text string, args ...any) (d store.Document, cuts store.Cuts, err error) {
 	var r documentRow
 	into := r.into()
-	err = s.try(ctx, name, func(ctx context.Context) error { return s.row(ctx, text, args, into...) })
+	err = s.try(ctx, name, func(ctx context.Context) error {
+		found := false
+		cuts = store.Cuts{}
+		err := s.rows(ctx, text, args, func(scan func(into ...any) error) error {
+			found = true
+			if err := scan(into...); err != nil {
+				return err
+			}
+			return cutNumbers(&cuts, r.numbers.String)
+		})
+		if err == nil && !found {
+			return store.ErrNotFound
+		}
+		return err
+	})
 	if err == nil && r.mark.Valid {
 		d, err = r.document(id)
 	}
 	if err != nil {
 		return store.Document{}, store.Cuts{}, err
 	}
-	return d, r.cuts, nil
+	return d, cuts, nil
 }
 
 const replaceSQL = `

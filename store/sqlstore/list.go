@@ -2,9 +2,13 @@ package sqlstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"math/bits"
+	"strconv"
+	"strings"
 
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -27,32 +31,48 @@ func listColumn(k store.CutKey) (column, text string) {
 
 // page returns the query for a page of documents from an index: those that have
 // the text $1 in a column and the kind $2, from the place $3, $4 on, at most
-// $5, in ascending ("asc") or descending ("desc") order.
-func (d Dialect) page(columns, column, order string) string {
+// limit, in ascending ("asc") or descending ("desc") order.
+func (d Dialect) page(columns, column, order, limit string) string {
 	comparison := map[string]string{"asc": ">", "desc": "<"}[order]
 	if d == MySQL {
 		// MariaDB begins at the place only if all that leads there are ranges.
 		return fmt.Sprintf(`
 select %[1]s from latchkey_documents
 where %[2]s >= $1 and %[2]s <= $1 and kind >= $2 and kind <= $2 and (created_at %[3]s $3 or created_at = $3 and id %[3]s $4)
-order by %[2]s %[4]s, kind %[4]s, created_at %[4]s, id %[4]s limit $5`, columns, column, comparison, order)
+order by %[2]s %[4]s, kind %[4]s, created_at %[4]s, id %[4]s limit %[5]s`, columns, column, comparison, order, limit)
 	}
 	return fmt.Sprintf(`
 select %[1]s from latchkey_documents
 where %[2]s = $1::text and %[2]s <> '' and kind = $2::smallint and (created_at, id) %[3]s ($3::bigint, $4::uuid)
-order by created_at %[4]s, id %[4]s limit $5::bigint`, columns, column, comparison, order)
+order by created_at %[4]s, id %[4]s limit %[5]s`, columns, column, comparison, order, limit)
 }
 
 // listTexts returns the statements of List, by column. Only the documents of
-// one page are read, and only for them the numbers of their cut-offs.
+// one page are read, and only for them the numbers of their cut-offs. listLimit
+// stands where the limit belongs.
 func listTexts(d Dialect) map[string]string {
 	texts := map[string]string{}
 	for _, column := range []string{"user_id", "application_id", "workspace_id"} {
-		columns, joins := d.columns("page", "page")
-		texts[column] = `select page.id, ` + columns + ` from (` + d.page("*", column, "desc") + `) page` + joins +
+		numbers, joins := d.pageNumbers("page")
+		texts[column] = `select page.id, ` + columns("page", "page", numbers) + ` from (` + d.page("*", column, "desc", listLimit) + `) page` + joins +
 			` order by page.created_at desc, page.id desc`
 	}
 	return texts
+}
+
+const listLimit = "$5::bigint"
+
+// listText returns the statement of List for a page of so many documents. For
+// PostgreSQL it says how many, rounded up so that there are few such texts: where
+// the limit is a parameter, the plan for any is made for a tenth of what there is.
+// With many documents it then looks worse than a plan for one call, and
+// PostgreSQL makes a new one for each, which takes longer than to read the page.
+func (s *Store) listText(column string, limit int) string {
+	if s.dialect != Postgres {
+		return s.lists[column]
+	}
+	rounded := uint64(1) << bits.Len64(uint64(limit-1))
+	return strings.Replace(s.lists[column], listLimit, strconv.FormatUint(min(rounded, math.MaxInt64), 10), 1)
 }
 
 // newest is a place in a list before every document.
@@ -72,11 +92,17 @@ func (s *Store) List(ctx context.Context, q store.Query) (page []store.Document,
 		created = q.After.CreatedAt.UnixMicro()
 	}
 	column, text := listColumn(store.CutKey{UserID: q.UserID, ApplicationID: q.ApplicationID, WorkspaceID: q.WorkspaceID})
-	args := []any{presented(text), int64(q.Kind), created, s.dialect.id(after), int64(q.Limit)}
+	args := []any{presented(text), int64(q.Kind), created, s.dialect.id(after)}
+	if s.dialect != Postgres {
+		args = append(args, int64(q.Limit))
+	}
 	err = s.try(ctx, "list", func(ctx context.Context) error {
 		page, next = nil, store.Cursor{}
 		read, last := 0, store.Cursor{}
-		err := s.rows(ctx, s.lists[column], args, func(scan func(into ...any) error) error {
+		err := s.rows(ctx, s.listText(column, q.Limit), args, func(scan func(into ...any) error) error {
+			if read == q.Limit {
+				return nil // The statement asks for a few more.
+			}
 			d, cuts, err := scanListed(scan)
 			if err != nil {
 				return err
@@ -98,15 +124,15 @@ func (s *Store) List(ctx context.Context, q store.Query) (page []store.Document,
 	return page, next, nil
 }
 
-func scanListed(scan func(into ...any) error) (d store.Document, _ store.Cuts, err error) {
+func scanListed(scan func(into ...any) error) (d store.Document, cuts store.Cuts, err error) {
 	var r documentRow
 	var raw []byte
-	if err = scan(append([]any{&raw}, r.into()...)...); err != nil {
-		return d, store.Cuts{}, err
+	if err := scan(append([]any{&raw}, r.into()...)...); err != nil {
+		return d, cuts, err
 	}
 	id, err := parseID(raw)
 	if err == nil {
 		d, err = r.document(id)
 	}
-	return d, r.cuts, err
+	return d, cuts, cmp.Or(err, cutNumbers(&cuts, r.numbers.String))
 }

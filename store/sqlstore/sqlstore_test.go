@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -177,21 +178,33 @@ func TestWhatIsTooLong(t *testing.T) {
 	}
 }
 
-// The numbers of cut-offs come in the order of store.Cuts.
-func TestColumns(t *testing.T) {
-	for _, d := range []Dialect{Postgres, MySQL, SQLite} {
-		columns, joins := d.columns("d", "k")
-		text := columns + joins
-		for i, key := range (store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}).Covering() {
-			want := fmt.Sprintf("c%[1]d.user_id = ''", i)
-			if key.UserID != "" {
-				want = strings.Replace(want, "''", "k.user_id", 1)
+// The numbers of cut-offs come each with its place in store.Cuts.
+func TestCutNumbers(t *testing.T) {
+	for i, key := range (store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}).Covering() {
+		index := 0
+		for column, text := range map[string]string{"user_id": key.UserID, "application_id": key.ApplicationID, "workspace_id": key.WorkspaceID} {
+			_, rest, found := strings.Cut(cutIndex, "c."+column+" = '' then 0 else ")
+			if text != "" && found {
+				index += int(rest[0] - '0')
 			}
-			_, rest, found := strings.Cut(text, want)
-			if !found || i != key.Index() {
-				t.Fatalf("%s, number %d: there is no %q in the rest %q", d, i, want, text)
-			}
-			text = rest
+		}
+		if index != i {
+			t.Errorf("%+v has the index %d in SQL", key, index)
+		}
+	}
+	for text, want := range map[string]store.Cuts{
+		"":                          {},
+		"0 7":                       {7},
+		"3 5 7 9223372036854775807": {3: 5, 7: math.MaxInt64},
+	} {
+		var got store.Cuts
+		if err := cutNumbers(&got, text); err != nil || got != want {
+			t.Errorf("%q: got %v, %v", text, got, err)
+		}
+	}
+	for _, damaged := range []string{"8 1", "-1 1", "1", "1 ", " 1", "a 1", "1 a", "1 2  3", "1 9223372036854775808"} {
+		if cutNumbers(&store.Cuts{}, damaged) == nil {
+			t.Errorf("%q is taken", damaged)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (removed
 	if err := store.CheckSweep(limit); err != nil {
 		return 0, err
 	}
-	due, err := s.exec(ctx, "sweep", s.dialect.sweepText(), before.UnixMicro(), int64(limit))
+	due, err := s.exec(ctx, "sweep", s.dialect.sweepText(limit), before.UnixMicro())
 	removed = int(due)
 	if err != nil || removed >= limit {
 		return removed, err
@@ -59,8 +60,11 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (removed
 // sweepText removes the documents whose time has come. It waits for those that
 // are locked, each for as long as one statement takes, and takes others in place
 // of those that are gone by then: so if it finds too few, nothing is due.
-func (d Dialect) sweepText() string {
-	const due = `latchkey_documents where sweep_at <= $1::bigint order by sweep_at limit $2::bigint`
+//
+// The limit is in the text, because hosts sweep with the same one each time: see
+// [Store.listText].
+func (d Dialect) sweepText(limit int) string {
+	due := `latchkey_documents where sweep_at <= $1::bigint order by sweep_at limit ` + strconv.Itoa(limit)
 	switch d {
 	case Postgres: // ARRAY makes it look by the primary key, however many it expects.
 		return `delete from latchkey_documents where id = any(array(select id from ` + due + ` for update))`
@@ -215,11 +219,11 @@ type batch struct {
 // signs in has seen no number, and that is less than this one.
 func (s *Store) readBatch(ctx context.Context, c cut, kind int64, after store.Cursor) (b batch, err error) {
 	column, text := listColumn(c.CutKey)
-	query := `select * from (` + s.dialect.page("id, user_id, application_id, workspace_id, created_at, mark, seen", column, "asc") + `) page
+	query := `select * from (` + s.dialect.page("id, user_id, application_id, workspace_id, created_at, mark, seen", column, "asc", strconv.Itoa(sweepBatch)) + `) page
 where exists (select 1 from latchkey_cuts
-	where user_id = $6::text and application_id = $7::text and workspace_id = $8::text and number = $9::bigint)
+	where user_id = $5::text and application_id = $6::text and workspace_id = $7::text and number = $8::bigint)
 order by created_at, id`
-	args := []any{text, kind, after.CreatedAt.UnixMicro(), s.dialect.id(after.ID), sweepBatch, c.UserID, c.ApplicationID, c.WorkspaceID, c.number}
+	args := []any{text, kind, after.CreatedAt.UnixMicro(), s.dialect.id(after.ID), c.UserID, c.ApplicationID, c.WorkspaceID, c.number}
 	err = s.try(ctx, "sweep", func(ctx context.Context) error {
 		b = batch{}
 		return s.rows(ctx, query, args, func(scan func(into ...any) error) error { return b.scan(scan, s.dialect, c) })

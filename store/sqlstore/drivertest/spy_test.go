@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -15,6 +16,22 @@ import (
 type log struct {
 	mu   sync.Mutex
 	sent []sent
+	held bool // what would change something is noted, but not sent
+}
+
+// errHeld is what comes of a statement that is not sent.
+var errHeld = errors.New("noted, but not sent")
+
+func (l *log) hold(held bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = held
+}
+
+func (l *log) holds() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held
 }
 
 // A sent statement is its text and its arguments.
@@ -84,6 +101,9 @@ type spyConn struct {
 
 func (c spyConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	c.log.note(text, args)
+	if c.log.holds() {
+		return nil, errHeld
+	}
 	return c.fullConn.ExecContext(ctx, text, args)
 }
 

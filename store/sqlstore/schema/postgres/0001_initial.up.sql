@@ -28,6 +28,9 @@ create index if not exists latchkey_applications_changed on latchkey_application
 -- A rotation changes no column that is in an index, except sweep_at, which
 -- rarely moves. It stays in the row's page, which has room left for it, and
 -- touches no index. For that the state stays in the row, too.
+--
+-- What was swept stays in the indexes until a vacuum, and lists and sweeps walk
+-- over it. So a vacuum comes after a twentieth of the documents has gone.
 create table if not exists latchkey_documents (
   created_at     bigint not null,
   last_used_at   bigint not null,
@@ -41,7 +44,7 @@ create table if not exists latchkey_documents (
   workspace_id   text collate "C" not null,
   seen           bytea,           -- the cut-offs that it knew; null: none
   state          bytea not null
-) with (fillfactor = 70);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
 alter table latchkey_documents alter column state set storage main;
 
@@ -52,6 +55,10 @@ create index if not exists latchkey_documents_sweep on latchkey_documents (sweep
 
 -- The cut-offs. One covers the documents that match each of its texts that
 -- isn't empty, and cuts off those that have not seen its number.
+--
+-- A page holds few of them, because every lookup of a document looks here, too:
+-- the planner counts pages, and would read all of a small table each time, long
+-- after that takes longer than to look into the index.
 create table if not exists latchkey_cuts (
   user_id        text collate "C" not null,
   application_id text collate "C" not null,
@@ -59,6 +66,6 @@ create table if not exists latchkey_cuts (
   number         bigint not null,
   sweep_at       bigint not null, -- when to look whether it is still needed
   primary key (user_id, application_id, workspace_id)
-);
+) with (fillfactor = 10);
 
 create index if not exists latchkey_cuts_sweep on latchkey_cuts (sweep_at);
