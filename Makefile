@@ -61,11 +61,13 @@ fuzz:
 mutate:
 	go run ./provider/conformance/mutate
 
-# Every server that can be had, with every driver, at every isolation level, and
-# the migration tools. ENGINES_CACHE=folder makes the next run quicker.
+# Every server that can be had, with every driver, at every isolation level, the
+# migration tools, and hosts in trouble that takes longer. ENGINES_CACHE=folder
+# makes the next run quicker.
 engines:
-	LATCHKEY_ENGINES=1 bash .ci/engines
+	bash .ci/engines
 	bash .ci/engines-redis
+	CI=true LATCHKEY_ENGINES=1 LATCHKEY_LOAD=20s go test -count=1 -timeout 1h ./provider/faulttest
 
 # Each step, its plans, and its bytes at a million documents, for an hour or so;
 # SIZE=100000 for less.

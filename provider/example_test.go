@@ -1,12 +1,14 @@
 package provider_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"html/template"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider"
@@ -131,6 +133,27 @@ func ExampleProvider_RevokeGrants() {
 			log.Fatal(situation, ": ", err) // nothing is known of what was revoked: try again
 		}
 	}
+}
+
+// When the host deletes a user, everything of theirs goes here too.
+func ExampleProvider_EraseUser() {
+	p, ctx := exampleProvider(), context.Background()
+	// delete from users where id = ...
+	if err := p.EraseUser(ctx, "user_1"); err != nil {
+		log.Fatal(err) // Try again: a part of it may be done.
+	}
+	// Output:
+}
+
+// What a user who asks for their data gets beside what the host has itself.
+func ExampleProvider_ExportUser() {
+	p, ctx := exampleProvider(), context.Background()
+	var kept bytes.Buffer
+	if err := p.ExportUser(ctx, "user_1", &kept); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(strings.Contains(kept.String(), `"sign_ins":[]`))
+	// Output: true
 }
 
 // After a backup of the store was restored, what was revoked since works again.

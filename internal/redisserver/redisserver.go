@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -123,16 +124,24 @@ func (s *Server) ask(command string) (string, error) {
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(5 * time.Second))
-	// The server closes the connection after QUIT.
-	fmt.Fprintf(c, "%s\r\nquit\r\n", command)
-	var answer strings.Builder
-	if _, err := bufio.NewReader(c).WriteTo(&answer); err != nil {
+	fmt.Fprintf(c, "%s\r\n", command)
+	answer := bufio.NewReader(c)
+	line, err := answer.ReadString('\n')
+	switch {
+	case err != nil:
+		return "", err
+	case line[0] == '-':
+		return "", errors.New(line)
+	case line[0] != '$':
+		return line, nil
+	}
+	size, err := strconv.Atoi(strings.TrimSpace(line[1:]))
+	if err != nil {
 		return "", err
 	}
-	if strings.HasPrefix(answer.String(), "-") {
-		return "", errors.New(answer.String())
-	}
-	return answer.String(), nil
+	text := make([]byte, size)
+	_, err = io.ReadFull(answer, text)
+	return string(text), err
 }
 
 // freePort returns a port that is free, as is the one 10,000 above it, which a

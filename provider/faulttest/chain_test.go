@@ -305,7 +305,7 @@ func (w *worker) introspect(s *signIn, ago, times int) {
 		case a.unknown, w.gone(s.app, during, a.status == http.StatusUnauthorized):
 		case a.status != http.StatusOK || active && certain:
 			w.wrong("%s: introspection, ago %d: %s", s, ago, a.reply)
-		case active && !(strings.Contains(a.body, fmt.Sprintf(`"sub":%q`, s.user)) && strings.Contains(a.body, s.app.ClientID)):
+		case active && (!strings.Contains(a.body, fmt.Sprintf(`"sub":%q`, s.user)) || !strings.Contains(a.body, s.app.ClientID)):
 			w.wrong("%s: introspection of something else: %s", s, a.body)
 		case active || !revoked:
 			w.saw(s, during, active, "introspection")

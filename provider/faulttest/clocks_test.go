@@ -82,7 +82,7 @@ func (s *cluster) cutsAcross(t *testing.T, i int) {
 	for j := range 2 {
 		code := s.mustAuthorize(t, s.host(i), user)
 		got := s.mustRedeem(t, s.host(i), s.mustAuthorize(t, s.host(i), user))
-		s.number(t, "POST", s.host(i+1)+"/test/revoke", user)
+		s.number(t, "POST", s.host(i+1)+"/test/revoke?user="+user, "")
 		for k := range 2 {
 			r, err := s.notes(s.host(k), got.Access)
 			mustStatus(t, http.StatusUnauthorized, r, err)

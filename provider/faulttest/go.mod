@@ -8,6 +8,7 @@ require (
 	github.com/latchkey-go/latchkey v0.0.0
 	github.com/latchkey-go/latchkey/store/redisstore v0.0.0
 	github.com/latchkey-go/latchkey/store/sqlstore v0.0.0
+	github.com/lib/pq v1.12.3
 	github.com/redis/go-redis/v9 v9.17.3
 	github.com/stretchr/testify v1.12.1
 	modernc.org/sqlite v1.58.0
@@ -23,7 +24,6 @@ require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
-	github.com/lib/pq v1.12.3 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect

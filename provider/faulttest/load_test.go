@@ -38,7 +38,7 @@ const (
 
 // loadTime is how long a load lasts. LATCHKEY_LOAD says it: "60s".
 func loadTime(t testing.TB) time.Duration {
-	d, err := time.ParseDuration(env("LATCHKEY_LOAD", "2s"))
+	d, err := time.ParseDuration(env("LATCHKEY_LOAD", "1s"))
 	require.NoError(t, err, "LATCHKEY_LOAD")
 	return d
 }
@@ -87,7 +87,7 @@ func newLoad(t *testing.T, at target, hosts []*process) *load {
 		l.seed, err = strconv.ParseUint(text, 10, 64)
 		require.NoError(t, err, "LATCHKEY_SEED")
 	}
-	l.cuts.byKey, l.tally.counts = map[key][]*span{}, map[string]int{}
+	l.cuts.byKey, l.counts = map[key][]*span{}, map[string]int{}
 	l.addApp(l.first, span{to: time.Now()})
 	for n := range loadWorkers {
 		w := &worker{load: l, n: n, random: rand.New(rand.NewPCG(l.seed, uint64(n))), next: n}

@@ -163,6 +163,13 @@ func (s *consents) add(t *thing) {
 	s.agreed = append(s.agreed, t)
 }
 
+// settle says when a consent that was added was given.
+func (s *consents) settle(t *thing, during span) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.made = during
+}
+
 // may reports whether a request may find a consent, and whether it may find
 // none.
 func (s *consents) may(c *cutoffs, during span) (some, none bool) {

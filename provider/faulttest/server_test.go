@@ -276,9 +276,3 @@ func small(t *testing.T, owner *account, megabytes int) string {
 	owner.own(t, folder)
 	return folder
 }
-
-// resize gives the file system another size.
-func resize(t *testing.T, folder string, megabytes int) {
-	t.Helper()
-	run(t, exec.Command("mount", "-o", fmt.Sprintf("remount,size=%dm", megabytes), folder))
-}

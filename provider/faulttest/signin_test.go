@@ -85,6 +85,10 @@ func (w *worker) agree(s *signIn, consents *consents, page reply, times int) *si
 		}
 		return nil
 	}
+	// Others may find the consent before this one has its answer, and it may be
+	// kept though what comes after it fails.
+	agreed := newThing(s.user, s.app.ID, span{from: time.Now()})
+	consents.add(agreed)
 	answers, during := w.ask("agree", repeat(answer("allow"), times)...)
 	s.thing = newThing(s.user, s.app.ID, during)
 	unknown := false
@@ -106,10 +110,9 @@ func (w *worker) agree(s *signIn, consents *consents, page reply, times int) *si
 	}
 	switch {
 	case s.code != "":
-		consents.add(newThing(s.user, s.app.ID, during))
+		consents.settle(agreed, during)
 		return s
 	case unknown:
-		consents.add(newThing(s.user, s.app.ID, span{from: during.from}))
 		w.lose(1)
 	}
 	return nil
@@ -144,6 +147,10 @@ func (w *worker) device(s *signIn) *signIn {
 	}
 	answers, during = w.ask("decide on device", repeat(decide, 1+w.random.IntN(4)/3)...)
 	s.thing = newThing(s.user, s.app.ID, during)
+	agreed := newThing(s.user, s.app.ID, span{from: during.from}) // It may be kept though what comes after it fails.
+	if decision == "allow" {
+		w.consentsOf(s.user, s.app).add(agreed)
+	}
 	decided, unknown := false, false
 	for _, a := range answers {
 		unknown = unknown || a.unknown
@@ -164,11 +171,11 @@ func (w *worker) device(s *signIn) *signIn {
 	case !decided:
 		s.made.to, s.unsure = time.Time{}, true
 	}
-	w.consentsOf(s.user, s.app).add(newThing(s.user, s.app.ID, s.made))
+	w.consentsOf(s.user, s.app).settle(agreed, s.made)
 	return s
 }
 
-func (s *signIn) poll(host string) (reply, error) { return s.app.client.poll(host, *s.device) }
+func (s *signIn) poll(host string) (reply, error) { return s.app.poll(host, *s.device) }
 
 // poll has the device ask before its user has decided.
 func (w *worker) poll(s *signIn) {
