@@ -122,8 +122,9 @@
 // # Versions
 //
 // It needs Redis 7.0, or Valkey 7.2, because older servers don't let a script
-// say that it may run when the memory is full. It is tested with Redis 7.0
-// and Valkey 8.0, alone and as a cluster of three. Sentinel has not been tested.
+// say that it may run when the memory is full. Redis 7.0 is tested with each
+// change, alone, as a cluster of three, and behind Sentinel. "make engines" tests
+// later versions of both, and clusters with replicas.
 //
 // Hashes of codes and tokens lie in documents, and only the provider compares
 // them. IDs of documents are names of keys. They aren't secret.
