@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -88,7 +89,7 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 	case utf8.RuneCountInString(app.Name) > maxName:
 		e.add("name", faultTooLong, "", "name is longer than %d characters", maxName)
 	}
-	if !isClientID(app.ClientID) && (app.Origin != store.OriginDocument || checkDocumentURL(app.ClientID) != nil) {
+	if !isClientID(app.ClientID) && (app.Origin != store.OriginDocument || clientdoc.CheckURL(app.ClientID) != nil) {
 		e.add("client_id", faultFormat, app.ClientID, "client id %q has characters besides letters, digits and -._~:/@, or more than %d of them", app.ClientID, maxClientID)
 	}
 	e = append(e, checkRedirectURIs(app.RedirectURIs, app.Public)...)

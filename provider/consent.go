@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -168,7 +169,7 @@ func (p *Provider) pageApplication(app store.Application) PageApplication {
 		shown.LogoURL = app.LogoURL
 	case store.OriginDocument: // The logo is from where the document is.
 		shown.LogoURL = app.LogoURL
-		shown.Publisher = documentHost(app.ClientID)
+		shown.Publisher = clientdoc.Host(app.ClientID)
 	}
 	return shown
 }

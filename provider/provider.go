@@ -10,7 +10,9 @@ import (
 
 	"github.com/go-oauth2/oauth2/v4/server"
 
+	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // Provider is an OAuth 2.0 authorization server inside a host's own app, and
@@ -25,7 +27,7 @@ type Provider struct {
 	required scopes.Set // those of them that cannot be unticked
 
 	resources []*ProtectedResource
-	documents *documents // nil: clients have to be registered
+	documents *clientdoc.Cache[store.Application] // nil: clients have to be registered
 
 	engine  *server.Server
 	csrf    *http.CrossOriginProtection
