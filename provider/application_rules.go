@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
+	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -105,7 +106,7 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 		e.add("public", faultValue, "", "a public application has no secret")
 	}
 	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
-		if u.uri != "" && (!isWebURL(u.uri, p.cfg.Issuer) || len(u.uri) > maxURI) {
+		if u.uri != "" && (!weburl.Valid(u.uri, p.cfg.Issuer) || len(u.uri) > maxURI) {
 			e.add(u.field, faultFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
 		}
 	}

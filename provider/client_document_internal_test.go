@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -146,7 +147,7 @@ func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	racing.before = func(store.Application) { require.NoError(t, racing.Store.CreateApplication(ctx, manual)) }
 	e := p.keepDocument(ctx, app)
 	require.NotNil(t, e)
-	require.Equal(t, ReasonStaleForm, e.reason)
+	require.Equal(t, pages.ReasonStaleForm, e.reason)
 	require.Equal(t, store.OriginManual, kept().Origin)
 
 	down := errors.New("the store is down")

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-oauth2/oauth2/v4/server"
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -21,7 +23,6 @@ import (
 type Provider struct {
 	cfg    Config
 	issuer *url.URL
-	name   string     // what the pages call the host
 	scopes scopes.Set // the names in cfg.Scopes
 
 	required scopes.Set // those of them that cannot be unticked
@@ -31,7 +32,7 @@ type Provider struct {
 
 	engine  *server.Server
 	csrf    *http.CrossOriginProtection
-	pages   *pages
+	pages   *pages.Renderer
 	secrets *secretVerifier
 
 	guesses *guesses // of user codes
@@ -44,17 +45,15 @@ type Provider struct {
 func New(cfg Config) (*Provider, error) {
 	ownAddress := cfg.ClientIP == nil
 	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
+	shown, err := pages.New(cfg.Pages, cfg.Issuer)
+	if err := errors.Join(cfg.validate(), err); err != nil {
 		return nil, err
 	}
 	issuer, err := parseIssuer(cfg.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{cfg: cfg, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress}
-	if p.name == "" {
-		p.name = issuer.Host
-	}
+	p := &Provider{cfg: cfg, issuer: issuer, pages: shown, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress}
 	var names, required []string
 	for _, s := range cfg.Scopes {
 		names = append(names, s.Name)
@@ -73,9 +72,6 @@ func New(cfg Config) (*Provider, error) {
 	// A proxy may rewrite Host, so the issuer's origin is trusted by name.
 	if err := p.csrf.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
 		return nil, fmt.Errorf("provider: Config.Issuer: %w", err)
-	}
-	if p.pages, err = newPages(cfg.AccentColor); err != nil {
-		return nil, err
 	}
 	p.engine = newEngine(p)
 	return p, nil

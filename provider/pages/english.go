@@ -1,0 +1,70 @@
+package pages
+
+// English returns the texts that the pages have where Config.Texts says
+// nothing else.
+func English() Texts {
+	return Texts{
+		Language:   "en",
+		Direction:  "ltr",
+		DateLayout: "2 January 2006",
+
+		ConsentTitle:   "{application} wants to use your {host} account",
+		SignedInAs:     "You are signed in as {user}.",
+		SwitchAccount:  "Use another account",
+		Asks:           "{application} asks to:",
+		AsksNothing:    "{application} asks only to know which account is yours.",
+		OnlyFor:        "This is for {resource} only.",
+		Choose:         "Untick what you do not want to allow.",
+		Always:         "always needed",
+		SelfRegistered: "This application registered itself. Nobody at {host} has checked who is behind it. Go on only if you started this yourself and know the address below.",
+		PublishedBy:    "Published by {publisher}",
+		OnThisDevice:   "This application runs on your own device. Go on only if you have just started it yourself.",
+		SentTo:         "You will then be sent to {address}.",
+		Allow:          "Allow",
+		Cancel:         "Cancel",
+
+		ReturnTitle: "Back to {application}",
+		Continue:    "Continue",
+
+		ErrorTitle:        "This did not work",
+		BadLink:           "The application that sent you here made a mistake, so {host} cannot go on. Nothing was shared with it.",
+		BadLinkAdvice:     "Go back to the application and try again. If it happens again, tell the people who make it, and give them the details below.",
+		StaleForm:         "Your answer does not belong to a page that is still open: it was sent before, the page is too old, or you have signed in as somebody else since.",
+		StaleFormAdvice:   "Open the page again and answer that one.",
+		NoCookies:         "Your browser did not send the cookie that this page set.",
+		NoCookiesAdvice:   "Allow cookies for {host}, then open the page again.",
+		NotSignedIn:       "You came back from signing in, but {host} does not see that you are signed in.",
+		NotSignedInAdvice: "If your browser blocks cookies, allow them for {host}. Then try again.",
+		NoAccount:         "Your {host} account is not available any more.",
+		NoAccountAdvice:   "If you have another account, sign in with that one.",
+		TooMany:           "There were too many attempts.",
+		TooManyAdvice:     "Wait some minutes, then try again.",
+		Unavailable:       "{host} cannot answer right now.",
+		UnavailableAdvice: "Wait a moment and reload this page.",
+		TryAgain:          "Try again",
+		ErrorReference:    "If you ask {host} for help, give them this number: {reference}",
+		ErrorDetails:      "Details for developers",
+
+		ConnectionsTitle:   "Applications connected to your {host} account",
+		ConnectionsNone:    "No application is connected to your account.",
+		ConnectedSince:     "Connected since {date}",
+		LastUsed:           "Last used {date}",
+		May:                "{application} may:",
+		MayNothing:         "{application} may only know which account is yours.",
+		Disconnect:         "Disconnect",
+		DisconnectQuestion: "{application} will not be able to use your account any more, on any device. You can connect it again by signing in there.",
+		DisconnectConfirm:  "Yes, disconnect {application}",
+		Disconnected:       "{application} is disconnected. It cannot use your account any more.",
+
+		DeviceTitle:          "Connect a device",
+		DeviceCode:           "Code that your device shows",
+		DeviceWrong:          "No device waits with this code. Compare it with the one on your device. If it is the same, it is too old or was used: have your device show a new one.",
+		DeviceCompare:        "Your device has to show this very code:",
+		DeviceWarning:        "Only go on if you started this yourself on a device in front of you. If somebody sent you this link or code, cancel.",
+		DeviceSelfRegistered: "This application registered itself. Nobody at {host} has checked who is behind it, or whether the name is its own.",
+		DeviceAllowedTitle:   "{application} is connected",
+		DeviceAllowed:        "{application} can now use your {host} account. Go back to your device. You can close this page.",
+		DeviceDeniedTitle:    "Nothing was allowed",
+		DeviceDenied:         "{application} got no access to your {host} account. You can close this page.",
+	}
+}
