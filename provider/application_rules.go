@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
+	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -88,7 +90,7 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 	case utf8.RuneCountInString(app.Name) > maxName:
 		e.add("name", faultTooLong, "", "name is longer than %d characters", maxName)
 	}
-	if !isClientID(app.ClientID) && (app.Origin != store.OriginDocument || checkDocumentURL(app.ClientID) != nil) {
+	if !isClientID(app.ClientID) && (app.Origin != store.OriginDocument || clientdoc.CheckURL(app.ClientID) != nil) {
 		e.add("client_id", faultFormat, app.ClientID, "client id %q has characters besides letters, digits and -._~:/@, or more than %d of them", app.ClientID, maxClientID)
 	}
 	e = append(e, checkRedirectURIs(app.RedirectURIs, app.Public)...)
@@ -104,7 +106,7 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 		e.add("public", faultValue, "", "a public application has no secret")
 	}
 	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
-		if u.uri != "" && (!isWebURL(u.uri, p.cfg.Issuer) || len(u.uri) > maxURI) {
+		if u.uri != "" && (!weburl.Valid(u.uri, p.cfg.Issuer) || len(u.uri) > maxURI) {
 			e.add(u.field, faultFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
 		}
 	}

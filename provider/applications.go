@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -127,7 +128,7 @@ func (p *Provider) FindApplication(ctx context.Context, id string) (store.Applic
 // FindClient finds an application by its ClientID. The error wraps
 // [store.ErrNotFound] if there is none.
 func (p *Provider) FindClient(ctx context.Context, clientID string) (store.Application, error) {
-	if !isClientID(clientID) && checkDocumentURL(clientID) != nil {
+	if !isClientID(clientID) && clientdoc.CheckURL(clientID) != nil {
 		return found(store.Application{}, store.ErrNotFound) // whatever text came in, the store need not see it
 	}
 	ctx, stop := p.records.bounded(ctx)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -168,7 +169,7 @@ func (p *Provider) errNotSignedIn(a *authorization) *Error {
 }
 
 func notSignedIn(retryURL string) *Error {
-	return &Error{Code: codeLoginRequired, Status: http.StatusForbidden, reason: ReasonNotSignedIn, retryURL: retryURL,
+	return &Error{Code: codeLoginRequired, Status: http.StatusForbidden, reason: pages.ReasonNotSignedIn, retryURL: retryURL,
 		Description: "The visitor came back from Config.SignIn, and Config.CurrentUser says that nobody is signed in."}
 }
 
@@ -225,12 +226,12 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, a *authorizatio
 		p.errorPage(w, r, endpointAuthorize, p.retry(a, e))
 		return
 	}
-	p.answer(w, r, a, PageField{"code", code})
+	p.answer(w, r, a, param{"code", code})
 }
 
 // retry lets a visitor begin again whose form, or sign-in, is out of date.
 func (p *Provider) retry(a *authorization, e *Error) *Error {
-	if e.reason == ReasonStaleForm {
+	if e.reason == pages.ReasonStaleForm {
 		e.retryURL = p.authorizePath(a.firstParams())
 	}
 	return e
@@ -248,21 +249,21 @@ func (p *Provider) redirectRefusal(w http.ResponseWriter, r *http.Request, a *au
 		return
 	}
 	p.refused(r.Context(), endpointAuthorize, e, "application", a.app.ID)
-	p.answer(w, r, a, PageField{"error", e.Code}, PageField{"error_description", e.Description})
+	p.answer(w, r, a, param{"error", e.Code}, param{"error_description", e.Description})
 }
 
 // answer sends parameters to the application by the visitor's browser, with
 // the state it gave and, so that it cannot take one server's answer for
 // another's, the issuer (RFC 9207).
-func (p *Provider) answer(w http.ResponseWriter, r *http.Request, a *authorization, params ...PageField) {
+func (p *Provider) answer(w http.ResponseWriter, r *http.Request, a *authorization, params ...param) {
 	if a.form != nil {
 		p.answerForm(w, a.form)
 	}
 	params = slices.Grow(params, 2)
 	if state := a.params.Get("state"); state != "" {
-		params = append(params, PageField{"state", state})
+		params = append(params, param{"state", state})
 	}
-	params = append(params, PageField{"iss", p.cfg.Issuer})
+	params = append(params, param{"iss", p.cfg.Issuer})
 	if a.formPost {
 		p.formPostPage(w, r, a, params)
 		return

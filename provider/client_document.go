@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -60,10 +61,48 @@ func (d ClientIDDocuments) withDefaults() ClientIDDocuments {
 	return d
 }
 
+const endpointDocument = "document"
+
+func newDocuments(p *Provider) *clientdoc.Cache[store.Application] {
+	return clientdoc.New(clientdoc.Options[store.Application]{
+		Transport: p.cfg.ClientIDDocuments.Transport, Now: p.now,
+		Parse: func(clientID string, body []byte) (store.Application, error) {
+			app, e := p.parseDocument(clientID, body)
+			if e != nil {
+				return app, e
+			}
+			return app, nil
+		},
+	})
+}
+
+// findDocument returns the application that a document describes, fetched or
+// remembered.
+func (p *Provider) findDocument(r *http.Request, clientID string) (store.Application, *Error) {
+	app, err := p.documents.Find(r.Context(), clientID, func() error {
+		if e := p.limit(r, endpointDocument, clientID); e != nil {
+			return e
+		}
+		return nil
+	})
+	var wrong *clientdoc.Error
+	var refusal *Error
+	switch {
+	case err == nil:
+		return app.Clone(), nil // Others get the same.
+	case errors.As(err, &wrong):
+		return app, errDocument(wrong.Wrong, wrong.Err)
+	case errors.As(err, &refusal):
+		own := *refusal
+		return app, &own
+	}
+	return app, unavailable("client documents", err)
+}
+
 // namesDocument reports whether a request comes from a client that is to be
 // found by its document.
 func (p *Provider) namesDocument(params url.Values) bool {
-	return p.documents != nil && len(params["client_id"]) == 1 && checkDocumentURL(params.Get("client_id")) == nil
+	return p.documents != nil && len(params["client_id"]) == 1 && clientdoc.CheckURL(params.Get("client_id")) == nil
 }
 
 // signInFirst answers a visitor whom nobody has signed in and who comes from a
@@ -97,7 +136,7 @@ func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Applic
 	if e := p.mayUseDocument(r.Context(), clientID); e != nil {
 		return kept, e
 	}
-	app, e := p.documents.find(r, clientID)
+	app, e := p.findDocument(r, clientID)
 	if e == nil && err == nil {
 		app.CreatedAt, app.UpdatedAt, app.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
 		app.OwnerID, app.Metadata = kept.OwnerID, kept.Metadata
@@ -109,7 +148,7 @@ func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Applic
 // not only where it has to be fetched: so a client that the host does not want
 // any more is refused at once.
 func (p *Provider) mayUseDocument(ctx context.Context, clientID string) *Error {
-	if err := checkDocumentURL(clientID); err != nil {
+	if err := clientdoc.CheckURL(clientID); err != nil {
 		return refuse(codeInvalidClient, "The application that sent you here is not registered, and its client_id cannot be the URL of its document: it %s.", err)
 	}
 	if p.cfg.ClientIDDocuments.Allow == nil {
@@ -123,6 +162,23 @@ func (p *Provider) mayUseDocument(ctx context.Context, clientID string) *Error {
 		return refuse(codeInvalidClient, "The application that sent you here is not let in at this server.").because(err)
 	}
 	return nil
+}
+
+// parseDocument reads a document. What else is in it than the metadata of RFC
+// 7591 is ignored.
+func (p *Provider) parseDocument(clientID string, body []byte) (store.Application, *Error) {
+	request, e := parseRegistration(body)
+	switch {
+	case e != nil:
+		return store.Application{}, errDocument("is wrong: "+e.Description, e.Err)
+	case request.clientID != clientID:
+		return store.Application{}, errDocument("is wrong: client_id is not the URL that it was fetched from, character for character.", nil)
+	case request.clientSecret != "":
+		return store.Application{}, errDocument("is wrong: client_secret is in it, and what everybody can read is no secret: leave it out.", nil)
+	case request.foreign != "":
+		return store.Application{}, errDocument("is wrong: "+request.foreign+" is in it, which a server gives and a document does not: leave it out.", nil)
+	}
+	return p.applicationOf(clientID, request.clientMetadata)
 }
 
 // applicationOf returns the application that a document describes.
@@ -139,12 +195,12 @@ func (p *Provider) applicationOf(clientID string, m clientMetadata) (store.Appli
 		return app, errDocument("is wrong: token_endpoint_auth_method is not none: leave it out, as nobody has a secret of a client that is known by a document.", nil)
 	}
 	if m.Name == "" {
-		m.Name = documentHost(clientID)
+		m.Name = clientdoc.Host(clientID)
 	}
 	if m.ApplicationType != typeWeb && m.ApplicationType != typeNative {
 		m.ApplicationType = "" // The document is for all servers, and others may know more types.
 	}
-	if !strings.HasPrefix(m.LogoURI, "https://"+documentHost(clientID)+"/") {
+	if !strings.HasPrefix(m.LogoURI, "https://"+clientdoc.Host(clientID)+"/") {
 		m.LogoURI = "" // Another's logo would say that it is the other.
 	}
 	if e := p.applyMetadata(m, &app); e != nil {

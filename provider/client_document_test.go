@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
@@ -274,10 +275,10 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 }
 
 func TestOwnConsentPageIsToldWhoPublishedTheDocument(t *testing.T) {
-	var shown provider.ConsentPage
+	var shown pages.Consent
 	h, _, app := newDocumentHost(t, func(c *provider.Config) {
-		c.ConsentPage = func(_ http.ResponseWriter, _ *http.Request, page provider.ConsentPage) { shown = page }
-		c.Texts = provider.AcceptLanguage(provider.German())
+		c.Pages.Consent = func(_ http.ResponseWriter, _ *http.Request, page pages.Consent) { shown = page }
+		c.Pages.Texts = pages.AcceptLanguage(pages.German())
 	})
 	h.signedIn("user_ada").get(app.request())
 	require.Equal(t, "client.example.com:8443", shown.Application.Publisher)

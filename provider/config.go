@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -40,38 +41,9 @@ type Config struct {
 	// call [Provider.RevokeGrants].
 	Users userinfo.Lookup
 
-	// Name is what the pages call the host. Empty: the host name in Issuer.
-	Name string
-
-	// LogoURL is the host's logo on the pages: https, or below Issuer. Empty:
-	// none.
-	LogoURL string
-
-	// AccentColor is the colour of buttons and links on the pages, such as
-	// "#2f4fd0". Where text in it could not be read, the nearest colour that
-	// can be is used. Empty: a blue.
-	AccentColor string
-
-	// Texts chooses the words of the pages for a visitor. [AcceptLanguage]
-	// makes the usual one. Nil: English.
-	Texts func(r *http.Request) Texts
-
-	// ConsentPage shows the consent page in the host's own way. The headers
-	// that protect it are set before: no caching, no frames, and a
-	// Content-Security-Policy that says where its form may lead. A policy of
-	// the host's own is to be added to it and not set in its place, and has no
-	// form-action. Nil: the built-in page.
-	ConsentPage func(w http.ResponseWriter, r *http.Request, page ConsentPage)
-
-	// ErrorPage shows the error page in the host's own way, and answers with
-	// the page's Status. Headers are set as for ConsentPage. Nil: the built-in
-	// page.
-	ErrorPage func(w http.ResponseWriter, r *http.Request, page ErrorPage)
-
-	// DevicePage shows the pages on which users decide on devices in the host's
-	// own way, and answers with the page's Status. Headers are set as for
-	// ConsentPage. Nil: the built-in pages.
-	DevicePage func(w http.ResponseWriter, r *http.Request, page DevicePage)
+	// Pages are the name, logo, color, and texts of the pages that people see,
+	// and pages of the host's own in their place.
+	Pages pages.Config
 
 	// Scopes are the scopes that applications may be given. Nil:
 	// scopes.Default().

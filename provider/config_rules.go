@@ -124,12 +124,6 @@ func (c Config) validate() error {
 		}
 		seen[s.Name] = true
 	}
-	if c.LogoURL != "" && !isWebURL(c.LogoURL, c.Issuer) {
-		problem("LogoURL", "is %q: give an https URL, or one below Issuer", c.LogoURL)
-	}
-	if _, ok := parseColour(c.AccentColor); c.AccentColor != "" && !ok {
-		problem("AccentColor", `is %q: write it like "#2f4fd0"`, c.AccentColor)
-	}
 	if strings.Trim(c.TokenPrefix, base62+"_") != "" || len(c.TokenPrefix) > maxTokenPrefix {
 		problem("TokenPrefix", "is %q: use at most %d letters, digits and underscores", c.TokenPrefix, maxTokenPrefix)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -29,7 +30,7 @@ func goodConfig() provider.Config {
 
 func TestNewReportsEveryProblemAtOnce(t *testing.T) {
 	_, err := provider.New(provider.Config{
-		CodeLifetime: -1, AccessLifetime: time.Millisecond, TokenPrefix: "acme-", LogoURL: "http://elsewhere.example.com/logo.png", AccentColor: "blue",
+		CodeLifetime: -1, AccessLifetime: time.Millisecond, TokenPrefix: "acme-", Pages: pages.Config{LogoURL: "http://elsewhere.example.com/logo.png", AccentColor: "blue"},
 		Scopes: []scopes.Scope{{Name: "a b", Title: "x"}, {Name: "openid", Title: "x"}, {Name: "c"}, {Name: "d", Title: "x"}, {Name: "d", Title: "x"}},
 		Paths:  provider.Paths{Authorize: "oauth", Token: "/x", UserInfo: "/x", Metadata: "/y", Revoke: "/a/{b}"},
 	})

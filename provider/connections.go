@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
 // Connection is an application that a user has given access.
 type Connection struct {
-	Application PageApplication
+	Application pages.Application
 	Scopes      scopes.Set // all that was ever granted
 	Since       time.Time  // when access was given first
 	LastUsed    time.Time  // when the user last signed in there, or the application last refreshed
@@ -122,23 +123,6 @@ const (
 	disconnectedField = "disconnected" // of the page that comes afterwards
 )
 
-// connectionsView is what the page shows.
-type connectionsView struct {
-	Host         PageHost
-	Texts        Texts
-	User         PageUser
-	Connections  []connectionView
-	Disconnected string // the application that was; empty: none
-	Action, Seal string
-}
-
-type connectionView struct {
-	Application            PageApplication
-	Scopes                 []PageScope
-	Since, SinceDate       string // for people, and as HTML wants it
-	LastUsed, LastUsedDate string
-}
-
 func (p *Provider) serveConnections(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		methodNotAllowed(w, r, "GET, POST")
@@ -172,31 +156,24 @@ func (p *Provider) connectionsPage(w http.ResponseWriter, r *http.Request, path,
 	if err != nil {
 		return unavailable("store", err)
 	}
-	texts := p.texts(r)
-	view := connectionsView{Host: p.pageHost(), Texts: texts, User: pageUser(user, userID), Action: path,
-		Seal: p.sealForm(w, r, userID, endpointConnections, userID)}
-	images := []string{view.Host.LogoURL}
-	const machine = "2006-01-02"
+	page := pages.Connections{User: pageUser(user, userID), FormAction: path,
+		FormFields: []pages.Field{{Name: sealField, Value: p.sealForm(w, r, userID, endpointConnections, userID)}}}
 	disconnected := p.openNotice(r, disconnectedField, userID, r.URL.Query().Get(disconnectedField))
 	for _, c := range connections {
 		if c.Application.ID == disconnected {
 			disconnected = "" // It has been connected again.
 		}
-		shown := connectionView{
-			Application: c.Application, Scopes: p.pageScopes(c.Scopes, texts),
-			Since: c.Since.Format(texts.DateLayout), SinceDate: c.Since.Format(machine),
-			LastUsed: c.LastUsed.Format(texts.DateLayout), LastUsedDate: c.LastUsed.Format(machine),
-		}
-		view.Connections = append(view.Connections, shown)
-		images = append(images, shown.Application.LogoURL)
+		page.Connections = append(page.Connections, pages.Connection{
+			Application: c.Application, Scopes: p.pageScopes(c.Scopes), Since: c.Since, LastUsed: c.LastUsed,
+		})
 	}
 	if disconnected != "" {
 		// A name that cannot be found is not worth an error.
 		if app, err := p.FindApplication(r.Context(), disconnected); err == nil {
-			view.Disconnected = app.Name
+			page.Disconnected = app.Name
 		}
 	}
-	p.pages.write(w, http.StatusOK, "connections.html", view, "'self'", images, "")
+	p.pages.Connections(w, r, page)
 	return nil
 }
 

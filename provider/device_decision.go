@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -206,22 +207,22 @@ func (p *Provider) grantDevice(r *http.Request, v rules.Device, d *decision) *Er
 
 // seeDeviceResult sends the browser to the page that says that it is done.
 func (p *Provider) seeDeviceResult(w http.ResponseWriter, c formCookie, userID string, id store.ID, appID string) {
-	step := DeviceAllowed
+	step := pages.StepAllowed
 	if id.IsZero() {
-		step = DeviceDenied
+		step = pages.StepDenied
 	}
 	seeOther(w, p.devicePath(url.Values{resultField: {sealNotice(c, resultField+" "+string(step), userID, appID)}}))
 }
 
 // openDeviceResult reads what seeDeviceResult has put into the address. It is
 // sealed, so that a link cannot make the page say so.
-func (p *Provider) openDeviceResult(r *http.Request, userID, text string) (step DeviceStep, shown PageApplication, ok bool) {
-	for _, step := range []DeviceStep{DeviceAllowed, DeviceDenied} {
+func (p *Provider) openDeviceResult(r *http.Request, userID, text string) (step pages.Step, shown pages.Application, ok bool) {
+	for _, step := range []pages.Step{pages.StepAllowed, pages.StepDenied} {
 		if id := p.openNotice(r, resultField+" "+string(step), userID, text); id != "" {
 			// A name that cannot be found is not worth an error.
 			app, err := p.FindApplication(r.Context(), id)
 			return step, p.pageApplication(app), err == nil
 		}
 	}
-	return "", PageApplication{}, false
+	return "", pages.Application{}, false
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -28,61 +29,6 @@ const (
 
 // deviceParams are the parameters of the page.
 var deviceParams = []string{userCodeField, resultField, "prompt", signInAfter}
-
-// DeviceStep says what a [DevicePage] is for.
-type DeviceStep string
-
-// The steps of the device page.
-const (
-	// DeviceEnter: the user enters the code that the device shows. The page has
-	// a form that is sent to FormAction by GET, with a field "user_code".
-	DeviceEnter DeviceStep = "enter"
-	// DeviceConfirm: the user compares the code and decides. The page has a
-	// form that is posted to FormAction, and consists of what the form of
-	// [ConsentPage] does.
-	DeviceConfirm DeviceStep = "confirm"
-	// DeviceAllowed: the user has allowed it and goes back to the device.
-	DeviceAllowed DeviceStep = "allowed"
-	// DeviceDenied: the user has said no.
-	DeviceDenied DeviceStep = "denied"
-)
-
-// DevicePage is what the pages show on which a user decides on a device, for
-// Config.DevicePage to show them in the host's own way. What does not apply to
-// the Step is empty.
-type DevicePage struct {
-	Host   PageHost   `json:"host"`
-	Texts  Texts      `json:"texts"` // in the visitor's language, with the names filled in
-	Status int        `json:"status"`
-	Step   DeviceStep `json:"step"`
-
-	// User is who is signed in, and SwitchAccountURL lets the visitor sign in
-	// as somebody else and come back.
-	User             PageUser `json:"user"`
-	SwitchAccountURL string   `json:"switch_account_url"`
-
-	// UserCode is the code that the device shows. The page of DeviceConfirm
-	// must show it, so that the user can compare the two (RFC 8628 section
-	// 3.3.1). At DeviceEnter it is what the visitor has entered before, if that
-	// was wrong, and WrongCode is set.
-	UserCode  string `json:"user_code"`
-	WrongCode bool   `json:"wrong_code"`
-
-	// Application is the one that asks, and Scopes what it asks for, at
-	// DeviceConfirm. Afterwards Application is the one that has asked.
-	Application PageApplication `json:"application"`
-	Scopes      []PageScope     `json:"scopes"`   // empty: only who the user is
-	Resource    string          `json:"resource"` // as on [ConsentPage]
-
-	// SelfRegistered is set if nobody at the host knows the application. The
-	// page must warn of it. It must warn of something else in any case: whoever
-	// was sent the link or the code by somebody has to cancel (RFC 8628 section
-	// 5.4).
-	SelfRegistered bool `json:"self_registered"`
-
-	FormAction string      `json:"form_action"`
-	FormFields []PageField `json:"form_fields"`
-}
 
 // DeviceHandler serves the page on which the signed-in user enters the code
 // that a device shows, and decides. Visitors who are not signed in are sent to
@@ -173,11 +119,11 @@ func (p *Provider) showDevice(w http.ResponseWriter, r *http.Request) *Error {
 	}
 	if step, app, ok := p.openDeviceResult(r, session.UserID, params.Get(resultField)); ok {
 		page.Step, page.Application = step, app
-		p.writeDevicePage(w, r, page)
+		p.pages.Device(w, r, page)
 		return nil
 	}
 	if typed == "" {
-		p.writeDevicePage(w, r, page)
+		p.pages.Device(w, r, page)
 		return nil
 	}
 	device, app, e := p.guessDevice(r, session.UserID, typed)
@@ -191,13 +137,13 @@ func (p *Provider) showDevice(w http.ResponseWriter, r *http.Request) *Error {
 }
 
 // newDevicePage returns the page to enter a code, for the user.
-func (p *Provider) newDevicePage(r *http.Request, userID, typed string) (DevicePage, *Error) {
+func (p *Provider) newDevicePage(r *http.Request, userID, typed string) (pages.Device, *Error) {
 	user, e := p.findUser(r.Context(), userID)
 	if e != nil {
-		return DevicePage{}, p.retryDevice(e, typed)
+		return pages.Device{}, p.retryDevice(e, typed)
 	}
-	return DevicePage{
-		Host: p.pageHost(), Texts: p.texts(r), Status: http.StatusOK, Step: DeviceEnter,
+	return pages.Device{
+		Status: http.StatusOK, Step: pages.StepEnter,
 		User: pageUser(user, userID), SwitchAccountURL: p.switchDeviceAccount(typed), FormAction: p.devicePath(nil),
 	}, nil
 }
@@ -212,9 +158,9 @@ func (p *Provider) switchDeviceAccount(typed string) string {
 // retryDevice says on the error page for e where the visitor can go on.
 func (p *Provider) retryDevice(e *Error, typed string) *Error {
 	switch e.reason {
-	case ReasonNoAccount:
+	case pages.ReasonNoAccount:
 		e.retryURL = p.switchDeviceAccount(typed)
-	case ReasonStaleForm, ReasonNoCookies:
+	case pages.ReasonStaleForm, pages.ReasonNoCookies:
 		e.retryURL = p.devicePath(codeParams(typed))
 	}
 	return e
@@ -281,7 +227,7 @@ func (p *Provider) findDeviceOf(r *http.Request, code userCode) (device rules.De
 
 // wrongCode shows the page to enter a code again if e says that it was wrong.
 // Its status lets a proxy in front of the host count guesses too.
-func (p *Provider) wrongCode(w http.ResponseWriter, r *http.Request, page DevicePage, typed string, e *Error) *Error {
+func (p *Provider) wrongCode(w http.ResponseWriter, r *http.Request, page pages.Device, typed string, e *Error) *Error {
 	if !errors.Is(e, errWrongCode) {
 		return e
 	}
@@ -290,7 +236,7 @@ func (p *Provider) wrongCode(w http.ResponseWriter, r *http.Request, page Device
 	}
 	page.WrongCode, page.Status = true, e.Status
 	p.refused(r.Context(), endpointDevice, e)
-	p.writeDevicePage(w, r, page)
+	p.pages.Device(w, r, page)
 	return nil
 }
 
@@ -317,28 +263,18 @@ func sealedDevice(userID, request string) []string {
 // confirmDevice shows the page to decide. Everybody is always asked, whatever
 // they or the host have agreed to before: it may be somebody else's device,
 // with a link that was sent to them (RFC 8628 section 5.4).
-func (p *Provider) confirmDevice(w http.ResponseWriter, r *http.Request, page DevicePage, code userCode, d rules.Device, app store.Application, userID string) {
+func (p *Provider) confirmDevice(w http.ResponseWriter, r *http.Request, page pages.Device, code userCode, d rules.Device, app store.Application, userID string) {
 	offered := p.offered(d, app)
 	request := deviceRequest(code, d.ID, offered, app)
-	page.Step, page.UserCode = DeviceConfirm, code.String()
-	page.Application, page.Scopes = p.pageApplication(app), p.pageScopes(offered, page.Texts)
+	page.Step, page.UserCode = pages.StepConfirm, code.String()
+	page.Application, page.Scopes = p.pageApplication(app), p.pageScopes(offered)
 	if resource := p.findResource(d.Resource); resource != nil {
 		page.Resource = resource.name
 	}
 	page.SelfRegistered = app.Origin != store.OriginManual
-	page.FormFields = []PageField{
-		{requestField, request},
-		{sealField, p.sealForm(w, r, userID, sealedDevice(userID, request)...)},
+	page.FormFields = []pages.Field{
+		{Name: requestField, Value: request},
+		{Name: sealField, Value: p.sealForm(w, r, userID, sealedDevice(userID, request)...)},
 	}
-	p.writeDevicePage(w, r, page)
-}
-
-func (p *Provider) writeDevicePage(w http.ResponseWriter, r *http.Request, page DevicePage) {
-	if p.cfg.DevicePage != nil {
-		page.Texts = page.Texts.fill("application", page.Application.Name, "host", p.name, "user", page.User.Label, "resource", page.Resource, "publisher", page.Application.Publisher)
-		w.Header().Add("Content-Security-Policy", guardPage(w.Header(), "'self'"))
-		p.cfg.DevicePage(w, r, page)
-		return
-	}
-	p.pages.write(w, page.Status, "device.html", page, "'self'", []string{page.Host.LogoURL, page.Application.LogoURL}, "")
+	p.pages.Device(w, r, page)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -444,7 +445,7 @@ func TestLaterUserMakesNoGrant(t *testing.T) {
 // A host can show the pages in its own way, from what it is given alone.
 func TestOwnDevicePage(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) {
-		c.DevicePage = func(w http.ResponseWriter, _ *http.Request, page provider.DevicePage) {
+		c.Pages.Device = func(w http.ResponseWriter, _ *http.Request, page pages.Device) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(page.Status)
 			json.NewEncoder(w).Encode(page)
@@ -452,7 +453,7 @@ func TestOwnDevicePage(t *testing.T) {
 	})
 	tv, b := h.television(), h.signedIn("user_ada")
 	d := tv.device("scope", "profile")
-	read := func(r *reply, status int) (page provider.DevicePage) {
+	read := func(r *reply, status int) (page pages.Device) {
 		t.Helper()
 		require.Equal(t, status, r.StatusCode)
 		require.Contains(t, r.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'; form-action 'self'")
@@ -462,28 +463,28 @@ func TestOwnDevicePage(t *testing.T) {
 		return page
 	}
 	enter := read(b.get(d.VerificationURI), 200)
-	require.Equal(t, provider.DeviceEnter, enter.Step)
+	require.Equal(t, pages.StepEnter, enter.Step)
 	require.Equal(t, "Ada Lovelace", enter.User.Label)
 	require.Equal(t, devicePath, enter.FormAction)
 	require.False(t, enter.WrongCode)
 	wrong := read(b.get(h.url+enter.FormAction+"?user_code=bbbb+bbbb"), 400)
-	require.Equal(t, provider.DeviceEnter, wrong.Step)
+	require.Equal(t, pages.StepEnter, wrong.Step)
 	require.True(t, wrong.WrongCode)
 	require.Equal(t, "bbbb bbbb", wrong.UserCode)
 
 	confirm := read(b.get(h.url+enter.FormAction+"?user_code="+d.UserCode), 200)
-	require.Equal(t, provider.DeviceConfirm, confirm.Step)
+	require.Equal(t, pages.StepConfirm, confirm.Step)
 	require.Equal(t, d.UserCode, confirm.UserCode)
 	require.Equal(t, "Television", confirm.Application.Name)
 	require.Equal(t, "Television wants to use your "+confirm.Host.Name+" account", confirm.Texts.ConsentTitle)
-	require.Equal(t, []provider.PageScope{{Name: "profile", Title: "See your name, username and picture"}}, confirm.Scopes)
+	require.Equal(t, []pages.Scope{{Name: "profile", Title: "See your name, username and picture"}}, confirm.Scopes)
 	require.False(t, confirm.SelfRegistered)
 	form := url.Values{"decision": {"allow"}, "granted": {"profile"}}
 	for _, f := range confirm.FormFields {
 		form.Set(f.Name, f.Value)
 	}
 	done := read(b.follow(b.post(confirm.FormAction, form)), 200)
-	require.Equal(t, provider.DeviceAllowed, done.Step)
+	require.Equal(t, pages.StepAllowed, done.Step)
 	require.Equal(t, "Television", done.Application.Name)
 	require.Equal(t, "profile", d.poll().tokens(t).Scope)
 	denied := read(b.follow(func() *reply {
@@ -495,7 +496,7 @@ func TestOwnDevicePage(t *testing.T) {
 		}
 		return b.post(page.FormAction, form)
 	}()), 200)
-	require.Equal(t, provider.DeviceDenied, denied.Step)
+	require.Equal(t, pages.StepDenied, denied.Step)
 }
 
 // A path in Issuer is in front of every address of the grant.

@@ -38,9 +38,9 @@
 // # What users are asked
 //
 // The consent page, the error page and the page of connected applications are
-// in the box. They have no scripts and load nothing but logos. Config.Name,
-// LogoURL and AccentColor make them the host's, Config.Texts translates them,
-// and Config.ConsentPage, ErrorPage and DevicePage replace them.
+// in the box. They have no scripts and load nothing but logos. Config.Pages gives
+// them the host's name, logo, color, and texts, and replaces them where a host has
+// its own: see package pages.
 //
 // Config.Scopes is what applications may ask for. Four are built in, for the
 // userinfo document; a host adds its own beside them:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
 // Error is a refusal in the terms of OAuth 2.0. Code and Description go to the
@@ -35,9 +36,9 @@ type Error struct {
 	// Err is the cause; nil if the request itself is.
 	Err error
 
-	reason        ErrorReason // of the error page; empty: as the status says
-	retryURL      string      // the same
-	applicationID string      // whose request it was; empty: not known
+	reason        pages.Reason // of the error page; empty: as the status says
+	retryURL      string       // the same
+	applicationID string       // whose request it was; empty: not known
 }
 
 // Error returns the code, the description and the cause.

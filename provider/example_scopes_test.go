@@ -6,6 +6,7 @@ import (
 	"log"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
@@ -17,10 +18,10 @@ func ExampleConfig_scopes() {
 		scopes.Scope{Name: "notes:read", Title: "Read your notes", Required: true},
 		scopes.Scope{Name: "notes:write", Title: "Change your notes"},
 	)
-	german := provider.German()
+	german := pages.German()
 	german.Scopes["notes:read"] = "Deine Notizen lesen"
 	german.Scopes["notes:write"] = "Deine Notizen ändern"
-	cfg.Texts = provider.AcceptLanguage(provider.English(), german)
+	cfg.Pages.Texts = pages.AcceptLanguage(pages.English(), german)
 
 	p, err := provider.New(cfg)
 	if err != nil {

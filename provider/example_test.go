@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"html/template"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -210,46 +209,6 @@ func ExampleProvider_IssueToken() {
 	}
 	fmt.Println("Copy it now, it is not shown again:", secret.Reveal())
 	_ = token.GrantID // what to keep beside the label that the user gave it
-}
-
-// The consent page in the host's own layout. With Scopes as checkboxes instead
-// of hidden fields, the user can choose.
-func ExampleConsentPage() {
-	layout := template.Must(template.New("consent").Parse(`
-<h1>{{.Application.Name}} wants to use your account</h1>
-{{if .SelfRegistered}}<p>Nobody here has checked who is behind it.</p>{{end}}
-{{if .OnThisDevice}}<p>It runs on this device. Go on only if you started it.</p>{{end}}
-<form method="post" action="{{.FormAction}}">
-  {{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
-  {{range .Scopes}}<label><input type="checkbox" name="granted" value="{{.Name}}" checked> {{.Title}}</label>{{end}}
-  <button name="decision" value="deny">{{.Texts.Cancel}}</button>
-  <button name="decision" value="allow">{{.Texts.Allow}}</button>
-</form>
-<p>You will then be sent to {{.RedirectHost}}. <a href="{{.SwitchAccountURL}}">Not {{.User.Label}}?</a></p>`))
-	_ = provider.Config{
-		ConsentPage: func(w http.ResponseWriter, r *http.Request, page provider.ConsentPage) {
-			if err := layout.Execute(w, page); err != nil {
-				log.Print(err)
-			}
-		},
-	}
-}
-
-// The consent page as a single-page app: the value goes into the page as JSON.
-// The app shows it, and submits a real form, as the answer sends the browser
-// on to the application.
-func ExampleConsentPage_json() {
-	app := template.Must(template.New("app").Parse(`<!DOCTYPE html>
-<title>Acme</title>
-<script type="application/json" id="consent">{{.}}</script>
-<script type="module" src="/assets/app.js"></script>`))
-	_ = provider.Config{
-		ConsentPage: func(w http.ResponseWriter, r *http.Request, page provider.ConsentPage) {
-			if err := app.Execute(w, page); err != nil {
-				log.Print(err)
-			}
-		},
-	}
 }
 
 func ExampleProvider_Cleanup() {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -127,7 +128,7 @@ func (p *Provider) openForm(r *http.Request, seal string, parts ...string) (*for
 	}
 	cookie, err := p.readFormCookie(r)
 	if err != nil {
-		return nil, &Error{Code: codeInvalidRequest, Status: http.StatusForbidden, reason: ReasonNoCookies, Err: err,
+		return nil, &Error{Code: codeInvalidRequest, Status: http.StatusForbidden, reason: pages.ReasonNoCookies, Err: err,
 			Description: "The form came without the cookie that its page set."}
 	}
 	f := &form{cookie: cookie}
@@ -177,6 +178,6 @@ func (p *Provider) answerForm(w http.ResponseWriter, f *form) {
 var errAnswered = errors.New("the form was answered before")
 
 func errStaleForm(cause error) *Error {
-	return &Error{Code: codeInvalidRequest, Status: http.StatusForbidden, reason: ReasonStaleForm, Err: cause,
+	return &Error{Code: codeInvalidRequest, Status: http.StatusForbidden, reason: pages.ReasonStaleForm, Err: cause,
 		Description: "The form does not belong to an open page of this browser and user, or was sent before."}
 }

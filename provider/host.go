@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -29,7 +30,7 @@ func (p *Provider) findUser(ctx context.Context, id string) (userinfo.User, *Err
 	user, err := p.user(ctx, id)
 	switch {
 	case errors.Is(err, userinfo.ErrNotFound):
-		return user, &Error{Code: codeAccessDenied, Status: http.StatusForbidden, reason: ReasonNoAccount, Err: err,
+		return user, &Error{Code: codeAccessDenied, Status: http.StatusForbidden, reason: pages.ReasonNoAccount, Err: err,
 			Description: "The signed-in user is not known any more."}
 	case err != nil:
 		return user, unavailable("Config.Users", err)

@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -19,63 +18,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
-var placeholder = regexp.MustCompile(`\{\w+\}`)
-
-// A translation has every text, and each names what the English one names.
-func TestGermanTextsAreComplete(t *testing.T) {
-	english, german := reflect.ValueOf(provider.English()), reflect.ValueOf(provider.German())
-	for i := range english.NumField() {
-		name := english.Type().Field(i).Name
-		if english.Field(i).Kind() != reflect.String {
-			continue
-		}
-		want, got := english.Field(i).String(), german.Field(i).String()
-		require.NotEmpty(t, want, name)
-		require.NotEmpty(t, got, name)
-		require.ElementsMatch(t, placeholder.FindAllString(want, -1), placeholder.FindAllString(got, -1), name)
-	}
-	for _, s := range scopes.Default() {
-		require.NotEmpty(t, provider.German().Scopes[s.Name])
-	}
-}
-
-func TestAcceptLanguage(t *testing.T) {
-	brazilian := provider.Texts{Language: "pt-BR"}
-	choose := provider.AcceptLanguage(provider.English(), provider.German(), brazilian)
-	for header, want := range map[string]string{
-		"":                           "en",
-		"fr":                         "en",
-		"de":                         "de",
-		"de-AT":                      "de",
-		"DE":                         "de",
-		"deu":                        "en",
-		"fr, de;q=0.5":               "de",
-		"en;q=0.3, de;q=0.8":         "de",
-		"de;q=0, en":                 "en",
-		"de ; q=0.9 , en;q=0.8":      "de",
-		"pt":                         "pt-BR",
-		"*":                          "en",
-		"de;q=nonsense, en":          "en",
-		";;;,,,=":                    "en",
-		strings.Repeat("fr,", 10000): "en",
-	} {
-		r, err := http.NewRequest("GET", "/", nil)
-		require.NoError(t, err)
-		r.Header.Set("Accept-Language", header)
-		require.Equal(t, want, choose(r).Language, "%.40q", header)
-	}
-	require.Panics(t, func() { provider.AcceptLanguage() })
-}
-
 func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
-	own := provider.Texts{Language: "he", Direction: "rtl", ConsentTitle: "{application} → {host} <b>", Scopes: map[string]string{"notes:read": "<Notizen>"}}
+	own := pages.Texts{Language: "he", Direction: "rtl", ConsentTitle: "{application} → {host} <b>", Scopes: map[string]string{"notes:read": "<Notizen>"}}
 	h := newHost(t, func(c *provider.Config) {
-		c.Name = "Acme"
-		c.Texts = provider.AcceptLanguage(provider.English(), provider.German(), own)
+		c.Pages.Name = "Acme"
+		c.Pages.Texts = pages.AcceptLanguage(pages.English(), pages.German(), own)
 	})
 	app := h.application(provider.NewApplication{Name: "{host} & <i>", Scopes: "profile notes:read"})
 	b := h.browser()
@@ -467,8 +419,8 @@ func TestWarningsOnTheConsentPage(t *testing.T) {
 
 func TestLogosAreAllTheImagesThatThePolicyAllows(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) {
-		c.LogoURL = "https://static.example.com/acme.svg"
-		c.AccentColor = "#ff0055"
+		c.Pages.LogoURL = "https://static.example.com/acme.svg"
+		c.Pages.AccentColor = "#ff0055"
 	})
 	app := h.application(provider.NewApplication{LogoURL: "https://wiki.example.com/logo.png"})
 	b := h.browser()
@@ -485,7 +437,7 @@ func TestOwnPages(t *testing.T) {
 {{end}}{{range .Scopes}}<input type="hidden" name="granted" value="{{.Name}}">
 {{end}}<button name="decision" value="allow">{{.Texts.Allow}} {{.Application.Name}}</button></form>`))
 	h := newHost(t, func(c *provider.Config) {
-		c.ConsentPage = func(w http.ResponseWriter, r *http.Request, page provider.ConsentPage) {
+		c.Pages.Consent = func(w http.ResponseWriter, r *http.Request, page pages.Consent) {
 			if r.Header.Get("Accept") == "application/json" {
 				w.Header().Set("Content-Type", "application/json")
 				json.NewEncoder(w).Encode(page)
@@ -493,7 +445,7 @@ func TestOwnPages(t *testing.T) {
 			}
 			own.Execute(w, page)
 		}
-		c.ErrorPage = func(w http.ResponseWriter, _ *http.Request, page provider.ErrorPage) {
+		c.Pages.Error = func(w http.ResponseWriter, _ *http.Request, page pages.Error) {
 			w.WriteHeader(page.Status)
 			json.NewEncoder(w).Encode(page)
 		}
@@ -516,13 +468,13 @@ func TestOwnPages(t *testing.T) {
 	request, err := http.NewRequest("GET", app.request("prompt", "consent"), nil)
 	require.NoError(t, err)
 	request.Header.Set("Accept", "application/json")
-	var got provider.ConsentPage
+	var got pages.Consent
 	r := send(t, b.client, request)
 	require.NoError(t, json.Unmarshal([]byte(r.body), &got))
 	require.Equal(t, "Ada Lovelace", got.User.Label)
 	require.Equal(t, "wiki.example.com", got.RedirectHost)
 	require.Equal(t, "You are signed in as Ada Lovelace.", got.Texts.SignedInAs)
-	require.Equal(t, []provider.PageScope{{Name: "profile", Title: "See your name, username and picture"}, {Name: "email", Title: "See your email address"}}, got.Scopes)
+	require.Equal(t, []pages.Scope{{Name: "profile", Title: "See your name, username and picture"}, {Name: "email", Title: "See your email address"}}, got.Scopes)
 	require.NotContains(t, r.body, "plan", "nothing of the user but what a page shows")
 	form := url.Values{"decision": {"allow"}, "granted": {"email"}}
 	for _, f := range got.FormFields {
@@ -533,9 +485,9 @@ func TestOwnPages(t *testing.T) {
 
 	refused := b.get(app.request("client_id", "unknown"))
 	require.Equal(t, 400, refused.StatusCode)
-	var problem provider.ErrorPage
+	var problem pages.Error
 	require.NoError(t, json.Unmarshal([]byte(refused.body), &problem))
-	require.Equal(t, provider.ReasonBadLink, problem.Reason)
+	require.Equal(t, pages.ReasonBadLink, problem.Reason)
 	require.Equal(t, "invalid_client", problem.Code)
 	require.Contains(t, h.log.String(), problem.Reference)
 	require.Contains(t, refused.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")

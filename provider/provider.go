@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,7 +10,10 @@ import (
 
 	"github.com/go-oauth2/oauth2/v4/server"
 
+	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // Provider is an OAuth 2.0 authorization server inside a host's own app, and
@@ -19,17 +23,16 @@ type Provider struct {
 	cfg     Config
 	records records
 	issuer  *url.URL
-	name    string     // what the pages call the host
 	scopes  scopes.Set // the names in cfg.Scopes
 
 	required scopes.Set // those of them that cannot be unticked
 
 	resources []*ProtectedResource
-	documents *documents // nil: clients have to be registered
+	documents *clientdoc.Cache[store.Application] // nil: clients have to be registered
 
 	engine  *server.Server
 	csrf    *http.CrossOriginProtection
-	pages   *pages
+	pages   *pages.Renderer
 	secrets *secretVerifier
 
 	guesses *guesses // of user codes
@@ -42,17 +45,15 @@ type Provider struct {
 func New(cfg Config) (*Provider, error) {
 	ownAddress := cfg.ClientIP == nil
 	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
+	shown, err := pages.New(cfg.Pages, cfg.Issuer)
+	if err := errors.Join(cfg.validate(), err); err != nil {
 		return nil, err
 	}
 	issuer, err := parseIssuer(cfg.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{cfg: cfg, records: records{cfg.Store, cfg.StoreTimeout, cfg.Now}, issuer: issuer, name: cfg.Name, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress}
-	if p.name == "" {
-		p.name = issuer.Host
-	}
+	p := &Provider{cfg: cfg, records: records{cfg.Store, cfg.StoreTimeout, cfg.Now}, issuer: issuer, pages: shown, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress}
 	var names, required []string
 	for _, s := range cfg.Scopes {
 		names = append(names, s.Name)
@@ -71,9 +72,6 @@ func New(cfg Config) (*Provider, error) {
 	// A proxy may rewrite Host, so the issuer's origin is trusted by name.
 	if err := p.csrf.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
 		return nil, fmt.Errorf("provider: Config.Issuer: %w", err)
-	}
-	if p.pages, err = newPages(cfg.AccentColor); err != nil {
-		return nil, err
 	}
 	p.engine = newEngine(p)
 	return p, nil

@@ -3,11 +3,13 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -130,9 +132,12 @@ func isPort(s string) bool {
 	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
 }
 
+// param is a parameter of an answer to an application.
+type param struct{ Name, Value string }
+
 // appendQuery adds parameters to a redirect URI and keeps what it has byte for
 // byte (RFC 6749 section 3.1.2).
-func appendQuery(uri string, params []PageField) string {
+func appendQuery(uri string, params []param) string {
 	var b strings.Builder
 	b.Grow(len(uri) + 192)
 	b.WriteString(uri)
@@ -154,33 +159,12 @@ func appendQuery(uri string, params []PageField) string {
 	return b.String()
 }
 
-// redirectHost is what the consent page says of where the visitor will be
-// sent: the host, or the scheme of a native application.
-func redirectHost(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil {
-		return ""
+// formPostPage answers by a form that the visitor's browser posts to the
+// application (OAuth 2.0 Form Post Response Mode).
+func (p *Provider) formPostPage(w http.ResponseWriter, r *http.Request, a *authorization, params []param) {
+	page := pages.FormPost{Application: a.app.Name, FormAction: a.redirectURI}
+	for _, param := range params {
+		page.FormFields = append(page.FormFields, pages.Field(param))
 	}
-	if u.Scheme == "https" || u.Scheme == "http" {
-		return u.Host
-	}
-	return u.Scheme + ":"
-}
-
-// formActionSource is the source that the consent page's form-action must name
-// so that the browser follows the redirects after the form: https is allowed
-// always, so it is needed for loopback addresses and native schemes only. Behind
-// a loopback address there is often a second one, where an API sends the browser
-// on to its front end.
-func formActionSource(uri string) string {
-	u, err := url.Parse(uri)
-	switch {
-	case err != nil || u.Scheme == "https":
-		return ""
-	case u.Scheme != "http":
-		return u.Scheme + ":"
-	case strings.Contains(u.Hostname(), ":"):
-		return "http:" // A policy cannot name an IPv6 address.
-	}
-	return "http://localhost:* http://127.0.0.1:*"
+	p.pages.FormPost(w, r, page)
 }

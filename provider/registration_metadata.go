@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -352,7 +353,7 @@ func checkRegistration(r *store.Registration) (e FieldErrors) {
 
 // isSecureURL reports whether text is an https URL that a page may link to.
 func isSecureURL(text string) bool {
-	return strings.HasPrefix(text, "https://") && isWebURL(text, text)
+	return strings.HasPrefix(text, "https://") && weburl.Valid(text, text)
 }
 
 // metadataOf is what is kept of an application's metadata. The host may have

@@ -25,6 +25,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -50,7 +51,7 @@ func findUser(_ context.Context, id string) (userinfo.User, error) {
 	return userinfo.User{}, userinfo.ErrNotFound
 }
 
-var pages = template.Must(template.New("").Parse(`
+var templates = template.Must(template.New("").Parse(`
 {{define "home"}}<!DOCTYPE html><title>Acme Notes</title>{{with .Name}}<p>Welcome, {{.}}.</p>{{else}}<a href="/login">Sign in</a>{{end}}{{end}}
 {{define "login"}}<!DOCTYPE html><title>Sign in</title>{{with .Failed}}<p>{{.}}</p>{{end}}
 <form method="post" action="/login"><input type="hidden" name="next" value="{{.Next}}"><label>Login <input name="login"></label>
@@ -62,7 +63,7 @@ func newApp(url string) (http.Handler, *provider.Provider, error) {
 	p, err := provider.New(provider.Config{
 		Issuer: url,
 		Store:  memory.New(),
-		Name:   "Acme Notes",
+		Pages:  pages.Config{Name: "Acme Notes"},
 		CurrentUser: func(r *http.Request) (provider.Session, error) {
 			signedInAt := time.Unix(sessions.GetInt64(r.Context(), "signed_in_at"), 0)
 			return provider.Session{UserID: sessions.GetString(r.Context(), "user"), SignedInAt: signedInAt}, nil
@@ -84,10 +85,10 @@ func newApp(url string) (http.Handler, *provider.Provider, error) {
 	r.Group(func(r chi.Router) {
 		r.Use(http.NewCrossOriginProtection().Handler)
 		r.Get("/", func(w http.ResponseWriter, r *http.Request) {
-			pages.ExecuteTemplate(w, "home", users[sessions.GetString(r.Context(), "user")])
+			templates.ExecuteTemplate(w, "home", users[sessions.GetString(r.Context(), "user")])
 		})
 		r.Get("/login", func(w http.ResponseWriter, r *http.Request) {
-			pages.ExecuteTemplate(w, "login", map[string]string{"Next": r.URL.Query().Get("next")})
+			templates.ExecuteTemplate(w, "login", map[string]string{"Next": r.URL.Query().Get("next")})
 		})
 		r.Post("/login", func(w http.ResponseWriter, r *http.Request) { signIn(sessions, w, r) })
 	})
@@ -107,7 +108,7 @@ func signIn(sessions *scs.SessionManager, w http.ResponseWriter, r *http.Request
 	// It is compared for an unknown login too, so that time tells nothing.
 	if err := bcrypt.CompareHashAndPassword(passwordHash, []byte(r.PostFormValue("password"))); err != nil || !known {
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		pages.ExecuteTemplate(w, "login", map[string]string{"Next": r.PostFormValue("next"), "Failed": "This login and password do not go together."})
+		templates.ExecuteTemplate(w, "login", map[string]string{"Next": r.PostFormValue("next"), "Failed": "This login and password do not go together."})
 		return
 	}
 	// A new session id: one that was slipped into the browser is worth nothing.

@@ -12,6 +12,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -42,7 +43,7 @@ func newHost(ctx context.Context, issuer string, kept store.Store) (*host, error
 	if h.users, err = newUsers(); err != nil {
 		return nil, err
 	}
-	german := provider.German()
+	german := pages.German()
 	german.Scopes["notes:read"] = "Deine Notizen lesen"
 	h.provider, err = provider.New(provider.Config{
 		Issuer:      issuer,
@@ -53,14 +54,16 @@ func newHost(ctx context.Context, issuer string, kept store.Store) (*host, error
 		Scopes:      offered,
 		TokenPrefix: "acme_", // by which scanners know a leaked token
 
-		// The pages: name, logo and colour are for the built-in one of
-		// connected applications, the other two are Acme's own.
-		Name:        "Acme Notes",
-		LogoURL:     issuer + "/logo.svg",
-		AccentColor: "#0b6b4f",
-		Texts:       provider.AcceptLanguage(provider.English(), german),
-		ConsentPage: h.consentPage,
-		ErrorPage:   h.errorPage,
+		// Name, logo and color are for the built-in page of connected
+		// applications, the other two pages are Acme's own.
+		Pages: pages.Config{
+			Name:        "Acme Notes",
+			LogoURL:     issuer + "/logo.svg",
+			AccentColor: "#0b6b4f",
+			Texts:       pages.AcceptLanguage(pages.English(), german),
+			Consent:     h.consentPage,
+			Error:       h.errorPage,
+		},
 	})
 	if err != nil {
 		return nil, err

@@ -10,40 +10,40 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store"
 )
 
 // The provider's pages in the host's layout. Their words are Latchkey's, in the
-// visitor's language (provider.Config.Texts); how they are arranged is for
+// visitor's language (pages.Config.Texts); how they are arranged is for
 // pages/consent.html and pages/error.html.
 
-// consentPage is provider.Config.ConsentPage. The menu is left out: the one
+// consentPage is pages.Config.Consent. The menu is left out: the one
 // thing to do here is to decide.
-func (h *host) consentPage(w http.ResponseWriter, _ *http.Request, page provider.ConsentPage) {
+func (h *host) consentPage(w http.ResponseWriter, _ *http.Request, page pages.Consent) {
 	writePage(w, http.StatusOK, "consent.html", struct {
 		layout
-		Page provider.ConsentPage
+		Page pages.Consent
 	}{providerLayout(page.Texts, page.Texts.ConsentTitle), page})
 }
 
-// errorPage is provider.Config.ErrorPage. What it is called for is in
+// errorPage is pages.Config.Error. What it is called for is in
 // Latchkey's log already, with the same reference.
-func (h *host) errorPage(w http.ResponseWriter, _ *http.Request, page provider.ErrorPage) {
+func (h *host) errorPage(w http.ResponseWriter, _ *http.Request, page pages.Error) {
 	writePage(w, page.Status, "error.html", struct {
 		layout
-		Page provider.ErrorPage
+		Page pages.Error
 	}{providerLayout(page.Texts, page.Texts.ErrorTitle), page})
 }
 
-func providerLayout(t provider.Texts, title string) layout {
+func providerLayout(t pages.Texts, title string) layout {
 	return layout{Title: title, Language: t.Language, Direction: t.Direction}
 }
 
 //go:embed pages
 var pageFiles embed.FS
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"day":  func(t time.Time) string { return t.UTC().Format("2 January 2006") },
 	"time": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
 	"initial": func(name string) string { // stands for an application without a logo
@@ -80,7 +80,7 @@ func (h *host) layout(r *http.Request, title, section string) layout {
 // writePage answers with a page.
 func writePage(w http.ResponseWriter, status int, name string, view any) {
 	var body bytes.Buffer
-	if err := pages.ExecuteTemplate(&body, name, view); err != nil {
+	if err := templates.ExecuteTemplate(&body, name, view); err != nil {
 		slog.Error("a page could not be written", "page", name, "error", err)
 		http.Error(w, "This page could not be written.", http.StatusInternalServerError)
 		return

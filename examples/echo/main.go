@@ -24,6 +24,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -49,7 +50,7 @@ func findUser(_ context.Context, id string) (userinfo.User, error) {
 	return userinfo.User{}, userinfo.ErrNotFound
 }
 
-var pages = template.Must(template.New("").Parse(`
+var templates = template.Must(template.New("").Parse(`
 {{define "home"}}<!DOCTYPE html><title>Acme Notes</title>{{with .Name}}<p>Welcome, {{.}}.</p>{{else}}<a href="/login">Sign in</a>{{end}}{{end}}
 {{define "login"}}<!DOCTYPE html><title>Sign in</title>{{with .Failed}}<p>{{.}}</p>{{end}}
 <form method="post" action="/login"><input type="hidden" name="next" value="{{.Next}}"><label>Login <input name="login"></label>
@@ -61,7 +62,7 @@ func newApp(url string) (*echo.Echo, *provider.Provider, error) {
 	p, err := provider.New(provider.Config{
 		Issuer: url,
 		Store:  memory.New(),
-		Name:   "Acme Notes",
+		Pages:  pages.Config{Name: "Acme Notes"},
 		CurrentUser: func(r *http.Request) (provider.Session, error) {
 			signedInAt := time.Unix(sessions.GetInt64(r.Context(), "signed_in_at"), 0)
 			return provider.Session{UserID: sessions.GetString(r.Context(), "user"), SignedInAt: signedInAt}, nil
@@ -89,7 +90,7 @@ func newApp(url string) (*echo.Echo, *provider.Provider, error) {
 	e.GET("/api/notes", listNotes, echo.WrapMiddleware(p.Require("notes:read")))
 
 	// The app's own pages.
-	e.Renderer = &echo.TemplateRenderer{Template: pages}
+	e.Renderer = &echo.TemplateRenderer{Template: templates}
 	e.GET("/", func(c *echo.Context) error {
 		return c.Render(http.StatusOK, "home", users[sessions.GetString(c.Request().Context(), "user")])
 	}, session)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
@@ -100,7 +101,7 @@ func main() {
 		CurrentUser: currentUser,
 		SignIn:      provider.RedirectTo("/login", "next"),
 		Users:       findUser,
-		Name:        "My app",
+		Pages:       pages.Config{Name: "My app"},
 	})
 	if err != nil {
 		log.Fatal(err)

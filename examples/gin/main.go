@@ -20,6 +20,7 @@ import (
 	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-gonic/gin"
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -66,7 +67,7 @@ func authenticate(login, password string) (user, bool) {
 	return found, known && err == nil
 }
 
-var pages = template.Must(template.New("").Parse(`
+var templates = template.Must(template.New("").Parse(`
 {{define "top"}}<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Acme Notes</title><h1>Acme Notes</h1>{{end}}
 {{define "home"}}{{template "top"}}{{if .ID}}<p>Welcome, {{.Name}}. These are your notes:</p>
 <ul>{{range .Notes}}<li>{{.}}</li>{{end}}</ul>
@@ -80,7 +81,7 @@ var pages = template.Must(template.New("").Parse(`
 func newApp(url string) *gin.Engine {
 	r := gin.New()
 	r.Use(gin.Recovery())
-	r.SetHTMLTemplate(pages)
+	r.SetHTMLTemplate(templates)
 
 	key := make([]byte, 32) // A new one each time: a restart signs everybody out.
 	rand.Read(key)
@@ -103,7 +104,7 @@ func newApp(url string) *gin.Engine {
 	site.POST("/logout", signOut)
 
 	p := must(provider.New(provider.Config{
-		Issuer: url, Name: "Acme Notes", Store: memory.New(), SignIn: provider.RedirectTo("/login", "next"),
+		Issuer: url, Pages: pages.Config{Name: "Acme Notes"}, Store: memory.New(), SignIn: provider.RedirectTo("/login", "next"),
 		CurrentUser: func(r *http.Request) (provider.Session, error) { return provider.Session{UserID: userID(r)}, nil },
 		Users: func(_ context.Context, id string) (userinfo.User, error) {
 			u, err := findUser(id)
@@ -122,8 +123,7 @@ func newApp(url string) *gin.Engine {
 	guard := p.Require("notes:read")
 	api := session.Group("/api", func(c *gin.Context) {
 		if userID(c.Request) == "" || c.GetHeader("Authorization") != "" {
-			next := func(_ http.ResponseWriter, r *http.Request) { c.Request = r; c.Next() }
-			guard(http.HandlerFunc(next)).ServeHTTP(c.Writer, c.Request)
+			guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { c.Request = r; c.Next() })).ServeHTTP(c.Writer, c.Request)
 			c.Abort() // It was answered: by the handlers, or with 401 or 403.
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -51,7 +52,7 @@ func newHost(issuer string, kept store.Store, logger *slog.Logger, events func(c
 		CurrentUser: h.currentUser,
 		SignIn:      provider.RedirectTo("/login", "next"),
 		Users:       h.findUser,
-		Name:        "Acme Notes",
+		Pages:       pages.Config{Name: "Acme Notes"},
 		Scopes: append(scopes.Default(),
 			scopes.Scope{Name: "notes:read", Title: "Read your notes"},
 			scopes.Scope{Name: "notes:write", Title: "Change your notes"}),

@@ -10,6 +10,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -47,7 +48,7 @@ func newHost(issuer string, kept store.Store) (*host, error) {
 		CurrentUser: h.currentUser,
 		SignIn:      provider.RedirectTo("/login", "next"),
 		Users:       users.lookup,
-		Name:        "Acme Notes",
+		Pages:       pages.Config{Name: "Acme Notes"},
 		Scopes:      append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
 		Limit:       h.limiter.wait,
 	})

@@ -230,7 +230,7 @@ func TestDeletedCookie(t *testing.T) {
 // The logos of the host and of the applications that it knows are drawn.
 func TestLogos(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, func(c *provider.Config) { c.LogoURL = c.Issuer + "/logo.svg" })
+	h := newHost(t, func(c *provider.Config) { c.Pages.LogoURL = c.Issuer + "/logo.svg" })
 	app, _ := h.application(provider.NewApplication{Name: "Wiki", RedirectURIs: []string{callback}, LogoURL: h.url + "/apps/wiki.svg"})
 	_, _, err := h.IssueToken(context.Background(), provider.NewToken{UserID: "user_ada", ApplicationID: app.ID})
 	require.NoError(t, err)

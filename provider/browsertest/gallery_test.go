@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -29,26 +30,26 @@ type state struct {
 // look is how the pages are made to look.
 type look struct {
 	accent string
-	texts  provider.Texts
+	texts  pages.Texts
 	long   bool // everything that somebody chooses is as long as it may be
 	logos  bool
 }
 
 // hebrew is a translation that runs from right to left. What is missing is
 // English.
-var hebrew = provider.Texts{
+var hebrew = pages.Texts{
 	Language: "he", Direction: "rtl", DateLayout: "02.01.2006",
 	Scopes: map[string]string{
 		"profile": "לראות את שמך, שם המשתמש שלך והתמונה שלך", "email": "לראות את כתובת הדואר שלך", "notes:read": "לקרוא את הפתקים שלך",
 		"notes:list": "לראות את כותרות הפתקים שלך",
 	},
 	ConsentTitle: "{application} מבקש להשתמש בחשבון שלך אצל {host}", SignedInAs: "נכנסת בתור {user}.", SwitchAccount: "שימוש בחשבון אחר",
-	Asks: "{application} מבקש:", AsksNothing: "{application} מבקש רק לדעת מהו החשבון שלך.", Choose: "אפשר להסיר את מה שאינך רוצה להתיר.", Always: "נחוץ תמיד",
-	SelfRegistered: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", OnThisDevice: "היישום פועל במכשיר שלך.",
-	SentTo: "משם תישלח אל {address}.", Allow: "אישור", Cancel: "ביטול", ReturnTitle: "חזרה אל {application}", Continue: "המשך",
+	ConsentScopes: "{application} מבקש:", ConsentNoScopes: "{application} מבקש רק לדעת מהו החשבון שלך.", ConsentUntick: "אפשר להסיר את מה שאינך רוצה להתיר.", ConsentRequired: "נחוץ תמיד",
+	ConsentSelfRegistered: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", ConsentOnThisDevice: "היישום פועל במכשיר שלך.",
+	ConsentSentTo: "משם תישלח אל {address}.", Allow: "אישור", Cancel: "ביטול", ReturnTitle: "חזרה אל {application}", Continue: "המשך",
 	ErrorTitle: "זה לא הצליח", TryAgain: "לנסות שוב", ErrorReference: "בפנייה אל {host} יש למסור את המספר {reference}", ErrorDetails: "פרטים למפתחים",
-	ConnectionsTitle: "יישומים שמחוברים לחשבון שלך אצל {host}", ConnectionsNone: "אין יישומים מחוברים.", ConnectedSince: "מחובר מאז {date}",
-	LastUsed: "שימוש אחרון {date}", May: "{application} רשאי:", MayNothing: "{application} רשאי רק לדעת מהו החשבון שלך.", Disconnect: "ניתוק",
+	ConnectionsTitle: "יישומים שמחוברים לחשבון שלך אצל {host}", ConnectionsNone: "אין יישומים מחוברים.", ConnectionSince: "מחובר מאז {date}",
+	ConnectionLastUsed: "שימוש אחרון {date}", ConnectionScopes: "{application} רשאי:", ConnectionNoScopes: "{application} רשאי רק לדעת מהו החשבון שלך.", Disconnect: "ניתוק",
 	DisconnectQuestion: "{application} לא יוכל עוד להשתמש בחשבון שלך.", DisconnectConfirm: "כן, לנתק את {application}", Disconnected: "{application} נותק.",
 	DeviceTitle: "חיבור מכשיר", DeviceCode: "הקוד שהמכשיר מציג", DeviceWrong: "אין מכשיר שממתין עם הקוד הזה.",
 	DeviceCompare: "על המכשיר להציג בדיוק את הקוד הזה:", DeviceWarning: "יש להמשיך רק אם התחלת בזה בעצמך, במכשיר שלפניך.",
@@ -90,13 +91,13 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		hostName, title = strings.Repeat("Host", 20), strings.Repeat("Scope", 40)
 	}
 	h = newHost(t, func(c *provider.Config) {
-		c.AccentColor, c.Name = l.accent, hostName
+		c.Pages.AccentColor, c.Pages.Name = l.accent, hostName
 		c.Scopes = append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: title}, scopes.Scope{Name: "notes:list", Title: "See the titles of your notes", Required: true})
 		if l.texts.Language != "" {
-			c.Texts = func(_ *http.Request) provider.Texts { return l.texts }
+			c.Pages.Texts = func(_ *http.Request) pages.Texts { return l.texts }
 		}
 		if l.logos {
-			c.LogoURL = c.Issuer + "/logo.svg"
+			c.Pages.LogoURL = c.Issuer + "/logo.svg"
 		}
 		c.Resources = []provider.Resource{{URL: c.Issuer + "/mcp", Name: hostName}}
 		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: publishes(t, map[string]any{

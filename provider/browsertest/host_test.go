@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
@@ -57,7 +58,7 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 		CurrentUser: h.currentUser,
 		SignIn:      provider.RedirectTo("/login", "next"),
 		Users:       h.user,
-		Name:        "Acme Notes",
+		Pages:       pages.Config{Name: "Acme Notes"},
 		Scopes: append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"},
 			scopes.Scope{Name: "notes:list", Title: "See the titles of your notes", Required: true}),
 		DeviceAuthorization: &provider.DeviceAuthorization{Interval: time.Second},

@@ -40,7 +40,7 @@ const (
 // client with a cookie jar; whether it follows redirects does not matter. The
 // consent page is found by its form, so that one of the host's own does as well
 // as the built-in one if it works without scripts; where it does not, leave
-// Config.ConsentPage out in such a test. A page that Allow does not understand
+// Config.Pages.Consent out in such a test. A page that Allow does not understand
 // ends the test.
 func Allow(t testing.TB, browser *http.Client, authorizationURL string, scope ...string) *url.URL {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/provider/providertest"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
@@ -256,7 +257,7 @@ func TestAllowOnAnyConsentPage(t *testing.T) {
 	for name, edit := range map[string]func(*provider.Config){
 		"built in": func(*provider.Config) {},
 		"own": func(c *provider.Config) {
-			c.ConsentPage = func(w http.ResponseWriter, _ *http.Request, page provider.ConsentPage) { ownPage.Execute(w, page) }
+			c.Pages.Consent = func(w http.ResponseWriter, _ *http.Request, page pages.Consent) { ownPage.Execute(w, page) }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -278,7 +279,7 @@ func TestAllowOnAnyConsentPage(t *testing.T) {
 
 func TestAllowOnAConsentPageOfScripts(t *testing.T) {
 	host := providertest.New(t, func(c *provider.Config) {
-		c.ConsentPage = func(w http.ResponseWriter, _ *http.Request, _ provider.ConsentPage) {
+		c.Pages.Consent = func(w http.ResponseWriter, _ *http.Request, _ pages.Consent) {
 			io.WriteString(w, `<div id="app"></div><script src="/app.js"></script>`)
 		}
 	})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
@@ -81,7 +82,7 @@ func New(t testing.TB, edit ...func(*provider.Config)) *Host {
 		CurrentUser: h.currentUser,
 		SignIn:      h.signInPage,
 		Users:       h.user,
-		Name:        "Acme Notes",
+		Pages:       pages.Config{Name: "Acme Notes"},
 		Logger:      slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	for _, e := range edit {

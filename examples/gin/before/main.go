@@ -62,7 +62,7 @@ func authenticate(login, password string) (user, bool) {
 	return found, known && err == nil
 }
 
-var pages = template.Must(template.New("").Parse(`
+var templates = template.Must(template.New("").Parse(`
 {{define "top"}}<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Acme Notes</title><h1>Acme Notes</h1>{{end}}
 {{define "home"}}{{template "top"}}{{if .ID}}<p>Welcome, {{.Name}}. These are your notes:</p>
 <ul>{{range .Notes}}<li>{{.}}</li>{{end}}</ul>
@@ -76,7 +76,7 @@ var pages = template.Must(template.New("").Parse(`
 func newApp(url string) *gin.Engine {
 	r := gin.New()
 	r.Use(gin.Recovery())
-	r.SetHTMLTemplate(pages)
+	r.SetHTMLTemplate(templates)
 
 	key := make([]byte, 32) // A new one each time: a restart signs everybody out.
 	rand.Read(key)

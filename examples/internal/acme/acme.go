@@ -68,7 +68,7 @@ func New(cfg provider.Config) (*Host, error) {
 	if h.passwordHash, err = bcrypt.GenerateFromPassword([]byte(Password), HashCost); err != nil {
 		return nil, err
 	}
-	cfg.Name = "Acme Notes"
+	cfg.Pages.Name = "Acme Notes"
 	cfg.CurrentUser = h.currentUser
 	cfg.SignIn = provider.RedirectTo("/login", "next")
 	cfg.Users = h.findUser

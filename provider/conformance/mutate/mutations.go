@@ -55,7 +55,7 @@ var mutations = []mutation{
 		"TestReturnWithoutSignInIsAPageAndNoLoop",
 	},
 	{
-		"RFC 6749 section 10.12: the consent page can be answered only by its own form", "pages.go",
+		"RFC 6749 section 10.12: the consent page can be answered only by its own form", "pages/policy.go",
 		`h.Set("Referrer-Policy", "same-origin")`, `h.Set("Referrer-Policy", "unsafe-url")`,
 		"TestConsentPageHeaders",
 	},
@@ -121,8 +121,8 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 9207 section 2: the issuer is in every answer", "authorize.go",
-		`params = append(params, PageField{"iss", p.cfg.Issuer})`, `if params[0].Name == "code" || params[0].Value == "access_denied" {
-		params = append(params, PageField{"iss", p.cfg.Issuer})
+		`params = append(params, param{"iss", p.cfg.Issuer})`, `if params[0].Name == "code" || params[0].Value == "access_denied" {
+		params = append(params, param{"iss", p.cfg.Issuer})
 	}`,
 		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
 	},

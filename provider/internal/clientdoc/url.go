@@ -1,4 +1,4 @@
-package provider
+package clientdoc
 
 import (
 	"errors"
@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// maxDocumentURL is how many bytes a client_id may have that leads to a
-// document: a backend has room for ids of so many.
-const maxDocumentURL = 512
+// maxURL is how many bytes a client_id may have that leads to a document: a
+// backend has room for ids of so many.
+const maxURL = 512
 
-// checkDocumentURL says whether a client_id can be the URL of a client ID
-// metadata document (draft-ietf-oauth-client-id-metadata-document-02 section
-// 3), and else what about it is wrong. A client_id is compared byte for byte
+// CheckURL says whether a client_id can be the URL of a client ID metadata
+// document (draft-ietf-oauth-client-id-metadata-document-02 section 3), and else
+// what about it is wrong. A client_id is compared byte for byte
 // and never normalised, so a URL that could be written in another way, without
 // leading anywhere else, has to be in its one plain form: Config's Allow then
 // sees each host by one name, and no two readers differ on which host it is.
-func checkDocumentURL(raw string) error {
+func CheckURL(raw string) error {
 	switch {
-	case len(raw) > maxDocumentURL:
-		return errors.New("is longer than " + strconv.Itoa(maxDocumentURL) + " bytes")
+	case len(raw) > maxURL:
+		return errors.New("is longer than " + strconv.Itoa(maxURL) + " bytes")
 	case !strings.HasPrefix(raw, "https://"):
 		return errors.New("does not begin with https://")
 	case strings.Contains(raw, "#"):
@@ -42,7 +42,7 @@ func checkDocumentURL(raw string) error {
 		return errors.New("has a user in front of its host")
 	}
 	host, port, hasPort := strings.Cut(authority, ":")
-	if hasPort && !isDocumentPort(port) {
+	if hasPort && !isPort(port) {
 		return errors.New("has a port that is not from 1024 to 65535: leave out the usual one, 443")
 	}
 	if !isHostName(host) {
@@ -69,12 +69,12 @@ func checkDocumentURL(raw string) error {
 	return nil
 }
 
-// isDocumentPort reports whether a document may be at that port. Below 1024
-// live the services of other protocols, to which this server must not be made
-// to talk; 443 is left out in a plain URL.
-func isDocumentPort(port string) bool {
-	n, _ := strconv.Atoi(port)
-	return isPort(port) && n >= 1024
+// isPort reports whether a document may be at that port. Below 1024 live the
+// services of other protocols, to which this server must not be made to talk;
+// 443 is left out in a plain URL.
+func isPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n >= 1024 && strconv.FormatUint(n, 10) == port
 }
 
 // isHostName reports whether host can be a public name, in its one plain form.
@@ -92,9 +92,9 @@ func isHostName(host string) bool {
 	})
 }
 
-// documentHost is the host of a client_id that leads to a document: the one
+// Host is the host of a client_id that leads to a document: the one
 // that vouches for it.
-func documentHost(clientID string) string {
+func Host(clientID string) string {
 	host, _, _ := strings.Cut(strings.TrimPrefix(clientID, "https://"), "/")
 	return host
 }

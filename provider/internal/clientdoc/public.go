@@ -1,4 +1,4 @@
-package provider
+package clientdoc
 
 import (
 	"crypto/tls"
@@ -72,7 +72,7 @@ func isPublic(addr netip.Addr) bool {
 // sight. Each fetch has a connection of its own, by HTTP/1.1: a document is
 // fetched every few minutes at most, and what is not kept open cannot be used
 // to keep anything here.
-func publicTransport(resolver *net.Resolver) http.RoundTripper {
+func publicTransport(resolver *net.Resolver) *http.Transport {
 	dialer := &net.Dialer{
 		Timeout:  fetchTimeout,
 		Resolver: resolver,
@@ -96,6 +96,6 @@ func publicTransport(resolver *net.Resolver) http.RoundTripper {
 		Protocols:              protocols,
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
-		MaxResponseHeaderBytes: maxDocument,
+		MaxResponseHeaderBytes: maxSize,
 	}
 }

@@ -1,4 +1,4 @@
-package provider
+package pages
 
 import (
 	"fmt"
@@ -9,17 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// WCAG 2.2 section 1.4.3: whatever the accent colour, text in it and on it can
+// WCAG 2.2 section 1.4.3: whatever the accent color, text in it and on it can
 // be read.
-func TestAnyAccentColourCanBeRead(t *testing.T) {
+func TestAnyAccentColorCanBeRead(t *testing.T) {
 	accents := []string{"", "#000000", "#ffffff", "#ffcc00", "#808080", "#ff0000", "#00ff00", "#0000ff", "#1e2127", "#f4f5f7"}
 	source := rand.New(rand.NewPCG(1, 2))
 	for range 500 {
 		accents = append(accents, fmt.Sprintf("#%06x", source.IntN(1<<24)))
 	}
 	pattern := regexp.MustCompile(`--brand: (#\w{6}); --on-brand: (#\w{6}); --accent: (#\w{6});[^-]*--accent: (#\w{6});`)
-	colourOf := func(text string) colour {
-		c, ok := parseColour(text)
+	colorOf := func(text string) color {
+		c, ok := parseColor(text)
 		require.True(t, ok, text)
 		return c
 	}
@@ -29,18 +29,18 @@ func TestAnyAccentColourCanBeRead(t *testing.T) {
 		if accent != "" {
 			require.Equal(t, accent, m[1])
 		}
-		require.GreaterOrEqual(t, contrast(colourOf(m[2]), colourOf(m[1])), 4.5, "text on a button, %s", accent)
-		require.GreaterOrEqual(t, contrast(colourOf(m[3]), lightGround), 4.45, "a link in light, %s", accent)
-		require.GreaterOrEqual(t, contrast(colourOf(m[4]), darkGround), 4.45, "a link in dark, %s", accent)
+		require.GreaterOrEqual(t, contrast(colorOf(m[2]), colorOf(m[1])), 4.5, "text on a button, %s", accent)
+		require.GreaterOrEqual(t, contrast(colorOf(m[3]), lightGround), 4.45, "a link in light, %s", accent)
+		require.GreaterOrEqual(t, contrast(colorOf(m[4]), darkGround), 4.45, "a link in dark, %s", accent)
 	}
 	for _, bad := range []string{"blue", "#fff", "2f4fd0", "#2f4fd0;", "#2f4fdg", "#+f4fd0", "#2f 4fd"} {
-		_, ok := parseColour(bad)
+		_, ok := parseColor(bad)
 		require.False(t, ok, bad)
 	}
 }
 
 func TestContrastIsThatOfWCAG(t *testing.T) {
-	grey, _ := parseColour("#767676")
+	grey, _ := parseColor("#767676")
 	require.InDelta(t, 4.54, contrast(grey, white), 0.01)
 	require.InDelta(t, 21, contrast(black, white), 0.001)
 }

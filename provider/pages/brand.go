@@ -1,0 +1,91 @@
+package pages
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// color is a color of sRGB, each part from 0 to 1.
+type color [3]float64
+
+var (
+	white = color{1, 1, 1}
+	black = color{}
+
+	// The backgrounds that text in the accent color stands on. They are the
+	// ones in style.css with the least contrast to it.
+	lightGround = color{0xf4 / 255.0, 0xf5 / 255.0, 0xf7 / 255.0}
+	darkGround  = color{0x1e / 255.0, 0x21 / 255.0, 0x27 / 255.0}
+)
+
+const defaultAccent = "#2f4fd0"
+
+// parseColor reads a color such as "#2f4fd0".
+func parseColor(text string) (c color, ok bool) {
+	digits, ok := strings.CutPrefix(text, "#")
+	value, err := strconv.ParseUint(digits, 16, 24)
+	if !ok || len(digits) != 6 || err != nil {
+		return c, false
+	}
+	for i := range c {
+		c[i] = float64(value>>(16-8*i)&0xff) / 255
+	}
+	return c, true
+}
+
+func (c color) String() string {
+	return fmt.Sprintf("#%02x%02x%02x", int(math.Round(c[0]*255)), int(math.Round(c[1]*255)), int(math.Round(c[2]*255)))
+}
+
+// luminance is the relative luminance of WCAG 2.2.
+func (c color) luminance() float64 {
+	linear := func(part float64) float64 {
+		if part <= 0.04045 {
+			return part / 12.92
+		}
+		return math.Pow((part+0.055)/1.055, 2.4)
+	}
+	return 0.2126*linear(c[0]) + 0.7152*linear(c[1]) + 0.0722*linear(c[2])
+}
+
+// contrast is the contrast ratio of WCAG 2.2, from 1 to 21.
+func contrast(a, b color) float64 {
+	la, lb := a.luminance(), b.luminance()
+	return (max(la, lb) + 0.05) / (min(la, lb) + 0.05)
+}
+
+// readable is the least contrast of text (WCAG 2.2, level AA).
+const readable = 4.5
+
+// readableOn returns c, or the nearest mixture of it with the color towards
+// that can be read on ground.
+func (c color) readableOn(ground, towards color) color {
+	for part := 0.0; part <= 1; part += 0.02 {
+		var mixed color
+		for i := range mixed {
+			mixed[i] = c[i]*(1-part) + towards[i]*part
+		}
+		if contrast(mixed, ground) >= readable {
+			return mixed
+		}
+	}
+	return towards
+}
+
+// accentStyle is the part of the style sheet that follows from the accent
+// color. Buttons have that very color, and whichever of black and white can be
+// read on it; text has the nearest one that can be read on the page.
+func accentStyle(accent string) string {
+	brand, ok := parseColor(accent)
+	if !ok {
+		brand, _ = parseColor(defaultAccent)
+	}
+	on := white
+	if contrast(black, brand) > contrast(white, brand) {
+		on = black
+	}
+	return fmt.Sprintf(":root { --brand: %s; --on-brand: %s; --accent: %s; }\n@media (prefers-color-scheme: dark) { :root { --accent: %s; } }\n",
+		brand, on, brand.readableOn(lightGround, black), brand.readableOn(darkGround, white))
+}

@@ -1,0 +1,70 @@
+package pages
+
+// English returns the texts that the pages have where Config.Texts says
+// nothing else.
+func English() Texts {
+	return Texts{
+		Language:   "en",
+		Direction:  "ltr",
+		DateLayout: "2 January 2006",
+
+		ConsentTitle:          "{application} wants to use your {host} account",
+		SignedInAs:            "You are signed in as {user}.",
+		SwitchAccount:         "Use another account",
+		ConsentScopes:         "{application} asks to:",
+		ConsentNoScopes:       "{application} asks only to know which account is yours.",
+		ConsentResource:       "This is for {resource} only.",
+		ConsentUntick:         "Untick what you do not want to allow.",
+		ConsentRequired:       "always needed",
+		ConsentSelfRegistered: "This application registered itself. Nobody at {host} has checked who is behind it. Go on only if you started this yourself and know the address below.",
+		PublishedBy:           "Published by {publisher}",
+		ConsentOnThisDevice:   "This application runs on your own device. Go on only if you have just started it yourself.",
+		ConsentSentTo:         "You will then be sent to {address}.",
+		Allow:                 "Allow",
+		Cancel:                "Cancel",
+
+		ReturnTitle: "Back to {application}",
+		Continue:    "Continue",
+
+		ErrorTitle:             "This did not work",
+		ErrorBadLink:           "The application that sent you here made a mistake, so {host} cannot go on. Nothing was shared with it.",
+		ErrorBadLinkAdvice:     "Go back to the application and try again. If it happens again, tell the people who make it, and give them the details below.",
+		ErrorStaleForm:         "Your answer does not belong to a page that is still open: it was sent before, the page is too old, or you have signed in as somebody else since.",
+		ErrorStaleFormAdvice:   "Open the page again and answer that one.",
+		ErrorNoCookies:         "Your browser did not send the cookie that this page set.",
+		ErrorNoCookiesAdvice:   "Allow cookies for {host}, then open the page again.",
+		ErrorNotSignedIn:       "You came back from signing in, but {host} does not see that you are signed in.",
+		ErrorNotSignedInAdvice: "If your browser blocks cookies, allow them for {host}. Then try again.",
+		ErrorNoAccount:         "Your {host} account is not available any more.",
+		ErrorNoAccountAdvice:   "If you have another account, sign in with that one.",
+		ErrorTooMany:           "There were too many attempts.",
+		ErrorTooManyAdvice:     "Wait some minutes, then try again.",
+		ErrorUnavailable:       "{host} cannot answer right now.",
+		ErrorUnavailableAdvice: "Wait a moment and reload this page.",
+		TryAgain:               "Try again",
+		ErrorReference:         "If you ask {host} for help, give them this number: {reference}",
+		ErrorDetails:           "Details for developers",
+
+		ConnectionsTitle:   "Applications connected to your {host} account",
+		ConnectionsNone:    "No application is connected to your account.",
+		ConnectionSince:    "Connected since {date}",
+		ConnectionLastUsed: "Last used {date}",
+		ConnectionScopes:   "{application} may:",
+		ConnectionNoScopes: "{application} may only know which account is yours.",
+		Disconnect:         "Disconnect",
+		DisconnectQuestion: "{application} will not be able to use your account any more, on any device. You can connect it again by signing in there.",
+		DisconnectConfirm:  "Yes, disconnect {application}",
+		Disconnected:       "{application} is disconnected. It cannot use your account any more.",
+
+		DeviceTitle:          "Connect a device",
+		DeviceCode:           "Code that your device shows",
+		DeviceWrong:          "No device waits with this code. Compare it with the one on your device. If it is the same, it is too old or was used: have your device show a new one.",
+		DeviceCompare:        "Your device has to show this very code:",
+		DeviceWarning:        "Only go on if you started this yourself on a device in front of you. If somebody sent you this link or code, cancel.",
+		DeviceSelfRegistered: "This application registered itself. Nobody at {host} has checked who is behind it, or whether the name is its own.",
+		DeviceAllowedTitle:   "{application} is connected",
+		DeviceAllowed:        "{application} can now use your {host} account. Go back to your device. You can close this page.",
+		DeviceDeniedTitle:    "Nothing was allowed",
+		DeviceDenied:         "{application} got no access to your {host} account. You can close this page.",
+	}
+}

@@ -1,0 +1,76 @@
+package pages
+
+// German returns the texts in German, with the sentences of the built-in
+// scopes.
+func German() Texts {
+	return Texts{
+		Language:   "de",
+		Direction:  "ltr",
+		DateLayout: "02.01.2006",
+		Scopes: map[string]string{
+			"profile":          "Deinen Namen, Benutzernamen und dein Bild sehen",
+			"email":            "Deine E-Mail-Adresse sehen",
+			"public_metadata":  "Die öffentlichen Angaben deines Kontos sehen",
+			"private_metadata": "Die privaten Angaben deines Kontos sehen",
+		},
+
+		ConsentTitle:          "{application} möchte dein Konto bei {host} nutzen",
+		SignedInAs:            "Du bist angemeldet als {user}.",
+		SwitchAccount:         "Ein anderes Konto verwenden",
+		ConsentScopes:         "{application} möchte:",
+		ConsentNoScopes:       "{application} möchte nur wissen, welches Konto deines ist.",
+		ConsentResource:       "Das gilt nur für {resource}.",
+		ConsentUntick:         "Entferne das Häkchen bei allem, was du nicht erlauben willst.",
+		ConsentRequired:       "immer nötig",
+		ConsentSelfRegistered: "Diese Anwendung hat sich selbst registriert. Niemand bei {host} hat geprüft, wer dahintersteht. Mach nur weiter, wenn du das selbst gestartet hast und die Adresse unten kennst.",
+		PublishedBy:           "Veröffentlicht von {publisher}",
+		ConsentOnThisDevice:   "Diese Anwendung läuft auf deinem eigenen Gerät. Mach nur weiter, wenn du sie gerade selbst gestartet hast.",
+		ConsentSentTo:         "Danach geht es weiter zu {address}.",
+		Allow:                 "Erlauben",
+		Cancel:                "Abbrechen",
+
+		ReturnTitle: "Zurück zu {application}",
+		Continue:    "Weiter",
+
+		ErrorTitle:             "Das hat nicht geklappt",
+		ErrorBadLink:           "Die Anwendung, von der du kommst, hat einen Fehler gemacht. {host} kann deshalb nicht weitermachen. Sie hat nichts erfahren.",
+		ErrorBadLinkAdvice:     "Geh zurück zur Anwendung und versuch es noch einmal. Wenn es wieder passiert, sag denen Bescheid, die sie machen, und gib ihnen die Einzelheiten unten.",
+		ErrorStaleForm:         "Deine Antwort gehört zu keiner Seite, die noch gilt: Sie wurde schon gesendet, die Seite ist zu alt, oder du hast dich inzwischen anders angemeldet.",
+		ErrorStaleFormAdvice:   "Öffne die Seite noch einmal und beantworte dann diese.",
+		ErrorNoCookies:         "Dein Browser hat das Cookie nicht gesendet, das diese Seite gesetzt hat.",
+		ErrorNoCookiesAdvice:   "Erlaube Cookies für {host} und öffne die Seite dann noch einmal.",
+		ErrorNotSignedIn:       "Du kommst von der Anmeldung zurück, aber {host} sieht nicht, dass du angemeldet bist.",
+		ErrorNotSignedInAdvice: "Falls dein Browser Cookies blockiert, erlaube sie für {host}. Versuch es dann noch einmal.",
+		ErrorNoAccount:         "Dein Konto bei {host} ist nicht mehr verfügbar.",
+		ErrorNoAccountAdvice:   "Wenn du ein anderes Konto hast, melde dich damit an.",
+		ErrorTooMany:           "Das waren zu viele Versuche.",
+		ErrorTooManyAdvice:     "Warte einige Minuten und versuch es dann noch einmal.",
+		ErrorUnavailable:       "{host} kann gerade nicht antworten.",
+		ErrorUnavailableAdvice: "Warte einen Moment und lade diese Seite neu.",
+		TryAgain:               "Noch einmal versuchen",
+		ErrorReference:         "Wenn du {host} um Hilfe bittest, gib diese Nummer an: {reference}",
+		ErrorDetails:           "Einzelheiten für Entwickler",
+
+		ConnectionsTitle:   "Anwendungen, die mit deinem Konto bei {host} verbunden sind",
+		ConnectionsNone:    "Mit deinem Konto ist keine Anwendung verbunden.",
+		ConnectionSince:    "Verbunden seit {date}",
+		ConnectionLastUsed: "Zuletzt genutzt am {date}",
+		ConnectionScopes:   "{application} darf:",
+		ConnectionNoScopes: "{application} darf nur wissen, welches Konto deines ist.",
+		Disconnect:         "Trennen",
+		DisconnectQuestion: "{application} kann dein Konto dann auf keinem Gerät mehr nutzen. Du kannst es wieder verbinden, indem du dich dort anmeldest.",
+		DisconnectConfirm:  "Ja, {application} trennen",
+		Disconnected:       "{application} ist getrennt und kann dein Konto nicht mehr nutzen.",
+
+		DeviceTitle:          "Ein Gerät verbinden",
+		DeviceCode:           "Code, den dein Gerät zeigt",
+		DeviceWrong:          "Mit diesem Code wartet kein Gerät. Vergleich ihn mit dem auf deinem Gerät. Wenn er gleich ist, ist er zu alt oder wurde benutzt: Lass dein Gerät einen neuen zeigen.",
+		DeviceCompare:        "Dein Gerät muss genau diesen Code zeigen:",
+		DeviceWarning:        "Mach nur weiter, wenn du das selbst gestartet hast, auf einem Gerät, das vor dir steht. Wenn dir jemand diesen Link oder Code geschickt hat, brich ab.",
+		DeviceSelfRegistered: "Diese Anwendung hat sich selbst registriert. Niemand bei {host} hat geprüft, wer dahintersteht und ob der Name ihr eigener ist.",
+		DeviceAllowedTitle:   "{application} ist verbunden",
+		DeviceAllowed:        "{application} kann jetzt dein Konto bei {host} nutzen. Geh zurück zu deinem Gerät. Du kannst diese Seite schließen.",
+		DeviceDeniedTitle:    "Nichts wurde erlaubt",
+		DeviceDenied:         "{application} hat keinen Zugriff auf dein Konto bei {host} bekommen. Du kannst diese Seite schließen.",
+	}
+}

@@ -1,0 +1,149 @@
+package pages_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider/pages"
+)
+
+const issuer = "https://acme.example.com"
+
+func render(t *testing.T, c pages.Config, show func(p *pages.Renderer, w http.ResponseWriter, r *http.Request)) *httptest.ResponseRecorder {
+	t.Helper()
+	p, err := pages.New(c, issuer)
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	show(p, w, httptest.NewRequest("GET", "/", nil))
+	return w
+}
+
+func TestNewReportsEveryProblem(t *testing.T) {
+	_, err := pages.New(pages.Config{LogoURL: "http://elsewhere.example.com/logo.png", AccentColor: "blue"}, issuer)
+	require.ErrorContains(t, err, `Config.LogoURL is "http://elsewhere.example.com/logo.png"`)
+	require.ErrorContains(t, err, `Config.AccentColor is "blue"`)
+	_, err = pages.New(pages.Config{LogoURL: "http://localhost:8080/logo.png"}, "http://localhost:8080")
+	require.NoError(t, err, "below the issuer, for development")
+}
+
+// A policy names where the form leads, and proxies never see a long one.
+func TestPolicyOfBuiltInPages(t *testing.T) {
+	for redirectURI, action := range map[string]string{
+		"https://wiki.example.com/callback": "form-action 'self' https:",
+		"http://127.0.0.1:8080/callback":    "form-action 'self' https: http://localhost:* http://127.0.0.1:*",
+		"http://[::1]:8080/callback":        "form-action 'self' https: http:",
+		"com.example.wiki:/callback":        "form-action 'self' https: com.example.wiki:",
+	} {
+		w := render(t, pages.Config{}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+			p.Consent(w, r, pages.Consent{}, redirectURI)
+		})
+		require.True(t, strings.HasSuffix(w.Header().Get("Content-Security-Policy"), action), w.Header().Get("Content-Security-Policy"))
+	}
+	connected := func(n int) string {
+		page := pages.Connections{}
+		for i := range n {
+			page.Connections = append(page.Connections, pages.Connection{Application: pages.Application{LogoURL: fmt.Sprintf("https://a%d.example.com/logo", i%30)}})
+		}
+		return render(t, pages.Config{LogoURL: issuer + "/logo.png"}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+			p.Connections(w, r, page)
+		}).Header().Get("Content-Security-Policy")
+	}
+	require.True(t, strings.HasSuffix(connected(2), "; img-src https://acme.example.com https://a0.example.com https://a1.example.com"), connected(2))
+	require.True(t, strings.HasSuffix(connected(40), "; img-src https:"), connected(40))
+	form := render(t, pages.Config{}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+		p.FormPost(w, r, pages.FormPost{Application: "Wiki", FormAction: "https://wiki.example.com/cb", FormFields: []pages.Field{{Name: "code", Value: `"x"`}}})
+	})
+	require.Regexp(t, `form-action https:; script-src 'sha256-[^']+'$`, form.Header().Get("Content-Security-Policy"))
+	require.Contains(t, form.Body.String(), `<input type="hidden" name="code" value="&#34;x&#34;">`)
+}
+
+// What a host shows in its own way is protected all the same, and complete: with
+// the host, the words in the visitor's language, and the names in them.
+func TestOwnPagesGetEverything(t *testing.T) {
+	var consent pages.Consent
+	var problem pages.Error
+	var device pages.Device
+	own := pages.English()
+	own.Scopes = map[string]string{"notes:read": "Look at your notes"}
+	c := pages.Config{
+		Name: "Acme", AccentColor: "#0b6b4f", Texts: pages.AcceptLanguage(own),
+		Consent: func(_ http.ResponseWriter, _ *http.Request, page pages.Consent) { consent = page },
+		Error:   func(_ http.ResponseWriter, _ *http.Request, page pages.Error) { problem = page },
+		Device:  func(_ http.ResponseWriter, _ *http.Request, page pages.Device) { device = page },
+	}
+	protected := func(w *httptest.ResponseRecorder, action string) {
+		require.Equal(t, []string{"base-uri 'none'; frame-ancestors 'none'; form-action " + action}, w.Header().Values("Content-Security-Policy"))
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		require.Equal(t, "DENY", w.Header().Get("X-Frame-Options"))
+		require.Equal(t, "same-origin", w.Header().Get("Referrer-Policy"))
+	}
+	host := pages.Host{Name: "Acme", URL: issuer, AccentColor: "#0b6b4f"}
+	asked := []pages.Scope{{Name: "notes:read", Title: "Read your notes"}, {Name: "email", Title: "See your email address"}}
+	wiki := pages.Application{Name: "Wiki"}
+
+	protected(render(t, c, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+		p.Consent(w, r, pages.Consent{Application: wiki, Scopes: asked}, "https://wiki.example.com/callback")
+	}), "'self' https:")
+	require.Equal(t, host, consent.Host)
+	require.Equal(t, "Wiki wants to use your Acme account", consent.Texts.ConsentTitle)
+	require.Equal(t, []pages.Scope{{Name: "notes:read", Title: "Look at your notes"}, {Name: "email", Title: "See your email address"}}, consent.Scopes)
+	require.Equal(t, "Read your notes", asked[0].Title, "what was given is not changed")
+	require.Equal(t, "wiki.example.com", consent.RedirectHost)
+
+	protected(render(t, c, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+		p.Error(w, r, pages.Error{Status: 403, Reason: pages.ReasonNoCookies, Reference: "r1"})
+	}), "'self'")
+	require.Equal(t, host, problem.Host)
+	require.Equal(t, "Allow cookies for Acme, then open the page again.", problem.Advice)
+	require.Equal(t, "If you ask Acme for help, give them this number: r1", problem.Texts.ErrorReference)
+
+	protected(render(t, c, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+		p.Device(w, r, pages.Device{Step: pages.StepAllowed, Application: wiki, Scopes: asked})
+	}), "'self'")
+	require.Equal(t, host, device.Host)
+	require.Equal(t, "Wiki is connected", device.Texts.DeviceAllowedTitle)
+	require.Equal(t, consent.Scopes, device.Scopes)
+}
+
+// Each reason has words of its own, and one that is not known those of a bad
+// link.
+func TestReasonsHaveWordsOfTheirOwn(t *testing.T) {
+	said := map[string]pages.Reason{}
+	for _, reason := range []pages.Reason{
+		pages.ReasonBadLink, pages.ReasonStaleForm, pages.ReasonNoCookies, pages.ReasonNotSignedIn, pages.ReasonNoAccount, pages.ReasonTooMany, pages.ReasonUnavailable,
+	} {
+		w := render(t, pages.Config{}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+			p.Error(w, r, pages.Error{Status: 400, Reason: reason})
+		})
+		require.Equal(t, 400, w.Code)
+		body := w.Body.String()
+		require.NotContains(t, said, body, reason)
+		require.Contains(t, body, "acme.example.com", "without a Name, the host's")
+		said[body] = reason
+	}
+	w := render(t, pages.Config{}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+		p.Error(w, r, pages.Error{Status: 400})
+	})
+	require.Equal(t, pages.ReasonBadLink, said[w.Body.String()])
+}
+
+// Days are written in the layout of the texts, and for machines in one of their
+// own.
+func TestDaysOfConnections(t *testing.T) {
+	german := pages.German()
+	since, used := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC)
+	w := render(t, pages.Config{Texts: pages.AcceptLanguage(german)}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+		p.Connections(w, r, pages.Connections{FormAction: "/c", FormFields: []pages.Field{{Name: "seal", Value: "s"}},
+			Connections: []pages.Connection{{Application: pages.Application{ID: "oa_1", Name: "Wiki"}, Since: since, LastUsed: used}}})
+	})
+	require.Contains(t, w.Body.String(), `<time datetime="2026-03-04">Verbunden seit <bdi>`+since.Format(german.DateLayout)+"</bdi></time>")
+	require.Contains(t, w.Body.String(), `<time datetime="2026-11-09">`)
+	require.Contains(t, w.Body.String(), `<form method="post" action="/c">`)
+	require.Contains(t, w.Body.String(), `<input type="hidden" name="seal" value="s">`)
+}

@@ -1,0 +1,222 @@
+package pages
+
+import "time"
+
+// Host is the host, as its pages show it.
+type Host struct {
+	Name        string `json:"name"`         // Config.Name, or what stands for it
+	URL         string `json:"url"`          // the provider's Issuer
+	LogoURL     string `json:"logo_url"`     // Config.LogoURL; may be empty
+	AccentColor string `json:"accent_color"` // Config.AccentColor; may be empty
+}
+
+// Application is an application, as pages show it.
+type Application struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	LogoURL   string `json:"logo_url"`   // may be empty
+	ClientURI string `json:"client_uri"` // its home page; may be empty
+
+	// Publisher is the host that vouches for the name and logo of an
+	// application that is known by a document there. Empty: the application is
+	// registered.
+	Publisher string `json:"publisher"`
+}
+
+// User is the signed-in user, as pages show them.
+type User struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Username string `json:"username"`
+	Email    string `json:"email"`
+	Picture  string `json:"picture"`
+
+	// Label is the first of name, username, email and id that there is.
+	Label string `json:"label"`
+}
+
+// Scope is a scope that an application asks for, or has.
+type Scope struct {
+	Name     string `json:"name"`
+	Title    string `json:"title"`    // in the visitor's language
+	Required bool   `json:"required"` // cannot be unticked
+}
+
+// Field is a hidden field of a form.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Consent is what the consent page shows and sends, for Config.Consent to show
+// it in the host's own way: by a template, or as JSON inside the page of a
+// program in the browser.
+//
+// The page has a form that is posted to FormAction (RFC 6749 section 3.1). It
+// consists of FormFields as hidden fields; of a field "granted" for each scope
+// that is allowed, with the scope's name as its value, usually a checkbox that
+// is ticked at first; and of two buttons "decision" with the values "allow" and
+// "deny". Scopes that are Required are granted with or without a field. The
+// form is to be posted by the browser itself and not by fetch, because the
+// answer sends the browser to the application.
+type Consent struct {
+	Host  Host  `json:"host"`
+	Texts Texts `json:"texts"` // in the visitor's language, with the names filled in
+
+	Application Application `json:"application"`
+	User        User        `json:"user"`
+	Scopes      []Scope     `json:"scopes"` // empty: only who the user is
+
+	// Resource is the name of the one of the provider's Resources that the
+	// access is for. Empty: none, but the host's API as a whole.
+	Resource string `json:"resource"`
+
+	// RedirectHost is where the visitor is sent afterwards: a host, or the
+	// scheme of a native application with a colon.
+	RedirectHost string `json:"redirect_host"`
+
+	// SelfRegistered is set if nobody at the host knows the application, and
+	// OnThisDevice if the answer goes to a program on the visitor's device,
+	// which anything there can pretend to be (RFC 8252 section 8.6). The page
+	// must warn of either.
+	SelfRegistered bool `json:"self_registered"`
+	OnThisDevice   bool `json:"on_this_device"`
+
+	// SwitchAccountURL lets the visitor sign in as somebody else and come back.
+	SwitchAccountURL string `json:"switch_account_url"`
+
+	FormAction string  `json:"form_action"`
+	FormFields []Field `json:"form_fields"`
+}
+
+// Reason says why a visitor sees the error page.
+type Reason string
+
+// The reasons for an error page.
+const (
+	// ReasonBadLink: the application sent the visitor with a request that
+	// cannot be answered by a redirect.
+	ReasonBadLink Reason = "bad_link"
+	// ReasonStaleForm: the form that was sent is forged, altered, too old, was
+	// answered before, or is another user's.
+	ReasonStaleForm Reason = "stale_form"
+	// ReasonNoCookies: a form came without the cookie that its page set.
+	ReasonNoCookies Reason = "no_cookies"
+	// ReasonNotSignedIn: the visitor was sent to sign in and came back without
+	// being signed in. Sending them again could go on for ever.
+	ReasonNotSignedIn Reason = "not_signed_in"
+	// ReasonNoAccount: the host does not know the signed-in user.
+	ReasonNoAccount Reason = "no_account"
+	// ReasonTooMany: there were too many requests, or too many wrong codes of
+	// devices.
+	ReasonTooMany Reason = "too_many"
+	// ReasonUnavailable: the store or the host does not answer.
+	ReasonUnavailable Reason = "unavailable"
+)
+
+// Error is what the error page shows, for Config.Error to show it in the host's
+// own way.
+type Error struct {
+	Host   Host   `json:"host"`
+	Texts  Texts  `json:"texts"` // in the visitor's language, with the names filled in
+	Status int    `json:"status"`
+	Reason Reason `json:"reason"`
+
+	// Happened and Advice are those of Texts for the Reason.
+	Happened string `json:"happened"`
+	Advice   string `json:"advice"`
+
+	// Code and Detail are for developers: the error code of OAuth 2.0, and in
+	// English what was wrong.
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+
+	// Reference is also in the log line of the refusal.
+	Reference string `json:"reference"`
+
+	// RetryURL is where to try again, or, for ReasonNoAccount, to sign in with
+	// another account. Empty: there is no such place.
+	RetryURL string `json:"retry_url"`
+}
+
+// Step says what a [Device] page is for.
+type Step string
+
+// The steps of the device page.
+const (
+	// StepEnter: the user enters the code that the device shows. The page has
+	// a form that is sent to FormAction by GET, with a field "user_code".
+	StepEnter Step = "enter"
+	// StepConfirm: the user compares the code and decides. The page has a form
+	// that is posted to FormAction, and consists of what the form of [Consent]
+	// does.
+	StepConfirm Step = "confirm"
+	// StepAllowed: the user has allowed it and goes back to the device.
+	StepAllowed Step = "allowed"
+	// StepDenied: the user has said no.
+	StepDenied Step = "denied"
+)
+
+// Device is what the pages show on which a user decides on a device, for
+// Config.Device to show them in the host's own way. What does not apply to the
+// Step is empty.
+type Device struct {
+	Host   Host  `json:"host"`
+	Texts  Texts `json:"texts"` // in the visitor's language, with the names filled in
+	Status int   `json:"status"`
+	Step   Step  `json:"step"`
+
+	// User is who is signed in, and SwitchAccountURL lets the visitor sign in
+	// as somebody else and come back.
+	User             User   `json:"user"`
+	SwitchAccountURL string `json:"switch_account_url"`
+
+	// UserCode is the code that the device shows. The page of StepConfirm must
+	// show it, so that the user can compare the two (RFC 8628 section 3.3.1).
+	// At StepEnter it is what the visitor has entered before, if that was wrong,
+	// and WrongCode is set.
+	UserCode  string `json:"user_code"`
+	WrongCode bool   `json:"wrong_code"`
+
+	// Application is the one that asks, and Scopes what it asks for, at
+	// StepConfirm. Afterwards Application is the one that has asked.
+	Application Application `json:"application"`
+	Scopes      []Scope     `json:"scopes"`   // empty: only who the user is
+	Resource    string      `json:"resource"` // as on [Consent]
+
+	// SelfRegistered is set if nobody at the host knows the application. The
+	// page must warn of it. It must warn of something else in any case: whoever
+	// was sent the link or the code by somebody has to cancel (RFC 8628 section
+	// 5.4).
+	SelfRegistered bool `json:"self_registered"`
+
+	FormAction string  `json:"form_action"`
+	FormFields []Field `json:"form_fields"`
+}
+
+// Connections is what the page of connected applications shows.
+type Connections struct {
+	Host         Host
+	Texts        Texts
+	User         User
+	Connections  []Connection
+	Disconnected string // the name of the application that was; empty: none
+	FormAction   string
+	FormFields   []Field // of each form, beside the application's ID
+}
+
+// Connection is an application that a user has given access.
+type Connection struct {
+	Application     Application
+	Scopes          []Scope
+	Since, LastUsed time.Time
+}
+
+// FormPost is what the page shows that carries an answer to an application.
+type FormPost struct {
+	Host        Host
+	Texts       Texts
+	Application string // its name
+	FormAction  string // where the answer goes
+	FormFields  []Field
+}
