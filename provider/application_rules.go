@@ -146,25 +146,25 @@ func checkRedirectURIs(uris []string, public bool) (e FieldErrors) {
 }
 
 // importedSecret checks the hash of an imported secret.
-func importedSecret(n NewApplication, now time.Time) (store.Secret, error) {
+func importedSecret(n NewApplication, now time.Time) (store.ClientSecret, error) {
 	if n.Public {
-		return store.Secret{}, errors.New("a public application has no secret: leave it out")
+		return store.ClientSecret{}, errors.New("a public application has no secret: leave it out")
 	}
 	if n.ClientID == "" {
-		return store.Secret{}, errors.New("it needs the ClientID that it belongs to")
+		return store.ClientSecret{}, errors.New("it needs the ClientID that it belongs to")
 	}
 	hash, err := store.ParseSecretHash(n.SecretHash)
 	if err != nil {
-		return store.Secret{}, err
+		return store.ClientSecret{}, err
 	}
 	if _, generated := hash.SHA256(); !generated {
 		cost, err := bcrypt.Cost([]byte(n.SecretHash))
 		if err != nil {
-			return store.Secret{}, err
+			return store.ClientSecret{}, err
 		}
 		if cost > maxBcryptCost {
-			return store.Secret{}, fmt.Errorf("it has a bcrypt cost of %d: at most %d can be checked at each request; issue a new secret instead", cost, maxBcryptCost)
+			return store.ClientSecret{}, fmt.Errorf("it has a bcrypt cost of %d: at most %d can be checked at each request; issue a new secret instead", cost, maxBcryptCost)
 		}
 	}
-	return store.Secret{ID: "imported", Hash: hash, CreatedAt: now}, nil
+	return store.ClientSecret{ID: "imported", Hash: hash, CreatedAt: now}, nil
 }

@@ -99,11 +99,11 @@ func (p *Provider) CreateApplication(ctx context.Context, n NewApplication) (sto
 		if err != nil {
 			wrong.add("secret_hash", faultFormat, "", "SecretHash: %s", err)
 		}
-		app.Secrets = []store.Secret{kept}
+		app.Secrets = []store.ClientSecret{kept}
 	case !n.Public:
-		var kept store.Secret
+		var kept store.ClientSecret
 		secret, kept = newSecret(now)
-		app.Secrets = []store.Secret{kept}
+		app.Secrets = []store.ClientSecret{kept}
 	}
 	if len(wrong) > 0 {
 		return store.Application{}, Secret{}, wrong
@@ -233,7 +233,7 @@ func (p *Provider) AddSecret(ctx context.Context, id string, retireOthersAt time
 		if app.Public {
 			return errors.New("provider: add secret: a public application has no secret: it uses PKCE")
 		}
-		live := []store.Secret{kept}
+		live := []store.ClientSecret{kept}
 		for _, s := range app.Secrets {
 			if s.ExpiresAt.IsZero() || s.ExpiresAt.After(retireOthersAt) {
 				s.ExpiresAt = retireOthersAt.UTC().Truncate(time.Microsecond)
@@ -316,9 +316,9 @@ func (p *Provider) update(ctx context.Context, id string, edit func(*store.Appli
 // newSecret makes a client secret of 256 random bits, in letters and digits
 // only: clients disagree on how the Basic header is encoded, and those are the
 // same in every reading.
-func newSecret(now time.Time) (Secret, store.Secret) {
+func newSecret(now time.Time) (Secret, store.ClientSecret) {
 	text := randomText(43)
-	return NewSecret(text), store.Secret{ID: uuid.NewString(), Hash: store.HashSecret(text), CreatedAt: now}
+	return NewSecret(text), store.ClientSecret{ID: uuid.NewString(), Hash: store.HashSecret(text), CreatedAt: now}
 }
 
 // newApplicationID makes an id in Clerk's form: "oa_" and a KSUID, which is a

@@ -130,7 +130,7 @@ func (p *Provider) applicationOf(clientID string, m clientMetadata) (store.Appli
 	now := p.now()
 	app := store.Application{
 		ID: documentApplicationID(clientID), ClientID: clientID, Origin: store.OriginDocument, PKCERequired: true,
-		Registration: &store.Registration{}, CreatedAt: now, UpdatedAt: now, Version: 1,
+		Registration: &store.RegistrationRecord{}, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	switch m.AuthMethod {
 	case "", authNone:

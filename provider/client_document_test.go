@@ -156,7 +156,7 @@ func TestApplicationWithADocumentSignsIn(t *testing.T) {
 	require.Empty(t, kept[0].Secrets)
 	require.Equal(t, "https://client.example.com/", kept[0].ClientURI)
 	require.Equal(t, "https://client.example.com:8443/logo.png", kept[0].LogoURL)
-	require.Equal(t, &store.Registration{
+	require.Equal(t, &store.RegistrationRecord{
 		Type: "native", AuthMethod: "none", GrantTypes: []string{"authorization_code", "refresh_token"}, Contacts: []string{"ops@client.example.com"},
 		TermsURI: "https://client.example.com/tos", PolicyURI: "https://client.example.com/privacy", SoftwareID: "reader", SoftwareVersion: "1.2",
 	}, kept[0].Registration)

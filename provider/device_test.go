@@ -304,7 +304,7 @@ func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 			tv := h.television()
 			pending := tv.device()
 			h.change(tv, func(a *store.Application) {
-				a.Origin, a.Registration = origin, &store.Registration{GrantTypes: tt.grants}
+				a.Origin, a.Registration = origin, &store.RegistrationRecord{GrantTypes: tt.grants}
 			})
 			if !tt.may {
 				tv.post("/oauth/device_authorization").refused(t, 400, "unauthorized_client")

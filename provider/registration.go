@@ -102,7 +102,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInfo
 		ClientID:     randomText(16),
 		PKCERequired: true,
 		Origin:       store.OriginRegistration,
-		Registration: &store.Registration{Token: store.HashSecret(token.Reveal())},
+		Registration: &store.RegistrationRecord{Token: store.HashSecret(token.Reveal())},
 		CreatedAt:    now,
 		UpdatedAt:    now,
 		Version:      1,
@@ -112,9 +112,9 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInfo
 	}
 	var secret Secret
 	if !app.Public {
-		var kept store.Secret
+		var kept store.ClientSecret
 		secret, kept = newSecret(now)
-		app.Secrets = []store.Secret{kept}
+		app.Secrets = []store.ClientSecret{kept}
 	}
 	if e := p.mayRegister(r, app); e != nil {
 		return nil, e

@@ -145,9 +145,9 @@ func (p *Provider) replaceRegistration(w http.ResponseWriter, r *http.Request, a
 		case app.Public:
 			app.Secrets = nil
 		case len(app.Secrets) == 0: // It was public until now.
-			var kept store.Secret
+			var kept store.ClientSecret
 			secret, kept = newSecret(p.now())
-			app.Secrets = []store.Secret{kept}
+			app.Secrets = []store.ClientSecret{kept}
 		}
 		return nil
 	})

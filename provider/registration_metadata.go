@@ -190,7 +190,7 @@ func asDescription(text string) string {
 // 7591 section 2), and checks it. Values that are not offered are dropped, as
 // section 2 lets a server do, unless nothing useful is left.
 func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Error {
-	kept := store.Registration{
+	kept := store.RegistrationRecord{
 		Token:      app.Registration.Token,
 		Type:       m.ApplicationType,
 		AuthMethod: m.AuthMethod,
@@ -325,7 +325,7 @@ func registrationRefusal(wrong FieldErrors) *Error {
 
 // checkRegistration checks what an application said of itself, where no other
 // field has it.
-func checkRegistration(r *store.Registration) (e FieldErrors) {
+func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 	if r == nil {
 		return nil
 	}

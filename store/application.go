@@ -26,7 +26,7 @@ type Application struct {
 	Scopes scopes.Set
 
 	// Secrets are its hashed client secrets; a public application has none.
-	Secrets []Secret
+	Secrets []ClientSecret
 
 	// Public is set for an application that cannot keep a secret, such as a
 	// native or single-page one (RFC 6749 section 2.1). It must use PKCE.
@@ -41,7 +41,7 @@ type Application struct {
 	// Origin says how the application came to be registered, and Registration
 	// what it said then. Registration is nil for a manual one.
 	Origin       Origin
-	Registration *Registration
+	Registration *RegistrationRecord
 
 	OwnerID   string // the host's user who manages it; empty: nobody
 	ClientURI string // its home page
@@ -62,10 +62,10 @@ const (
 	OriginDocument     Origin = "document"     // by a document at the URL that is its ClientID
 )
 
-// Registration is what an application that registered itself said of itself,
+// RegistrationRecord is what an application that registered itself said of itself,
 // where no other field of [Application] has it (RFC 7591 section 2). A backend
 // keeps it as it is.
-type Registration struct {
+type RegistrationRecord struct {
 	// Token is the hash of the registration access token, by which the
 	// application manages its registration (RFC 7592). Zero: it cannot.
 	Token SecretHash `json:"token,omitzero"`
@@ -82,7 +82,7 @@ type Registration struct {
 }
 
 // clone returns a copy that shares nothing with r.
-func (r *Registration) clone() *Registration {
+func (r *RegistrationRecord) clone() *RegistrationRecord {
 	if r == nil {
 		return nil
 	}
@@ -92,7 +92,7 @@ func (r *Registration) clone() *Registration {
 }
 
 // texts are what the texts of a registration have to be checked for.
-func (r *Registration) texts() []string {
+func (r *RegistrationRecord) texts() []string {
 	if r == nil {
 		return nil
 	}

@@ -14,8 +14,8 @@ import (
 func fullApplication() store.Application {
 	return store.Application{
 		ID: "oa_1", ClientID: "1",
-		RedirectURIs: []string{"a"}, Scopes: []string{"s"}, Secrets: []store.Secret{{ID: "1"}}, Metadata: map[string]string{"k": "v"},
-		Registration: &store.Registration{Type: "web", GrantTypes: []string{"g"}, Contacts: []string{"c"}},
+		RedirectURIs: []string{"a"}, Scopes: []string{"s"}, Secrets: []store.ClientSecret{{ID: "1"}}, Metadata: map[string]string{"k": "v"},
+		Registration: &store.RegistrationRecord{Type: "web", GrantTypes: []string{"g"}, Contacts: []string{"c"}},
 	}
 }
 
@@ -95,7 +95,7 @@ func TestApplicationOrder(t *testing.T) {
 
 // A registration is kept as JSON by some backends, under the names of RFC 7591.
 func TestRegistrationText(t *testing.T) {
-	r := store.Registration{
+	r := store.RegistrationRecord{
 		Token: store.HashSecret("a registration access token"), Type: "native", AuthMethod: "none", GrantTypes: []string{"refresh_token"},
 		Contacts: []string{"a@example.com"}, TermsURI: "https://example.com/terms", PolicyURI: "https://example.com/privacy",
 		SoftwareID: "wiki", SoftwareVersion: "2.1",
@@ -107,10 +107,10 @@ func TestRegistrationText(t *testing.T) {
 		"grant_types": ["refresh_token"], "contacts": ["a@example.com"], "tos_uri": "https://example.com/terms",
 		"policy_uri": "https://example.com/privacy", "software_id": "wiki", "software_version": "2.1"
 	}`, string(text))
-	var again store.Registration
+	var again store.RegistrationRecord
 	require.NoError(t, json.Unmarshal(text, &again))
 	require.Equal(t, r, again)
-	text, err = json.Marshal(store.Registration{})
+	text, err = json.Marshal(store.RegistrationRecord{})
 	require.NoError(t, err)
 	require.JSONEq(t, `{}`, string(text))
 }

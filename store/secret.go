@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Secret is one of an application's client secrets, hashed. An application
+// ClientSecret is one of an application's client secrets, hashed. An application
 // has more than one while its secret is being rotated.
-type Secret struct {
+type ClientSecret struct {
 	ID        string
 	Hash      SecretHash
 	CreatedAt time.Time

@@ -36,9 +36,9 @@ func TestSecretHashText(t *testing.T) {
 	require.False(t, ok)
 
 	for _, h := range []store.SecretHash{h, imported, {}} {
-		text, err := json.Marshal(store.Secret{Hash: h})
+		text, err := json.Marshal(store.ClientSecret{Hash: h})
 		require.NoError(t, err)
-		var again store.Secret
+		var again store.ClientSecret
 		require.NoError(t, json.Unmarshal(text, &again))
 		require.Equal(t, h, again.Hash)
 	}

@@ -104,8 +104,8 @@ type applicationView struct {
 	Application store.Application
 	Form        applicationForm
 
-	Secret   string         // a new one, shown this once
-	Secrets  []store.Secret // those that work
+	Secret   string               // a new one, shown this once
+	Secrets  []store.ClientSecret // those that work
 	Overlaps []overlap
 
 	Endpoints provider.Endpoints
@@ -234,8 +234,8 @@ func (h *host) addSecret(w http.ResponseWriter, r *http.Request, app store.Appli
 	h.done(w, r, path, "There is a new secret.")
 }
 
-func liveSecrets(app store.Application) []store.Secret {
-	return slices.DeleteFunc(slices.Clone(app.Secrets), func(s store.Secret) bool {
+func liveSecrets(app store.Application) []store.ClientSecret {
+	return slices.DeleteFunc(slices.Clone(app.Secrets), func(s store.ClientSecret) bool {
 		return !s.ExpiresAt.IsZero() && !s.ExpiresAt.After(time.Now())
 	})
 }

@@ -130,7 +130,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	tv, _ := h.application(provider.NewApplication{Name: name, Public: true, RedirectURIs: []string{}, Scopes: "profile email notes:read notes:list", LogoURL: logoURL})
 	unknown, _ := h.application(provider.NewApplication{Name: client, Public: true, RedirectURIs: []string{}})
 	h.change(unknown, func(a *store.Application) {
-		a.Origin, a.Registration = store.OriginRegistration, &store.Registration{GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code"}}
+		a.Origin, a.Registration = store.OriginRegistration, &store.RegistrationRecord{GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code"}}
 	})
 	device := func(app store.Application) func(*page) {
 		return func(p *page) {

@@ -20,10 +20,10 @@ func TestNamesOfWhatIsKept(t *testing.T) {
 	at := time.UnixMicro(1_700_000_000_000_000).UTC()
 	app := store.Application{
 		ID: "app_1", ClientID: "client_1", Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/cb"}, Scopes: scopes.New("email"),
-		Secrets: []store.Secret{{ID: "secret_1", Hash: secret, CreatedAt: at, ExpiresAt: at}}, Public: true, PKCERequired: true, SkipConsent: true,
+		Secrets: []store.ClientSecret{{ID: "secret_1", Hash: secret, CreatedAt: at, ExpiresAt: at}}, Public: true, PKCERequired: true, SkipConsent: true,
 		Origin: store.OriginRegistration, OwnerID: "user_1", ClientURI: "https://wiki.example.com", LogoURL: "https://wiki.example.com/logo.png",
 		Metadata: map[string]string{"team": "docs"}, CreatedAt: at, UpdatedAt: at, Version: 1,
-		Registration: &store.Registration{
+		Registration: &store.RegistrationRecord{
 			Token: secret, Type: "native", AuthMethod: "none", GrantTypes: []string{"authorization_code"}, Contacts: []string{"wiki@example.com"},
 			TermsURI: "https://wiki.example.com/terms", PolicyURI: "https://wiki.example.com/policy", SoftwareID: "wiki", SoftwareVersion: "2.1",
 		},

@@ -14,16 +14,16 @@ import (
 // details are what is kept of an application as JSON: everything that nothing
 // searches or sorts by. So a new field needs no migration.
 type details struct {
-	RedirectURIs []string            `json:"redirect_uris,omitempty"`
-	Scopes       scopes.Set          `json:"scopes,omitempty"`
-	Secrets      []store.Secret      `json:"secrets,omitempty"`
-	Public       bool                `json:"public,omitempty"`
-	PKCERequired bool                `json:"pkce_required,omitempty"`
-	SkipConsent  bool                `json:"skip_consent,omitempty"`
-	Registration *store.Registration `json:"registration,omitempty"`
-	ClientURI    string              `json:"client_uri,omitempty"`
-	LogoURL      string              `json:"logo_url,omitempty"`
-	Metadata     map[string]string   `json:"metadata,omitempty"`
+	RedirectURIs []string                  `json:"redirect_uris,omitempty"`
+	Scopes       scopes.Set                `json:"scopes,omitempty"`
+	Secrets      []store.ClientSecret      `json:"secrets,omitempty"`
+	Public       bool                      `json:"public,omitempty"`
+	PKCERequired bool                      `json:"pkce_required,omitempty"`
+	SkipConsent  bool                      `json:"skip_consent,omitempty"`
+	Registration *store.RegistrationRecord `json:"registration,omitempty"`
+	ClientURI    string                    `json:"client_uri,omitempty"`
+	LogoURL      string                    `json:"logo_url,omitempty"`
+	Metadata     map[string]string         `json:"metadata,omitempty"`
 }
 
 // The columns of an application a, in the order of [applicationRow.into].

@@ -43,7 +43,7 @@ var wrongApplications = breaks{
 		"none comes back as an empty one": func(f *faulty) {
 			f.apps(func(app *store.Application) {
 				if app.Registration == nil {
-					app.Registration = &store.Registration{}
+					app.Registration = &store.RegistrationRecord{}
 				}
 			})
 		},
