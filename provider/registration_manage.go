@@ -71,7 +71,7 @@ func (p *Provider) manageRegistration(w http.ResponseWriter, r *http.Request) (a
 
 // registered finds the application whose registration the token manages.
 func (p *Provider) registered(ctx context.Context, clientID string, token Secret) (store.Application, *Error) {
-	app, err := p.FindClient(ctx, clientID)
+	app, err := p.findClient(ctx, clientID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return store.Application{}, unavailable("store", err)
 	}

@@ -17,11 +17,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-const (
-	maxRegistration = 64 << 10 // bytes of a request
-	maxContacts     = 10
-	maxNote         = 256 // bytes of a contact, a software id and a version
-)
+const maxRegistration = 64 << 10 // bytes of a request
 
 // clientMetadata is what an application says of itself (RFC 7591 section 2).
 type clientMetadata struct {
@@ -271,8 +267,8 @@ func keepOffered(offered, asked []string) []string {
 // advertises, as it has no other way to know them.
 func (p *Provider) registeredScopes(origin store.Origin, text string) (asked scopes.Set, e *Error) {
 	offered := p.offeredScopes(origin)
-	if len(text) > maxScopes {
-		return nil, refuseMetadata("scope", "scope is longer than %d characters.", maxScopes)
+	if longest := p.longestScopes(); len(text) > longest {
+		return nil, refuseMetadata("scope", "scope is longer than %d characters.", longest)
 	}
 	asked, e = parseAskedScopes(text)
 	if e != nil {

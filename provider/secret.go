@@ -115,7 +115,7 @@ func (v *secretVerifier) verify(ctx context.Context, presented string, secrets [
 		if !live || found {
 			continue
 		}
-		same, err := v.verifyImported(ctx, presented, s.Hash.String())
+		same, err := v.verifyImported(ctx, presented, s.Hash.Reveal())
 		if err != nil {
 			return false, err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -25,7 +26,7 @@ const callback = "https://wiki.example.com/callback"
 // client is an application, together with the browsers of its users. It talks
 // to whichever host it is told to.
 type client struct {
-	store.Application
+	provider.Application
 	secret string
 	http   *http.Client
 }
@@ -35,8 +36,8 @@ func newClient(t *testing.T, s store.Store) *client {
 	t.Helper()
 	p, err := newProvider(s, 30*time.Second)
 	require.NoError(t, err)
-	app, secret, err := p.CreateApplication(context.Background(), provider.NewApplication{
-		Name: "Wiki", RedirectURIs: []string{callback}, Scopes: "profile notes:read",
+	app, secret, err := p.CreateApplication(context.Background(), provider.ApplicationSettings{
+		Name: "Wiki", RedirectURIs: []string{callback}, Scopes: scopes.New("profile", "notes:read"),
 	})
 	require.NoError(t, err)
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}

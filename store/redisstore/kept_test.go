@@ -28,7 +28,7 @@ func TestNamesOfWhatIsKept(t *testing.T) {
 			TermsURI: "https://wiki.example.com/terms", PolicyURI: "https://wiki.example.com/policy", SoftwareID: "wiki", SoftwareVersion: "2.1",
 		},
 	}
-	hash := secret.String()
+	hash := secret.Reveal()
 	kept := "0\xff1\xffclient_1\xff80060a24181e4000\xff80060a24181e4000\xffuser_1\xffregistration\xff" + `{
 		"ID": "app_1", "ClientID": "client_1", "Name": "Wiki", "RedirectURIs": ["https://wiki.example.com/cb"], "Scopes": ["email"],
 		"Secrets": [{"ID": "secret_1", "Hash": "` + hash + `", "CreatedAt": "2023-11-14T22:13:20Z", "ExpiresAt": "2023-11-14T22:13:20Z"}],

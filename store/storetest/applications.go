@@ -59,6 +59,7 @@ func (t *trial) fullApplication() store.Application {
 			{ID: "s1", Hash: imported, CreatedAt: t.after(-time.Hour)},
 		},
 		Registration: fullRegistration(),
+		Applied:      []store.AppliedSettings{{Digest: "b", At: t.after(tick)}, {Digest: "a", At: t.start}, {Digest: "b", At: t.start}},
 		Public:       true,
 		PKCERequired: true,
 		SkipConsent:  true,

@@ -211,6 +211,7 @@ func badApplication(t *trial) {
 			"Scopes":         func(app *store.Application) { app.Scopes = scopes.Set{bad} },
 			"Secrets":        func(app *store.Application) { app.Secrets = []store.ClientSecret{{ID: bad}} },
 			"Origin":         func(app *store.Application) { app.Origin = store.Origin(bad) },
+			"Applied":        func(app *store.Application) { app.Applied = []store.AppliedSettings{{Digest: bad}} },
 			"OwnerID":        func(app *store.Application) { app.OwnerID = bad },
 			"ClientURI":      func(app *store.Application) { app.ClientURI = bad },
 			"LogoURL":        func(app *store.Application) { app.LogoURL = bad },
