@@ -3,9 +3,9 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -13,16 +13,33 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/provider/internal/weburl"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
+// The limits of what is kept of an application. They hold whichever way it
+// comes in: by a function, the Backend API, a registration, or a document.
 const (
-	maxName         = 256  // characters of an application's name, as Clerk has it
-	maxScopes       = 1024 // bytes of its scopes, as Clerk has it
-	maxRedirectURIs = 100
-	maxClientID     = 256      // characters of an imported client id
+	maxName         = 256      // characters of an application's name, as Clerk has it
+	maxScopes       = 1024     // bytes of its scopes, as Clerk has it, unless the host offers more: see longestScopes
+	maxRedirectURIs = 100      //
+	maxURI          = 1024     // bytes of a redirect URI, as Clerk has it, and of any other URL
+	maxClientID     = 256      // characters of a client id
+	maxOwnerID      = 256      // bytes
 	maxMetadata     = 16 << 10 // bytes of all its keys and values
+	maxContacts     = 10       // of one that registered itself
+	maxNote         = 256      // bytes of a contact, a software id, and a version
+	maxSecrets      = 10       // that work at once
+	minSecret       = 32       // characters of a secret that the host chooses
+	maxSecret       = 256      // likewise
 )
+
+// longestScopes is how many bytes the scopes of an application may have. A host
+// that offers many can give an application all of them, and those that are
+// tolerated beside them.
+func (p *Provider) longestScopes() int {
+	return max(maxScopes, len(p.scopes.Union(tolerated).String()))
+}
 
 // fault is a way in which a field of an application can be wrong.
 type fault uint8
@@ -40,7 +57,7 @@ const (
 type FieldError struct {
 	// Field is the field's name as the Backend API has it: "name",
 	// "redirect_uris", "scopes", "client_uri", "client_image_url", "client_id",
-	// "secret_hash", "public", "owner_id" or "metadata"; or, of an application
+	// "secret", "secret_hash", "public", "owner_id" or "metadata"; or, of an application
 	// that registered itself, as RFC 7591 has it: "tos_uri", "policy_uri",
 	// "contacts", "software_id" or "software_version".
 	Field string
@@ -50,6 +67,7 @@ type FieldError struct {
 
 	fault fault
 	value string // what is wrong, where it is one of several
+	limit int    // of faultTooLong
 }
 
 // FieldErrors are everything that is wrong with an application that was to be
@@ -67,7 +85,12 @@ func (e FieldErrors) Error() string {
 }
 
 func (e *FieldErrors) add(field string, f fault, value, format string, args ...any) {
-	*e = append(*e, FieldError{field, fmt.Sprintf(format, args...), f, value})
+	*e = append(*e, FieldError{Field: field, Message: fmt.Sprintf(format, args...), fault: f, value: value})
+}
+
+// tooLong adds that a field is longer than the limit.
+func (e *FieldErrors) tooLong(field string, limit int, format string, args ...any) {
+	*e = append(*e, FieldError{Field: field, Message: fmt.Sprintf(format, args...), fault: faultTooLong, limit: limit})
 }
 
 // isMisleading reports whether r has no place in a name: it is a control
@@ -88,20 +111,16 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 	case !strings.ContainsFunc(app.Name, isVisible):
 		e.add("name", faultFormat, app.Name, "name has nothing that can be seen")
 	case utf8.RuneCountInString(app.Name) > maxName:
-		e.add("name", faultTooLong, "", "name is longer than %d characters", maxName)
+		e.tooLong("name", maxName, "name is longer than %d characters", maxName)
 	}
-	if !isClientID(app.ClientID) && (app.Origin != store.OriginDocument || clientdoc.CheckURL(app.ClientID) != nil) {
+	switch {
+	case app.ClientID == "":
+		e.add("client_id", faultMissing, "", "client id is missing")
+	case !isClientID(app.ClientID) && (app.Origin != store.OriginDocument || clientdoc.CheckURL(app.ClientID) != nil):
 		e.add("client_id", faultFormat, app.ClientID, "client id %q has characters besides letters, digits and -._~:/@, or more than %d of them", app.ClientID, maxClientID)
 	}
 	e = append(e, checkRedirectURIs(app.RedirectURIs, app.Public)...)
-	// A host that offers more than that can give an application all of it.
-	if longest := max(maxScopes, len(p.scopes.String())); len(app.Scopes.String()) > longest {
-		e.add("scopes", faultTooLong, "", "scopes are longer than %d characters", longest)
-	} else {
-		for _, name := range app.Scopes.Minus(p.scopes) {
-			e.add("scopes", faultValue, name, "scope %q is not one that this provider offers: it offers %s", name, p.scopes)
-		}
-	}
+	e = append(e, p.checkScopes(app.Scopes)...)
 	if app.Public && len(app.Secrets) > 0 {
 		e.add("public", faultValue, "", "a public application has no secret")
 	}
@@ -111,8 +130,8 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 		}
 	}
 	e = append(e, checkRegistration(app.Registration)...)
-	if !cleanText(app.OwnerID) || len(app.OwnerID) > maxName {
-		e.add("owner_id", faultFormat, "", "owner id has invalid UTF-8, a NUL character or more than %d bytes", maxName)
+	if !cleanText(app.OwnerID) || len(app.OwnerID) > maxOwnerID {
+		e.add("owner_id", faultFormat, "", "owner id has invalid UTF-8, a NUL character or more than %d bytes", maxOwnerID)
 	}
 	size := 0
 	for key, value := range app.Metadata {
@@ -122,7 +141,25 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 		}
 	}
 	if size > maxMetadata {
-		e.add("metadata", faultTooLong, "", "metadata has %d bytes: use at most %d", size, maxMetadata)
+		e.tooLong("metadata", maxMetadata, "metadata has %d bytes: use at most %d", size, maxMetadata)
+	}
+	return e
+}
+
+func (p *Provider) checkScopes(asked scopes.Set) (e FieldErrors) {
+	const field = "scopes"
+	if longest := p.longestScopes(); len(asked.String()) > longest {
+		e.tooLong(field, longest, "scopes are longer than %d characters", longest)
+		return e
+	}
+	for _, name := range asked.Minus(p.scopes) {
+		if _, err := scopes.Parse(name); err != nil {
+			e.add(field, faultFormat, name, "scopes: %s", err)
+		} else if !scopes.Valid(name) {
+			e.add(field, faultFormat, name, "scopes: %q is not the name of a scope", name)
+		} else {
+			e.add(field, faultValue, name, "scope %q is not one that this provider offers: it offers %s", name, p.scopes)
+		}
 	}
 	return e
 }
@@ -136,7 +173,7 @@ func checkRedirectURIs(uris []string, public bool) (e FieldErrors) {
 	}
 	for i, uri := range uris {
 		if err := checkRedirectURI(uri, public); len(uri) > maxURI {
-			e.add(field, faultTooLong, "", "%s", err)
+			e.tooLong(field, maxURI, "%s", err)
 		} else if err != nil {
 			e.add(field, faultFormat, uri, "%s", err)
 		}
@@ -147,26 +184,87 @@ func checkRedirectURIs(uris []string, public bool) (e FieldErrors) {
 	return e
 }
 
-// importedSecret checks the hash of an imported secret.
-func importedSecret(n NewApplication, now time.Time) (store.Secret, error) {
-	if n.Public {
-		return store.Secret{}, errors.New("a public application has no secret: leave it out")
+// checkImportedSecret checks the hash of an imported secret.
+func checkImportedSecret(s ApplicationSettings, hash store.SecretHash) error {
+	if s.Public {
+		return errors.New("a public application has no secret: leave it out")
 	}
-	if n.ClientID == "" {
-		return store.Secret{}, errors.New("it needs the ClientID that it belongs to")
+	if _, generated := hash.SHA256(); generated {
+		return nil
 	}
-	hash, err := store.ParseSecretHash(n.SecretHash)
+	cost, err := bcrypt.Cost([]byte(hash.Reveal()))
 	if err != nil {
-		return store.Secret{}, err
+		return err
 	}
-	if _, generated := hash.SHA256(); !generated {
-		cost, err := bcrypt.Cost([]byte(n.SecretHash))
-		if err != nil {
-			return store.Secret{}, err
-		}
-		if cost > maxBcryptCost {
-			return store.Secret{}, fmt.Errorf("it has a bcrypt cost of %d: at most %d can be checked at each request; issue a new secret instead", cost, maxBcryptCost)
+	if cost > maxBcryptCost {
+		return fmt.Errorf("it has a bcrypt cost of %d: at most %d can be checked at each request; issue a new secret instead", cost, maxBcryptCost)
+	}
+	return nil
+}
+
+// checkOwnSecret checks a secret that the host has chosen for an application of
+// its own. What is kept of it is a fast hash, so it must be too random to guess.
+func checkOwnSecret(public bool, secret Secret) (e FieldErrors) {
+	const field = "secret"
+	const advice = `use a random one, such as what "openssl rand -hex 32" prints`
+	text := secret.Reveal()
+	switch {
+	case public && text == "":
+	case public:
+		e.add("public", faultValue, "", "a public application has no secret: leave it out")
+	case text == "":
+		e.add(field, faultMissing, "", "secret is missing: a confidential application needs one; %s", advice)
+	case len(text) < minSecret:
+		e.add(field, faultFormat, "", "secret is shorter than %d characters: %s", minSecret, advice)
+	case len(text) > maxSecret:
+		e.tooLong(field, maxSecret, "secret is longer than %d characters", maxSecret)
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
+		e.add(field, faultFormat, "", "secret has a space or a character that is not ASCII: %s", advice)
+	case guessBits(text) < minSecretBits:
+		e.add(field, faultFormat, "", "secret can be guessed: %s", advice)
+	}
+	return e
+}
+
+const minSecretBits = 128
+
+// guessBits estimates how many random bits a text has: those of each character,
+// by the kinds of characters that occur, but none for one that repeats, that goes
+// on counting, or that ends three which were there before. It finds what people
+// type and what programs fill in, not every bad secret. A text without digits
+// whose letters rarely change their case counts as words, and one of digits as a
+// number: they have none.
+func guessBits(text string) float64 {
+	const digits, letters, capitals = "0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	turns := 0
+	for i := 1; i < len(text); i++ {
+		if strings.IndexByte(capitals, text[i]) >= 0 != (strings.IndexByte(capitals, text[i-1]) >= 0) {
+			turns++
 		}
 	}
-	return store.Secret{ID: "imported", Hash: hash, CreatedAt: now}, nil
+	if !strings.ContainsAny(text, digits) && turns < len(text)/4 || strings.Trim(text, digits) == "" {
+		return 0
+	}
+	alphabet := 0
+	for _, kind := range []string{digits, letters, capitals} {
+		if strings.ContainsAny(text, kind) {
+			alphabet += len(kind)
+		}
+	}
+	if strings.Trim(strings.ToLower(text), digits+"abcdef-") == "" {
+		alphabet = 16
+	}
+	counted := 0
+	for i := range len(text) {
+		counts, known := false, false
+		if i > 1 {
+			step := int(text[i]) - int(text[i-1])
+			counts = step >= -1 && step <= 1 && step == int(text[i-1])-int(text[i-2])
+			known = strings.Contains(text[:i], text[i-2:i+1])
+		}
+		if !counts && !known && text[i] != '-' {
+			counted++
+		}
+	}
+	return float64(counted) * math.Log2(float64(alphabet))
 }

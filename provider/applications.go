@@ -18,118 +18,112 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// NewApplication says what application to create. Only Name is required.
-type NewApplication struct {
-	// Name is shown on the consent page. At most 256 characters.
-	Name string
-
-	// RedirectURIs are where codes may be sent, compared byte for byte. They
-	// are https; http on a loopback address; or, for a public application, a
-	// scheme of its own. Without any, the application cannot be authorized
-	// until one is added.
-	RedirectURIs []string
-
-	// Scopes are what it may ask for, and what it gets when it asks for
-	// nothing, separated by spaces. Empty: "profile email".
-	Scopes string
-
-	// Public is for applications that cannot keep a secret: native,
-	// single-page, command line. It gets none and must use PKCE.
-	Public bool
-
-	// PKCERequired demands PKCE of a confidential application too.
-	PKCERequired bool
-
-	// SkipConsent is for the host's own applications: nobody is asked, as
-	// long as the redirect URI is https.
-	SkipConsent bool
-
-	OwnerID   string            // the host's user who manages it; empty: nobody
-	ClientURI string            // its home page, https; may be empty
-	LogoURL   string            // shown on the pages: https, or below Config.Issuer; may be empty
-	Metadata  map[string]string // the host's own notes
-
-	// ClientID and SecretHash are for an application that is imported from
-	// another provider together with its credentials. SecretHash is the
-	// bcrypt hash of its secret, with a cost of at most 12, or the text of a
-	// [store.SecretHash] that this library made. A ClientID alone gives a public
-	// application an id that people can type. Both empty: new ones are made.
-	ClientID   string
-	SecretHash string
+// CreateApplication registers an application, under a client id that it makes.
+// The secret is returned this once and kept as a hash only; it is zero for a
+// public application. The error is a [FieldErrors] with everything that is wrong
+// with the settings.
+//
+// Each call makes another application. A program that registers its own at
+// startup calls [Provider.EnsureApplication].
+func (p *Provider) CreateApplication(ctx context.Context, s ApplicationSettings) (Application, Secret, error) {
+	app := p.newManual(randomText(16))
+	s.apply(&app)
+	var secret Secret
+	if !app.Public {
+		made, kept := newSecret(p.now())
+		secret, app.Secrets = made, []store.ClientSecret{kept}
+	}
+	if err := p.createManual(ctx, app, nil); err != nil {
+		return Application{}, Secret{}, err
+	}
+	return asApplication(app), secret, nil
 }
 
-const defaultScopes = "profile email"
+// Credentials are what an application has from another provider, or what a host
+// has chosen for it.
+type Credentials struct {
+	// ClientID has letters, digits, and -._~:/@, at most 256 of them.
+	ClientID string
 
-// CreateApplication registers an application. The secret is returned this once
-// and kept as a hash only; it is zero for a public application and for one
-// whose secret is imported. The error is a [FieldErrors] with everything that
-// is wrong with n, or wraps [store.ErrExists] if an imported ClientID is taken.
-func (p *Provider) CreateApplication(ctx context.Context, n NewApplication) (store.Application, Secret, error) {
-	now := p.now()
-	app := store.Application{
-		ID:           newApplicationID(now),
-		ClientID:     n.ClientID,
-		Name:         n.Name,
-		RedirectURIs: n.RedirectURIs,
-		Public:       n.Public,
-		PKCERequired: n.PKCERequired || n.Public,
-		SkipConsent:  n.SkipConsent,
-		Origin:       store.OriginManual,
-		OwnerID:      n.OwnerID,
-		ClientURI:    n.ClientURI,
-		LogoURL:      n.LogoURL,
-		Metadata:     n.Metadata,
-		CreatedAt:    now,
-		UpdatedAt:    now,
-		Version:      1,
-	}
-	if app.ClientID == "" {
-		app.ClientID = randomText(16)
-	}
-	if n.Scopes == "" {
-		n.Scopes = defaultScopes
-	}
-	asked, refusal := parseAskedScopes(n.Scopes)
-	app.Scopes = asked
-	wrong := p.checkApplication(app)
-	if refusal != nil {
-		wrong.add("scopes", faultFormat, n.Scopes, "scopes: %s", refusal.Err)
-	}
-	var secret Secret
-	switch {
-	case n.SecretHash != "":
-		kept, err := importedSecret(n, now)
-		if err != nil {
+	// SecretHash is the bcrypt hash of the secret, with a cost of at most 12,
+	// read with [store.ParseSecretHash]. Zero for a public application. A
+	// confidential one without it has no secret until [Provider.AddSecret].
+	SecretHash store.SecretHash
+}
+
+// ImportApplication registers an application together with its credentials from
+// another provider, so that it goes on working unchanged. A public one may get a
+// client id in this way that people can type. The error is a [FieldErrors] with
+// everything that is wrong, or wraps [store.ErrExists] if the ClientID is taken.
+func (p *Provider) ImportApplication(ctx context.Context, s ApplicationSettings, c Credentials) (Application, error) {
+	app := p.newManual(c.ClientID)
+	s.apply(&app)
+	var wrong FieldErrors
+	if !c.SecretHash.IsZero() {
+		if err := checkImportedSecret(s, c.SecretHash); err != nil {
 			wrong.add("secret_hash", faultFormat, "", "SecretHash: %s", err)
+		} else {
+			app.Secrets = []store.ClientSecret{{ID: "imported", Hash: c.SecretHash, CreatedAt: app.CreatedAt}}
 		}
-		app.Secrets = []store.Secret{kept}
-	case !n.Public:
-		var kept store.Secret
-		secret, kept = newSecret(now)
-		app.Secrets = []store.Secret{kept}
 	}
-	if len(wrong) > 0 {
-		return store.Application{}, Secret{}, wrong
+	return shownOr(app, p.createManual(ctx, app, wrong))
+}
+
+// newManual returns a new application of the host's own, without settings.
+func (p *Provider) newManual(clientID string) store.Application {
+	now := p.now()
+	return store.Application{
+		ID: newApplicationID(now), ClientID: clientID, Origin: store.OriginManual, CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+}
+
+// createManual keeps a new application, unless something is wrong with it or
+// was found wrong before.
+func (p *Provider) createManual(ctx context.Context, app store.Application, wrong FieldErrors) error {
+	if wrong = append(p.checkApplication(app), wrong...); len(wrong) > 0 {
+		return wrong
 	}
 	if err := p.keepNew(ctx, app); err != nil {
-		return store.Application{}, Secret{}, fmt.Errorf("provider: create application: %w", err)
+		return fmt.Errorf("provider: create application: %w", err)
 	}
-	return app.Clone(), secret, nil
+	return nil
 }
 
 // FindApplication finds an application by its ID. The error wraps
 // [store.ErrNotFound] if there is none.
-func (p *Provider) FindApplication(ctx context.Context, id string) (store.Application, error) {
+func (p *Provider) FindApplication(ctx context.Context, id string) (Application, error) {
+	return shownOr(p.findApplication(ctx, id))
+}
+
+// FindClient finds an application by its ClientID. The error wraps
+// [store.ErrNotFound] if there is none.
+func (p *Provider) FindClient(ctx context.Context, clientID string) (Application, error) {
+	return shownOr(p.findClient(ctx, clientID))
+}
+
+// ListApplications returns one page of the applications that match q, and the
+// number of all that match.
+func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]Application, int, error) {
+	page, total, err := p.listApplications(ctx, q)
+	if err != nil {
+		return nil, 0, err
+	}
+	shown := make([]Application, 0, len(page))
+	for _, app := range page {
+		shown = append(shown, asApplication(app))
+	}
+	return shown, total, nil
+}
+
+func (p *Provider) findApplication(ctx context.Context, id string) (store.Application, error) {
 	ctx, stop := p.records.bounded(ctx)
 	defer stop()
 	return found(p.cfg.Store.FindApplication(ctx, id))
 }
 
-// FindClient finds an application by its ClientID. The error wraps
-// [store.ErrNotFound] if there is none.
-func (p *Provider) FindClient(ctx context.Context, clientID string) (store.Application, error) {
+func (p *Provider) findClient(ctx context.Context, clientID string) (store.Application, error) {
 	if !isClientID(clientID) && clientdoc.CheckURL(clientID) != nil {
-		return found(store.Application{}, store.ErrNotFound) // whatever text came in, the store need not see it
+		return found(store.Application{}, store.ErrNotFound) // Malformed ids are answered here; the store is not asked.
 	}
 	ctx, stop := p.records.bounded(ctx)
 	defer stop()
@@ -143,9 +137,7 @@ func found(app store.Application, err error) (store.Application, error) {
 	return app, nil
 }
 
-// ListApplications returns one page of the applications that match q, and the
-// number of all that match.
-func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
+func (p *Provider) listApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
 	ctx, stop := p.records.bounded(ctx)
 	defer stop()
 	page, total, err := p.cfg.Store.ListApplications(ctx, q)
@@ -155,35 +147,40 @@ func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuer
 	return page, total, nil
 }
 
-// UpdateApplication changes an application. It calls edit with the application
-// as it is, checks the result, and keeps it unless somebody else changed the
-// application meanwhile; then it starts over, so that no change is lost. A page
-// that shows an application and saves it later compares the Version that it has
-// shown with the one that edit gets, and returns an error if it is another. An
-// error of edit ends it, with nothing changed; so does a [FieldErrors], which
-// says what is wrong with the result.
+// UpdateApplication changes the settings of an application. It calls edit with
+// the settings as they are, checks the result, and keeps it unless somebody else
+// changed the application meanwhile; then it starts over, so that no change is
+// lost. An error of edit ends it, with nothing changed; so does a
+// [FieldErrors], which says what is wrong with the result.
 //
-// ID, ClientID, Origin, Registration, Secrets and the times are not edit's to
-// change, and an application that the host did not make is never without PKCE
-// and the consent page. When Public changes, everything that was issued to the
-// application is revoked: a confidential one that becomes public loses its
-// secrets, and a public one that becomes confidential needs one from
-// [Provider.AddSecret]. Taking a scope away keeps it from being granted again,
-// but to an application that the host did not make, whose scopes are only what
-// it gets when it asks for none; what was granted before stays so until it is
-// revoked.
-func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
-	return p.change(ctx, id, func(app *store.Application) error {
-		before := app.Clone()
-		if err := edit(app); err != nil {
+// A page that shows an application and saves it later gives the Version that it
+// has shown as ifVersion. If the application has another by then, nothing is
+// changed, and the error wraps [store.ErrConflict].
+//
+// When Public changes, everything that was issued to the application is
+// revoked: a confidential one that becomes public loses its secrets, and a
+// public one that becomes confidential needs one from [Provider.AddSecret].
+//
+// An application that is not the host's own always needs PKCE and the consent
+// page, whatever edit sets.
+//
+// Taking a scope away keeps it from being granted again; what was granted before
+// stays so until it is revoked. The Scopes of an application that is not the
+// host's own are only what it gets when it asks for none.
+func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*ApplicationSettings) error, ifVersion ...int64) (Application, error) {
+	return shownOr(p.change(ctx, id, func(app *store.Application) error {
+		for _, version := range ifVersion {
+			if app.Version != version {
+				return fmt.Errorf("provider: update application: it has version %d, not %d: %w", app.Version, version, store.ErrConflict)
+			}
+		}
+		s := settingsOf(*app)
+		if err := edit(&s); err != nil {
 			return err
 		}
-		app.Registration, app.Secrets = before.Registration, before.Secrets
-		if app.Public != before.Public {
-			app.Secrets = nil
-		}
+		s.apply(app)
 		return nil
-	})
+	}))
 }
 
 // change is UpdateApplication with an edit that may change the secrets and the
@@ -191,13 +188,11 @@ func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*
 func (p *Provider) change(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
 	var turned bool
 	app, err := p.update(ctx, id, func(app *store.Application) error {
-		before := app.Clone()
+		public := app.Public
 		if err := edit(app); err != nil {
 			return err
 		}
-		app.ID, app.ClientID, app.Origin = before.ID, before.ClientID, before.Origin
-		app.CreatedAt, app.Version = before.CreatedAt, before.Version
-		turned = app.Public != before.Public
+		turned = app.Public != public
 		app.PKCERequired = app.PKCERequired || app.Public
 		if app.Origin != store.OriginManual {
 			app.PKCERequired, app.SkipConsent = true, false
@@ -219,9 +214,6 @@ func (p *Provider) change(ctx context.Context, id string, edit func(*store.Appli
 	return app, err
 }
 
-// maxSecrets bounds how many secrets of an application work at once.
-const maxSecrets = 10
-
 // AddSecret gives an application a new secret, which is returned this once.
 // Its other secrets stop working at retireOthersAt, unless they end sooner
 // anyway: give a time to come, and both the old and the new secret work until
@@ -234,7 +226,7 @@ func (p *Provider) AddSecret(ctx context.Context, id string, retireOthersAt time
 		if app.Public {
 			return errors.New("provider: add secret: a public application has no secret: it uses PKCE")
 		}
-		live := []store.Secret{kept}
+		live := []store.ClientSecret{kept}
 		for _, s := range app.Secrets {
 			if s.ExpiresAt.IsZero() || s.ExpiresAt.After(retireOthersAt) {
 				s.ExpiresAt = retireOthersAt.UTC().Truncate(time.Microsecond)
@@ -341,9 +333,9 @@ func (p *Provider) update(ctx context.Context, id string, edit func(*store.Appli
 // newSecret makes a client secret of 256 random bits, in letters and digits
 // only: clients disagree on how the Basic header is encoded, and those are the
 // same in every reading.
-func newSecret(now time.Time) (Secret, store.Secret) {
+func newSecret(now time.Time) (Secret, store.ClientSecret) {
 	text := randomText(43)
-	return NewSecret(text), store.Secret{ID: uuid.NewString(), Hash: store.HashSecret(text), CreatedAt: now}
+	return NewSecret(text), store.ClientSecret{ID: uuid.NewString(), Hash: store.HashSecret(text), CreatedAt: now}
 }
 
 // newApplicationID makes an id in Clerk's form: "oa_" and a KSUID, which is a

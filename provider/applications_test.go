@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +13,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -21,7 +24,7 @@ var ctx = context.Background()
 
 func TestCreateApplication(t *testing.T) {
 	h := newHost(t)
-	app, secret, err := h.CreateApplication(ctx, provider.NewApplication{
+	app, secret, err := h.CreateApplication(ctx, provider.ApplicationSettings{
 		Name: "Wiki", RedirectURIs: []string{callback}, OwnerID: "user_ada", Metadata: map[string]string{"team": "docs"},
 	})
 	require.NoError(t, err)
@@ -40,7 +43,7 @@ func TestCreateApplication(t *testing.T) {
 	_, err = h.FindApplication(ctx, app.ClientID)
 	require.ErrorIs(t, err, store.ErrNotFound)
 
-	public, secret, err := h.CreateApplication(ctx, provider.NewApplication{Name: "CLI", Public: true})
+	public, secret, err := h.CreateApplication(ctx, provider.ApplicationSettings{Name: "CLI", Public: true})
 	require.NoError(t, err)
 	require.True(t, secret.IsZero())
 	require.Empty(t, public.Secrets)
@@ -49,10 +52,10 @@ func TestCreateApplication(t *testing.T) {
 
 func TestCreateApplicationNamesEveryProblem(t *testing.T) {
 	h := newHost(t)
-	_, _, err := h.CreateApplication(ctx, provider.NewApplication{
+	_, _, err := h.CreateApplication(ctx, provider.ApplicationSettings{
 		Name:         strings.Repeat("ä", 257),
 		RedirectURIs: []string{"http://example.com", callback, callback, callback + strings.Repeat("x", 1024)},
-		Scopes:       "profile nothing",
+		Scopes:       scopes.New("profile", "nothing"),
 		ClientURI:    "javascript:alert(1)",
 		Metadata:     map[string]string{"k": strings.Repeat("x", 17<<10)},
 		OwnerID:      "a\x00b",
@@ -65,18 +68,22 @@ func TestCreateApplicationNamesEveryProblem(t *testing.T) {
 	require.Zero(t, total, "nothing may be half applied")
 
 	for _, name := range []string{"", "a\nb", "a\x00b", "a\xff"} {
-		_, _, err := h.CreateApplication(ctx, provider.NewApplication{Name: name})
+		_, _, err := h.CreateApplication(ctx, provider.ApplicationSettings{Name: name})
 		require.ErrorContains(t, err, "name")
 	}
-	_, _, err = h.CreateApplication(ctx, provider.NewApplication{Name: "x", Scopes: "a  b"})
+	_, _, err = h.CreateApplication(ctx, provider.ApplicationSettings{Name: "x", Scopes: scopes.New("a  b")})
 	require.ErrorContains(t, err, "scopes")
+	for _, malformed := range []string{"", "a b", `a"`} {
+		_, _, err = h.CreateApplication(ctx, provider.ApplicationSettings{Name: "x", Scopes: scopes.Set{malformed}})
+		require.ErrorContains(t, err, "scopes: ", "%q", malformed)
+	}
 }
 
 func TestListApplications(t *testing.T) {
 	h := newHost(t)
 	for i := range 12 {
 		h.clock.add(time.Second)
-		h.application(provider.NewApplication{Name: fmt.Sprintf("App %02d", i), OwnerID: fmt.Sprintf("user_%d", i%2)})
+		h.application(provider.ApplicationSettings{Name: fmt.Sprintf("App %02d", i), OwnerID: fmt.Sprintf("user_%d", i%2)})
 	}
 	page, total, err := h.ListApplications(ctx, store.ApplicationQuery{})
 	require.NoError(t, err)
@@ -91,11 +98,11 @@ func TestListApplications(t *testing.T) {
 
 func TestUpdateApplicationLosesNoChange(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			_, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+			_, err := h.UpdateApplication(ctx, app.ID, func(a *provider.ApplicationSettings) error {
 				if a.Metadata == nil {
 					a.Metadata = map[string]string{}
 				}
@@ -116,21 +123,21 @@ func TestUpdateApplicationLosesNoChange(t *testing.T) {
 
 func TestUpdateApplicationChecksAndKeepsWhatIsNotItsToChange(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
-	_, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+	app := h.application(provider.ApplicationSettings{})
+	_, err := h.UpdateApplication(ctx, app.ID, func(a *provider.ApplicationSettings) error {
 		a.Name, a.RedirectURIs = "Better", []string{"http://example.com"}
 		return nil
 	})
 	require.ErrorContains(t, err, "is plain http")
 	mine := errors.New("mine")
-	_, err = h.UpdateApplication(ctx, app.ID, func(*store.Application) error { return mine })
+	_, err = h.UpdateApplication(ctx, app.ID, func(*provider.ApplicationSettings) error { return mine })
 	require.ErrorIs(t, err, mine)
 	got, err := h.FindApplication(ctx, app.ID)
 	require.NoError(t, err)
 	require.Equal(t, app.Application, got)
 
-	got, err = h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
-		a.Name, a.ID, a.ClientID, a.Secrets, a.Origin, a.Version = "Better", "x", "x", nil, "x", 99
+	got, err = h.UpdateApplication(ctx, app.ID, func(a *provider.ApplicationSettings) error {
+		a.Name = "Better"
 		return nil
 	})
 	require.NoError(t, err)
@@ -142,13 +149,109 @@ func TestUpdateApplicationChecksAndKeepsWhatIsNotItsToChange(t *testing.T) {
 	require.Equal(t, app.Secrets, kept.Secrets)
 	require.EqualValues(t, 2, kept.Version)
 
-	_, err = h.UpdateApplication(ctx, "oa_nobody", func(*store.Application) error { return nil })
+	_, err = h.UpdateApplication(ctx, "oa_nobody", func(*provider.ApplicationSettings) error { return nil })
 	require.ErrorIs(t, err, store.ErrNotFound)
+}
+
+// An edit sees the settings and nothing else, so what it cannot change it cannot
+// seem to change.
+func TestUpdateApplicationChangesSettingsAlone(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{})
+	wanted := provider.ApplicationSettings{
+		Name: "Better", RedirectURIs: []string{"https://new.example.com/cb"}, Scopes: scopes.New("notes:read"), PKCERequired: true, SkipConsent: true,
+		OwnerID: "user_ada", ClientURI: "https://new.example.com", LogoURL: "https://new.example.com/logo.png", Metadata: map[string]string{"k": "v"},
+	}
+	h.clock.add(time.Minute)
+	got, err := h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
+		require.Equal(t, app.ApplicationSettings, *s)
+		*s = wanted
+		return nil
+	})
+	require.NoError(t, err)
+	want := app.Application
+	want.ApplicationSettings, want.Version, want.UpdatedAt = wanted, 2, got.UpdatedAt
+	require.Equal(t, want, got)
+	wanted.Metadata["k"], wanted.RedirectURIs[0] = "changed", "changed"
+	kept, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.Equal(t, got, kept, "what is kept shares nothing with the settings")
+	require.Equal(t, "v", got.Metadata["k"])
+
+	// Scopes that were none stay none, whatever the store makes of them.
+	for range 2 {
+		kept, err = h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
+			if len(s.Scopes) > 0 {
+				s.Scopes = scopes.Set{}
+			}
+			s.Name += "!"
+			return nil
+		})
+		require.NoError(t, err)
+		require.Empty(t, kept.Scopes)
+	}
+}
+
+// A page that shows an application gives its version when it saves.
+func TestUpdateApplicationIfVersion(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{})
+	rename := func(name string, ifVersion ...int64) error {
+		_, err := h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
+			s.Name = name
+			return nil
+		}, ifVersion...)
+		return err
+	}
+	require.NoError(t, rename("Two", app.Version))
+	err := rename("Stale", app.Version)
+	require.ErrorIs(t, err, store.ErrConflict)
+	require.ErrorContains(t, err, "it has version 2, not 1")
+	require.ErrorIs(t, rename("Stale", 0), store.ErrConflict, "a form without a version")
+	require.NoError(t, rename("Three", 2))
+	kept, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	require.Equal(t, "Three", kept.Name)
+}
+
+// What the functions return holds no hash, in whatever form.
+func TestApplicationsHoldNoHash(t *testing.T) {
+	h := newOpenHost(t)
+	hash, err := bcrypt.GenerateFromPassword([]byte("chosen by a person"), bcrypt.MinCost)
+	require.NoError(t, err)
+	credentials := provider.Credentials{ClientID: "legacy", SecretHash: parseHash(t, string(hash))}
+	imported, err := h.ImportApplication(ctx, provider.ApplicationSettings{Name: "Wiki"}, credentials)
+	require.NoError(t, err)
+	registered, token := h.clientOf(h.register(minimal))
+	record, err := h.store.FindApplication(ctx, registered.ID)
+	require.NoError(t, err)
+	byID, err := h.FindApplication(ctx, imported.ID)
+	require.NoError(t, err)
+	page, _, err := h.ListApplications(ctx, store.ApplicationQuery{})
+	require.NoError(t, err)
+	type inside struct{ value any }
+	var printed strings.Builder
+	for _, value := range []any{imported, byID, page, registered.Application, credentials, &credentials, inside{page}, inside{credentials}, record, inside{record}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			fmt.Fprintf(&printed, verb+"\n", value)
+		}
+		slog.New(slog.NewTextHandler(&printed, nil)).Info("x", "value", value)
+		slog.New(slog.NewJSONHandler(&printed, nil)).Info("x", "value", value)
+		encoded, err := json.Marshal(value)
+		require.NoError(t, err)
+		printed.Write(encoded)
+	}
+	require.Contains(t, printed.String(), "[redacted]")
+	for _, secret := range []string{string(hash), record.Registration.Token.Reveal(), record.Secrets[0].Hash.Reveal(), token} {
+		for _, form := range []string{secret, strings.TrimPrefix(secret, "sha256:"), hex.EncodeToString([]byte(secret))} {
+			require.NotContains(t, printed.String(), form)
+		}
+	}
 }
 
 func TestSecretRotationWithOverlap(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	old := app.secret
 	works := func(secret string) bool {
 		return app.redeem(app.code("user_ada"), "client_secret", secret).StatusCode == 200
@@ -176,7 +279,7 @@ func TestSecretRotationWithOverlap(t *testing.T) {
 	_, err = h.AddSecret(ctx, app.ID, h.clock.Now().Add(time.Hour))
 	require.ErrorContains(t, err, "10 secrets work already")
 
-	public := h.application(provider.NewApplication{Public: true})
+	public := h.application(provider.ApplicationSettings{Public: true})
 	_, err = h.AddSecret(ctx, public.ID, time.Time{})
 	require.ErrorContains(t, err, "public application")
 	_, err = h.AddSecret(ctx, "oa_nobody", time.Time{})
@@ -185,7 +288,7 @@ func TestSecretRotationWithOverlap(t *testing.T) {
 
 func TestDeleteApplicationEndsEverythingIssuedUnderIt(t *testing.T) {
 	h := newHost(t)
-	app, other := h.application(provider.NewApplication{Scopes: "notes:read"}), h.application(provider.NewApplication{Scopes: "notes:read"})
+	app, other := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")}), h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got, kept := app.tokens("user_ada"), other.tokens("user_ada")
 	code := app.code("user_ada")
 	require.NoError(t, h.DeleteApplication(ctx, app.ID))
@@ -198,10 +301,10 @@ func TestDeleteApplicationEndsEverythingIssuedUnderIt(t *testing.T) {
 
 func TestTurningPublicEndsEverythingAndDropsTheSecrets(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.tokens("user_ada")
-	turn := func(public bool) store.Application {
-		a, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+	turn := func(public bool) provider.Application {
+		a, err := h.UpdateApplication(ctx, app.ID, func(a *provider.ApplicationSettings) error {
 			a.Public = public
 			return nil
 		})
@@ -223,7 +326,7 @@ func TestTurningPublicEndsEverythingAndDropsTheSecrets(t *testing.T) {
 
 func TestListAndRevokeGrants(t *testing.T) {
 	h := newHost(t)
-	one, two := h.application(provider.NewApplication{Scopes: "notes:read"}), h.application(provider.NewApplication{Scopes: "notes:read"})
+	one, two := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")}), h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	a, b := one.tokens("user_ada"), one.tokens("user_ada")
 	h.clock.add(time.Second)
 	c := two.tokens("user_ada")
@@ -275,7 +378,7 @@ func TestListAndRevokeGrants(t *testing.T) {
 
 func TestCleanupDeletesOnlyWhatIsDead(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	dead := app.tokens("user_grace")
 	h.clock.add(71 * time.Hour)
 	live := app.tokens("user_ada")

@@ -1,7 +1,6 @@
 package provider_test
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,12 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
 func TestWholeFlow(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "profile email notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
 	b := h.browser()
 
 	// Nobody is signed in: off to the host's sign-in page, and back.
@@ -69,9 +69,9 @@ func TestWholeFlow(t *testing.T) {
 // redirect (RFC 6749 section 4.1.2.1).
 func TestErrorPageBeforeTheRedirectURIIsKnownGood(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
-	two := h.application(provider.NewApplication{RedirectURIs: []string{callback, callback + "2"}})
-	none := h.application(provider.NewApplication{RedirectURIs: []string{}})
+	app := h.application(provider.ApplicationSettings{})
+	two := h.application(provider.ApplicationSettings{RedirectURIs: []string{callback, callback + "2"}})
+	none := h.application(provider.ApplicationSettings{RedirectURIs: []string{}})
 	long := strings.Repeat("x", 8<<10+1)
 	for _, tt := range []struct{ name, target, says string }{
 		{"no client", app.request("client_id", ""), "client_id is missing"},
@@ -117,9 +117,9 @@ func manyParams(n int) string {
 // section 2.1.1).
 func TestErrorsByRedirectComeAfterSignInWithStateAndIss(t *testing.T) {
 	h := newHost(t)
-	confidential := h.application(provider.NewApplication{})
-	public := h.application(provider.NewApplication{Public: true})
-	pkce := h.application(provider.NewApplication{PKCERequired: true})
+	confidential := h.application(provider.ApplicationSettings{})
+	public := h.application(provider.ApplicationSettings{Public: true})
+	pkce := h.application(provider.ApplicationSettings{PKCERequired: true})
 	for _, tt := range []struct {
 		name, target, code string
 	}{
@@ -167,7 +167,7 @@ func TestErrorsByRedirectComeAfterSignInWithStateAndIss(t *testing.T) {
 // RFC 6749 section 3.3 lets a server grant less than was asked, if it says so.
 func TestOpenIDScopesAreDroppedAndNeverGranted(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "email profile"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("email", "profile")})
 	for asked, granted := range map[string]string{
 		"openid profile":        "profile",
 		"openid offline_access": "email profile",
@@ -184,7 +184,7 @@ func TestRegisteredQueryIsKeptByteForByte(t *testing.T) {
 	for _, uri := range []string{
 		callback + "?z=1&flag&a=2;b&z=%7e", callback + "?", callback + "?a=1&", callback + "?b=%2F&&c",
 	} {
-		app := h.application(provider.NewApplication{RedirectURIs: []string{uri}})
+		app := h.application(provider.ApplicationSettings{RedirectURIs: []string{uri}})
 		b := h.browser()
 		b.signIn("user_ada")
 		r := b.answer(b.get(app.request()), "allow")
@@ -198,7 +198,7 @@ func TestRegisteredQueryIsKeptByteForByte(t *testing.T) {
 // browser changes line ends in the fields of a form, so none carries it bare.
 func TestStateComesBackByteForByte(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	for _, state := range []string{"a\nb", "a\r\nb", "\r", `"'<>&amp;`, "%00%", "+ +", "grüße \U0001f511", strings.Repeat("x", 8<<10)} {
@@ -214,7 +214,7 @@ func TestStateComesBackByteForByte(t *testing.T) {
 
 func TestUnknownParametersAreIgnored(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	require.NotEmpty(t, b.authorize(app.request()+"&audience=1&audience=2&nonce=x").Get("code"))
@@ -223,7 +223,7 @@ func TestUnknownParametersAreIgnored(t *testing.T) {
 // RFC 6749 section 3.1.2.3.
 func TestRedirectURIMayBeLeftOutWhenOneIsRegistered(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	code := app.code("user_ada", "redirect_uri", "")
 	app.redeem(code, "redirect_uri", "").tokens(t)
 	code = app.code("user_ada", "redirect_uri", "")
@@ -235,7 +235,7 @@ func TestRedirectURIMayBeLeftOutWhenOneIsRegistered(t *testing.T) {
 // section 3.1 has the endpoint support POST).
 func TestPostedRequestIsTurnedIntoItsGetForm(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	u, err := url.Parse(app.request("scope", "email", "unknown", "dropped"))
 	require.NoError(t, err)
@@ -259,7 +259,7 @@ func (r *reply) statusIs(t testing.TB, status int) {
 
 func TestPromptNone(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 
 	b := h.browser()
 	require.Equal(t, "login_required", b.authorize(app.request("prompt", "none")).Get("error"))
@@ -269,7 +269,7 @@ func TestPromptNone(t *testing.T) {
 	require.NotEmpty(t, b.authorize(app.request("prompt", "none")).Get("code"))
 	require.Empty(t, h.signIns, "prompt=none must show nothing")
 
-	self := h.application(provider.NewApplication{})
+	self := h.application(provider.ApplicationSettings{})
 	selfRegistered(t, h, self)
 	h.browser().get(self.request("prompt", "none")).errorPage(t, 400, "sign in first")
 }
@@ -277,14 +277,13 @@ func TestPromptNone(t *testing.T) {
 // selfRegistered makes an application look as if it had registered itself.
 func selfRegistered(t *testing.T, h *host, app *application) {
 	t.Helper()
-	require.NoError(t, h.store.DeleteApplication(context.Background(), app.ID))
+	h.change(app, func(a *store.Application) { a.Origin = store.OriginRegistration })
 	app.Origin = store.OriginRegistration
-	require.NoError(t, h.store.CreateApplication(context.Background(), app.Application))
 }
 
 func TestPromptLoginAsksForAFreshSignInOnce(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	h.clock.add(time.Minute)
@@ -319,7 +318,7 @@ func TestPromptLoginAsksForAFreshSignInOnce(t *testing.T) {
 
 func TestPromptSelectAccountAsksToSwitch(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	h.clock.add(time.Minute)
@@ -331,7 +330,7 @@ func TestPromptSelectAccountAsksToSwitch(t *testing.T) {
 
 func TestResponseModeFormPost(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Name: `<b>"Wiki"</b>`})
+	app := h.application(provider.ApplicationSettings{Name: `<b>"Wiki"</b>`})
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.answer(b.get(app.request("response_mode", "form_post", "state", `"><script>`)), "allow")
@@ -383,7 +382,7 @@ func TestLoopbackRedirectURIPort(t *testing.T) {
 		{"backslash", "http://127.0.0.1/cb", `http://127.0.0.1:80\@evil.example.com/cb`, true, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			app := h.application(provider.NewApplication{Public: tt.public, RedirectURIs: []string{tt.registered}})
+			app := h.application(provider.ApplicationSettings{Public: tt.public, RedirectURIs: []string{tt.registered}})
 			b := h.browser()
 			b.signIn("user_ada")
 			page := b.get(app.request("redirect_uri", tt.presented))
@@ -405,7 +404,7 @@ func TestLoopbackRedirectURIPort(t *testing.T) {
 
 func TestFaultsOfTheHostAreAPageWithRetryAfter(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("broken")
 	r := b.get(app.request())

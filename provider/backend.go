@@ -237,9 +237,8 @@ func clerkProblem(f FieldError) backendProblem {
 	case faultMissing:
 		return paramError("form_param_missing", f.Field, "is missing", f.Field+" must be included.")
 	case faultTooLong:
-		limit := map[string]int{"name": maxName, "redirect_uris": maxURI, "callback_url": maxURI, "scopes": maxScopes}[f.Field]
 		return paramError("form_param_max_length_exceeded", f.Field, "exceeds maximum length",
-			f.Field+" should not exceed "+strconv.Itoa(limit)+" characters.")
+			f.Field+" should not exceed "+strconv.Itoa(f.limit)+" characters.")
 	case faultTooMany:
 		return paramError("form_param_array_size_exceeded", f.Field, "has too many entries", f.Message)
 	case faultTwice:
@@ -275,10 +274,10 @@ func clerkProblems(err error, viaCallback bool) error {
 func isID(id string) bool { return cleanText(id) && len(id) <= maxClientID }
 
 // application finds the application that the path names.
-func (b backend) application(r *http.Request) (store.Application, error) {
+func (b backend) application(r *http.Request) (Application, error) {
 	id := r.PathValue("id")
 	if !isID(id) {
-		return store.Application{}, errNoApplication(id) // whatever text came in, the store need not see it
+		return Application{}, errNoApplication(id) // Malformed ids are answered here; the store is not asked.
 	}
 	app, err := b.p.FindApplication(r.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {

@@ -38,7 +38,7 @@ type backendApplication struct {
 	ClientSecret *string `json:"client_secret,omitempty"`
 }
 
-func (b backend) show(app store.Application) backendApplication {
+func (b backend) show(app Application) backendApplication {
 	endpoints := b.p.Endpoints()
 	shown := backendApplication{
 		Object:                "oauth_application",
@@ -69,7 +69,7 @@ func (b backend) show(app store.Application) backendApplication {
 }
 
 // showWithSecret shows an application with the secret that was just made.
-func (b backend) showWithSecret(app store.Application, secret Secret) backendApplication {
+func (b backend) showWithSecret(app Application, secret Secret) backendApplication {
 	shown, text := b.show(app), secret.Reveal()
 	shown.ClientSecret = &text
 	return shown
@@ -102,19 +102,19 @@ func (b backend) list(_ http.ResponseWriter, r *http.Request) (any, error) {
 }
 
 func (b backend) create(w http.ResponseWriter, r *http.Request) (any, error) {
-	params, err := readApplicationParams(w, r, false)
+	params, err := b.readApplicationParams(w, r, false)
 	if err != nil {
 		return nil, err
 	}
-	n := NewApplication{
+	s := ApplicationSettings{
 		RedirectURIs: params.uris(nil),
 		Public:       value(params.isPublic),
 		PKCERequired: value(params.pkceRequired),
 		SkipConsent:  params.consentScreenEnabled != nil && !*params.consentScreenEnabled,
 		Name:         value(params.name),
-		Scopes:       value(params.scopes),
+		Scopes:       params.scopeSet(),
 	}
-	app, secret, err := b.p.CreateApplication(r.Context(), n)
+	app, secret, err := b.p.CreateApplication(r.Context(), s)
 	if err != nil {
 		return nil, clerkProblems(err, params.viaCallback())
 	}
@@ -141,11 +141,11 @@ func (b backend) update(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	params, err := readApplicationParams(w, r, true)
+	params, err := b.readApplicationParams(w, r, true)
 	if err != nil {
 		return nil, err
 	}
-	app, err := b.p.UpdateApplication(r.Context(), before.ID, func(app *store.Application) error {
+	app, err := b.p.UpdateApplication(r.Context(), before.ID, func(app *ApplicationSettings) error {
 		if params.name != nil {
 			app.Name = *params.name
 		}
@@ -157,31 +157,22 @@ func (b backend) update(w http.ResponseWriter, r *http.Request) (any, error) {
 			if app.Public && !*params.pkceRequired {
 				return unprocessable([]backendProblem{errPublicNeedsPKCE("pkce_required")})
 			}
-			if app.Origin != store.OriginManual && !*params.pkceRequired {
+			if before.Origin != store.OriginManual && !*params.pkceRequired {
 				return unprocessable([]backendProblem{paramError("form_param_value_invalid", "pkce_required",
 					"is invalid", "PKCE cannot be switched off for a dynamically registered OAuth Application")})
 			}
 			app.PKCERequired = *params.pkceRequired
 		}
 		if params.consentScreenEnabled != nil {
-			if !*params.consentScreenEnabled && app.Origin != store.OriginManual {
+			if !*params.consentScreenEnabled && before.Origin != store.OriginManual {
 				return unprocessable([]backendProblem{paramError("oauth_application_consent_screen_cannot_be_disabled", "consent_screen_enabled",
 					"is invalid", "Consent screen cannot be disabled for a dynamically registered OAuth Application")})
 			}
 			app.SkipConsent = !*params.consentScreenEnabled
 		}
-		if params.scopes == nil {
-			return nil
+		if params.scopes != nil {
+			app.Scopes = params.scopeSet()
 		}
-		asked, refusal := parseAskedScopes(*params.scopes)
-		if refusal != nil {
-			// Like CreateApplication, which names what else is wrong too.
-			app.Secrets = nil
-			wrong := b.p.checkApplication(*app)
-			wrong.add("scopes", faultFormat, *params.scopes, "scopes: %s", refusal.Err)
-			return wrong
-		}
-		app.Scopes = asked
 		return nil
 	})
 	switch {

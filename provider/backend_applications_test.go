@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -98,7 +99,7 @@ func TestBackendShowsWhatTheHostMade(t *testing.T) {
 		c.Paths = provider.Paths{Introspect: "-", Metadata: "-", Token: "/token"}
 		c.InstanceID = "ins_acme"
 	})
-	app, secret, err := a.CreateApplication(ctx, provider.NewApplication{Name: "Wiki", ClientURI: "https://wiki.example.com"})
+	app, secret, err := a.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki", ClientURI: "https://wiki.example.com"})
 	require.NoError(t, err)
 	r := a.call("GET", "/v1/oauth_applications/"+app.ID, "")
 	shown := r.object(t)
@@ -109,8 +110,10 @@ func TestBackendShowsWhatTheHostMade(t *testing.T) {
 		require.Equal(t, want, shown[name], name)
 	}
 
-	app.ID, app.ClientID, app.Origin = "oa_registered", "registered", store.OriginRegistration
-	require.NoError(t, a.store.CreateApplication(ctx, app))
+	kept, err := a.store.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	kept.ID, kept.ClientID, kept.Origin = "oa_registered", "registered", store.OriginRegistration
+	require.NoError(t, a.store.CreateApplication(ctx, kept))
 	registered := a.call("GET", "/v1/oauth_applications/oa_registered", "").object(t)
 	require.Equal(t, true, registered["dynamically_registered"])
 	a.refused(a.call("PATCH", a.path(registered), `{"consent_screen_enabled":false,"name":"Other"}`), 422,
@@ -337,7 +340,7 @@ func TestBackendRotateSecret(t *testing.T) {
 func TestBackendDelete(t *testing.T) {
 	a := newAdmin(t, func(c *provider.Config) { c.Introspection = provider.BearerKey("resource server") })
 	app := a.create(`{"name":"Wiki","callback_url":"` + callback + `","scopes":"notes:read profile"}`)
-	client, other := a.as(app, app["client_secret"].(string)), a.application(provider.NewApplication{Scopes: "notes:read"})
+	client, other := a.as(app, app["client_secret"].(string)), a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got, code, kept := client.tokens("user_ada"), client.code("user_ada"), other.tokens("user_ada")
 	b := a.browser()
 	b.signIn("user_ada")

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -23,7 +24,7 @@ type applicationParams struct {
 // readApplicationParams reads the body of create and update. Every parameter
 // that has the wrong type is named; unknown ones are refused by update, and
 // ignored by create, as Clerk does.
-func readApplicationParams(w http.ResponseWriter, r *http.Request, update bool) (applicationParams, error) {
+func (b backend) readApplicationParams(w http.ResponseWriter, r *http.Request, update bool) (applicationParams, error) {
 	var p applicationParams
 	object, err := readObject(w, r)
 	if err != nil {
@@ -48,8 +49,8 @@ func readApplicationParams(w http.ResponseWriter, r *http.Request, update bool) 
 		p.scopes = nil
 	}
 	// What follows takes time with the square of these.
-	if p.scopes != nil && len(*p.scopes) > maxScopes {
-		problems = append(problems, clerkProblem(FieldError{Field: "scopes", fault: faultTooLong}))
+	if longest := b.p.longestScopes(); p.scopes != nil && len(*p.scopes) > longest {
+		problems = append(problems, clerkProblem(FieldError{Field: "scopes", fault: faultTooLong, limit: longest}))
 	}
 	if p.redirectURIs != nil && len(*p.redirectURIs) > maxRedirectURIs {
 		problems = append(problems, clerkProblem(FieldError{Field: "redirect_uris", fault: faultTooMany,
@@ -136,6 +137,20 @@ func unknownParams(object map[string]json.RawMessage) []backendProblem {
 	}
 	slices.SortFunc(problems, func(a, b backendProblem) int { return strings.Compare(a.Meta.ParamName, b.Meta.ParamName) })
 	return problems
+}
+
+// scopeSet returns the scopes that were sent, or nil if none were. A text that
+// is not a list of scopes becomes the one scope that it is not, for the rules to
+// name.
+func (p applicationParams) scopeSet() scopes.Set {
+	if p.scopes == nil {
+		return nil
+	}
+	asked, err := scopes.Parse(*p.scopes)
+	if err != nil {
+		return scopes.Set{*p.scopes}
+	}
+	return append(scopes.Set{}, asked...)
 }
 
 // uris are the redirect URIs that result. The old callback_url stands for the

@@ -147,7 +147,7 @@ func (b backend) putLogo(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	app, err = b.p.UpdateApplication(r.Context(), app.ID, func(app *store.Application) error {
+	app, err = b.p.UpdateApplication(r.Context(), app.ID, func(app *ApplicationSettings) error {
 		app.LogoURL = logoURL
 		return nil
 	})
@@ -207,7 +207,7 @@ type backendSettings struct {
 }
 
 func (b backend) settings() backendSettings {
-	asked, _ := scopes.Parse(defaultScopes)
+	asked := scopes.New(scopes.Profile, scopes.Email)
 	return backendSettings{Object: "oauth_application_settings", DefaultScopes: asked}
 }
 

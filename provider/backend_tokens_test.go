@@ -14,13 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 func TestBackendRevokeToken(t *testing.T) {
 	a := newAdmin(t)
-	app, other := a.application(provider.NewApplication{Scopes: "notes:read"}), a.application(provider.NewApplication{Scopes: "notes:read"})
+	app, other := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")}), a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	revoke := func(app *application, token string) *reply {
 		return a.call("POST", "/v1/oauth_applications/"+app.ID+"/revoke_token", `{"token":"`+token+`"}`)
 	}
@@ -62,7 +62,7 @@ func TestBackendRevokeToken(t *testing.T) {
 func TestBackendVerifyToken(t *testing.T) {
 	a := newAdmin(t)
 	a.clock.now = time.Unix(1680809847, 940e6)
-	app := a.application(provider.NewApplication{Scopes: "notes:read profile"})
+	app := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read", "profile")})
 	got := app.tokens("user_ada")
 	const path = "/oauth_applications/access_tokens/verify"
 	verify := func(token string) map[string]any {
@@ -175,7 +175,7 @@ func TestBackendLogo(t *testing.T) {
 		return a.call("PUT", "/v1/oauth_applications/"+app.ID+"/logo", body, "Content-Type", contentType)
 	}
 	none := newAdmin(t)
-	says := none.refused(put(none, none.application(provider.NewApplication{}), "file", picture.Bytes()), 404, "resource_not_found")
+	says := none.refused(put(none, none.application(provider.ApplicationSettings{}), "file", picture.Bytes()), 404, "resource_not_found")
 	require.Contains(t, says[0], "StoreLogo")
 
 	type upload struct {
@@ -186,12 +186,12 @@ func TestBackendLogo(t *testing.T) {
 	var uploads []upload
 	logoURL, fault := "https://cdn.example.com/1.png", error(nil)
 	a := newAdmin(t, func(c *provider.Config) {
-		c.StoreLogo = func(_ context.Context, app store.Application, contentType string, image []byte) (string, error) {
+		c.StoreLogo = func(_ context.Context, app provider.Application, contentType string, image []byte) (string, error) {
 			uploads = append(uploads, upload{app.ID, contentType, image})
 			return logoURL, fault
 		}
 	})
-	app := a.application(provider.NewApplication{})
+	app := a.application(provider.ApplicationSettings{})
 	shown := put(a, app, "file", picture.Bytes()).object(t)
 	require.Equal(t, logoURL, shown["client_image_url"])
 	require.Equal(t, []upload{{app.ID, "image/png", picture.Bytes()}}, uploads)
@@ -231,11 +231,11 @@ func TestBackendStoreFaults(t *testing.T) {
 	broken := newFaulty(memory.New())
 	a := newAdmin(t, func(c *provider.Config) {
 		c.Store = broken
-		c.StoreLogo = func(context.Context, store.Application, string, []byte) (string, error) {
+		c.StoreLogo = func(context.Context, provider.Application, string, []byte) (string, error) {
 			return "https://x.example/", nil
 		}
 	})
-	app := a.application(provider.NewApplication{Scopes: "notes:read"})
+	app := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.tokens("user_ada")
 	path := "/v1/oauth_applications/" + app.ID
 	picture, multipartType := logo(t, "file", []byte("GIF89a"))

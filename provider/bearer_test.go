@@ -10,16 +10,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // RFC 6750 sections 2 and 3, at the userinfo endpoint and at the host's own API.
 func TestBearerTokenUsage(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "profile notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
 	got := app.tokens("user_ada")
 	mistyped := []byte(got.AccessToken)
 	mistyped[30] ^= 1
-	never := h.application(provider.NewApplication{})
+	never := h.application(provider.ApplicationSettings{})
 	revoked := never.tokens("user_grace")
 	err := h.RevokeGrants(context.Background(), provider.GrantFilter{UserID: "user_grace"})
 	require.NoError(t, err)
@@ -81,7 +82,7 @@ func TestBearerTokenUsage(t *testing.T) {
 // RFC 6750 section 2: one way at a time.
 func TestUserInfoMethods(t *testing.T) {
 	h := newHost(t)
-	got := h.application(provider.NewApplication{}).tokens("user_ada")
+	got := h.application(provider.ApplicationSettings{}).tokens("user_ada")
 	header := func() http.Header { return http.Header{"Authorization": {"Bearer " + got.AccessToken}} }
 
 	require.Contains(t, h.send("GET", "/oauth/userinfo", header(), "").body, `"email":"ada@example.com"`)
@@ -102,7 +103,7 @@ func TestUserInfoMethods(t *testing.T) {
 
 func TestUserInfoOfAUserWhoIsGone(t *testing.T) {
 	h := newHost(t)
-	got := h.application(provider.NewApplication{}).tokens("user_ada")
+	got := h.application(provider.ApplicationSettings{}).tokens("user_ada")
 	h.mu.Lock()
 	h.down = context.DeadlineExceeded
 	h.mu.Unlock()
@@ -120,7 +121,7 @@ func TestUserInfoOfAUserWhoIsGone(t *testing.T) {
 // RFC 6750 section 3.1.
 func TestInsufficientScope(t *testing.T) {
 	h := newHost(t)
-	got := h.application(provider.NewApplication{Scopes: "profile"}).tokens("user_ada")
+	got := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")}).tokens("user_ada")
 	r := h.bearer("/api/notes", got.AccessToken)
 	r.refused(t, 403, "insufficient_scope")
 	require.Contains(t, r.Header.Get("WWW-Authenticate"), `error="insufficient_scope"`)
@@ -141,7 +142,7 @@ func TestInsufficientScope(t *testing.T) {
 
 func TestTokenPrefixIsInFrontOfEveryToken(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.TokenPrefix = "acme_" })
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	code := app.code("user_ada")
 	require.Regexp(t, `^acme_oac_[0-9A-Za-z]{72}$`, code)
 	got := app.redeem(code).tokens(t)

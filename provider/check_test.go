@@ -130,7 +130,7 @@ func isAdvice(t *testing.T, a provider.Advice, code string) {
 
 // What is just within the bounds, or was switched on with care, is no matter.
 func TestCheckIsSilentWhereTheHostHasSeenToIt(t *testing.T) {
-	allowRegistration := func(*http.Request, store.Application) error {
+	allowRegistration := func(*http.Request, provider.Application) error {
 		t.Error("Registration.Allow was called")
 		return nil
 	}

@@ -123,7 +123,7 @@ func (p *Provider) signInFirst(w http.ResponseWriter, r *http.Request, params ur
 // findClientFor finds the application that sent a visitor: among those that are
 // kept, or by its document.
 func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Application, *Error) {
-	kept, err := p.FindClient(r.Context(), clientID)
+	kept, err := p.findClient(r.Context(), clientID)
 	switch {
 	case err == nil && kept.Origin != store.OriginDocument:
 		return kept, nil
@@ -186,7 +186,7 @@ func (p *Provider) applicationOf(clientID string, m clientMetadata) (store.Appli
 	now := p.now()
 	app := store.Application{
 		ID: documentApplicationID(clientID), ClientID: clientID, Origin: store.OriginDocument, PKCERequired: true,
-		Registration: &store.Registration{}, CreatedAt: now, UpdatedAt: now, Version: 1,
+		Registration: &store.RegistrationRecord{}, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	switch m.AuthMethod {
 	case "", authNone:
@@ -234,7 +234,7 @@ func isDocumentApplication(id string) bool { return strings.HasPrefix(id, docume
 // delete it: then it is looked at again.
 func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Error {
 	for range 5 {
-		kept, err := p.FindClient(ctx, app.ClientID)
+		kept, err := p.findClient(ctx, app.ClientID)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			err = p.createDocument(ctx, app)

@@ -113,11 +113,15 @@ func newDocumentHost(t testing.TB, edit ...func(*provider.Config)) (*host, *docu
 	h := newHost(t, append([]func(*provider.Config){func(c *provider.Config) {
 		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: site.transport()}
 	}}, edit...)...)
-	app := &application{Application: store.Application{ClientID: documentID, RedirectURIs: []string{callback}, Public: true}, h: h}
+	app := &application{Application: documentApplication(), h: h}
 	return h, site, app
 }
 
-func (h *host) kept() []store.Application {
+func documentApplication() provider.Application {
+	return provider.Application{ClientID: documentID, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}, Public: true}}
+}
+
+func (h *host) kept() []provider.Application {
 	h.t.Helper()
 	apps, _, err := h.ListApplications(context.Background(), store.ApplicationQuery{Origin: store.OriginDocument})
 	require.NoError(h.t, err)
@@ -157,7 +161,7 @@ func TestApplicationWithADocumentSignsIn(t *testing.T) {
 	require.Empty(t, kept[0].Secrets)
 	require.Equal(t, "https://client.example.com/", kept[0].ClientURI)
 	require.Equal(t, "https://client.example.com:8443/logo.png", kept[0].LogoURL)
-	require.Equal(t, &store.Registration{
+	require.Equal(t, &provider.RegistrationInfo{
 		Type: "native", AuthMethod: "none", GrantTypes: []string{"authorization_code", "refresh_token"}, Contacts: []string{"ops@client.example.com"},
 		TermsURI: "https://client.example.com/tos", PolicyURI: "https://client.example.com/privacy", SoftwareID: "reader", SoftwareVersion: "1.2",
 	}, kept[0].Registration)
@@ -239,7 +243,7 @@ func TestDocumentsSwitchedOff(t *testing.T) {
 // What the host has registered by hand with such a client_id stays that.
 func TestRegisteredApplicationNeedsNoDocument(t *testing.T) {
 	h, site, _ := newDocumentHost(t)
-	app := h.application(provider.NewApplication{Name: "By hand", Public: true, ClientID: "https://client.example.com/registered"})
+	app := h.imported(provider.ApplicationSettings{Public: true}, provider.Credentials{ClientID: "https://client.example.com/registered"})
 	require.NotEmpty(t, app.code("user_ada"))
 	require.Zero(t, site.fetches.Load())
 	page := h.signedIn("user_ada").get(app.request())
@@ -284,7 +288,7 @@ func TestOwnConsentPageIsToldWhoPublishedTheDocument(t *testing.T) {
 	require.Equal(t, "client.example.com:8443", shown.Application.Publisher)
 	require.Equal(t, "Veröffentlicht von client.example.com:8443", shown.Texts.PublishedBy)
 	require.True(t, shown.SelfRegistered)
-	h.signedIn("user_ada").get(h.application(provider.NewApplication{}).request())
+	h.signedIn("user_ada").get(h.application(provider.ApplicationSettings{}).request())
 	require.Empty(t, shown.Application.Publisher)
 }
 
@@ -722,7 +726,7 @@ func TestDocumentChanges(t *testing.T) {
 func TestDocumentLeavesTheHostsNotes(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	app.code("user_ada")
-	_, err := h.UpdateApplication(context.Background(), h.kept()[0].ID, func(a *store.Application) error {
+	_, err := h.UpdateApplication(context.Background(), h.kept()[0].ID, func(a *provider.ApplicationSettings) error {
 		a.Metadata, a.OwnerID = map[string]string{"checked": "yes"}, "user_grace"
 		return nil
 	})
@@ -834,7 +838,7 @@ func TestInstancesKeepADocumentOnce(t *testing.T) {
 		start := make(chan struct{})
 		for i := range users {
 			h := hosts[i%2]
-			app := &application{Application: store.Application{ClientID: documentID, RedirectURIs: []string{callback}, Public: true}, h: h}
+			app := &application{Application: documentApplication(), h: h}
 			b := h.signedIn("user_ada")
 			form := b.get(app.request()).form(t, "allow")
 			wg.Go(func() {

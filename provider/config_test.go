@@ -105,7 +105,7 @@ func TestPathsMoveAndLeaveOutEndpoints(t *testing.T) {
 		require.Contains(t, []string{"/a", "/t", "/oauth/userinfo"}, r.Path)
 		require.Equal(t, r.Path == "/a", r.Session)
 	}
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	h.browser().get(strings.Replace(app.request("client_id", ""), "/oauth/authorize", "/a", 1)).errorPage(t, 400, "client_id")
 	require.Equal(t, "the host's own page", h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body)
 }
@@ -125,7 +125,7 @@ func TestIssuerWithAPath(t *testing.T) {
 			})
 		}
 		h.url += "/sub"
-		app := h.application(provider.NewApplication{})
+		app := h.application(provider.ApplicationSettings{})
 		b := h.browser()
 		r := b.get(app.request())
 		require.Contains(t, r.Header.Get("Location"), "next=%2Fsub%2Foauth%2Fauthorize%3F")

@@ -41,7 +41,7 @@ func (p *Provider) ListConnections(ctx context.Context, userID string) ([]Connec
 	}
 	connections := make([]Connection, 0, len(connected))
 	for id, c := range connected {
-		app, err := p.FindApplication(ctx, id)
+		app, err := p.findApplication(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue // It has been deleted, and can do nothing any more.
 		} else if err != nil {
@@ -169,7 +169,7 @@ func (p *Provider) connectionsPage(w http.ResponseWriter, r *http.Request, path,
 	}
 	if disconnected != "" {
 		// A name that cannot be found is not worth an error.
-		if app, err := p.FindApplication(r.Context(), disconnected); err == nil {
+		if app, err := p.findApplication(r.Context(), disconnected); err == nil {
 			page.Disconnected = app.Name
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 const connections = "/oauth/connections"
@@ -27,9 +27,9 @@ func (b *browser) disconnect(t *testing.T, page *reply, id string) *reply {
 func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 	h := newHost(t)
 	ctx := context.Background()
-	wiki := h.application(provider.NewApplication{Name: "Wiki", Scopes: "profile notes:read", ClientURI: "https://wiki.example.com"})
-	chess := h.application(provider.NewApplication{Name: "<Chess>"})
-	gone := h.application(provider.NewApplication{Name: "Gone"})
+	wiki := h.application(provider.ApplicationSettings{Name: "Wiki", Scopes: scopes.New("profile", "notes:read"), ClientURI: "https://wiki.example.com"})
+	chess := h.application(provider.ApplicationSettings{Name: "<Chess>"})
+	gone := h.application(provider.ApplicationSettings{Name: "Gone"})
 	for _, app := range []*application{chess, gone} {
 		app.tokens("user_ada")
 	}
@@ -83,8 +83,8 @@ func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 func TestPersonalTokensAreNoConnection(t *testing.T) {
 	h := newHost(t)
 	ctx := context.Background()
-	tools := h.application(provider.NewApplication{Name: "Personal access tokens", RedirectURIs: []string{}})
-	token, _, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: tools.ID, Lifetime: time.Hour})
+	tools := h.application(provider.ApplicationSettings{Name: "Personal access tokens", RedirectURIs: []string{}})
+	token, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: tools.ID, Lifetime: time.Hour})
 	require.NoError(t, err)
 	listed, err := h.ListConnections(ctx, "user_ada")
 	require.NoError(t, err)
@@ -95,9 +95,9 @@ func TestPersonalTokensAreNoConnection(t *testing.T) {
 	require.Equal(t, token.ExpiresAt, grants[0].ExpiresAt)
 
 	// One that lost its redirect URIs, and has what users agreed to, stays.
-	wiki := h.application(provider.NewApplication{Name: "Wiki"})
+	wiki := h.application(provider.ApplicationSettings{Name: "Wiki"})
 	wiki.tokens("user_ada")
-	_, err = h.UpdateApplication(ctx, wiki.ID, func(a *store.Application) error {
+	_, err = h.UpdateApplication(ctx, wiki.ID, func(a *provider.ApplicationSettings) error {
 		a.RedirectURIs = nil
 		return nil
 	})
@@ -128,7 +128,7 @@ func TestConnectionsPageSendsToSignInAndNotForEver(t *testing.T) {
 
 func TestForgedDisconnectIsRefused(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Name: "Wiki"})
+	app := h.application(provider.ApplicationSettings{Name: "Wiki"})
 	got := app.tokens("user_ada")
 	const stale = "does not belong to a page that is still open"
 	for name, forge := range map[string]func(b *browser, form url.Values) *reply{

@@ -10,18 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // RFC 8252 section 8.6.
 func TestConsentIsRememberedForConfidentialApplicationsOnly(t *testing.T) {
 	h := newHost(t)
-	confidential := h.application(provider.NewApplication{Scopes: "profile email"})
-	public := h.application(provider.NewApplication{Public: true})
-	own := h.application(provider.NewApplication{SkipConsent: true})
-	ownOnLoopback := h.application(provider.NewApplication{SkipConsent: true, Public: true, RedirectURIs: []string{"http://127.0.0.1/cb"}})
-	ownPublic := h.application(provider.NewApplication{SkipConsent: true, Public: true})
-	self := h.application(provider.NewApplication{SkipConsent: true})
+	confidential := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
+	public := h.application(provider.ApplicationSettings{Public: true})
+	own := h.application(provider.ApplicationSettings{SkipConsent: true})
+	ownOnLoopback := h.application(provider.ApplicationSettings{SkipConsent: true, Public: true, RedirectURIs: []string{"http://127.0.0.1/cb"}})
+	ownPublic := h.application(provider.ApplicationSettings{SkipConsent: true, Public: true})
+	self := h.application(provider.ApplicationSettings{SkipConsent: true})
 	selfRegistered(t, h, self)
 
 	b := h.browser()
@@ -58,11 +58,11 @@ func TestConsentIsRememberedForConfidentialApplicationsOnly(t *testing.T) {
 // A skipped page is not an agreement: switching the page on later asks.
 func TestSkippedConsentIsNoAgreement(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{SkipConsent: true})
+	app := h.application(provider.ApplicationSettings{SkipConsent: true})
 	b := h.browser()
 	b.signIn("user_ada")
 	require.NotEmpty(t, b.get(app.request()).redirected(t).Get("code"))
-	_, err := h.UpdateApplication(context.Background(), app.ID, func(a *store.Application) error {
+	_, err := h.UpdateApplication(context.Background(), app.ID, func(a *provider.ApplicationSettings) error {
 		a.SkipConsent = false
 		return nil
 	})
@@ -73,7 +73,7 @@ func TestSkippedConsentIsNoAgreement(t *testing.T) {
 // RFC 6749 section 4.1.2.1.
 func TestDenialIsAccessDenied(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	answer := b.answer(b.get(app.request()), "deny").redirected(t)
@@ -89,8 +89,8 @@ func TestDenialIsAccessDenied(t *testing.T) {
 // RFC 6749 section 10.12, and section 10.6 on whose grant it is.
 func TestForgedConsentIsRefused(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "profile email"})
-	other := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
+	other := h.application(provider.ApplicationSettings{})
 	request := app.request("scope", "profile")
 
 	for _, tt := range []struct {
@@ -177,7 +177,7 @@ func TestForgedConsentIsRefused(t *testing.T) {
 
 func TestTwoConsentPagesMayBeOpenAtOnce(t *testing.T) {
 	h := newHost(t)
-	one, two := h.application(provider.NewApplication{}), h.application(provider.NewApplication{})
+	one, two := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	first, second := b.get(one.request()), b.get(two.request())
@@ -196,7 +196,7 @@ func TestConsentPageHeaders(t *testing.T) {
 		"http://[::1]:99/cb":     "form-action 'self' https: http:",
 		"cursor://x.y/cb":        "form-action 'self' https: cursor:",
 	} {
-		app := h.application(provider.NewApplication{Public: true, RedirectURIs: []string{uri}, Name: `<script>alert("x")</script>`})
+		app := h.application(provider.ApplicationSettings{Public: true, RedirectURIs: []string{uri}, Name: `<script>alert("x")</script>`})
 		r := b.get(app.request())
 		policy := r.Header.Get("Content-Security-Policy")
 		require.True(t, strings.HasSuffix(policy, source), policy)
@@ -216,7 +216,7 @@ func TestFormCookieIsHostOnlyWhereTheIssuerIsHTTPS(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.Issuer = "https://app.example.com" })
 	b := h.browser()
 	b.signIn("user_ada")
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	cookies := b.get(app.request()).Cookies()
 	require.Len(t, cookies, 1)
 	require.Equal(t, "__Host-latchkey_form", cookies[0].Name)

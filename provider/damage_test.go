@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -23,7 +24,7 @@ func TestDamagedGrantLogsNobodyOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
 			ctx := context.Background()
-			app := h.application(provider.NewApplication{Scopes: "profile notes:read"})
+			app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
 			got := app.tokens("user_ada")
 			other := app.tokens("user_grace")
 			id := h.grantsOf("user_ada")[0].ID
@@ -80,7 +81,7 @@ func TestDamagedGrantLogsNobodyOut(t *testing.T) {
 // secrets: what they make up ends nothing.
 func TestForgedTokensEndNoGrant(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "profile notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
 	got := app.tokens("user_ada")
 	for _, token := range []string{got.AccessToken, got.RefreshToken} {
 		for i := range token {
@@ -98,7 +99,7 @@ func TestForgedTokensEndNoGrant(t *testing.T) {
 // the filter doesn't.
 func TestForgedCursorsShowNothingElse(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	app.tokens("user_ada")
 	app.tokens("user_grace")
 	list := func(after string, limit int) ([]provider.Grant, error) {

@@ -74,7 +74,7 @@ func TestForgedDeviceFormEndsNoOthersGrant(t *testing.T) {
 			return userinfo.User{ID: id}, nil
 		}
 	})
-	wiki := h.application(provider.NewApplication{})
+	wiki := h.application(provider.ApplicationSettings{})
 	got := wiki.tokens(victim)
 	id := wiki.liveGrants()[0].ID
 	tv, b := h.television(), h.signedIn(attacker)

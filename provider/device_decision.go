@@ -220,7 +220,7 @@ func (p *Provider) openDeviceResult(r *http.Request, userID, text string) (step 
 	for _, step := range []pages.Step{pages.StepAllowed, pages.StepDenied} {
 		if id := p.openNotice(r, resultField+" "+string(step), userID, text); id != "" {
 			// A name that cannot be found is not worth an error.
-			app, err := p.FindApplication(r.Context(), id)
+			app, err := p.findApplication(r.Context(), id)
 			return step, p.pageApplication(app), err == nil
 		}
 	}

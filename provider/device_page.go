@@ -209,7 +209,7 @@ func errCode() *Error {
 func (p *Provider) findDeviceOf(r *http.Request, code userCode) (device rules.Device, app store.Application, e *Error) {
 	device, err := p.findDevice(r.Context(), rules.DeviceID(code.hash()))
 	if err == nil {
-		app, err = p.FindApplication(r.Context(), device.ApplicationID)
+		app, err = p.findApplication(r.Context(), device.ApplicationID)
 	}
 	switch {
 	case errors.Is(err, rules.ErrNotFound), errors.Is(err, store.ErrNotFound):

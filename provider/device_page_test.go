@@ -26,8 +26,8 @@ const wrongCode = "No device waits with this code."
 // whatever the host skips (RFC 8628 section 5.4).
 func TestDeviceIsAlwaysAskedFor(t *testing.T) {
 	h := newDeviceHost(t)
-	own := h.application(provider.NewApplication{Name: "Own", SkipConsent: true})
-	wiki := h.application(provider.NewApplication{})
+	own := h.application(provider.ApplicationSettings{Name: "Own", SkipConsent: true})
+	wiki := h.application(provider.ApplicationSettings{})
 	wiki.tokens("user_ada") // The user has agreed, and is not asked at authorize any more.
 	b := h.signedIn("user_ada")
 	for _, app := range []*application{own, wiki} {
@@ -45,7 +45,7 @@ func TestDeviceIsAlwaysAskedFor(t *testing.T) {
 
 func TestDevicePagesHeaders(t *testing.T) {
 	h := newDeviceHost(t)
-	tv := h.application(provider.NewApplication{Name: "<Television>", Public: true, RedirectURIs: []string{}, LogoURL: "https://tv.example.com/logo.png"})
+	tv := h.application(provider.ApplicationSettings{Name: "<Television>", Public: true, RedirectURIs: []string{}, LogoURL: "https://tv.example.com/logo.png"})
 	b, d := h.signedIn("user_ada"), tv.device()
 	confirm := b.get(d.CompleteURI)
 	done := b.follow(b.decide(d, "allow"))
@@ -234,7 +234,7 @@ func TestDeviceScopesMayBeUnticked(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) {
 		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
 	})
-	tv := h.application(provider.NewApplication{Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: "profile email notes:read core"})
+	tv := h.application(provider.ApplicationSettings{Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: scopes.New("profile", "email", "notes:read", "core")})
 	b := h.signedIn("user_ada")
 	granted := func(ticked ...string) string {
 		t.Helper()
@@ -268,7 +268,7 @@ func TestForgedDeviceFormIsRefused(t *testing.T) {
 	d, other := tv.device(), tv.device()
 	fresh := func() url.Values { return b.get(d.CompleteURI).form(t, "allow") }
 	foreign := grace.get(d.CompleteURI).form(t, "allow")
-	consent := b.get(h.application(provider.NewApplication{}).request()).form(t, "allow")
+	consent := b.get(h.application(provider.ApplicationSettings{}).request()).form(t, "allow")
 	for name, send := range map[string]func(url.Values) *reply{
 		"no seal": func(f url.Values) *reply { f.Del("seal"); return b.post(devicePath, f) },
 		"another device": func(f url.Values) *reply {

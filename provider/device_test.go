@@ -33,7 +33,7 @@ func newDeviceHost(t testing.TB, edit ...func(*provider.Config)) *host {
 // nowhere to send a browser.
 func (h *host) television() *application {
 	h.t.Helper()
-	return h.application(provider.NewApplication{Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: "profile email notes:read"})
+	return h.application(provider.ApplicationSettings{Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: scopes.New("profile", "email", "notes:read")})
 }
 
 // device is a device that waits.
@@ -113,9 +113,9 @@ func (h *host) grantsOf(user string) []provider.Grant {
 // RFC 8628 sections 3.1 to 3.5: a device gets its codes, waits, and has tokens
 // like any other once its user has agreed.
 func TestDeviceSignIn(t *testing.T) {
-	for name, n := range map[string]provider.NewApplication{
-		"public":       {Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: "profile email notes:read"},
-		"confidential": {Name: "Television", Scopes: "profile email notes:read"},
+	for name, n := range map[string]provider.ApplicationSettings{
+		"public":       {Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: scopes.New("profile", "email", "notes:read")},
+		"confidential": {Name: "Television", Scopes: scopes.New("profile", "email", "notes:read")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newDeviceHost(t)
@@ -255,7 +255,7 @@ func TestDeviceAuthorizationRequestIsParsedStrictly(t *testing.T) {
 			return 0
 		}
 	})
-	tv, wiki := h.television(), h.application(provider.NewApplication{})
+	tv, wiki := h.television(), h.application(provider.ApplicationSettings{})
 	const path = "/oauth/device_authorization"
 	r := tv.post(path)
 	require.Equal(t, 200, r.StatusCode)
@@ -304,7 +304,7 @@ func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 			tv := h.television()
 			pending := tv.device()
 			h.change(tv, func(a *store.Application) {
-				a.Origin, a.Registration = origin, &store.Registration{GrantTypes: tt.grants}
+				a.Origin, a.Registration = origin, &store.RegistrationRecord{GrantTypes: tt.grants}
 			})
 			if !tt.may {
 				tv.post("/oauth/device_authorization").refused(t, 400, "unauthorized_client")
@@ -328,7 +328,7 @@ func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 func TestDevicePollErrors(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, other := h.television(), h.television()
-	wiki := h.application(provider.NewApplication{})
+	wiki := h.application(provider.ApplicationSettings{})
 	d := tv.device()
 	b := h.signedIn("user_ada")
 	b.decide(d, "allow")

@@ -26,8 +26,8 @@
 //
 // An application that wants to sign people in is registered, once:
 //
-//	app, secret, err := p.CreateApplication(ctx, provider.NewApplication{
-//		Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/callback"}, Scopes: "profile email"})
+//	app, secret, err := p.CreateApplication(ctx, provider.ApplicationSettings{
+//		Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/callback"}, Scopes: scopes.New("profile", "email")})
 //
 // Its developer gets app.ClientID and secret.Reveal(), which is kept as a hash
 // and never shown again, and can sign users in with any OAuth 2.0 client. An

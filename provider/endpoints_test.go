@@ -17,8 +17,8 @@ import (
 // RFC 7009 sections 2.1 and 2.2.
 func TestRevocation(t *testing.T) {
 	h := newHost(t)
-	app, other := h.application(provider.NewApplication{}), h.application(provider.NewApplication{})
-	public := h.application(provider.NewApplication{Public: true})
+	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
+	public := h.application(provider.ApplicationSettings{Public: true})
 	works := func(token string) bool { return h.bearer("/oauth/userinfo", token).StatusCode == 200 }
 	done := func(r *reply) {
 		t.Helper()
@@ -65,8 +65,8 @@ func TestRevocation(t *testing.T) {
 func TestIntrospection(t *testing.T) {
 	const key = "a-key-for-the-resource-servers-of-this-host"
 	h := newHost(t, func(c *provider.Config) { c.Introspection = provider.BearerKey("an older key", key) })
-	app, other := h.application(provider.NewApplication{}), h.application(provider.NewApplication{})
-	public := h.application(provider.NewApplication{Public: true})
+	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
+	public := h.application(provider.ApplicationSettings{Public: true})
 	const path = "/oauth/token_info"
 	ask := func(r *reply) map[string]any {
 		t.Helper()
@@ -178,7 +178,7 @@ func TestLimitIsAskedBeforeAnythingCosts(t *testing.T) {
 			return wait
 		}
 	})
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	code := app.code("user_ada")
 	wait = 1500 * time.Millisecond
 	for endpoint, path := range map[string]string{"token": "/oauth/token", "revoke": "/oauth/token/revoke", "introspect": "/oauth/token_info"} {

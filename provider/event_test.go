@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // requests returns endpoint and outcome of the requests since it was last
@@ -32,7 +33,7 @@ func (h *host) requests(t *testing.T) [][2]string {
 
 func TestEachRequestIsOneEventWithItsOutcome(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "profile notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
 	got := app.tokens("user_ada")
 	require.Equal(t, [][2]string{{"authorize", "ok"}, {"authorize", "ok"}, {"token", "ok"}}, h.requests(t))
 
@@ -62,7 +63,7 @@ func TestEachRequestIsOneEventWithItsOutcome(t *testing.T) {
 
 func TestRequestEventsNameTheApplication(t *testing.T) {
 	h := newHost(t)
-	app, other := h.application(provider.NewApplication{}), h.application(provider.NewApplication{})
+	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
 	got := app.tokens("user_ada")
 	other.post("/oauth/token_info", "token", got.AccessToken)
 	other.post("/oauth/token/revoke", "token", got.AccessToken)
@@ -91,7 +92,7 @@ func TestRateLimitIsAnOutcomeOfItsOwn(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) {
 		c.Limit = func(context.Context, provider.LimitRequest) time.Duration { return time.Second }
 	})
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	require.Equal(t, 429, app.post("/oauth/token").StatusCode)
 	require.Equal(t, [][2]string{{"token", "rate_limited"}}, h.requests(t))
 }
@@ -101,7 +102,7 @@ func TestPanicOfACallbackIsCounted(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) {
 		c.CurrentUser = func(*http.Request) (provider.Session, error) { panic(http.ErrAbortHandler) }
 	})
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	_, err := h.server.Client().Get(app.request())
 	require.Error(t, err)
 	require.Equal(t, [][2]string{{"authorize", "server_error"}}, h.requests(t))

@@ -107,7 +107,7 @@ func ExampleProvider_BackendAPIHandler() {
 // issued to it; what was granted can also be ended alone.
 func ExampleProvider_DeleteApplication() {
 	p, ctx := exampleProvider(), context.Background()
-	app, _, err := p.CreateApplication(ctx, provider.NewApplication{Name: "Wiki"})
+	app, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki"})
 	if err != nil {
 		fmt.Println(err)
 		return

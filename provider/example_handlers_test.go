@@ -78,7 +78,7 @@ func ExampleProvider_Endpoints() {
 
 func ExampleProvider_FindClient() {
 	p, ctx := exampleProvider(), context.Background()
-	created, _, err := p.CreateApplication(ctx, provider.NewApplication{Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/callback"}})
+	created, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/callback"}})
 	if err != nil {
 		log.Fatal(err)
 	}

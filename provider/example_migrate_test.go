@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/providertest"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
@@ -22,15 +24,20 @@ import (
 // An application keeps the client id and the secret that it had elsewhere, of
 // which only the hash is needed. What is there already is left alone, so a
 // program that imports may run again.
-func ExampleProvider_CreateApplication_import() {
+func ExampleProvider_ImportApplication() {
 	p := migratedProvider()
+	hash, err := store.ParseSecretHash("$2a$10$WqKOLJuyNjDGOyK3/DzAmeCK5aK2oh45YbFuuQpVmzQzC4lHhlNWy")
+	if err != nil {
+		log.Fatal(err)
+	}
 	for range 2 {
-		app, _, err := p.CreateApplication(context.Background(), provider.NewApplication{
+		app, err := p.ImportApplication(context.Background(), provider.ApplicationSettings{
 			Name:         "Wiki",
 			RedirectURIs: []string{"https://wiki.example.com/callback"},
-			Scopes:       "profile email",
-			ClientID:     "6a3a4c1e-3bd2-4f8e-9a51-7f1f3d6c1c11",
-			SecretHash:   "$2a$10$WqKOLJuyNjDGOyK3/DzAmeCK5aK2oh45YbFuuQpVmzQzC4lHhlNWy",
+			Scopes:       scopes.New("profile", "email"),
+		}, provider.Credentials{
+			ClientID:   "6a3a4c1e-3bd2-4f8e-9a51-7f1f3d6c1c11",
+			SecretHash: hash,
 		})
 		var wrong provider.FieldErrors
 		switch {

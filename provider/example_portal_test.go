@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -77,11 +78,11 @@ func (p *portal) list(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *portal) create(w http.ResponseWriter, r *http.Request) {
-	_, secret, err := p.provider.CreateApplication(r.Context(), provider.NewApplication{
+	_, secret, err := p.provider.CreateApplication(r.Context(), provider.ApplicationSettings{
 		Name:         r.PostFormValue("name"),
 		RedirectURIs: []string{r.PostFormValue("redirect_uri")},
 		Public:       r.PostFormValue("public") != "",
-		Scopes:       "profile email", // what strangers may ask users for is the host's decision
+		Scopes:       scopes.New("profile", "email"), // what strangers may ask users for is the host's decision
 		OwnerID:      p.user(r),
 	})
 	if err != nil {

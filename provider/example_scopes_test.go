@@ -27,10 +27,10 @@ func ExampleConfig_scopes() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	app, _, err := p.CreateApplication(context.Background(), provider.NewApplication{
+	app, _, err := p.CreateApplication(context.Background(), provider.ApplicationSettings{
 		Name:         "Wiki",
 		RedirectURIs: []string{"https://wiki.example.com/callback"},
-		Scopes:       "profile notes:read", // what it may ask for, and what it gets when it asks for nothing
+		Scopes:       scopes.New("profile", "notes:read"), // what it may ask for, and what it gets when it asks for nothing
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -41,7 +41,7 @@ func ExampleConfig_scopes() {
 
 // One of the host's own applications: nobody is asked.
 func ExampleProvider_CreateApplication_own() {
-	app, _, err := exampleProvider().CreateApplication(context.Background(), provider.NewApplication{
+	app, _, err := exampleProvider().CreateApplication(context.Background(), provider.ApplicationSettings{
 		Name:         "Acme for the web",
 		RedirectURIs: []string{"https://web.example.com/callback"},
 		SkipConsent:  true,

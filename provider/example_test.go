@@ -32,8 +32,8 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	app, secret, err := p.CreateApplication(context.Background(), provider.NewApplication{
-		Name: "Wiki", RedirectURIs: []string{"http://localhost:9000/callback"}, Scopes: "profile email"})
+	app, secret, err := p.CreateApplication(context.Background(), provider.ApplicationSettings{
+		Name: "Wiki", RedirectURIs: []string{"http://localhost:9000/callback"}, Scopes: scopes.New("profile", "email")})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func exampleProvider() *provider.Provider {
 
 func ExampleProvider_CreateApplication() {
 	p := exampleProvider()
-	app, secret, err := p.CreateApplication(context.Background(), provider.NewApplication{
+	app, secret, err := p.CreateApplication(context.Background(), provider.ApplicationSettings{
 		Name:         "Command line",
 		RedirectURIs: []string{"http://127.0.0.1/callback"}, // any port
 		Public:       true,
@@ -81,7 +81,7 @@ func ExampleProvider_CreateApplication() {
 // A secret is rotated without an interruption: both work for a day.
 func ExampleProvider_AddSecret() {
 	p, ctx := exampleProvider(), context.Background()
-	app, old, err := p.CreateApplication(ctx, provider.NewApplication{Name: "Wiki"})
+	app, old, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -95,11 +95,11 @@ func ExampleProvider_AddSecret() {
 
 func ExampleProvider_UpdateApplication() {
 	p, ctx := exampleProvider(), context.Background()
-	app, _, err := p.CreateApplication(ctx, provider.NewApplication{Name: "Wiki"})
+	app, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	app, err = p.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+	app, err = p.UpdateApplication(ctx, app.ID, func(a *provider.ApplicationSettings) error {
 		a.RedirectURIs = append(a.RedirectURIs, "https://wiki.example.com/callback")
 		return nil
 	})
@@ -196,11 +196,11 @@ func ExampleProvider_IssueToken() {
 	p, ctx := exampleProvider(), context.Background()
 	// Once, at the start of the host. Nobody can sign in with it, as it has no
 	// redirect URIs.
-	tools, _, err := p.CreateApplication(ctx, provider.NewApplication{Name: "Personal access tokens"})
+	tools, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Personal access tokens"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, secret, err := p.IssueToken(ctx, provider.NewToken{
+	token, secret, err := p.IssueToken(ctx, provider.TokenSettings{
 		UserID: "user_1", ApplicationID: tools.ID, Scopes: scopes.New("profile"), Lifetime: 90 * 24 * time.Hour,
 	})
 	if err != nil {
@@ -215,4 +215,24 @@ func ExampleProvider_Cleanup() {
 	n, err := exampleProvider().Cleanup(context.Background())
 	fmt.Println(n, err)
 	// Output: 0 <nil>
+}
+
+// A program makes its own application known at each start, on as many instances
+// as there are.
+func ExampleProvider_EnsureApplication() {
+	p, ctx := exampleProvider(), context.Background()
+	secret := provider.NewSecret("1c8f0b6e5d3a4972b0e8c7d6f5a4932110fe2dcb3ca94b85") // From the environment.
+	for range 2 {
+		app, err := p.EnsureApplication(ctx, "wiki", provider.ApplicationSettings{
+			Name:         "Wiki",
+			RedirectURIs: []string{"https://wiki.example.com/callback"},
+		}, secret)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(app.ClientID, app.Version)
+	}
+	// Output:
+	// wiki 1
+	// wiki 1
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
@@ -26,7 +26,7 @@ func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			faulty := newFaulty(memory.New())
 			h := newHost(t, func(c *provider.Config) { c.Store, c.StoreTimeout = faulty, 50*time.Millisecond })
-			app := h.application(provider.NewApplication{Scopes: "profile email notes:read"})
+			app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
 			b := h.browser()
 			b.signIn("user_ada")
 			code, got := app.code("user_ada"), app.tokens("user_ada")
@@ -85,7 +85,7 @@ func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 func TestHangingUpIsNotAReplay(t *testing.T) {
 	faulty := newFaulty(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = faulty })
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	got := app.tokens("user_ada")
 
 	hangUp := make(chan struct{})
@@ -133,7 +133,7 @@ func TestStoreStepsPerRequest(t *testing.T) {
 		return nil
 	})
 	h := newHost(t, func(c *provider.Config) { c.Store = counting })
-	app := h.application(provider.NewApplication{Scopes: "profile notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
 	b := h.browser()
 	b.signIn("user_ada")
 	require.NotEmpty(t, b.authorize(app.request()).Get("code"))
@@ -169,10 +169,10 @@ func TestStoreStepsPerRequest(t *testing.T) {
 func TestSwitchThatCannotRevokeIsTriedAgain(t *testing.T) {
 	faulty := newFaulty(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = faulty })
-	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.tokens("user_ada")
 	turn := func() error {
-		_, err := h.UpdateApplication(context.Background(), app.ID, func(a *store.Application) error {
+		_, err := h.UpdateApplication(context.Background(), app.ID, func(a *provider.ApplicationSettings) error {
 			a.Public = true
 			return nil
 		})

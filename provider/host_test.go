@@ -160,12 +160,12 @@ func (h *host) eventKinds() []provider.EventKind {
 
 // application is a registered application with what it needs to act.
 type application struct {
-	store.Application
+	provider.Application
 	secret string
 	h      *host
 }
 
-func (h *host) application(n provider.NewApplication) *application {
+func (h *host) application(n provider.ApplicationSettings) *application {
 	h.t.Helper()
 	if n.Name == "" {
 		n.Name = "Wiki"
@@ -176,6 +176,15 @@ func (h *host) application(n provider.NewApplication) *application {
 	app, secret, err := h.CreateApplication(context.Background(), n)
 	require.NoError(h.t, err)
 	return &application{app, secret.Reveal(), h}
+}
+
+// imported is an application with credentials from elsewhere.
+func (h *host) imported(s provider.ApplicationSettings, c provider.Credentials) *application {
+	h.t.Helper()
+	s.Name, s.RedirectURIs = "Wiki", []string{callback}
+	app, err := h.ImportApplication(context.Background(), s, c)
+	require.NoError(h.t, err)
+	return &application{app, "", h}
 }
 
 // request is an authorization request with the changes given as name, value; an

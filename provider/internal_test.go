@@ -104,9 +104,9 @@ func TestUnknownClientCostsWhatAWrongSecretDoes(t *testing.T) {
 		Users:       func(context.Context, string) (userinfo.User, error) { return userinfo.User{}, userinfo.ErrNotFound },
 	})
 	require.NoError(t, err)
-	app, _, err := p.CreateApplication(context.Background(), NewApplication{Name: "Wiki"})
+	app, _, err := p.CreateApplication(context.Background(), ApplicationSettings{Name: "Wiki"})
 	require.NoError(t, err)
-	public, _, err := p.CreateApplication(context.Background(), NewApplication{Name: "CLI", Public: true})
+	public, _, err := p.CreateApplication(context.Background(), ApplicationSettings{Name: "CLI", Public: true})
 	require.NoError(t, err)
 	hashes := 0
 	p.secrets.generated = func(presented string, want [32]byte) bool {

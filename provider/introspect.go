@@ -86,7 +86,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *i
 	}
 	if anyToken {
 		var err error
-		asker, err = p.FindApplication(r.Context(), token.applicationID)
+		asker, err = p.findApplication(r.Context(), token.applicationID)
 		if errors.Is(err, store.ErrNotFound) {
 			return &introspection{}, nil
 		} else if err != nil {

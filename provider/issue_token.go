@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// NewToken says which access token [Provider.IssueToken] makes.
-type NewToken struct {
+// TokenSettings says which access token [Provider.IssueToken] makes.
+type TokenSettings struct {
 	// UserID is the user for whom it acts. Config.Users must know them.
 	UserID string
 
@@ -44,7 +44,7 @@ type NewToken struct {
 //
 // The error says what is wrong with n; it wraps [store.ErrNotFound] if there is
 // no such application and [userinfo.ErrNotFound] if there is no such user.
-func (p *Provider) IssueToken(ctx context.Context, n NewToken) (*Token, Secret, error) {
+func (p *Provider) IssueToken(ctx context.Context, n TokenSettings) (*Token, Secret, error) {
 	token, secret, err := p.issueToken(ctx, n)
 	if err != nil {
 		return nil, Secret{}, fmt.Errorf("provider: issue token: %w", err)
@@ -54,7 +54,7 @@ func (p *Provider) IssueToken(ctx context.Context, n NewToken) (*Token, Secret, 
 	return token, secret, nil
 }
 
-func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, secret Secret, err error) {
+func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Token, secret Secret, err error) {
 	if n.UserID == "" {
 		return nil, secret, errors.New("the UserID is empty: say for whom it is")
 	}
@@ -74,7 +74,7 @@ func (p *Provider) issueToken(ctx context.Context, n NewToken) (token *Token, se
 	if seen := consent.Seen(); seen.Forever() {
 		return nil, secret, fmt.Errorf("the application or the user was deleted: %w", store.ErrNotFound)
 	}
-	app, err := p.FindApplication(ctx, n.ApplicationID)
+	app, err := p.findApplication(ctx, n.ApplicationID)
 	if err != nil {
 		return nil, secret, err
 	}

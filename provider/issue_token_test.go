@@ -15,9 +15,9 @@ import (
 
 func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 	h := newHost(t)
-	tools := h.application(provider.NewApplication{Name: "Personal access tokens", RedirectURIs: []string{}, Scopes: "profile notes:read"})
+	tools := h.application(provider.ApplicationSettings{Name: "Personal access tokens", RedirectURIs: []string{}, Scopes: scopes.New("profile", "notes:read")})
 	ctx := context.Background()
-	token, secret, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: tools.ID, Scopes: scopes.New("notes:read"), Lifetime: 90 * 24 * time.Hour})
+	token, secret, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: tools.ID, Scopes: scopes.New("notes:read"), Lifetime: 90 * 24 * time.Hour})
 	require.NoError(t, err)
 	require.Equal(t, scopes.New("notes:read"), token.Scopes)
 	require.Equal(t, "user_ada", token.UserID)
@@ -35,7 +35,7 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 	require.Equal(t, 401, h.bearer("/api/notes", secret.Reveal()).StatusCode)
 
 	// Its grant names it, and ends it alone.
-	all := provider.NewToken{UserID: "user_ada", ApplicationID: tools.ID, Scopes: tools.Scopes}
+	all := provider.TokenSettings{UserID: "user_ada", ApplicationID: tools.ID, Scopes: tools.Scopes}
 	first, firstSecret, err := h.IssueToken(ctx, all)
 	require.NoError(t, err)
 	require.Equal(t, tools.Scopes, first.Scopes)
@@ -47,7 +47,7 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 	require.Equal(t, 200, h.bearer("/api/notes", secondSecret.Reveal()).StatusCode)
 
 	// Where nothing was chosen, nothing is opened.
-	_, bare, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: tools.ID})
+	_, bare, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: tools.ID})
 	require.NoError(t, err)
 	require.Equal(t, 403, h.bearer("/api/notes", bare.Reveal()).StatusCode)
 	require.NotContains(t, h.bearer("/oauth/userinfo", bare.Reveal()).body, "Lovelace")
@@ -56,8 +56,8 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 // A token that was made without the consent page is no agreement to anything.
 func TestIssueTokenIsNoConsent(t *testing.T) {
 	h := newHost(t)
-	wiki := h.application(provider.NewApplication{})
-	_, _, err := h.IssueToken(context.Background(), provider.NewToken{UserID: "user_ada", ApplicationID: wiki.ID})
+	wiki := h.application(provider.ApplicationSettings{})
+	_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: wiki.ID})
 	require.NoError(t, err)
 	b := h.browser()
 	b.signIn("user_ada")
@@ -66,19 +66,19 @@ func TestIssueTokenIsNoConsent(t *testing.T) {
 
 func TestIssueTokenRefusesWhatItCannotMake(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "profile"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
 	for name, tt := range map[string]struct {
-		n    provider.NewToken
+		n    provider.TokenSettings
 		says string
 		is   error
 	}{
-		"no user":             {n: provider.NewToken{ApplicationID: app.ID}, says: "the UserID is empty"},
-		"an unknown user":     {n: provider.NewToken{ApplicationID: app.ID, UserID: "user_nobody"}, is: userinfo.ErrNotFound},
-		"no application":      {n: provider.NewToken{ApplicationID: "oa_none", UserID: "user_ada"}, is: store.ErrNotFound},
-		"a scope too many":    {n: provider.NewToken{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile", "email")}, says: `the scope "email" is not one of the application's`},
-		"OpenID's scope":      {n: provider.NewToken{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("openid")}, says: `the scope "openid" is not one`},
-		"a malformed scope":   {n: provider.NewToken{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile email")}, says: `the scope "profile email" is not one`},
-		"a negative lifetime": {n: provider.NewToken{ApplicationID: app.ID, UserID: "user_ada", Lifetime: -1}, says: "the Lifetime is negative"},
+		"no user":             {n: provider.TokenSettings{ApplicationID: app.ID}, says: "the UserID is empty"},
+		"an unknown user":     {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_nobody"}, is: userinfo.ErrNotFound},
+		"no application":      {n: provider.TokenSettings{ApplicationID: "oa_none", UserID: "user_ada"}, is: store.ErrNotFound},
+		"a scope too many":    {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile", "email")}, says: `the scope "email" is not one of the application's`},
+		"OpenID's scope":      {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("openid")}, says: `the scope "openid" is not one`},
+		"a malformed scope":   {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile email")}, says: `the scope "profile email" is not one`},
+		"a negative lifetime": {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Lifetime: -1}, says: "the Lifetime is negative"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			token, secret, err := h.IssueToken(context.Background(), tt.n)

@@ -68,7 +68,7 @@ func TestMetadataSaysExactlyWhatIsOn(t *testing.T) {
 				answer := h.send("GET", path, nil, "")
 				require.Equal(t, !is(field), answer.body == "the host's own page", path)
 			}
-			app := h.application(provider.NewApplication{})
+			app := h.application(provider.ApplicationSettings{})
 			if !is(devices) {
 				app.post("/oauth/token", "grant_type", "urn:ietf:params:oauth:grant-type:device_code", "device_code", "x").
 					refused(t, 400, "unsupported_grant_type")

@@ -37,7 +37,7 @@ func TestRefreshSurvivesAnOutageOfUsers(t *testing.T) {
 					return find(ctx, id)
 				}
 			})
-			app := h.application(provider.NewApplication{})
+			app := h.application(provider.ApplicationSettings{})
 			got := app.tokens("user_ada")
 			again := app.refresh(got.RefreshToken).tokens(t)
 			down.Store(true)
@@ -56,7 +56,7 @@ func TestRefreshSurvivesAnOutageOfUsers(t *testing.T) {
 // A user whom the host no longer knows is signed out, and only then.
 func TestRefreshForAUserWhoIsGoneEndsEverything(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got, other := app.tokens("user_grace"), app.tokens("user_grace")
 	delete(h.users, "user_grace")
 	app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
@@ -72,7 +72,7 @@ func TestLostAnswersPunishNobody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept := newFaulty(memory.New())
 			h := newHost(t, func(c *provider.Config) { c.Store = kept })
-			app := h.application(provider.NewApplication{})
+			app := h.application(provider.ApplicationSettings{})
 			code := app.code("user_ada")
 			lost := 0
 			lose := func(step string) {
@@ -107,10 +107,10 @@ func TestLostAnswersPunishNobody(t *testing.T) {
 // When DeleteApplication returns nil, nothing of the application works anywhere.
 func TestDeletedApplicationHasNoWorkingToken(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.Introspection = provider.BearerKey(longEnough) })
-	app := h.application(provider.NewApplication{Scopes: "notes:read"})
-	other := h.application(provider.NewApplication{Scopes: "notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
+	other := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got, stays := app.tokens("user_ada"), other.tokens("user_ada")
-	_, personal, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Scopes: scopes.New("notes:read")})
+	_, personal, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: scopes.New("notes:read")})
 	require.NoError(t, err)
 	require.NoError(t, h.DeleteApplication(ctx, app.ID))
 	for _, token := range []string{got.AccessToken, personal.Reveal()} {
@@ -128,7 +128,7 @@ func TestDeletedApplicationHasNoWorkingToken(t *testing.T) {
 func TestDeletionThatFailedIsFinished(t *testing.T) {
 	kept := newFaulty(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = kept })
-	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.tokens("user_ada")
 	kept.fail("CutOff", errFire)
 	require.ErrorIs(t, h.DeleteApplication(ctx, app.ID), errFire)
@@ -140,7 +140,7 @@ func TestDeletionThatFailedIsFinished(t *testing.T) {
 // However a sign-in and a deletion interleave, nothing is left that works.
 func TestSignInBesideADeletionLeavesNothing(t *testing.T) {
 	for _, step := range []string{"FindConsent", "Create", "Find", "Replace"} {
-		for name, n := range map[string]provider.NewApplication{"asked": {Scopes: "notes:read"}, "not asked": {Scopes: "notes:read", SkipConsent: true}} {
+		for name, n := range map[string]provider.ApplicationSettings{"asked": {Scopes: scopes.New("notes:read")}, "not asked": {Scopes: scopes.New("notes:read"), SkipConsent: true}} {
 			t.Run(name+", before "+step, func(t *testing.T) {
 				kept := newFaulty(memory.New())
 				h := newHost(t, func(c *provider.Config) { c.Store = kept })
@@ -180,7 +180,7 @@ func TestSignOutBesideAnAnswer(t *testing.T) {
 					return current(r)
 				}
 			})
-			app := h.application(provider.NewApplication{Scopes: "notes:read"})
+			app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 			b := h.browser()
 			b.signIn("user_ada")
 			page := b.get(app.request())
@@ -199,7 +199,7 @@ func TestSignOutBesideAnAnswer(t *testing.T) {
 func TestCodeWithoutChallengeIsWorthlessOncePublic(t *testing.T) {
 	kept := newFaulty(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = kept })
-	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.get(app.request("code_challenge", "", "code_challenge_method", ""))
@@ -212,7 +212,7 @@ func TestCodeWithoutChallengeIsWorthlessOncePublic(t *testing.T) {
 			app.redeem(code, "code_verifier", "", "client_secret", "").refused(t, 400, "invalid_grant")
 		})
 	})
-	_, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+	_, err := h.UpdateApplication(ctx, app.ID, func(a *provider.ApplicationSettings) error {
 		a.Public = true
 		return nil
 	})
@@ -224,7 +224,7 @@ func TestCodeWithoutChallengeIsWorthlessOncePublic(t *testing.T) {
 // redeemed.
 func TestFormNeverGivesOutASpentCode(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.get(app.request())

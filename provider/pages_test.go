@@ -20,7 +20,6 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
@@ -29,7 +28,7 @@ func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
 		c.Pages.Name = "Acme"
 		c.Pages.Texts = pages.AcceptLanguage(pages.English(), pages.German(), own)
 	})
-	app := h.application(provider.NewApplication{Name: "{host} & <i>", Scopes: "profile notes:read"})
+	app := h.application(provider.ApplicationSettings{Name: "{host} & <i>", Scopes: scopes.New("profile", "notes:read")})
 	b := h.browser()
 	b.signIn("user_ada")
 	page := func(language string) *reply {
@@ -61,7 +60,7 @@ func TestScopesMayBeUnticked(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) {
 		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
 	})
-	app := h.application(provider.NewApplication{Scopes: "profile email core"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "core")})
 	b := h.browser()
 	b.signIn("user_ada")
 	granted := func(ticked ...string) string {
@@ -78,7 +77,7 @@ func TestScopesMayBeUnticked(t *testing.T) {
 	require.Equal(t, "core profile", granted("profile", "profile", "core"))
 
 	// What was unticked is not agreed to.
-	other := h.application(provider.NewApplication{Scopes: "profile email"})
+	other := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
 	form := b.get(other.request()).form(t, "allow")
 	form["granted"] = []string{"email"}
 	code := b.post("/oauth/authorize", form).redirected(t).Get("code")
@@ -92,7 +91,7 @@ func TestScopesMayBeUnticked(t *testing.T) {
 // A form cannot grant what was not asked for.
 func TestFormCannotGrantMoreThanWasAsked(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "profile email"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
 	b := h.browser()
 	b.signIn("user_ada")
 	for _, name := range []string{"email", "admin", "profile email", "\n"} {
@@ -117,7 +116,7 @@ func TestFormCannotGrantMoreThanWasAsked(t *testing.T) {
 // native one has taken the answer.
 func TestAnsweredFormIsRefused(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	for _, decision := range []string{"allow", "deny"} {
@@ -141,7 +140,7 @@ func TestAnsweredFormIsRefused(t *testing.T) {
 // one grant.
 func TestFormMakesOneGrant(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.get(app.request())
@@ -179,8 +178,8 @@ func TestFormHoldsForWhatWasShown(t *testing.T) {
 		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
 	})
 	ctx := context.Background()
-	change := func(app *application, edit func(*store.Application)) {
-		_, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+	change := func(app *application, edit func(*provider.ApplicationSettings)) {
+		_, err := h.UpdateApplication(ctx, app.ID, func(a *provider.ApplicationSettings) error {
 			edit(a)
 			return nil
 		})
@@ -190,19 +189,19 @@ func TestFormHoldsForWhatWasShown(t *testing.T) {
 	b.signIn("user_ada")
 	const stale = "does not belong to a page that is still open"
 
-	more := h.application(provider.NewApplication{Scopes: "profile"})
+	more := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
 	page := b.get(more.request())
-	change(more, func(a *store.Application) { a.Scopes = scopes.New("core", "profile") })
+	change(more, func(a *provider.ApplicationSettings) { a.Scopes = scopes.New("core", "profile") })
 	b.answer(page, "allow").errorPage(t, 403, stale)
 
-	less := h.application(provider.NewApplication{Scopes: "profile email"})
+	less := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
 	page = b.get(less.request("scope", "profile email"))
-	change(less, func(a *store.Application) { a.Scopes = scopes.New("profile") })
+	change(less, func(a *provider.ApplicationSettings) { a.Scopes = scopes.New("profile") })
 	b.answer(page, "allow").errorPage(t, 403, stale)
 
-	moved := h.application(provider.NewApplication{})
+	moved := h.application(provider.ApplicationSettings{})
 	page = b.get(moved.request("redirect_uri", ""))
-	change(moved, func(a *store.Application) { a.RedirectURIs = []string{"https://elsewhere.example.com/cb"} })
+	change(moved, func(a *provider.ApplicationSettings) { a.RedirectURIs = []string{"https://elsewhere.example.com/cb"} })
 	refused := b.answer(page, "allow")
 	refused.errorPage(t, 403, stale)
 	again := regexp.MustCompile(`class="button primary" href="([^"]*)"`).FindStringSubmatch(refused.body)
@@ -219,14 +218,14 @@ func TestManyScopesCanBeAgreedTo(t *testing.T) {
 			c.Scopes = append(c.Scopes, scopes.Scope{Name: names[i], Title: names[i]})
 		}
 	})
-	app := h.application(provider.NewApplication{Scopes: strings.Join(names, " ")})
+	app := h.application(provider.ApplicationSettings{Scopes: names})
 	require.Equal(t, scopes.New(names...).String(), app.tokens("user_ada").Scope)
 }
 
 // OAuth 2.0 Form Post Response Mode: a browser posts to web addresses only.
 func TestFormPostIsForWebAddresses(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Public: true, RedirectURIs: []string{"cursor://x.y/cb"}})
+	app := h.application(provider.ApplicationSettings{Public: true, RedirectURIs: []string{"cursor://x.y/cb"}})
 	b := h.browser()
 	b.signIn("user_ada")
 	r := b.get(app.request("response_mode", "form_post"))
@@ -238,7 +237,7 @@ func TestFormPostIsForWebAddresses(t *testing.T) {
 // the future.
 func TestClocksOfInstancesMayDiffer(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	h.clock.add(3 * time.Second) // this instance's is ahead
@@ -252,7 +251,7 @@ func TestClocksOfInstancesMayDiffer(t *testing.T) {
 // Sent to sign in from a form, the wish of its request is kept.
 func TestSignInFromAFormKeepsThePrompt(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	b.get(app.request("prompt", "login"))
@@ -265,7 +264,7 @@ func TestSignInFromAFormKeepsThePrompt(t *testing.T) {
 // Whose account is gone can sign in with another.
 func TestGoneAccountCanBeSwitched(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_nobody")
 	r := b.get(app.request())
@@ -277,22 +276,22 @@ func TestGoneAccountCanBeSwitched(t *testing.T) {
 func TestMisleadingNamesAreRefused(t *testing.T) {
 	h := newHost(t)
 	for _, name := range []string{" ", "\u200b", "\u202egro.knab", "Bank\u2066", "a\nb"} {
-		_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: name})
+		_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: name})
 		require.Error(t, err, "%q", name)
 	}
 	for _, name := range []string{"بانک\u200cها", "👩\u200d🚀", "日本", "W"} {
-		_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: name})
+		_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: name})
 		require.NoError(t, err, "%q", name)
 	}
 	for _, logo := range []string{"https://*/x", "https://*.evil.example/x", "https://a;b/x", "https://a<b>/x", "javascript:alert(1)", "//x.example.com/a"} {
-		_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: "W", LogoURL: logo})
+		_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: "W", LogoURL: logo})
 		require.ErrorContains(t, err, "is not an https URL", logo)
 	}
 }
 
 func TestFormIsRefusedAfterAnHour(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.get(app.request())
@@ -308,7 +307,7 @@ func TestFormIsRefusedAfterAnHour(t *testing.T) {
 // sent again.
 func TestManyAnsweredForms(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	var answered []*reply
@@ -331,7 +330,7 @@ func TestManyAnsweredForms(t *testing.T) {
 // A form that could not be answered can be sent again.
 func TestFormSurvivesAFault(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.get(app.request())
@@ -347,7 +346,7 @@ func TestFormSurvivesAFault(t *testing.T) {
 
 func TestSwitchAccountComesBackToTheSameRequest(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
 	link := func(r *reply) string {
@@ -380,7 +379,7 @@ func (h *host) lastSignIn() provider.SignInRequest {
 // With cookies blocked nobody ever comes back signed in.
 func TestReturnWithoutSignInIsAPageAndNoLoop(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	require.Equal(t, http.StatusSeeOther, b.get(app.request()).StatusCode)
 	back := h.url + h.lastSignIn().ReturnTo
@@ -403,16 +402,16 @@ func TestWarningsOnTheConsentPage(t *testing.T) {
 	b := h.browser()
 	b.signIn("user_ada")
 	const unknown, device = "registered itself", "runs on your own device"
-	manual := h.application(provider.NewApplication{})
+	manual := h.application(provider.ApplicationSettings{})
 	require.NotContains(t, b.get(manual.request()).text(), unknown)
 	require.NotContains(t, b.get(manual.request()).text(), device)
-	self := h.application(provider.NewApplication{LogoURL: "https://bank.example.com/logo.png"})
+	self := h.application(provider.ApplicationSettings{LogoURL: "https://bank.example.com/logo.png"})
 	selfRegistered(t, h, self)
 	page := b.get(self.request())
 	require.Contains(t, page.text(), unknown)
 	require.NotContains(t, page.body, "bank.example.com", "it could be anybody's logo")
 	for _, uri := range []string{"http://localhost:1/cb", "http://127.0.0.1/cb", "cursor://x.y/cb"} {
-		local := h.application(provider.NewApplication{Public: true, RedirectURIs: []string{uri}})
+		local := h.application(provider.ApplicationSettings{Public: true, RedirectURIs: []string{uri}})
 		require.Contains(t, b.get(local.request()).text(), device, uri)
 	}
 }
@@ -422,7 +421,7 @@ func TestLogosAreAllTheImagesThatThePolicyAllows(t *testing.T) {
 		c.Pages.LogoURL = "https://static.example.com/acme.svg"
 		c.Pages.AccentColor = "#ff0055"
 	})
-	app := h.application(provider.NewApplication{LogoURL: "https://wiki.example.com/logo.png"})
+	app := h.application(provider.ApplicationSettings{LogoURL: "https://wiki.example.com/logo.png"})
 	b := h.browser()
 	b.signIn("user_ada")
 	r := b.get(app.request())
@@ -450,7 +449,7 @@ func TestOwnPages(t *testing.T) {
 			json.NewEncoder(w).Encode(page)
 		}
 	})
-	app := h.application(provider.NewApplication{Scopes: "profile email"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
 	b := h.browser()
 	b.signIn("user_ada")
 
@@ -495,7 +494,7 @@ func TestOwnPages(t *testing.T) {
 
 func TestFieldErrorsNameTheFields(t *testing.T) {
 	h := newHost(t)
-	_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{RedirectURIs: []string{"ftp://x"}, LogoURL: "http://x.example.com/a.png"})
+	_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{RedirectURIs: []string{"ftp://x"}, LogoURL: "http://x.example.com/a.png"})
 	var wrong provider.FieldErrors
 	require.ErrorAs(t, err, &wrong)
 	var fields []string

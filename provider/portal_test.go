@@ -49,7 +49,7 @@ func TestPortal(t *testing.T) {
 	}
 	notebook, rotateNotebook := register("user_ada", "Notebook <b>")
 	compiler, rotateCompiler := register("user_grace", "Compiler")
-	nobodys := h.application(provider.NewApplication{Name: "The host's own"})
+	nobodys := h.application(provider.ApplicationSettings{Name: "The host's own"})
 	notebook.tokens("user_grace")
 
 	seen := html.UnescapeString(visit("user_ada", "GET", page, nil).body)

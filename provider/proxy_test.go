@@ -191,7 +191,7 @@ func worksBehind(t *testing.T, p *provider.Provider, transport http.RoundTripper
 	jar.SetCookies(issuer, []*http.Cookie{{Name: "session", Path: "/", Value: "user_ada." + strconv.FormatInt(time.Now().UnixMicro(), 10)}})
 
 	// The consent page, its form, and the code for tokens.
-	app, secret, err := p.CreateApplication(t.Context(), provider.NewApplication{Name: "Wiki", RedirectURIs: []string{callback}})
+	app, secret, err := p.CreateApplication(t.Context(), provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{callback}})
 	require.NoError(t, err)
 	answer := providertest.Allow(t, browser, at.Authorize+"?"+url.Values{"response_type": {"code"}, "client_id": {app.ClientID}}.Encode())
 	require.Equal(t, issuer.String(), answer.Query().Get("iss"))

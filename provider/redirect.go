@@ -13,8 +13,6 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-const maxURI = 1024 // bytes of a redirect URI, as Clerk has it
-
 // refusedSchemes are those that a browser executes, reads from the visitor's
 // machine or gives a meaning of its own. Any other scheme can be a native
 // application's own (RFC 8252 section 7.1).

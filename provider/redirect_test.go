@@ -14,8 +14,8 @@ import (
 func TestRedirectURIAttacks(t *testing.T) {
 	const registered = "https://wiki.example.com/oauth/callback"
 	h := newHost(t)
-	public := h.application(provider.NewApplication{Public: true, RedirectURIs: []string{registered}})
-	confidential := h.application(provider.NewApplication{RedirectURIs: []string{registered}})
+	public := h.application(provider.ApplicationSettings{Public: true, RedirectURIs: []string{registered}})
+	confidential := h.application(provider.ApplicationSettings{RedirectURIs: []string{registered}})
 	for _, tt := range []struct{ name, uri string }{
 		{"another host", "https://evil.example.com/oauth/callback"},
 		{"sub-domain", "https://evil.wiki.example.com/oauth/callback"},
@@ -126,18 +126,18 @@ func TestRedirectURIRegistration(t *testing.T) {
 		{"only a scheme", "myapp:", "nothing after its scheme"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: "x", Public: true, RedirectURIs: []string{tt.uri}})
+			_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: "x", Public: true, RedirectURIs: []string{tt.uri}})
 			require.ErrorContains(t, err, tt.says)
 		})
 	}
 	for _, uri := range []string{"com.example.app:/cb", "cursor://anysphere.cursor/cb", "myapp:cb", "vscode://publisher.extension"} {
-		_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: "x", Public: true, RedirectURIs: []string{uri}})
+		_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: "x", Public: true, RedirectURIs: []string{uri}})
 		require.NoError(t, err)
-		_, _, err = h.CreateApplication(context.Background(), provider.NewApplication{Name: "x", RedirectURIs: []string{uri}})
+		_, _, err = h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: "x", RedirectURIs: []string{uri}})
 		require.ErrorContains(t, err, "only a public application")
 	}
 	for _, uri := range []string{"https://a.example.com", "https://a.example.com:8443/x?y=z", "http://localhost:3000/cb", "http://127.0.0.1/", "http://[::1]:80/x"} {
-		_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: "x", RedirectURIs: []string{uri}})
+		_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: "x", RedirectURIs: []string{uri}})
 		require.NoError(t, err)
 	}
 }

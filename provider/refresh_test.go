@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 func TestRefreshRotates(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	first := app.tokens("user_ada")
 	h.eventKinds()
 	h.clock.add(time.Hour)
@@ -32,8 +33,8 @@ func TestRefreshRotates(t *testing.T) {
 // section 6).
 func TestRefreshIsBoundToItsClient(t *testing.T) {
 	h := newHost(t)
-	app, other := h.application(provider.NewApplication{}), h.application(provider.NewApplication{})
-	public := h.application(provider.NewApplication{Public: true})
+	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
+	public := h.application(provider.ApplicationSettings{Public: true})
 	got := app.tokens("user_ada")
 	other.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
 	public.refresh(got.RefreshToken, "client_secret", "").refused(t, 400, "invalid_grant")
@@ -48,7 +49,7 @@ func TestRefreshIsBoundToItsClient(t *testing.T) {
 
 func TestRefreshNeverWidensScope(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "profile email notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
 	got := app.tokens("user_ada", "scope", "profile email")
 
 	app.refresh(got.RefreshToken, "scope", "profile notes:read").refused(t, 400, "invalid_scope")
@@ -65,7 +66,7 @@ func TestRefreshNeverWidensScope(t *testing.T) {
 // RFC 9700 section 4.14.2: rotation, that no honest client trips over.
 func TestParallelRefreshesGetEqualPairsAndOneChain(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Public: true})
+	app := h.application(provider.ApplicationSettings{Public: true})
 	first := app.tokens("user_ada")
 	h.eventKinds()
 	pairs := make([]tokens, 64)
@@ -95,7 +96,7 @@ func TestParallelRefreshesGetEqualPairsAndOneChain(t *testing.T) {
 
 func TestLostAnswerCanBeAskedForAgain(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "profile email"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
 	first := app.tokens("user_ada")
 	second := app.refresh(first.RefreshToken, "scope", "email").tokens(t)
 	h.clock.add(30 * time.Second)
@@ -113,7 +114,7 @@ func TestLostAnswerCanBeAskedForAgain(t *testing.T) {
 // RFC 9700 section 4.14.2.
 func TestReplayAfterTheGraceRevokesTheGrant(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	first := app.tokens("user_ada")
 	second := app.refresh(first.RefreshToken).tokens(t)
 	h.clock.add(30*time.Second + time.Microsecond)
@@ -127,7 +128,7 @@ func TestReplayAfterTheGraceRevokesTheGrant(t *testing.T) {
 // RFC 9700 section 4.14.2.
 func TestReplayAfterTheSuccessorWasUsedRevokesTheGrant(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	first := app.tokens("user_ada")
 	second := app.refresh(first.RefreshToken).tokens(t)
 	third := app.refresh(second.RefreshToken).tokens(t)
@@ -137,7 +138,7 @@ func TestReplayAfterTheSuccessorWasUsedRevokesTheGrant(t *testing.T) {
 
 func TestNegativeGraceGivesOneSuccess(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.RefreshGrace = -1 })
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	first := app.tokens("user_ada")
 	second := app.refresh(first.RefreshToken).tokens(t)
 	app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
@@ -146,7 +147,7 @@ func TestNegativeGraceGivesOneSuccess(t *testing.T) {
 
 func TestRefreshTokenExpiresAfter72HoursOfRest(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	got := app.tokens("user_ada")
 	for range 3 {
 		h.clock.add(72*time.Hour - time.Microsecond)
@@ -158,7 +159,7 @@ func TestRefreshTokenExpiresAfter72HoursOfRest(t *testing.T) {
 
 func TestGrantLifetimeEndsTheSignIn(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.GrantLifetime = 3 * time.Hour })
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	got := app.tokens("user_ada")
 	h.clock.add(2 * time.Hour)
 	got = app.refresh(got.RefreshToken).tokens(t)
@@ -170,7 +171,7 @@ func TestGrantLifetimeEndsTheSignIn(t *testing.T) {
 
 func TestRefreshEndsWhenTheUserIsGone(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	got := app.tokens("user_ada")
 
 	h.mu.Lock()

@@ -29,7 +29,7 @@ type Registration struct {
 	// An error that wraps [ErrInvalidToken] is answered with 401 and
 	// invalid_token, an [*Error] as it says, and any other with 403 and
 	// access_denied. Nil: anybody may register.
-	Allow func(r *http.Request, app store.Application) error
+	Allow func(r *http.Request, app Application) error
 
 	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
 	// all of them. Whatever it asks for, its user sees it each time.
@@ -102,7 +102,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInfo
 		ClientID:     randomText(16),
 		PKCERequired: true,
 		Origin:       store.OriginRegistration,
-		Registration: &store.Registration{Token: store.HashSecret(token.Reveal())},
+		Registration: &store.RegistrationRecord{Token: store.HashSecret(token.Reveal())},
 		CreatedAt:    now,
 		UpdatedAt:    now,
 		Version:      1,
@@ -112,9 +112,9 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInfo
 	}
 	var secret Secret
 	if !app.Public {
-		var kept store.Secret
+		var kept store.ClientSecret
 		secret, kept = newSecret(now)
-		app.Secrets = []store.Secret{kept}
+		app.Secrets = []store.ClientSecret{kept}
 	}
 	if e := p.mayRegister(r, app); e != nil {
 		return nil, e
@@ -136,7 +136,7 @@ func (p *Provider) mayRegister(r *http.Request, app store.Application) *Error {
 	if p.cfg.Registration.Allow == nil {
 		return nil
 	}
-	err := p.cfg.Registration.Allow(r, app.Clone())
+	err := p.cfg.Registration.Allow(r, asApplication(app))
 	var e *Error
 	switch {
 	case err == nil:

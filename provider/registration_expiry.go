@@ -74,7 +74,7 @@ func (p *Provider) deleteUnused(ctx context.Context, origin store.Origin, after 
 	}
 	before := p.now().Add(-after)
 	for range unusedBatches {
-		page, _, err := p.ListApplications(ctx, store.ApplicationQuery{
+		page, _, err := p.listApplications(ctx, store.ApplicationQuery{
 			Origin: origin, UpdatedBefore: before, Order: store.OldestFirst, Limit: unusedBatch,
 		})
 		if err != nil {

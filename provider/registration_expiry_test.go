@@ -35,7 +35,7 @@ func TestUnusedSelfRegisteredApplicationsExpire(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newOpenHost(t, func(c *provider.Config) { c.Registration.ExpireAfter = tt.set })
 			app, token := h.clientOf(h.register(native))
-			h.application(provider.NewApplication{})
+			h.application(provider.ApplicationSettings{})
 			h.clock.add(tt.after)
 			require.Equal(t, 2, h.cleanup(t), "not before its time")
 			h.clock.add(time.Microsecond)
@@ -62,7 +62,7 @@ func TestNegativeExpireAfterIsNever(t *testing.T) {
 
 func TestApplicationsStayWhileRegistrationIsOff(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	selfRegistered(t, h, app)
 	h.clock.add(1000 * day)
 	require.Equal(t, 1, h.cleanup(t))
@@ -85,7 +85,7 @@ func TestUseIsNotedOnceADay(t *testing.T) {
 			h.clock.add(tt.every)
 			app.code("user_ada")
 			require.Equal(t, noted, h.lastUsed(t, app))
-			manual := h.application(provider.NewApplication{Public: true})
+			manual := h.application(provider.ApplicationSettings{Public: true})
 			h.clock.add(tt.every + time.Second)
 			manual.code("user_ada")
 			require.Equal(t, manual.UpdatedAt, h.lastUsed(t, manual), "the host's own are not touched")
@@ -133,7 +133,7 @@ func TestCleanupOfManyApplicationsIsBounded(t *testing.T) {
 	h := newOpenHost(t)
 	for range 3 {
 		app, _ := h.clientOf(h.register(native))
-		_, _, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Lifetime: 1000 * day})
+		_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Lifetime: 1000 * day})
 		require.NoError(t, err)
 	}
 	h.clock.add(time.Second)

@@ -38,7 +38,7 @@ func FuzzRegistration(f *testing.F) {
 	now := time.Now()
 	f.Fuzz(func(t *testing.T, body string) {
 		request, e := parseRegistration([]byte(body))
-		app := store.Application{ID: "oa_x", ClientID: "x", Origin: store.OriginRegistration, PKCERequired: true, Registration: &store.Registration{}}
+		app := store.Application{ID: "oa_x", ClientID: "x", Origin: store.OriginRegistration, PKCERequired: true, Registration: &store.RegistrationRecord{}}
 		if e == nil {
 			e = p.applyMetadata(request.clientMetadata, &app)
 		}
@@ -52,7 +52,7 @@ func FuzzRegistration(f *testing.F) {
 		}
 		if !app.Public {
 			_, kept := newSecret(now)
-			app.Secrets = []store.Secret{kept}
+			app.Secrets = []store.ClientSecret{kept}
 		}
 		require.Empty(t, p.checkApplication(app))
 		require.NoError(t, app.Check())

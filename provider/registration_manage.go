@@ -71,7 +71,7 @@ func (p *Provider) manageRegistration(w http.ResponseWriter, r *http.Request) (a
 
 // registered finds the application whose registration the token manages.
 func (p *Provider) registered(ctx context.Context, clientID string, token Secret) (store.Application, *Error) {
-	app, err := p.FindClient(ctx, clientID)
+	app, err := p.findClient(ctx, clientID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return store.Application{}, unavailable("store", err)
 	}
@@ -145,9 +145,9 @@ func (p *Provider) replaceRegistration(w http.ResponseWriter, r *http.Request, a
 		case app.Public:
 			app.Secrets = nil
 		case len(app.Secrets) == 0: // It was public until now.
-			var kept store.Secret
+			var kept store.ClientSecret
 			secret, kept = newSecret(p.now())
-			app.Secrets = []store.Secret{kept}
+			app.Secrets = []store.ClientSecret{kept}
 		}
 		return nil
 	})

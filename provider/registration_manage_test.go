@@ -55,7 +55,7 @@ func TestRegistrationTokenIsItsOwnClientsOnly(t *testing.T) {
 	other, othersToken := h.clientOf(h.register(native))
 	gone, goneToken := h.clientOf(h.register(minimal))
 	h.manage("DELETE", gone.ClientID, goneToken, "").statusIs(t, 204)
-	manual := h.application(provider.NewApplication{})
+	manual := h.application(provider.ApplicationSettings{})
 	access := other.tokens("user_ada")
 	before := h.applications(t)
 
@@ -209,7 +209,7 @@ func TestDeleteRegistrationEndsEverything(t *testing.T) {
 // What Allow has let in cannot become something that it would not.
 func TestAllowIsAskedAboutUpdatesToo(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) {
-		c.Registration.Allow = func(_ *http.Request, app store.Application) error {
+		c.Registration.Allow = func(_ *http.Request, app provider.Application) error {
 			if !strings.HasPrefix(app.RedirectURIs[0], "https://agent.example.com/") {
 				return fmt.Errorf("not for %s", app.RedirectURIs[0])
 			}
@@ -228,28 +228,22 @@ func TestAllowIsAskedAboutUpdatesToo(t *testing.T) {
 func TestHostChangesASelfRegisteredApplication(t *testing.T) {
 	h := newOpenHost(t)
 	app, token := h.clientOf(h.register(native))
-	changed, err := h.UpdateApplication(ctx, app.ID, func(a *store.Application) error {
+	changed, err := h.UpdateApplication(ctx, app.ID, func(a *provider.ApplicationSettings) error {
 		a.Name, a.SkipConsent, a.PKCERequired, a.Public = "Checked", true, false, false
 		a.RedirectURIs = []string{callback}
-		a.Registration.SoftwareID, a.Registration.Token = "changed", store.SecretHash{}
-		if a.Version > 1 {
-			a.Registration = nil
-		}
 		return nil
 	})
 	require.NoError(t, err)
 	require.Equal(t, app.Registration, changed.Registration)
 	require.False(t, changed.SkipConsent, "nobody vouches for it")
 	require.True(t, changed.PKCERequired)
-	_, err = h.UpdateApplication(ctx, app.ID, func(a *store.Application) error { a.Registration = nil; return nil })
-	require.NoError(t, err)
 
 	shown := h.manage("GET", app.ClientID, token, "").registered(t, 200)
 	require.Equal(t, "Checked", shown["client_name"])
 	require.Equal(t, "client_secret_basic", shown["token_endpoint_auth_method"], "it says what is true now")
 	shown = h.manage("PUT", app.ClientID, token, with(app, minimal)).registered(t, 200)
 	require.NotEmpty(t, shown["client_secret"], "it has had none yet")
-	_, err = h.UpdateApplication(ctx, app.ID, func(a *store.Application) error { a.Public = true; return nil })
+	_, err = h.UpdateApplication(ctx, app.ID, func(a *provider.ApplicationSettings) error { a.Public = true; return nil })
 	require.NoError(t, err)
 	shown = h.manage("GET", app.ClientID, token, "").registered(t, 200)
 	require.Equal(t, "none", shown["token_endpoint_auth_method"])
@@ -260,9 +254,7 @@ func TestOnlySelfRegisteredApplicationsAreManaged(t *testing.T) {
 	h := newOpenHost(t)
 	for _, origin := range []store.Origin{store.OriginDocument, store.OriginManual} {
 		app, token := h.clientOf(h.register(native))
-		require.NoError(t, h.store.DeleteApplication(ctx, app.ID))
-		app.Origin = origin
-		require.NoError(t, h.store.CreateApplication(ctx, app.Application))
+		h.change(app, func(a *store.Application) { a.Origin = origin })
 		for _, method := range []string{"GET", "PUT", "DELETE"} {
 			h.manage(method, app.ClientID, token, with(app, native)).refused(t, 401, "invalid_token")
 		}
@@ -294,7 +286,7 @@ func TestUpdateOfWhatIsDeletedMeanwhile(t *testing.T) {
 func TestBackendAPIManagesSelfRegisteredApplications(t *testing.T) {
 	a := newAdmin(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	app, token := a.clientOf(a.register(native))
-	a.application(provider.NewApplication{})
+	a.application(provider.ApplicationSettings{})
 	listed := a.call("GET", "/v1/oauth_applications?name_query=Agent", "").object(t)
 	require.EqualValues(t, 1, listed["total_count"])
 	shown := listed["data"].([]any)[0].(map[string]any)

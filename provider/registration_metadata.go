@@ -18,11 +18,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-const (
-	maxRegistration = 64 << 10 // bytes of a request
-	maxContacts     = 10
-	maxNote         = 256 // bytes of a contact, a software id and a version
-)
+const maxRegistration = 64 << 10 // bytes of a request
 
 // clientMetadata is what an application says of itself (RFC 7591 section 2).
 type clientMetadata struct {
@@ -191,7 +187,7 @@ func asDescription(text string) string {
 // 7591 section 2), and checks it. Values that are not offered are dropped, as
 // section 2 lets a server do, unless nothing useful is left.
 func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Error {
-	kept := store.Registration{
+	kept := store.RegistrationRecord{
 		Token:      app.Registration.Token,
 		Type:       m.ApplicationType,
 		AuthMethod: m.AuthMethod,
@@ -272,8 +268,8 @@ func keepOffered(offered, asked []string) []string {
 // advertises, as it has no other way to know them.
 func (p *Provider) registeredScopes(origin store.Origin, text string) (asked scopes.Set, e *Error) {
 	offered := p.offeredScopes(origin)
-	if len(text) > maxScopes {
-		return nil, refuseMetadata("scope", "scope is longer than %d characters.", maxScopes)
+	if longest := p.longestScopes(); len(text) > longest {
+		return nil, refuseMetadata("scope", "scope is longer than %d characters.", longest)
 	}
 	asked, e = parseAskedScopes(text)
 	if e != nil {
@@ -326,7 +322,7 @@ func registrationRefusal(wrong FieldErrors) *Error {
 
 // checkRegistration checks what an application said of itself, where no other
 // field has it.
-func checkRegistration(r *store.Registration) (e FieldErrors) {
+func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 	if r == nil {
 		return nil
 	}

@@ -424,10 +424,10 @@ func TestSelfRegisteredSecretWorksBothWays(t *testing.T) {
 }
 
 func TestAllowDecidesWhoRegisters(t *testing.T) {
-	var asked []store.Application
+	var asked []provider.Application
 	var answer error
 	h := newOpenHost(t, func(c *provider.Config) {
-		c.Registration.Allow = func(r *http.Request, app store.Application) error {
+		c.Registration.Allow = func(r *http.Request, app provider.Application) error {
 			asked = append(asked, app)
 			app.RedirectURIs[0] = "https://changed.example.com"
 			return answer
@@ -455,7 +455,7 @@ func TestInitialAccessToken(t *testing.T) {
 	const key = "an-initial-access-token"
 	check := provider.BearerKey(key)
 	h := newOpenHost(t, func(c *provider.Config) {
-		c.Registration.Allow = func(r *http.Request, _ store.Application) error {
+		c.Registration.Allow = func(r *http.Request, _ provider.Application) error {
 			if r.Method == http.MethodPut {
 				return nil
 			}
@@ -480,7 +480,7 @@ func TestLimitIsAskedBeforeARegistrationCosts(t *testing.T) {
 			asked = append(asked, l)
 			return wait
 		}
-		c.Registration.Allow = func(*http.Request, store.Application) error { panic("too early") }
+		c.Registration.Allow = func(*http.Request, provider.Application) error { panic("too early") }
 	})
 	ip := netip.MustParseAddr("127.0.0.1")
 	for _, body := range []string{minimal, "not read"} {
@@ -527,7 +527,7 @@ func TestRegisteredScopeIsADefaultAndNoLimit(t *testing.T) {
 	b.get(app.request("scope", "profile unheard_of")).errorPage(t, 400, "invalid_scope")
 
 	// What the host gave to its own is a limit.
-	own := h.application(provider.NewApplication{Scopes: "profile"})
+	own := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
 	require.Equal(t, "invalid_scope", b.get(own.request("scope", "profile notes:read")).redirected(t).Get("error"))
 }
 

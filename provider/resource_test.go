@@ -38,7 +38,7 @@ func (r *reply) challenged(t testing.TB, status int, parts ...string) {
 // RFC 8707 section 2: a token for a resource works there and nowhere else.
 func TestTokenForAResource(t *testing.T) {
 	h := newHost(t, withResources)
-	app := h.application(provider.NewApplication{Scopes: allScopes})
+	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
 	mcp := app.tokens("user_ada", "resource", h.url+"/mcp")
 	reports := app.tokens("user_ada", "resource", h.url+"/reports")
 	unbound := app.tokens("user_ada")
@@ -78,7 +78,7 @@ func TestTokenForAResource(t *testing.T) {
 // grant, and for no other.
 func TestResourceOnTheTokenEndpoint(t *testing.T) {
 	h := newHost(t, withResources)
-	app := h.application(provider.NewApplication{Scopes: allScopes})
+	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
 	mcp, reports := h.url+"/mcp", h.url+"/reports"
 
 	code := app.code("user_ada", "resource", mcp)
@@ -105,14 +105,14 @@ func TestResourceOnTheTokenEndpoint(t *testing.T) {
 	h.bearer("/api/notes", last.AccessToken).statusIs(t, 200)
 	app.redeem(unbound, "resource", mcp).refused(t, 400, "invalid_grant") // A thief who names one is noticed.
 	h.bearer("/api/notes", last.AccessToken).refused(t, 401, "invalid_token")
-	foreign := h.application(provider.NewApplication{Scopes: allScopes})
+	foreign := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
 	foreign.redeem(app.code("user_ada"), "resource", mcp).refused(t, 400, "invalid_grant")
 }
 
 // RFC 8707 section 2: what names no known resource is invalid_target.
 func TestInvalidTarget(t *testing.T) {
 	h := newHost(t, withResources)
-	app := h.application(provider.NewApplication{Scopes: allScopes})
+	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
 	b := h.browser()
 	b.signIn("user_ada")
 	for _, resource := range []string{
@@ -138,7 +138,7 @@ func TestInvalidTarget(t *testing.T) {
 // slash.
 func TestResourceWithoutAPath(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.Resources = []provider.Resource{{URL: c.Issuer}} })
-	app := h.application(provider.NewApplication{Scopes: allScopes[:len("profile notes:read")]})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
 	for _, named := range []string{h.url, h.url + "/"} {
 		got := app.tokens("user_ada", "resource", named)
 		token, err := h.Resource(h.url).Verify(context.Background(), got.AccessToken)
@@ -154,7 +154,7 @@ func TestResourceWithoutAPath(t *testing.T) {
 // configured.
 func TestResourceIsIgnoredWhereThereAreNone(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.redeem(app.code("user_ada", "resource", "https://elsewhere.example.com"), "resource", "x").tokens(t)
 	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
 	app.refresh(got.RefreshToken, "resource", "y").tokens(t)
@@ -224,7 +224,7 @@ func TestResourceOnAnotherHost(t *testing.T) {
 // ask for. RFC 6750 section 3.1: without a token there is no error.
 func TestChallengeOfAResource(t *testing.T) {
 	h := newHost(t, withResources)
-	app := h.application(provider.NewApplication{Scopes: allScopes})
+	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
 	metadata := `resource_metadata="` + h.url + `/.well-known/oauth-protected-resource/mcp"`
 	realm := `Bearer realm="` + h.url + `", ` + metadata
 
@@ -250,7 +250,7 @@ func TestChallengeOfAResource(t *testing.T) {
 // understands.
 func TestDefaultScopesOfAResource(t *testing.T) {
 	h := newHost(t, withResources)
-	app := h.application(provider.NewApplication{Scopes: allScopes})
+	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
 	require.Equal(t, "notes:read notes:write", app.tokens("user_ada", "resource", h.url+"/mcp").Scope)
 	require.Equal(t, allScopes, sorted(app.tokens("user_ada", "resource", h.url+"/reports").Scope))
 	require.Equal(t, allScopes, sorted(app.tokens("user_ada").Scope))
@@ -271,7 +271,7 @@ func sorted(scope string) string {
 // What was agreed for one resource is not agreed for another.
 func TestConsentIsForAResource(t *testing.T) {
 	h := newHost(t, withResources)
-	app := h.application(provider.NewApplication{Scopes: allScopes})
+	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
 	b := h.browser()
 	b.signIn("user_ada")
 	asked := func(changes ...string) bool {
@@ -305,7 +305,7 @@ func TestConsentIsForAResource(t *testing.T) {
 // RFC 7662 section 2.2: introspection says what a token is for.
 func TestIntrospectionSaysTheAudience(t *testing.T) {
 	h := newHost(t, withResources)
-	app := h.application(provider.NewApplication{Scopes: allScopes})
+	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
 	audience := func(token string) any {
 		var got map[string]any
 		require.NoError(t, json.Unmarshal([]byte(app.post("/oauth/token_info", "token", token).body), &got))
@@ -322,7 +322,7 @@ func TestIntrospectionSaysTheAudience(t *testing.T) {
 // another API must not pass there.
 func TestBackendVerifyRefusesTokensOfResources(t *testing.T) {
 	h := newHost(t, withResources)
-	app := h.application(provider.NewApplication{Scopes: allScopes})
+	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
 	server := httptest.NewServer(h.BackendAPIHandler(provider.BearerKey("sk_test")))
 	defer server.Close()
 	verify := func(token string) int {
@@ -338,9 +338,9 @@ func TestBackendVerifyRefusesTokensOfResources(t *testing.T) {
 
 func TestIssueTokenForAResource(t *testing.T) {
 	h := newHost(t, withResources)
-	app := h.application(provider.NewApplication{Scopes: allScopes})
+	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
 	ctx := context.Background()
-	token, secret, err := h.IssueToken(ctx, provider.NewToken{
+	token, secret, err := h.IssueToken(ctx, provider.TokenSettings{
 		UserID: "user_ada", ApplicationID: app.ID, Scopes: scopes.New("notes:read"), Resource: h.url + "/mcp", Lifetime: time.Minute})
 	require.NoError(t, err)
 	require.Equal(t, h.url+"/mcp", token.Resource)
@@ -349,7 +349,7 @@ func TestIssueTokenForAResource(t *testing.T) {
 	grants, _, err := h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{ID: token.GrantID}})
 	require.NoError(t, err)
 	require.Equal(t, h.url+"/mcp", grants[0].Resource)
-	_, _, err = h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Resource: "https://elsewhere.example.com"})
+	_, _, err = h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Resource: "https://elsewhere.example.com"})
 	require.ErrorContains(t, err, `the resource "https://elsewhere.example.com" is not in Config.Resources`)
 }
 

@@ -99,11 +99,11 @@ func hashesTo(presented string, want [sha256.Size]byte) bool {
 
 // unknownClient is compared with where there is no application, so that the
 // answer for an unknown client takes the steps of one for a wrong secret.
-var unknownClient = []store.Secret{{Hash: store.HashSecret("")}}
+var unknownClient = []store.ClientSecret{{Hash: store.HashSecret("")}}
 
 // verify reports whether the presented secret is one of the given that live.
 // An error means that the context ended before it was known.
-func (v *secretVerifier) verify(ctx context.Context, presented string, secrets []store.Secret, now time.Time) (bool, error) {
+func (v *secretVerifier) verify(ctx context.Context, presented string, secrets []store.ClientSecret, now time.Time) (bool, error) {
 	found := false
 	for _, s := range secrets {
 		live := s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt)
@@ -115,7 +115,7 @@ func (v *secretVerifier) verify(ctx context.Context, presented string, secrets [
 		if !live || found {
 			continue
 		}
-		same, err := v.verifyImported(ctx, presented, s.Hash.String())
+		same, err := v.verifyImported(ctx, presented, s.Hash.Reveal())
 		if err != nil {
 			return false, err
 		}

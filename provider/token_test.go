@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
 )
 
 func basic(id, secret string) string {
@@ -24,8 +25,8 @@ func basic(id, secret string) string {
 // RFC 6749 section 2.3, and section 5.2 for the refusals.
 func TestClientAuthentication(t *testing.T) {
 	h := newHost(t)
-	confidential := h.application(provider.NewApplication{})
-	public := h.application(provider.NewApplication{Public: true})
+	confidential := h.application(provider.ApplicationSettings{})
+	public := h.application(provider.ApplicationSettings{Public: true})
 	id, secret := confidential.ClientID, confidential.secret
 	const wrong = "wrongwrongwrongwrongwrongwrong"
 	for _, tt := range []struct {
@@ -83,33 +84,54 @@ func TestImportedSecretIsCheckedAndEncoded(t *testing.T) {
 	const secret = "p+ss w%rd:ü"
 	hash, err := bcrypt.GenerateFromPassword([]byte(secret), bcrypt.MinCost)
 	require.NoError(t, err)
-	app := h.application(provider.NewApplication{ClientID: "legacy-client", SecretHash: string(hash)})
-	require.Empty(t, app.secret, "an imported secret is not shown")
+	kept := parseHash(t, string(hash))
+	app := h.imported(provider.ApplicationSettings{}, provider.Credentials{ClientID: "legacy-client", SecretHash: kept})
 	app.secret = secret
 	form := []string{"client_id", "", "client_secret", "", "Header:Authorization", basic(app.ClientID, secret)}
 	app.redeem(app.code("user_ada"), form...).tokens(t)
 	app.redeem(app.code("user_ada")).tokens(t)
 	app.redeem(app.code("user_ada"), "client_secret", "wrong").refused(t, 401, "invalid_client")
 
-	costly := strings.Replace(string(hash), "$04$", "$13$", 1)
-	for says, n := range map[string]provider.NewApplication{
-		"bcrypt cost of 13":      {Name: "x", ClientID: "x", SecretHash: costly},
-		"not a secret's hash":    {Name: "x", ClientID: "x", SecretHash: secret},
-		"it needs the ClientID":  {Name: "x", SecretHash: string(hash)},
-		"application has no sec": {Name: "x", ClientID: "x", SecretHash: string(hash), Public: true},
-		"has characters besides": {Name: "x", ClientID: "a b"},
-		"already exists":         {Name: "x", ClientID: "legacy-client", SecretHash: string(hash)},
+	_, err = store.ParseSecretHash(secret)
+	require.ErrorContains(t, err, "not a secret's hash")
+	costly := parseHash(t, strings.Replace(string(hash), "$04$", "$13$", 1))
+	for says, with := range map[string]provider.Credentials{
+		"bcrypt cost of 13":      {ClientID: "x", SecretHash: costly},
+		"client id is missing":   {SecretHash: kept},
+		"application has no sec": {ClientID: "public", SecretHash: kept},
+		"has characters besides": {ClientID: "a b"},
+		"already exists":         {ClientID: "legacy-client", SecretHash: kept},
 	} {
-		_, _, err := h.CreateApplication(context.Background(), n)
+		_, err := h.ImportApplication(context.Background(), provider.ApplicationSettings{Name: "x", Public: with.ClientID == "public"}, with)
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), secret)
+		require.NotContains(t, err.Error(), string(hash))
 	}
+}
+
+func parseHash(t *testing.T, text string) store.SecretHash {
+	t.Helper()
+	hash, err := store.ParseSecretHash(text)
+	require.NoError(t, err)
+	return hash
+}
+
+// A confidential application whose secret is not known is imported without one.
+func TestImportedApplicationWithoutASecretGetsOneLater(t *testing.T) {
+	h := newHost(t)
+	app := h.imported(provider.ApplicationSettings{}, provider.Credentials{ClientID: "legacy-client"})
+	require.Empty(t, app.Secrets)
+	app.redeem("x").refused(t, 401, "invalid_client")
+	app.redeem("x", "client_secret", "x").refused(t, 401, "invalid_client")
+	secret, err := h.AddSecret(context.Background(), app.ID, time.Time{})
+	require.NoError(t, err)
+	app.redeem("x", "client_secret", secret.Reveal()).refused(t, 400, "invalid_grant")
 }
 
 // RFC 6749 section 3.2, and section 2.3.1 on credentials in the query.
 func TestTokenRequestIsParsedStrictly(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	good := url.Values{"grant_type": {"authorization_code"}, "client_id": {app.ClientID}, "client_secret": {app.secret}, "redirect_uri": {callback}}
 	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	for _, tt := range []struct {
@@ -177,7 +199,7 @@ func TestTokenRequestIsParsedStrictly(t *testing.T) {
 // A host's middleware may have read the form before the provider does.
 func TestTokenRequestWhoseFormIsReadAlready(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	code := app.code("user_ada")
 	inner := h.server.Config.Handler
 	h.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -190,9 +212,9 @@ func TestTokenRequestWhoseFormIsReadAlready(t *testing.T) {
 // RFC 6749 section 4.1.3, RFC 7636 section 4.6.
 func TestCodeIsBoundToItsClientRedirectURIAndVerifier(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
-	other := h.application(provider.NewApplication{})
-	public := h.application(provider.NewApplication{Public: true})
+	app := h.application(provider.ApplicationSettings{})
+	other := h.application(provider.ApplicationSettings{})
+	public := h.application(provider.ApplicationSettings{Public: true})
 
 	plain, withPKCE := app.code("user_ada"), app.code("user_ada", "code_challenge", challenge(verifier), "code_challenge_method", "S256")
 	ofPublic := public.code("user_ada")
@@ -235,7 +257,7 @@ func TestCodeIsBoundToItsClientRedirectURIAndVerifier(t *testing.T) {
 // RFC 6749 section 4.1.2: at most ten minutes.
 func TestCodeExpires(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	code := app.code("user_ada")
 	h.clock.add(10*time.Minute - time.Microsecond)
 	app.redeem(code).tokens(t)
@@ -247,7 +269,7 @@ func TestCodeExpires(t *testing.T) {
 // RFC 6749 section 4.1.2: a code that is used again ends what it gave.
 func TestCodeReplayByItsClientRevokesTheGrant(t *testing.T) {
 	h := newHost(t)
-	app, other := h.application(provider.NewApplication{}), h.application(provider.NewApplication{})
+	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
 	code := app.code("user_ada")
 	got := app.redeem(code).tokens(t)
 	h.eventKinds()
@@ -264,7 +286,7 @@ func TestCodeReplayByItsClientRevokesTheGrant(t *testing.T) {
 
 func TestParallelRedemptionsGiveOneSuccess(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	code := app.code("user_ada")
 	var won atomic.Int32
 	var wg sync.WaitGroup
@@ -286,7 +308,7 @@ func TestParallelRedemptionsGiveOneSuccess(t *testing.T) {
 
 func TestCORS(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	for _, path := range []string{"/oauth/token", "/oauth/userinfo", "/oauth/token/revoke", "/.well-known/oauth-authorization-server"} {
 		r := h.send("OPTIONS", path, http.Header{"Origin": {"https://spa.example.com"}, "Access-Control-Request-Method": {"POST"}}, "")
 		r.statusIs(t, 204)
@@ -307,7 +329,7 @@ func TestCORS(t *testing.T) {
 // No log line and no answer holds a secret.
 func TestLogsHoldNoSecret(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{})
+	app := h.application(provider.ApplicationSettings{})
 	code := app.code("user_ada")
 	got := app.redeem(code).tokens(t)
 	app.redeem(code)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
@@ -40,11 +41,11 @@ func export(t *testing.T, h *host, userID string) (got struct {
 // secret.
 func TestExportHoldsAllOfOneUser(t *testing.T) {
 	h := newHost(t)
-	wiki := h.application(provider.NewApplication{Name: "Wiki", Scopes: "profile notes:read", OwnerID: "user_grace"})
-	mine := h.application(provider.NewApplication{Name: "Mine", OwnerID: "user_ada", Scopes: "email"})
+	wiki := h.application(provider.ApplicationSettings{Name: "Wiki", Scopes: scopes.New("profile", "notes:read"), OwnerID: "user_grace"})
+	mine := h.application(provider.ApplicationSettings{Name: "Mine", OwnerID: "user_ada", Scopes: scopes.New("email")})
 	const signIns = 250 // more than one page
 	for range signIns - 1 {
-		_, _, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: mine.ID, Scopes: []string{"email"}})
+		_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: mine.ID, Scopes: []string{"email"}})
 		require.NoError(t, err)
 	}
 	h.clock.add(time.Second)
@@ -74,7 +75,7 @@ func TestExportHoldsAllOfOneUser(t *testing.T) {
 func TestExportWritesAllOrNothing(t *testing.T) {
 	kept := newFaulty(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = kept })
-	h.application(provider.NewApplication{}).tokens("user_ada")
+	h.application(provider.ApplicationSettings{}).tokens("user_ada")
 	for _, step := range []string{"List", "ListApplications"} {
 		kept.fail(step, errFire)
 		var b bytes.Buffer
@@ -88,8 +89,8 @@ func TestExportWritesAllOrNothing(t *testing.T) {
 // record a day later.
 func TestEraseUserLeavesNothing(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Name: "Wiki", Scopes: "notes:read", OwnerID: "user_ada"})
-	others := h.application(provider.NewApplication{Name: "Other", Scopes: "notes:read", OwnerID: "user_grace"})
+	app := h.application(provider.ApplicationSettings{Name: "Wiki", Scopes: scopes.New("notes:read"), OwnerID: "user_ada"})
+	others := h.application(provider.ApplicationSettings{Name: "Other", Scopes: scopes.New("notes:read"), OwnerID: "user_grace"})
 	ada, grace := app.tokens("user_ada"), app.tokens("user_grace")
 	code := app.code("user_ada")
 	require.NoError(t, h.EraseUser(ctx, "user_ada"))
@@ -99,7 +100,7 @@ func TestEraseUserLeavesNothing(t *testing.T) {
 	h.bearer("/api/notes", ada.AccessToken).statusIs(t, 401)
 	app.refresh(ada.RefreshToken).refused(t, 400, "invalid_grant")
 	app.redeem(code).refused(t, 400, "invalid_grant")
-	_, _, err := h.IssueToken(ctx, provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Scopes: []string{"notes:read"}})
+	_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: []string{"notes:read"}})
 	require.ErrorIs(t, err, store.ErrNotFound, "a token for the erased user")
 	got, _ := export(t, h, "user_ada")
 	require.Empty(t, got.SignIns)
@@ -132,7 +133,7 @@ func TestEraseUserLeavesNothing(t *testing.T) {
 // still signed in to the host.
 func TestErasedUserCannotAllow(t *testing.T) {
 	h := newHost(t)
-	app := h.application(provider.NewApplication{Scopes: "notes:read"})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.get(app.request())
@@ -147,7 +148,7 @@ func TestErasureThatFailedIsFinished(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			kept := newFaulty(memory.New())
 			h := newHost(t, func(c *provider.Config) { c.Store = kept })
-			app := h.application(provider.NewApplication{Scopes: "notes:read", OwnerID: "user_ada"})
+			app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read"), OwnerID: "user_ada"})
 			got := app.tokens("user_ada")
 			kept.fail(step, errFire)
 			require.ErrorIs(t, h.EraseUser(ctx, "user_ada"), errFire)

@@ -26,7 +26,7 @@ type Application struct {
 	Scopes scopes.Set
 
 	// Secrets are its hashed client secrets; a public application has none.
-	Secrets []Secret
+	Secrets []ClientSecret
 
 	// Public is set for an application that cannot keep a secret, such as a
 	// native or single-page one (RFC 6749 section 2.1). It must use PKCE.
@@ -41,7 +41,11 @@ type Application struct {
 	// Origin says how the application came to be registered, and Registration
 	// what it said then. Registration is nil for a manual one.
 	Origin       Origin
-	Registration *Registration
+	Registration *RegistrationRecord
+
+	// Applied are the settings that the host's code has put in force lately,
+	// newest first. A manual application may have some.
+	Applied []AppliedSettings
 
 	OwnerID   string // the host's user who manages it; empty: nobody
 	ClientURI string // its home page
@@ -50,6 +54,13 @@ type Application struct {
 
 	CreatedAt, UpdatedAt time.Time
 	Version              int64 // set by the store: 1 at first, one more with each update
+}
+
+// AppliedSettings notes that the host's code has put settings in force, so that
+// two versions of it don't overwrite each other's for ever.
+type AppliedSettings struct {
+	Digest string // of the settings
+	At     time.Time
 }
 
 // Origin says how an application came to be registered.
@@ -62,10 +73,10 @@ const (
 	OriginDocument     Origin = "document"     // by a document at the URL that is its ClientID
 )
 
-// Registration is what an application that registered itself said of itself,
-// where no other field of [Application] has it (RFC 7591 section 2). A backend
-// keeps it as it is.
-type Registration struct {
+// RegistrationRecord is what an application that registered itself said of
+// itself, where no other field of [Application] has it (RFC 7591 section 2). A
+// backend keeps it as it is.
+type RegistrationRecord struct {
 	// Token is the hash of the registration access token, by which the
 	// application manages its registration (RFC 7592). Zero: it cannot.
 	Token SecretHash `json:"token,omitzero"`
@@ -82,7 +93,7 @@ type Registration struct {
 }
 
 // clone returns a copy that shares nothing with r.
-func (r *Registration) clone() *Registration {
+func (r *RegistrationRecord) clone() *RegistrationRecord {
 	if r == nil {
 		return nil
 	}
@@ -92,7 +103,7 @@ func (r *Registration) clone() *Registration {
 }
 
 // texts are what the texts of a registration have to be checked for.
-func (r *Registration) texts() []string {
+func (r *RegistrationRecord) texts() []string {
 	if r == nil {
 		return nil
 	}
@@ -105,6 +116,7 @@ func (app Application) Clone() Application {
 	app.RedirectURIs = slices.Clone(app.RedirectURIs)
 	app.Scopes = slices.Clone(app.Scopes)
 	app.Secrets = slices.Clone(app.Secrets)
+	app.Applied = slices.Clone(app.Applied)
 	app.Metadata = maps.Clone(app.Metadata)
 	app.Registration = app.Registration.clone()
 	return app
@@ -122,6 +134,9 @@ func (app Application) Check() error {
 	for _, secret := range app.Secrets {
 		texts = append(texts, secret.ID)
 	}
+	for _, applied := range app.Applied {
+		texts = append(texts, applied.Digest)
+	}
 	for key, value := range app.Metadata {
 		texts = append(texts, key, value)
 	}
@@ -134,6 +149,23 @@ func (app Application) Micro() Application {
 	app.CreatedAt, app.UpdatedAt = Micro(app.CreatedAt), Micro(app.UpdatedAt)
 	for i, secret := range app.Secrets {
 		app.Secrets[i].CreatedAt, app.Secrets[i].ExpiresAt = Micro(secret.CreatedAt), Micro(secret.ExpiresAt)
+	}
+	for i, applied := range app.Applied {
+		app.Applied[i].At = Micro(applied.At)
+	}
+	return app
+}
+
+// Revealed returns a copy of app whose hashes encoding/json writes as they are.
+// It is for a backend that keeps applications as JSON; everywhere else a hash
+// encodes as "[redacted]", which can't be read back.
+func (app Application) Revealed() Application {
+	app = app.Clone()
+	for i := range app.Secrets {
+		app.Secrets[i].Hash.revealed = true
+	}
+	if app.Registration != nil {
+		app.Registration.Token.revealed = !app.Registration.Token.IsZero()
 	}
 	return app
 }

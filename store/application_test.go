@@ -14,8 +14,9 @@ import (
 func fullApplication() store.Application {
 	return store.Application{
 		ID: "oa_1", ClientID: "1",
-		RedirectURIs: []string{"a"}, Scopes: []string{"s"}, Secrets: []store.Secret{{ID: "1"}}, Metadata: map[string]string{"k": "v"},
-		Registration: &store.Registration{Type: "web", GrantTypes: []string{"g"}, Contacts: []string{"c"}},
+		RedirectURIs: []string{"a"}, Scopes: []string{"s"}, Secrets: []store.ClientSecret{{ID: "1"}}, Metadata: map[string]string{"k": "v"},
+		Registration: &store.RegistrationRecord{Type: "web", GrantTypes: []string{"g"}, Contacts: []string{"c"}},
+		Applied:      []store.AppliedSettings{{Digest: "d"}},
 	}
 }
 
@@ -23,7 +24,7 @@ func TestCloneSharesNothing(t *testing.T) {
 	app := fullApplication()
 	for _, c := range []store.Application{app.Clone(), app.Micro()} {
 		require.Equal(t, app, c)
-		c.RedirectURIs[0], c.Scopes[0], c.Secrets[0].ID, c.Metadata["k"] = "x", "x", "x", "x"
+		c.RedirectURIs[0], c.Scopes[0], c.Secrets[0].ID, c.Metadata["k"], c.Applied[0].Digest = "x", "x", "x", "x", "x"
 		c.Registration.Type, c.Registration.GrantTypes[0], c.Registration.Contacts[0] = "x", "x", "x"
 		require.Equal(t, fullApplication(), app)
 	}
@@ -33,9 +34,10 @@ func TestCloneSharesNothing(t *testing.T) {
 func TestApplicationMicro(t *testing.T) {
 	app := fullApplication()
 	local := someTime.Add(999 * time.Nanosecond).In(time.FixedZone("one hour ahead", 3600))
-	app.CreatedAt, app.UpdatedAt, app.Secrets[0].CreatedAt, app.Secrets[0].ExpiresAt = local, local, local, local
+	app.CreatedAt, app.UpdatedAt, app.Secrets[0].CreatedAt, app.Secrets[0].ExpiresAt, app.Applied[0].At = local, local, local, local, local
 	cut := app.Micro()
 	require.Equal(t, []time.Time{someTime, someTime, someTime, someTime}, []time.Time{cut.CreatedAt, cut.UpdatedAt, cut.Secrets[0].CreatedAt, cut.Secrets[0].ExpiresAt})
+	require.Equal(t, someTime, cut.Applied[0].At)
 	require.Equal(t, local, app.Secrets[0].CreatedAt, "the application itself was changed")
 }
 
@@ -50,6 +52,7 @@ func TestApplicationCheck(t *testing.T) {
 		"key": func(app *store.Application) { app.Metadata["\xff"] = "" }, "value": func(app *store.Application) { app.Metadata["k"] = "\x00" },
 		"type": func(app *store.Application) { app.Registration.Type = "\xff" }, "method": func(app *store.Application) { app.Registration.AuthMethod = "\x00" },
 		"grant types": func(app *store.Application) { app.Registration.GrantTypes[0] = "\xff" },
+		"applied":     func(app *store.Application) { app.Applied[0].Digest = "\xff" },
 		"contacts":    func(app *store.Application) { app.Registration.Contacts[0] = "\x00" },
 		"terms":       func(app *store.Application) { app.Registration.TermsURI = "\xff" }, "policy": func(app *store.Application) { app.Registration.PolicyURI = "\xff" },
 		"software": func(app *store.Application) { app.Registration.SoftwareID = "\xff" }, "version": func(app *store.Application) { app.Registration.SoftwareVersion = "\x00" },
@@ -95,22 +98,22 @@ func TestApplicationOrder(t *testing.T) {
 
 // A registration is kept as JSON by some backends, under the names of RFC 7591.
 func TestRegistrationText(t *testing.T) {
-	r := store.Registration{
+	r := store.RegistrationRecord{
 		Token: store.HashSecret("a registration access token"), Type: "native", AuthMethod: "none", GrantTypes: []string{"refresh_token"},
 		Contacts: []string{"a@example.com"}, TermsURI: "https://example.com/terms", PolicyURI: "https://example.com/privacy",
 		SoftwareID: "wiki", SoftwareVersion: "2.1",
 	}
-	text, err := json.Marshal(r)
+	text, err := json.Marshal(store.Application{Registration: &r}.Revealed().Registration)
 	require.NoError(t, err)
 	require.JSONEq(t, `{
-		"token": "`+r.Token.String()+`", "application_type": "native", "token_endpoint_auth_method": "none",
+		"token": "`+r.Token.Reveal()+`", "application_type": "native", "token_endpoint_auth_method": "none",
 		"grant_types": ["refresh_token"], "contacts": ["a@example.com"], "tos_uri": "https://example.com/terms",
 		"policy_uri": "https://example.com/privacy", "software_id": "wiki", "software_version": "2.1"
 	}`, string(text))
-	var again store.Registration
+	var again store.RegistrationRecord
 	require.NoError(t, json.Unmarshal(text, &again))
 	require.Equal(t, r, again)
-	text, err = json.Marshal(store.Registration{})
+	text, err = json.Marshal(store.RegistrationRecord{})
 	require.NoError(t, err)
 	require.JSONEq(t, `{}`, string(text))
 }

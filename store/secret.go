@@ -4,13 +4,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"time"
 )
 
-// Secret is one of an application's client secrets, hashed. An application
+// ClientSecret is one of an application's client secrets, hashed. An application
 // has more than one while its secret is being rotated.
-type Secret struct {
+type ClientSecret struct {
 	ID        string
 	Hash      SecretHash
 	CreatedAt time.Time
@@ -21,7 +24,17 @@ type Secret struct {
 // hash it is: "sha256:" and 64 hexadecimal digits for a generated secret, or a
 // bcrypt hash for an imported one. No function makes one from a text that is
 // neither, so that a plain secret cannot be kept by mistake.
-type SecretHash struct{ text string }
+//
+// It prints, logs, and encodes as "[redacted]", because the hash of a secret
+// that a person chose can be guessed from. Only [SecretHash.Reveal] gives the
+// text; [Application.Revealed] is for a backend that keeps JSON.
+type SecretHash struct {
+	// A pointer, because package fmt prints the fields of a struct in an
+	// unexported field without asking for the methods below.
+	text *string
+
+	revealed bool // MarshalText gives the text
+}
 
 const sha256Prefix = "sha256:"
 
@@ -30,20 +43,22 @@ const sha256Prefix = "sha256:"
 // hash. Secrets that a person chose are imported by their bcrypt hash.
 func HashSecret(secret string) SecretHash {
 	sum := sha256.Sum256([]byte(secret))
-	return SecretHash{sha256Prefix + hex.EncodeToString(sum[:])}
+	return newSecretHash(sha256Prefix + hex.EncodeToString(sum[:]))
 }
 
-// ParseSecretHash reads a kept hash: what [SecretHash.String] returned, or the
+func newSecretHash(text string) SecretHash { return SecretHash{text: &text} }
+
+// ParseSecretHash reads a kept hash: what [SecretHash.Reveal] returned, or the
 // bcrypt hash of a secret that is imported. Anything else is an error that
 // does not repeat the text.
 func ParseSecretHash(text string) (SecretHash, error) {
 	if digits, ok := strings.CutPrefix(text, sha256Prefix); ok {
 		if raw, err := hex.DecodeString(digits); err == nil && len(raw) == sha256.Size && strings.ToLower(digits) == digits {
-			return SecretHash{text}, nil
+			return newSecretHash(text), nil
 		}
 	}
 	if isBcrypt(text) {
-		return SecretHash{text}, nil
+		return newSecretHash(text), nil
 	}
 	return SecretHash{}, errors.New(`store: not a secret's hash: want "sha256:" and 64 lower-case hexadecimal digits, or a bcrypt hash`)
 }
@@ -63,13 +78,21 @@ func isBcrypt(text string) bool {
 	return true
 }
 
-// String returns the hash as text, to be kept and read back with
+// Reveal returns the hash as text, to be kept and read back with
 // [ParseSecretHash]. The zero SecretHash is the empty text.
-func (h SecretHash) String() string { return h.text }
+func (h SecretHash) Reveal() string {
+	if h.text == nil {
+		return ""
+	}
+	return *h.text
+}
+
+// IsZero reports whether there is no hash.
+func (h SecretHash) IsZero() bool { return h.Reveal() == "" }
 
 // SHA256 returns the hash of a generated secret; ok is false for any other.
 func (h SecretHash) SHA256() (sum [sha256.Size]byte, ok bool) {
-	digits, ok := strings.CutPrefix(h.text, sha256Prefix)
+	digits, ok := strings.CutPrefix(h.Reveal(), sha256Prefix)
 	if !ok {
 		return sum, false
 	}
@@ -77,10 +100,27 @@ func (h SecretHash) SHA256() (sum [sha256.Size]byte, ok bool) {
 	return sum, err == nil
 }
 
-// MarshalText returns the hash as text.
-func (h SecretHash) MarshalText() ([]byte, error) { return []byte(h.text), nil }
+const redacted = "[redacted]"
 
-// UnmarshalText reads what MarshalText returned.
+// String returns "[redacted]".
+func (h SecretHash) String() string { return redacted }
+
+// Format writes "[redacted]" whatever the verb.
+func (h SecretHash) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
+
+// LogValue returns "[redacted]".
+func (h SecretHash) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns "[redacted]", which UnmarshalText refuses. In an
+// application that [Application.Revealed] returned it is the text.
+func (h SecretHash) MarshalText() ([]byte, error) {
+	if h.revealed {
+		return []byte(h.Reveal()), nil
+	}
+	return []byte(redacted), nil
+}
+
+// UnmarshalText reads what Reveal returned.
 func (h *SecretHash) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*h = SecretHash{}

@@ -1,7 +1,11 @@
 package store_test
 
 import (
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -36,10 +40,42 @@ func TestSecretHashText(t *testing.T) {
 	require.False(t, ok)
 
 	for _, h := range []store.SecretHash{h, imported, {}} {
-		text, err := json.Marshal(store.Secret{Hash: h})
+		app := store.Application{Secrets: []store.ClientSecret{{Hash: h}}, Registration: &store.RegistrationRecord{Token: h}}
+		text, err := json.Marshal(app.Revealed())
 		require.NoError(t, err)
-		var again store.Secret
+		var again store.Application
 		require.NoError(t, json.Unmarshal(text, &again))
-		require.Equal(t, h, again.Hash)
+		require.Equal(t, app, again)
+		require.Equal(t, h.Reveal() == "", h.IsZero())
+	}
+}
+
+// A hash gets out by Reveal and Revealed and in no other way.
+func TestSecretHashIsRedacted(t *testing.T) {
+	imported, err := store.ParseSecretHash("$2b$10$" + strings.Repeat("k", 53))
+	require.NoError(t, err)
+	for _, h := range []store.SecretHash{store.HashSecret("a generated secret"), imported} {
+		app := store.Application{ID: "oa_1", Secrets: []store.ClientSecret{{ID: "1", Hash: h}}, Registration: &store.RegistrationRecord{Token: h}}
+		type inside struct{ app store.Application }
+		for _, value := range []any{h, &h, app.Secrets[0], app, &app, app.Revealed(), inside{app}, inside{app.Revealed()}, *app.Registration, map[string]any{"app": app}} {
+			var printed strings.Builder
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%T"} {
+				fmt.Fprintf(&printed, verb+"\n", value)
+			}
+			slog.New(slog.NewTextHandler(&printed, nil)).Info("x", "value", value)
+			if _, revealed := value.(store.Application); !revealed || !reflect.DeepEqual(value, app.Revealed()) {
+				slog.New(slog.NewJSONHandler(&printed, nil)).Info("x", "value", value)
+				text, err := json.Marshal(value)
+				require.NoError(t, err)
+				printed.Write(text)
+			}
+			for _, form := range []string{h.Reveal(), h.Reveal()[7:], hex.EncodeToString([]byte(h.Reveal()))} {
+				require.NotContains(t, strings.ToLower(printed.String()), strings.ToLower(form), "%T", value)
+			}
+		}
+		// A backend that keeps what is redacted can't read it back.
+		text, err := json.Marshal(app)
+		require.NoError(t, err)
+		require.Error(t, json.Unmarshal(text, new(store.Application)))
 	}
 }

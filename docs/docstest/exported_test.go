@@ -38,7 +38,7 @@ var unshown = map[string]string{
 	"store.HashSecret":      "likewise",
 	"store.ConsentID":       "likewise",
 	"store.ParseID":         "it reads what ID.String wrote",
-	"store.ParseSecretHash": "it reads what SecretHash.String wrote",
+	"store.ParseSecretHash": "it reads what SecretHash.Reveal wrote",
 }
 
 // goFiles returns the files of a package, the tests or the others.
@@ -151,5 +151,43 @@ func TestEntryPointsHaveExamples(t *testing.T) {
 	}
 	for name := range unshown {
 		require.True(t, used[name], "%s needs no excuse", name)
+	}
+}
+
+// A host's file imports package provider and package store side by side, so no
+// type of one shares its name with a type of the other. [store.Application] is
+// the record that a provider.Application is shown of.
+func TestNoTypesOfProviderAndStoreShareAName(t *testing.T) {
+	where := map[string]string{}
+	for _, dir := range []string{"provider", "store"} {
+		_, files := goFiles(t, dir, false)
+		for _, file := range files {
+			ast.Inspect(file, func(n ast.Node) bool {
+				spec, ok := n.(*ast.TypeSpec)
+				if ok && spec.Name.IsExported() && spec.Name.Name != "Application" {
+					other, taken := where[spec.Name.Name]
+					require.False(t, taken && other != dir, "%s is a type of both", spec.Name.Name)
+					where[spec.Name.Name] = dir
+				}
+				return true
+			})
+		}
+	}
+}
+
+// In Go NewX is a function.
+func TestNoTypeIsCalledNew(t *testing.T) {
+	for _, dir := range public {
+		_, files := goFiles(t, dir, false)
+		for _, file := range files {
+			for _, decl := range file.Decls {
+				if types, ok := decl.(*ast.GenDecl); ok && types.Tok == token.TYPE {
+					for _, spec := range types.Specs {
+						name := spec.(*ast.TypeSpec).Name.Name
+						require.False(t, ast.IsExported(name) && strings.HasPrefix(name, "New"), "%s: %s", dir, name)
+					}
+				}
+			}
+		}
 	}
 }

@@ -149,8 +149,8 @@ func run(ctx context.Context, addr string) error {
 		return err
 	}
 	// An application to try it with. In a real app, a page of yours makes it.
-	wiki, secret, err := p.CreateApplication(ctx, provider.NewApplication{
-		Name: "Wiki", RedirectURIs: []string{"http://127.0.0.1:8081/callback"}, Scopes: "profile notes:read"})
+	wiki, secret, err := p.CreateApplication(ctx, provider.ApplicationSettings{
+		Name: "Wiki", RedirectURIs: []string{"http://127.0.0.1:8081/callback"}, Scopes: scopes.New("profile", "notes:read")})
 	if err != nil {
 		return err
 	}

@@ -75,13 +75,12 @@ Press Ctrl+C to stop.
 
 // register makes the program known to Acme.
 func register(ctx context.Context, p *provider.Provider, clientID string) error {
-	_, _, err := p.CreateApplication(ctx, provider.NewApplication{
-		Name:     "Acme on the command line",
-		ClientID: clientID, // One that can be typed; left out, it is random.
-		Public:   true,     // What is on a user's machine, its user can read, so there is no secret.
+	_, err := p.ImportApplication(ctx, provider.ApplicationSettings{
+		Name:   "Acme on the command line",
+		Public: true, // What is on a user's machine, its user can read, so there is no secret.
 		// The provider lets the port be any, as the program listens where it
 		// finds a free one.
 		RedirectURIs: []string{"http://127.0.0.1/callback"},
-	})
+	}, provider.Credentials{ClientID: clientID}) // One that can be typed; CreateApplication makes a random one.
 	return err
 }

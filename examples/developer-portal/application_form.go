@@ -8,7 +8,6 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // applicationForm is the form for an application, with what was typed.
@@ -43,7 +42,7 @@ func readApplicationForm(r *http.Request) applicationForm {
 	return form
 }
 
-func formOf(app store.Application) applicationForm {
+func formOf(app provider.Application) applicationForm {
 	return applicationForm{
 		Name: app.Name, ClientURI: app.ClientURI, RedirectURIs: strings.Join(app.RedirectURIs, "\n"),
 		Scopes: app.Scopes, Public: app.Public, Version: app.Version, Wrong: map[string][]string{},

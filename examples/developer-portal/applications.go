@@ -31,13 +31,13 @@ func (h *host) listApplications(w http.ResponseWriter, r *http.Request, u user) 
 	}
 	writePage(w, http.StatusOK, "applications.html", struct {
 		layout
-		Applications []store.Application
+		Applications []provider.Application
 	}{h.layout(r, "Your applications", "applications"), mine})
 }
 
 // owned lets a page see the user's own applications only. Whether somebody
 // else has one with this id is nobody's business.
-func (h *host) owned(f func(http.ResponseWriter, *http.Request, store.Application)) settingsFunc {
+func (h *host) owned(f func(http.ResponseWriter, *http.Request, provider.Application)) settingsFunc {
 	return func(w http.ResponseWriter, r *http.Request, u user) {
 		app, err := h.provider.FindApplication(r.Context(), r.PathValue("id"))
 		switch {
@@ -78,11 +78,11 @@ func (h *host) createApplication(w http.ResponseWriter, r *http.Request, u user)
 		h.writeNewApplication(w, r, http.StatusUnprocessableEntity, form)
 		return
 	}
-	app, secret, err := h.provider.CreateApplication(r.Context(), provider.NewApplication{
+	app, secret, err := h.provider.CreateApplication(r.Context(), provider.ApplicationSettings{
 		Name:         form.Name,
 		RedirectURIs: form.lines(),
 		ClientURI:    form.ClientURI,
-		Scopes:       form.Scopes.String(),
+		Scopes:       form.Scopes,
 		Public:       form.Public,
 		OwnerID:      u.ID,
 	})
@@ -101,11 +101,11 @@ func (h *host) createApplication(w http.ResponseWriter, r *http.Request, u user)
 
 type applicationView struct {
 	layout
-	Application store.Application
+	Application provider.Application
 	Form        applicationForm
 
-	Secret   string         // a new one, shown this once
-	Secrets  []store.Secret // those that work
+	Secret   string                // a new one, shown this once
+	Secrets  []provider.SecretInfo // those that work
 	Overlaps []overlap
 
 	Endpoints provider.Endpoints
@@ -118,11 +118,11 @@ type applicationView struct {
 // authorizeLink starts the flow by one click.
 type authorizeLink struct{ RedirectURI, URL string }
 
-func (h *host) showApplication(w http.ResponseWriter, r *http.Request, app store.Application) {
+func (h *host) showApplication(w http.ResponseWriter, r *http.Request, app provider.Application) {
 	h.writeApplication(w, r, http.StatusOK, app, formOf(app))
 }
 
-func (h *host) writeApplication(w http.ResponseWriter, r *http.Request, status int, app store.Application, form applicationForm) {
+func (h *host) writeApplication(w http.ResponseWriter, r *http.Request, status int, app provider.Application, form applicationForm) {
 	// An application may have a million sign-ins, so they are not counted to the
 	// end.
 	signIns, more, err := h.provider.ListGrants(r.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{ApplicationID: app.ID}, Limit: 100})
@@ -144,28 +144,22 @@ func (h *host) writeApplication(w http.ResponseWriter, r *http.Request, status i
 	writePage(w, status, "application.html", view)
 }
 
-// errStale ends a change to an application that is not the one that the form
-// showed.
-var errStale = errors.New("the application was changed since the form was shown")
-
-func (h *host) updateApplication(w http.ResponseWriter, r *http.Request, app store.Application) {
+func (h *host) updateApplication(w http.ResponseWriter, r *http.Request, app provider.Application) {
 	form := readApplicationForm(r)
 	form.Public = app.Public // It is chosen once, when the application is registered.
 	if len(form.Wrong) > 0 {
 		h.writeApplication(w, r, http.StatusUnprocessableEntity, app, form)
 		return
 	}
-	_, err := h.provider.UpdateApplication(r.Context(), app.ID, func(app *store.Application) error {
+	_, err := h.provider.UpdateApplication(r.Context(), app.ID, func(app *provider.ApplicationSettings) error {
 		// Latchkey loses no change that is made while this runs, and calls it
-		// again. What was made while the form was open, only the form can know.
-		if app.Version != form.Version {
-			return errStale
-		}
+		// again. What was made while the form was open, only the form can know:
+		// so it has the version that it showed.
 		app.Name, app.ClientURI, app.RedirectURIs, app.Scopes = form.Name, form.ClientURI, form.lines(), form.Scopes
 		return nil
-	})
+	}, form.Version)
 	switch {
-	case errors.Is(err, errStale):
+	case errors.Is(err, store.ErrConflict):
 		h.showConflict(w, r, app.ID, form)
 	case form.refuse(err):
 		h.writeApplication(w, r, http.StatusUnprocessableEntity, app, form)
@@ -210,7 +204,7 @@ var overlaps = []overlap{
 	{"none", "no longer: somebody else has it", 0},
 }
 
-func (h *host) addSecret(w http.ResponseWriter, r *http.Request, app store.Application) {
+func (h *host) addSecret(w http.ResponseWriter, r *http.Request, app provider.Application) {
 	path := applicationsPath + "/" + app.ID
 	i := slices.IndexFunc(overlaps, func(o overlap) bool { return o.Value == r.PostFormValue("overlap") })
 	switch {
@@ -234,15 +228,15 @@ func (h *host) addSecret(w http.ResponseWriter, r *http.Request, app store.Appli
 	h.done(w, r, path, "There is a new secret.")
 }
 
-func liveSecrets(app store.Application) []store.Secret {
-	return slices.DeleteFunc(slices.Clone(app.Secrets), func(s store.Secret) bool {
+func liveSecrets(app provider.Application) []provider.SecretInfo {
+	return slices.DeleteFunc(slices.Clone(app.Secrets), func(s provider.SecretInfo) bool {
 		return !s.ExpiresAt.IsZero() && !s.ExpiresAt.After(time.Now())
 	})
 }
 
 // revokeApplication signs everybody out of an application, as when its tokens
 // were stolen.
-func (h *host) revokeApplication(w http.ResponseWriter, r *http.Request, app store.Application) {
+func (h *host) revokeApplication(w http.ResponseWriter, r *http.Request, app provider.Application) {
 	if err := h.provider.RevokeGrants(r.Context(), provider.GrantFilter{ApplicationID: app.ID}); err != nil {
 		h.fail(w, r, err)
 		return
@@ -250,7 +244,7 @@ func (h *host) revokeApplication(w http.ResponseWriter, r *http.Request, app sto
 	h.done(w, r, applicationsPath+"/"+app.ID, "All sign-ins have ended.")
 }
 
-func (h *host) deleteApplication(w http.ResponseWriter, r *http.Request, app store.Application) {
+func (h *host) deleteApplication(w http.ResponseWriter, r *http.Request, app provider.Application) {
 	if err := h.provider.DeleteApplication(r.Context(), app.ID); err != nil {
 		h.fail(w, r, err)
 		return

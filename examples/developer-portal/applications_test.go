@@ -140,7 +140,7 @@ func TestEdit(t *testing.T) {
 	require.Equal(t, http.StatusConflict, page.Status)
 	require.Contains(t, page.Text(), "kept at present: Our notebook")
 	require.Contains(t, page.Text(), "kept at present: email notes:read profile")
-	kept := func() store.Application {
+	kept := func() provider.Application {
 		found, err := p.provider.FindApplication(t.Context(), strings.TrimPrefix(app.path, applicationsPath+"/"))
 		require.NoError(t, err)
 		return found
@@ -374,7 +374,7 @@ func TestTooManyApplications(t *testing.T) {
 	p := newPortal(t)
 	ada := p.signedIn(t, "ada")
 	for range maxApplications {
-		_, _, err := p.provider.CreateApplication(t.Context(), provider.NewApplication{Name: "One of many", OwnerID: "user_1815"})
+		_, _, err := p.provider.CreateApplication(t.Context(), provider.ApplicationSettings{Name: "One of many", OwnerID: "user_1815"})
 		require.NoError(t, err)
 	}
 	page := ada.press(ada.open("/settings/applications/new"), "Register", map[string]string{"name": "One more"})

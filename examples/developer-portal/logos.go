@@ -13,7 +13,7 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/provider"
 )
 
 const (
@@ -52,7 +52,7 @@ func (l *logos) remove(id string) {
 
 // uploadLogo keeps an image and makes it the application's logo. Where the
 // Backend API takes logos too, provider.Config.StoreLogo does the middle part.
-func (h *host) uploadLogo(w http.ResponseWriter, r *http.Request, app store.Application) {
+func (h *host) uploadLogo(w http.ResponseWriter, r *http.Request, app provider.Application) {
 	path := applicationsPath + "/" + app.ID
 	file, _, err := r.FormFile("file")
 	if err != nil {
@@ -74,7 +74,7 @@ func (h *host) uploadLogo(w http.ResponseWriter, r *http.Request, app store.Appl
 	// A new image has a new address, so that browsers may keep it for good.
 	sum := sha256.Sum256(drawn)
 	logoURL := h.issuer + "/logos/" + app.ID + "?v=" + hex.EncodeToString(sum[:8])
-	_, err = h.provider.UpdateApplication(r.Context(), app.ID, func(app *store.Application) error {
+	_, err = h.provider.UpdateApplication(r.Context(), app.ID, func(app *provider.ApplicationSettings) error {
 		app.LogoURL = logoURL
 		return nil
 	})

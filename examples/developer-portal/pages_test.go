@@ -181,7 +181,7 @@ func TestCloseAccount(t *testing.T) {
 	page := ada.press(ada.open("/settings/account"), "Yes, close my account", nil)
 	require.Contains(t, page.Text(), "Your account is closed")
 	require.False(t, page.HasButton("Sign out"))
-	_, _, err := p.provider.IssueToken(t.Context(), provider.NewToken{UserID: "user_1815", ApplicationID: p.tokens.app.ID})
+	_, _, err := p.provider.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_1815", ApplicationID: p.tokens.app.ID})
 	require.ErrorIs(t, err, userinfo.ErrNotFound, "to Latchkey the user is gone")
 	for _, someone := range []*person{ada, elsewhere} {
 		require.Equal(t, "/login", someone.open(applicationsPath).URL.Path)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -24,7 +23,7 @@ const maxTokens = 50
 // tokens is what Acme keeps of personal access tokens beside Latchkey's own
 // record. It stands for a table whose key is the id of the grant.
 type tokens struct {
-	app store.Application // that all of them belong to
+	app provider.Application // that all of them belong to
 
 	mu    sync.Mutex
 	notes map[store.ID]tokenNote
@@ -42,12 +41,9 @@ type tokenNote struct {
 // and whoever finds a token lying around can revoke it with this client id.
 func newTokens(ctx context.Context, p *provider.Provider) (*tokens, error) {
 	const clientID = "personal-access-tokens"
-	app, err := p.FindClient(ctx, clientID)
-	if errors.Is(err, store.ErrNotFound) {
-		app, _, err = p.CreateApplication(ctx, provider.NewApplication{
-			Name: "Personal access tokens", ClientID: clientID, Public: true, Scopes: "profile email notes:read",
-		})
-	}
+	app, err := p.EnsureApplication(ctx, clientID, provider.ApplicationSettings{
+		Name: "Personal access tokens", Public: true, Scopes: scopes.New("profile", "email", "notes:read"),
+	}, provider.Secret{})
 	return &tokens{app: app, notes: map[store.ID]tokenNote{}}, err
 }
 
@@ -194,7 +190,7 @@ func (h *host) createToken(w http.ResponseWriter, r *http.Request, u user) {
 		h.writeTokens(w, r, http.StatusUnprocessableEntity, u, form)
 		return
 	}
-	token, secret, err := h.provider.IssueToken(r.Context(), provider.NewToken{
+	token, secret, err := h.provider.IssueToken(r.Context(), provider.TokenSettings{
 		UserID: u.ID, ApplicationID: h.tokens.app.ID, Scopes: form.Scopes, Lifetime: works,
 	})
 	if err != nil {

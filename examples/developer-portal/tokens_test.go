@@ -108,7 +108,7 @@ func TestTooManyTokens(t *testing.T) {
 	p := newPortal(t)
 	ada := p.signedIn(t, "ada")
 	for range maxTokens {
-		_, _, err := p.provider.IssueToken(t.Context(), provider.NewToken{UserID: "user_1815", ApplicationID: p.tokens.app.ID})
+		_, _, err := p.provider.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_1815", ApplicationID: p.tokens.app.ID})
 		require.NoError(t, err)
 	}
 	page := ada.press(ada.open(tokensPath), "Make a token", map[string]string{"label": "One more"})
@@ -121,7 +121,7 @@ func TestTooManyTokens(t *testing.T) {
 func TestExpiredTokens(t *testing.T) {
 	p := newPortal(t)
 	ada := p.signedIn(t, "ada")
-	token, _, err := p.provider.IssueToken(t.Context(), provider.NewToken{UserID: "user_1815", ApplicationID: p.tokens.app.ID, Lifetime: time.Millisecond})
+	token, _, err := p.provider.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_1815", ApplicationID: p.tokens.app.ID, Lifetime: time.Millisecond})
 	require.NoError(t, err)
 	p.tokens.note(token.GrantID, tokenNote{Label: "Short-lived", ExpiresAt: token.ExpiresAt})
 	time.Sleep(2 * time.Millisecond)

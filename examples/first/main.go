@@ -106,7 +106,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	wiki, secret, err := p.CreateApplication(context.Background(), provider.NewApplication{
+	wiki, secret, err := p.CreateApplication(context.Background(), provider.ApplicationSettings{
 		Name: "Wiki", RedirectURIs: []string{"http://" + *wikiAddr + "/callback"}})
 	if err != nil {
 		log.Fatal(err)

@@ -7,16 +7,17 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // registerWiki registers an application to try the provider with, and prints
 // what a client of OAuth 2.0 wants to know. A real app has a page for that, or
 // mounts the Backend API.
 func registerWiki(p *provider.Provider, url string) {
-	wiki := provider.NewApplication{
+	wiki := provider.ApplicationSettings{
 		Name:         "Wiki",
 		RedirectURIs: []string{"http://127.0.0.1:8081/callback"},
-		Scopes:       "profile email notes:read",
+		Scopes:       scopes.New("profile", "email", "notes:read"),
 	}
 	app, secret, err := p.CreateApplication(context.Background(), wiki)
 	must(app, err)

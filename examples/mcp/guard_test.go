@@ -26,10 +26,10 @@ const (
 // issue gives a user a token without any client taking part.
 func (w *world) issue(userID, resource string, scope ...string) string {
 	w.t.Helper()
-	app, _, err := w.Provider.CreateApplication(w.t.Context(), provider.NewApplication{
-		Name: "Test", RedirectURIs: []string{redirectURI}, Scopes: "notes:read notes:write"})
+	app, _, err := w.Provider.CreateApplication(w.t.Context(), provider.ApplicationSettings{
+		Name: "Test", RedirectURIs: []string{redirectURI}, Scopes: scopes.New("notes:read", "notes:write")})
 	require.NoError(w.t, err)
-	_, token, err := w.Provider.IssueToken(w.t.Context(), provider.NewToken{
+	_, token, err := w.Provider.IssueToken(w.t.Context(), provider.TokenSettings{
 		UserID: userID, ApplicationID: app.ID, Scopes: scopes.New(scope...), Resource: resource, Lifetime: time.Hour})
 	require.NoError(w.t, err)
 	return token.Reveal()

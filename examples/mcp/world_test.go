@@ -24,6 +24,7 @@ import (
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
@@ -248,8 +249,8 @@ var (
 // known makes a client known to Acme beforehand.
 func (w *world) known(public bool) *oauthex.ClientCredentials {
 	w.t.Helper()
-	app, secret, err := w.Provider.CreateApplication(w.t.Context(), provider.NewApplication{
-		Name: "Known agent", Public: public, RedirectURIs: []string{redirectURI}, Scopes: "notes:read notes:write"})
+	app, secret, err := w.Provider.CreateApplication(w.t.Context(), provider.ApplicationSettings{
+		Name: "Known agent", Public: public, RedirectURIs: []string{redirectURI}, Scopes: scopes.New("notes:read", "notes:write")})
 	require.NoError(w.t, err)
 	credentials := &oauthex.ClientCredentials{ClientID: app.ClientID, Issuer: w.url}
 	if !public {

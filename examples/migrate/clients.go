@@ -6,17 +6,20 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 // client is one that is to be brought over.
 type client struct {
-	provider.NewApplication
+	provider.ApplicationSettings
+	provider.Credentials
 
 	secret  string   // in the clear, where the source has it so
 	refused []string // why it cannot be brought over
@@ -114,7 +117,7 @@ func (im *importer) importOne(ctx context.Context, c client) (refused []string, 
 	if im.dryRun {
 		into = im.rehearsal
 	}
-	_, secret, err := into.CreateApplication(ctx, c.NewApplication)
+	app, err := into.ImportApplication(ctx, c.ApplicationSettings, c.Credentials)
 	var wrong provider.FieldErrors
 	switch {
 	case errors.As(err, &wrong):
@@ -127,23 +130,33 @@ func (im *importer) importOne(ctx context.Context, c client) (refused []string, 
 	case err != nil:
 		return nil, nil, err
 	}
+	var secret provider.Secret
+	if !c.Public && c.SecretHash.IsZero() {
+		secret, err = into.AddSecret(ctx, app.ID, time.Time{})
+		if err != nil { // The next run is to import it again.
+			return nil, nil, errors.Join(err, into.DeleteApplication(ctx, app.ID))
+		}
+	}
 	return nil, &secret, nil
 }
 
 // hashSecret hashes a secret that was kept in the clear. Nobody knows whether
 // it is random, so it gets the slow hash that passwords get.
-func hashSecret(secret string) (string, error) {
+func hashSecret(secret string) (store.SecretHash, error) {
 	hash, err := bcrypt.GenerateFromPassword([]byte(secret), bcrypt.DefaultCost)
 	if errors.Is(err, bcrypt.ErrPasswordTooLong) {
-		return "", errors.New("its secret is longer than the 72 bytes that bcrypt takes: take it out of the file, and it gets a new one")
+		return store.SecretHash{}, errors.New("its secret is longer than the 72 bytes that bcrypt takes: take it out of the file, and it gets a new one")
 	}
-	return string(hash), err
+	if err != nil {
+		return store.SecretHash{}, err
+	}
+	return store.ParseSecretHash(string(hash))
 }
 
 // offeredScopes leaves out what is accepted everywhere and granted nowhere, and
 // puts single spaces between the others.
-func offeredScopes(c *client, text string) string {
-	var kept []string
+func offeredScopes(c *client, text string) scopes.Set {
+	var kept scopes.Set // nil, if nothing is left: the default
 	for _, name := range strings.Fields(text) {
 		switch name {
 		case "openid":
@@ -153,5 +166,5 @@ func offeredScopes(c *client, text string) string {
 			kept = append(kept, name)
 		}
 	}
-	return strings.Join(kept, " ")
+	return kept
 }

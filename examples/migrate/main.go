@@ -121,7 +121,7 @@ func migrate(ctx context.Context, o options, stdout io.Writer) (complete bool, e
 	}
 	for i := range clients {
 		if known := secrets[clients[i].ClientID]; known != "" {
-			clients[i].secret, clients[i].SecretHash = known, ""
+			clients[i].secret, clients[i].SecretHash = known, store.SecretHash{}
 		}
 	}
 	im := importer{dryRun: o.dryRun, out: stdout}

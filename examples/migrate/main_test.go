@@ -43,7 +43,7 @@ func hostOf(t *testing.T, name string) *providertest.Host {
 	return h
 }
 
-func applications(t *testing.T, h *providertest.Host) []store.Application {
+func applications(t *testing.T, h *providertest.Host) []provider.Application {
 	t.Helper()
 	page, _, err := h.Provider.ListApplications(t.Context(), store.ApplicationQuery{Limit: 100})
 	require.NoError(t, err)
@@ -114,7 +114,12 @@ func TestGoOAuth2(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Shop", shop.Name)
 	require.Equal(t, "user_7", shop.OwnerID)
-	require.NotContains(t, shop.Secrets[0].Hash.String(), "22222222")
+	opened, closeStore, err := openStore(t.Context(), name, false)
+	require.NoError(t, err)
+	defer closeStore()
+	record, err := opened.FindClient(t.Context(), "222222")
+	require.NoError(t, err)
+	require.Regexp(t, `^\$2a\$10\$`, record.Secrets[0].Hash.Reveal(), "a slow hash")
 }
 
 func TestFosite(t *testing.T) {
@@ -216,7 +221,7 @@ func TestImportLeavesAloneWhatIsThere(t *testing.T) {
 	h := hostOf(t, name)
 	wiki, err := h.Provider.FindClient(t.Context(), "d9g4CT4WYiCBm7EU")
 	require.NoError(t, err)
-	_, err = h.Provider.UpdateApplication(context.Background(), wiki.ID, func(app *store.Application) error {
+	_, err = h.Provider.UpdateApplication(context.Background(), wiki.ID, func(app *provider.ApplicationSettings) error {
 		app.Name = "The new wiki"
 		return nil
 	})

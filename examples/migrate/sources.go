@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // sources read the clients of other providers.
@@ -132,12 +134,12 @@ func readFosite(data []byte) ([]client, error) {
 		}
 		checkGrantTypes(&c, row.GrantTypes)
 		if !c.Public {
-			c.SecretHash = row.Secret
+			text := row.Secret
 			if raw, err := base64.StdEncoding.DecodeString(row.Secret); err == nil && strings.HasPrefix(string(raw), "$2") {
-				c.SecretHash = string(raw) // as Go's JSON has fosite's []byte
+				text = string(raw) // as Go's JSON has fosite's []byte
 			}
-			if c.SecretHash != "" && !strings.HasPrefix(c.SecretHash, "$2") {
-				c.SecretHash = ""
+			var err error
+			if c.SecretHash, err = store.ParseSecretHash(text); err != nil && text != "" {
 				c.note("its secret is not hashed with bcrypt, so it cannot be checked here: give it by -secrets if it is known")
 			}
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
@@ -76,8 +77,8 @@ func newHost(t *testing.T) *host {
 // configured for it.
 func (h *host) application(t *testing.T, public bool, style oauth2.AuthStyle) *oauth2.Config {
 	t.Helper()
-	app, secret, err := h.provider.CreateApplication(t.Context(), provider.NewApplication{
-		Name: "Client", RedirectURIs: []string{callback}, Scopes: "profile email", Public: public,
+	app, secret, err := h.provider.CreateApplication(t.Context(), provider.ApplicationSettings{
+		Name: "Client", RedirectURIs: []string{callback}, Scopes: scopes.New("profile", "email"), Public: public,
 	})
 	require.NoError(t, err)
 	require.Equal(t, public, secret.IsZero())

@@ -149,7 +149,7 @@ func (w *world) everything() {
 	// Acme makes a token for her itself, and ends all that Wiki has.
 	wiki, err := w.host.provider.FindClient(t.Context(), w.wiki.clientID)
 	require.NoError(t, err)
-	_, secret, err := w.host.provider.IssueToken(t.Context(), provider.NewToken{UserID: "user_1906", ApplicationID: wiki.ID})
+	_, secret, err := w.host.provider.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_1906", ApplicationID: wiki.ID})
 	require.NoError(t, err)
 	w.recorder.add(secret.Reveal())
 	require.NoError(t, w.host.provider.RevokeGrants(t.Context(), provider.GrantFilter{ApplicationID: wiki.ID}))

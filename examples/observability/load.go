@@ -14,6 +14,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // load is Wiki, an application of somebody else's, together with its users: it
@@ -31,8 +32,8 @@ const callback = "http://127.0.0.1/callback"
 
 // newLoad registers Wiki.
 func newLoad(ctx context.Context, issuer string, p *provider.Provider) (*load, error) {
-	app, secret, err := p.CreateApplication(ctx, provider.NewApplication{
-		Name: "Wiki", RedirectURIs: []string{callback}, Scopes: "profile email notes:read",
+	app, secret, err := p.CreateApplication(ctx, provider.ApplicationSettings{
+		Name: "Wiki", RedirectURIs: []string{callback}, Scopes: scopes.New("profile", "email", "notes:read"),
 	})
 	return &load{issuer, app.ClientID, secret.Reveal(), http.DefaultTransport}, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
@@ -37,8 +38,8 @@ func newDemo(t *testing.T) *demo {
 	var err error
 	d.host, err = newHost(d.acmeURL, memory.New())
 	require.NoError(t, err)
-	app, secret, err := d.provider.CreateApplication(t.Context(), provider.NewApplication{
-		Name: "Wiki", RedirectURIs: []string{d.wikiURL + "/callback"}, Scopes: "profile email public_metadata notes:read",
+	app, secret, err := d.provider.CreateApplication(t.Context(), provider.ApplicationSettings{
+		Name: "Wiki", RedirectURIs: []string{d.wikiURL + "/callback"}, Scopes: scopes.New("profile", "email", "public_metadata", "notes:read"),
 	})
 	require.NoError(t, err)
 	d.wiki = newWiki(d.wikiURL, d.acmeURL, app.ClientID, secret.Reveal(), nil)
@@ -137,8 +138,8 @@ func cookieOf(t *testing.T, p *browser.Page, name string) *http.Cookie {
 func (d *demo) token(t *testing.T, login, scope string) string {
 	t.Helper()
 	const callback = "http://127.0.0.1/callback" // Nobody listens there, and nobody goes there.
-	app, secret, err := d.provider.CreateApplication(t.Context(), provider.NewApplication{
-		Name: "Script", RedirectURIs: []string{callback}, Scopes: scope,
+	app, secret, err := d.provider.CreateApplication(t.Context(), provider.ApplicationSettings{
+		Name: "Script", RedirectURIs: []string{callback}, Scopes: strings.Fields(scope),
 	})
 	require.NoError(t, err)
 	config := oauth2.Config{

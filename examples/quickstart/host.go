@@ -58,22 +58,22 @@ func newHost(issuer string, kept store.Store) (*host, error) {
 // registerWiki registers Wiki, or finds it where the store has it from an
 // earlier run. A secret is shown only when it is made, so it gets a new one,
 // and its callback may have moved to another port.
-func (h *host) registerWiki(ctx context.Context, callback string) (store.Application, provider.Secret, error) {
+func (h *host) registerWiki(ctx context.Context, callback string) (provider.Application, provider.Secret, error) {
 	const owner = "quickstart"
-	wiki := provider.NewApplication{
+	wiki := provider.ApplicationSettings{
 		Name:         "Wiki",
 		OwnerID:      owner,
 		RedirectURIs: []string{callback},
-		Scopes:       "profile email public_metadata notes:read",
+		Scopes:       scopes.New("profile", "email", "public_metadata", "notes:read"),
 	}
 	known, _, err := h.provider.ListApplications(ctx, store.ApplicationQuery{OwnerID: owner, Name: wiki.Name, Limit: 1})
 	if err != nil {
-		return store.Application{}, provider.Secret{}, err
+		return provider.Application{}, provider.Secret{}, err
 	}
 	if len(known) == 0 {
 		return h.provider.CreateApplication(ctx, wiki)
 	}
-	app, err := h.provider.UpdateApplication(ctx, known[0].ID, func(app *store.Application) error {
+	app, err := h.provider.UpdateApplication(ctx, known[0].ID, func(app *provider.ApplicationSettings) error {
 		app.RedirectURIs = wiki.RedirectURIs
 		return nil
 	})

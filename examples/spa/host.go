@@ -6,16 +6,16 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // register makes Notes Reader known to Acme.
-func register(ctx context.Context, p *provider.Provider, spaURL string) (store.Application, error) {
-	app, _, err := p.CreateApplication(ctx, provider.NewApplication{
+func register(ctx context.Context, p *provider.Provider, spaURL string) (provider.Application, error) {
+	app, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{
 		Name:         "Notes Reader",
 		Public:       true, // What a browser has, its user can read, so there is no secret.
 		RedirectURIs: []string{spaURL + "/"},
-		Scopes:       "profile notes:read",
+		Scopes:       scopes.New("profile", "notes:read"),
 	})
 	return app, err
 }

@@ -45,7 +45,7 @@ func NewLatchkey(name string, s store.Store) (*Stack, error) {
 		return nil, err
 	}
 	const callback = "https://wiki.example.com/callback"
-	app, secret, err := p.CreateApplication(context.Background(), provider.NewApplication{
+	app, secret, err := p.CreateApplication(context.Background(), provider.ApplicationSettings{
 		Name: "Wiki", RedirectURIs: []string{callback}, SkipConsent: true})
 	if err != nil {
 		return nil, err

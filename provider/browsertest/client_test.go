@@ -15,7 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // client is somebody else's app with a button to sign in with Acme.
@@ -24,7 +24,7 @@ type client struct {
 	host  *host
 	name  string
 	url   string
-	app   store.Application
+	app   provider.Application
 	oauth oauth2.Config
 	mux   *http.ServeMux
 
@@ -40,9 +40,11 @@ type client struct {
 }
 
 // newClient starts a client at localhost, and registers it.
-func newClient(h *host, n provider.NewApplication) *client { return newClientAt(h, "localhost", n) }
+func newClient(h *host, n provider.ApplicationSettings) *client {
+	return newClientAt(h, "localhost", n)
+}
 
-func newClientAt(h *host, name string, n provider.NewApplication) *client {
+func newClientAt(h *host, name string, n provider.ApplicationSettings) *client {
 	h.t.Helper()
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
@@ -52,8 +54,8 @@ func newClientAt(h *host, name string, n provider.NewApplication) *client {
 	if n.Name == "" {
 		n.Name = "Wiki"
 	}
-	if n.Scopes == "" {
-		n.Scopes = "profile email notes:read"
+	if n.Scopes == nil {
+		n.Scopes = scopes.New("profile", "email", "notes:read")
 	}
 	n.RedirectURIs = []string{c.url + "/callback"}
 	app, secret := h.application(n)
@@ -61,7 +63,7 @@ func newClientAt(h *host, name string, n provider.NewApplication) *client {
 	// Cookies do not tell ports apart.
 	c.name = "client" + app.ClientID
 	c.oauth = oauth2.Config{
-		ClientID: app.ClientID, ClientSecret: secret, RedirectURL: n.RedirectURIs[0], Scopes: strings.Fields(n.Scopes),
+		ClientID: app.ClientID, ClientSecret: secret, RedirectURL: n.RedirectURIs[0], Scopes: n.Scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: h.url + "/oauth/authorize", TokenURL: h.url + "/oauth/token", AuthStyle: oauth2.AuthStyleInParams},
 	}
 	mux.HandleFunc("GET /{$}", c.home)
@@ -178,7 +180,7 @@ func (c *client) callback(w http.ResponseWriter, r *http.Request) {
 
 // authorizeURL is where a browser is sent to sign in, for pages that nobody
 // answers.
-func (h *host) authorizeURL(app store.Application, redirectURI string, more ...string) string {
+func (h *host) authorizeURL(app provider.Application, redirectURI string, more ...string) string {
 	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(strings.Repeat("v", 43))}
 	for i := 0; i < len(more); i += 2 {
 		options = append(options, oauth2.SetAuthURLParam(more[i], more[i+1]))

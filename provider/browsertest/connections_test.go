@@ -17,8 +17,8 @@ func (p *page) connected() []string {
 func TestDisconnect(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{})
-	board := newClient(h, provider.NewApplication{Name: "Board"})
+	wiki := newClient(h, provider.ApplicationSettings{})
+	board := newClient(h, provider.ApplicationSettings{Name: "Board"})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
 	p.clicks("Allow")
@@ -49,7 +49,7 @@ func TestDisconnect(t *testing.T) {
 func TestDisconnectByKeyboard(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	board := newClient(h, provider.NewApplication{Name: "Board"})
+	board := newClient(h, provider.ApplicationSettings{Name: "Board"})
 	p := newPage(t)
 	p.comesTo(board, "ada")
 	p.clicks("Allow")

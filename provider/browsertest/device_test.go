@@ -11,7 +11,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // television is a device that waits for its user.
@@ -23,7 +23,7 @@ type television struct {
 }
 
 // device asks for codes, for an application.
-func (h *host) device(app store.Application, scope string) *television {
+func (h *host) device(app provider.Application, scope string) *television {
 	h.t.Helper()
 	tv := &television{t: h.t, tokens: make(chan *oauth2.Token, 1), oauth: oauth2.Config{
 		ClientID: app.ClientID, Scopes: strings.Fields(scope),
@@ -42,8 +42,8 @@ func (tv *television) waits() (*oauth2.Token, error) {
 	return tv.oauth.DeviceAccessToken(ctx, tv.codes)
 }
 
-func (h *host) television() store.Application {
-	app, _ := h.application(provider.NewApplication{Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: "profile email notes:read"})
+func (h *host) television() provider.Application {
+	app, _ := h.application(provider.ApplicationSettings{Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: scopes.New("profile", "email", "notes:read")})
 	return app
 }
 

@@ -55,7 +55,7 @@ func (p *page) frame(at, url string) string {
 func TestFrames(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	app, _ := h.application(provider.NewApplication{Name: "Wiki", RedirectURIs: []string{callback}})
+	app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{callback}})
 	takesCookies(t, h, "allow")
 	for name, at := range map[string]string{"of another site": "localhost", "of the same site": "127.0.0.1"} {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestRedirectsAfterTheForm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
-			wiki := newClientAt(h, test.at, provider.NewApplication{Public: test.public})
+			wiki := newClientAt(h, test.at, provider.ApplicationSettings{Public: test.public})
 			wiki.next = next
 			p := newPage(t)
 			call(p, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
@@ -124,7 +124,7 @@ func TestRedirectToAnApp(t *testing.T) {
 	const end = "com.example.wiki:/done"
 	server := newTLSServer(t, http.RedirectHandler(end, http.StatusSeeOther))
 	h := newHost(t)
-	app, _ := h.application(provider.NewApplication{Name: "Wiki", RedirectURIs: []string{server.URL + "/callback"}})
+	app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{server.URL + "/callback"}})
 	p := newPage(t)
 	call(p, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
 	p.isSignedIn(h, "user_ada")
@@ -176,7 +176,7 @@ func takesCookies(t testing.TB, h *host, setting string) {
 func TestBlockedCookies(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{})
+	wiki := newClient(h, provider.ApplicationSettings{})
 	takesCookies(t, h, "block")
 	p := newPage(t)
 	p.expects("status 403")
@@ -207,7 +207,7 @@ func TestBlockedCookies(t *testing.T) {
 func TestDeletedCookie(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{})
+	wiki := newClient(h, provider.ApplicationSettings{})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
 	for _, cookie := range call(p, network.GetCookies, network.GetCookiesParams{}).Cookies {
@@ -231,8 +231,8 @@ func TestDeletedCookie(t *testing.T) {
 func TestLogos(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, func(c *provider.Config) { c.Pages.LogoURL = c.Issuer + "/logo.svg" })
-	app, _ := h.application(provider.NewApplication{Name: "Wiki", RedirectURIs: []string{callback}, LogoURL: h.url + "/apps/wiki.svg"})
-	_, _, err := h.IssueToken(context.Background(), provider.NewToken{UserID: "user_ada", ApplicationID: app.ID})
+	app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{callback}, LogoURL: h.url + "/apps/wiki.svg"})
+	_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID})
 	require.NoError(t, err)
 	p := newPage(t)
 	p.isSignedIn(h, "user_ada")

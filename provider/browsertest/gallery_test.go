@@ -111,29 +111,29 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	if l.logos {
 		logoURL = h.url + "/apps/wiki.svg"
 	}
-	wiki, _ := h.application(provider.NewApplication{Name: name, RedirectURIs: []string{callback}, Scopes: "profile email notes:read notes:list",
+	wiki, _ := h.application(provider.ApplicationSettings{Name: name, RedirectURIs: []string{callback}, Scopes: scopes.New("profile", "email", "notes:read", "notes:list"),
 		ClientURI: "https://wiki.example.com/", LogoURL: logoURL})
-	own, _ := h.application(provider.NewApplication{Name: name, RedirectURIs: []string{callback}, SkipConsent: true})
-	bare, _ := h.application(provider.NewApplication{Name: client, RedirectURIs: []string{callback}})
+	own, _ := h.application(provider.ApplicationSettings{Name: name, RedirectURIs: []string{callback}, SkipConsent: true})
+	bare, _ := h.application(provider.ApplicationSettings{Name: client, RedirectURIs: []string{callback}})
 	h.change(bare, func(a *store.Application) { a.Scopes = nil })
 	bare.Scopes = nil
-	registered, _ := h.application(provider.NewApplication{Name: client, Public: true, RedirectURIs: []string{"http://" + at}})
+	registered, _ := h.application(provider.ApplicationSettings{Name: client, Public: true, RedirectURIs: []string{"http://" + at}})
 	h.change(registered, func(a *store.Application) { a.Origin = store.OriginRegistration })
-	for _, app := range []store.Application{bare, own, wiki} { // two of the same name
-		_, _, err := h.IssueToken(context.Background(), provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Scopes: app.Scopes})
+	for _, app := range []provider.Application{bare, own, wiki} { // two of the same name
+		_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: app.Scopes})
 		require.NoError(t, err)
 	}
 
-	consent := func(app store.Application, more ...string) func(*page) {
+	consent := func(app provider.Application, more ...string) func(*page) {
 		return func(p *page) { p.goes(h.authorizeURL(app, app.RedirectURIs[0], more...)) }
 	}
 	connections := func(p *page) { p.goes(h.url + "/oauth/connections") }
-	tv, _ := h.application(provider.NewApplication{Name: name, Public: true, RedirectURIs: []string{}, Scopes: "profile email notes:read notes:list", LogoURL: logoURL})
-	unknown, _ := h.application(provider.NewApplication{Name: client, Public: true, RedirectURIs: []string{}})
+	tv, _ := h.application(provider.ApplicationSettings{Name: name, Public: true, RedirectURIs: []string{}, Scopes: scopes.New("profile", "email", "notes:read", "notes:list"), LogoURL: logoURL})
+	unknown, _ := h.application(provider.ApplicationSettings{Name: client, Public: true, RedirectURIs: []string{}})
 	h.change(unknown, func(a *store.Application) {
-		a.Origin, a.Registration = store.OriginRegistration, &store.Registration{GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code"}}
+		a.Origin, a.Registration = store.OriginRegistration, &store.RegistrationRecord{GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code"}}
 	})
-	device := func(app store.Application) func(*page) {
+	device := func(app provider.Application) func(*page) {
 		return func(p *page) {
 			p.goes(h.device(app, "").codes.VerificationURIComplete)
 			require.True(t, p.is("button[value=allow]"))
@@ -150,7 +150,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		{"consent", true, consent(wiki)},
 		{"consent with warnings", false, consent(registered)},
 		{"consent without scopes", false, consent(bare)},
-		{"consent for a resource to a published client", false, consent(store.Application{ClientID: documentURL, RedirectURIs: []string{callback}},
+		{"consent for a resource to a published client", false, consent(provider.Application{ClientID: documentURL, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}}},
 			"resource", h.url+"/mcp")},
 		{"error", false, func(p *page) {
 			p.expects("status 400")
@@ -180,7 +180,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			p.clicksOn("summary")
 		}},
 		{"connections afterwards", false, func(p *page) {
-			_, _, err := h.IssueToken(context.Background(), provider.NewToken{UserID: "user_ada", ApplicationID: own.ID, Scopes: own.Scopes})
+			_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: own.ID, Scopes: own.Scopes})
 			require.NoError(t, err)
 			connections(p) // The last one that was used is the first.
 			p.clicksOn("summary")

@@ -167,7 +167,7 @@ func (h *host) notes(w http.ResponseWriter, r *http.Request) {
 }
 
 // application registers an application.
-func (h *host) application(n provider.NewApplication) (store.Application, string) {
+func (h *host) application(n provider.ApplicationSettings) (provider.Application, string) {
 	h.t.Helper()
 	app, secret, err := h.CreateApplication(context.Background(), n)
 	require.NoError(h.t, err)
@@ -175,7 +175,7 @@ func (h *host) application(n provider.NewApplication) (store.Application, string
 }
 
 // change changes an application in the store, past what the provider allows.
-func (h *host) change(app store.Application, edit func(*store.Application)) {
+func (h *host) change(app provider.Application, edit func(*store.Application)) {
 	h.t.Helper()
 	kept, err := h.store.FindApplication(context.Background(), app.ID)
 	require.NoError(h.t, err)

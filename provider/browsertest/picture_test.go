@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 var update = flag.Bool("update", false, "write docs/consent.png")
@@ -18,7 +19,7 @@ var update = flag.Bool("update", false, "write docs/consent.png")
 func TestPicture(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	app, _ := h.application(provider.NewApplication{Name: "Wiki", RedirectURIs: []string{callback}, Scopes: "profile email notes:read"})
+	app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{callback}, Scopes: scopes.New("profile", "email", "notes:read")})
 	p := newPage(t)
 	p.isSignedIn(h, "user_ada")
 	// A window that is just as large as what is in it.

@@ -15,7 +15,7 @@ func TestDoubleClick(t *testing.T) {
 	t.Run("at once", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
-		wiki := newClient(h, provider.NewApplication{})
+		wiki := newClient(h, provider.ApplicationSettings{})
 		p := newPage(t)
 		p.comesTo(wiki, "ada")
 		p.allows("net::ERR_ABORTED") // if the first click had its answer before the second
@@ -30,7 +30,7 @@ func TestDoubleClick(t *testing.T) {
 	t.Run("while the client takes its time", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
-		wiki := newClient(h, provider.NewApplication{})
+		wiki := newClient(h, provider.ApplicationSettings{})
 		reached := make(chan struct{})
 		wiki.callbacks = func(n int, gone <-chan struct{}) {
 			if n == 1 {
@@ -55,7 +55,7 @@ func TestDoubleClick(t *testing.T) {
 func TestDoubleClickOnDisconnect(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{})
+	wiki := newClient(h, provider.ApplicationSettings{})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
 	p.clicks("Allow")
@@ -85,7 +85,7 @@ func TestBack(t *testing.T) {
 	t.Run("confidential", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
-		wiki := newClient(h, provider.NewApplication{})
+		wiki := newClient(h, provider.ApplicationSettings{})
 		p := newPage(t)
 		p.comesTo(wiki, "ada")
 		p.clicks("Allow")
@@ -97,7 +97,7 @@ func TestBack(t *testing.T) {
 	t.Run("public", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
-		wiki := newClient(h, provider.NewApplication{Public: true})
+		wiki := newClient(h, provider.ApplicationSettings{Public: true})
 		p := newPage(t)
 		p.comesTo(wiki, "ada")
 		p.clicks("Allow")
@@ -116,7 +116,7 @@ func TestAnsweredForm(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	const callback = "com.example.wiki:/callback"
-	app, _ := h.application(provider.NewApplication{Name: "Wiki", Public: true, RedirectURIs: []string{callback}})
+	app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", Public: true, RedirectURIs: []string{callback}})
 	p := newPage(t)
 	p.isSignedIn(h, "user_ada")
 	p.goes(h.authorizeURL(app, callback))
@@ -141,7 +141,7 @@ func TestStaleForm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
-			wiki := newClient(h, provider.NewApplication{})
+			wiki := newClient(h, provider.ApplicationSettings{})
 			p := newPage(t)
 			p.comesTo(wiki, "ada")
 			happens(h, p)
@@ -164,8 +164,8 @@ func TestStaleForm(t *testing.T) {
 func TestTwoTabs(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{})
-	board := newClient(h, provider.NewApplication{Name: "Board", Public: true})
+	wiki := newClient(h, provider.ApplicationSettings{})
+	board := newClient(h, provider.ApplicationSettings{Name: "Board", Public: true})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
 	q := p.another()

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // signsIn fills in the host's sign-in page.
@@ -38,7 +39,7 @@ func (p *page) comesTo(c *client, login string) {
 func TestSignInByMouse(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{})
+	wiki := newClient(h, provider.ApplicationSettings{})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
 	p.shows("You are signed in as Ada Lovelace", "See your name", "See your email address", "Read your notes")
@@ -81,7 +82,7 @@ func TestSignInByKeyboard(t *testing.T) {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
-			wiki := newClient(h, provider.NewApplication{Scopes: "profile email notes:read notes:list"})
+			wiki := newClient(h, provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read", "notes:list")})
 			p := newPage(t)
 			p.prefers(scheme)
 			p.goes(wiki.url)
@@ -117,7 +118,7 @@ func TestSignInByKeyboard(t *testing.T) {
 func TestDenial(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{})
+	wiki := newClient(h, provider.ApplicationSettings{})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
 	p.clicks("Cancel")
@@ -129,7 +130,7 @@ func TestDenial(t *testing.T) {
 func TestUntickedScope(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{})
+	wiki := newClient(h, provider.ApplicationSettings{})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
 	p.clicks("See your email address")
@@ -143,7 +144,7 @@ func TestUntickedScope(t *testing.T) {
 func TestRequiredScopesOnly(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{Scopes: "notes:list"})
+	wiki := newClient(h, provider.ApplicationSettings{Scopes: scopes.New("notes:list")})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
 	p.shows("See the titles of your notes (always needed)")
@@ -157,7 +158,7 @@ func TestRequiredScopesOnly(t *testing.T) {
 func TestSwitchAccount(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{})
+	wiki := newClient(h, provider.ApplicationSettings{})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
 	p.shows("You are signed in as Ada Lovelace")
@@ -173,7 +174,7 @@ func TestSwitchAccount(t *testing.T) {
 func TestSignInWithoutScripts(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	wiki := newClient(h, provider.NewApplication{})
+	wiki := newClient(h, provider.ApplicationSettings{})
 	p := newPage(t)
 	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	p.comesTo(wiki, "ada")
@@ -190,7 +191,7 @@ func TestFormPost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
-			wiki := newClient(h, provider.NewApplication{})
+			wiki := newClient(h, provider.ApplicationSettings{})
 			var posted string
 			wiki.mux.HandleFunc("POST /callback", func(w http.ResponseWriter, r *http.Request) {
 				posted = r.PostFormValue("code")

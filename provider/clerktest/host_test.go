@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
@@ -75,9 +74,9 @@ type tokens struct {
 }
 
 // application registers an application and signs a user in to it.
-func (h *host) application() (store.Application, tokens) {
+func (h *host) application() (provider.Application, tokens) {
 	h.t.Helper()
-	app, secret, err := h.CreateApplication(context.Background(), provider.NewApplication{
+	app, secret, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{
 		Name: "Wiki", RedirectURIs: []string{callback}, SkipConsent: true,
 	})
 	require.NoError(h.t, err)

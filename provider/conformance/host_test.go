@@ -17,7 +17,6 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
@@ -66,12 +65,12 @@ func newHost(t testing.TB) *host {
 
 // client is a registered confidential application.
 type client struct {
-	store.Application
+	provider.Application
 	secret string
 	h      *host
 }
 
-func (h *host) client(n provider.NewApplication) *client {
+func (h *host) client(n provider.ApplicationSettings) *client {
 	n.Name, n.RedirectURIs = "Wiki", []string{callback}
 	app, secret, err := h.CreateApplication(context.Background(), n)
 	if err != nil {

@@ -43,8 +43,8 @@ const grace = 30 * time.Second
 // that no scope ever widens.
 func TestRandomHistoriesOfASignIn(t *testing.T) {
 	h := newHost(t)
-	app := h.client(provider.NewApplication{Scopes: "profile email notes:read"})
-	foreign := h.client(provider.NewApplication{Scopes: "profile email notes:read"})
+	app := h.client(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
+	foreign := h.client(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
 	rapid.Check(t, func(t *rapid.T) {
 		s := &signIn{h: h, app: app, foreign: foreign, granted: scopes.New("profile", "email")}
 		s.code = app.authorize(t, "user_ada", "profile email")

@@ -204,7 +204,7 @@ func swapCase(s string) string {
 // to an invalid one.
 func TestAuthorizeRedirectURIMatchesExactly(t *testing.T) {
 	h := newHost(t)
-	c := h.register(t, provider.NewApplication{}, "https://wiki.example.com/callback", "https://wiki.example.com/q?tenant=1")
+	c := h.register(t, provider.ApplicationSettings{}, "https://wiki.example.com/callback", "https://wiki.example.com/q?tenant=1")
 	for name, uri := range map[string]string{
 		"slash after":               "https://wiki.example.com/callback/",
 		"shorter path":              "https://wiki.example.com/",
@@ -288,9 +288,9 @@ func TestAuthorizeRedirectURILeftOut(t *testing.T) {
 	one := h.confidential()
 	r := h.submit(t, h.visit(t, one.request("redirect_uri", omit).Encode()), "allow")
 	require.True(t, strings.HasPrefix(r.Header.Get("Location"), callback+"?"))
-	two := h.register(t, provider.NewApplication{}, callback, callback+"2")
+	two := h.register(t, provider.ApplicationSettings{}, callback, callback+"2")
 	onPage(t, h.visit(t, two.request("redirect_uri", omit).Encode()))
-	none := h.register(t, provider.NewApplication{})
+	none := h.register(t, provider.ApplicationSettings{})
 	onPage(t, h.visit(t, url.Values{"response_type": {"code"}, "client_id": {none.ClientID}}.Encode()))
 }
 
@@ -306,7 +306,7 @@ func TestRegistrationRefusesUnsafeRedirectURIs(t *testing.T) {
 		"https:wiki.example.com",
 	} {
 		for _, public := range []bool{false, true} {
-			_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: "Wiki", RedirectURIs: []string{uri}, Public: public})
+			_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{uri}, Public: public})
 			require.Error(t, err, "%q public=%v", uri, public)
 		}
 	}
@@ -321,7 +321,7 @@ func TestAuthorizeKeepsTheQueryOfTheRedirectURI(t *testing.T) {
 		"https://wiki.example.com/c%2fb?next=https%3A%2F%2Fwiki.example.com%2F%3Fa%3Db",
 	} {
 		t.Run(uri, func(t *testing.T) {
-			c := h.register(t, provider.NewApplication{Public: true}, uri)
+			c := h.register(t, provider.ApplicationSettings{Public: true}, uri)
 			page := h.visit(t, c.request().Encode())
 			for decision, name := range map[string]string{"allow": "code", "deny": "error"} {
 				r := h.submit(t, page, decision)
@@ -450,7 +450,7 @@ func TestAuthorizeAccessDenied(t *testing.T) {
 func TestAuthorizeErrorsAreSentToTheClient(t *testing.T) {
 	h := newHost(t)
 	c, public := h.confidential(), h.public()
-	strict := h.client(provider.NewApplication{PKCERequired: true})
+	strict := h.client(provider.ApplicationSettings{PKCERequired: true})
 	for _, tt := range []struct {
 		name  string
 		c     *client
@@ -537,7 +537,7 @@ func TestAuthorizeChallenge(t *testing.T) {
 // application is its own to choose, and nothing else of it.
 func TestAuthorizeLoopbackPort(t *testing.T) {
 	h := newHost(t)
-	c := h.register(t, provider.NewApplication{Public: true}, "http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost/cb")
+	c := h.register(t, provider.ApplicationSettings{Public: true}, "http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost/cb")
 	for _, uri := range []string{"http://127.0.0.1:51004/cb", "http://[::1]:61023/cb", "http://127.0.0.1/cb", "http://localhost/cb"} {
 		t.Run("good "+uri, func(t *testing.T) {
 			r := h.submit(t, h.visit(t, c.request("redirect_uri", uri).Encode()), "allow")
@@ -558,7 +558,7 @@ func TestAuthorizeLoopbackPort(t *testing.T) {
 		})
 	}
 	t.Run("a confidential application", func(t *testing.T) {
-		web := h.register(t, provider.NewApplication{}, "http://127.0.0.1/cb")
+		web := h.register(t, provider.ApplicationSettings{}, "http://127.0.0.1/cb")
 		onPage(t, h.visit(t, web.request("redirect_uri", "http://127.0.0.1:51004/cb").Encode()))
 	})
 }
@@ -566,7 +566,7 @@ func TestAuthorizeLoopbackPort(t *testing.T) {
 // RFC 8252 section 7.1: native applications may use a scheme of their own.
 func TestAuthorizePrivateUseScheme(t *testing.T) {
 	h := newHost(t)
-	c := h.register(t, provider.NewApplication{Public: true}, "com.example.app:/oauth2redirect")
+	c := h.register(t, provider.ApplicationSettings{Public: true}, "com.example.app:/oauth2redirect")
 	page := h.visit(t, c.request().Encode())
 	r := h.submit(t, page, "allow")
 	require.True(t, strings.HasPrefix(r.Header.Get("Location"), "com.example.app:/oauth2redirect?"))
@@ -574,7 +574,7 @@ func TestAuthorizePrivateUseScheme(t *testing.T) {
 	for _, uri := range []string{"com.example.app:/other", "com.example.app:/oauth2redirect/", "com.example.app://oauth2redirect", "com.example.application:/oauth2redirect"} {
 		onPage(t, h.visit(t, c.request("redirect_uri", uri).Encode()))
 	}
-	_, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: "Wiki", RedirectURIs: []string{"com.example.app:/cb"}})
+	_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{"com.example.app:/cb"}})
 	require.Error(t, err, "a confidential application has no scheme of its own")
 }
 
@@ -592,7 +592,7 @@ func TestAuthorizeAsksForPublicApplicationsEveryTime(t *testing.T) {
 // for all the same where others could receive its code.
 func TestAuthorizeAsksWhereOthersCouldListen(t *testing.T) {
 	h := newHost(t)
-	c := h.register(t, provider.NewApplication{Public: true, SkipConsent: true}, callback, "http://127.0.0.1/cb", "com.example.app:/cb")
+	c := h.register(t, provider.ApplicationSettings{Public: true, SkipConsent: true}, callback, "http://127.0.0.1/cb", "com.example.app:/cb")
 	require.NotEmpty(t, redirected(t, h.visit(t, c.request().Encode())).Get("code"))
 	for _, uri := range []string{"http://127.0.0.1/cb", "http://127.0.0.1:51004/cb", "com.example.app:/cb"} {
 		r := h.visit(t, c.request("redirect_uri", uri).Encode())
@@ -751,7 +751,7 @@ func TestAuthorizeMethods(t *testing.T) {
 // checker.
 func TestAuthorizeHeadGrantsNothing(t *testing.T) {
 	h := newHost(t)
-	for name, c := range map[string]*client{"agreed before": h.confidential(), "never asked": h.client(provider.NewApplication{Scopes: allOf, SkipConsent: true})} {
+	for name, c := range map[string]*client{"agreed before": h.confidential(), "never asked": h.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), SkipConsent: true})} {
 		t.Run(name, func(t *testing.T) {
 			c.code(t)
 			require.Len(t, c.grants(t), 1)
@@ -765,7 +765,7 @@ func TestAuthorizeHeadGrantsNothing(t *testing.T) {
 // RFC 6749 section 10.10: codes cannot be guessed, and no two are equal.
 func TestCodesAreRandom(t *testing.T) {
 	h := newHost(t)
-	c := h.client(provider.NewApplication{Scopes: allOf, SkipConsent: true})
+	c := h.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), SkipConsent: true})
 	seen := map[string]bool{}
 	for range 200 {
 		code := c.code(t)
@@ -860,7 +860,7 @@ func inRequest(form url.Values, change func(url.Values)) {
 func TestPagesEscapeWhatTheyShow(t *testing.T) {
 	h := newHost(t)
 	evil := `"><script>alert(1)</script>`
-	app, _, err := h.CreateApplication(context.Background(), provider.NewApplication{Name: evil, RedirectURIs: []string{callback}, Scopes: allOf})
+	app, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: evil, RedirectURIs: []string{callback}, Scopes: strings.Fields(allOf)})
 	require.NoError(t, err)
 	c := &client{app, "", h}
 	for name, query := range map[string]url.Values{
@@ -978,7 +978,7 @@ func TestAuthorizeDoesNotMixQueryAndBody(t *testing.T) {
 // consent page's form may lead to includes it.
 func TestConsentFormMayLeadToTheRedirectURI(t *testing.T) {
 	h := newHost(t)
-	c := h.register(t, provider.NewApplication{Public: true}, "http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost:7000/cb", "com.example.app:/cb", callback)
+	c := h.register(t, provider.ApplicationSettings{Public: true}, "http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost:7000/cb", "com.example.app:/cb", callback)
 	for uri, source := range map[string]string{
 		"http://127.0.0.1:51004/cb": "http://127.0.0.1:*", "http://localhost:7000/cb": "http://localhost:*", "com.example.app:/cb": "com.example.app:", callback: "https:",
 		// The policy's grammar has no IPv6 addresses.

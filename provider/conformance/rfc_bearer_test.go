@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -254,7 +255,7 @@ func TestUserInfoIsCutToScope(t *testing.T) {
 			return userinfo.User{ID: id, Name: "Ada", Username: "ada", Email: "ada@example.com", EmailVerified: true, PublicMetadata: secret, PrivateMetadata: secret}, nil
 		}
 	})
-	c := h.client(provider.NewApplication{Scopes: "profile email public_metadata"})
+	c := h.client(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "public_metadata")})
 	for scope, tt := range map[string]struct{ with, without []string }{
 		"profile":         {[]string{"name", "username", "preferred_username"}, []string{"email", "email_verified", "public_metadata", "private_metadata"}},
 		"email":           {[]string{"email", "email_verified"}, []string{"name", "username", "preferred_username", "public_metadata", "private_metadata"}},

@@ -203,7 +203,7 @@ func TestDeviceCodesAreRandom(t *testing.T) {
 // nothing is allowed before they say so, whatever they have agreed to before.
 func TestDeviceRemotePhishing(t *testing.T) {
 	h := newDeviceHost(t)
-	c := h.client(provider.NewApplication{Scopes: allOf, SkipConsent: true})
+	c := h.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), SkipConsent: true})
 	c.tokens(t)
 	device := c.device(t)
 	target := strings.TrimPrefix(device["verification_uri_complete"].(string), h.url)

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 const documentID = "https://client.example.com/oauth/client.json"
@@ -44,7 +43,9 @@ func newDocumented(t testing.TB) *documented {
 		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
 	}
 	h := newHostWith(t, func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: transport} })
-	d.client = &client{Application: store.Application{ClientID: documentID, RedirectURIs: []string{callback}, Public: true}, h: h}
+	d.client = &client{Application: provider.Application{
+		ClientID: documentID, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}, Public: true},
+	}, h: h}
 	return d
 }
 

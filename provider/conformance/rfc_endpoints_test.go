@@ -456,7 +456,7 @@ func TestMetadataValues(t *testing.T) {
 		supported := list(t, metadata["scopes_supported"])
 		require.NotContains(t, supported, "openid")
 		require.NotContains(t, supported, "offline_access")
-		c := h.client(provider.NewApplication{Scopes: strings.Join(supported, " ")})
+		c := h.client(provider.ApplicationSettings{Scopes: supported})
 		for _, scope := range supported {
 			require.Equal(t, scope, c.tokens(t, "scope", scope).Scope)
 		}

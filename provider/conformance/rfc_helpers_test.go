@@ -85,7 +85,7 @@ func newHostWith(t testing.TB, change func(*provider.Config)) *host {
 }
 
 // register creates an application with redirect URIs of its own.
-func (h *host) register(t testing.TB, n provider.NewApplication, uris ...string) *client {
+func (h *host) register(t testing.TB, n provider.ApplicationSettings, uris ...string) *client {
 	t.Helper()
 	n.Name, n.RedirectURIs = "Wiki", uris
 	app, secret, err := h.CreateApplication(context.Background(), n)
@@ -96,12 +96,12 @@ func (h *host) register(t testing.TB, n provider.NewApplication, uris ...string)
 // confidential is an application with a secret that may ask for every scope
 // that these tests use.
 func (h *host) confidential() *client {
-	return h.client(provider.NewApplication{Scopes: allOf})
+	return h.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf)})
 }
 
 // public is an application without a secret.
 func (h *host) public() *client {
-	return h.client(provider.NewApplication{Scopes: allOf, Public: true})
+	return h.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), Public: true})
 }
 
 // params returns values with the given names and values set, and without those

@@ -19,7 +19,6 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -61,7 +60,7 @@ func TestTokenAnswerHasPragma(t *testing.T) {
 // RFC 6750 section 2.1: an access token is a b64token.
 func TestTokensAreRandom(t *testing.T) {
 	h := newHost(t)
-	c := h.client(provider.NewApplication{Scopes: allOf, SkipConsent: true})
+	c := h.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), SkipConsent: true})
 	seen := map[string]bool{}
 	for range 100 {
 		tokens := c.tokens(t)
@@ -394,7 +393,7 @@ func TestTokenPublicClient(t *testing.T) {
 // authorization request, and identical.
 func TestCodeIsBoundToRedirectURI(t *testing.T) {
 	h := newHost(t)
-	c := h.register(t, provider.NewApplication{}, callback, callback+"2")
+	c := h.register(t, provider.ApplicationSettings{}, callback, callback+"2")
 	for name, uri := range map[string]string{
 		"missing": omit, "another registered": callback + "2", "slash": callback + "/", "case": strings.ToUpper(callback), "unknown": "https://evil.example/",
 		"query": callback + "?", "space": callback + " ", "escaped twice": url.QueryEscape(callback),
@@ -921,7 +920,7 @@ func TestScopesTakenAwayAreNotGrantedAgain(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
 	c.code(t, "scope", "profile email")
-	_, err := h.UpdateApplication(context.Background(), c.ID, func(app *store.Application) error {
+	_, err := h.UpdateApplication(context.Background(), c.ID, func(app *provider.ApplicationSettings) error {
 		app.Scopes = scopes.New("profile")
 		return nil
 	})

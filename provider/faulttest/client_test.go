@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -24,7 +25,7 @@ const callback = "https://wiki.example.com/callback"
 // client is an application, together with the browsers of its users. It talks
 // to whichever host it is told to.
 type client struct {
-	store.Application
+	provider.Application
 	secret string
 	http   *http.Client
 }

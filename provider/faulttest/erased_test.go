@@ -27,12 +27,12 @@ func TestErasedUser(t *testing.T) {
 				c.Store = kept
 				c.Now = func() time.Time { return now }
 			})
-			app, _, err := h.Provider.CreateApplication(t.Context(), provider.NewApplication{Name: "Wiki", OwnerID: "user_ada"})
+			app, _, err := h.Provider.CreateApplication(t.Context(), provider.ApplicationSettings{Name: "Wiki", OwnerID: "user_ada"})
 			require.NoError(t, err)
 			const signIns = 120 // more than one page
 			var token provider.Secret
 			for range signIns {
-				_, token, err = h.Provider.IssueToken(t.Context(), provider.NewToken{UserID: "user_ada", ApplicationID: app.ID, Scopes: []string{"email"}})
+				_, token, err = h.Provider.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: []string{"email"}})
 				require.NoError(t, err)
 			}
 			var b bytes.Buffer

@@ -83,7 +83,7 @@ func runHost(text string) error {
 }
 
 // newApplication is what every application is.
-var newApplication = provider.NewApplication{Name: "Wiki", RedirectURIs: []string{callback}, Scopes: "profile notes:read"}
+var newApplication = provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{callback}, Scopes: scopes.New("profile", "notes:read")}
 
 // newProvider returns a provider as the hosts have it. The header Test-User
 // says who is signed in. A refresh may be repeated for so long that the tests

@@ -314,12 +314,12 @@ func (h *lossy) cleanupStep(t *testing.T) step {
 // applicationSteps are those of an administrator. What is counted is what the
 // store has afterwards.
 func (h *lossy) applicationSteps(t *testing.T) map[string]func() step {
-	create := func() store.Application {
-		app, _, err := h.CreateApplication(t.Context(), provider.NewApplication{Name: "Pad", RedirectURIs: []string{callback}})
+	create := func() provider.Application {
+		app, _, err := h.CreateApplication(t.Context(), provider.ApplicationSettings{Name: "Pad", RedirectURIs: []string{callback}})
 		require.NoError(t, err)
 		return app
 	}
-	found := func(app store.Application) store.Application {
+	found := func(app provider.Application) provider.Application {
 		now, err := h.FindApplication(t.Context(), app.ID)
 		require.NoError(t, err)
 		return now
@@ -329,7 +329,7 @@ func (h *lossy) applicationSteps(t *testing.T) map[string]func() step {
 			app := create()
 			return step{
 				do: func() error {
-					_, err := h.UpdateApplication(t.Context(), app.ID, func(a *store.Application) error {
+					_, err := h.UpdateApplication(t.Context(), app.ID, func(a *provider.ApplicationSettings) error {
 						a.Name += "!"
 						return nil
 					})
@@ -352,7 +352,7 @@ func (h *lossy) applicationSteps(t *testing.T) map[string]func() step {
 			owner := person()
 			return step{
 				do: func() error {
-					_, _, err := h.CreateApplication(t.Context(), provider.NewApplication{Name: "Pad", RedirectURIs: []string{callback}, OwnerID: owner})
+					_, _, err := h.CreateApplication(t.Context(), provider.ApplicationSettings{Name: "Pad", RedirectURIs: []string{callback}, OwnerID: owner})
 					return err
 				},
 				check: func() {

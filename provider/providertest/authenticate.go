@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -50,7 +50,7 @@ func issue(t testing.TB, p *provider.Provider, resource, userID string, scope []
 	if err != nil {
 		return provider.Secret{}, err
 	}
-	_, access, err := p.IssueToken(t.Context(), provider.NewToken{UserID: userID, ApplicationID: app.ID, Scopes: app.Scopes, Resource: resource})
+	_, access, err := p.IssueToken(t.Context(), provider.TokenSettings{UserID: userID, ApplicationID: app.ID, Scopes: app.Scopes, Resource: resource})
 	if errors.Is(err, userinfo.ErrNotFound) {
 		err = fmt.Errorf("the user %q is unknown to Config.Users: add the user to the app under test first, or give the id of one that it has: %w", userID, err)
 	}
@@ -60,13 +60,17 @@ func issue(t testing.TB, p *provider.Provider, resource, userID string, scope []
 // newApplication makes an application with exactly the given scopes, so that
 // tokens need not name theirs, and so that no two tests share one. It ends with
 // the test, and all its tokens with it.
-func newApplication(t testing.TB, p *provider.Provider, redirectURIs, scope []string) (store.Application, error) {
+func newApplication(t testing.TB, p *provider.Provider, redirectURIs, scope []string) (provider.Application, error) {
 	ctx := t.Context()
-	app, _, err := p.CreateApplication(ctx, provider.NewApplication{
+	asked, err := scopes.Parse(strings.Join(scope, " "))
+	if err != nil {
+		return provider.Application{}, fmt.Errorf("the scopes are malformed: %w", err)
+	}
+	app, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{
 		Name:         "providertest",
 		Public:       true, // It needs no secret.
 		RedirectURIs: redirectURIs,
-		Scopes:       strings.Join(scope, " "),
+		Scopes:       append(scopes.Set{}, asked...), // Nil would ask for the default.
 	})
 	if err != nil {
 		return app, fmt.Errorf("no application could be made: %w", err)
@@ -77,13 +81,5 @@ func newApplication(t testing.TB, p *provider.Provider, redirectURIs, scope []st
 			t.Logf("providertest: the application %s is left over: %v", app.ID, err)
 		}
 	})
-	if len(scope) > 0 {
-		return app, nil
-	}
-	// An application that names none gets some by default.
-	app, err = p.UpdateApplication(ctx, app.ID, func(app *store.Application) error {
-		app.Scopes = nil
-		return nil
-	})
-	return app, err
+	return app, nil
 }

@@ -59,7 +59,7 @@ func TestAllowFindsTheApplication(t *testing.T) {
 		{name: "a scheme", uri: "com.example.wiki:/callback", public: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			app, _, err := host.Provider.CreateApplication(t.Context(), provider.NewApplication{
+			app, _, err := host.Provider.CreateApplication(t.Context(), provider.ApplicationSettings{
 				Name: "Wiki", RedirectURIs: []string{tt.uri}, Public: tt.public,
 			})
 			require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/providertest"
@@ -18,8 +19,8 @@ type wiki struct{ host, clientID, clientSecret, redirectURI string }
 
 func newWiki(host *providertest.Host, scopes string) *wiki {
 	w := &wiki{host: host.URL, redirectURI: "https://wiki.example.com/callback"}
-	app, secret, err := host.Provider.CreateApplication(context.Background(), provider.NewApplication{
-		Name: "Wiki", RedirectURIs: []string{w.redirectURI}, Scopes: scopes,
+	app, secret, err := host.Provider.CreateApplication(context.Background(), provider.ApplicationSettings{
+		Name: "Wiki", RedirectURIs: []string{w.redirectURI}, Scopes: strings.Fields(scopes),
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -29,7 +29,7 @@ func applicationRecord(app store.Application, version int64) (string, error) {
 	if err := app.Check(); err != nil {
 		return "", err
 	}
-	app = app.Micro()
+	app = app.Micro().Revealed()
 	text, err := json.Marshal(app)
 	if err != nil {
 		return "", fmt.Errorf("redisstore: %w", err)

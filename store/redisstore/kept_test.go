@@ -20,15 +20,15 @@ func TestNamesOfWhatIsKept(t *testing.T) {
 	at := time.UnixMicro(1_700_000_000_000_000).UTC()
 	app := store.Application{
 		ID: "app_1", ClientID: "client_1", Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/cb"}, Scopes: scopes.New("email"),
-		Secrets: []store.Secret{{ID: "secret_1", Hash: secret, CreatedAt: at, ExpiresAt: at}}, Public: true, PKCERequired: true, SkipConsent: true,
+		Secrets: []store.ClientSecret{{ID: "secret_1", Hash: secret, CreatedAt: at, ExpiresAt: at}}, Public: true, PKCERequired: true, SkipConsent: true,
 		Origin: store.OriginRegistration, OwnerID: "user_1", ClientURI: "https://wiki.example.com", LogoURL: "https://wiki.example.com/logo.png",
 		Metadata: map[string]string{"team": "docs"}, CreatedAt: at, UpdatedAt: at, Version: 1,
-		Registration: &store.Registration{
+		Registration: &store.RegistrationRecord{
 			Token: secret, Type: "native", AuthMethod: "none", GrantTypes: []string{"authorization_code"}, Contacts: []string{"wiki@example.com"},
 			TermsURI: "https://wiki.example.com/terms", PolicyURI: "https://wiki.example.com/policy", SoftwareID: "wiki", SoftwareVersion: "2.1",
 		},
 	}
-	hash := secret.String()
+	hash := secret.Reveal()
 	kept := "0\xff1\xffclient_1\xff80060a24181e4000\xff80060a24181e4000\xffuser_1\xffregistration\xff" + `{
 		"ID": "app_1", "ClientID": "client_1", "Name": "Wiki", "RedirectURIs": ["https://wiki.example.com/cb"], "Scopes": ["email"],
 		"Secrets": [{"ID": "secret_1", "Hash": "` + hash + `", "CreatedAt": "2023-11-14T22:13:20Z", "ExpiresAt": "2023-11-14T22:13:20Z"}],

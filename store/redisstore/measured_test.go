@@ -53,7 +53,7 @@ func TestBytes(t *testing.T) {
 			return s.CreateApplication(ctx, store.Application{
 				ID: fmt.Sprint("oauth_app_2ZyXwVuTsRqPoNm", i), ClientID: fmt.Sprint("2ZyXwVuTsRqPoNmLk", i), Name: "Wiki", Origin: store.OriginManual,
 				RedirectURIs: []string{"https://wiki.example.com/oauth/callback"}, Scopes: scopes.New("profile", "email"),
-				Secrets: []store.Secret{{ID: "secret_1", Hash: store.HashSecret("a secret"), CreatedAt: at}}, CreatedAt: at, UpdatedAt: at,
+				Secrets: []store.ClientSecret{{ID: "secret_1", Hash: store.HashSecret("a secret"), CreatedAt: at}}, CreatedAt: at, UpdatedAt: at,
 			})
 		}},
 	} {

@@ -14,16 +14,17 @@ import (
 // details are what is kept of an application as JSON: everything that nothing
 // searches or sorts by. So a new field needs no migration.
 type details struct {
-	RedirectURIs []string            `json:"redirect_uris,omitempty"`
-	Scopes       scopes.Set          `json:"scopes,omitempty"`
-	Secrets      []store.Secret      `json:"secrets,omitempty"`
-	Public       bool                `json:"public,omitempty"`
-	PKCERequired bool                `json:"pkce_required,omitempty"`
-	SkipConsent  bool                `json:"skip_consent,omitempty"`
-	Registration *store.Registration `json:"registration,omitempty"`
-	ClientURI    string              `json:"client_uri,omitempty"`
-	LogoURL      string              `json:"logo_url,omitempty"`
-	Metadata     map[string]string   `json:"metadata,omitempty"`
+	RedirectURIs []string                  `json:"redirect_uris,omitempty"`
+	Scopes       scopes.Set                `json:"scopes,omitempty"`
+	Secrets      []store.ClientSecret      `json:"secrets,omitempty"`
+	Public       bool                      `json:"public,omitempty"`
+	PKCERequired bool                      `json:"pkce_required,omitempty"`
+	SkipConsent  bool                      `json:"skip_consent,omitempty"`
+	Registration *store.RegistrationRecord `json:"registration,omitempty"`
+	Applied      []store.AppliedSettings   `json:"applied,omitempty"`
+	ClientURI    string                    `json:"client_uri,omitempty"`
+	LogoURL      string                    `json:"logo_url,omitempty"`
+	Metadata     map[string]string         `json:"metadata,omitempty"`
 }
 
 // The columns of an application a, in the order of [applicationRow.into].
@@ -50,7 +51,7 @@ func (r *applicationRow) application() (store.Application, error) {
 		ID: r.id.String, ClientID: r.clientID.String, Name: r.name.String,
 		RedirectURIs: d.RedirectURIs, Scopes: d.Scopes, Secrets: d.Secrets,
 		Public: d.Public, PKCERequired: d.PKCERequired, SkipConsent: d.SkipConsent,
-		Origin: store.Origin(r.origin.String), Registration: d.Registration,
+		Origin: store.Origin(r.origin.String), Registration: d.Registration, Applied: d.Applied,
 		OwnerID: r.owner.String, ClientURI: d.ClientURI, LogoURL: d.LogoURL, Metadata: d.Metadata,
 		CreatedAt: timeOf(r.created), UpdatedAt: timeOf(r.updated), Version: r.version.Int64,
 	}, nil
@@ -62,11 +63,11 @@ func applicationArgs(app store.Application) ([]any, error) {
 	if err := checkApplication(app); err != nil {
 		return nil, err
 	}
-	app = app.Micro()
+	app = app.Micro().Revealed()
 	text, err := json.Marshal(details{
 		RedirectURIs: app.RedirectURIs, Scopes: app.Scopes, Secrets: app.Secrets,
 		Public: app.Public, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent,
-		Registration: app.Registration, ClientURI: app.ClientURI, LogoURL: app.LogoURL, Metadata: app.Metadata,
+		Registration: app.Registration, Applied: app.Applied, ClientURI: app.ClientURI, LogoURL: app.LogoURL, Metadata: app.Metadata,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: the details of the application: %w", err)

@@ -54,11 +54,12 @@ func (t *trial) fullApplication() store.Application {
 		Name:         "Wiki",
 		RedirectURIs: []string{someRedirect, "https://b.example/cb", "https://a.example/cb"},
 		Scopes:       scopes.New("email", "notes:read", "profile"),
-		Secrets: []store.Secret{
+		Secrets: []store.ClientSecret{
 			{ID: "s2", Hash: store.HashSecret("a generated secret"), CreatedAt: t.start, ExpiresAt: t.after(time.Hour)},
 			{ID: "s1", Hash: imported, CreatedAt: t.after(-time.Hour)},
 		},
 		Registration: fullRegistration(),
+		Applied:      []store.AppliedSettings{{Digest: "b", At: t.after(tick)}, {Digest: "a", At: t.start}, {Digest: "b", At: t.start}},
 		Public:       true,
 		PKCERequired: true,
 		SkipConsent:  true,
@@ -74,8 +75,8 @@ func (t *trial) fullApplication() store.Application {
 }
 
 // fullRegistration has something in each field.
-func fullRegistration() *store.Registration {
-	return &store.Registration{
+func fullRegistration() *store.RegistrationRecord {
+	return &store.RegistrationRecord{
 		Token:           store.HashSecret("a registration access token"),
 		Type:            "native",
 		AuthMethod:      "none",
@@ -150,7 +151,7 @@ func applicationComesBack(t *trial) {
 }
 
 func registrationKept(t *trial) {
-	registrations := []*store.Registration{
+	registrations := []*store.RegistrationRecord{
 		nil, {}, fullRegistration(), {Type: "web"}, {Token: store.HashSecret("t")}, {GrantTypes: []string{"b", "a", ""}}, {Contacts: []string{""}},
 	}
 	updated := t.fullApplication()

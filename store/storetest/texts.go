@@ -59,10 +59,10 @@ func textsComeBack(t *trial) {
 	for name, text := range oddTexts() {
 		app := store.Application{
 			ID: "id " + text, ClientID: "client " + text, Name: text, RedirectURIs: []string{text, text + "2"},
-			Secrets: []store.Secret{{ID: text, Hash: store.HashSecret(text), CreatedAt: t.start}},
+			Secrets: []store.ClientSecret{{ID: text, Hash: store.HashSecret(text), CreatedAt: t.start}},
 			Origin:  store.OriginManual, OwnerID: text, ClientURI: text, LogoURL: text,
 			Metadata: map[string]string{text: text, text + "2": text}, CreatedAt: t.start, UpdatedAt: t.start, Version: 1,
-			Registration: &store.Registration{
+			Registration: &store.RegistrationRecord{
 				Type: text, AuthMethod: text, GrantTypes: []string{text, text + "2"}, Contacts: []string{text + "2", text},
 				TermsURI: text, PolicyURI: text, SoftwareID: text, SoftwareVersion: text,
 			},
@@ -125,7 +125,7 @@ func longTexts(t *trial) {
 		ID: id("app"), ClientID: id("client"), Name: text("name"), RedirectURIs: []string{text("https://a.example/"), text("https://b.example/")},
 		Origin: store.OriginManual, OwnerID: id("owner"), ClientURI: text("https://c.example/"), LogoURL: text("https://d.example/"),
 		Metadata: map[string]string{"key": text("value")}, Version: 1,
-		Registration: &store.Registration{
+		Registration: &store.RegistrationRecord{
 			Contacts: []string{text("contact"), text("other")}, TermsURI: text("https://g.example/"), PolicyURI: text("https://h.example/"),
 			SoftwareID: text("software"), SoftwareVersion: text("version"),
 		},
@@ -209,16 +209,19 @@ func badApplication(t *trial) {
 			"Name":           func(app *store.Application) { app.Name = bad },
 			"RedirectURIs":   func(app *store.Application) { app.RedirectURIs = []string{"ok", bad} },
 			"Scopes":         func(app *store.Application) { app.Scopes = scopes.Set{bad} },
-			"Secrets":        func(app *store.Application) { app.Secrets = []store.Secret{{ID: bad}} },
+			"Secrets":        func(app *store.Application) { app.Secrets = []store.ClientSecret{{ID: bad}} },
 			"Origin":         func(app *store.Application) { app.Origin = store.Origin(bad) },
+			"Applied":        func(app *store.Application) { app.Applied = []store.AppliedSettings{{Digest: bad}} },
 			"OwnerID":        func(app *store.Application) { app.OwnerID = bad },
 			"ClientURI":      func(app *store.Application) { app.ClientURI = bad },
 			"LogoURL":        func(app *store.Application) { app.LogoURL = bad },
 			"Metadata key":   func(app *store.Application) { app.Metadata = map[string]string{bad: "ok"} },
 			"Metadata value": func(app *store.Application) { app.Metadata = map[string]string{"ok": bad} },
-			"GrantTypes":     func(app *store.Application) { app.Registration = &store.Registration{GrantTypes: []string{"ok", bad}} },
-			"Contacts":       func(app *store.Application) { app.Registration = &store.Registration{Contacts: []string{bad}} },
-			"SoftwareID":     func(app *store.Application) { app.Registration = &store.Registration{SoftwareID: bad} },
+			"GrantTypes": func(app *store.Application) {
+				app.Registration = &store.RegistrationRecord{GrantTypes: []string{"ok", bad}}
+			},
+			"Contacts":   func(app *store.Application) { app.Registration = &store.RegistrationRecord{Contacts: []string{bad}} },
+			"SoftwareID": func(app *store.Application) { app.Registration = &store.RegistrationRecord{SoftwareID: bad} },
 		} {
 			app := store.Application{ID: "a", ClientID: "a", Name: "New"}
 			edit(&app)

@@ -87,7 +87,7 @@ func difference(got, want reflect.Value) string {
 		}
 	}
 	switch got.Interface().(type) {
-	case store.Application, store.Registration, store.Document:
+	case store.Application, store.RegistrationRecord, store.Document:
 		var fields strings.Builder
 		for i := range got.NumField() {
 			if d := difference(got.Field(i), want.Field(i)); d != "" {

@@ -81,7 +81,7 @@ func timesComeBack(t *trial) {
 }
 
 func zeroTimes(t *trial) {
-	app := store.Application{ID: someApp, ClientID: "client_1", Secrets: []store.Secret{{ID: "s", Hash: store.HashSecret("s")}}, Version: 1}
+	app := store.Application{ID: someApp, ClientID: "client_1", Secrets: []store.ClientSecret{{ID: "s", Hash: store.HashSecret("s")}}, Version: 1}
 	t.creates(app)
 	t.findsApplication(app, "an application without times")
 	d := t.create(someKey, func(d *store.Document) { d.LastUsedAt, d.SweepAt = time.Time{}, time.Time{} })
@@ -142,7 +142,8 @@ func numbersComeBack(t *trial) {
 func inputIsCopied(t *trial) {
 	app, want := t.fullApplication(), t.fullApplication()
 	scribble := func() {
-		app.RedirectURIs[0], app.Scopes[0], app.Secrets[0], app.Metadata["team"] = "x", "x", store.Secret{}, "x"
+		app.RedirectURIs[0], app.Scopes[0], app.Secrets[0], app.Metadata["team"] = "x", "x", store.ClientSecret{}, "x"
+		app.Applied[0] = store.AppliedSettings{}
 		clear(app.Metadata)
 		app.Registration.Type, app.Registration.GrantTypes[0], app.Registration.Contacts[0] = "x", "x", "x"
 	}
@@ -166,7 +167,10 @@ func outputIsCopied(t *trial) {
 		if app.Registration == nil {
 			t.fatalf("finding an application that registered itself: got no registration")
 		}
-		app.RedirectURIs[0], app.Scopes[0], app.Secrets[0].ID = "x", "x", "x"
+		if len(app.Applied) == 0 {
+			t.fatalf("finding an application with applied settings: got none")
+		}
+		app.RedirectURIs[0], app.Scopes[0], app.Secrets[0].ID, app.Applied[0].Digest = "x", "x", "x", "x"
 		app.Metadata["x"] = "x"
 		delete(app.Metadata, "team")
 		app.Registration.Type, app.Registration.GrantTypes[0], app.Registration.Contacts[0] = "x", "x", "x"
@@ -185,8 +189,8 @@ func emptyCollections(t *trial) {
 	for i, app := range []store.Application{
 		{},
 		{
-			RedirectURIs: []string{}, Scopes: scopes.Set{}, Secrets: []store.Secret{}, Metadata: map[string]string{},
-			Registration: &store.Registration{GrantTypes: []string{}, Contacts: []string{}},
+			RedirectURIs: []string{}, Scopes: scopes.Set{}, Secrets: []store.ClientSecret{}, Applied: []store.AppliedSettings{}, Metadata: map[string]string{},
+			Registration: &store.RegistrationRecord{GrantTypes: []string{}, Contacts: []string{}},
 		},
 	} {
 		app.ID, app.ClientID, app.Version = fmt.Sprint("app_", i), fmt.Sprint("client_", i), 1

@@ -35,7 +35,7 @@ var wrongApplications = breaks{
 	"a registration is kept whole, replaced, and cleared with its application": {
 		"an empty one comes back as none": func(f *faulty) {
 			f.apps(func(app *store.Application) {
-				if r := app.Registration; r != nil && r.Type == "" && r.Token == (store.SecretHash{}) && len(r.GrantTypes)+len(r.Contacts) == 0 {
+				if r := app.Registration; r != nil && r.Type == "" && r.Token.IsZero() && len(r.GrantTypes)+len(r.Contacts) == 0 {
 					app.Registration = nil
 				}
 			})
@@ -43,7 +43,7 @@ var wrongApplications = breaks{
 		"none comes back as an empty one": func(f *faulty) {
 			f.apps(func(app *store.Application) {
 				if app.Registration == nil {
-					app.Registration = &store.Registration{}
+					app.Registration = &store.RegistrationRecord{}
 				}
 			})
 		},

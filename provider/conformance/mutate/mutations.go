@@ -153,7 +153,7 @@ var mutations = []mutation{
 	},
 	{
 		"An unknown client costs what a wrong secret does", "client.go",
-		`secrets := unknownClient`, `var secrets []store.Secret`,
+		`secrets := unknownClient`, `var secrets []store.ClientSecret`,
 		"TestUnknownClientCostsWhatAWrongSecretDoes",
 	},
 	{

@@ -1,0 +1,154 @@
+package provider
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// ApplicationSettings are what a host chooses about an application and may
+// change. Only Name is required.
+type ApplicationSettings struct {
+	// Name is shown on the consent page. At most 256 characters.
+	Name string
+
+	// RedirectURIs are where codes may be sent, compared byte for byte: at most
+	// 100, of 1,024 bytes each. They are https; http on a loopback address; or,
+	// for a public application, a scheme of its own. Without any, the
+	// application cannot be authorized until one is added.
+	RedirectURIs []string
+
+	// Scopes are what it may ask for, and what it gets when it asks for
+	// nothing. Nil: "profile" and "email". Empty, but not nil: none.
+	Scopes scopes.Set
+
+	// Public is for applications that cannot keep a secret: native,
+	// single-page, command line. It gets none and must use PKCE.
+	Public bool
+
+	// PKCERequired demands PKCE of a confidential application too.
+	PKCERequired bool
+
+	// SkipConsent is for the host's own applications: nobody is asked, as
+	// long as the redirect URI is https.
+	SkipConsent bool
+
+	OwnerID   string            // the host's user who manages it; empty: nobody
+	ClientURI string            // its home page, https; may be empty
+	LogoURL   string            // shown on the pages: https, or below Config.Issuer; may be empty
+	Metadata  map[string]string // the host's own notes, at most 16 KiB
+}
+
+// Application is a registered application. It holds no secret, and no hash of
+// one, so it may be shown, logged, and encoded.
+type Application struct {
+	ID       string // names it for its administrators; never changes
+	ClientID string // names it in the protocol; never changes
+
+	// Origin says how it came to be registered. Only [store.OriginManual] is
+	// the host's own.
+	Origin store.Origin
+
+	ApplicationSettings
+
+	// Secrets are its client secrets, newest first; a public application has
+	// none.
+	Secrets []SecretInfo
+
+	// Registration is what an application that registered itself, or that is
+	// known by a document, says of itself besides. Nil for the host's own.
+	Registration *RegistrationInfo
+
+	CreatedAt, UpdatedAt time.Time
+	Version              int64 // 1 at first, one more with each change
+}
+
+// SecretInfo says what is known of a client secret, which is not the secret.
+type SecretInfo struct {
+	ID        string
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
+}
+
+// RegistrationInfo is what an application says of itself (RFC 7591 section 2).
+// Nobody has checked it.
+type RegistrationInfo struct {
+	Type       string // "web" or "native"
+	AuthMethod string // of the token endpoint
+	GrantTypes []string
+	Contacts   []string
+
+	TermsURI        string
+	PolicyURI       string
+	SoftwareID      string
+	SoftwareVersion string
+}
+
+// asApplication returns a record of the store as hosts see it. It shares
+// nothing with the record.
+func asApplication(app store.Application) Application {
+	shown := Application{
+		ID: app.ID, ClientID: app.ClientID, Origin: app.Origin, ApplicationSettings: settingsOf(app),
+		CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt, Version: app.Version,
+	}
+	for _, s := range app.Secrets {
+		shown.Secrets = append(shown.Secrets, SecretInfo{s.ID, s.CreatedAt, s.ExpiresAt})
+	}
+	if r := app.Registration; r != nil {
+		shown.Registration = &RegistrationInfo{
+			Type: r.Type, AuthMethod: r.AuthMethod, GrantTypes: slices.Clone(r.GrantTypes), Contacts: slices.Clone(r.Contacts),
+			TermsURI: r.TermsURI, PolicyURI: r.PolicyURI, SoftwareID: r.SoftwareID, SoftwareVersion: r.SoftwareVersion,
+		}
+	}
+	return shown
+}
+
+// shownOr returns the application as hosts see it, unless there is an error.
+func shownOr(app store.Application, err error) (Application, error) {
+	if err != nil {
+		return Application{}, err
+	}
+	return asApplication(app), nil
+}
+
+// settingsOf returns the settings of a record. They share nothing with it.
+func settingsOf(app store.Application) ApplicationSettings {
+	return ApplicationSettings{
+		Name:         app.Name,
+		RedirectURIs: slices.Clone(app.RedirectURIs),
+		Scopes:       append(scopes.Set{}, app.Scopes...), // Never nil, which would ask for the default.
+		Public:       app.Public,
+		PKCERequired: app.PKCERequired,
+		SkipConsent:  app.SkipConsent,
+		OwnerID:      app.OwnerID,
+		ClientURI:    app.ClientURI,
+		LogoURL:      app.LogoURL,
+		Metadata:     maps.Clone(app.Metadata),
+	}
+}
+
+// apply writes the settings into a record, which then shares nothing with them.
+// A record that turns public or confidential loses its secrets.
+func (s ApplicationSettings) apply(app *store.Application) {
+	if app.Public != s.Public {
+		app.Secrets = nil
+	}
+	asked := s.Scopes
+	if asked == nil {
+		asked = scopes.New(scopes.Profile, scopes.Email)
+	}
+	app.Name, app.RedirectURIs, app.Scopes = s.Name, slices.Clone(s.RedirectURIs), scopes.New(asked...).Minus(tolerated)
+	app.Public, app.PKCERequired, app.SkipConsent = s.Public, s.PKCERequired || s.Public, s.SkipConsent
+	app.OwnerID, app.ClientURI, app.LogoURL, app.Metadata = s.OwnerID, s.ClientURI, s.LogoURL, maps.Clone(s.Metadata)
+}
+
+// same reports whether two settings that were read from records are equal. A
+// store may return an empty collection as nil.
+func (s ApplicationSettings) same(o ApplicationSettings) bool {
+	return s.Name == o.Name && slices.Equal(s.RedirectURIs, o.RedirectURIs) && s.Scopes.Equal(o.Scopes) &&
+		s.Public == o.Public && s.PKCERequired == o.PKCERequired && s.SkipConsent == o.SkipConsent &&
+		s.OwnerID == o.OwnerID && s.ClientURI == o.ClientURI && s.LogoURL == o.LogoURL && maps.Equal(s.Metadata, o.Metadata)
+}

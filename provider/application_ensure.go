@@ -1,0 +1,221 @@
+package provider
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+const (
+	// secretOverlap is how long older secrets go on working beside one that
+	// [Provider.EnsureApplication] has brought.
+	secretOverlap = 24 * time.Hour
+
+	// Within applyWindow the same settings are put in force at most
+	// maxApplied times, so that two versions of a host that start again and
+	// again come to rest.
+	applyWindow = time.Hour
+	maxApplied  = 3
+)
+
+var errNothingDiffers = errors.New("provider: nothing differs")
+
+// EnsureApplication makes sure that one of the host's own applications exists
+// under the client id and is as the settings say. A host calls it at startup,
+// on every instance at once if it likes: one creates the application, and the
+// others find it. If nothing differs, nothing is written. The host chooses the
+// client id, such as "wiki", and it never changes.
+//
+// A confidential application needs its secret, from the host's configuration; a
+// public one gets the zero Secret. It must be random, with at least 32
+// characters and 128 bits, as only a fast hash of it is kept: "openssl rand -hex
+// 32" prints a good one. When the host brings another secret, the older ones
+// work for another 24 hours, so that instances of two versions run side by
+// side. An instance that starts with an older secret that still works keeps it
+// working, and ends no newer one.
+//
+// The last settings win, so a host that goes back to an earlier version gets
+// that version's settings. Where two versions start again and again in turns,
+// each puts its settings in force at most three times an hour. After that
+// EnsureApplication changes nothing, returns the application as it is, and logs
+// a warning.
+//
+// The error is a [FieldErrors] with everything that is wrong. An application
+// that registered itself, or that is known by its document, is refused.
+func (p *Provider) EnsureApplication(ctx context.Context, clientID string, s ApplicationSettings, secret Secret) (Application, error) {
+	wrong := checkOwnSecret(s.Public, secret)
+	e := ensured{p: p, settings: s, digest: digestOf(s, secret)}
+	if !s.Public && len(wrong) == 0 {
+		e.secret = store.HashSecret(secret.Reveal())
+	}
+	for range maxRounds {
+		kept, err := p.findClient(ctx, clientID)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			kept, err = e.create(ctx, clientID, wrong)
+			if errors.Is(err, store.ErrExists) {
+				continue // Another instance was faster.
+			}
+		case err != nil:
+		case len(wrong) > 0:
+			err = wrong
+		default:
+			kept, err = e.update(ctx, kept)
+			if errors.Is(err, store.ErrNotFound) {
+				continue // It was deleted meanwhile.
+			}
+		}
+		return shownOr(kept, err)
+	}
+	return Application{}, fmt.Errorf("provider: ensure application: %w", errContended)
+}
+
+// ensured is what a call of EnsureApplication wants.
+type ensured struct {
+	p        *Provider
+	settings ApplicationSettings
+	secret   store.SecretHash // zero for a public application
+	digest   string
+}
+
+// digestOf names settings with their secret among others.
+func digestOf(s ApplicationSettings, secret Secret) string {
+	text, _ := json.Marshal(s) // Texts and flags only: it never fails.
+	sum := sha256.Sum256(append(text, secret.Reveal()...))
+	return hex.EncodeToString(sum[:16])
+}
+
+func (e ensured) create(ctx context.Context, clientID string, wrong FieldErrors) (store.Application, error) {
+	app := e.p.newManual(clientID)
+	e.settings.apply(&app)
+	e.addSecret(&app)
+	e.note(&app)
+	return app, e.p.createManual(ctx, app, wrong)
+}
+
+// update brings the kept application up to date. It costs a write only if
+// something differs.
+func (e ensured) update(ctx context.Context, kept store.Application) (store.Application, error) {
+	if err := e.apply(&kept); err != nil {
+		return kept, ignoreSame(err)
+	}
+	var found store.Application
+	app, err := e.p.change(ctx, kept.ID, func(app *store.Application) error {
+		err := e.apply(app)
+		found = app.Clone()
+		return err
+	})
+	if errors.Is(err, errNothingDiffers) {
+		return found, nil
+	}
+	return app, err
+}
+
+func ignoreSame(err error) error {
+	if errors.Is(err, errNothingDiffers) {
+		return nil
+	}
+	return err
+}
+
+// apply makes app what is wanted. The error is errNothingDiffers if it is so
+// already, or if it stays as it is.
+func (e ensured) apply(app *store.Application) error {
+	if app.Origin != store.OriginManual {
+		return fmt.Errorf("provider: ensure application: the application %s is not the host's own: its origin is %q", app.ID, app.Origin)
+	}
+	wanted := app.Clone()
+	e.settings.apply(&wanted)
+	changed, err := e.addSecret(&wanted)
+	if err != nil {
+		return err
+	}
+	if !changed && settingsOf(*app).same(settingsOf(wanted)) {
+		return errNothingDiffers
+	}
+	if e.resting(*app) {
+		e.p.cfg.Logger.Warn("latchkey: EnsureApplication changed nothing: other settings for the same client_id have come and gone too often; "+
+			"do instances of two versions start in turns?", "application", app.ID)
+		return errNothingDiffers
+	}
+	e.note(&wanted)
+	*app = wanted
+	return nil
+}
+
+// addSecret makes sure that the application's secret is the one that is wanted,
+// or that it works beside newer ones. It reports whether that was a change.
+func (e ensured) addSecret(app *store.Application) (changed bool, err error) {
+	if app.Public {
+		return false, nil
+	}
+	now := e.p.now()
+	var live []store.ClientSecret
+	at := -1 // where the wanted one is
+	for _, s := range app.Secrets {
+		if !s.ExpiresAt.IsZero() && !s.ExpiresAt.After(now) {
+			continue
+		}
+		if s.Hash.Reveal() == e.secret.Reveal() {
+			at = len(live)
+		}
+		live = append(live, s)
+	}
+	if at < 0 {
+		at, changed = 0, true
+		live = append([]store.ClientSecret{{ID: uuid.NewString(), Hash: e.secret, CreatedAt: now}}, live...)
+	}
+	if !live[at].ExpiresAt.IsZero() {
+		live[at].ExpiresAt, changed = time.Time{}, true
+	}
+	end := store.Micro(now.Add(secretOverlap))
+	for i := at + 1; i < len(live); i++ {
+		if live[i].ExpiresAt.IsZero() || live[i].ExpiresAt.After(end) {
+			live[i].ExpiresAt, changed = end, true
+		}
+	}
+	if len(live) > maxSecrets {
+		return false, fmt.Errorf("provider: ensure application: %d secrets work already: give every instance the same secret", len(live)-1)
+	}
+	if changed {
+		app.Secrets = live
+	}
+	return changed, nil
+}
+
+// resting reports whether the wanted settings have been put in force too often
+// lately.
+func (e ensured) resting(app store.Application) bool {
+	times := 0
+	for _, applied := range e.lately(app) {
+		if applied.Digest == e.digest {
+			times++
+		}
+	}
+	return times >= maxApplied
+}
+
+// note notes that the wanted settings are put in force.
+func (e ensured) note(app *store.Application) {
+	const most = 16
+	lately := e.lately(*app)
+	app.Applied = append([]store.AppliedSettings{{Digest: e.digest, At: e.p.now()}}, lately[:min(len(lately), most-1)]...)
+}
+
+func (e ensured) lately(app store.Application) (lately []store.AppliedSettings) {
+	since := e.p.now().Add(-applyWindow)
+	for _, applied := range app.Applied {
+		if applied.At.After(since) {
+			lately = append(lately, applied)
+		}
+	}
+	return lately
+}
