@@ -38,7 +38,7 @@ const (
 // that offers many can give an application all of them, and those that are
 // tolerated beside them.
 func (p *Provider) longestScopes() int {
-	return max(maxScopes, len(p.scopes.Union(tolerated).String()))
+	return max(maxScopes, len(p.offer.scopes.Union(tolerated).String()))
 }
 
 // fault is a way in which a field of an application can be wrong.
@@ -152,13 +152,13 @@ func (p *Provider) checkScopes(asked scopes.Set) (e FieldErrors) {
 		e.tooLong(field, longest, "scopes are longer than %d characters", longest)
 		return e
 	}
-	for _, name := range asked.Minus(p.scopes) {
+	for _, name := range asked.Minus(p.offer.scopes) {
 		if _, err := scopes.Parse(name); err != nil {
 			e.add(field, faultFormat, name, "scopes: %s", err)
 		} else if !scopes.Valid(name) {
 			e.add(field, faultFormat, name, "scopes: %q is not the name of a scope", name)
 		} else {
-			e.add(field, faultValue, name, "scope %q is not one that this provider offers: it offers %s", name, p.scopes)
+			e.add(field, faultValue, name, "scope %q is not one that this provider offers: it offers %s", name, p.offer.scopes)
 		}
 	}
 	return e

@@ -258,7 +258,7 @@ func (r *reply) statusIs(t testing.TB, status int) {
 }
 
 func TestPromptNone(t *testing.T) {
-	h := newHost(t)
+	h := newOpenHost(t)
 	app := h.application(provider.ApplicationSettings{})
 
 	b := h.browser()

@@ -65,7 +65,7 @@ func (p *Provider) BackendAPIHandler(allow func(r *http.Request) error) http.Han
 	mux.Handle("/", b.handler(allow, func(http.ResponseWriter, *http.Request) (any, error) {
 		return nil, errResourceNotFound("There is nothing here for this method and path.")
 	}))
-	return p.watched("backend", mux.ServeHTTP)
+	return mux
 }
 
 // backend serves the Backend API.
@@ -75,21 +75,22 @@ type backend struct{ p *Provider }
 type backendFunc func(w http.ResponseWriter, r *http.Request) (any, error)
 
 func (b backend) handler(allow func(r *http.Request) error, serve backendFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, err := any(nil), b.admit(r, allow)
+	return b.p.handler(endpoint{name: "backend", refuse: (*call).writeBackendError, serve: func(c *call) *Error {
+		answer, err := any(nil), b.admit(c.r, allow)
 		if err == nil {
-			answer, err = serve(w, r)
+			answer, err = serve(c.w, c.r)
 		}
 		switch {
 		case err != nil:
-			b.fail(w, r, err)
+			return backendRefusal(err)
 		case answer == nil:
-			w.Header().Set("Cache-Control", "no-store")
-			w.WriteHeader(http.StatusNoContent)
+			c.w.Header().Set("Cache-Control", "no-store")
+			c.w.WriteHeader(http.StatusNoContent)
 		default:
-			writeJSON(w, http.StatusOK, answer)
+			writeJSON(c.w, http.StatusOK, answer)
 		}
-	})
+		return nil
+	}})
 }
 
 // admit refuses a request that may not use the API.
@@ -137,6 +138,9 @@ type backendMeta struct {
 }
 
 func (e backendError) Error() string {
+	if e.cause != nil {
+		return e.cause.Error()
+	}
 	codes := make([]string, 0, len(e.problems))
 	for _, problem := range e.problems {
 		codes = append(codes, problem.Code)
@@ -179,25 +183,35 @@ func unprocessable(problems []backendProblem) error {
 	return backendError{status: status, problems: problems[:min(len(problems), maxProblems)]}
 }
 
-// fail answers with an error in Clerk's form. Its trace id is in the log line.
-func (b backend) fail(w http.ResponseWriter, r *http.Request, err error) {
+// backendRefusal turns an error into one that is answered in Clerk's form.
+func backendRefusal(err error) *Error {
 	var refusal backendError
 	if !errors.As(err, &refusal) {
 		refusal = oneProblem(http.StatusServiceUnavailable, "service_unavailable", "Service unavailable", "The service cannot answer right now. Try again in a few seconds.")
 		refusal.cause = err
-		w.Header().Set("Retry-After", "5")
 	}
-	trace := strings.ReplaceAll(uuid.NewString(), "-", "")
-	e := &Error{Code: refusal.problems[0].Code, Description: refusal.problems[0].LongMessage, Status: refusal.status, Err: refusal.cause}
-	b.p.refused(r.Context(), "backend", e, "clerk_trace_id", trace)
-	w.Header().Set("Clerk-Trace-Id", trace)
-	if refusal.status == http.StatusUnauthorized { // RFC 9110 section 15.5.2
-		w.Header().Set("WWW-Authenticate", `Bearer realm="`+b.p.cfg.Issuer+`"`)
+	first := refusal.problems[0]
+	return &Error{Code: first.Code, Description: first.LongMessage, Status: refusal.status, Err: refusal}
+}
+
+// writeBackendError answers with an error in Clerk's form. Its trace id is the
+// reference in the log line.
+func (c *call) writeBackendError(e *Error) {
+	var refusal backendError
+	errors.As(e, &refusal)
+	c.reference = strings.ReplaceAll(uuid.NewString(), "-", "")
+	h := c.w.Header()
+	h.Set("Clerk-Trace-Id", c.reference)
+	switch e.Status {
+	case http.StatusUnauthorized: // RFC 9110 section 15.5.2
+		h.Set("WWW-Authenticate", `Bearer realm="`+c.cfg.Issuer+`"`)
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "5")
 	}
-	writeJSON(w, refusal.status, struct {
+	writeJSON(c.w, e.Status, struct {
 		Errors []backendProblem `json:"errors"`
 		Trace  string           `json:"clerk_trace_id"`
-	}{refusal.problems, trace})
+	}{refusal.problems, c.reference})
 }
 
 // readBody reads a JSON body of at most 1 MiB. Package json would put a

@@ -89,7 +89,7 @@ func (a *admin) refused(r *reply, status int, want ...string) (says []string) {
 	trace := whole["clerk_trace_id"].(string)
 	require.Regexp(a.t, `^[0-9a-f]{32}$`, trace)
 	require.Equal(a.t, trace, r.Header.Get("Clerk-Trace-Id"))
-	require.Equal(a.t, 1, strings.Count(a.log.String(), "clerk_trace_id="+trace), "the trace id is in one line of the log")
+	require.Equal(a.t, 1, strings.Count(a.log.String(), "reference="+trace), "the trace id is in one line of the log")
 	var got []string
 	for _, e := range whole["errors"].([]any) {
 		problem := e.(map[string]any)

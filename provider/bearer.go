@@ -46,7 +46,7 @@ var (
 // Require panics if a scope is not one of Config.Scopes, as no token could
 // ever have it.
 func (p *Provider) Require(scope ...string) func(http.Handler) http.Handler {
-	if unknown := scopes.New(scope...).Minus(p.scopes); len(unknown) > 0 {
+	if unknown := scopes.New(scope...).Minus(p.offer.scopes); len(unknown) > 0 {
 		panic(fmt.Sprintf("provider: Require: the scope %q is not in Config.Scopes", unknown[0]))
 	}
 	return p.guard(nil, scope)
@@ -72,38 +72,35 @@ func (r *ProtectedResource) Require(scope ...string) func(http.Handler) http.Han
 func (p *Provider) guard(resource *ProtectedResource, scope []string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			watched := p.cfg.Events != nil
-			var start time.Time
-			if watched {
-				start = time.Now()
-			}
-			token, e := p.admit(r, resource, scope)
+			c := call{Provider: p, w: w, r: r, endpoint: "guard", outcome: outcomeOK}
+			start := time.Now()
+			token, e := c.admit(resource, scope)
 			if e != nil {
-				p.writeBearerError(w, r, "guard", e, resource.hint(e, scope)...)
-				if watched {
-					p.emitRequest(r, "guard", &outcome{e.Code, e.applicationID}, start)
-				}
-				return
+				c.writeBearerError(e, resource.hint(e, scope)...)
+				c.refused(e)
 			}
-			if watched {
-				p.emitRequest(r, "guard", &outcome{outcomeOK, token.ApplicationID}, start)
+			c.report(start)
+			if e == nil {
+				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
 			}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
 		})
 	}
 }
 
 // admit checks the access token of a request to the host's API.
-func (p *Provider) admit(r *http.Request, resource *ProtectedResource, scope []string) (*Token, *Error) {
-	text, e := bearerToken(r, nil)
+func (c *call) admit(resource *ProtectedResource, scope []string) (*Token, *Error) {
+	text, e := bearerToken(c.r, nil)
 	if e != nil {
 		return nil, e
 	}
-	token, err := p.verify(r.Context(), resource, text, scope)
-	if err != nil {
-		return nil, asError(err)
+	token, e := c.findLive(text, rules.KindAccess)
+	if e == nil {
+		e = token.opens(resource, scope)
 	}
-	return token, nil
+	if e != nil {
+		return nil, e
+	}
+	return token.public(), nil
 }
 
 // hint returns what a challenge of the resource says beside the error: where
@@ -143,37 +140,48 @@ func (r *ProtectedResource) Verify(ctx context.Context, bearer string, scope ...
 
 func (p *Provider) verify(ctx context.Context, resource *ProtectedResource, bearer string, scope []string) (*Token, error) {
 	token, e := p.findLive(ctx, bearer, rules.KindAccess)
+	if e == nil {
+		e = token.opens(resource, scope)
+	}
 	if e != nil {
 		return nil, e
 	}
-	if token.resource != resource.identifier() {
-		return nil, errOtherResource(token)
+	return token.public(), nil
+}
+
+// opens refuses a token for another resource, or without one of the scopes.
+func (t *presentedToken) opens(resource *ProtectedResource, scope []string) *Error {
+	if t.resource != resource.identifier() {
+		return errOtherResource()
 	}
 	for _, name := range scope {
-		if token.scopes.Has(name) {
+		if t.scopes.Has(name) {
 			continue
 		}
 		needed := strings.Join(scope, " ")
 		if resource != nil {
 			// A client that asks for these anew gives up no scope that it has.
-			needed = token.scopes.Union(scopes.New(scope...)).String()
+			needed = t.scopes.Union(scopes.New(scope...)).String()
 		}
-		return nil, &Error{
+		return &Error{
 			Code: codeInsufficientScope, Status: http.StatusForbidden, Scope: needed,
 			Description: "The access token does not have the scope that this needs.", Err: ErrInsufficientScope,
-			applicationID: token.applicationID,
 		}
 	}
+	return nil
+}
+
+func (t *presentedToken) public() *Token {
 	return &Token{
-		UserID: token.userID, ApplicationID: token.applicationID, GrantID: token.grantID,
-		Scopes: token.scopes, Resource: token.resource, ExpiresAt: token.expiresAt,
-	}, nil
+		UserID: t.userID, ApplicationID: t.applicationID, GrantID: t.grantID,
+		Scopes: t.scopes, Resource: t.resource, ExpiresAt: t.expiresAt,
+	}
 }
 
 // errOtherResource refuses a token that was issued for something else than what
 // it is presented to (RFC 8707 section 2, RFC 6750 section 3.1).
-func errOtherResource(token presentedToken) *Error {
-	e := invalidToken(errors.New("the token is for another resource")).by(token.applicationID)
+func errOtherResource() *Error {
+	e := invalidToken(errors.New("the token is for another resource"))
 	e.Description = "The access token was issued for another resource."
 	return e
 }
@@ -228,11 +236,20 @@ func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Ki
 	if errors.Is(t.dead, rules.ErrNotFound) {
 		return t, t.dead
 	}
-	noteApplication(ctx, t.applicationID)
 	return t, nil
 }
 
-// findLive finds a token that works now.
+// findLive finds a token that works now, and notes whose it is.
+func (c *call) findLive(text string, kinds ...rules.Kind) (presentedToken, *Error) {
+	t, e := c.Provider.findLive(c.context(), text, kinds...)
+	if c.application == "" { // A client may ask about others' tokens.
+		c.application = t.applicationID
+	}
+	return t, e
+}
+
+// findLive finds a token that works now. A token that doesn't is returned with
+// the error.
 func (p *Provider) findLive(ctx context.Context, text string, kinds ...rules.Kind) (presentedToken, *Error) {
 	t, err := p.findToken(ctx, text, kinds...)
 	switch {
@@ -241,7 +258,7 @@ func (p *Provider) findLive(ctx context.Context, text string, kinds ...rules.Kin
 	case err != nil:
 		return t, unavailable("store", err)
 	case t.dead != nil:
-		return t, invalidToken(t.dead).by(t.applicationID)
+		return t, invalidToken(t.dead)
 	}
 	return t, nil
 }
@@ -298,10 +315,11 @@ var errTokenMissing = fmt.Errorf("%w: none sent", ErrInvalidToken)
 // writeBearerError refuses with the challenge of RFC 6750 section 3. A request
 // without any token is told only which scheme to use (section 3.1), and the
 // hints that say where to get one.
-func (p *Provider) writeBearerError(w http.ResponseWriter, r *http.Request, endpoint string, e *Error, hints ...string) {
-	challenge := strings.Join(append([]string{`Bearer realm="` + p.cfg.Issuer + `"`}, hints...), ", ")
+func (c *call) writeBearerError(e *Error, hints ...string) {
+	w := c.w
+	challenge := strings.Join(append([]string{`Bearer realm="` + c.cfg.Issuer + `"`}, hints...), ", ")
 	switch {
-	case e.Status >= http.StatusInternalServerError:
+	case e.Status >= http.StatusInternalServerError, e.Status == http.StatusMethodNotAllowed:
 		challenge = ""
 	case !errors.Is(e, errTokenMissing):
 		challenge += `, error="` + e.Code + `", error_description="` + e.Description + `"`
@@ -312,7 +330,6 @@ func (p *Provider) writeBearerError(w http.ResponseWriter, r *http.Request, endp
 	if challenge != "" {
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
-	p.refused(r.Context(), endpoint, e)
 	e.setRetryAfter(w.Header())
 	if errors.Is(e, errTokenMissing) {
 		writeJSON(w, e.Status, struct{}{})

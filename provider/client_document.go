@@ -105,28 +105,13 @@ func (p *Provider) namesDocument(params url.Values) bool {
 	return p.documents != nil && len(params["client_id"]) == 1 && clientdoc.CheckURL(params.Get("client_id")) == nil
 }
 
-// signInFirst answers a visitor whom nobody has signed in and who comes from a
-// client that would have to be fetched first. Nothing is known of it yet, so
-// nothing is sent to it.
-func (p *Provider) signInFirst(w http.ResponseWriter, r *http.Request, params url.Values) {
-	a := &authorization{params: params, prompt: strings.Fields(params.Get("prompt"))}
-	switch {
-	case a.silent():
-		p.errorPage(w, r, endpointAuthorize, errLoginRequired())
-	case p.sentToSignIn(params, loopTime):
-		p.errorPage(w, r, endpointAuthorize, p.errNotSignedIn(a))
-	default:
-		p.signIn(w, r, a)
-	}
-}
-
 // findClientFor finds the application that sent a visitor: among those that are
 // kept, or by its document.
 func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Application, *Error) {
 	kept, err := p.findClient(r.Context(), clientID)
 	switch {
 	case err == nil && kept.Origin != store.OriginDocument:
-		return kept, nil
+		return kept, p.offer.admits(kept)
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return kept, unavailable("store", err)
 	case p.documents == nil || !strings.Contains(clientID, "://"):

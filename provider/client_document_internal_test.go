@@ -193,7 +193,7 @@ func FuzzDocument(f *testing.F) {
 		require.Equal(t, store.OriginDocument, app.Origin)
 		require.True(t, app.Public && app.PKCERequired && !app.SkipConsent && len(app.Secrets) == 0)
 		require.NotEmpty(t, app.RedirectURIs)
-		require.True(t, p.scopes.Contains(app.Scopes))
+		require.True(t, p.offer.scopes.Contains(app.Scopes))
 		require.True(t, app.LogoURL == "" || strings.HasPrefix(app.LogoURL, "https://wiki.example.com/"), app.LogoURL)
 		var said map[string]any
 		require.NoError(t, json.Unmarshal(body, &said))

@@ -113,101 +113,90 @@ func (p *Provider) connected(ctx context.Context, userID string) (map[string]*co
 // applications that have access to their account, and takes it back. Visitors
 // who are not signed in are sent to Config.SignIn first.
 func (p *Provider) ConnectionsHandler() http.Handler {
-	return p.watched(endpointConnections, p.serveConnections)
+	return p.handler(endpoint{name: "connections", methods: pageMethods, serve: (*call).serveConnections, refuse: (*call).errorPage})
 }
 
 const (
-	endpointConnections = "connections"
-
 	applicationField  = "application"  // of the form: which to disconnect
 	disconnectedField = "disconnected" // of the page that comes afterwards
 )
 
-func (p *Provider) serveConnections(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		methodNotAllowed(w, r, "GET, POST")
-		return
-	}
-	path := p.issuer.Path + p.cfg.Paths.Connections
-	session, e := p.currentUser(r)
+func (c *call) serveConnections() *Error {
+	query := c.r.URL.Query()
+	v, e := c.visit(c.issuer.Path+c.cfg.Paths.Connections, url.Values{signInAfter: query[signInAfter]})
 	switch {
 	case e != nil:
-	case session.UserID != "" && r.Method == http.MethodGet:
-		e = p.connectionsPage(w, r, path, session.UserID)
-	case session.UserID != "":
-		e = p.disconnect(w, r, path, session.UserID)
-	case p.sentToSignIn(r.URL.Query(), loopTime):
-		e = notSignedIn(path)
-	default:
-		w.Header().Set("Cache-Control", "no-store")
-		p.cfg.SignIn(w, r, SignInRequest{ReturnTo: path + "?" + url.Values{signInAfter: {p.signInMark()}}.Encode()})
+		return e
+	case v.anonymous():
+		return v.signIn(SignInRequest{})
+	case c.r.Method == http.MethodPost:
+		return v.disconnect()
 	}
-	if e != nil {
-		p.errorPage(w, r, endpointConnections, e)
-	}
+	return v.connectionsPage(query.Get(disconnectedField))
 }
 
-func (p *Provider) connectionsPage(w http.ResponseWriter, r *http.Request, path, userID string) *Error {
-	user, e := p.findUser(r.Context(), userID)
+func (v *visit) connectionsPage(notice string) *Error {
+	userID := v.session.UserID
+	user, e := v.findUser(v.context(), userID)
 	if e != nil {
 		return e
 	}
-	connections, err := p.ListConnections(r.Context(), userID)
+	connections, err := v.ListConnections(v.context(), userID)
 	if err != nil {
 		return unavailable("store", err)
 	}
-	page := pages.Connections{User: pageUser(user, userID), FormAction: path,
-		FormFields: []pages.Field{{Name: sealField, Value: p.sealForm(w, r, userID, endpointConnections, userID)}}}
-	disconnected := p.openNotice(r, disconnectedField, userID, r.URL.Query().Get(disconnectedField))
+	page := pages.Connections{User: pageUser(user, userID), FormAction: v.path,
+		FormFields: []pages.Field{{Name: sealField, Value: v.sealForm(userID, "connections", userID)}}}
+	disconnected := v.openNotice(disconnectedField, userID, notice)
 	for _, c := range connections {
 		if c.Application.ID == disconnected {
 			disconnected = "" // It has been connected again.
 		}
 		page.Connections = append(page.Connections, pages.Connection{
-			Application: c.Application, Scopes: p.pageScopes(c.Scopes), Since: c.Since, LastUsed: c.LastUsed,
+			Application: c.Application, Scopes: v.pageScopes(c.Scopes), Since: c.Since, LastUsed: c.LastUsed,
 		})
 	}
 	if disconnected != "" {
 		// A name that cannot be found is not worth an error.
-		if app, err := p.findApplication(r.Context(), disconnected); err == nil {
+		if app, err := v.findApplication(v.context(), disconnected); err == nil {
 			page.Disconnected = app.Name
 		}
 	}
-	p.pages.Connections(w, r, page)
+	v.pages.Connections(v.w, v.r, page)
 	return nil
 }
 
 // disconnect takes back what the user gave an application, and shows the page
 // again.
-func (p *Provider) disconnect(w http.ResponseWriter, r *http.Request, path, userID string) *Error {
-	form, e := readForm(w, r, []string{applicationField, sealField})
+func (v *visit) disconnect() *Error {
+	fields, e := readForm(v.w, v.r, []string{applicationField, sealField})
 	if e != nil {
 		return e
 	}
-	sent, e := p.openForm(r, form.Get(sealField), endpointConnections, userID)
-	id := form.Get(applicationField)
-	afterwards := func(c formCookie) string {
-		return path + "?" + url.Values{disconnectedField: {sealNotice(c, disconnectedField, userID, id)}}.Encode()
+	userID, id := v.session.UserID, fields.Get(applicationField)
+	sent, e := v.openForm(fields.Get(sealField), "connections", userID)
+	afterwards := func(cookie formCookie) string {
+		return withQuery(v.path, url.Values{disconnectedField: {sealNotice(cookie, disconnectedField, userID, id)}})
 	}
 	if e != nil && errors.Is(e, errAnswered) {
 		// The second click of two. The page says what became of the first.
-		p.refused(r.Context(), endpointConnections, e)
-		cookie, _ := p.readFormCookie(r) // It was read just now.
-		seeOther(w, afterwards(cookie))
+		v.refused(e)
+		cookie, _ := v.readFormCookie() // It was read just now.
+		seeOther(v.w, afterwards(cookie))
 		return nil
 	}
 	if e == nil && id == "" {
 		e = errStaleForm(errors.New("the form names no application"))
 	}
 	if e != nil {
-		e.retryURL = path
+		e.retryURL = v.path
 		return e
 	}
-	if err := p.RevokeGrants(r.Context(), GrantFilter{UserID: userID, ApplicationID: id}); err != nil {
+	if err := v.RevokeGrants(v.context(), GrantFilter{UserID: userID, ApplicationID: id}); err != nil {
 		return unavailable("store", err)
 	}
-	p.answerForm(w, sent)
-	seeOther(w, afterwards(sent.cookie))
+	v.answerForm(sent)
+	seeOther(v.w, afterwards(sent.cookie))
 	return nil
 }
 
@@ -220,8 +209,8 @@ func sealNotice(c formCookie, what, userID, id string) string {
 
 // openNotice returns the application of a notice, or "" if it is another one or
 // none.
-func (p *Provider) openNotice(r *http.Request, what, userID, text string) string {
-	cookie, err := p.readFormCookie(r)
+func (c *call) openNotice(what, userID, text string) string {
+	cookie, err := c.readFormCookie()
 	const sealSize = 22 // 16 bytes as text
 	if err != nil || len(text) <= sealSize {
 		return ""

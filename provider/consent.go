@@ -2,7 +2,6 @@ package provider
 
 import (
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -27,29 +26,29 @@ const (
 var consentFields = []string{requestField, decisionField, grantedField, sealField}
 
 // consentPage asks the signed-in user.
-func (p *Provider) consentPage(w http.ResponseWriter, r *http.Request, a *authorization) {
-	user, e := p.findUser(r.Context(), a.session.UserID)
+func (a *authorization) consentPage() *Error {
+	user, e := a.findUser(a.context(), a.session.UserID)
 	if e != nil {
-		p.errorPage(w, r, endpointAuthorize, p.offerAccount(a, e))
-		return
+		return a.retry(e)
 	}
 	page := pages.Consent{
-		Application:    p.pageApplication(a.app),
+		Application:    a.pageApplication(a.app),
 		User:           pageUser(user, a.session.UserID),
-		Scopes:         p.pageScopes(a.scopes),
+		Scopes:         a.pageScopes(a.scopes),
 		SelfRegistered: a.app.Origin != store.OriginManual,
 		OnThisDevice:   !strings.HasPrefix(a.redirectURI, "https://"),
-		FormAction:     p.issuer.Path + p.cfg.Paths.Authorize,
+		FormAction:     a.path,
 		FormFields: []pages.Field{
 			{Name: requestField, Value: a.params.Encode()},
-			{Name: sealField, Value: p.sealForm(w, r, a.session.UserID, a.sealed()...)},
+			{Name: sealField, Value: a.sealForm(a.session.UserID, a.sealed()...)},
 		},
-		SwitchAccountURL: p.switchAccountURL(a),
+		SwitchAccountURL: a.switchAccountURL(),
 	}
 	if a.resource != nil {
 		page.Resource = a.resource.name
 	}
-	p.pages.Consent(w, r, page, a.redirectURI)
+	a.Provider.pages.Consent(a.w, a.r, page, a.redirectURI)
+	return nil
 }
 
 // sealed is what the seal of a consent form holds for: who was asked, and all
@@ -61,20 +60,11 @@ func (a *authorization) sealed() []string {
 
 // switchAccountURL is the same request, with the wish to sign in as somebody
 // else.
-func (p *Provider) switchAccountURL(a *authorization) string {
-	params := a.firstParams()
-	if !slices.Contains(a.prompt, "select_account") {
-		params.Set("prompt", strings.Join(append(slices.Clone(a.prompt), "select_account"), " "))
+func (a *authorization) switchAccountURL() string {
+	if slices.Contains(a.prompt, "select_account") {
+		return a.again()
 	}
-	return p.authorizePath(params)
-}
-
-// offerAccount lets a visitor whose account is gone sign in with another.
-func (p *Provider) offerAccount(a *authorization, e *Error) *Error {
-	if e.reason == pages.ReasonNoAccount {
-		e.retryURL = p.switchAccountURL(a)
-	}
-	return e
+	return a.switchURL(strings.Join(append(slices.Clone(a.prompt), "select_account"), " "))
 }
 
 // pageApplication leaves out the logo of an application that registered itself:
@@ -111,94 +101,73 @@ func (p *Provider) pageScopes(set scopes.Set) []pages.Scope {
 			shown = append(shown, pages.Scope{Name: s.Name, Title: s.Title, Required: s.Required})
 		}
 	}
-	for _, name := range set.Minus(p.scopes) {
+	for _, name := range set.Minus(p.offer.scopes) {
 		shown = append(shown, pages.Scope{Name: name, Title: name})
 	}
 	return shown
 }
 
 // decide takes the user's answer.
-func (p *Provider) decide(w http.ResponseWriter, r *http.Request, form url.Values) {
-	a, e := p.readDecision(r, form)
+func (c *call) decide(form url.Values) *Error {
+	a, granted, e := c.readDecision(form)
 	switch {
 	case e != nil && errors.Is(e, errAnswered):
 		// It is not answered twice, but asked again if it has to be.
-		p.refused(r.Context(), endpointAuthorize, e, "application", a.app.ID)
-		seeOther(w, p.authorizePath(a.params))
+		c.refused(e)
+		seeOther(c.w, a.again())
+		return nil
 	case e != nil:
-		p.errorPage(w, r, endpointAuthorize, e)
-	case a.session.UserID == "":
-		p.signIn(w, r, a)
+		return e
+	case a.anonymous():
+		return a.signInAsAsked()
 	case form.Get(decisionField) != "allow":
-		p.emit(r.Context(), Event{Kind: EventGrantDenied, ApplicationID: a.app.ID, UserID: a.session.UserID, Request: r})
+		c.event(Event{Kind: EventGrantDenied, ApplicationID: a.app.ID, UserID: a.session.UserID})
 		// A user's own choice is an event and no refusal to log.
-		noteOutcome(r.Context(), codeAccessDenied)
-		p.answer(w, r, a, param{"error", codeAccessDenied}, param{"error_description", "The user said no."})
-	default:
-		d := a.decide()
-		d.form, d.agreedAt = a.form.id, p.now()
-		e := p.prepare(r, d)
-		if e == nil {
-			// The user whom the page was shown to may be gone by now.
-			_, e = p.findUser(r.Context(), a.session.UserID)
-		}
-		if e != nil {
-			p.errorPage(w, r, endpointAuthorize, p.offerAccount(a, p.retry(a, e)))
-			return
-		}
-		p.grant(w, r, a)
+		c.outcome = codeAccessDenied
+		a.answer(param{"error", codeAccessDenied}, param{"error_description", "The user said no."})
+		return nil
 	}
+	a.scopes = granted
+	d := a.decide()
+	d.form, d.agreedAt = a.form.id, c.now()
+	if e = a.prepare(d); e == nil {
+		// The user whom the page was shown to may be gone by now.
+		_, e = c.findUser(c.context(), a.session.UserID)
+	}
+	if e != nil {
+		return a.retry(e)
+	}
+	return a.grant()
 }
 
 // readDecision checks all that was checked before the form was shown, and the
-// form. The scopes that it returns are those that the user has left ticked.
-// With nobody signed in it ends early, and without an error.
-func (p *Provider) readDecision(r *http.Request, form url.Values) (*authorization, *Error) {
+// form, and returns the scopes that the user has left ticked. With nobody signed
+// in it ends early, and without an error.
+func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.Set, e *Error) {
 	if e := repeated(form, requestField, decisionField, sealField); e != nil {
-		return nil, e
+		return nil, nil, e
 	}
 	params, e := parseParams(form.Get(requestField), authorizeParams)
 	if e != nil {
-		return nil, e
+		return nil, nil, e
 	}
-	session, e := p.currentUser(r)
-	switch {
-	case e != nil:
-		return nil, e
-	case session.UserID == "" && p.namesDocument(params):
-		return &authorization{params: params, prompt: strings.Fields(params.Get("prompt"))}, nil
+	if a, e = c.newAuthorization(params); e != nil || a.anonymous() && c.namesDocument(params) {
+		return a, nil, e
 	}
-	a, e := p.identify(r, params)
+	if e := a.identify(); e != nil {
+		return nil, nil, e
+	}
+	e = a.examine()
+	if a.anonymous() {
+		return a, nil, nil
+	}
 	if e != nil {
-		return nil, e
-	}
-	a.session = session
-	e = p.examine(a)
-	if a.session.UserID == "" {
-		return a, nil
-	}
-	if e == nil {
-		a.form, e = p.openForm(r, form.Get(sealField), a.sealed()...)
-	} else {
 		e = errStaleForm(e) // No page was shown for it, or not as things are now.
-	}
-	var granted scopes.Set
-	if e == nil {
-		granted, e = p.tickedScopes(a.scopes, form[grantedField])
+	} else if a.form, e = c.openForm(form.Get(sealField), a.sealed()...); e == nil {
+		granted, e = c.offer.ticked(a.scopes, form[grantedField])
 	}
 	if e != nil {
-		e.retryURL = p.authorizePath(a.firstParams())
-		return a, e
+		e.retryURL = a.again()
 	}
-	a.scopes = granted
-	return a, nil
-}
-
-// tickedScopes are those that a form grants of the ones that it has shown.
-func (p *Provider) tickedScopes(shown scopes.Set, names []string) (scopes.Set, *Error) {
-	ticked := scopes.New(names...)
-	if !shown.Contains(ticked) {
-		return nil, errStaleForm(errors.New("the form grants a scope that was not asked for"))
-	}
-	return ticked.Union(shown.Intersect(p.required)), nil
+	return a, granted, e
 }

@@ -15,7 +15,7 @@ import (
 
 // RFC 8252 section 8.6.
 func TestConsentIsRememberedForConfidentialApplicationsOnly(t *testing.T) {
-	h := newHost(t)
+	h := newOpenHost(t)
 	confidential := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
 	public := h.application(provider.ApplicationSettings{Public: true})
 	own := h.application(provider.ApplicationSettings{SkipConsent: true})

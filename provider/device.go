@@ -52,9 +52,6 @@ const (
 	deviceGrace = time.Minute
 )
 
-// grantTypeDevice is the grant_type of RFC 8628 section 3.4.
-const grantTypeDevice = "urn:ietf:params:oauth:grant-type:device_code"
-
 const endpointDeviceAuthorization = "device_authorization"
 
 // withDefaults fills in what was left at zero.
@@ -100,7 +97,10 @@ func (p *Provider) DeviceAuthorizationHandler() http.Handler {
 	if p.cfg.DeviceAuthorization == nil {
 		return http.NotFoundHandler()
 	}
-	return p.watched(endpointDeviceAuthorization, p.serveDeviceAuthorization)
+	return p.handler(endpoint{
+		name: endpointDeviceAuthorization, methods: []string{http.MethodPost}, open: true,
+		serve: (*call).serveDeviceAuthorization, refuse: (*call).writeError,
+	})
 }
 
 // deviceResponse is the answer of RFC 8628 section 3.2.
@@ -113,46 +113,41 @@ type deviceResponse struct {
 	Interval        int64  `json:"interval"`   // the same
 }
 
-func (p *Provider) serveDeviceAuthorization(w http.ResponseWriter, r *http.Request) {
-	if !beginAPI(w, r, http.MethodPost) {
-		return
+func (c *call) serveDeviceAuthorization() *Error {
+	answer, e := c.authorizeDevice()
+	if e == nil {
+		writeJSON(c.w, http.StatusOK, answer)
 	}
-	answer, e := p.authorizeDevice(w, r)
-	if e != nil {
-		p.writeError(w, r, endpointDeviceAuthorization, e)
-		return
-	}
-	writeJSON(w, http.StatusOK, answer)
+	return e
 }
 
 // authorizeDevice answers a device authorization request.
-func (p *Provider) authorizeDevice(w http.ResponseWriter, r *http.Request) (answer *deviceResponse, e *Error) {
+func (c *call) authorizeDevice() (answer *deviceResponse, e *Error) {
 	single := []string{"client_id", "client_secret", "scope"}
-	form, e := readParams(w, r, append(single, resourceParam))
+	form, e := readParams(c.w, c.r, append(single, resourceParam))
 	if e == nil {
 		e = repeated(form, single...)
 	}
 	if e != nil {
 		return nil, e
 	}
-	app, e := p.clientOf(r, form, endpointDeviceAuthorization)
+	app, e := c.client(form)
 	if e != nil {
 		return nil, e
 	}
-	defer func() { e = e.by(app.ID) }()
-	if e := p.mayAskForDevice(r.Context(), app); e != nil {
+	if e := c.mayAskForDevice(app); e != nil {
 		return nil, e
 	}
-	resource, e := p.askedResource(form)
+	resource, e := c.askedResource(form)
 	if e != nil {
 		return nil, e
 	}
-	asked, e := p.examineScope(app, resource, form.Get("scope"))
+	asked, e := c.offer.read(app, resource, form.Get("scope"))
 	if e != nil {
 		return nil, e
 	}
-	now, own := p.now(), p.cfg.DeviceAuthorization
-	code, userCode, e := p.createDevice(r.Context(), rules.Device{
+	now, own := c.now(), c.cfg.DeviceAuthorization
+	code, userCode, e := c.createDevice(rules.Device{
 		ApplicationID: app.ID,
 		Scopes:        asked.String(),
 		Resource:      resource.identifier(),
@@ -166,9 +161,9 @@ func (p *Provider) authorizeDevice(w http.ResponseWriter, r *http.Request) (answ
 	if e != nil {
 		return nil, e
 	}
-	page := p.Endpoints().Device
+	page := c.Endpoints().Device
 	return &deviceResponse{
-		DeviceCode:      p.encode(rules.KindDevice, code),
+		DeviceCode:      c.encode(rules.KindDevice, code),
 		UserCode:        userCode.String(),
 		VerificationURI: page,
 		CompleteURI:     page + "?" + url.Values{userCodeField: {userCode.String()}}.Encode(),
@@ -178,7 +173,7 @@ func (p *Provider) authorizeDevice(w http.ResponseWriter, r *http.Request) (answ
 }
 
 // createDevice draws the codes of a device authorization and keeps it.
-func (p *Provider) createDevice(ctx context.Context, d rules.Device) (credential, userCode, *Error) {
+func (c *call) createDevice(d rules.Device) (credential, userCode, *Error) {
 	// Two of the same user code cannot be told apart by their users. There are
 	// so many that with a million at a time a second draw is rare and a fifth
 	// is not seen.
@@ -190,7 +185,7 @@ func (p *Provider) createDevice(ctx context.Context, d rules.Device) (credential
 		code := newCredential(d.ID)
 		grantCode := code.grantSecret()
 		d.Code, d.GrantCode = code.secret.Hash(rules.KindDevice), grantCode.Hash(rules.KindCode)
-		if err = p.records.create(ctx, d.Document(newMark())); err == nil {
+		if err = c.records.create(c.context(), d.Document(newMark())); err == nil {
 			return code, drawn, nil
 		}
 		if !errors.Is(err, store.ErrExists) {
@@ -201,8 +196,8 @@ func (p *Provider) createDevice(ctx context.Context, d rules.Device) (credential
 }
 
 // findDevice reads a device authorization, or returns rules.ErrNotFound.
-func (p *Provider) findDevice(ctx context.Context, id store.ID) (rules.Device, error) {
-	d, _, err := p.records.find(ctx, id)
+func (k records) findDevice(ctx context.Context, id store.ID) (rules.Device, error) {
+	d, _, err := k.find(ctx, id)
 	if err != nil {
 		return rules.Device{}, err
 	}
@@ -211,12 +206,12 @@ func (p *Provider) findDevice(ctx context.Context, id store.ID) (rules.Device, e
 
 // mayAskForDevice refuses an application that may not use the device grant now.
 // The document of one that has one is looked at when its user is there.
-func (p *Provider) mayAskForDevice(ctx context.Context, app store.Application) *Error {
+func (c *call) mayAskForDevice(app store.Application) *Error {
+	if e := c.offer.admits(app); e != nil {
+		return e
+	}
 	if app.Origin == store.OriginDocument {
-		if p.documents == nil {
-			return refuse(codeUnauthorizedClient, "Applications with a document are not let in at this server any more.")
-		}
-		if e := p.mayUseDocument(ctx, app.ClientID); e != nil {
+		if e := c.mayUseDocument(c.context(), app.ClientID); e != nil {
 			e.Code = codeUnauthorizedClient
 			return e
 		}
@@ -235,20 +230,20 @@ func mayUseDevices(app store.Application) *Error {
 
 // redeemDeviceCode answers a device that asks whether its user has decided (RFC
 // 8628 section 3.4), with the first tokens if they have allowed it.
-func (p *Provider) redeemDeviceCode(ctx context.Context, x *exchange, text string) (tokenInfo, *Error) {
+func (x *exchange) redeemDeviceCode(text string) (tokenInfo, *Error) {
 	const what = "device_code"
 	if text == "" {
 		return tokenInfo{}, refuse(codeInvalidRequest, "The parameter device_code is missing.")
 	}
-	if e := p.mayAskForDevice(ctx, x.app); e != nil {
+	if e := x.mayAskForDevice(x.app); e != nil {
 		return tokenInfo{}, e
 	}
-	code, ok := p.decode(rules.KindDevice, text)
+	code, ok := x.decode(rules.KindDevice, text)
 	if !ok {
 		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
 	}
-	now := rules.At(p.now())
-	device, tooSoon, err := p.pollDevice(ctx, code, x.app.ID, now)
+	now := rules.At(x.now())
+	device, tooSoon, err := x.pollDevice(code, now)
 	decided := device.DecidedAt != 0
 	switch {
 	case err != nil:
@@ -256,7 +251,7 @@ func (p *Provider) redeemDeviceCode(ctx context.Context, x *exchange, text strin
 	case decided && device.GrantID.IsZero():
 		return tokenInfo{}, refuse(codeAccessDenied, "The user said no.")
 	case decided:
-		issued, e := p.redeem(ctx, x, what, credential{device.GrantID, code.grantSecret()}, rules.Redemption{})
+		issued, e := x.redeem(what, credential{device.GrantID, code.grantSecret()}, rules.Redemption{})
 		if e != nil && errors.Is(e, rules.ErrExpired) {
 			e = errDeviceExpired()
 		}
@@ -272,13 +267,13 @@ func (p *Provider) redeemDeviceCode(ctx context.Context, x *exchange, text strin
 // pollDevice notes that a device asks what has become of it. It tries once: if
 // its user decides, or it asks twice, at the very same moment, it is told to
 // ask again.
-func (p *Provider) pollDevice(ctx context.Context, code credential, applicationID string, now rules.Instant) (d rules.Device, tooSoon bool, err error) {
-	if d, err = p.findDevice(ctx, code.grantID); err != nil {
+func (x *exchange) pollDevice(code credential, now rules.Instant) (d rules.Device, tooSoon bool, err error) {
+	if d, err = x.records.findDevice(x.context(), code.grantID); err != nil {
 		return d, false, err
 	}
-	tooSoon, step, err := d.Poll(code.secret.Hash(rules.KindDevice), applicationID, slowDown, now)
+	tooSoon, step, err := d.Poll(code.secret.Hash(rules.KindDevice), x.app.ID, slowDown, now)
 	if err == nil && step == rules.Write {
-		err = p.records.replace(ctx, d.Document(newMark()), d.Mark())
+		err = x.records.replace(x.context(), d.Document(newMark()), d.Mark())
 		if errors.Is(err, store.ErrConflict) {
 			err = nil
 		}

@@ -20,8 +20,6 @@ import (
 // link with a code in it shows the second page, and that has a sealed form.
 
 const (
-	endpointDevice = "device"
-
 	userCodeField = "user_code"
 	deviceField   = "device" // of the request in the form: the device's id
 	resultField   = "result" // of the page that comes afterwards
@@ -37,131 +35,110 @@ func (p *Provider) DeviceHandler() http.Handler {
 	if p.cfg.DeviceAuthorization == nil {
 		return http.NotFoundHandler()
 	}
-	return p.watched(endpointDevice, p.serveDevice)
+	return p.handler(endpoint{name: "device", methods: pageMethods, serve: (*call).serveDevice, refuse: (*call).errorPage})
 }
 
-func (p *Provider) serveDevice(w http.ResponseWriter, r *http.Request) {
-	var e *Error
-	switch r.Method {
-	case http.MethodGet:
-		e = p.showDevice(w, r)
-	case http.MethodPost:
-		e = p.decideDevice(w, r)
-	default:
-		methodNotAllowed(w, r, "GET, POST")
+func (c *call) serveDevice() *Error {
+	if c.r.Method == http.MethodPost {
+		return c.decideDevice()
 	}
-	if e != nil {
-		p.errorPage(w, r, endpointDevice, e)
-	}
+	return c.showDevice()
 }
 
-// devicePath is the path of the page, with a query if there are params.
-func (p *Provider) devicePath(params url.Values) string {
-	path := p.issuer.Path + p.cfg.Paths.Device
-	if len(params) > 0 {
-		path += "?" + params.Encode()
-	}
-	return path
+// A deviceVisit is a visit to that page: with the code that was typed, and the
+// device and its application once they are found.
+type deviceVisit struct {
+	visit
+	typed  string
+	code   userCode
+	device rules.Device
+	app    store.Application
+	page   pages.Device
 }
+
+func (p *Provider) devicePath() string { return p.issuer.Path + p.cfg.Paths.Device }
 
 // maxTyped is how long a code can be with all that somebody may type between
 // its letters. What is longer is not shown or passed on.
 const maxTyped = 32
 
-// codeParams are the parameters of the page for a code as it was typed.
-func codeParams(typed string) url.Values {
-	params := url.Values{}
-	if typed != "" && len(typed) <= maxTyped {
-		params.Set(userCodeField, typed)
+// visitDevice begins a visit. The visitor comes back from signing in with the
+// code, and with nothing else.
+func (c *call) visitDevice(typed string, params url.Values) (*deviceVisit, *Error) {
+	v, e := c.visit(c.devicePath(), params)
+	if e != nil {
+		return nil, e
 	}
-	return params
-}
-
-// signInForDevice sends the visitor to sign in and back to the page.
-func (p *Provider) signInForDevice(w http.ResponseWriter, r *http.Request, typed string, switchAccount bool) {
-	back := codeParams(typed)
-	back.Set(signInAfter, p.signInMark())
-	w.Header().Set("Cache-Control", "no-store")
-	p.cfg.SignIn(w, r, SignInRequest{ReturnTo: p.devicePath(back), SwitchAccount: switchAccount})
+	v.params = url.Values{}
+	if typed != "" && len(typed) <= maxTyped {
+		v.params.Set(userCodeField, typed)
+	}
+	return &deviceVisit{visit: v, typed: typed}, nil
 }
 
 // showDevice shows the page that fits: it is a GET and changes nothing.
-func (p *Provider) showDevice(w http.ResponseWriter, r *http.Request) *Error {
-	params, e := parseParams(r.URL.RawQuery, deviceParams)
+func (c *call) showDevice() *Error {
+	params, e := parseParams(c.r.URL.RawQuery, deviceParams)
 	if e == nil {
 		e = repeated(params, deviceParams...)
+	}
+	typed := params.Get(userCodeField)
+	if e == nil && typed != "" {
+		e = c.limit("")
 	}
 	if e != nil {
 		return e
 	}
-	typed := params.Get(userCodeField)
-	if typed != "" {
-		if e := p.limit(r, endpointDevice, ""); e != nil {
-			return e
-		}
-	}
-	session, e := p.currentUser(r)
+	v, e := c.visitDevice(typed, params)
 	switch {
 	case e != nil:
 		return e
 	case params.Get("prompt") == "select_account":
-		p.signInForDevice(w, r, typed, true)
-		return nil
-	case session.UserID == "" && p.sentToSignIn(params, loopTime):
-		return notSignedIn(p.devicePath(codeParams(typed)))
-	case session.UserID == "":
-		p.signInForDevice(w, r, typed, false)
-		return nil
+		return v.signIn(SignInRequest{SwitchAccount: true})
+	case v.anonymous():
+		return v.signIn(SignInRequest{})
 	}
-	page, e := p.newDevicePage(r, session.UserID, typed)
-	if e != nil {
+	if e := v.open(); e != nil {
 		return e
 	}
-	if step, app, ok := p.openDeviceResult(r, session.UserID, params.Get(resultField)); ok {
-		page.Step, page.Application = step, app
-		p.pages.Device(w, r, page)
+	if v.openResult(params.Get(resultField)) || typed == "" {
+		v.show()
 		return nil
 	}
-	if typed == "" {
-		p.pages.Device(w, r, page)
-		return nil
+	code, ok := parseUserCode(typed)
+	if !ok {
+		return v.wrongCode(errCode())
 	}
-	device, app, e := p.guessDevice(r, session.UserID, typed)
-	if e != nil {
-		return p.wrongCode(w, r, page, typed, e)
+	v.code = code
+	if e := v.lookUp(func() bool { return v.device.Waits(rules.At(v.now())) }); e != nil {
+		return v.wrongCode(e)
 	}
-	noteApplication(r.Context(), app.ID)
-	code, _ := parseUserCode(typed) // It was found.
-	p.confirmDevice(w, r, page, code, device, app, session.UserID)
+	v.confirm()
 	return nil
 }
 
-// newDevicePage returns the page to enter a code, for the user.
-func (p *Provider) newDevicePage(r *http.Request, userID, typed string) (pages.Device, *Error) {
-	user, e := p.findUser(r.Context(), userID)
+// open begins the page, as the one to enter a code, for the user.
+func (v *deviceVisit) open() *Error {
+	user, e := v.findUser(v.context(), v.session.UserID)
 	if e != nil {
-		return pages.Device{}, p.retryDevice(e, typed)
+		return v.retry(e)
 	}
-	return pages.Device{
-		Status: http.StatusOK, Step: pages.StepEnter,
-		User: pageUser(user, userID), SwitchAccountURL: p.switchDeviceAccount(typed), FormAction: p.devicePath(nil),
-	}, nil
+	v.page = pages.Device{
+		Status: http.StatusOK, Step: pages.StepEnter, User: pageUser(user, v.session.UserID),
+		SwitchAccountURL: v.switchURL("select_account"), FormAction: v.path,
+	}
+	return nil
 }
 
-// switchDeviceAccount is the page with the wish to sign in as somebody else.
-func (p *Provider) switchDeviceAccount(typed string) string {
-	params := codeParams(typed)
-	params.Set("prompt", "select_account")
-	return p.devicePath(params)
-}
+func (v *deviceVisit) show() { v.pages.Device(v.w, v.r, v.page) }
 
-// retryDevice says on the error page for e where the visitor can go on.
-func (p *Provider) retryDevice(e *Error, typed string) *Error {
+// retry says on the error page for e where the visitor can go on.
+func (v *deviceVisit) retry(e *Error) *Error {
 	switch e.reason {
 	case pages.ReasonNoAccount:
-		e.retryURL = p.switchDeviceAccount(typed)
+		e.retryURL = v.switchURL("select_account")
 	case pages.ReasonStaleForm, pages.ReasonNoCookies:
-		e.retryURL = p.devicePath(codeParams(typed))
+		e.retryURL = v.again()
 	}
 	return e
 }
@@ -170,111 +147,106 @@ func (p *Provider) retryDevice(e *Error, typed string) *Error {
 // decided on, so that guessing tells nothing.
 var errWrongCode = errors.New("there is no device that waits with this user code")
 
-// guessDevice finds the device that waits with a code as it was typed, and the
-// application that asks. It counts against the user if there is none.
-func (p *Provider) guessDevice(r *http.Request, userID, typed string) (rules.Device, store.Application, *Error) {
-	code, ok := parseUserCode(typed)
-	if !ok {
-		return rules.Device{}, store.Application{}, errCode()
-	}
-	if e := p.mayGuess(userID); e != nil {
-		return rules.Device{}, store.Application{}, e
-	}
-	device, app, e := p.findDeviceOf(r, code)
-	if e == nil && !device.Waits(rules.At(p.now())) {
-		e = errCode()
-	}
-	if e == nil || !errors.Is(e, errWrongCode) {
-		p.guesses.giveBack(userID)
-	}
-	return device, app, e
-}
-
-// mayGuess counts a guess of the user, or says that it is one too many.
-func (p *Provider) mayGuess(userID string) *Error {
-	wait := p.guesses.take(userID, p.now())
-	if wait <= 0 {
-		return nil
-	}
-	return &Error{Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait,
-		Description: "The user has entered too many codes that are not valid. Wait as long as Retry-After says."}
-}
-
 func errCode() *Error {
 	return refuse(codeInvalidRequest, "The user code is not one that a device waits with.").because(errWrongCode)
 }
 
-// findDeviceOf finds the device authorization with a user code, whatever its
-// state, and its application, as it is now.
-func (p *Provider) findDeviceOf(r *http.Request, code userCode) (device rules.Device, app store.Application, e *Error) {
-	device, err := p.findDevice(r.Context(), rules.DeviceID(code.hash()))
+// lookUp finds the device that shows the code. It counts against the user if
+// there is none, or if it is not the one that fits.
+func (v *deviceVisit) lookUp(fits func() bool) *Error {
+	if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 {
+		return &Error{Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait,
+			Description: "The user has entered too many codes that are not valid. Wait as long as Retry-After says."}
+	}
+	e := v.find()
+	if e == nil && !fits() {
+		e = errCode()
+	}
+	if e == nil || !errors.Is(e, errWrongCode) {
+		v.guesses.giveBack(v.session.UserID)
+	}
+	if e == nil {
+		v.application = v.app.ID
+	}
+	return e
+}
+
+// find finds the device authorization with the user code, whatever its state,
+// and its application, as it is now.
+func (v *deviceVisit) find() *Error {
+	var err error
+	v.device, err = v.records.findDevice(v.context(), rules.DeviceID(v.code.hash()))
 	if err == nil {
-		app, err = p.findApplication(r.Context(), device.ApplicationID)
+		v.app, err = v.findApplication(v.context(), v.device.ApplicationID)
 	}
 	switch {
 	case errors.Is(err, rules.ErrNotFound), errors.Is(err, store.ErrNotFound):
-		return device, app, errCode()
+		return errCode()
 	case err != nil:
-		return device, app, unavailable("store", err)
+		return unavailable("store", err)
 	}
-	if app.Origin == store.OriginDocument {
-		if app, e = p.findClientFor(r, app.ClientID); e != nil {
-			return device, app, e
+	if v.app.Origin == store.OriginDocument {
+		var e *Error
+		if v.app, e = v.findClientFor(v.r, v.app.ClientID); e != nil {
+			return e
 		}
 	}
-	return device, app, mayUseDevices(app)
+	if e := v.offer.admits(v.app); e != nil {
+		return e
+	}
+	return mayUseDevices(v.app)
 }
 
 // wrongCode shows the page to enter a code again if e says that it was wrong.
 // Its status lets a proxy in front of the host count guesses too.
-func (p *Provider) wrongCode(w http.ResponseWriter, r *http.Request, page pages.Device, typed string, e *Error) *Error {
+func (v *deviceVisit) wrongCode(e *Error) *Error {
 	if !errors.Is(e, errWrongCode) {
 		return e
 	}
-	if len(typed) <= maxTyped {
-		page.UserCode = typed
+	if len(v.typed) <= maxTyped {
+		v.page.UserCode = v.typed
 	}
-	page.WrongCode, page.Status = true, e.Status
-	p.refused(r.Context(), endpointDevice, e)
-	p.pages.Device(w, r, page)
+	v.page.WrongCode, v.page.Status = true, e.Status
+	v.refused(e)
+	v.show()
 	return nil
 }
 
 // offered is what the user can allow: what was asked for and what the
 // application may still ask for.
-func (p *Provider) offered(d rules.Device, app store.Application) scopes.Set {
-	return d.ScopeSet().Intersect(p.mayAskFor(app))
+func (v *deviceVisit) offered() scopes.Set {
+	return v.device.ScopeSet().Intersect(v.offer.mayAskFor(v.app))
 }
 
-// deviceRequest is what the form of the page to decide says that it is for: all
-// that the page said, which may have changed since.
-func deviceRequest(code userCode, id store.ID, offered scopes.Set, app store.Application) string {
-	shown := sha256.Sum256([]byte(strings.Join([]string{app.Name, app.LogoURL, app.ClientURI}, "\x00")))
+// request encodes what the decision form was shown for: all that the page said,
+// which may have changed since.
+func (v *deviceVisit) request() string {
+	shown := sha256.Sum256([]byte(strings.Join([]string{v.app.Name, v.app.LogoURL, v.app.ClientURI}, "\x00")))
 	return url.Values{
-		userCodeField: {code.String()}, deviceField: {hex.EncodeToString(id[:])}, "scope": {offered.String()}, "application": {hex.EncodeToString(shown[:16])},
+		userCodeField: {v.code.String()}, deviceField: {hex.EncodeToString(v.device.ID[:])},
+		"scope": {v.offered().String()}, "application": {hex.EncodeToString(shown[:16])},
 	}.Encode()
 }
 
-// sealedDevice is what the seal of that form holds for.
-func sealedDevice(userID, request string) []string {
-	return []string{endpointDevice, userID, request}
+// sealed returns the parts that the form's seal covers.
+func (v *deviceVisit) sealed(request string) []string {
+	return []string{"device", v.session.UserID, request}
 }
 
-// confirmDevice shows the page to decide. Everybody is always asked, whatever
-// they or the host have agreed to before: it may be somebody else's device,
-// with a link that was sent to them (RFC 8628 section 5.4).
-func (p *Provider) confirmDevice(w http.ResponseWriter, r *http.Request, page pages.Device, code userCode, d rules.Device, app store.Application, userID string) {
-	offered := p.offered(d, app)
-	request := deviceRequest(code, d.ID, offered, app)
-	page.Step, page.UserCode = pages.StepConfirm, code.String()
-	page.Application, page.Scopes = p.pageApplication(app), p.pageScopes(offered)
-	if resource := p.findResource(d.Resource); resource != nil {
-		page.Resource = resource.name
+// confirm shows the page to decide. Everybody is always asked, whatever they or
+// the host have agreed to before: it may be somebody else's device, with a link
+// that was sent to them (RFC 8628 section 5.4).
+func (v *deviceVisit) confirm() {
+	request := v.request()
+	v.page.Step, v.page.UserCode = pages.StepConfirm, v.code.String()
+	v.page.Application, v.page.Scopes = v.pageApplication(v.app), v.pageScopes(v.offered())
+	if resource := v.findResource(v.device.Resource); resource != nil {
+		v.page.Resource = resource.name
 	}
-	page.SelfRegistered = app.Origin != store.OriginManual
-	page.FormFields = []pages.Field{
+	v.page.SelfRegistered = v.app.Origin != store.OriginManual
+	v.page.FormFields = []pages.Field{
 		{Name: requestField, Value: request},
-		{Name: sealField, Value: p.sealForm(w, r, userID, sealedDevice(userID, request)...)},
+		{Name: sealField, Value: v.sealForm(v.session.UserID, v.sealed(request)...)},
 	}
-	p.pages.Device(w, r, page)
+	v.show()
 }

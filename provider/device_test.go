@@ -295,7 +295,7 @@ func TestDeviceAuthorizationRequestIsParsedStrictly(t *testing.T) {
 // An application that registered itself may use the grant only if it has said
 // that it does.
 func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
-	h := newDeviceHost(t)
+	h := newDeviceHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	for _, origin := range []store.Origin{store.OriginRegistration} {
 		for _, tt := range []struct {
 			grants []string

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,9 +35,8 @@ type Error struct {
 	// Err is the cause; nil if the request itself is.
 	Err error
 
-	reason        pages.Reason // of the error page; empty: as the status says
-	retryURL      string       // the same
-	applicationID string       // whose request it was; empty: not known
+	reason   pages.Reason // of the error page; empty: as the status says
+	retryURL string       // the same
 }
 
 // Error returns the code, the description and the cause.
@@ -88,14 +86,6 @@ func (e *Error) because(cause error) *Error {
 	return e
 }
 
-// by returns e, if it is an error, with the application that asked.
-func (e *Error) by(applicationID string) *Error {
-	if e != nil {
-		e.applicationID = applicationID
-	}
-	return e
-}
-
 // unavailable is the answer when something that the provider depends on fails
 // or does not answer in time.
 func unavailable(what string, cause error) *Error {
@@ -139,33 +129,4 @@ func (e *Error) setRetryAfter(h http.Header) {
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
 	}
-}
-
-// refused notes how a request ended, and writes the one line that each refused
-// request gets.
-func (p *Provider) refused(ctx context.Context, endpoint string, e *Error, attrs ...any) {
-	code := e.Code
-	if e.Status == http.StatusTooManyRequests {
-		code = outcomeRateLimited
-	}
-	noteOutcome(ctx, code)
-	if code == codeAuthorizationPending {
-		return // So does each device every few seconds.
-	}
-	if e.applicationID != "" {
-		attrs = append(attrs, "application", e.applicationID)
-	}
-	p.logRefusal(ctx, endpoint, e, attrs...)
-}
-
-func (p *Provider) logRefusal(ctx context.Context, endpoint string, e *Error, attrs ...any) {
-	attrs = append([]any{"endpoint", endpoint, "error", e.Code, "description", e.Description}, attrs...)
-	if e.Err != nil {
-		attrs = append(attrs, "cause", e.Err.Error())
-	}
-	if e.Status >= http.StatusInternalServerError {
-		p.cfg.Logger.ErrorContext(ctx, "latchkey: request failed", attrs...)
-		return
-	}
-	p.cfg.Logger.InfoContext(ctx, "latchkey: request refused", attrs...)
 }

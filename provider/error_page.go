@@ -10,9 +10,10 @@ import (
 
 // errorPage tells the visitor what went wrong where a redirect would not be
 // safe. Its reference is in the log line.
-func (p *Provider) errorPage(w http.ResponseWriter, r *http.Request, endpoint string, e *Error) {
+func (c *call) errorPage(e *Error) {
+	c.reference = uuid.NewString()
 	page := pages.Error{
-		Status: e.Status, Reason: e.reason, Code: e.Code, Detail: e.Description, Reference: uuid.NewString(), RetryURL: e.retryURL,
+		Status: e.Status, Reason: e.reason, Code: e.Code, Detail: e.Description, Reference: c.reference, RetryURL: e.retryURL,
 	}
 	if page.Reason == "" {
 		page.Reason = pages.ReasonBadLink
@@ -22,7 +23,6 @@ func (p *Provider) errorPage(w http.ResponseWriter, r *http.Request, endpoint st
 			page.Reason = pages.ReasonUnavailable
 		}
 	}
-	p.refused(r.Context(), endpoint, e, "reference", page.Reference)
-	e.setRetryAfter(w.Header())
-	p.pages.Error(w, r, page)
+	e.setRetryAfter(c.w.Header())
+	c.pages.Error(c.w, c.r, page)
 }

@@ -78,60 +78,6 @@ type Event struct {
 	Duration time.Duration
 }
 
-// Outcomes of a request besides error codes.
-const (
-	outcomeOK          = "ok"
-	outcomeRateLimited = "rate_limited"
-)
-
-// outcome is how a request ended. The handlers find it in the context, so that
-// none of them has to know of events.
-type outcome struct{ code, applicationID string }
-
-type outcomeKey struct{}
-
-// noteOutcome keeps the error code of a refusal for the request's event.
-func noteOutcome(ctx context.Context, code string) {
-	if o, ok := ctx.Value(outcomeKey{}).(*outcome); ok {
-		o.code = code
-	}
-}
-
-// noteApplication keeps which application has sent a request, or whose token
-// it came with. What is noted first stays: a client may ask about others'
-// tokens.
-func noteApplication(ctx context.Context, id string) {
-	if o, ok := ctx.Value(outcomeKey{}).(*outcome); ok && o.applicationID == "" {
-		o.applicationID = id
-	}
-}
-
-// watched returns a handler that emits an EventRequest for each request, if
-// somebody is told of events.
-func (p *Provider) watched(endpoint string, serve http.HandlerFunc) http.Handler {
-	if p.cfg.Events == nil {
-		return serve
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, o, served := time.Now(), &outcome{code: outcomeOK}, false
-		defer func() {
-			if !served {
-				o.code = codeServerError // A callback of the host's has panicked.
-			}
-			p.emitRequest(r, endpoint, o, start)
-		}()
-		serve(w, r.WithContext(context.WithValue(r.Context(), outcomeKey{}, o)))
-		served = true
-	})
-}
-
-// emitRequest takes the time from the machine's own clock, which, unlike
-// Config.Now, runs evenly.
-func (p *Provider) emitRequest(r *http.Request, endpoint string, o *outcome, start time.Time) {
-	p.emit(r.Context(), Event{Kind: EventRequest, ApplicationID: o.applicationID, Request: r,
-		Endpoint: endpoint, Outcome: o.code, Duration: time.Since(start)})
-}
-
 func (p *Provider) emit(ctx context.Context, e Event) {
 	if p.cfg.Events != nil {
 		e.At = p.now()

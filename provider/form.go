@@ -73,39 +73,39 @@ func (p *Provider) formCookieName() string {
 	return "latchkey_form"
 }
 
-func (p *Provider) readFormCookie(r *http.Request) (c formCookie, err error) {
-	cookie, err := r.Cookie(p.formCookieName())
+func (c *call) readFormCookie() (kept formCookie, err error) {
+	cookie, err := c.r.Cookie(c.formCookieName())
 	if err != nil {
-		return c, err
+		return kept, err
 	}
 	content, err := base64.RawURLEncoding.DecodeString(cookie.Value)
 	if err != nil || len(content) < formKeySize || (len(content)-formKeySize)%formNumberSize != 0 {
-		return c, errors.New("the form cookie is malformed")
+		return kept, errors.New("the form cookie is malformed")
 	}
-	c.key = content[:formKeySize:formKeySize]
-	c.answered = slices.Collect(slices.Chunk(content[formKeySize:], formNumberSize))
-	return c, nil
+	kept.key = content[:formKeySize:formKeySize]
+	kept.answered = slices.Collect(slices.Chunk(content[formKeySize:], formNumberSize))
+	return kept, nil
 }
 
 // writeFormCookie sets the cookie. It is Lax: a visitor who comes from an
 // application has to bring it along, or each page would undo the last one.
-func (p *Provider) writeFormCookie(w http.ResponseWriter, c formCookie) {
-	content := slices.Concat(append([][]byte{c.key}, c.answered...)...)
-	http.SetCookie(w, &http.Cookie{
-		Name: p.formCookieName(), Value: base64.RawURLEncoding.EncodeToString(content), Path: "/", MaxAge: int(formCookieLifetime / time.Second),
-		HttpOnly: true, Secure: p.secure(), SameSite: http.SameSiteLaxMode,
+func (c *call) writeFormCookie(kept formCookie) {
+	content := slices.Concat(append([][]byte{kept.key}, kept.answered...)...)
+	http.SetCookie(c.w, &http.Cookie{
+		Name: c.formCookieName(), Value: base64.RawURLEncoding.EncodeToString(content), Path: "/", MaxAge: int(formCookieLifetime / time.Second),
+		HttpOnly: true, Secure: c.secure(), SameSite: http.SameSiteLaxMode,
 	})
 }
 
 // sealForm returns the seal of a form for the user, which holds for the given
 // parts only, and gives the browser the key if it has none.
-func (p *Provider) sealForm(w http.ResponseWriter, r *http.Request, userID string, parts ...string) string {
-	cookie, err := p.readFormCookie(r)
+func (c *call) sealForm(userID string, parts ...string) string {
+	cookie, err := c.readFormCookie()
 	if err != nil {
 		cookie = newFormCookie()
 	}
-	p.writeFormCookie(w, cookie)
-	id := store.NewID(p.now(), userID)
+	c.writeFormCookie(cookie)
+	id := store.NewID(c.now(), userID)
 	return base64.RawURLEncoding.EncodeToString(append(id[:], sealOf(cookie.key, id, parts)...))
 }
 
@@ -122,11 +122,11 @@ func sealOf(key []byte, id store.ID, parts []string) []byte {
 }
 
 // openForm checks the seal of a form that was sent.
-func (p *Provider) openForm(r *http.Request, seal string, parts ...string) (*form, *Error) {
-	if err := p.csrf.Check(r); err != nil {
+func (c *call) openForm(seal string, parts ...string) (*form, *Error) {
+	if err := c.csrf.Check(c.r); err != nil {
 		return nil, errStaleForm(err)
 	}
-	cookie, err := p.readFormCookie(r)
+	cookie, err := c.readFormCookie()
 	if err != nil {
 		return nil, &Error{Code: codeInvalidRequest, Status: http.StatusForbidden, reason: pages.ReasonNoCookies, Err: err,
 			Description: "The form came without the cookie that its page set."}
@@ -140,7 +140,7 @@ func (p *Provider) openForm(r *http.Request, seal string, parts ...string) (*for
 	if !hmac.Equal(content[len(f.id):], sealOf(cookie.key, f.id, parts)) {
 		return nil, errStaleForm(errors.New("the form's seal does not fit its content, its user or this browser"))
 	}
-	if p.now().Sub(f.shown()) > formLifetime {
+	if c.now().Sub(f.shown()) > formLifetime {
 		return nil, errStaleForm(errors.New("the form is too old"))
 	}
 	if slices.ContainsFunc(cookie.answered, func(n []byte) bool { return bytes.Equal(n, f.number()) }) {
@@ -163,13 +163,13 @@ func (f *form) code() credential {
 
 // answerForm notes in the cookie that the form was answered. It comes before the
 // answer is written; so a form that could not be answered can be sent again.
-func (p *Provider) answerForm(w http.ResponseWriter, f *form) {
+func (c *call) answerForm(f *form) {
 	if len(f.cookie.answered) >= maxAnswered {
 		f.cookie = newFormCookie()
 	} else {
 		f.cookie.answered = append(f.cookie.answered, f.number())
 	}
-	p.writeFormCookie(w, f.cookie)
+	c.writeFormCookie(f.cookie)
 }
 
 // errAnswered: the browser has the answer to the form. It shows the form all

@@ -9,15 +9,6 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// currentUser asks the host who is signed in.
-func (p *Provider) currentUser(r *http.Request) (Session, *Error) {
-	s, err := p.cfg.CurrentUser(r)
-	if err != nil {
-		return Session{}, unavailable("Config.CurrentUser", err)
-	}
-	return s, nil
-}
-
 // user asks the host for a user.
 func (p *Provider) user(ctx context.Context, id string) (userinfo.User, error) {
 	ctx, stop := p.records.bounded(ctx)

@@ -18,7 +18,7 @@ import (
 // Config.Introspection lets through, about all. Everybody else's tokens are
 // answered like unknown ones.
 func (p *Provider) IntrospectHandler() http.Handler {
-	return p.watched("introspect", p.serveIntrospect)
+	return p.handler(endpoint{name: "introspect", methods: []string{http.MethodPost}, serve: (*call).serveIntrospect, refuse: (*call).writeError})
 }
 
 // introspection is the answer of RFC 7662 section 2.2.
@@ -34,31 +34,25 @@ type introspection struct {
 	Audience  string `json:"aud,omitempty"` // the resource; empty: the host's whole API
 }
 
-func (p *Provider) serveIntrospect(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, r, "POST")
-		return
+func (c *call) serveIntrospect() *Error {
+	answer, e := c.introspect()
+	if e == nil {
+		writeJSON(c.w, http.StatusOK, answer)
 	}
-	answer, e := p.introspect(w, r)
-	if e != nil {
-		p.writeError(w, r, "introspect", e)
-		return
-	}
-	writeJSON(w, http.StatusOK, answer)
+	return e
 }
 
-func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *introspection, e *Error) {
-	form, e := readForm(w, r, tokenQuestion)
+func (c *call) introspect() (answer *introspection, e *Error) {
+	form, e := readForm(c.w, c.r, tokenQuestion)
 	if e != nil {
 		return nil, e
 	}
 	var asker store.Application
-	anyToken := p.cfg.Introspection != nil && p.cfg.Introspection(r) == nil
+	anyToken := c.cfg.Introspection != nil && c.cfg.Introspection(c.r) == nil
 	if anyToken {
-		e = p.limit(r, "introspect", "")
+		e = c.limit("")
 	} else {
-		asker, e = p.clientOf(r, form, "introspect")
-		defer func() { e = e.by(asker.ID) }()
+		asker, e = c.client(form)
 	}
 	switch {
 	case e != nil:
@@ -70,7 +64,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *i
 		// claim a public client's id.
 		return nil, invalidClient("A public client cannot ask about tokens.")
 	}
-	token, e := p.findLive(r.Context(), form.Get("token"), rules.KindAccess, rules.KindRefresh)
+	token, e := c.findLive(form.Get("token"), rules.KindAccess, rules.KindRefresh)
 	switch {
 	case e != nil && errors.Is(e, ErrInvalidToken):
 		return &introspection{}, nil
@@ -79,14 +73,14 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *i
 	case !anyToken && token.applicationID != asker.ID:
 		return &introspection{}, nil
 	}
-	if _, err := p.user(r.Context(), token.userID); errors.Is(err, userinfo.ErrNotFound) {
+	if _, err := c.user(c.context(), token.userID); errors.Is(err, userinfo.ErrNotFound) {
 		return &introspection{}, nil
 	} else if err != nil {
 		return nil, unavailable("Config.Users", err)
 	}
 	if anyToken {
 		var err error
-		asker, err = p.findApplication(r.Context(), token.applicationID)
+		asker, err = c.findApplication(c.context(), token.applicationID)
 		if errors.Is(err, store.ErrNotFound) {
 			return &introspection{}, nil
 		} else if err != nil {
@@ -94,11 +88,11 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) (answer *i
 		}
 	}
 	answer = &introspection{
-		Active: true, Scope: token.scopes.String(), ClientID: asker.ClientID, Subject: token.userID, Issuer: p.cfg.Issuer,
+		Active: true, Scope: token.scopes.String(), ClientID: asker.ClientID, Subject: token.userID, Issuer: c.cfg.Issuer,
 		ExpiresAt: token.expiresAt.Unix(), IssuedAt: token.issuedAt.Unix(), Audience: token.resource,
 	}
 	if token.kind == rules.KindAccess {
-		answer.TokenType = p.engine.Config.TokenType
+		answer.TokenType = tokenType
 	}
 	return answer, nil
 }

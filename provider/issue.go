@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
@@ -31,19 +30,22 @@ type decision struct {
 // whether application and user are still there: so if a cut-off comes later
 // than that, it covers the grant, and if it came before, the user who is cut
 // off is found to be signed out or gone.
-func (p *Provider) prepare(r *http.Request, d *decision) *Error {
+func (c *call) prepare(d *decision) *Error {
 	var err error
-	if d.consent, err = p.records.findConsent(r.Context(), d.userID, d.app.ID); err != nil {
+	if d.consent, err = c.records.findConsent(c.context(), d.userID, d.app.ID); err != nil {
 		return unavailable("store", err)
 	}
 	if seen := d.consent.Seen(); seen.Forever() {
 		return errNotRegistered(errors.New("the application or the user was deleted meanwhile"))
 	}
-	session, e := p.currentUser(r)
-	if e == nil && session.UserID != d.userID {
-		e = errSignedOut()
+	session, err := c.cfg.CurrentUser(c.r)
+	switch {
+	case err != nil:
+		return unavailable("Config.CurrentUser", err)
+	case session.UserID != d.userID:
+		return errSignedOut()
 	}
-	return e
+	return nil
 }
 
 // errSignedOut: the visitor has signed out, or was, while their request was on
@@ -54,7 +56,7 @@ func errSignedOut() *Error {
 
 // agree keeps what the user has agreed to on the page. It comes before the
 // grant: a consent without a grant gives access to nobody.
-func (p *Provider) agree(r *http.Request, d *decision) *Error {
+func (c *call) agree(d *decision) *Error {
 	key := store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}
 	for range maxRounds {
 		q := rules.Agreement{Form: d.form, Scopes: d.scopes, Resource: d.resource, Now: rules.At(d.agreedAt)}
@@ -63,7 +65,7 @@ func (p *Provider) agree(r *http.Request, d *decision) *Error {
 			return errStaleForm(err) // The user has taken back what the form gave.
 		}
 		if step == rules.Write {
-			err = p.records.keepConsent(r.Context(), &d.consent)
+			err = c.records.keepConsent(c.context(), &d.consent)
 		}
 		if err == nil {
 			return nil
@@ -72,7 +74,7 @@ func (p *Provider) agree(r *http.Request, d *decision) *Error {
 			return unavailable("store", err)
 		}
 		// The user has answered another form at the same moment.
-		if e := p.prepare(r, d); e != nil {
+		if e := c.prepare(d); e != nil {
 			return e
 		}
 	}
@@ -92,18 +94,18 @@ func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant
 // issueCode makes the grant of a decision, and returns its authorization code
 // (RFC 6749 section 4.1.2). A form makes one grant at most: if it is sent again,
 // it gets the same code, unless that can't be redeemed any more.
-func (p *Provider) issueCode(r *http.Request, a *authorization) (string, *Error) {
-	ctx, now, d := r.Context(), p.now(), a.decide()
+func (a *authorization) issueCode() (string, *Error) {
+	now, d := a.now(), a.decide()
 	d.scopes = a.scopes
 	code := newCredential(store.NewID(now, d.userID))
 	if a.form != nil {
 		code = a.form.code()
-		if e := p.agree(r, d); e != nil {
+		if e := a.agree(d); e != nil {
 			return "", e
 		}
 	}
 	challenge := a.params.Get("code_challenge")
-	grant := p.newGrant(code.grantID, now, d)
+	grant := a.newGrant(code.grantID, now, d)
 	grant.WithCode(rules.NewCode{
 		Hash:        code.secret.Hash(rules.KindCode),
 		RedirectURI: a.redirectURI,
@@ -111,28 +113,28 @@ func (p *Provider) issueCode(r *http.Request, a *authorization) (string, *Error)
 		// named before; OAuth 2.1 has PKCE do what that was for.
 		RedirectOptional: !a.redirectNamed || challenge != "",
 		Challenge:        challenge,
-		ExpiresAt:        rules.At(now.Add(p.cfg.CodeLifetime)),
+		ExpiresAt:        rules.At(now.Add(a.cfg.CodeLifetime)),
 	})
-	err := p.records.create(ctx, grant.Document(newMark()))
+	err := a.records.create(a.context(), grant.Document(newMark()))
 	switch {
 	case errors.Is(err, store.ErrExists): // The form, or the statement, was sent twice.
-		if e := p.codeAgain(ctx, code); e != nil {
+		if e := a.codeAgain(code); e != nil {
 			return "", e
 		}
 	case err != nil:
 		return "", unavailable("store", err)
 	default:
-		p.emit(ctx, Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: code.grantID, Request: r})
+		a.event(Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: code.grantID})
 	}
-	return p.encode(rules.KindCode, code), nil
+	return a.encode(rules.KindCode, code), nil
 }
 
 // codeAgain reports whether a code that was made before can still be redeemed.
-func (p *Provider) codeAgain(ctx context.Context, code credential) *Error {
+func (a *authorization) codeAgain(code credential) *Error {
 	var g rules.Grant
-	err := p.records.findGrant(ctx, code.grantID, &g)
+	err := a.records.findGrant(a.context(), code.grantID, &g)
 	switch {
-	case err == nil && g.Redeemable(code.secret.Hash(rules.KindCode), rules.At(p.now())):
+	case err == nil && g.Redeemable(code.secret.Hash(rules.KindCode), rules.At(a.now())):
 		return nil
 	case err == nil || errors.Is(err, rules.ErrNotFound):
 		return errStaleForm(errAnswered)
@@ -141,9 +143,9 @@ func (p *Provider) codeAgain(ctx context.Context, code credential) *Error {
 }
 
 // redeemCode gives the first tokens for a code (RFC 6749 section 4.1.3).
-func (p *Provider) redeemCode(ctx context.Context, x *exchange, text, redirectURI, verifier string) (tokenInfo, *Error) {
+func (x *exchange) redeemCode(text, redirectURI, verifier string) (tokenInfo, *Error) {
 	const what = "code"
-	code, ok := p.decode(rules.KindCode, text)
+	code, ok := x.decode(rules.KindCode, text)
 	if !ok {
 		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
 	}
@@ -155,22 +157,22 @@ func (p *Provider) redeemCode(ctx context.Context, x *exchange, text, redirectUR
 		sum := sha256.Sum256([]byte(verifier))
 		challenge = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
-	return p.redeem(ctx, x, what, code, rules.Redemption{RedirectURI: redirectURI, Challenge: challenge, NeedsChallenge: x.app.Public})
+	return x.redeem(what, code, rules.Redemption{RedirectURI: redirectURI, Challenge: challenge, NeedsChallenge: x.app.Public})
 }
 
 // redeem spends a code. What is the parameter that it came as, or was derived
 // from.
-func (p *Provider) redeem(ctx context.Context, x *exchange, what string, code credential, q rules.Redemption) (tokenInfo, *Error) {
-	now := p.now()
+func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tokenInfo, *Error) {
+	now := x.now()
 	access := newCredential(code.grantID)
 	refresh := credential{code.grantID, rules.NewRefresh()}
 	q.Code, q.ApplicationID, q.Resource, q.Now = code.secret.Hash(rules.KindCode), x.app.ID, x.resource.identifier(), rules.At(now)
-	q.Access = rules.NewToken{Hash: access.secret.Hash(rules.KindAccess), ExpiresAt: rules.At(now.Add(p.cfg.AccessLifetime))}
-	q.Refresh = rules.NewToken{Hash: refresh.secret.Hash(rules.KindRefresh), ExpiresAt: rules.At(now.Add(p.cfg.RefreshLifetime))}
+	q.Access = rules.NewToken{Hash: access.secret.Hash(rules.KindAccess), ExpiresAt: rules.At(now.Add(x.cfg.AccessLifetime))}
+	q.Refresh = rules.NewToken{Hash: refresh.secret.Hash(rules.KindRefresh), ExpiresAt: rules.At(now.Add(x.cfg.RefreshLifetime))}
 	q.Secret = refresh.secret
 	var userID string
-	answer := tokenInfo{access: p.encode(rules.KindAccess, access), refresh: p.encode(rules.KindRefresh, refresh)}
-	err := p.records.changeGrant(ctx, code.grantID, func(g *rules.Grant) (rules.Step, error) {
+	answer := tokenInfo{access: x.encode(rules.KindAccess, access), refresh: x.encode(rules.KindRefresh, refresh)}
+	err := x.records.changeGrant(x.context(), code.grantID, func(g *rules.Grant) (rules.Step, error) {
 		step, err := g.Redeem(&q)
 		if err == nil {
 			userID = g.UserID
@@ -179,10 +181,10 @@ func (p *Provider) redeem(ctx context.Context, x *exchange, what string, code cr
 		return step, err
 	})
 	if err != nil {
-		p.reportReuse(ctx, x, code.grantID, err)
+		x.reportReuse(code.grantID, err)
 		return tokenInfo{}, grantRefusal(what, err)
 	}
-	p.emit(ctx, Event{Kind: EventTokenIssued, ApplicationID: x.app.ID, UserID: userID, GrantID: code.grantID, Request: x.request})
+	x.event(Event{Kind: EventTokenIssued, ApplicationID: x.app.ID, UserID: userID, GrantID: code.grantID})
 	return answer, nil
 }
 
@@ -193,9 +195,9 @@ func (p *Provider) redeem(ctx context.Context, x *exchange, what string, code cr
 //
 // Everything that can fail is asked before anything is written: if the host
 // can't say whether the user is still there, the presented token stays good.
-func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope string) (tokenInfo, *Error) {
+func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	const what = "refresh_token"
-	presented, ok := p.decode(rules.KindRefresh, text)
+	presented, ok := x.decode(rules.KindRefresh, text)
 	if !ok {
 		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
 	}
@@ -203,26 +205,26 @@ func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope s
 	if e != nil {
 		return tokenInfo{}, e
 	}
-	now := p.now()
+	now := x.now()
 	q := rules.Rotation{
 		Presented:        presented.secret,
 		ApplicationID:    x.app.ID,
 		Scopes:           asked.String(),
 		Resource:         x.resource.identifier(),
 		Salt:             rules.NewSalt(),
-		Grace:            p.cfg.RefreshGrace,
-		AccessExpiresAt:  rules.At(now.Add(p.cfg.AccessLifetime)),
-		RefreshExpiresAt: rules.At(now.Add(p.cfg.RefreshLifetime)),
+		Grace:            x.cfg.RefreshGrace,
+		AccessExpiresAt:  rules.At(now.Add(x.cfg.AccessLifetime)),
+		RefreshExpiresAt: rules.At(now.Add(x.cfg.RefreshLifetime)),
 		Now:              rules.At(now),
 	}
 	var rotated rules.Rotated
 	var userID, granted string
-	err := p.records.changeGrant(ctx, presented.grantID, func(g *rules.Grant) (step rules.Step, err error) {
+	err := x.records.changeGrant(x.context(), presented.grantID, func(g *rules.Grant) (step rules.Step, err error) {
 		if rotated, step, err = g.Rotate(&q); err != nil {
 			return step, err
 		}
 		if userID == "" {
-			if e := p.userStillThere(ctx, g.UserID); e != nil {
+			if e := x.userStillThere(x.context(), g.UserID); e != nil {
 				return rules.Keep, e
 			}
 		}
@@ -230,21 +232,21 @@ func (p *Provider) rotateRefresh(ctx context.Context, x *exchange, text, scope s
 		return step, nil
 	})
 	if err != nil {
-		p.reportReuse(ctx, x, presented.grantID, err)
+		x.reportReuse(presented.grantID, err)
 		return tokenInfo{}, grantRefusal(what, err)
 	}
-	event := Event{Kind: EventTokenRefreshed, ApplicationID: x.app.ID, UserID: userID, GrantID: presented.grantID, Request: x.request}
+	event := Event{Kind: EventTokenRefreshed, ApplicationID: x.app.ID, UserID: userID, GrantID: presented.grantID}
 	if rotated.Retried {
 		event.Kind = EventTokenRetried
 	}
-	p.emit(ctx, event)
+	x.event(event)
 	if rotated.Evicted {
 		event.Kind, event.Err = EventTokenRevoked, errTooManyTokens
-		p.emit(ctx, event)
+		x.event(event)
 	}
 	return tokenInfo{
-		access:    p.encode(rules.KindAccess, credential{presented.grantID, rotated.Access}),
-		refresh:   p.encode(rules.KindRefresh, credential{presented.grantID, rotated.Refresh}),
+		access:    x.encode(rules.KindAccess, credential{presented.grantID, rotated.Access}),
+		refresh:   x.encode(rules.KindRefresh, credential{presented.grantID, rotated.Refresh}),
 		expiresIn: max(0, rotated.Token.ExpiresAt.Sub(q.Now)),
 		scope:     granted,
 	}, nil
@@ -272,9 +274,9 @@ func (p *Provider) userStillThere(ctx context.Context, userID string) *Error {
 
 // reportReuse tells Config.Events when a grant was just ended because something
 // spent came again.
-func (p *Provider) reportReuse(ctx context.Context, x *exchange, id store.ID, err error) {
+func (x *exchange) reportReuse(id store.ID, err error) {
 	if errors.Is(err, rules.ErrReused) {
-		p.emit(ctx, Event{Kind: EventReuseDetected, ApplicationID: x.app.ID, GrantID: id, Request: x.request, Err: err})
+		x.event(Event{Kind: EventReuseDetected, ApplicationID: x.app.ID, GrantID: id, Err: err})
 	}
 }
 

@@ -79,7 +79,7 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 		return nil, secret, err
 	}
 	granted := scopes.New(n.Scopes...)
-	if excess := granted.Minus(app.Scopes.Intersect(p.scopes)); len(excess) > 0 {
+	if excess := granted.Minus(app.Scopes.Intersect(p.offer.scopes)); len(excess) > 0 {
 		return nil, secret, fmt.Errorf("the scope %q is not one of the application's: they are %q", excess[0], app.Scopes)
 	}
 	if _, err := p.user(ctx, n.UserID); err != nil {

@@ -22,28 +22,31 @@ type LimitRequest struct {
 	IP netip.Addr // as Config.ClientIP found it; may be the zero Addr
 }
 
-// clientOf finds and authenticates the client of a request to one of the
-// endpoints for clients, and honours Config.Limit before it costs anything.
-func (p *Provider) clientOf(r *http.Request, form url.Values, endpoint string) (store.Application, *Error) {
-	credentials, e := readClientCredentials(r, form)
-	if limit := p.limit(r, endpoint, credentials.id); limit != nil {
+// client finds and authenticates the client of a request to one of the
+// endpoints for clients, and honors Config.Limit before it costs anything.
+func (c *call) client(form url.Values) (store.Application, *Error) {
+	credentials, e := readClientCredentials(c.r, form)
+	if limit := c.limit(credentials.id); limit != nil {
 		return store.Application{}, limit
 	}
 	if e != nil {
 		return store.Application{}, e
 	}
-	app, e := p.authenticateClient(r.Context(), credentials)
-	if e != nil {
-		if e.Code == codeInvalidClient {
-			p.emit(r.Context(), Event{Kind: EventClientRejected, ApplicationID: app.ID, Request: r, Err: e})
-		}
-		return store.Application{}, e.by(app.ID)
+	app, e := c.authenticateClient(c.context(), credentials)
+	if e != nil && e.Code == codeInvalidClient {
+		c.event(Event{Kind: EventClientRejected, ApplicationID: app.ID, Err: e})
 	}
-	noteApplication(r.Context(), app.ID)
-	return app, nil
+	if e != nil {
+		c.claimed = app.ID
+	} else {
+		c.application = app.ID
+	}
+	return app, e
 }
 
 // limit asks Config.Limit and returns the refusal if there is one.
+func (c *call) limit(clientID string) *Error { return c.Provider.limit(c.r, c.endpoint, clientID) }
+
 func (p *Provider) limit(r *http.Request, endpoint, clientID string) *Error {
 	if p.cfg.Limit == nil {
 		return nil

@@ -34,20 +34,6 @@ type metadata struct {
 	ClientDocuments       bool       `json:"client_id_metadata_document_supported,omitempty"`
 }
 
-// offeredGrantTypes are the grant types that this provider offers.
-func (p *Provider) offeredGrantTypes() []string {
-	offered := []string{grantAuthorizationCode, grantRefreshToken}
-	if p.cfg.DeviceAuthorization != nil {
-		offered = append(offered, grantTypeDevice)
-	}
-	return offered
-}
-
-const (
-	grantAuthorizationCode = "authorization_code"
-	grantRefreshToken      = "refresh_token"
-)
-
 // offeredAuthMethods are the ways in which a client may authenticate (RFC 7591
 // section 2). Of the two with a secret it may use either.
 var offeredAuthMethods = []string{authBasic, authPost, authNone}
@@ -108,10 +94,10 @@ func (p *Provider) MetadataHandler() http.Handler {
 		IntrospectionEndpoint: endpoints.Introspect,
 		RegistrationEndpoint:  endpoints.Register,
 		DeviceEndpoint:        endpoints.DeviceAuthorization,
-		Scopes:                p.scopes,
+		Scopes:                p.offer.scopes,
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query", "form_post"},
-		GrantTypes:            p.offeredGrantTypes(),
+		GrantTypes:            p.offer.grantTypes,
 		TokenAuth:             offeredAuthMethods,
 		ChallengeMethods:      []string{"S256"},
 		IssParameter:          true,
@@ -134,15 +120,11 @@ func (p *Provider) MetadataHandler() http.Handler {
 }
 
 // documentHandler serves a document for programs that never changes.
-func (p *Provider) documentHandler(endpoint string, document []byte) http.Handler {
-	return p.watched(endpoint, func(w http.ResponseWriter, r *http.Request) {
-		if !beginAPI(w, r, http.MethodGet, http.MethodHead) {
-			return
-		}
-		h := w.Header()
-		h.Set("Content-Type", "application/json")
-		h.Set("Cache-Control", "public, max-age=300")
-		h.Set("X-Content-Type-Options", "nosniff")
-		w.Write(document)
-	})
+func (p *Provider) documentHandler(name string, document []byte) http.Handler {
+	serve := func(c *call) *Error {
+		setHeaders(c.w.Header(), "Content-Type", "application/json", "Cache-Control", "public, max-age=300", "X-Content-Type-Options", "nosniff")
+		c.w.Write(document)
+		return nil
+	}
+	return p.handler(endpoint{name: name, methods: []string{http.MethodGet, http.MethodHead}, open: true, serve: serve, refuse: (*call).writeError})
 }

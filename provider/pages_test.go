@@ -398,7 +398,7 @@ func TestReturnWithoutSignInIsAPageAndNoLoop(t *testing.T) {
 }
 
 func TestWarningsOnTheConsentPage(t *testing.T) {
-	h := newHost(t)
+	h := newOpenHost(t)
 	b := h.browser()
 	b.signIn("user_ada")
 	const unknown, device = "registered itself", "runs on your own device"

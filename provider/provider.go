@@ -8,11 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-oauth2/oauth2/v4/server"
-
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/provider/pages"
-	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -23,14 +20,11 @@ type Provider struct {
 	cfg     Config
 	records records
 	issuer  *url.URL
-	scopes  scopes.Set // the names in cfg.Scopes
-
-	required scopes.Set // those of them that cannot be unticked
+	offer   offer
 
 	resources []*ProtectedResource
 	documents *clientdoc.Cache[store.Application] // nil: clients have to be registered
 
-	engine  *server.Server
 	csrf    *http.CrossOriginProtection
 	pages   *pages.Renderer
 	secrets *secretVerifier
@@ -53,16 +47,14 @@ func New(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{cfg: cfg, records: records{cfg.Store, cfg.StoreTimeout, cfg.Now}, issuer: issuer, pages: shown, secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress}
-	var names, required []string
-	for _, s := range cfg.Scopes {
-		names = append(names, s.Name)
-		if s.Required {
-			required = append(required, s.Name)
-		}
+	p := &Provider{
+		cfg: cfg, records: records{cfg.Store, cfg.StoreTimeout, cfg.Now}, issuer: issuer, pages: shown, offer: newOffer(&cfg),
+		secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress,
 	}
-	p.scopes, p.required = scopes.New(names...), scopes.New(required...)
 	if p.resources, err = p.newResources(); err != nil {
+		return nil, err
+	}
+	if err := p.offer.validate(p.resources); err != nil {
 		return nil, err
 	}
 	if cfg.ClientIDDocuments != nil {
@@ -73,7 +65,6 @@ func New(cfg Config) (*Provider, error) {
 	if err := p.csrf.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
 		return nil, fmt.Errorf("provider: Config.Issuer: %w", err)
 	}
-	p.engine = newEngine(p)
 	return p, nil
 }
 
@@ -152,19 +143,6 @@ func (p *Provider) Routes() []Route {
 	}
 	return routes
 }
-
-// AuthorizeHandler serves the authorization endpoint (RFC 6749 section 3.1)
-// and its consent page.
-func (p *Provider) AuthorizeHandler() http.Handler {
-	return p.watched(endpointAuthorize, p.serveAuthorize)
-}
-
-// TokenHandler serves the token endpoint (RFC 6749 section 3.2).
-func (p *Provider) TokenHandler() http.Handler { return p.watched("token", p.serveToken) }
-
-// UserInfoHandler serves the userinfo document of the user whose access token
-// is presented.
-func (p *Provider) UserInfoHandler() http.Handler { return p.watched("userinfo", p.serveUserInfo) }
 
 // secure reports whether browsers reach the provider by TLS.
 func (p *Provider) secure() bool { return p.issuer.Scheme == "https" }

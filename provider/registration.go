@@ -71,32 +71,31 @@ func (p *Provider) mustRegister(function string) {
 // It panics unless Config.Registration is set.
 func (p *Provider) RegistrationHandler() http.Handler {
 	p.mustRegister("RegistrationHandler")
-	return p.watched(endpointRegister, p.serveRegister)
+	return p.handler(endpoint{
+		name: endpointRegister, methods: []string{http.MethodPost}, open: true,
+		serve: (*call).serveRegister, refuse: (*call).writeRegistrationError,
+	})
 }
 
-func (p *Provider) serveRegister(w http.ResponseWriter, r *http.Request) {
-	if !beginAPI(w, r, http.MethodPost) {
-		return
+func (c *call) serveRegister() *Error {
+	answer, e := c.register()
+	if e == nil {
+		writeJSON(c.w, http.StatusCreated, answer)
 	}
-	answer, e := p.register(w, r)
-	if e != nil {
-		p.writeRegistrationError(w, r, e)
-		return
-	}
-	writeJSON(w, http.StatusCreated, answer)
+	return e
 }
 
 // register keeps a new application.
-func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInformation, *Error) {
-	if e := p.limit(r, endpointRegister, ""); e != nil {
+func (c *call) register() (*clientInformation, *Error) {
+	if e := c.limit(""); e != nil {
 		return nil, e
 	}
-	request, e := readRegistration(w, r)
+	request, e := readRegistration(c.w, c.r)
 	if e != nil {
 		return nil, e
 	}
-	now := p.now()
-	token := NewSecret(p.cfg.TokenPrefix + registrationMark + randomText(43))
+	now := c.now()
+	token := NewSecret(c.cfg.TokenPrefix + registrationMark + randomText(43))
 	app := store.Application{
 		ID:           newApplicationID(now),
 		ClientID:     randomText(16),
@@ -107,7 +106,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInfo
 		UpdatedAt:    now,
 		Version:      1,
 	}
-	if e := p.applyMetadata(request.clientMetadata, &app); e != nil {
+	if e := c.applyMetadata(request.clientMetadata, &app); e != nil {
 		return nil, e
 	}
 	var secret Secret
@@ -116,15 +115,15 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInfo
 		secret, kept = newSecret(now)
 		app.Secrets = []store.ClientSecret{kept}
 	}
-	if e := p.mayRegister(r, app); e != nil {
+	if e := c.mayRegister(app); e != nil {
 		return nil, e
 	}
-	if err := p.keepNew(r.Context(), app); err != nil {
+	if err := c.keepNew(c.context(), app); err != nil {
 		return nil, unavailable("store", err)
 	}
-	noteApplication(r.Context(), app.ID)
-	p.emit(r.Context(), Event{Kind: EventApplicationRegistered, ApplicationID: app.ID, Request: r})
-	return p.clientInformation(app, token, secret), nil
+	c.application = app.ID
+	c.event(Event{Kind: EventApplicationRegistered, ApplicationID: app.ID})
+	return c.clientInformation(app, token, secret), nil
 }
 
 // registrationMark tells a registration access token from others in a leak, as
@@ -132,11 +131,11 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) (*clientInfo
 const registrationMark = "rat_"
 
 // mayRegister asks the host.
-func (p *Provider) mayRegister(r *http.Request, app store.Application) *Error {
-	if p.cfg.Registration.Allow == nil {
+func (c *call) mayRegister(app store.Application) *Error {
+	if c.cfg.Registration.Allow == nil {
 		return nil
 	}
-	err := p.cfg.Registration.Allow(r, asApplication(app))
+	err := c.cfg.Registration.Allow(c.r, asApplication(app))
 	var e *Error
 	switch {
 	case err == nil:
@@ -153,12 +152,12 @@ func (p *Provider) mayRegister(r *http.Request, app store.Application) *Error {
 
 // writeRegistrationError refuses a request to register or to manage a
 // registration (RFC 7591 section 3.2.2).
-func (p *Provider) writeRegistrationError(w http.ResponseWriter, r *http.Request, e *Error) {
+func (c *call) writeRegistrationError(e *Error) {
 	if e.Code == codeInvalidToken {
-		p.writeBearerError(w, r, endpointRegister, e)
+		c.writeBearerError(e)
 		return
 	}
-	p.writeError(w, r, endpointRegister, e)
+	c.writeError(e)
 }
 
 // clientInformation is the answer of RFC 7591 section 3.2.1 and RFC 7592

@@ -66,7 +66,9 @@ func TestApplicationsStayWhileRegistrationIsOff(t *testing.T) {
 	selfRegistered(t, h, app)
 	h.clock.add(1000 * day)
 	require.Equal(t, 1, h.cleanup(t))
-	app.tokens("user_ada", "code_challenge", "", "code_challenge_method", "")
+	_, err := h.FindApplication(ctx, app.ID)
+	require.NoError(t, err)
+	h.signedIn("user_ada").get(app.request()).errorPage(t, 400, "not let in")
 }
 
 // A popular application costs one write a day.

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -19,59 +18,58 @@ import (
 // It panics unless Config.Registration is set.
 func (p *Provider) ClientConfigurationHandler() http.Handler {
 	p.mustRegister("ClientConfigurationHandler")
-	return p.watched(endpointRegister, p.serveClientConfiguration)
+	return p.handler(endpoint{
+		name: endpointRegister, methods: []string{http.MethodGet, http.MethodPut, http.MethodDelete}, open: true,
+		serve: (*call).serveClientConfiguration, refuse: (*call).writeRegistrationError,
+	})
 }
 
-func (p *Provider) serveClientConfiguration(w http.ResponseWriter, r *http.Request) {
-	if !beginAPI(w, r, http.MethodGet, http.MethodPut, http.MethodDelete) {
-		return
-	}
-	answer, e := p.manageRegistration(w, r)
+func (c *call) serveClientConfiguration() *Error {
+	answer, e := c.manageRegistration()
 	switch {
 	case e != nil:
-		p.writeRegistrationError(w, r, e)
 	case answer == nil:
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusNoContent)
+		c.w.Header().Set("Cache-Control", "no-store")
+		c.w.WriteHeader(http.StatusNoContent)
 	default:
-		writeJSON(w, http.StatusOK, answer)
+		writeJSON(c.w, http.StatusOK, answer)
 	}
+	return e
 }
 
 // manageRegistration answers with the registration, or with nil if it was
 // deleted.
-func (p *Provider) manageRegistration(w http.ResponseWriter, r *http.Request) (answer *clientInformation, e *Error) {
+func (c *call) manageRegistration() (answer *clientInformation, e *Error) {
 	// Found without the help of a router, as each has another way to name it.
-	clientID := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	clientID := c.r.URL.Path[strings.LastIndexByte(c.r.URL.Path, '/')+1:]
 	if !isClientID(clientID) {
 		clientID = ""
 	}
-	if e := p.limit(r, endpointRegister, clientID); e != nil {
+	if e := c.limit(clientID); e != nil {
 		return nil, e
 	}
-	text, e := bearerToken(r, nil)
+	text, e := bearerToken(c.r, nil)
 	if e != nil {
 		return nil, e
 	}
 	token := NewSecret(text)
-	app, e := p.registered(r.Context(), clientID, token)
+	app, e := c.registered(clientID, token)
 	if e != nil {
 		return nil, e
 	}
-	noteApplication(r.Context(), app.ID)
-	defer func() { e = e.by(app.ID) }()
-	switch r.Method {
+	c.application = app.ID
+	switch c.r.Method {
 	case http.MethodPut:
-		return p.replaceRegistration(w, r, app, token)
+		return c.replaceRegistration(app, token)
 	case http.MethodDelete:
-		return nil, p.deleteRegistration(r, app.ID)
+		return nil, c.deleteRegistration(app.ID)
 	}
-	return p.clientInformation(app, token, Secret{}), nil
+	return c.clientInformation(app, token, Secret{}), nil
 }
 
 // registered finds the application whose registration the token manages.
-func (p *Provider) registered(ctx context.Context, clientID string, token Secret) (store.Application, *Error) {
-	app, err := p.findClient(ctx, clientID)
+func (c *call) registered(clientID string, token Secret) (store.Application, *Error) {
+	app, err := c.findClient(c.context(), clientID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return store.Application{}, unavailable("store", err)
 	}
@@ -104,8 +102,8 @@ func errRegistrationToken() *Error {
 
 // replaceRegistration replaces all metadata by what is sent (RFC 7592 section
 // 2.2).
-func (p *Provider) replaceRegistration(w http.ResponseWriter, r *http.Request, app store.Application, token Secret) (*clientInformation, *Error) {
-	request, e := readRegistration(w, r)
+func (c *call) replaceRegistration(app store.Application, token Secret) (*clientInformation, *Error) {
+	request, e := readRegistration(c.w, c.r)
 	switch {
 	case e != nil:
 		return nil, e
@@ -117,19 +115,19 @@ func (p *Provider) replaceRegistration(w http.ResponseWriter, r *http.Request, a
 		return nil, refuseMetadata("client_id", "client_id is not that of this registration: it cannot be changed.")
 	}
 	wanted := app.Clone()
-	if e := p.applyMetadata(request.clientMetadata, &wanted); e != nil {
+	if e := c.applyMetadata(request.clientMetadata, &wanted); e != nil {
 		return nil, e
 	}
-	if e := p.mayRegister(r, wanted); e != nil {
+	if e := c.mayRegister(wanted); e != nil {
 		return nil, e
 	}
 	var secret Secret
-	app, err := p.change(r.Context(), app.ID, func(app *store.Application) error {
+	app, err := c.change(c.context(), app.ID, func(app *store.Application) error {
 		if !managedBy(*app, token) {
 			return errRegistrationToken() // It is about to be deleted.
 		}
 		if request.clientSecret != "" {
-			ok, err := p.secrets.verify(r.Context(), request.clientSecret, app.Secrets, p.now())
+			ok, err := c.secrets.verify(c.context(), request.clientSecret, app.Secrets, c.now())
 			if err != nil {
 				return err
 			}
@@ -137,7 +135,7 @@ func (p *Provider) replaceRegistration(w http.ResponseWriter, r *http.Request, a
 				return refuseMetadata("client_secret", "client_secret is not the one that was issued, and cannot be chosen: leave it out.")
 			}
 		}
-		if e := p.applyMetadata(request.clientMetadata, app); e != nil {
+		if e := c.applyMetadata(request.clientMetadata, app); e != nil {
 			return e
 		}
 		secret = Secret{}
@@ -146,7 +144,7 @@ func (p *Provider) replaceRegistration(w http.ResponseWriter, r *http.Request, a
 			app.Secrets = nil
 		case len(app.Secrets) == 0: // It was public until now.
 			var kept store.ClientSecret
-			secret, kept = newSecret(p.now())
+			secret, kept = newSecret(c.now())
 			app.Secrets = []store.ClientSecret{kept}
 		}
 		return nil
@@ -154,8 +152,8 @@ func (p *Provider) replaceRegistration(w http.ResponseWriter, r *http.Request, a
 	if err != nil {
 		return nil, registrationFailure(err)
 	}
-	p.emit(r.Context(), Event{Kind: EventApplicationUpdated, ApplicationID: app.ID, Request: r})
-	return p.clientInformation(app, token, secret), nil
+	c.event(Event{Kind: EventApplicationUpdated, ApplicationID: app.ID})
+	return c.clientInformation(app, token, secret), nil
 }
 
 // registrationFailure is the refusal for an error of a change.
@@ -173,13 +171,13 @@ func registrationFailure(err error) *Error {
 // deleteRegistration deletes an application at its own wish (RFC 7592 section
 // 2.3). What was issued to it is revoked first: if that fails, the application
 // is still there to ask again.
-func (p *Provider) deleteRegistration(r *http.Request, id string) *Error {
-	if err := p.RevokeGrants(r.Context(), GrantFilter{ApplicationID: id}); err != nil {
+func (c *call) deleteRegistration(id string) *Error {
+	if err := c.RevokeGrants(c.context(), GrantFilter{ApplicationID: id}); err != nil {
 		return unavailable("store", err)
 	}
-	if err := p.deleteApplication(r.Context(), id); err != nil {
+	if err := c.deleteApplication(c.context(), id); err != nil {
 		return unavailable("store", err)
 	}
-	p.emit(r.Context(), Event{Kind: EventApplicationDeleted, ApplicationID: id, Request: r})
+	c.event(Event{Kind: EventApplicationDeleted, ApplicationID: id})
 	return nil
 }

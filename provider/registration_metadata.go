@@ -204,10 +204,10 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 			describable(m.AuthMethod), strings.Join(offeredAuthMethods, ", "))
 	}
 	if len(m.GrantTypes) > 0 {
-		kept.GrantTypes = keepOffered(p.offeredGrantTypes(), m.GrantTypes)
+		kept.GrantTypes = keepOffered(p.offer.grantTypes, m.GrantTypes)
 		if len(keepOffered(kept.GrantTypes, []string{grantRefreshToken})) == len(kept.GrantTypes) {
 			return refuseMetadata("grant_types", "grant_types has none that a user could sign in by: those that are offered are %s.",
-				strings.Join(p.offeredGrantTypes(), ", "))
+				strings.Join(p.offer.grantTypes, ", "))
 		}
 	}
 	byCode := slices.Contains(kept.GrantTypes, grantAuthorizationCode)
@@ -267,7 +267,7 @@ func keepOffered(offered, asked []string) []string {
 // it wants and that are offered; where it does not say, all that metadata
 // advertises, as it has no other way to know them.
 func (p *Provider) registeredScopes(origin store.Origin, text string) (asked scopes.Set, e *Error) {
-	offered := p.offeredScopes(origin)
+	offered := p.offer.strangers[origin]
 	if longest := p.longestScopes(); len(text) > longest {
 		return nil, refuseMetadata("scope", "scope is longer than %d characters.", longest)
 	}

@@ -75,7 +75,7 @@ func (p *Provider) newResources() ([]*ProtectedResource, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := &ProtectedResource{p: p, url: c.URL, name: c.Name, scopes: p.scopes, path: resourceMetadataPath + u.Path}
+		r := &ProtectedResource{p: p, url: c.URL, name: c.Name, scopes: p.offer.scopes, path: resourceMetadataPath + u.Path}
 		r.own = u.Scheme == p.issuer.Scheme && u.Host == p.issuer.Host
 		if r.name == "" {
 			r.name = c.URL

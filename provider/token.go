@@ -1,13 +1,19 @@
 package provider
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
+
+	"github.com/latchkey-go/latchkey/store"
 )
+
+// TokenHandler serves the token endpoint (RFC 6749 section 3.2).
+func (p *Provider) TokenHandler() http.Handler {
+	return p.handler(endpoint{name: "token", methods: []string{http.MethodPost}, open: true, serve: (*call).serveToken, refuse: (*call).writeError})
+}
 
 // tokenResponse is the answer of RFC 6749 section 5.1.
 type tokenResponse struct {
@@ -18,86 +24,55 @@ type tokenResponse struct {
 	Scope        string `json:"scope"`
 }
 
+const tokenType = "Bearer"
+
 // tokenParams are the parameters of a token request that may come once.
 var tokenParams = []string{"grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code"}
 
 var allTokenParams = append(slices.Clone(tokenParams), resourceParam)
 
-func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
-	if !beginAPI(w, r, http.MethodPost) {
-		return
-	}
-	answer, e := p.exchange(w, r)
-	if e != nil {
-		p.writeError(w, r, "token", e)
-		return
-	}
-	writeJSON(w, http.StatusOK, answer)
+// An exchange is a request for tokens of an application that has authenticated.
+// To go-oauth2's server it is the manager: it has the two methods that the
+// server calls at the token endpoint, and the interface that it embeds is nil
+// and stands for the others.
+type exchange struct {
+	*call
+	oauth2.Manager
+	app      store.Application
+	resource *ProtectedResource // nil: that of the grant
 }
 
-// exchange answers a token request (RFC 6749 section 3.2).
-func (p *Provider) exchange(w http.ResponseWriter, r *http.Request) (answer *tokenResponse, e *Error) {
-	form, e := readParams(w, r, allTokenParams)
+func (c *call) serveToken() *Error {
+	form, e := readParams(c.w, c.r, allTokenParams)
 	if e == nil {
 		e = repeated(form, tokenParams...)
 	}
 	if e != nil {
-		return nil, e
+		return e
 	}
-	app, e := p.clientOf(r, form, "token")
-	if e != nil {
-		return nil, e
+	x := exchange{call: c}
+	if x.app, e = c.client(form); e != nil {
+		return e
 	}
-	defer func() { e = e.by(app.ID) }()
-	resource, e := p.askedResource(form)
-	if e != nil {
-		return nil, e
+	if x.resource, e = c.askedResource(form); e != nil {
+		return e
 	}
-	x := &exchange{app: app, request: r, resource: resource}
-	switch form.Get("grant_type") {
-	case "":
-		return nil, refuse(codeInvalidRequest, "The parameter grant_type is missing: use authorization_code or refresh_token.")
-	case "authorization_code":
-		if form.Get("redirect_uri") == "" {
-			form.Set("redirect_uri", redirectAbsent)
-		}
-	case "refresh_token":
-	case grantTypeDevice:
-		if p.cfg.DeviceAuthorization == nil {
-			return nil, errGrantType()
-		}
-		// The engine has no such grant.
-		issued, e := p.redeemDeviceCode(r.Context(), x, form.Get("device_code"))
-		if e != nil {
-			return nil, e
-		}
-		return p.tokenResponse(issued), nil
-	default:
+	var issued tokenInfo
+	switch grantType := form.Get("grant_type"); {
+	case !c.offer.offers(grantType):
 		// Not left to the engine, which knows grants that are not offered and
 		// would ask for their parameters.
-		return nil, errGrantType()
+		return c.offer.errGrantType(grantType)
+	case grantType == grantTypeDevice: // The engine has no such grant.
+		issued, e = x.redeemDeviceCode(form.Get("device_code"))
+	default:
+		issued, e = x.dispatch(form)
 	}
-	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
-	request := r.WithContext(ctx)
-	request.Form, request.PostForm = form, form
-	grantType, generate, err := p.engine.ValidationTokenRequest(request)
-	if err != nil {
-		return nil, engineError(err)
+	if e != nil {
+		return e
 	}
-	token, err := p.engine.GetAccessToken(ctx, grantType, generate)
-	if err != nil {
-		return nil, engineError(err)
-	}
-	return p.tokenResponse(token), nil
-}
-
-// tokenResponse is the answer with a pair of tokens.
-func (p *Provider) tokenResponse(token oauth2.TokenInfo) *tokenResponse {
-	return &tokenResponse{
-		AccessToken:  token.GetAccess(),
-		TokenType:    p.engine.Config.TokenType,
-		ExpiresIn:    int64(token.GetAccessExpiresIn() / time.Second),
-		RefreshToken: token.GetRefresh(),
-		Scope:        token.GetScope(),
-	}
+	writeJSON(c.w, http.StatusOK, tokenResponse{
+		issued.access, tokenType, int64(issued.expiresIn / time.Second), issued.refresh, issued.scope,
+	})
+	return nil
 }

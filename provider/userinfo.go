@@ -9,40 +9,45 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-func (p *Provider) serveUserInfo(w http.ResponseWriter, r *http.Request) {
-	if !beginAPI(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
-		return
+// UserInfoHandler serves the userinfo document of the user whose access token
+// is presented.
+func (p *Provider) UserInfoHandler() http.Handler {
+	return p.handler(endpoint{
+		name: "userinfo", methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}, open: true,
+		serve: (*call).serveUserInfo, refuse: func(c *call, e *Error) { c.writeBearerError(e) },
+	})
+}
+
+func (c *call) serveUserInfo() *Error {
+	document, e := c.userInfo()
+	if e == nil {
+		writeJSON(c.w, http.StatusOK, document)
 	}
-	document, e := p.userInfo(w, r)
-	if e != nil {
-		p.writeBearerError(w, r, "userinfo", e)
-		return
-	}
-	writeJSON(w, http.StatusOK, document)
+	return e
 }
 
 // userInfo finds the document of the user whose access token is presented, cut
 // to the token's scopes.
-func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) (*userinfo.Document, *Error) {
+func (c *call) userInfo() (*userinfo.Document, *Error) {
 	var form url.Values
-	if r.Method == http.MethodPost && hasForm(r) {
+	if c.r.Method == http.MethodPost && hasForm(c.r) {
 		var e *Error
-		if form, e = readForm(w, r, []string{"access_token"}); e != nil {
+		if form, e = readForm(c.w, c.r, []string{"access_token"}); e != nil {
 			return nil, e
 		}
 	}
-	text, e := bearerToken(r, form)
+	text, e := bearerToken(c.r, form)
 	if e != nil {
 		return nil, e
 	}
-	token, e := p.findLive(r.Context(), text, rules.KindAccess)
+	token, e := c.findLive(text, rules.KindAccess)
 	if e != nil {
 		return nil, e
 	}
 	if token.resource != "" {
-		return nil, errOtherResource(token)
+		return nil, errOtherResource()
 	}
-	user, err := p.user(r.Context(), token.userID)
+	user, err := c.user(c.context(), token.userID)
 	switch {
 	case errors.Is(err, userinfo.ErrNotFound):
 		return nil, invalidToken(err)
@@ -52,6 +57,6 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) (*userinfo.D
 	// The id is the one that was signed in, whatever the record says: an
 	// application must never see two users under one id.
 	user.ID = token.userID
-	document := user.Document(p.cfg.InstanceID, token.scopes)
+	document := user.Document(c.cfg.InstanceID, token.scopes)
 	return &document, nil
 }

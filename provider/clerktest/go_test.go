@@ -27,7 +27,7 @@ func (h *host) refused(err error, status int, want ...string) *clerk.APIErrorRes
 	require.Equal(h.t, status, refusal.HTTPStatusCode)
 	require.Regexp(h.t, traceID, refusal.TraceID)
 	require.Equal(h.t, refusal.TraceID, refusal.Response.TraceID, "it is in the header too")
-	require.Contains(h.t, h.log.String(), "clerk_trace_id="+refusal.TraceID)
+	require.Contains(h.t, h.log.String(), "reference="+refusal.TraceID)
 	var got []string
 	for _, e := range refusal.Errors {
 		require.NotEmpty(h.t, e.Message)

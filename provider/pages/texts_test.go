@@ -1,13 +1,9 @@
 package pages_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"net/http"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -63,34 +59,4 @@ func TestAcceptLanguage(t *testing.T) {
 		require.Equal(t, want, choose(r).Language, "%.40q", header)
 	}
 	require.Panics(t, func() { pages.AcceptLanguage() })
-}
-
-// The comment of each text names the placeholders that its English version has,
-// and no others.
-func TestTextsSayWhatTheyAre(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "texts.go", nil, parser.ParseComments)
-	require.NoError(t, err)
-	english, fields := reflect.ValueOf(pages.English()), 0
-	ast.Inspect(file, func(n ast.Node) bool {
-		field, ok := n.(*ast.Field)
-		if !ok || len(field.Names) != 1 || field.Tag == nil {
-			return true
-		}
-		name := field.Names[0].Name
-		value := english.FieldByName(name)
-		if !value.IsValid() || value.Kind() != reflect.String {
-			return true
-		}
-		fields++
-		require.True(t, strings.HasPrefix(field.Doc.Text(), name+" "), "%s has no comment of its own", name)
-		require.ElementsMatch(t, once(placeholder.FindAllString(value.String(), -1)), once(placeholder.FindAllString(field.Doc.Text(), -1)), name)
-		return true
-	})
-	require.Equal(t, english.NumField()-1, fields, "all but Scopes are texts")
-}
-
-// once returns each of the texts once.
-func once(texts []string) []string {
-	slices.Sort(texts)
-	return slices.Compact(texts)
 }

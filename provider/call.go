@@ -1,0 +1,165 @@
+package provider
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// An endpoint is what a handler of the provider consists of.
+type endpoint struct {
+	name    string   // in logs, events, and Config.Limit
+	methods []string // that it serves
+	open    bool     // programs in browsers call it too, from any origin and without cookies
+
+	// serve answers the request, or returns why it is refused. Refuse then
+	// writes the answer.
+	serve  func(*call) *Error
+	refuse func(*call, *Error)
+}
+
+// A call is one request on its way through an endpoint: who asks, and how it
+// ends. The functions that serve it return a refusal or nil. What follows from
+// that happens in one place, [Provider.handler]: the answer, the line in the
+// log, and the event.
+type call struct {
+	*Provider
+	w        http.ResponseWriter
+	r        *http.Request
+	endpoint string
+
+	// application is the ID of the application that asks: the client that has
+	// authenticated, the one whose token was presented, or the one that sent a
+	// visitor. Empty: not known.
+	application string
+
+	// claimed is the ID of the application that a client claims to be and that it
+	// failed to prove. It is for the log only.
+	claimed string
+
+	outcome   string // an error code, or outcomeOK
+	reference string // of the log line, where the visitor is told; empty: none
+}
+
+// Outcomes of a request besides error codes.
+const (
+	outcomeOK          = "ok"
+	outcomeRateLimited = "rate_limited"
+)
+
+func (c *call) context() context.Context { return c.r.Context() }
+
+// handler returns the handler of an endpoint.
+func (p *Provider) handler(e endpoint) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := call{Provider: p, w: w, r: r, endpoint: e.name, outcome: outcomeOK}
+		if p.cfg.Events == nil {
+			c.run(&e)
+			return
+		}
+		start, panicked := time.Now(), true
+		defer func() {
+			if panicked { // in a callback of the host's
+				c.outcome = codeServerError
+			}
+			c.report(start)
+		}()
+		c.run(&e)
+		panicked = false
+	})
+}
+
+// run serves a request, and says why it was refused if it was.
+func (c *call) run(e *endpoint) {
+	answered, refusal := c.begin(e)
+	if refusal == nil && !answered {
+		refusal = e.serve(c)
+	}
+	if refusal != nil {
+		defer c.refused(refusal)
+		e.refuse(c, refusal)
+	}
+}
+
+// begin does what every endpoint starts with: it lets pages of other origins in
+// where the endpoint is open, answers their preflight, and refuses methods that
+// it doesn't serve. It reports whether the request is answered.
+func (c *call) begin(e *endpoint) (answered bool, _ *Error) {
+	h := c.w.Header()
+	if e.open {
+		openHeaders.set(h)
+	}
+	if e.serves(c.r.Method) {
+		return false, nil
+	}
+	allow := e.allow()
+	h.Set("Allow", allow)
+	if !e.open || c.r.Method != http.MethodOptions {
+		return false, &Error{Code: codeInvalidRequest, Status: http.StatusMethodNotAllowed,
+			Description: "The method is not served here. These are: " + allow + "."}
+	}
+	h.Set("Access-Control-Allow-Methods", allow)
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
+	h.Set("Access-Control-Max-Age", "86400")
+	c.w.WriteHeader(http.StatusNoContent)
+	return true, nil
+}
+
+// serves reports whether the endpoint serves the method. One without a list
+// serves all.
+func (e *endpoint) serves(method string) bool {
+	return e.methods == nil || slices.Contains(e.methods, method)
+}
+
+func (e *endpoint) allow() string {
+	allow := strings.Join(e.methods, ", ")
+	if e.open {
+		allow += ", OPTIONS"
+	}
+	return allow
+}
+
+// refused notes how the request ended, and writes the one line that each refused
+// request gets.
+func (c *call) refused(e *Error) {
+	c.outcome = e.Code
+	if e.Status == http.StatusTooManyRequests {
+		c.outcome = outcomeRateLimited
+	}
+	if e.Code != codeAuthorizationPending { // So does each device every few seconds.
+		c.log(e)
+	}
+}
+
+func (c *call) log(e *Error) {
+	attrs := []any{"endpoint", c.endpoint, "error", e.Code, "description", e.Description}
+	if id := cmp.Or(c.application, c.claimed); id != "" {
+		attrs = append(attrs, "application", id)
+	}
+	if c.reference != "" {
+		attrs = append(attrs, "reference", c.reference)
+	}
+	if e.Err != nil {
+		attrs = append(attrs, "cause", e.Err.Error())
+	}
+	if e.Status >= http.StatusInternalServerError {
+		c.cfg.Logger.ErrorContext(c.context(), "latchkey: request failed", attrs...)
+		return
+	}
+	c.cfg.Logger.InfoContext(c.context(), "latchkey: request refused", attrs...)
+}
+
+// event tells Config.Events what has happened in the request.
+func (c *call) event(e Event) {
+	e.Request = c.r
+	c.emit(c.context(), e)
+}
+
+// report emits the EventRequest. It takes the time from the machine's own clock,
+// which, unlike Config.Now, runs evenly.
+func (c *call) report(start time.Time) {
+	c.event(Event{Kind: EventRequest, ApplicationID: c.application, Endpoint: c.endpoint, Outcome: c.outcome, Duration: time.Since(start)})
+}

@@ -1,0 +1,154 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// An offer is what the provider offers to applications. It is computed once
+// from the Config; metadata, registration, challenges, error texts, and every
+// decision on scopes read it.
+type offer struct {
+	scopes   scopes.Set // the names in Config.Scopes
+	required scopes.Set // those of them that can't be unticked
+
+	// strangers are the scopes that applications may ask for which the host
+	// didn't make, by their origin. An origin that is not there is not let in.
+	strangers map[store.Origin]scopes.Set
+
+	grantTypes []string
+}
+
+const (
+	grantAuthorizationCode = "authorization_code"
+	grantRefreshToken      = "refresh_token"
+	grantTypeDevice        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 section 3.4
+)
+
+func newOffer(c *Config) offer {
+	o := offer{strangers: map[store.Origin]scopes.Set{}, grantTypes: []string{grantAuthorizationCode, grantRefreshToken}}
+	var names, required []string
+	for _, s := range c.Scopes {
+		names = append(names, s.Name)
+		if s.Required {
+			required = append(required, s.Name)
+		}
+	}
+	o.scopes, o.required = scopes.New(names...), scopes.New(required...)
+	among := func(names []string) scopes.Set {
+		if names == nil {
+			return o.scopes
+		}
+		return scopes.New(names...)
+	}
+	if c.Registration != nil {
+		o.strangers[store.OriginRegistration] = among(c.Registration.Scopes)
+	}
+	if c.ClientIDDocuments != nil {
+		o.strangers[store.OriginDocument] = among(c.ClientIDDocuments.Scopes)
+	}
+	if c.DeviceAuthorization != nil {
+		o.grantTypes = append(o.grantTypes, grantTypeDevice)
+	}
+	return o
+}
+
+// validate returns where parts of the Config contradict each other: a resource
+// that is for strangers, as its metadata says, but of whose scopes no stranger
+// could get one.
+func (o *offer) validate(resources []*ProtectedResource) error {
+	var problems []error
+	for origin, field := range map[store.Origin]string{store.OriginRegistration: "Registration", store.OriginDocument: "ClientIDDocuments"} {
+		may, on := o.strangers[origin]
+		for _, r := range resources {
+			if on && len(r.scopes) > 0 && len(may.Intersect(r.scopes)) == 0 {
+				problems = append(problems, fmt.Errorf("provider: Config.%s.Scopes has none of the scopes of the resource %s, which are %s: add one, or take the resource out", field, r.url, r.scopes))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// admits refuses an application of an origin that is switched off. Turning
+// registration or documents off takes rights away and never adds any.
+func (o *offer) admits(app store.Application) *Error {
+	if _, on := o.strangers[app.Origin]; on || app.Origin == store.OriginManual {
+		return nil
+	}
+	return refuse(codeUnauthorizedClient, "Applications that registered themselves are not let in at this server any more.")
+}
+
+// offers reports whether the grant type is offered.
+func (o *offer) offers(grantType string) bool { return slices.Contains(o.grantTypes, grantType) }
+
+// errGrantType refuses a grant type that is not offered, or none.
+func (o *offer) errGrantType(asked string) *Error {
+	choice := strings.Join(o.grantTypes[:len(o.grantTypes)-1], ", ") + " or " + o.grantTypes[len(o.grantTypes)-1]
+	if asked == "" {
+		return refuse(codeInvalidRequest, "The parameter grant_type is missing: use %s.", choice)
+	}
+	return refuse(codeUnsupportedGrantType, "The grant_type is not offered: use %s.", choice)
+}
+
+// mayAskFor are the scopes that an application may ask for. What one that
+// registered itself has named then is what it gets when it asks for nothing:
+// many name the little that they need first, and can't change it when they need
+// more. Nobody has vouched for either list, and its users are asked each time.
+func (o *offer) mayAskFor(app store.Application) scopes.Set {
+	if app.Origin == store.OriginManual {
+		return app.Scopes.Intersect(o.scopes)
+	}
+	return o.strangers[app.Origin]
+}
+
+// read reads the scope parameter of an application that asks a user for access.
+// One that the host made knows its scopes, so it is refused if it asks for more.
+// Others ask for all that metadata names, and get what they may have (RFC 6749
+// section 3.3).
+func (o *offer) read(app store.Application, resource *ProtectedResource, text string) (scopes.Set, *Error) {
+	asked, e := parseAskedScopes(text)
+	if e != nil {
+		return nil, e
+	}
+	if len(asked) == 0 {
+		asked = resource.understood(app.Scopes)
+	}
+	may := o.mayAskFor(app)
+	excess := asked.Minus(may)
+	if len(excess) == 0 {
+		return asked, nil
+	}
+	if granted := asked.Intersect(may); app.Origin != store.OriginManual && len(granted) > 0 {
+		return granted, nil
+	}
+	return nil, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(excess[0]))
+}
+
+// ticked are the scopes that a form grants of those that it has shown.
+func (o *offer) ticked(shown scopes.Set, names []string) (scopes.Set, *Error) {
+	ticked := scopes.New(names...)
+	if !shown.Contains(ticked) {
+		return nil, errStaleForm(errors.New("the form grants a scope that was not asked for"))
+	}
+	return ticked.Union(shown.Intersect(o.required)), nil
+}
+
+// tolerated are scopes that many clients always ask for. They are dropped and
+// never granted, as refusing them would lock those clients' users out. OpenID
+// Connect itself is not offered.
+var tolerated = scopes.New("openid", "offline_access")
+
+// parseAskedScopes reads a scope parameter and drops what is accepted but never
+// granted.
+func parseAskedScopes(text string) (scopes.Set, *Error) {
+	asked, err := scopes.Parse(text)
+	if err != nil {
+		return nil, refuse(codeInvalidScope, "The scope is malformed: separate names by one space each.").because(err)
+	}
+	return asked.Minus(tolerated), nil
+}

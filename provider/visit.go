@@ -1,0 +1,107 @@
+package provider
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/latchkey-go/latchkey/provider/pages"
+)
+
+// pageMethods are those of the endpoints that people see.
+var pageMethods = []string{http.MethodGet, http.MethodPost}
+
+// A visit is a call by a browser that somebody may be signed in with. There is
+// one way to send a visitor to sign in and back, for every page.
+type visit struct {
+	*call
+	session Session
+	path    string     // of the page
+	params  url.Values // with which the visitor comes back from signing in
+	sentAt  time.Time  // when they were sent to sign in; zero: they were not
+}
+
+// signInAfter is a parameter of the provider's own. It goes along when a
+// visitor is sent to sign in and says when that was, so that the provider can
+// tell the return from a first visit.
+const signInAfter = "sign_in_after"
+
+const (
+	// freshFor is how long a visitor may take for a fresh sign-in.
+	freshFor = time.Hour
+
+	// loopTime is how soon after they were sent to sign in a visitor who is
+	// still not signed in is told so, and not sent again. Later it is rather a
+	// page that was loaded anew.
+	loopTime = 5 * time.Minute
+
+	// clockSkew is by how much the clocks of two instances may differ.
+	clockSkew = 5 * time.Second
+)
+
+// visit asks the host who is signed in. The parameters are those of the request;
+// the mark of an earlier visit is taken out of them.
+func (c *call) visit(path string, params url.Values) (visit, *Error) {
+	session, err := c.cfg.CurrentUser(c.r)
+	if err != nil {
+		return visit{}, unavailable("Config.CurrentUser", err)
+	}
+	v := visit{call: c, session: session, path: path, params: params}
+	if seconds, err := strconv.ParseInt(params.Get(signInAfter), 10, 64); err == nil {
+		v.sentAt = time.Unix(seconds, 0)
+	}
+	if params.Has(signInAfter) {
+		v.params = maps.Clone(params)
+		v.params.Del(signInAfter)
+	}
+	return v, nil
+}
+
+// again is the path and query of the page as the visitor came to it.
+func (v *visit) again() string { return withQuery(v.path, v.params) }
+
+// withQuery returns the path with the parameters, if there are any.
+func withQuery(path string, params url.Values) string {
+	if len(params) == 0 {
+		return path
+	}
+	return path + "?" + params.Encode()
+}
+
+// anonymous reports whether nobody is signed in.
+func (v *visit) anonymous() bool { return v.session.UserID == "" }
+
+// wasSent reports whether the visitor was sent to sign in, not longer ago than
+// that.
+func (v *visit) wasSent(ago time.Duration) bool {
+	now := v.now()
+	return now.Sub(v.sentAt) <= ago && !v.sentAt.After(now.Add(clockSkew))
+}
+
+// signIn sends a visitor to the host's sign-in page and back to this page. One
+// who came back from there without being signed in is told so: with cookies
+// blocked, or a host that knows its visitors elsewhere only, nobody would ever
+// come back signed in.
+func (v *visit) signIn(wish SignInRequest) *Error {
+	if v.anonymous() && v.wasSent(loopTime) {
+		return &Error{
+			Code: codeLoginRequired, Status: http.StatusForbidden, reason: pages.ReasonNotSignedIn, retryURL: v.again(),
+			Description: "The visitor came back from Config.SignIn, and Config.CurrentUser says that nobody is signed in.",
+		}
+	}
+	back := url.Values{signInAfter: {strconv.FormatInt(v.now().Unix(), 10)}}
+	maps.Copy(back, v.params)
+	wish.ReturnTo = withQuery(v.path, back)
+	v.w.Header().Set("Cache-Control", "no-store")
+	v.cfg.SignIn(v.w, v.r, wish)
+	return nil
+}
+
+// switchURL is the page with the wish to sign in as somebody else.
+func (v *visit) switchURL(prompt string) string {
+	params := maps.Clone(v.params)
+	params.Set("prompt", prompt)
+	return withQuery(v.path, params)
+}
