@@ -35,7 +35,7 @@ test:
 # the databases.
 budgets:
 	go test -count=1 -run TestAllocationBudgets ./provider/benchtest
-	go test -count=1 -run 'Cost|Plans|Size|Bytes|Waiting|Serializable|RepeatableRead|ReadCommitted|SQLite3' ./store/... ./store/redisstore ./store/sqlstore/drivertest
+	go test -count=1 -run 'Cost|Plans|Size|Bytes|Waiting|Serializable|RepeatableRead|SQLite3' ./store/... ./store/redisstore ./store/sqlstore/drivertest
 	go test -count=1 -tags ncruces -run 'SQLite3|(Instances|TenMigrateAtOnce)/sqlite3' ./store/sqlstore/drivertest
 
 # The go command does not see that a page has changed which a test in another
@@ -73,7 +73,7 @@ engines:
 # SIZE=100000 for less.
 SIZE ?= 1000000
 size:
-	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run 'Size|Plans' ./store/memory ./store/sqlstore/drivertest
+	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run 'Size|Plans' ./store/memory ./store/redisstore ./store/sqlstore/drivertest
 
 run:
 	go run ./examples/quickstart

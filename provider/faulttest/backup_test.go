@@ -68,6 +68,7 @@ func backupOf(t *testing.T, at target, h *local) (b backup, restored target) {
 // RevokeAllGrants nothing works of what was given before, whether the backup
 // has it or not, and everybody can sign in again.
 func TestBackupRestored(t *testing.T) {
+	slow(t)
 	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
 			at := newTarget(t, kind)

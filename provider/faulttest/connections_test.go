@@ -36,6 +36,7 @@ func (h *local) exhausted(t *testing.T, got pair, code string, cause string, rel
 
 // Others have taken every connection that the server allows.
 func TestTooManyConnections(t *testing.T) {
+	slow(t)
 	for _, c := range []struct{ kind, option, cause string }{
 		{"postgres", "max_connections=12", "53300"},
 		{"mysql", "max-connections=10", "1040"},

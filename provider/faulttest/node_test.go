@@ -16,6 +16,7 @@ import (
 // for so long that it stops serving. Whatever it had answered is true when the
 // node is back.
 func TestLostNode(t *testing.T) {
+	slow(t)
 	servers := startCluster(t)
 	l := redisLoad(t, "cluster", servers...)
 	l.disturb(func(round int) {

@@ -14,6 +14,7 @@ import (
 // refused in a way that can be repeated, and afterwards nobody has lost
 // anything.
 func TestReadOnly(t *testing.T) {
+	slow(t)
 	for _, c := range []struct{ kind, on, off, cause string }{
 		{"postgres", "alter system set default_transaction_read_only = on", "alter system reset default_transaction_read_only", "read-only transaction"},
 		{"mysql", "set global read_only = 1", "set global read_only = 0", "--read-only option"},

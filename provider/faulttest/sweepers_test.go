@@ -16,6 +16,7 @@ import (
 // Four sweepers run without a pause beside load. They take everything that is
 // dead and nothing that lives, and no request is answered wrongly.
 func TestSweepersBesideLoad(t *testing.T) {
+	slow(t)
 	const sweepers, dead, cutUsers = 4, 1000, 25
 	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 // or its Config allow to wait. What reads goes on, what writes is refused with
 // nothing done, and works when the lock is gone.
 func TestLockTimeouts(t *testing.T) {
+	slow(t)
 	for _, c := range []struct{ name, kind, options, cause string }{
 		{"postgres statement_timeout", "postgres", "&statement_timeout=300", "57014"},
 		{"postgres lock_timeout", "postgres", "&lock_timeout=300", "55P03"},

@@ -35,6 +35,9 @@ func size(t *testing.T) int {
 // 100,000, is cut off, listed, and swept while others are served. No script or
 // command touches more than a bounded number of records.
 func TestSizeOfOneApplication(t *testing.T) {
+	if os.Getenv("LATCHKEY_SIZE") == "" {
+		t.Skip(`it takes minutes: "make size" runs it`)
+	}
 	n := size(t)
 	ofUser := min(n/10, 100_000)
 	server := newServer(t, "slowlog-log-slower-than 1000", "slowlog-max-len 1000")

@@ -147,8 +147,8 @@ var mutations = []mutation{
 		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
 	},
 	{
-		"A write does not end with its request", "provider.go",
-		`if ctx.Done() != nil {`, `if ctx.Done() == nil {`,
+		"A write does not end with its request", "documents.go",
+		`return context.WithoutCancel(ctx)`, `return ctx`,
 		"TestHangingUpIsNotAReplay",
 	},
 	{

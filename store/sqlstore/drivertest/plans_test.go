@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,7 +23,11 @@ import (
 // so before there was anything.
 func TestPlans(t *testing.T) {
 	for _, server := range servers() {
-		for _, when := range []string{"counted", "never counted", "counted too early"} {
+		all := []string{"counted", "never counted", "counted too early"}
+		if os.Getenv("LATCHKEY_SIZE") == "" {
+			all = all[:1]
+		}
+		for _, when := range all {
 			t.Run(server.name+" "+when, func(t *testing.T) { lookAtPlans(t, server, when) })
 		}
 	}

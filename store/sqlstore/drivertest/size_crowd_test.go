@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,9 @@ import (
 // clearing away anything, each sweep walks over what the others removed: that is
 // measured, but not held.
 func TestSizeOfCrowd(t *testing.T) {
+	if os.Getenv("LATCHKEY_SIZE") == "" {
+		t.Skip(`it takes minutes: "make size" runs it`)
+	}
 	for _, server := range servers() {
 		t.Run(server.name, func(t *testing.T) { sweepCrowd(t, server, false) })
 		if server.dialect == sqlstore.Postgres {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,6 +30,9 @@ const (
 // million. The two take turns, and each works on a thousand documents, so that
 // the caches of the machine have as much of one as of the other.
 func TestSizeOfStore(t *testing.T) {
+	if os.Getenv("LATCHKEY_SIZE") == "" {
+		t.Skip(`it takes minutes: "make size" runs it`)
+	}
 	for _, server := range servers() {
 		t.Run(server.name, func(t *testing.T) { compareSides(t, server, server.dsn(t)) })
 	}
