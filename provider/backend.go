@@ -247,18 +247,18 @@ func excerpt(s string) string {
 
 // clerkProblem says how Clerk calls what can be wrong with a field.
 func clerkProblem(f FieldError) backendProblem {
-	switch f.fault {
-	case faultMissing:
+	switch f.Kind {
+	case FieldMissing:
 		return paramError("form_param_missing", f.Field, "is missing", f.Field+" must be included.")
-	case faultTooLong:
+	case FieldTooLong:
 		return paramError("form_param_max_length_exceeded", f.Field, "exceeds maximum length",
-			f.Field+" should not exceed "+strconv.Itoa(f.limit)+" characters.")
-	case faultTooMany:
+			f.Field+" should not exceed "+strconv.Itoa(f.Limit)+" characters.")
+	case FieldTooMany:
 		return paramError("form_param_array_size_exceeded", f.Field, "has too many entries", f.Message)
-	case faultTwice:
+	case FieldTwice:
 		return paramError("duplicate_record", f.Field, "duplicate redirect URI", "the redirect URI already exists")
-	case faultValue:
-		return paramError("form_param_value_invalid", f.Field, "is invalid", excerpt(f.value)+" does not match one of the allowed values for parameter "+f.Field)
+	case FieldValue:
+		return paramError("form_param_value_invalid", f.Field, "is invalid", excerpt(f.Value)+" does not match one of the allowed values for parameter "+f.Field)
 	}
 	return paramError("form_param_format_invalid", f.Field, "is invalid", f.Message)
 }

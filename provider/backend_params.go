@@ -50,10 +50,10 @@ func (b backend) readApplicationParams(w http.ResponseWriter, r *http.Request, u
 	}
 	// What follows takes time with the square of these.
 	if longest := b.p.longestScopes(); p.scopes != nil && len(*p.scopes) > longest {
-		problems = append(problems, clerkProblem(FieldError{Field: "scopes", fault: faultTooLong, limit: longest}))
+		problems = append(problems, clerkProblem(FieldError{Field: "scopes", Kind: FieldTooLong, Limit: longest}))
 	}
 	if p.redirectURIs != nil && len(*p.redirectURIs) > maxRedirectURIs {
-		problems = append(problems, clerkProblem(FieldError{Field: "redirect_uris", fault: faultTooMany,
+		problems = append(problems, clerkProblem(FieldError{Field: "redirect_uris", Kind: FieldTooMany,
 			Message: fmt.Sprintf("redirect_uris should not have more than %d entries.", maxRedirectURIs)}))
 		return p, unprocessable(problems)
 	}

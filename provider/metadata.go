@@ -79,6 +79,10 @@ func (p *Provider) Endpoints() Endpoints {
 	return e
 }
 
+// InstanceID returns Config.InstanceID, or the one that was derived in its
+// place.
+func (p *Provider) InstanceID() string { return p.cfg.InstanceID }
+
 // MetadataHandler serves the authorization server metadata document (RFC
 // 8414), by which clients find everything else. Its path is
 // /.well-known/oauth-authorization-server followed by the path of Issuer, at

@@ -328,15 +328,15 @@ func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 	}
 	for _, u := range []struct{ field, uri string }{{"tos_uri", r.TermsURI}, {"policy_uri", r.PolicyURI}} {
 		if u.uri != "" && (!isSecureURL(u.uri) || len(u.uri) > maxURI) {
-			e.add(u.field, faultFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
+			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
 		}
 	}
 	if len(r.Contacts) > maxContacts {
-		e.add("contacts", faultTooMany, "", "%d contacts are too many: use at most %d", len(r.Contacts), maxContacts)
+		e.over("contacts", FieldTooMany, maxContacts, "%d contacts are too many: use at most %d", len(r.Contacts), maxContacts)
 	}
 	note := func(field, text string) {
 		if !utf8.ValidString(text) || strings.ContainsFunc(text, isMisleading) || len(text) > maxNote {
-			e.add(field, faultFormat, "", "%s has more than %d bytes, invalid UTF-8, control characters or characters that change the direction of text", field, maxNote)
+			e.add(field, FieldFormat, "", "%s has more than %d bytes, invalid UTF-8, control characters or characters that change the direction of text", field, maxNote)
 		}
 	}
 	for _, contact := range r.Contacts[:min(len(r.Contacts), maxContacts)] {
