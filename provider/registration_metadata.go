@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/latchkey-go/latchkey/provider/internal/jsonvalue"
 	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -104,8 +105,8 @@ func parseRegistration(body []byte) (*registrationRequest, *Error) {
 		if _, list := m.into.(*[]string); list {
 			want = "an array of strings"
 		}
-		if err := json.Unmarshal(raw, m.into); err != nil || hasNullEntry(raw) {
-			return nil, refuseMetadata(m.name, "%s is of type %s: give %s.", m.name, jsonType(raw), want)
+		if err := json.Unmarshal(raw, m.into); err != nil || jsonvalue.HasNull(raw) {
+			return nil, refuseMetadata(m.name, "%s is of type %s: give %s.", m.name, jsonvalue.TypeOf(raw), want)
 		}
 	}
 	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {

@@ -1,6 +1,7 @@
-package provider
+package clerkapi
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -8,15 +9,14 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
-	"github.com/latchkey-go/latchkey/userinfo"
 )
 
 // revokeToken revokes the whole grant of one of the application's tokens.
-func (b backend) revokeToken(w http.ResponseWriter, r *http.Request) (any, error) {
-	app, err := b.application(r)
+func (a *api) revokeToken(w http.ResponseWriter, r *http.Request) (any, error) {
+	app, err := a.application(r)
 	if err != nil {
 		return nil, err
 	}
@@ -24,19 +24,19 @@ func (b backend) revokeToken(w http.ResponseWriter, r *http.Request) (any, error
 	if err != nil {
 		return nil, err
 	}
-	token, err := b.find(r, text, rules.KindAccess, rules.KindRefresh)
+	found, err := a.lookUp(r, text)
 	if err != nil {
 		return nil, err
 	}
-	if token.applicationID != app.ID {
+	if found.ApplicationID != app.ID {
 		return nil, errResourceNotFound("No token of this application was found.")
 	}
-	return nil, b.p.RevokeGrants(r.Context(), GrantFilter{ID: token.grantID})
+	return nil, a.p.RevokeGrants(r.Context(), provider.GrantFilter{ID: found.GrantID})
 }
 
-// backendToken is an access token as Clerk shows it. Its times are in Unix
+// token is an access token as Clerk shows it. Its times are in Unix
 // seconds, unlike those of applications.
-type backendToken struct {
+type token struct {
 	Object           string     `json:"object"`
 	ID               string     `json:"id"` // names the token and does not give it away
 	ClientID         string     `json:"client_id"`
@@ -52,55 +52,59 @@ type backendToken struct {
 
 // verifyToken says all there is to say of an access token, also of one that
 // does not work any more.
-func (b backend) verifyToken(w http.ResponseWriter, r *http.Request) (any, error) {
+func (a *api) verifyToken(w http.ResponseWriter, r *http.Request) (any, error) {
 	text, err := readTokenParam(w, r, false, "access_token", "secret") // the second is its deprecated name
 	if err != nil {
 		return nil, err
 	}
-	token, err := b.find(r, text, rules.KindAccess)
+	found, err := a.lookUp(r, text)
 	if err != nil {
 		return nil, err
 	}
-	app, err := b.p.FindApplication(r.Context(), token.applicationID)
+	app, err := a.p.FindApplication(r.Context(), found.ApplicationID)
 	// Who asks here is told of no audience, and would take a token that is for
 	// another API than its own.
-	if token.resource != "" || errors.Is(err, store.ErrNotFound) {
+	if found.Refresh || found.Resource != "" || errors.Is(err, store.ErrNotFound) {
 		return nil, errResourceNotFound("No access token was found.")
 	} else if err != nil {
 		return nil, err
 	}
-	shown := backendToken{
-		Object:     "clerk_idp_oauth_access_token",
-		ID:         "oat_" + hex.EncodeToString(token.hash[:16]),
-		ClientID:   app.ClientID,
-		Subject:    token.userID,
-		Scopes:     append(scopes.Set{}, token.scopes...),
-		Expired:    !b.p.now().Before(token.expiresAt),
-		Expiration: token.expiresAt.Unix(),
-		CreatedAt:  token.issuedAt.Unix(),
-		UpdatedAt:  token.issuedAt.Unix(),
-	}
-	_, err = b.p.user(r.Context(), token.userID)
 	reason := ""
 	switch {
-	case errors.Is(token.dead, rules.ErrRevoked):
+	case found.Revoked:
 		reason = "The sign-in was ended."
-	case errors.Is(err, userinfo.ErrNotFound):
+	case found.UserGone:
 		reason = "The user is gone."
-	case err != nil:
-		return nil, err
 	}
-	shown.Revoked, shown.RevocationReason = reason != "", nullable(reason)
-	return shown, nil
+	return token{
+		Object:           "clerk_idp_oauth_access_token",
+		ID:               tokenID(text),
+		ClientID:         app.ClientID,
+		Subject:          found.UserID,
+		Scopes:           append(scopes.Set{}, found.Scopes...),
+		Revoked:          reason != "",
+		RevocationReason: nullable(reason),
+		Expired:          found.Expired,
+		Expiration:       found.ExpiresAt.Unix(),
+		CreatedAt:        found.IssuedAt.Unix(),
+		UpdatedAt:        found.IssuedAt.Unix(),
+	}, nil
 }
 
-// find finds a token, whether it works or not.
-func (b backend) find(r *http.Request, text string, kinds ...rules.Kind) (presentedToken, error) {
-	token, err := b.p.findToken(r.Context(), text, kinds...)
-	if errors.Is(err, rules.ErrNotFound) {
+// tokenID names a token and does not give it away: half of a hash of what
+// cannot be guessed.
+func tokenID(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "oat_" + hex.EncodeToString(sum[:16])
+}
+
+// lookUp finds a token, whether it works or not.
+func (a *api) lookUp(r *http.Request, text string) (provider.FoundToken, error) {
+	found, err := a.p.LookupToken(r.Context(), text)
+	if errors.Is(err, store.ErrNotFound) {
 		err = errResourceNotFound("No token was found.")
 	}
-	return token, err
+	return found, err
 }
 
 // readTokenParam reads the one parameter of a body, under its name or an older
@@ -111,7 +115,7 @@ func readTokenParam(w http.ResponseWriter, r *http.Request, strict bool, names .
 		return "", err
 	}
 	var text *string
-	var problems []backendProblem
+	var problems []problem
 	for _, name := range names {
 		var given *string
 		problems = append(problems, decodeParam(object, name, "string", &given)...)
@@ -131,23 +135,23 @@ func readTokenParam(w http.ResponseWriter, r *http.Request, strict bool, names .
 const maxLogo = 10 << 20 // bytes, as Clerk has it
 
 // putLogo hands an uploaded image to the host.
-func (b backend) putLogo(w http.ResponseWriter, r *http.Request) (any, error) {
-	app, err := b.application(r)
+func (a *api) putLogo(w http.ResponseWriter, r *http.Request) (any, error) {
+	app, err := a.application(r)
 	if err != nil {
 		return nil, err
 	}
-	if b.p.cfg.StoreLogo == nil {
-		return nil, errResourceNotFound("This provider keeps no logos: provider.Config.StoreLogo is not set.")
+	if a.options.StoreLogo == nil {
+		return nil, errResourceNotFound("This provider keeps no logos: clerkapi.Options.StoreLogo is not set.")
 	}
 	image, contentType, err := readLogo(w, r)
 	if err != nil {
 		return nil, err
 	}
-	logoURL, err := b.p.cfg.StoreLogo(r.Context(), app, contentType, image)
+	logoURL, err := a.options.StoreLogo(r.Context(), app, contentType, image)
 	if err != nil {
 		return nil, err
 	}
-	app, err = b.p.UpdateApplication(r.Context(), app.ID, func(app *ApplicationSettings) error {
+	app, err = a.p.UpdateApplication(r.Context(), app.ID, func(app *provider.ApplicationSettings) error {
 		app.LogoURL = logoURL
 		return nil
 	})
@@ -156,7 +160,7 @@ func (b backend) putLogo(w http.ResponseWriter, r *http.Request) (any, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	return b.show(app), nil
+	return a.show(app), nil
 }
 
 // readLogo reads the image from a multipart body. What it is, its bytes say and
@@ -166,13 +170,13 @@ func readLogo(w http.ResponseWriter, r *http.Request) (image []byte, contentType
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return nil, "", oneProblem(http.StatusUnsupportedMediaType, "unsupported_content_type", "Content-Type is unsupported",
-			"Content-Type "+describable(r.Header.Get("Content-Type"))+" is unsupported. You should use multipart/form-data instead.")
+			"Content-Type "+excerpt(r.Header.Get("Content-Type"))+" is unsupported. You should use multipart/form-data instead.")
 	}
 	tooLarge := oneProblem(http.StatusRequestEntityTooLarge, "image_too_large", "Image too large", "The image must not exceed 10 MB.")
 	for {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
-			return nil, "", unprocessable([]backendProblem{paramError("form_param_missing", "file", "is missing", "file must be included.")})
+			return nil, "", unprocessable([]problem{paramError("form_param_missing", "file", "is missing", "file must be included.")})
 		}
 		if err == nil && part.FormName() != "file" {
 			continue
@@ -189,14 +193,14 @@ func readLogo(w http.ResponseWriter, r *http.Request) (image []byte, contentType
 		}
 		contentType = http.DetectContentType(image)
 		if !slices.Contains([]string{"image/jpeg", "image/png", "image/gif", "image/webp"}, contentType) {
-			return nil, "", unprocessable([]backendProblem{paramError("form_param_format_invalid", "file", "is invalid", "file must be a JPEG, PNG, GIF or WebP image.")})
+			return nil, "", unprocessable([]problem{paramError("form_param_format_invalid", "file", "is invalid", "file must be a JPEG, PNG, GIF or WebP image.")})
 		}
 		return image, contentType, nil
 	}
 }
 
-// backendSettings are the instance's settings as Clerk shows them.
-type backendSettings struct {
+// settings are the instance's settings as Clerk shows them.
+type settings struct {
 	Object               string   `json:"object"`
 	DynamicRegistration  bool     `json:"dynamic_oauth_client_registration"`
 	DefaultScopes        []string `json:"default_scopes"`
@@ -206,24 +210,24 @@ type backendSettings struct {
 	DocumentsOnlyAllowed bool     `json:"client_id_metadata_documents_block_implicitly_allowed_clients"`
 }
 
-func (b backend) settings() backendSettings {
+func (a *api) settings() settings {
 	asked := scopes.New(scopes.Profile, scopes.Email)
-	return backendSettings{Object: "oauth_application_settings", DefaultScopes: asked}
+	return settings{Object: "oauth_application_settings", DefaultScopes: asked}
 }
 
-func (b backend) readSettings(http.ResponseWriter, *http.Request) (any, error) {
-	return b.settings(), nil
+func (a *api) readSettings(http.ResponseWriter, *http.Request) (any, error) {
+	return a.settings(), nil
 }
 
 // updateSettings takes what is so already. Changing it is for the host's code:
 // a Provider does not change while it runs.
-func (b backend) updateSettings(w http.ResponseWriter, r *http.Request) (any, error) {
+func (a *api) updateSettings(w http.ResponseWriter, r *http.Request) (any, error) {
 	object, err := readObject(w, r)
 	if err != nil {
 		return nil, err
 	}
-	now := b.settings()
-	var problems []backendProblem
+	now := a.settings()
+	var problems []problem
 	fixed := func(name string, now any) {
 		problems = append(problems, paramError("form_param_value_invalid", name, "is invalid",
 			fmt.Sprintf("%s is %v, and only the configuration of the provider can change it.", name, now)))

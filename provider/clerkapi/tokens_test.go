@@ -1,4 +1,4 @@
-package provider_test
+package clerkapi_test
 
 import (
 	"bytes"
@@ -14,11 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-func TestBackendRevokeToken(t *testing.T) {
+func TestRevokeToken(t *testing.T) {
 	a := newAdmin(t)
 	app, other := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")}), a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	revoke := func(app *application, token string) *reply {
@@ -59,9 +61,9 @@ func TestBackendRevokeToken(t *testing.T) {
 	}
 }
 
-func TestBackendVerifyToken(t *testing.T) {
+func TestVerifyToken(t *testing.T) {
 	a := newAdmin(t)
-	a.clock.now = time.Unix(1680809847, 940e6)
+	a.clock.set(time.Unix(1680809847, 940e6))
 	app := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read", "profile")})
 	got := app.tokens("user_ada")
 	const path = "/oauth_applications/access_tokens/verify"
@@ -88,16 +90,14 @@ func TestBackendVerifyToken(t *testing.T) {
 	want["expired"] = true
 	require.Equal(t, want, verify(got.AccessToken))
 
-	user := a.users["user_ada"]
-	delete(a.users, "user_ada")
+	a.users = userinfo.ErrNotFound
 	want["revoked"], want["revocation_reason"] = true, "The user is gone."
 	require.Equal(t, want, verify(got.AccessToken))
-	a.users["user_ada"] = user
-	a.down = errors.New("the users are on fire")
+	a.users = errors.New("the users are on fire")
 	r := a.call("POST", path, `{"access_token":"`+got.AccessToken+`"}`)
 	a.refused(r, 503, "service_unavailable")
 	require.NotContains(t, r.body, "fire")
-	a.down = nil
+	a.users = nil
 
 	err := a.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"})
 	require.NoError(t, err)
@@ -124,7 +124,23 @@ func TestBackendVerifyToken(t *testing.T) {
 	}
 }
 
-func TestBackendSettings(t *testing.T) {
+// Who verifies a token is told of no audience, so a token for another API must
+// not pass.
+func TestVerifyRefusesTokensOfResources(t *testing.T) {
+	var mcp string
+	a := newAdmin(t, func(c *provider.Config) {
+		mcp = c.Issuer + "/mcp"
+		c.Resources = []provider.Resource{{URL: mcp, Scopes: []string{"notes:read"}}}
+	})
+	app := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read", "profile")})
+	verify := func(token string) *reply {
+		return a.call("POST", "/v1/oauth_applications/access_tokens/verify", `{"access_token":"`+token+`"}`)
+	}
+	verify(app.tokens("user_ada").AccessToken).object(t)
+	a.refused(verify(app.tokens("user_ada", "resource", mcp).AccessToken), 404, "resource_not_found")
+}
+
+func TestSettings(t *testing.T) {
 	a := newAdmin(t)
 	const path = "/v1/instance/oauth_application_settings"
 	want := map[string]any{
@@ -167,7 +183,7 @@ func logo(t *testing.T, field string, content []byte) (body, contentType string)
 	return b.String(), form.FormDataContentType()
 }
 
-func TestBackendLogo(t *testing.T) {
+func TestLogo(t *testing.T) {
 	var picture bytes.Buffer
 	require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 3, 3))))
 	put := func(a *admin, app *application, field string, content []byte) *reply {
@@ -185,12 +201,10 @@ func TestBackendLogo(t *testing.T) {
 	}
 	var uploads []upload
 	logoURL, fault := "https://cdn.example.com/1.png", error(nil)
-	a := newAdmin(t, func(c *provider.Config) {
-		c.StoreLogo = func(_ context.Context, app provider.Application, contentType string, image []byte) (string, error) {
-			uploads = append(uploads, upload{app.ID, contentType, image})
-			return logoURL, fault
-		}
-	})
+	a := newAdminWith(t, clerkapi.Options{StoreLogo: func(_ context.Context, app provider.Application, contentType string, image []byte) (string, error) {
+		uploads = append(uploads, upload{app.ID, contentType, image})
+		return logoURL, fault
+	}})
 	app := a.application(provider.ApplicationSettings{})
 	shown := put(a, app, "file", picture.Bytes()).object(t)
 	require.Equal(t, logoURL, shown["client_image_url"])
@@ -227,14 +241,12 @@ func TestBackendLogo(t *testing.T) {
 }
 
 // A store that fails gives 503 in Clerk's form, and says why in the log only.
-func TestBackendStoreFaults(t *testing.T) {
+func TestStoreFaults(t *testing.T) {
 	broken := newFaulty(memory.New())
-	a := newAdmin(t, func(c *provider.Config) {
-		c.Store = broken
-		c.StoreLogo = func(context.Context, provider.Application, string, []byte) (string, error) {
-			return "https://x.example/", nil
-		}
-	})
+	options := clerkapi.Options{StoreLogo: func(context.Context, provider.Application, string, []byte) (string, error) {
+		return "https://x.example/", nil
+	}}
+	a := newAdminWith(t, options, func(c *provider.Config) { c.Store = broken })
 	app := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.tokens("user_ada")
 	path := "/v1/oauth_applications/" + app.ID
@@ -260,7 +272,7 @@ func TestBackendStoreFaults(t *testing.T) {
 		{"UpdateApplication", "PUT", path + "/logo", picture, []string{"Content-Type", multipartType}},
 	} {
 		t.Run(tt.step+" "+tt.method+" "+tt.path, func(t *testing.T) {
-			broken.fail(tt.step, errFire)
+			broken.fail(tt.step)
 			r := a.call(tt.method, tt.path, tt.body, tt.header...)
 			a.refused(r, 503, "service_unavailable")
 			require.Equal(t, "5", r.Header.Get("Retry-After"))
@@ -276,7 +288,7 @@ func TestBackendStoreFaults(t *testing.T) {
 
 	// Deleting is two steps. When the second fails, saying it again finishes it
 	// although the application is gone.
-	broken.fail("CutOff", errFire)
+	broken.fail("CutOff")
 	a.refused(a.call("DELETE", path, ""), 503, "service_unavailable")
 	broken.watch(nil)
 	a.refused(a.call("DELETE", path, ""), 404, "resource_not_found")
@@ -285,12 +297,12 @@ func TestBackendStoreFaults(t *testing.T) {
 
 // A confidential application gets its secret from the request that makes it
 // one, or from the next if that fails half way.
-func TestBackendTurningConfidentialIsFinishedAfterAFault(t *testing.T) {
+func TestTurningConfidentialIsFinishedAfterAFault(t *testing.T) {
 	broken := newFaulty(memory.New())
 	a := newAdmin(t, func(c *provider.Config) { c.Store = broken })
 	app := a.create(`{"name":"CLI","public":true}`)
 	updates := 0
-	broken.watch(func(_ context.Context, step string) error {
+	broken.watch(func(step string) error {
 		if step != "UpdateApplication" {
 			return nil
 		}
