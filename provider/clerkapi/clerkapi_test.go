@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/clerkapi"
 )
 
@@ -89,6 +90,10 @@ func TestAllowOfTheHost(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, total)
 	a.call("POST", "/v1/oauth_applications", `{"name":"Wiki"}`, "Cookie", "session=admin", "Sec-Fetch-Site", "same-origin").object(t)
+	// Behind a proxy that rewrites Host, the issuer is not another site.
+	a.call("POST", "/v1/oauth_applications", `{"name":"Wiki"}`, "Cookie", "session=admin", "Origin", a.host.URL).object(t)
+	below := newAdmin(t, func(c *provider.Config) { c.Issuer += "/accounts" })
+	below.call("POST", "/v1/oauth_applications", `{"name":"Wiki"}`, "Origin", below.host.URL).object(t)
 }
 
 func TestUnknownPaths(t *testing.T) {

@@ -3,7 +3,6 @@ package clerkapi_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"html"
 	"io"
 	"log/slog"
@@ -25,7 +24,6 @@ import (
 	"github.com/latchkey-go/latchkey/provider/providertest"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
-	"github.com/latchkey-go/latchkey/store/storetest"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -351,50 +349,6 @@ func (a *admin) allow(page *reply) *reply {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	return send(a.t, a.host.Client, r)
-}
-
-// A faultyStore is a store whose steps a test breaks.
-type faultyStore struct {
-	store.Store
-
-	mu     sync.Mutex
-	before func(step string) error
-}
-
-var errFire = errors.New("dial tcp: the database is on fire")
-
-func newFaulty(kept store.Store) *faultyStore {
-	s := &faultyStore{}
-	s.Store = storetest.Intercept(kept, func(_ context.Context, step string, do func() error) error {
-		s.mu.Lock()
-		before := s.before
-		s.mu.Unlock()
-		if before != nil {
-			if err := before(step); err != nil {
-				return err
-			}
-		}
-		return do()
-	})
-	return s
-}
-
-// watch sets a function that runs before each step and whose error is returned
-// in its place. Nil: nothing fails.
-func (s *faultyStore) watch(before func(step string) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.before = before
-}
-
-// fail makes one step fail.
-func (s *faultyStore) fail(step string) {
-	s.watch(func(name string) error {
-		if name == step {
-			return errFire
-		}
-		return nil
-	})
 }
 
 // clock is a clock that tests move.

@@ -1,13 +1,8 @@
 package clerkapi_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"image"
-	"image/png"
-	"mime/multipart"
-	"strings"
 	"testing"
 	"time"
 
@@ -138,106 +133,6 @@ func TestVerifyRefusesTokensOfResources(t *testing.T) {
 	}
 	verify(app.tokens("user_ada").AccessToken).object(t)
 	a.refused(verify(app.tokens("user_ada", "resource", mcp).AccessToken), 404, "resource_not_found")
-}
-
-func TestSettings(t *testing.T) {
-	a := newAdmin(t)
-	const path = "/v1/instance/oauth_application_settings"
-	want := map[string]any{
-		"object": "oauth_application_settings", "dynamic_oauth_client_registration": false, "default_scopes": []any{"email", "profile"},
-		"oauth_jwt_access_tokens": false, "client_id_metadata_documents_advertised": false,
-		"client_id_metadata_documents_only_allow_pre_registered_clients": false, "client_id_metadata_documents_block_implicitly_allowed_clients": false,
-	}
-	require.Equal(t, want, a.call("GET", path, "").object(t))
-	for _, body := range []string{
-		`{}`, `null`, `{"oauth_jwt_access_tokens":false}`, `{"default_scopes":["email","profile"]}`, `{"default_scopes": [ "profile", "email" ]}`,
-		`{"default_scopes":null,"dynamic_oauth_client_registration":null}`,
-	} {
-		require.Equal(t, want, a.call("PATCH", path, body).object(t), body)
-	}
-	for body, problems := range map[string][]string{
-		`{"oauth_jwt_access_tokens":true}`:        {"form_param_value_invalid oauth_jwt_access_tokens"},
-		`{"oauth_jwt_access_tokens":"false"}`:     {"form_param_value_invalid oauth_jwt_access_tokens"},
-		`{"default_scopes":["email"]}`:            {"form_param_value_invalid default_scopes"},
-		`{"default_scopes":["email","email"]}`:    {"form_param_value_invalid default_scopes"},
-		`{"default_scopes":"email profile"}`:      {"form_param_value_invalid default_scopes"},
-		`{"object":"oauth_application_settings"}`: {"form_param_unknown object"},
-		`{"unheard_of":1,"dynamic_oauth_client_registration":true}`: {
-			"form_param_value_invalid dynamic_oauth_client_registration", "form_param_unknown unheard_of"},
-	} {
-		a.refused(a.call("PATCH", path, body), 422, problems...)
-	}
-	require.Equal(t, want, a.call("GET", path, "").object(t))
-}
-
-// logo is a multipart body with one file in it.
-func logo(t *testing.T, field string, content []byte) (body, contentType string) {
-	t.Helper()
-	var b bytes.Buffer
-	form := multipart.NewWriter(&b)
-	require.NoError(t, form.WriteField("uploader_user_id", "user_ada"))
-	part, err := form.CreateFormFile(field, "logo.svg")
-	require.NoError(t, err)
-	part.Write(content)
-	require.NoError(t, form.Close())
-	return b.String(), form.FormDataContentType()
-}
-
-func TestLogo(t *testing.T) {
-	var picture bytes.Buffer
-	require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 3, 3))))
-	put := func(a *admin, app *application, field string, content []byte) *reply {
-		body, contentType := logo(t, field, content)
-		return a.call("PUT", "/v1/oauth_applications/"+app.ID+"/logo", body, "Content-Type", contentType)
-	}
-	none := newAdmin(t)
-	says := none.refused(put(none, none.application(provider.ApplicationSettings{}), "file", picture.Bytes()), 404, "resource_not_found")
-	require.Contains(t, says[0], "StoreLogo")
-
-	type upload struct {
-		app         string
-		contentType string
-		image       []byte
-	}
-	var uploads []upload
-	logoURL, fault := "https://cdn.example.com/1.png", error(nil)
-	a := newAdminWith(t, clerkapi.Options{StoreLogo: func(_ context.Context, app provider.Application, contentType string, image []byte) (string, error) {
-		uploads = append(uploads, upload{app.ID, contentType, image})
-		return logoURL, fault
-	}})
-	app := a.application(provider.ApplicationSettings{})
-	shown := put(a, app, "file", picture.Bytes()).object(t)
-	require.Equal(t, logoURL, shown["client_image_url"])
-	require.Equal(t, []upload{{app.ID, "image/png", picture.Bytes()}}, uploads)
-	require.Equal(t, logoURL, a.call("GET", "/v1/oauth_applications/"+app.ID, "").object(t)["client_image_url"])
-
-	// The largest that is taken; only its bytes say what it is.
-	largest := append([]byte("GIF89a"), make([]byte, 10<<20-6)...)
-	require.Equal(t, logoURL, put(a, app, "file", largest).object(t)["client_image_url"])
-	require.Equal(t, "image/gif", uploads[1].contentType)
-	require.Len(t, uploads[1].image, 10<<20)
-
-	a.refused(put(a, app, "file", append(largest, 0)), 413, "image_too_large")
-	a.refused(put(a, app, "file", make([]byte, 12<<20)), 413, "image_too_large")
-	a.refused(put(a, app, "picture", make([]byte, 12<<20)), 413, "image_too_large")
-	a.refused(put(a, app, "picture", picture.Bytes()), 422, "form_param_missing file")
-	for _, content := range []string{"", "<svg xmlns='http://www.w3.org/2000/svg'/>", "<html>", "BM" + strings.Repeat("x", 100)} {
-		a.refused(put(a, app, "file", []byte(content)), 422, "form_param_format_invalid file")
-	}
-	path := "/v1/oauth_applications/" + app.ID + "/logo"
-	a.refused(a.call("PUT", path, picture.String(), "Content-Type", "image/png"), 415, "unsupported_content_type")
-	a.refused(a.call("PUT", path, `{}`), 415, "unsupported_content_type")
-	a.refused(a.call("PUT", path, "--x\r\nbroken", "Content-Type", "multipart/form-data; boundary=x"), 400, "request_body_invalid")
-	require.Len(t, uploads, 2)
-
-	fault = errors.New("the bucket is on fire")
-	r := put(a, app, "file", picture.Bytes())
-	a.refused(r, 503, "service_unavailable")
-	require.NotContains(t, r.body, "fire")
-	require.Contains(t, a.log.String(), "the bucket is on fire")
-	fault, logoURL = nil, "http://cdn.example.com/1.png"
-	a.refused(put(a, app, "file", picture.Bytes()), 503, "service_unavailable")
-	require.Equal(t, "https://cdn.example.com/1.png", a.call("GET", path[:len(path)-5], "").object(t)["client_image_url"])
 }
 
 // A store that fails gives 503 in Clerk's form, and says why in the log only.
