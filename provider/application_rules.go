@@ -41,33 +41,37 @@ func (p *Provider) longestScopes() int {
 	return max(maxScopes, len(p.offer.scopes.Union(tolerated).String()))
 }
 
-// fault is a way in which a field of an application can be wrong.
-type fault uint8
+// FieldErrorKind says in which way a field is wrong.
+type FieldErrorKind string
 
+// What can be wrong with a field.
 const (
-	faultMissing fault = iota
-	faultTooLong
-	faultTooMany
-	faultTwice
-	faultFormat // not of the form that the field has
-	faultValue  // of the form, but not one that is allowed
+	FieldMissing FieldErrorKind = "missing"
+	FieldTooLong FieldErrorKind = "too_long" // FieldError.Limit says how long it may be
+	FieldTooMany FieldErrorKind = "too_many" // FieldError.Limit says how many entries there may be
+	FieldTwice   FieldErrorKind = "twice"    // an entry is there a second time
+	FieldFormat  FieldErrorKind = "format"   // not of the form that the field has
+	FieldValue   FieldErrorKind = "value"    // of the form, but not one that is allowed
 )
 
 // FieldError says what is wrong with one field of an application.
 type FieldError struct {
-	// Field is the field's name as the Backend API has it: "name",
+	// Field is the field's name as Clerk's Backend API has it: "name",
 	// "redirect_uris", "scopes", "client_uri", "client_image_url", "client_id",
 	// "secret", "secret_hash", "public", "owner_id" or "metadata"; or, of an application
 	// that registered itself, as RFC 7591 has it: "tos_uri", "policy_uri",
 	// "contacts", "software_id" or "software_version".
 	Field string
 
-	// Message says in English what is wrong, and can be shown beside the field.
+	// Message says in English what is wrong, and can be shown next to the field.
 	Message string
 
-	fault fault
-	value string // what is wrong, where it is one of several
-	limit int    // of faultTooLong
+	// Kind, Value, and Limit say the same to a program, such as one that has
+	// texts of its own. Value is what is wrong, where that is one entry of
+	// several; it is never a secret.
+	Kind  FieldErrorKind
+	Value string
+	Limit int
 }
 
 // FieldErrors are everything that is wrong with an application that was to be
@@ -84,13 +88,13 @@ func (e FieldErrors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func (e *FieldErrors) add(field string, f fault, value, format string, args ...any) {
-	*e = append(*e, FieldError{Field: field, Message: fmt.Sprintf(format, args...), fault: f, value: value})
+func (e *FieldErrors) add(field string, kind FieldErrorKind, value, format string, args ...any) {
+	*e = append(*e, FieldError{Field: field, Message: fmt.Sprintf(format, args...), Kind: kind, Value: value})
 }
 
-// tooLong adds that a field is longer than the limit.
-func (e *FieldErrors) tooLong(field string, limit int, format string, args ...any) {
-	*e = append(*e, FieldError{Field: field, Message: fmt.Sprintf(format, args...), fault: faultTooLong, limit: limit})
+// over adds that a field is over its limit: too long, or with too many entries.
+func (e *FieldErrors) over(field string, kind FieldErrorKind, limit int, format string, args ...any) {
+	*e = append(*e, FieldError{Field: field, Message: fmt.Sprintf(format, args...), Kind: kind, Limit: limit})
 }
 
 // isMisleading reports whether r has no place in a name: it is a control
@@ -105,43 +109,43 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 	var e FieldErrors
 	switch {
 	case app.Name == "":
-		e.add("name", faultMissing, "", "name is missing")
+		e.add("name", FieldMissing, "", "name is missing")
 	case !utf8.ValidString(app.Name) || strings.ContainsFunc(app.Name, isMisleading):
-		e.add("name", faultFormat, app.Name, "name has invalid UTF-8, control characters or characters that change the direction of text")
+		e.add("name", FieldFormat, app.Name, "name has invalid UTF-8, control characters or characters that change the direction of text")
 	case !strings.ContainsFunc(app.Name, isVisible):
-		e.add("name", faultFormat, app.Name, "name has nothing that can be seen")
+		e.add("name", FieldFormat, app.Name, "name has nothing that can be seen")
 	case utf8.RuneCountInString(app.Name) > maxName:
-		e.tooLong("name", maxName, "name is longer than %d characters", maxName)
+		e.over("name", FieldTooLong, maxName, "name is longer than %d characters", maxName)
 	}
 	switch {
 	case app.ClientID == "":
-		e.add("client_id", faultMissing, "", "client id is missing")
+		e.add("client_id", FieldMissing, "", "client id is missing")
 	case !isClientID(app.ClientID) && (app.Origin != store.OriginDocument || clientdoc.CheckURL(app.ClientID) != nil):
-		e.add("client_id", faultFormat, app.ClientID, "client id %q has characters besides letters, digits and -._~:/@, or more than %d of them", app.ClientID, maxClientID)
+		e.add("client_id", FieldFormat, app.ClientID, "client id %q has characters besides letters, digits and -._~:/@, or more than %d of them", app.ClientID, maxClientID)
 	}
 	e = append(e, checkRedirectURIs(app.RedirectURIs, app.Public)...)
 	e = append(e, p.checkScopes(app.Scopes)...)
 	if app.Public && len(app.Secrets) > 0 {
-		e.add("public", faultValue, "", "a public application has no secret")
+		e.add("public", FieldValue, "", "a public application has no secret")
 	}
 	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
 		if u.uri != "" && (!weburl.Valid(u.uri, p.cfg.Issuer) || len(u.uri) > maxURI) {
-			e.add(u.field, faultFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
+			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
 		}
 	}
 	e = append(e, checkRegistration(app.Registration)...)
 	if !cleanText(app.OwnerID) || len(app.OwnerID) > maxOwnerID {
-		e.add("owner_id", faultFormat, "", "owner id has invalid UTF-8, a NUL character or more than %d bytes", maxOwnerID)
+		e.add("owner_id", FieldFormat, "", "owner id has invalid UTF-8, a NUL character or more than %d bytes", maxOwnerID)
 	}
 	size := 0
 	for key, value := range app.Metadata {
 		size += len(key) + len(value)
 		if !cleanText(key) || !cleanText(value) {
-			e.add("metadata", faultFormat, key, "metadata %q has invalid UTF-8 or a NUL character", key)
+			e.add("metadata", FieldFormat, key, "metadata %q has invalid UTF-8 or a NUL character", key)
 		}
 	}
 	if size > maxMetadata {
-		e.tooLong("metadata", maxMetadata, "metadata has %d bytes: use at most %d", size, maxMetadata)
+		e.over("metadata", FieldTooLong, maxMetadata, "metadata has %d bytes: use at most %d", size, maxMetadata)
 	}
 	return e
 }
@@ -149,16 +153,16 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 func (p *Provider) checkScopes(asked scopes.Set) (e FieldErrors) {
 	const field = "scopes"
 	if longest := p.longestScopes(); len(asked.String()) > longest {
-		e.tooLong(field, longest, "scopes are longer than %d characters", longest)
+		e.over(field, FieldTooLong, longest, "scopes are longer than %d characters", longest)
 		return e
 	}
 	for _, name := range asked.Minus(p.offer.scopes) {
 		if _, err := scopes.Parse(name); err != nil {
-			e.add(field, faultFormat, name, "scopes: %s", err)
+			e.add(field, FieldFormat, name, "scopes: %s", err)
 		} else if !scopes.Valid(name) {
-			e.add(field, faultFormat, name, "scopes: %q is not the name of a scope", name)
+			e.add(field, FieldFormat, name, "scopes: %q is not the name of a scope", name)
 		} else {
-			e.add(field, faultValue, name, "scope %q is not one that this provider offers: it offers %s", name, p.offer.scopes)
+			e.add(field, FieldValue, name, "scope %q is not one that this provider offers: it offers %s", name, p.offer.scopes)
 		}
 	}
 	return e
@@ -168,17 +172,17 @@ func checkRedirectURIs(uris []string, public bool) (e FieldErrors) {
 	const field = "redirect_uris"
 	if len(uris) > maxRedirectURIs {
 		// One look at their number is all that so many are worth.
-		e.add(field, faultTooMany, "", "%d redirect URIs are too many: use at most %d", len(uris), maxRedirectURIs)
+		e.over(field, FieldTooMany, maxRedirectURIs, "%d redirect URIs are too many: use at most %d", len(uris), maxRedirectURIs)
 		return e
 	}
 	for i, uri := range uris {
 		if err := checkRedirectURI(uri, public); len(uri) > maxURI {
-			e.tooLong(field, maxURI, "%s", err)
+			e.over(field, FieldTooLong, maxURI, "%s", err)
 		} else if err != nil {
-			e.add(field, faultFormat, uri, "%s", err)
+			e.add(field, FieldFormat, uri, "%s", err)
 		}
 		if slices.Contains(uris[:i], uri) {
-			e.add(field, faultTwice, uri, "redirect URI %q is there twice", uri)
+			e.add(field, FieldTwice, uri, "redirect URI %q is there twice", uri)
 		}
 	}
 	return e
@@ -211,17 +215,17 @@ func checkOwnSecret(public bool, secret Secret) (e FieldErrors) {
 	switch {
 	case public && text == "":
 	case public:
-		e.add("public", faultValue, "", "a public application has no secret: leave it out")
+		e.add("public", FieldValue, "", "a public application has no secret: leave it out")
 	case text == "":
-		e.add(field, faultMissing, "", "secret is missing: a confidential application needs one; %s", advice)
+		e.add(field, FieldMissing, "", "secret is missing: a confidential application needs one; %s", advice)
 	case len(text) < minSecret:
-		e.add(field, faultFormat, "", "secret is shorter than %d characters: %s", minSecret, advice)
+		e.add(field, FieldFormat, "", "secret is shorter than %d characters: %s", minSecret, advice)
 	case len(text) > maxSecret:
-		e.tooLong(field, maxSecret, "secret is longer than %d characters", maxSecret)
+		e.over(field, FieldTooLong, maxSecret, "secret is longer than %d characters", maxSecret)
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
-		e.add(field, faultFormat, "", "secret has a space or a character that is not ASCII: %s", advice)
+		e.add(field, FieldFormat, "", "secret has a space or a character that is not ASCII: %s", advice)
 	case guessBits(text) < minSecretBits:
-		e.add(field, faultFormat, "", "secret can be guessed: %s", advice)
+		e.add(field, FieldFormat, "", "secret can be guessed: %s", advice)
 	}
 	return e
 }

@@ -61,7 +61,7 @@ func (p *Provider) ImportApplication(ctx context.Context, s ApplicationSettings,
 	var wrong FieldErrors
 	if !c.SecretHash.IsZero() {
 		if err := checkImportedSecret(s, c.SecretHash); err != nil {
-			wrong.add("secret_hash", faultFormat, "", "SecretHash: %s", err)
+			wrong.add("secret_hash", FieldFormat, "", "SecretHash: %s", err)
 		} else {
 			app.Secrets = []store.ClientSecret{{ID: "imported", Hash: c.SecretHash, CreatedAt: app.CreatedAt}}
 		}

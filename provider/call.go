@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // An endpoint is what a handler of the provider consists of.
@@ -69,6 +71,33 @@ func (p *Provider) handler(e endpoint) http.Handler {
 		}()
 		c.run(&e)
 		panicked = false
+	})
+}
+
+// Endpoint returns a handler that stands next to the provider's own and is
+// watched like them: Config.Events is told of each of its requests by an
+// [EventRequest], and the log has a line for each that was refused. Both call it
+// by its name.
+//
+// serve answers the request, or returns why not and has written nothing. An
+// error that is not an [*Error] counts as one with status 500. refuse then
+// writes the answer; reference is 32 hexadecimal digits that the line in the log
+// has too, to be shown to the visitor. Refusals with a status of 500 and above
+// are logged as errors.
+func (p *Provider) Endpoint(name string, serve func(w http.ResponseWriter, r *http.Request) error,
+	refuse func(w http.ResponseWriter, r *http.Request, e *Error, reference string)) http.Handler {
+	return p.handler(endpoint{
+		name: name,
+		serve: func(c *call) *Error {
+			if err := serve(c.w, c.r); err != nil {
+				return asError(err)
+			}
+			return nil
+		},
+		refuse: func(c *call, e *Error) {
+			c.reference = strings.ReplaceAll(uuid.NewString(), "-", "")
+			refuse(c.w, c.r, e, c.reference)
+		},
 	})
 }
 

@@ -121,11 +121,6 @@ type Config struct {
 	// 8628). Store must implement store.Devices. Nil: they cannot.
 	DeviceAuthorization *DeviceAuthorization
 
-	// StoreLogo keeps an image that was uploaded as an application's logo and
-	// returns its https URL. The image is a JPEG, PNG, GIF or WebP of at most
-	// 10 MB, as its bytes say. Nil: the Backend API takes no logos.
-	StoreLogo func(ctx context.Context, app Application, contentType string, image []byte) (url string, err error)
-
 	// Events is told of what happened, synchronously and before the request is
 	// done, so a slow one slows the request. Nil: nobody is told.
 	Events func(ctx context.Context, e Event)

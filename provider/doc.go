@@ -32,8 +32,8 @@
 // Its developer gets app.ClientID and secret.Reveal(), which is kept as a hash
 // and never shown again, and can sign users in with any OAuth 2.0 client. An
 // application that cannot keep a secret, such as a native or single-page one, is
-// created as Public and uses PKCE instead. [Provider.BackendAPIHandler] does the
-// same over HTTP, in the shape of Clerk's Backend API.
+// created as Public and uses PKCE instead. Package clerkapi does the same
+// over HTTP, in the shape of Clerk's Backend API.
 //
 // # What users are asked
 //

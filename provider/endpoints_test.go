@@ -161,6 +161,7 @@ func TestMetadata(t *testing.T) {
 		require.NotContains(t, r.body, off)
 	}
 	require.Equal(t, provider.Endpoints{
+		Issuer:      h.url + "/a/b",
 		Authorize:   h.url + "/a/b/oauth/authorize",
 		Token:       h.url + "/a/b/oauth/token",
 		Connections: h.url + "/a/b/oauth/connections",

@@ -67,7 +67,8 @@ type Event struct {
 	// Endpoint, Outcome and Duration are those of an EventRequest. Endpoint is
 	// "authorize", "token", "userinfo", "revoke", "introspect", "register",
 	// "device_authorization", "device", "metadata", "resource_metadata",
-	// "connections", "backend" or "guard". Outcome is "ok", or the error code
+	// "connections", "backend" (of package clerkapi), "guard", or a name that
+	// [Provider.Endpoint] was given. Outcome is "ok", or the error code
 	// of the refusal, such as "invalid_grant", or "rate_limited" where
 	// Config.Limit refused. Duration is what the endpoint took with all that it
 	// asked the store and the host; the guard's is that of its check alone.

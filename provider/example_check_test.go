@@ -92,17 +92,6 @@ func ExampleConfig_clientIP() {
 	// 198.51.100.9
 }
 
-// Two keys work while one is rotated.
-func ExampleProvider_BackendAPIHandler() {
-	key, oldKey := "8f1d0c2ab94e4f0a9c5d7b3e61f2a8c4", "2a7c9e1f5b3d48608d1e6c0f9b7a5432" // from the host's secrets, never from its source
-
-	p, mux := exampleProvider(), http.NewServeMux()
-	api := p.BackendAPIHandler(provider.BearerKey(key, oldKey))
-	for _, method := range []string{"GET", "POST", "PATCH", "PUT", "DELETE"} {
-		mux.Handle(method+" /v1/", api)
-	}
-}
-
 // An application was caught abusing its access. Deleting it ends all that was
 // issued to it; what was granted can also be ended alone.
 func ExampleProvider_DeleteApplication() {

@@ -76,6 +76,59 @@ func ExampleProvider_Endpoints() {
 	// https://app.example.com/.well-known/oauth-authorization-server
 }
 
+// A status page of the host's own counts in the provider's metrics, and its
+// refusals are in the provider's log.
+func ExampleProvider_Endpoint() {
+	p := exampleProvider()
+	status := p.Endpoint("status", func(w http.ResponseWriter, r *http.Request) error {
+		_, total, err := p.ListApplications(r.Context(), store.ApplicationQuery{Limit: 1})
+		if err != nil {
+			return &provider.Error{Code: "unavailable", Description: "Try again later.", Status: http.StatusServiceUnavailable, Err: err}
+		}
+		_, err = fmt.Fprintln(w, total, "applications")
+		return err
+	}, func(w http.ResponseWriter, _ *http.Request, e *provider.Error, reference string) {
+		http.Error(w, e.Description+" Reference: "+reference, e.Status)
+	})
+	w := httptest.NewRecorder()
+	status.ServeHTTP(w, httptest.NewRequest("GET", "/status", nil))
+	fmt.Println(w.Body)
+	// Output: 0 applications
+}
+
+// What a form for developers offers, and whether it need be filled in at all.
+func ExampleProvider_Offers() {
+	p := exampleProvider()
+	scopes, _ := p.Offers(store.OriginManual)
+	_, registers := p.Offers(store.OriginRegistration)
+	fmt.Println(scopes)
+	fmt.Println("register yourself:", registers)
+	fmt.Println(p.InstanceID() == exampleProvider().InstanceID())
+	// Output:
+	// email private_metadata profile public_metadata
+	// register yourself: false
+	// true
+}
+
+// Somebody has found a token in a public repository.
+func ExampleProvider_LookupToken() {
+	p, ctx := exampleProvider(), context.Background()
+	leaked := "oat_..."
+	token, err := p.LookupToken(ctx, leaked)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		fmt.Println("not a token of ours")
+	case err != nil:
+		fmt.Println("try again:", err)
+	case token.Live:
+		fmt.Println("it works: a token of", token.UserID, "for", token.ApplicationID)
+		if err := p.RevokeGrants(ctx, provider.GrantFilter{ID: token.GrantID}); err != nil {
+			fmt.Println("try again:", err)
+		}
+	}
+	// Output: not a token of ours
+}
+
 func ExampleProvider_FindClient() {
 	p, ctx := exampleProvider(), context.Background()
 	created, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/callback"}})

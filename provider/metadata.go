@@ -47,6 +47,8 @@ const (
 // Endpoints are the URLs of a provider's endpoints, as clients and links need
 // them. One that is left out is empty.
 type Endpoints struct {
+	Issuer string // Config.Issuer, which all of them are below
+
 	Authorize, Token, UserInfo, Revoke, Introspect, Register string
 
 	Metadata    string // the document that names the others (RFC 8414)
@@ -66,7 +68,7 @@ func (p *Provider) Endpoints() Endpoints {
 	}
 	paths := p.cfg.Paths
 	e := Endpoints{
-		Authorize: at(paths.Authorize), Token: at(paths.Token), UserInfo: at(paths.UserInfo),
+		Issuer: p.cfg.Issuer, Authorize: at(paths.Authorize), Token: at(paths.Token), UserInfo: at(paths.UserInfo),
 		Revoke: at(paths.Revoke), Introspect: at(paths.Introspect), Connections: at(paths.Connections),
 		DeviceAuthorization: at(paths.DeviceAuthorization), Device: at(paths.Device),
 	}
@@ -78,6 +80,10 @@ func (p *Provider) Endpoints() Endpoints {
 	}
 	return e
 }
+
+// InstanceID returns Config.InstanceID, or the one that was derived in its
+// place.
+func (p *Provider) InstanceID() string { return p.cfg.InstanceID }
 
 // MetadataHandler serves the authorization server metadata document (RFC
 // 8414), by which clients find everything else. Its path is

@@ -58,6 +58,18 @@ func newOffer(c *Config) offer {
 	return o
 }
 
+// Offers returns the scopes that applications of an origin may ask for, and
+// whether they are let in at all: those that register themselves are with
+// Config.Registration, those of documents with Config.ClientIDDocuments, and the
+// host's own always are.
+func (p *Provider) Offers(origin store.Origin) (asked scopes.Set, letIn bool) {
+	if origin == store.OriginManual {
+		return slices.Clone(p.offer.scopes), true
+	}
+	asked, letIn = p.offer.strangers[origin]
+	return slices.Clone(asked), letIn
+}
+
 // validate returns where parts of the Config contradict each other: a resource
 // that is for strangers, as its metadata says, but of whose scopes no stranger
 // could get one.

@@ -78,7 +78,7 @@ func TestPortal(t *testing.T) {
 	after, err := h.FindApplication(ctx, compiler.ID)
 	require.NoError(t, err)
 	require.Equal(t, before, after)
-	_, total, err := h.ListApplications(ctx, anyApplication)
+	_, total, err := h.ListApplications(ctx, store.ApplicationQuery{})
 	require.NoError(t, err)
 	require.Equal(t, 3, total)
 

@@ -283,32 +283,6 @@ func TestUpdateOfWhatIsDeletedMeanwhile(t *testing.T) {
 	h.register(native).refused(t, 503, "temporarily_unavailable")
 }
 
-func TestBackendAPIManagesSelfRegisteredApplications(t *testing.T) {
-	a := newAdmin(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
-	app, token := a.clientOf(a.register(native))
-	a.application(provider.ApplicationSettings{})
-	listed := a.call("GET", "/v1/oauth_applications?name_query=Agent", "").object(t)
-	require.EqualValues(t, 1, listed["total_count"])
-	shown := listed["data"].([]any)[0].(map[string]any)
-	require.Equal(t, app.ID, shown["id"])
-	require.Equal(t, true, shown["dynamically_registered"])
-	require.Equal(t, true, shown["consent_screen_enabled"])
-	require.Equal(t, true, shown["pkce_required"])
-	require.Equal(t, true, shown["public"])
-
-	a.refused(a.call("PATCH", a.path(shown), `{"consent_screen_enabled":false}`), 422, "oauth_application_consent_screen_cannot_be_disabled consent_screen_enabled")
-	a.refused(a.call("PATCH", a.path(shown), `{"public":false,"pkce_required":false}`), 422, "form_param_value_invalid pkce_required")
-	patched := a.call("PATCH", a.path(shown), `{"name":"Known agent","public":false,"pkce_required":true}`).object(t)
-	require.Equal(t, "Known agent", patched["name"])
-	require.NotEmpty(t, patched["client_secret"])
-	mine := a.manage("GET", app.ClientID, token, "").registered(t, 200)
-	require.Equal(t, "Known agent", mine["client_name"])
-	require.Equal(t, "client_secret_basic", mine["token_endpoint_auth_method"])
-
-	a.call("DELETE", a.path(shown), "").statusIs(t, 200)
-	a.manage("GET", app.ClientID, token, "").refused(t, 401, "invalid_token")
-}
-
 // Of many updates at once one is kept, and it is whole.
 func TestUpdatesRaceToOneWholeDocument(t *testing.T) {
 	h := newOpenHost(t)

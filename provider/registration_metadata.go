@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/latchkey-go/latchkey/provider/internal/jsonvalue"
 	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -104,8 +105,8 @@ func parseRegistration(body []byte) (*registrationRequest, *Error) {
 		if _, list := m.into.(*[]string); list {
 			want = "an array of strings"
 		}
-		if err := json.Unmarshal(raw, m.into); err != nil || hasNullEntry(raw) {
-			return nil, refuseMetadata(m.name, "%s is of type %s: give %s.", m.name, jsonType(raw), want)
+		if err := json.Unmarshal(raw, m.into); err != nil || jsonvalue.HasNull(raw) {
+			return nil, refuseMetadata(m.name, "%s is of type %s: give %s.", m.name, jsonvalue.TypeOf(raw), want)
 		}
 	}
 	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
@@ -328,15 +329,15 @@ func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 	}
 	for _, u := range []struct{ field, uri string }{{"tos_uri", r.TermsURI}, {"policy_uri", r.PolicyURI}} {
 		if u.uri != "" && (!isSecureURL(u.uri) || len(u.uri) > maxURI) {
-			e.add(u.field, faultFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
+			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
 		}
 	}
 	if len(r.Contacts) > maxContacts {
-		e.add("contacts", faultTooMany, "", "%d contacts are too many: use at most %d", len(r.Contacts), maxContacts)
+		e.over("contacts", FieldTooMany, maxContacts, "%d contacts are too many: use at most %d", len(r.Contacts), maxContacts)
 	}
 	note := func(field, text string) {
 		if !utf8.ValidString(text) || strings.ContainsFunc(text, isMisleading) || len(text) > maxNote {
-			e.add(field, faultFormat, "", "%s has more than %d bytes, invalid UTF-8, control characters or characters that change the direction of text", field, maxNote)
+			e.add(field, FieldFormat, "", "%s has more than %d bytes, invalid UTF-8, control characters or characters that change the direction of text", field, maxNote)
 		}
 	}
 	for _, contact := range r.Contacts[:min(len(r.Contacts), maxContacts)] {

@@ -318,24 +318,6 @@ func TestIntrospectionSaysTheAudience(t *testing.T) {
 	require.Nil(t, audience(app.tokens("user_ada").AccessToken))
 }
 
-// Who verifies a token by the Backend API is told of no audience, so a token for
-// another API must not pass there.
-func TestBackendVerifyRefusesTokensOfResources(t *testing.T) {
-	h := newHost(t, withResources)
-	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
-	server := httptest.NewServer(h.BackendAPIHandler(provider.BearerKey("sk_test")))
-	defer server.Close()
-	verify := func(token string) int {
-		r, err := http.NewRequest("POST", server.URL+"/v1/oauth_applications/access_tokens/verify", strings.NewReader(`{"access_token":"`+token+`"}`))
-		require.NoError(t, err)
-		r.Header.Set("Authorization", "Bearer sk_test")
-		r.Header.Set("Content-Type", "application/json")
-		return send(t, http.DefaultClient, r).StatusCode
-	}
-	require.Equal(t, 200, verify(app.tokens("user_ada").AccessToken))
-	require.Equal(t, 404, verify(app.tokens("user_ada", "resource", h.url+"/mcp").AccessToken))
-}
-
 func TestIssueTokenForAResource(t *testing.T) {
 	h := newHost(t, withResources)
 	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})

@@ -51,7 +51,7 @@ func (l *logos) remove(id string) {
 }
 
 // uploadLogo keeps an image and makes it the application's logo. Where the
-// Backend API takes logos too, provider.Config.StoreLogo does the middle part.
+// Backend API takes logos too, clerkapi.Options.StoreLogo does the middle part.
 func (h *host) uploadLogo(w http.ResponseWriter, r *http.Request, app provider.Application) {
 	path := applicationsPath + "/" + app.ID
 	file, _, err := r.FormFile("file")

@@ -27,6 +27,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
@@ -83,7 +84,7 @@ func newWorld(t *testing.T) *world {
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 	mux := http.NewServeMux()
 	mux.Handle("/", w.host.handler())
-	mux.Handle("/v1/", w.host.provider.BackendAPIHandler(provider.BearerKey(backendKey)))
+	mux.Handle("/v1/", clerkapi.Handler(w.host.provider, provider.BearerKey(backendKey), clerkapi.Options{}))
 	app.Config.Handler = traced(tracers.Tracer(scopeName), mux)
 	app.Start()
 	t.Cleanup(app.Close)

@@ -10,6 +10,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -121,7 +122,7 @@ func (h *host) handler() http.Handler {
 	// has the key, so that the session is left out here too. The last line is
 	// for Clerk's JavaScript SDK, which leaves the prefix out there.
 	if h.secretKey != "" {
-		api := h.provider.BackendAPIHandler(provider.BearerKey(h.secretKey))
+		api := clerkapi.Handler(h.provider, provider.BearerKey(h.secretKey), clerkapi.Options{})
 		for _, method := range []string{"GET", "POST", "PATCH", "PUT", "DELETE"} {
 			mux.Handle(method+" /v1/", api)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
@@ -59,7 +60,7 @@ func newHost(t *testing.T) *host {
 	require.NoError(t, err)
 	h.Provider = p
 	p.Mount(mux)
-	api := p.BackendAPIHandler(provider.BearerKey(secretKey))
+	api := clerkapi.Handler(p, provider.BearerKey(secretKey), clerkapi.Options{})
 	for _, method := range []string{"GET", "POST", "PATCH", "PUT", "DELETE"} {
 		mux.Handle(method+" /v1/", api)
 	}

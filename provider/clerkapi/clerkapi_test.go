@@ -1,4 +1,4 @@
-package provider_test
+package clerkapi_test
 
 import (
 	"bytes"
@@ -6,112 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/clerkapi"
 )
 
-const (
-	adminKey    = "sk_test_new"
-	oldAdminKey = "sk_test_old" // still good, as while keys are rotated
-)
-
-// admin manages the applications of a host by the Backend API.
-type admin struct {
-	*host
-	api *httptest.Server
-}
-
-func newAdmin(t testing.TB, edit ...func(*provider.Config)) *admin {
-	t.Helper()
-	h := newHost(t, edit...)
-	api := httptest.NewServer(h.BackendAPIHandler(provider.BearerKey(adminKey, oldAdminKey)))
-	t.Cleanup(api.Close)
-	return &admin{h, api}
-}
-
-// call sends a request with a JSON body, unless it is empty. Headers are given
-// as name, value; an empty value leaves one out.
-func (a *admin) call(method, path, body string, header ...string) *reply {
-	a.t.Helper()
-	r, err := http.NewRequest(method, a.api.URL+path, strings.NewReader(body))
-	require.NoError(a.t, err)
-	r.Header.Set("Authorization", "Bearer "+adminKey)
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-		if header[i+1] == "" {
-			r.Header.Del(header[i])
-		}
-	}
-	got := send(a.t, &http.Client{Transport: a.api.Client().Transport, CheckRedirect: noRedirect}, r)
-	require.Equal(a.t, []string{"no-store"}, got.Header["Cache-Control"])
-	if got.StatusCode != http.StatusNoContent {
-		// Exactly this: Clerk's JavaScript SDK reads nothing else as JSON.
-		require.Equal(a.t, []string{"application/json"}, got.Header["Content-Type"])
-	}
-	return got
-}
-
-// object reads the JSON object of an answer that is no error.
-func (r *reply) object(t testing.TB) (object map[string]any) {
-	t.Helper()
-	require.Equal(t, 200, r.StatusCode, r.body)
-	require.Empty(t, r.Header.Get("Clerk-Trace-Id"))
-	require.NoError(t, json.Unmarshal([]byte(r.body), &object))
-	return object
-}
-
-// create creates an application from a JSON body.
-func (a *admin) create(body string) map[string]any {
-	a.t.Helper()
-	return a.call("POST", "/v1/oauth_applications", body).object(a.t)
-}
-
-// refused checks that an answer is an error in Clerk's form, with exactly
-// these problems: each is its code, and after a space the parameter if it
-// names one. It returns the long messages.
-func (a *admin) refused(r *reply, status int, want ...string) (says []string) {
-	a.t.Helper()
-	require.Equal(a.t, status, r.StatusCode, r.body)
-	var whole map[string]any
-	require.NoError(a.t, json.Unmarshal([]byte(r.body), &whole), r.body)
-	require.Equal(a.t, []string{"clerk_trace_id", "errors"}, slices.Sorted(maps.Keys(whole)))
-	trace := whole["clerk_trace_id"].(string)
-	require.Regexp(a.t, `^[0-9a-f]{32}$`, trace)
-	require.Equal(a.t, trace, r.Header.Get("Clerk-Trace-Id"))
-	require.Equal(a.t, 1, strings.Count(a.log.String(), "reference="+trace), "the trace id is in one line of the log")
-	var got []string
-	for _, e := range whole["errors"].([]any) {
-		problem := e.(map[string]any)
-		code := problem["code"].(string)
-		for _, field := range []string{"code", "message", "long_message"} {
-			require.NotEmpty(a.t, problem[field], r.body)
-		}
-		delete(problem, "message")
-		if meta, ok := problem["meta"].(map[string]any); ok {
-			require.Len(a.t, meta, 1)
-			code += " " + meta["param_name"].(string)
-			delete(problem, "meta")
-		}
-		require.Len(a.t, problem, 2, r.body)
-		got = append(got, code)
-		says = append(says, problem["long_message"].(string))
-	}
-	require.Equal(a.t, want, got, r.body)
-	return says
-}
-
-func TestBackendKeys(t *testing.T) {
+func TestKeys(t *testing.T) {
 	a := newAdmin(t)
 	for _, tt := range []struct {
 		name, authorization, want string
@@ -135,7 +40,7 @@ func TestBackendKeys(t *testing.T) {
 					continue
 				}
 				a.refused(r, 401, tt.want)
-				require.Equal(t, `Bearer realm="`+a.url+`"`, r.Header.Get("WWW-Authenticate"))
+				require.Equal(t, `Bearer realm="`+a.host.URL+`"`, r.Header.Get("WWW-Authenticate"))
 			}
 		})
 	}
@@ -146,20 +51,20 @@ func TestBackendKeys(t *testing.T) {
 	}
 	require.NotContains(t, a.log.String(), adminKey)
 	require.NotContains(t, a.log.String(), "sk_test_wrong")
-	require.Panics(t, func() { a.BackendAPIHandler(nil) })
+	require.Panics(t, func() { clerkapi.Handler(a.Provider, nil, clerkapi.Options{}) })
 }
 
 // The host may decide by something else than a key.
-func TestBackendAllowOfTheHost(t *testing.T) {
+func TestAllowOfTheHost(t *testing.T) {
 	a := newAdmin(t)
 	asked := 0
-	a.api.Config.Handler = a.BackendAPIHandler(func(r *http.Request) error {
+	a.api.Config.Handler = clerkapi.Handler(a.Provider, func(r *http.Request) error {
 		asked++
 		if c, err := r.Cookie("session"); err != nil || c.Value != "admin" {
 			return errors.New("nobody of our administrators")
 		}
 		return nil
-	})
+	}, clerkapi.Options{})
 	a.call("POST", "/v1/oauth_applications", `{"name":"Wiki"}`, "Cookie", "session=admin", "Authorization", "").object(t)
 	r := a.call("POST", "/v1/oauth_applications", `{"name":"Wiki"}`, "Cookie", "session=ada")
 	a.refused(r, 401, "clerk_key_invalid")
@@ -185,9 +90,13 @@ func TestBackendAllowOfTheHost(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, total)
 	a.call("POST", "/v1/oauth_applications", `{"name":"Wiki"}`, "Cookie", "session=admin", "Sec-Fetch-Site", "same-origin").object(t)
+	// Behind a proxy that rewrites Host, the issuer is not another site.
+	a.call("POST", "/v1/oauth_applications", `{"name":"Wiki"}`, "Cookie", "session=admin", "Origin", a.host.URL).object(t)
+	below := newAdmin(t, func(c *provider.Config) { c.Issuer += "/accounts" })
+	below.call("POST", "/v1/oauth_applications", `{"name":"Wiki"}`, "Origin", below.host.URL).object(t)
 }
 
-func TestBackendUnknownPaths(t *testing.T) {
+func TestUnknownPaths(t *testing.T) {
 	a := newAdmin(t)
 	id := a.create(`{"name":"Wiki"}`)["id"].(string)
 	for _, tt := range []struct{ method, path string }{
@@ -224,7 +133,7 @@ func TestBackendUnknownPaths(t *testing.T) {
 }
 
 // What is wrong with a body before anything in it is looked at.
-func TestBackendBodies(t *testing.T) {
+func TestBodies(t *testing.T) {
 	a := newAdmin(t)
 	id := a.create(`{"name":"Wiki"}`)["id"].(string)
 	before := a.call("GET", "/v1/oauth_applications/"+id, "").body
@@ -261,7 +170,7 @@ func TestBackendBodies(t *testing.T) {
 
 // A megabyte of problems does not make a hundred megabytes of answer, nor a
 // minute of work.
-func TestBackendAnswersToLargeBodiesAreSmall(t *testing.T) {
+func TestAnswersToLargeBodiesAreSmall(t *testing.T) {
 	a := newAdmin(t)
 	id := a.create(`{"name":"Wiki"}`)["id"].(string)
 	names := func(format, separator string, most int) string {

@@ -1,24 +1,21 @@
-package provider_test
+package clerkapi_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"image"
-	"image/png"
-	"mime/multipart"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-func TestBackendRevokeToken(t *testing.T) {
+func TestRevokeToken(t *testing.T) {
 	a := newAdmin(t)
 	app, other := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")}), a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	revoke := func(app *application, token string) *reply {
@@ -59,9 +56,9 @@ func TestBackendRevokeToken(t *testing.T) {
 	}
 }
 
-func TestBackendVerifyToken(t *testing.T) {
+func TestVerifyToken(t *testing.T) {
 	a := newAdmin(t)
-	a.clock.now = time.Unix(1680809847, 940e6)
+	a.clock.set(time.Unix(1680809847, 940e6))
 	app := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read", "profile")})
 	got := app.tokens("user_ada")
 	const path = "/oauth_applications/access_tokens/verify"
@@ -88,16 +85,14 @@ func TestBackendVerifyToken(t *testing.T) {
 	want["expired"] = true
 	require.Equal(t, want, verify(got.AccessToken))
 
-	user := a.users["user_ada"]
-	delete(a.users, "user_ada")
+	a.users = userinfo.ErrNotFound
 	want["revoked"], want["revocation_reason"] = true, "The user is gone."
 	require.Equal(t, want, verify(got.AccessToken))
-	a.users["user_ada"] = user
-	a.down = errors.New("the users are on fire")
+	a.users = errors.New("the users are on fire")
 	r := a.call("POST", path, `{"access_token":"`+got.AccessToken+`"}`)
 	a.refused(r, 503, "service_unavailable")
 	require.NotContains(t, r.body, "fire")
-	a.down = nil
+	a.users = nil
 
 	err := a.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"})
 	require.NoError(t, err)
@@ -124,117 +119,29 @@ func TestBackendVerifyToken(t *testing.T) {
 	}
 }
 
-func TestBackendSettings(t *testing.T) {
-	a := newAdmin(t)
-	const path = "/v1/instance/oauth_application_settings"
-	want := map[string]any{
-		"object": "oauth_application_settings", "dynamic_oauth_client_registration": false, "default_scopes": []any{"email", "profile"},
-		"oauth_jwt_access_tokens": false, "client_id_metadata_documents_advertised": false,
-		"client_id_metadata_documents_only_allow_pre_registered_clients": false, "client_id_metadata_documents_block_implicitly_allowed_clients": false,
-	}
-	require.Equal(t, want, a.call("GET", path, "").object(t))
-	for _, body := range []string{
-		`{}`, `null`, `{"oauth_jwt_access_tokens":false}`, `{"default_scopes":["email","profile"]}`, `{"default_scopes": [ "profile", "email" ]}`,
-		`{"default_scopes":null,"dynamic_oauth_client_registration":null}`,
-	} {
-		require.Equal(t, want, a.call("PATCH", path, body).object(t), body)
-	}
-	for body, problems := range map[string][]string{
-		`{"oauth_jwt_access_tokens":true}`:        {"form_param_value_invalid oauth_jwt_access_tokens"},
-		`{"oauth_jwt_access_tokens":"false"}`:     {"form_param_value_invalid oauth_jwt_access_tokens"},
-		`{"default_scopes":["email"]}`:            {"form_param_value_invalid default_scopes"},
-		`{"default_scopes":["email","email"]}`:    {"form_param_value_invalid default_scopes"},
-		`{"default_scopes":"email profile"}`:      {"form_param_value_invalid default_scopes"},
-		`{"object":"oauth_application_settings"}`: {"form_param_unknown object"},
-		`{"unheard_of":1,"dynamic_oauth_client_registration":true}`: {
-			"form_param_value_invalid dynamic_oauth_client_registration", "form_param_unknown unheard_of"},
-	} {
-		a.refused(a.call("PATCH", path, body), 422, problems...)
-	}
-	require.Equal(t, want, a.call("GET", path, "").object(t))
-}
-
-// logo is a multipart body with one file in it.
-func logo(t *testing.T, field string, content []byte) (body, contentType string) {
-	t.Helper()
-	var b bytes.Buffer
-	form := multipart.NewWriter(&b)
-	require.NoError(t, form.WriteField("uploader_user_id", "user_ada"))
-	part, err := form.CreateFormFile(field, "logo.svg")
-	require.NoError(t, err)
-	part.Write(content)
-	require.NoError(t, form.Close())
-	return b.String(), form.FormDataContentType()
-}
-
-func TestBackendLogo(t *testing.T) {
-	var picture bytes.Buffer
-	require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 3, 3))))
-	put := func(a *admin, app *application, field string, content []byte) *reply {
-		body, contentType := logo(t, field, content)
-		return a.call("PUT", "/v1/oauth_applications/"+app.ID+"/logo", body, "Content-Type", contentType)
-	}
-	none := newAdmin(t)
-	says := none.refused(put(none, none.application(provider.ApplicationSettings{}), "file", picture.Bytes()), 404, "resource_not_found")
-	require.Contains(t, says[0], "StoreLogo")
-
-	type upload struct {
-		app         string
-		contentType string
-		image       []byte
-	}
-	var uploads []upload
-	logoURL, fault := "https://cdn.example.com/1.png", error(nil)
+// Who verifies a token is told of no audience, so a token for another API must
+// not pass.
+func TestVerifyRefusesTokensOfResources(t *testing.T) {
+	var mcp string
 	a := newAdmin(t, func(c *provider.Config) {
-		c.StoreLogo = func(_ context.Context, app provider.Application, contentType string, image []byte) (string, error) {
-			uploads = append(uploads, upload{app.ID, contentType, image})
-			return logoURL, fault
-		}
+		mcp = c.Issuer + "/mcp"
+		c.Resources = []provider.Resource{{URL: mcp, Scopes: []string{"notes:read"}}}
 	})
-	app := a.application(provider.ApplicationSettings{})
-	shown := put(a, app, "file", picture.Bytes()).object(t)
-	require.Equal(t, logoURL, shown["client_image_url"])
-	require.Equal(t, []upload{{app.ID, "image/png", picture.Bytes()}}, uploads)
-	require.Equal(t, logoURL, a.call("GET", "/v1/oauth_applications/"+app.ID, "").object(t)["client_image_url"])
-
-	// The largest that is taken; only its bytes say what it is.
-	largest := append([]byte("GIF89a"), make([]byte, 10<<20-6)...)
-	require.Equal(t, logoURL, put(a, app, "file", largest).object(t)["client_image_url"])
-	require.Equal(t, "image/gif", uploads[1].contentType)
-	require.Len(t, uploads[1].image, 10<<20)
-
-	a.refused(put(a, app, "file", append(largest, 0)), 413, "image_too_large")
-	a.refused(put(a, app, "file", make([]byte, 12<<20)), 413, "image_too_large")
-	a.refused(put(a, app, "picture", make([]byte, 12<<20)), 413, "image_too_large")
-	a.refused(put(a, app, "picture", picture.Bytes()), 422, "form_param_missing file")
-	for _, content := range []string{"", "<svg xmlns='http://www.w3.org/2000/svg'/>", "<html>", "BM" + strings.Repeat("x", 100)} {
-		a.refused(put(a, app, "file", []byte(content)), 422, "form_param_format_invalid file")
+	app := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read", "profile")})
+	verify := func(token string) *reply {
+		return a.call("POST", "/v1/oauth_applications/access_tokens/verify", `{"access_token":"`+token+`"}`)
 	}
-	path := "/v1/oauth_applications/" + app.ID + "/logo"
-	a.refused(a.call("PUT", path, picture.String(), "Content-Type", "image/png"), 415, "unsupported_content_type")
-	a.refused(a.call("PUT", path, `{}`), 415, "unsupported_content_type")
-	a.refused(a.call("PUT", path, "--x\r\nbroken", "Content-Type", "multipart/form-data; boundary=x"), 400, "request_body_invalid")
-	require.Len(t, uploads, 2)
-
-	fault = errors.New("the bucket is on fire")
-	r := put(a, app, "file", picture.Bytes())
-	a.refused(r, 503, "service_unavailable")
-	require.NotContains(t, r.body, "fire")
-	require.Contains(t, a.log.String(), "the bucket is on fire")
-	fault, logoURL = nil, "http://cdn.example.com/1.png"
-	a.refused(put(a, app, "file", picture.Bytes()), 503, "service_unavailable")
-	require.Equal(t, "https://cdn.example.com/1.png", a.call("GET", path[:len(path)-5], "").object(t)["client_image_url"])
+	verify(app.tokens("user_ada").AccessToken).object(t)
+	a.refused(verify(app.tokens("user_ada", "resource", mcp).AccessToken), 404, "resource_not_found")
 }
 
 // A store that fails gives 503 in Clerk's form, and says why in the log only.
-func TestBackendStoreFaults(t *testing.T) {
+func TestStoreFaults(t *testing.T) {
 	broken := newFaulty(memory.New())
-	a := newAdmin(t, func(c *provider.Config) {
-		c.Store = broken
-		c.StoreLogo = func(context.Context, provider.Application, string, []byte) (string, error) {
-			return "https://x.example/", nil
-		}
-	})
+	options := clerkapi.Options{StoreLogo: func(context.Context, provider.Application, string, []byte) (string, error) {
+		return "https://x.example/", nil
+	}}
+	a := newAdminWith(t, options, func(c *provider.Config) { c.Store = broken })
 	app := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.tokens("user_ada")
 	path := "/v1/oauth_applications/" + app.ID
@@ -260,7 +167,7 @@ func TestBackendStoreFaults(t *testing.T) {
 		{"UpdateApplication", "PUT", path + "/logo", picture, []string{"Content-Type", multipartType}},
 	} {
 		t.Run(tt.step+" "+tt.method+" "+tt.path, func(t *testing.T) {
-			broken.fail(tt.step, errFire)
+			broken.fail(tt.step)
 			r := a.call(tt.method, tt.path, tt.body, tt.header...)
 			a.refused(r, 503, "service_unavailable")
 			require.Equal(t, "5", r.Header.Get("Retry-After"))
@@ -276,7 +183,7 @@ func TestBackendStoreFaults(t *testing.T) {
 
 	// Deleting is two steps. When the second fails, saying it again finishes it
 	// although the application is gone.
-	broken.fail("CutOff", errFire)
+	broken.fail("CutOff")
 	a.refused(a.call("DELETE", path, ""), 503, "service_unavailable")
 	broken.watch(nil)
 	a.refused(a.call("DELETE", path, ""), 404, "resource_not_found")
@@ -285,12 +192,12 @@ func TestBackendStoreFaults(t *testing.T) {
 
 // A confidential application gets its secret from the request that makes it
 // one, or from the next if that fails half way.
-func TestBackendTurningConfidentialIsFinishedAfterAFault(t *testing.T) {
+func TestTurningConfidentialIsFinishedAfterAFault(t *testing.T) {
 	broken := newFaulty(memory.New())
 	a := newAdmin(t, func(c *provider.Config) { c.Store = broken })
 	app := a.create(`{"name":"CLI","public":true}`)
 	updates := 0
-	broken.watch(func(_ context.Context, step string) error {
+	broken.watch(func(step string) error {
 		if step != "UpdateApplication" {
 			return nil
 		}

@@ -1,8 +1,9 @@
-package provider_test
+package clerkapi_test
 
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -15,32 +16,11 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-var anyApplication = store.ApplicationQuery{}
-
-// path returns where the Backend API has an application.
-func (a *admin) path(app map[string]any) string {
-	return "/v1/oauth_applications/" + app["id"].(string)
-}
-
-// read reads an application back.
-func (a *admin) read(app map[string]any) map[string]any {
-	a.t.Helper()
-	return a.call("GET", a.path(app), "").object(a.t)
-}
-
-// as returns the application as the protocol knows it.
-func (a *admin) as(app map[string]any, secret string) *application {
-	a.t.Helper()
-	kept, err := a.FindApplication(ctx, app["id"].(string))
-	require.NoError(a.t, err)
-	return &application{kept, secret, a.host}
-}
-
 // Every field is there in every answer, as Clerk has them, and the secret only
 // where it was just made.
-func TestBackendApplicationObject(t *testing.T) {
+func TestApplicationObject(t *testing.T) {
 	a := newAdmin(t)
-	a.clock.now = time.UnixMilli(1680809847940)
+	a.clock.set(time.UnixMilli(1680809847940))
 	app := a.create(`{"name":"Wiki <&> Ä"}`)
 	require.Regexp(t, `^oa_[0-9A-Za-z]{27}$`, app["id"])
 	require.Regexp(t, `^[0-9A-Za-z]{16}$`, app["client_id"])
@@ -51,8 +31,8 @@ func TestBackendApplicationObject(t *testing.T) {
 		"name": "Wiki <&> Ä", "client_uri": nil, "client_image_url": nil,
 		"dynamically_registered": false, "consent_screen_enabled": true, "pkce_required": false, "public": false,
 		"scopes": "email profile", "redirect_uris": []any{}, "callback_url": "",
-		"authorize_url": a.url + "/oauth/authorize", "token_fetch_url": a.url + "/oauth/token", "user_info_url": a.url + "/oauth/userinfo",
-		"discovery_url": a.url + "/.well-known/oauth-authorization-server", "token_introspection_url": a.url + "/oauth/token_info",
+		"authorize_url": a.host.URL + "/oauth/authorize", "token_fetch_url": a.host.URL + "/oauth/token", "user_info_url": a.host.URL + "/oauth/userinfo",
+		"discovery_url": a.host.URL + "/.well-known/oauth-authorization-server", "token_introspection_url": a.host.URL + "/oauth/token_info",
 		"created_at": 1680809847940.0, "updated_at": 1680809847940.0, "client_secret": app["client_secret"],
 	}
 	require.Equal(t, want, app)
@@ -94,7 +74,7 @@ func TestBackendApplicationObject(t *testing.T) {
 
 // What an application has that only the host's own code or a registration can
 // give it.
-func TestBackendShowsWhatTheHostMade(t *testing.T) {
+func TestShowsWhatTheHostMade(t *testing.T) {
 	a := newAdmin(t, func(c *provider.Config) {
 		c.Paths = provider.Paths{Introspect: "-", Metadata: "-", Token: "/token"}
 		c.InstanceID = "ins_acme"
@@ -105,7 +85,7 @@ func TestBackendShowsWhatTheHostMade(t *testing.T) {
 	shown := r.object(t)
 	require.NotContains(t, r.body, secret.Reveal())
 	for name, want := range map[string]any{
-		"instance_id": "ins_acme", "client_uri": "https://wiki.example.com", "discovery_url": "", "token_introspection_url": "", "token_fetch_url": a.url + "/token",
+		"instance_id": "ins_acme", "client_uri": "https://wiki.example.com", "discovery_url": "", "token_introspection_url": "", "token_fetch_url": a.host.URL + "/token",
 	} {
 		require.Equal(t, want, shown[name], name)
 	}
@@ -122,7 +102,7 @@ func TestBackendShowsWhatTheHostMade(t *testing.T) {
 	require.Equal(t, "Other", a.call("PATCH", a.path(registered), `{"consent_screen_enabled":true,"name":"Other"}`).object(t)["name"])
 }
 
-func TestBackendCreate(t *testing.T) {
+func TestCreate(t *testing.T) {
 	a := newAdmin(t)
 	uri := "https://wiki.example.com/callback"
 	name := strings.Repeat("ä", 256)
@@ -164,7 +144,7 @@ func TestBackendCreate(t *testing.T) {
 }
 
 // An application made by the API works, and a public one needs no secret.
-func TestBackendMadeApplicationsWork(t *testing.T) {
+func TestMadeApplicationsWork(t *testing.T) {
 	a := newAdmin(t)
 	for _, body := range []string{`{"name":"x","callback_url":"` + callback + `"}`, `{"name":"x","public":true,"redirect_uris":["` + callback + `"]}`} {
 		app := a.create(body)
@@ -173,7 +153,7 @@ func TestBackendMadeApplicationsWork(t *testing.T) {
 	}
 }
 
-func TestBackendUpdate(t *testing.T) {
+func TestUpdate(t *testing.T) {
 	a := newAdmin(t)
 	const one, two, three = "https://x.example/1", "https://x.example/2", "https://x.example/3"
 	for _, tt := range []struct {
@@ -209,7 +189,7 @@ func TestBackendUpdate(t *testing.T) {
 	}
 }
 
-func TestBackendList(t *testing.T) {
+func TestList(t *testing.T) {
 	a := newAdmin(t)
 	require.JSONEq(t, `{"data":[],"total_count":0}`, a.call("GET", "/v1/oauth_applications", "").body)
 	var clientID string
@@ -303,7 +283,7 @@ func TestBackendList(t *testing.T) {
 }
 
 // Rotating kills the old secret on the very next request, and nothing else.
-func TestBackendRotateSecret(t *testing.T) {
+func TestRotateSecret(t *testing.T) {
 	a := newAdmin(t)
 	app := a.create(`{"name":"Wiki","callback_url":"` + callback + `","scopes":"notes:read"}`)
 	before := a.as(app, app["client_secret"].(string))
@@ -316,7 +296,7 @@ func TestBackendRotateSecret(t *testing.T) {
 	rotated := a.call("POST", a.path(app)+"/rotate_secret", "").object(t)
 	after := a.as(app, rotated["client_secret"].(string))
 	for _, old := range []string{before.secret, overlapping.Reveal()} {
-		old := &application{before.Application, old, a.host}
+		old := &application{before.Application, old, a}
 		old.redeem(code).refused(t, 401, "invalid_client")
 		old.refresh(got.RefreshToken).refused(t, 401, "invalid_client")
 		old.post("/oauth/token_info", "token", got.AccessToken).refused(t, 401, "invalid_client")
@@ -337,17 +317,15 @@ func TestBackendRotateSecret(t *testing.T) {
 }
 
 // Deleting takes effect on the very next request, at every endpoint.
-func TestBackendDelete(t *testing.T) {
+func TestDelete(t *testing.T) {
 	a := newAdmin(t, func(c *provider.Config) { c.Introspection = provider.BearerKey("resource server") })
 	app := a.create(`{"name":"Wiki","callback_url":"` + callback + `","scopes":"notes:read profile"}`)
 	client, other := a.as(app, app["client_secret"].(string)), a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got, code, kept := client.tokens("user_ada"), client.code("user_ada"), other.tokens("user_ada")
-	b := a.browser()
-	b.signIn("user_ada")
-	page := b.get(client.request("prompt", "consent"))
+	page := a.open(client.request("prompt", "consent"))
 	page.statusIs(t, 200)
 	ask := func(token string) string {
-		return a.post("/oauth/token_info", "token", token, "Header:Authorization", "Bearer resource server").body
+		return a.post("/oauth/token_info", http.Header{"Authorization": {"Bearer resource server"}}, "token", token).body
 	}
 	require.Contains(t, ask(got.AccessToken), `"active":true`)
 
@@ -361,8 +339,8 @@ func TestBackendDelete(t *testing.T) {
 	for _, token := range []string{got.AccessToken, got.RefreshToken} {
 		require.JSONEq(t, `{"active":false}`, ask(token))
 	}
-	b.get(client.request()).errorPage(t, 400, "")
-	b.answer(page, "allow").errorPage(t, 400, "")
+	a.open(client.request()).errorPage(t, 400)
+	a.allow(page).errorPage(t, 400)
 	a.refused(a.call("POST", "/v1/oauth_applications/access_tokens/verify", `{"access_token":"`+got.AccessToken+`"}`), 404, "resource_not_found")
 	for _, tt := range []struct{ method, path, body string }{
 		{"GET", "", ""}, {"DELETE", "", ""}, {"PATCH", "", `{"name":"x"}`}, {"POST", "/rotate_secret", ""}, {"POST", "/revoke_token", `{"token":"x"}`},
@@ -374,7 +352,7 @@ func TestBackendDelete(t *testing.T) {
 
 // Switching between public and confidential drops or makes the secret, and
 // kills what was issued.
-func TestBackendSwitchingPublic(t *testing.T) {
+func TestSwitchingPublic(t *testing.T) {
 	a := newAdmin(t)
 	app := a.create(`{"name":"Wiki","callback_url":"` + callback + `","scopes":"notes:read"}`)
 	confidential := a.as(app, app["client_secret"].(string))
@@ -411,7 +389,7 @@ func TestBackendSwitchingPublic(t *testing.T) {
 }
 
 // Of many that create, change and rotate at once, none loses anything.
-func TestBackendAtOnce(t *testing.T) {
+func TestAtOnce(t *testing.T) {
 	a := newAdmin(t)
 	app := a.create(`{"name":"Wiki"}`)
 	done := make(chan *reply)
@@ -440,4 +418,50 @@ func TestBackendAtOnce(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(a.call("GET", "/v1/oauth_applications?limit=1&name_query="+url.QueryEscape("other"), "").body), &list))
 	require.Equal(t, 4, list.Total)
+}
+
+// registration sends a request to the registration endpoint, or about a client.
+func (a *admin) registration(method, clientID, token, body string) *reply {
+	a.t.Helper()
+	r, err := http.NewRequest(method, strings.TrimSuffix(a.Endpoints().Register+"/"+clientID, "/"), strings.NewReader(body))
+	require.NoError(a.t, err)
+	r.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return send(a.t, program, r)
+}
+
+func TestManagesSelfRegisteredApplications(t *testing.T) {
+	a := newAdmin(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
+	registered := a.registration("POST", "", "", `{"redirect_uris":["http://127.0.0.1/callback"],"token_endpoint_auth_method":"none","client_name":"Agent"}`)
+	registered.statusIs(t, 201)
+	var client struct {
+		ID    string `json:"client_id"`
+		Token string `json:"registration_access_token"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(registered.body), &client))
+	app, err := a.FindClient(ctx, client.ID)
+	require.NoError(t, err)
+	a.application(provider.ApplicationSettings{})
+	listed := a.call("GET", "/v1/oauth_applications?name_query=Agent", "").object(t)
+	require.EqualValues(t, 1, listed["total_count"])
+	shown := listed["data"].([]any)[0].(map[string]any)
+	require.Equal(t, app.ID, shown["id"])
+	require.Equal(t, true, shown["dynamically_registered"])
+	require.Equal(t, true, shown["consent_screen_enabled"])
+	require.Equal(t, true, shown["pkce_required"])
+	require.Equal(t, true, shown["public"])
+
+	a.refused(a.call("PATCH", a.path(shown), `{"consent_screen_enabled":false}`), 422, "oauth_application_consent_screen_cannot_be_disabled consent_screen_enabled")
+	a.refused(a.call("PATCH", a.path(shown), `{"public":false,"pkce_required":false}`), 422, "form_param_value_invalid pkce_required")
+	patched := a.call("PATCH", a.path(shown), `{"name":"Known agent","public":false,"pkce_required":true}`).object(t)
+	require.Equal(t, "Known agent", patched["name"])
+	require.NotEmpty(t, patched["client_secret"])
+	mine := a.registration("GET", client.ID, client.Token, "").object(t)
+	require.Equal(t, "Known agent", mine["client_name"])
+	require.Equal(t, "client_secret_basic", mine["token_endpoint_auth_method"])
+
+	a.call("DELETE", a.path(shown), "").statusIs(t, 200)
+	a.registration("GET", client.ID, client.Token, "").refused(t, 401, "invalid_token")
 }

@@ -1,4 +1,4 @@
-package provider
+package clerkapi
 
 import (
 	"encoding/json"
@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/internal/jsonvalue"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -24,13 +26,13 @@ type applicationParams struct {
 // readApplicationParams reads the body of create and update. Every parameter
 // that has the wrong type is named; unknown ones are refused by update, and
 // ignored by create, as Clerk does.
-func (b backend) readApplicationParams(w http.ResponseWriter, r *http.Request, update bool) (applicationParams, error) {
+func (a *api) readApplicationParams(w http.ResponseWriter, r *http.Request, update bool) (applicationParams, error) {
 	var p applicationParams
 	object, err := readObject(w, r)
 	if err != nil {
 		return p, err
 	}
-	var problems []backendProblem
+	var problems []problem
 	problems = append(problems, decodeParam(object, "name", "string", &p.name)...)
 	problems = append(problems, decodeParam(object, "callback_url", "string", &p.callbackURL)...)
 	problems = append(problems, decodeParam(object, "scopes", "string", &p.scopes)...)
@@ -48,14 +50,8 @@ func (b backend) readApplicationParams(w http.ResponseWriter, r *http.Request, u
 	if p.scopes != nil && *p.scopes == "" {
 		p.scopes = nil
 	}
-	// What follows takes time with the square of these.
-	if longest := b.p.longestScopes(); p.scopes != nil && len(*p.scopes) > longest {
-		problems = append(problems, clerkProblem(FieldError{Field: "scopes", fault: faultTooLong, limit: longest}))
-	}
-	if p.redirectURIs != nil && len(*p.redirectURIs) > maxRedirectURIs {
-		problems = append(problems, clerkProblem(FieldError{Field: "redirect_uris", fault: faultTooMany,
-			Message: fmt.Sprintf("redirect_uris should not have more than %d entries.", maxRedirectURIs)}))
-		return p, unprocessable(problems)
+	if longest := a.longestScopes(); p.scopes != nil && len(*p.scopes) > longest {
+		problems = append(problems, problemOf(provider.FieldError{Field: "scopes", Kind: provider.FieldTooLong, Limit: longest}))
 	}
 	if p.callbackURL != nil && p.redirectURIs != nil && !slices.Contains(*p.redirectURIs, *p.callbackURL) {
 		problems = append(problems, paramError("form_param_value_conflict", "callback_url", "conflicts with another parameter",
@@ -67,7 +63,15 @@ func (b backend) readApplicationParams(w http.ResponseWriter, r *http.Request, u
 	return p, unprocessable(problems)
 }
 
-func errPublicNeedsPKCE(param string) backendProblem {
+// longestScopes is how long a list of scopes may be, which is read before its
+// names are: Clerk's 1,024 bytes, or what it takes to name all that the provider
+// offers and the two that it drops.
+func (a *api) longestScopes() int {
+	offered, _ := a.p.Offers(store.OriginManual)
+	return max(1024, len(offered.Union(scopes.New("openid", "offline_access")).String()))
+}
+
+func errPublicNeedsPKCE(param string) problem {
 	return paramError("form_public_client_requires_pkce", param, "is invalid", "PKCE is required for OAuth clients without a secret")
 }
 
@@ -89,53 +93,29 @@ func readObject(w http.ResponseWriter, r *http.Request) (map[string]json.RawMess
 
 // decodeParam takes one parameter out of the object, if it is there and not
 // null.
-func decodeParam[T any](object map[string]json.RawMessage, name, wantType string, into **T) []backendProblem {
+func decodeParam[T any](object map[string]json.RawMessage, name, wantType string, into **T) []problem {
 	raw, ok := object[name]
 	delete(object, name)
 	if !ok || string(raw) == "null" {
 		return nil
 	}
 	value := new(T)
-	if err := json.Unmarshal(raw, value); err != nil || hasNullEntry(raw) {
-		return []backendProblem{paramError("form_param_value_invalid", name, "is invalid",
-			fmt.Sprintf("%s is invalid. Received %s, must be of type %s.", name, jsonType(raw), wantType))}
+	if err := json.Unmarshal(raw, value); err != nil || jsonvalue.HasNull(raw) {
+		return []problem{paramError("form_param_value_invalid", name, "is invalid",
+			fmt.Sprintf("%s is invalid. Received %s, must be of type %s.", name, jsonvalue.TypeOf(raw), wantType))}
 	}
 	*into = value
 	return nil
 }
 
-// hasNullEntry reports whether raw is an array with a null in it, which package
-// json would read as an empty string.
-func hasNullEntry(raw json.RawMessage) bool {
-	var entries []any
-	return json.Unmarshal(raw, &entries) == nil && slices.Contains(entries, nil)
-}
-
-// jsonType is what a JSON value is called in an error.
-func jsonType(raw json.RawMessage) string {
-	switch raw[0] {
-	case '"':
-		return "string"
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	case 't', 'f':
-		return "boolean"
-	case 'n':
-		return "null"
-	}
-	return "number"
-}
-
 // unknownParams refuses every parameter that is left in the object.
-func unknownParams(object map[string]json.RawMessage) []backendProblem {
-	var problems []backendProblem
+func unknownParams(object map[string]json.RawMessage) []problem {
+	var problems []problem
 	for name := range object {
 		name = excerpt(name)
 		problems = append(problems, paramError("form_param_unknown", name, "is unknown", name+" is not a valid parameter for this request."))
 	}
-	slices.SortFunc(problems, func(a, b backendProblem) int { return strings.Compare(a.Meta.ParamName, b.Meta.ParamName) })
+	slices.SortFunc(problems, func(a, b problem) int { return strings.Compare(a.Meta.ParamName, b.Meta.ParamName) })
 	return problems
 }
 
@@ -179,10 +159,10 @@ func applicationQuery(r *http.Request) (store.ApplicationQuery, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		// Leaving out what cannot be read would answer another question.
-		return store.ApplicationQuery{}, unprocessable([]backendProblem{paramError("form_param_format_invalid", "query", "is invalid", "The query is malformed.")})
+		return store.ApplicationQuery{}, unprocessable([]problem{paramError("form_param_format_invalid", "query", "is invalid", "The query is malformed.")})
 	}
 	q := store.ApplicationQuery{Name: values.Get("name_query"), Limit: store.DefaultLimit}
-	var problems []backendProblem
+	var problems []problem
 	number := func(name string, least, most int, into *int) {
 		text := values.Get(name)
 		if text == "" {
@@ -198,7 +178,7 @@ func applicationQuery(r *http.Request) (store.ApplicationQuery, error) {
 	}
 	number("limit", 1, 500, &q.Limit)
 	number("offset", 0, 1<<31-1, &q.Offset)
-	if !cleanText(q.Name) || len(q.Name) > maxName*4 {
+	if !isText(q.Name) || len(q.Name) > maxQuery {
 		problems = append(problems, paramError("form_param_value_invalid", "name_query", "is invalid", "name_query is not a part of a name"))
 	}
 	orders := map[string]store.ApplicationOrder{

@@ -1,4 +1,4 @@
-package provider_test
+package clerkapi_test
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ import (
 )
 
 // Everything that create and update refuse, and that nothing of it is done.
-func TestBackendRefusedParameters(t *testing.T) {
+func TestRefusedParameters(t *testing.T) {
 	a := newAdmin(t)
 	app := a.create(`{"name":"Wiki","redirect_uris":["https://wiki.example.com/a"]}`)
 	public := a.create(`{"name":"CLI","public":true}`)

@@ -1,16 +1,17 @@
-package provider
+package clerkapi
 
 import (
 	"errors"
 	"net/http"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// backendApplication is an application as Clerk shows it. Every field is there
+// application is an application as Clerk shows it. Every field is there
 // in every answer, but for the secret.
-type backendApplication struct {
+type application struct {
 	Object                string   `json:"object"`
 	ID                    string   `json:"id"`
 	InstanceID            string   `json:"instance_id"`
@@ -38,12 +39,12 @@ type backendApplication struct {
 	ClientSecret *string `json:"client_secret,omitempty"`
 }
 
-func (b backend) show(app Application) backendApplication {
-	endpoints := b.p.Endpoints()
-	shown := backendApplication{
+func (a *api) show(app provider.Application) application {
+	endpoints := a.p.Endpoints()
+	shown := application{
 		Object:                "oauth_application",
 		ID:                    app.ID,
-		InstanceID:            b.p.cfg.InstanceID,
+		InstanceID:            a.p.InstanceID(),
 		Name:                  app.Name,
 		ClientID:              app.ClientID,
 		ClientURI:             nullable(app.ClientURI),
@@ -69,8 +70,8 @@ func (b backend) show(app Application) backendApplication {
 }
 
 // showWithSecret shows an application with the secret that was just made.
-func (b backend) showWithSecret(app Application, secret Secret) backendApplication {
-	shown, text := b.show(app), secret.Reveal()
+func (a *api) showWithSecret(app provider.Application, secret provider.Secret) application {
+	shown, text := a.show(app), secret.Reveal()
 	shown.ClientSecret = &text
 	return shown
 }
@@ -82,31 +83,31 @@ func nullable(s string) *string {
 	return &s
 }
 
-func (b backend) list(_ http.ResponseWriter, r *http.Request) (any, error) {
+func (a *api) list(_ http.ResponseWriter, r *http.Request) (any, error) {
 	q, err := applicationQuery(r)
 	if err != nil {
 		return nil, err
 	}
-	page, total, err := b.p.ListApplications(r.Context(), q)
+	page, total, err := a.p.ListApplications(r.Context(), q)
 	if err != nil {
 		return nil, err
 	}
-	data := make([]backendApplication, 0, len(page))
+	data := make([]application, 0, len(page))
 	for _, app := range page {
-		data = append(data, b.show(app))
+		data = append(data, a.show(app))
 	}
 	return struct {
-		Data  []backendApplication `json:"data"`
-		Total int                  `json:"total_count"`
+		Data  []application `json:"data"`
+		Total int           `json:"total_count"`
 	}{data, total}, nil
 }
 
-func (b backend) create(w http.ResponseWriter, r *http.Request) (any, error) {
-	params, err := b.readApplicationParams(w, r, false)
+func (a *api) create(w http.ResponseWriter, r *http.Request) (any, error) {
+	params, err := a.readApplicationParams(w, r, false)
 	if err != nil {
 		return nil, err
 	}
-	s := ApplicationSettings{
+	s := provider.ApplicationSettings{
 		RedirectURIs: params.uris(nil),
 		Public:       value(params.isPublic),
 		PKCERequired: value(params.pkceRequired),
@@ -114,11 +115,11 @@ func (b backend) create(w http.ResponseWriter, r *http.Request) (any, error) {
 		Name:         value(params.name),
 		Scopes:       params.scopeSet(),
 	}
-	app, secret, err := b.p.CreateApplication(r.Context(), s)
+	app, secret, err := a.p.CreateApplication(r.Context(), s)
 	if err != nil {
-		return nil, clerkProblems(err, params.viaCallback())
+		return nil, problemsOf(err, params.viaCallback())
 	}
-	return b.showWithSecret(app, secret), nil
+	return a.showWithSecret(app, secret), nil
 }
 
 func value[T any](pointer *T) T {
@@ -128,24 +129,24 @@ func value[T any](pointer *T) T {
 	return *pointer
 }
 
-func (b backend) read(_ http.ResponseWriter, r *http.Request) (any, error) {
-	app, err := b.application(r)
+func (a *api) read(_ http.ResponseWriter, r *http.Request) (any, error) {
+	app, err := a.application(r)
 	if err != nil {
 		return nil, err
 	}
-	return b.show(app), nil
+	return a.show(app), nil
 }
 
-func (b backend) update(w http.ResponseWriter, r *http.Request) (any, error) {
-	before, err := b.application(r)
+func (a *api) update(w http.ResponseWriter, r *http.Request) (any, error) {
+	before, err := a.application(r)
 	if err != nil {
 		return nil, err
 	}
-	params, err := b.readApplicationParams(w, r, true)
+	params, err := a.readApplicationParams(w, r, true)
 	if err != nil {
 		return nil, err
 	}
-	app, err := b.p.UpdateApplication(r.Context(), before.ID, func(app *ApplicationSettings) error {
+	app, err := a.p.UpdateApplication(r.Context(), before.ID, func(app *provider.ApplicationSettings) error {
 		if params.name != nil {
 			app.Name = *params.name
 		}
@@ -155,17 +156,17 @@ func (b backend) update(w http.ResponseWriter, r *http.Request) (any, error) {
 		}
 		if params.pkceRequired != nil {
 			if app.Public && !*params.pkceRequired {
-				return unprocessable([]backendProblem{errPublicNeedsPKCE("pkce_required")})
+				return unprocessable([]problem{errPublicNeedsPKCE("pkce_required")})
 			}
 			if before.Origin != store.OriginManual && !*params.pkceRequired {
-				return unprocessable([]backendProblem{paramError("form_param_value_invalid", "pkce_required",
+				return unprocessable([]problem{paramError("form_param_value_invalid", "pkce_required",
 					"is invalid", "PKCE cannot be switched off for a dynamically registered OAuth Application")})
 			}
 			app.PKCERequired = *params.pkceRequired
 		}
 		if params.consentScreenEnabled != nil {
 			if !*params.consentScreenEnabled && before.Origin != store.OriginManual {
-				return unprocessable([]backendProblem{paramError("oauth_application_consent_screen_cannot_be_disabled", "consent_screen_enabled",
+				return unprocessable([]problem{paramError("oauth_application_consent_screen_cannot_be_disabled", "consent_screen_enabled",
 					"is invalid", "Consent screen cannot be disabled for a dynamically registered OAuth Application")})
 			}
 			app.SkipConsent = !*params.consentScreenEnabled
@@ -179,31 +180,31 @@ func (b backend) update(w http.ResponseWriter, r *http.Request) (any, error) {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, errNoApplication(before.ID)
 	case err != nil:
-		return nil, clerkProblems(err, params.viaCallback())
+		return nil, problemsOf(err, params.viaCallback())
 	case params.isPublic != nil && !app.Public && len(app.Secrets) == 0:
 		// It was public until now, or until a request before that got no
 		// answer. A confidential application needs a secret, and this is the
 		// answer to tell it with.
-		return b.rotated(r, app.ID)
+		return a.rotated(r, app.ID)
 	}
-	return b.show(app), nil
+	return a.show(app), nil
 }
 
-func (b backend) delete(_ http.ResponseWriter, r *http.Request) (any, error) {
-	app, err := b.application(r)
+func (a *api) delete(_ http.ResponseWriter, r *http.Request) (any, error) {
+	app, err := a.application(r)
 	if err != nil {
 		// Where it is gone, what was issued to it may still be there: the
 		// request that deleted it may have failed half way, and this is the
 		// next try.
-		var gone backendError
+		var gone apiError
 		if id := r.PathValue("id"); errors.As(err, &gone) && isID(id) {
-			if err := b.p.DeleteApplication(r.Context(), id); err != nil {
+			if err := a.p.DeleteApplication(r.Context(), id); err != nil {
 				return nil, err
 			}
 		}
 		return nil, err
 	}
-	if err := b.p.DeleteApplication(r.Context(), app.ID); err != nil {
+	if err := a.p.DeleteApplication(r.Context(), app.ID); err != nil {
 		return nil, err
 	}
 	return struct {
@@ -213,31 +214,31 @@ func (b backend) delete(_ http.ResponseWriter, r *http.Request) (any, error) {
 	}{"oauth_application", app.ID, true}, nil
 }
 
-// rotateSecret replaces all secrets at once. [Provider.AddSecret] is for
+// rotateSecret replaces all secrets at once. [provider.Provider.AddSecret] is for
 // whoever wants an overlap.
-func (b backend) rotateSecret(_ http.ResponseWriter, r *http.Request) (any, error) {
-	app, err := b.application(r)
+func (a *api) rotateSecret(_ http.ResponseWriter, r *http.Request) (any, error) {
+	app, err := a.application(r)
 	if err != nil {
 		return nil, err
 	}
 	if app.Public {
 		refusal := errPublicNeedsPKCE("public")
 		refusal.LongMessage = "A public application has no secret to rotate: it uses PKCE."
-		return nil, unprocessable([]backendProblem{refusal})
+		return nil, unprocessable([]problem{refusal})
 	}
-	return b.rotated(r, app.ID)
+	return a.rotated(r, app.ID)
 }
 
-func (b backend) rotated(r *http.Request, id string) (any, error) {
-	secret, err := b.p.AddSecret(r.Context(), id, time.Time{})
+func (a *api) rotated(r *http.Request, id string) (any, error) {
+	secret, err := a.p.AddSecret(r.Context(), id, time.Time{})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, errNoApplication(id)
 	} else if err != nil {
 		return nil, err
 	}
-	app, err := b.p.FindApplication(r.Context(), id)
+	app, err := a.p.FindApplication(r.Context(), id)
 	if err != nil {
 		return nil, err
 	}
-	return b.showWithSecret(app, secret), nil
+	return a.showWithSecret(app, secret), nil
 }

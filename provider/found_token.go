@@ -1,0 +1,67 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// FoundToken is what [Provider.LookupToken] knows about a token.
+type FoundToken struct {
+	Token // whose it is, and what it opens; not necessarily a live access token
+
+	Refresh  bool      // it is a refresh token, not an access token
+	IssuedAt time.Time // zero, like ExpiresAt, for a refresh token that doesn't work
+
+	// Live reports whether the token works. The others say why it doesn't: it
+	// has expired; its sign-in was ended; it was exchanged for its successor,
+	// which only happens to refresh tokens; Config.Users doesn't find its user.
+	Live, Expired, Revoked, Spent, UserGone bool
+}
+
+// LookupToken says whose an access or refresh token is, of either kind and for
+// any resource, and whether it still works: what you need to know of a token
+// that has leaked. Looking at a token isn't using it. To end its sign-in, call
+// [Provider.RevokeGrants] with its GrantID.
+//
+// The error wraps [store.ErrNotFound] if the provider never issued this token,
+// or has forgotten it, as it does with tokens that ended long ago. Any other
+// error means that the store or Config.Users can't answer.
+func (p *Provider) LookupToken(ctx context.Context, token string) (FoundToken, error) {
+	found, err := p.lookUp(ctx, token)
+	if err != nil {
+		return FoundToken{}, fmt.Errorf("provider: look up token: %w", err)
+	}
+	return found, nil
+}
+
+func (p *Provider) lookUp(ctx context.Context, token string) (FoundToken, error) {
+	t, err := p.findToken(ctx, token, rules.KindAccess, rules.KindRefresh)
+	if errors.Is(err, rules.ErrNotFound) {
+		return FoundToken{}, store.ErrNotFound
+	} else if err != nil {
+		return FoundToken{}, err
+	}
+	_, err = p.user(ctx, t.userID)
+	gone := errors.Is(err, userinfo.ErrNotFound)
+	if err != nil && !gone {
+		return FoundToken{}, fmt.Errorf("Config.Users: %w", err)
+	}
+	found := FoundToken{
+		Token: *t.public(), Refresh: t.kind == rules.KindRefresh, IssuedAt: t.issuedAt,
+		Live: t.dead == nil && !gone, Expired: errors.Is(t.dead, rules.ErrExpired),
+		Revoked: errors.Is(t.dead, rules.ErrRevoked), Spent: errors.Is(t.dead, rules.ErrReused), UserGone: gone,
+	}
+	switch {
+	case !found.Refresh: // It can be both revoked and expired.
+		found.Expired = !p.now().Before(t.expiresAt)
+	case t.dead != nil: // The rules keep the times of the current one only.
+		found.IssuedAt, found.ExpiresAt = time.Time{}, time.Time{}
+	}
+	return found, nil
+}
