@@ -14,7 +14,8 @@ import (
 
 // Provider is an OAuth 2.0 authorization server inside a host's own app, and
 // the guard of the host's own API. It is immutable and safe for concurrent
-// use; it starts no goroutines.
+// use; it starts no goroutines, and its host starts
+// [Provider.Run].
 type Provider struct {
 	cfg     Config
 	records records

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"golang.org/x/crypto/bcrypt"
@@ -158,20 +157,3 @@ func listNotes(w http.ResponseWriter, _ *http.Request) {
 }
 
 func addNote(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }
-
-// cleanUp deletes what has expired, every few minutes, as Latchkey starts no
-// goroutines of its own.
-func (h *host) cleanUp(ctx context.Context, logger *slog.Logger) {
-	ticker := time.NewTicker(5 * time.Minute)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if _, err := h.provider.Cleanup(ctx); err != nil && ctx.Err() == nil {
-				logger.Error("cleanup failed; it will be tried again", "error", err)
-			}
-		}
-	}
-}
