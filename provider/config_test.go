@@ -142,24 +142,6 @@ func TestIssuerWithAPath(t *testing.T) {
 	}
 }
 
-func TestRedirectTo(t *testing.T) {
-	for _, tt := range []struct {
-		path string
-		in   provider.SignInRequest
-		want string
-	}{
-		{"/login", provider.SignInRequest{ReturnTo: "/a?b=c&d"}, "/login?next=%2Fa%3Fb%3Dc%26d"},
-		{"/login?x=1", provider.SignInRequest{ReturnTo: "/a", LoginHint: "ada@example.com"}, "/login?x=1&login_hint=ada%40example.com&next=%2Fa"},
-		{"/login", provider.SignInRequest{ReturnTo: "/a", Force: true}, "/login?next=%2Fa&prompt=login"},
-		{"/login", provider.SignInRequest{ReturnTo: "/a", Force: true, SwitchAccount: true}, "/login?next=%2Fa&prompt=login"},
-	} {
-		w := httptest.NewRecorder()
-		provider.RedirectTo(tt.path, "next")(w, httptest.NewRequest("GET", "/x", nil), tt.in)
-		require.Equal(t, http.StatusSeeOther, w.Code)
-		require.Equal(t, tt.want, w.Header().Get("Location"))
-	}
-}
-
 // What a host links is what it must trust and carry.
 func TestLinkedPackages(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
@@ -39,24 +38,11 @@ func ExampleAdvice() {
 }
 
 // What a host has running all the time, on each instance.
-func ExampleProvider_Cleanup_everyFewMinutes() {
-	clean := func(ctx context.Context, p *provider.Provider) {
-		ticker := time.NewTicker(5 * time.Minute)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				if _, err := p.Cleanup(ctx); err != nil && ctx.Err() == nil {
-					slog.Error("cleanup failed; it will be tried again", "error", err)
-				}
-			}
-		}
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	go clean(ctx, exampleProvider())
-	stop()
+func ExampleProvider_Run() {
+	ctx, stop := context.WithCancel(context.Background()) // such as signal.NotifyContext
+	defer stop()
+	p := exampleProvider()
+	go p.Run(ctx)
 }
 
 // The address of a client behind proxies that the host knows. A proxy adds the

@@ -214,7 +214,8 @@ const (
 // Cleanup deletes what has expired, in small steps, until nothing is left, and
 // returns the number of deleted records. It also deletes applications that
 // registered themselves and are no longer used, at most a thousand in one call.
-// Call it every few minutes; it may run on every instance. It stops when ctx
+// [Provider.Run] calls it every few minutes; a host with a scheduler calls it
+// itself, on every instance if it likes. It stops when ctx
 // ends, and what it did until then stays done.
 func (p *Provider) Cleanup(ctx context.Context) (int, error) {
 	total, err := 0, error(nil)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
@@ -15,7 +14,8 @@ import (
 
 // Provider is an OAuth 2.0 authorization server inside a host's own app, and
 // the guard of the host's own API. It is immutable and safe for concurrent
-// use; it starts no goroutines.
+// use; it starts no goroutines, and its host starts
+// [Provider.Run].
 type Provider struct {
 	cfg     Config
 	records records
@@ -149,65 +149,3 @@ func (p *Provider) secure() bool { return p.issuer.Scheme == "https" }
 
 // now is the time to the microsecond, which is what every store keeps.
 func (p *Provider) now() time.Time { return p.records.now() }
-
-// Session is who is signed in to the host.
-type Session struct {
-	// UserID is the id that Config.Users finds the user by. Empty: nobody is
-	// signed in.
-	UserID string
-
-	// SignedInAt is when the user last proved who they are. Zero: not known;
-	// then an application's wish for a fresh sign-in is met by sending the
-	// user to SignIn once, without proof that they did.
-	SignedInAt time.Time
-}
-
-// SignInRequest is what the host's sign-in page is asked to do.
-type SignInRequest struct {
-	// ReturnTo is where to send the browser afterwards: a path and query on
-	// this origin, with the whole authorization request in it, which can be
-	// some kilobytes long.
-	ReturnTo string
-
-	// LoginHint is what the application says of the user, such as an email
-	// address, to be filled in on the form. It is not to be believed.
-	LoginHint string
-
-	// Force asks for a sign-in even if somebody is signed in (prompt=login).
-	Force bool
-
-	// SwitchAccount asks to let the visitor choose another account.
-	SwitchAccount bool
-}
-
-// RedirectTo returns a Config.SignIn that redirects to the host's sign-in page
-// at path, with SignInRequest.ReturnTo in the query parameter param. What else
-// the page should know goes along: login_hint, and prompt as "login" or
-// "select_account". A page that always shows its form honours both. One that
-// ignores them and sends a signed-in visitor straight back makes the provider
-// answer login_required where an application demands a fresh sign-in, and lets
-// nobody switch accounts.
-//
-// If the sign-in page has a Content-Security-Policy, its form-action must allow
-// https: (and where native applications are used, their schemes): browsers
-// apply it to the redirects that follow the form, and those can lead through
-// the authorization endpoint to an application.
-func RedirectTo(path, param string) func(http.ResponseWriter, *http.Request, SignInRequest) {
-	return func(w http.ResponseWriter, r *http.Request, s SignInRequest) {
-		q := url.Values{param: {s.ReturnTo}}
-		if s.LoginHint != "" {
-			q.Set("login_hint", s.LoginHint)
-		}
-		switch {
-		case s.Force: // Whoever has to type a password can type another name too.
-			q.Set("prompt", "login")
-		case s.SwitchAccount:
-			q.Set("prompt", "select_account")
-		}
-		separator := "?"
-		if strings.Contains(path, "?") {
-			separator = "&"
-		}
-		http.Redirect(w, r, path+separator+q.Encode(), http.StatusSeeOther)
-	}
-}

@@ -32,7 +32,7 @@ func demo(ctx context.Context, opts options, stdout io.Writer) error {
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- acme.Serve(serving, listener, mux) }()
-	go host.CleanUp(serving)
+	go host.Provider.Run(serving)
 	fmt.Fprintf(stdout, "Acme Notes, the provider, is at %s.\nThe users are ada and grace; the password of both is: %s\n\n", issuer, acme.Password)
 
 	err = signInToDemo(ctx, opts, stdout)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -164,22 +162,4 @@ func (h *host) listNotes(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	json.NewEncoder(w).Encode(map[string]any{"notes": u.notes})
-}
-
-// cleanUp deletes what has expired, every few minutes until ctx ends. It is the
-// host's job, as Latchkey starts no goroutines of its own.
-func (h *host) cleanUp(ctx context.Context) {
-	ticker := time.NewTicker(5 * time.Minute)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			if _, err := h.provider.Cleanup(ctx); err != nil && ctx.Err() == nil {
-				slog.Error("cleanup failed; it will be tried again", "error", err)
-			}
-			h.tokens.forget(now.Add(-time.Hour)) // when Cleanup has removed the tokens
-		}
-	}
 }

@@ -83,7 +83,7 @@ func serve(ctx context.Context, addr string, stdout io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go h.cleanUp(ctx)
+	go h.provider.Run(ctx)
 	fmt.Fprintf(stdout, `Open %s/settings/applications and sign in as ada or grace; the password of both is: %s
 Press Ctrl+C to stop.
 `, issuer, password)

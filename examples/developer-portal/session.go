@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -184,12 +183,12 @@ type signInView struct {
 func (h *host) showSignIn(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	writePage(w, http.StatusOK, "signin.html", signInView{
-		layout: h.layout(r, "Sign in to Acme Notes", ""), Next: localPath(query.Get("next")), Login: query.Get("login_hint"),
+		layout: h.layout(r, "Sign in to Acme Notes", ""), Next: provider.LocalPath(query.Get("next"), "/"), Login: query.Get("login_hint"),
 	})
 }
 
 func (h *host) signIn(w http.ResponseWriter, r *http.Request) {
-	ctx, login, next := r.Context(), r.PostFormValue("login"), localPath(r.PostFormValue("next"))
+	ctx, login, next := r.Context(), r.PostFormValue("login"), provider.LocalPath(r.PostFormValue("next"), "/")
 	u, ok := h.users.authenticate(login, r.PostFormValue("password"))
 	if !ok {
 		writePage(w, http.StatusUnprocessableEntity, "signin.html", signInView{
@@ -219,15 +218,4 @@ func (h *host) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-
-// localPath returns next if it leads to this origin, and "/" otherwise: else a
-// link to the sign-in page could send people on to anywhere. Browsers read "\"
-// like "/" and skip tabs and line breaks, so that "//" has many spellings.
-func localPath(next string) string {
-	odd := func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsFunc(next, odd) {
-		return "/"
-	}
-	return next
 }

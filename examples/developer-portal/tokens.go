@@ -48,6 +48,7 @@ func newTokens(ctx context.Context, p *provider.Provider) (*tokens, error) {
 }
 
 func (t *tokens) note(id store.ID, n tokenNote) {
+	t.forget(time.Now().Add(-time.Hour)) // Run has removed those tokens by then.
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.notes[id] = n

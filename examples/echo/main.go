@@ -123,13 +123,7 @@ func signIn(sessions *scs.SessionManager, c *echo.Context) error {
 	}
 	sessions.Put(r.Context(), "user", u.ID)
 	sessions.Put(r.Context(), "signed_in_at", time.Now().Unix())
-	// Browsers read "\" like "/" and skip tabs and line breaks, so that the ways
-	// to another site are many; whatever looks like one leads home instead.
-	odd := func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsFunc(next, odd) {
-		next = "/"
-	}
-	return c.Redirect(http.StatusSeeOther, next)
+	return c.Redirect(http.StatusSeeOther, provider.LocalPath(next, "/"))
 }
 
 func main() {

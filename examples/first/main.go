@@ -12,7 +12,6 @@ import (
 	"html/template"
 	"log"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -71,18 +70,7 @@ func signIn(w http.ResponseWriter, r *http.Request) {
 	id := rand.Text()
 	sessions.Store(id, provider.Session{UserID: u.ID, SignedInAt: time.Now()})
 	http.SetCookie(w, &http.Cookie{Name: "session", Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	http.Redirect(w, r, localPath(r.PostFormValue("next")), http.StatusSeeOther)
-}
-
-// localPath is where the form says to go on, if that is on this site. Browsers
-// read "\" like "/" and skip tabs and line breaks, so there are many ways to
-// write another site's address.
-func localPath(next string) string {
-	odd := func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsFunc(next, odd) {
-		return "/"
-	}
-	return next
+	http.Redirect(w, r, provider.LocalPath(r.PostFormValue("next"), "/"), http.StatusSeeOther)
 }
 
 func me(w http.ResponseWriter, r *http.Request) {

@@ -128,7 +128,7 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go app.CleanUp(ctx)
+	go app.Provider.Run(ctx)
 	go func() { ended <- acme.Serve(ctx, listener, app) }()
 	fmt.Fprintf(stdout, `Acme Notes is at %s, its MCP server at %[1]s/mcp.
 The users are ada and grace; the password of both is: %s

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"golang.org/x/crypto/bcrypt"
@@ -131,11 +130,11 @@ func (v signInView) write(w http.ResponseWriter, status int) {
 }
 
 func (h *host) showSignIn(w http.ResponseWriter, r *http.Request) {
-	signInView{Next: localPath(r.URL.Query().Get("next"))}.write(w, http.StatusOK)
+	signInView{Next: provider.LocalPath(r.URL.Query().Get("next"), "/")}.write(w, http.StatusOK)
 }
 
 func (h *host) signIn(w http.ResponseWriter, r *http.Request) {
-	ctx, next := r.Context(), localPath(r.PostFormValue("next"))
+	ctx, next := r.Context(), provider.LocalPath(r.PostFormValue("next"), "/")
 	right := bcrypt.CompareHashAndPassword(h.passwordHash, []byte(r.PostFormValue("password"))) == nil
 	for id, user := range h.users {
 		if !right || user.Username != r.PostFormValue("login") {
@@ -158,30 +157,3 @@ func listNotes(w http.ResponseWriter, _ *http.Request) {
 }
 
 func addNote(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }
-
-// localPath returns next if it leads to this origin, and "/" otherwise: else a
-// link to our sign-in page could send people on to anywhere.
-func localPath(next string) string {
-	odd := func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsFunc(next, odd) {
-		return "/"
-	}
-	return next
-}
-
-// cleanUp deletes what has expired, every few minutes, as Latchkey starts no
-// goroutines of its own.
-func (h *host) cleanUp(ctx context.Context, logger *slog.Logger) {
-	ticker := time.NewTicker(5 * time.Minute)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if _, err := h.provider.Cleanup(ctx); err != nil && ctx.Err() == nil {
-				logger.Error("cleanup failed; it will be tried again", "error", err)
-			}
-		}
-	}
-}

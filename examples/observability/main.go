@@ -154,7 +154,7 @@ func serve(ctx context.Context, opts options, stdout, stderr io.Writer) error {
 	go func() { failed <- servers[0].Serve(appListener) }()
 	go func() { failed <- servers[1].Serve(metricsListener) }()
 	defer shutDown(servers)
-	background.Go(func() { acme.cleanUp(ctx, logger) })
+	background.Go(func() { acme.provider.Run(ctx) })
 	if opts.load > 0 {
 		background.Go(func() { wiki.run(ctx, opts.load, logger) })
 	}

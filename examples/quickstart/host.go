@@ -172,7 +172,7 @@ func (h *host) home(w http.ResponseWriter, r *http.Request) {
 
 func (h *host) showSignIn(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	next := localPath(query.Get("next"))
+	next := provider.LocalPath(query.Get("next"), "/")
 	view := signInView{Next: next, Login: query.Get("login_hint")}
 	if user := h.user(r); user != nil {
 		// Latchkey sends somebody here who is signed in only if an app asked
@@ -192,7 +192,7 @@ func (h *host) showSignIn(w http.ResponseWriter, r *http.Request) {
 
 func (h *host) signIn(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	login, next := r.PostFormValue("login"), localPath(r.PostFormValue("next"))
+	login, next := r.PostFormValue("login"), provider.LocalPath(r.PostFormValue("next"), "/")
 	user, ok := h.users.authenticate(login, r.PostFormValue("password"))
 	if !ok {
 		writePage(w, http.StatusUnprocessableEntity, "signin.html", signInView{Next: next, Login: login, Failed: true})
@@ -229,15 +229,4 @@ func (h *host) listNotes(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	json.NewEncoder(w).Encode(map[string]any{"notes": user.notes})
-}
-
-// localPath returns next if it leads to this origin, and "/" otherwise: else a
-// link to our sign-in page could send people on to anywhere. Browsers read "\"
-// like "/" and skip tabs and line breaks, so that "//" has many spellings.
-func localPath(next string) string {
-	odd := func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsFunc(next, odd) {
-		return "/"
-	}
-	return next
 }

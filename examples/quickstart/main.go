@@ -15,7 +15,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,8 +25,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/latchkey-go/latchkey/provider"
 )
 
 func main() {
@@ -167,13 +164,13 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 	}
 	wiki := newWiki(wikiURL, issuer, app.ClientID, secret.Reveal(), transport)
 
-	// Cleanup must have ended before the program does; the servers below are
+	// Run must have ended before the program does; the servers below are
 	// waited for by Shutdown.
 	var background sync.WaitGroup
 	defer background.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	background.Go(func() { cleanUp(ctx, acme.provider) })
+	background.Go(func() { acme.provider.Run(ctx) })
 
 	failed := make(chan error, 2)
 	acmeServer, wikiServer := newServer(acme.handler()), newServer(wiki.handler())
@@ -257,23 +254,6 @@ func stop(servers ...*http.Server) {
 	for _, s := range servers {
 		if s.Shutdown(ctx) != nil {
 			s.Close()
-		}
-	}
-}
-
-// cleanUp deletes what has expired. It is the host's job, as Latchkey starts
-// no goroutines of its own.
-func cleanUp(ctx context.Context, p *provider.Provider) {
-	ticker := time.NewTicker(5 * time.Minute)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if _, err := p.Cleanup(ctx); err != nil && ctx.Err() == nil {
-				slog.Error("cleanup failed; it will be tried again", "error", err)
-			}
 		}
 	}
 }

@@ -104,7 +104,7 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 2)
-	go host.CleanUp(ctx)
+	go host.Provider.Run(ctx)
 	go func() { ended <- acme.Serve(ctx, acmeListener, hostHandler(host)) }()
 	go func() { ended <- acme.Serve(ctx, spaListener, spaHandler(issuer, app.ClientID)) }()
 	fmt.Fprintf(stdout, `Open %s and press "Sign in with Acme". Acme Notes, the provider, is at %s.

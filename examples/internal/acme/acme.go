@@ -6,7 +6,6 @@ package acme
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -121,23 +120,6 @@ func (h *Host) ListNotes(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	json.NewEncoder(w).Encode(map[string]any{"notes": h.Notes(token.UserID)})
-}
-
-// CleanUp deletes what has expired, every few minutes until ctx ends. It is the
-// host's job, as Latchkey starts no goroutines of its own.
-func (h *Host) CleanUp(ctx context.Context) {
-	ticker := time.NewTicker(5 * time.Minute)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if _, err := h.Provider.Cleanup(ctx); err != nil && ctx.Err() == nil {
-				slog.Error("cleanup failed; it will be tried again", "error", err)
-			}
-		}
-	}
 }
 
 // What the session holds.

@@ -4,10 +4,11 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/latchkey-go/latchkey/provider"
 )
 
 var pages = template.Must(template.New("").Parse(`
@@ -66,11 +67,11 @@ func (h *Host) home(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Host) showSignIn(w http.ResponseWriter, r *http.Request) {
-	writePage(w, http.StatusOK, "sign-in", view{Next: localPath(r.URL.Query().Get("next"))})
+	writePage(w, http.StatusOK, "sign-in", view{Next: provider.LocalPath(r.URL.Query().Get("next"), "/")})
 }
 
 func (h *Host) signIn(w http.ResponseWriter, r *http.Request) {
-	ctx, next := r.Context(), localPath(r.PostFormValue("next"))
+	ctx, next := r.Context(), provider.LocalPath(r.PostFormValue("next"), "/")
 	// An unknown user takes as long as a wrong password, so that the time tells
 	// nobody who has an account.
 	right := bcrypt.CompareHashAndPassword(h.passwordHash, []byte(r.PostFormValue("password"))) == nil
@@ -98,15 +99,4 @@ func (h *Host) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-
-// localPath returns next if it leads to this origin, and "/" otherwise: else a
-// link to the sign-in page could send people on to anywhere. Browsers read "\"
-// like "/" and skip tabs and line breaks, so that "//" has many spellings.
-func localPath(next string) string {
-	odd := func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsFunc(next, odd) {
-		return "/"
-	}
-	return next
 }

@@ -2,7 +2,6 @@ package docs_test
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
-	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
@@ -26,22 +24,6 @@ func openStore(ctx context.Context, pool *pgxpool.Pool) (*sqlstore.Store, error)
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return kept, kept.Migrate(ctx)
-}
-
-// cleanUp runs until ctx ends.
-func cleanUp(ctx context.Context, p *provider.Provider) {
-	ticker := time.NewTicker(5 * time.Minute)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if _, err := p.Cleanup(ctx); err != nil {
-				slog.Warn("what has expired stays for now", "error", err)
-			}
-		}
-	}
 }
 
 // docs/stores.md shows what these do, and it is tried on a real database.
@@ -86,10 +68,4 @@ func TestStoreOverPgxPool(t *testing.T) {
 	_, err = openStore(t.Context(), mine)
 	require.NoError(t, err, "it may run at each start")
 	require.NoError(t, db.Close())
-}
-
-func TestCleanUpEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	cleanUp(ctx, notesHost(t).Provider)
 }

@@ -1,0 +1,52 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+)
+
+// runEvery is how often Run does its work, more or less.
+const runEvery = 5 * time.Minute
+
+// Run does what a provider has to do in the background, until ctx ends: it calls
+// [Provider.Cleanup] every few minutes. Start it once, on every instance if you
+// like; instances share the work and do not disturb each other:
+//
+//	go p.Run(ctx)
+//
+// The first round comes after a random part of the interval, so that instances
+// that start together do not all work at once. A round that fails, or panics in
+// the store, is logged, and the next one tries again. So nothing but ctx ends
+// Run, and there is no error to return.
+//
+// A host whose scheduler does such work calls Cleanup instead.
+func (p *Provider) Run(ctx context.Context) {
+	timer := time.NewTimer(rand.N(runEvery))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		if err := p.runOnce(ctx); err != nil && ctx.Err() == nil {
+			p.cfg.Logger.ErrorContext(ctx, "latchkey: cleanup failed; it will be tried again", "error", err)
+		}
+		timer.Reset(runEvery*9/10 + rand.N(runEvery/5))
+	}
+}
+
+// runOnce turns a panic into an error, as net/http does for requests: a store
+// that panics here must not end the host's whole process.
+func (p *Provider) runOnce(ctx context.Context) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	_, err = p.Cleanup(ctx)
+	return err
+}
