@@ -35,8 +35,8 @@ test:
 # the databases.
 budgets:
 	go test -count=1 -run TestAllocationBudgets ./provider/benchtest
-	go test -count=1 -run 'Cost|Plans|Size|Bytes|Waiting|Serializable|RepeatableRead|SQLite3' ./store/... ./store/redisstore ./store/sqlstore/drivertest
-	go test -count=1 -tags ncruces -run 'SQLite3|(Instances|TenMigrateAtOnce)/sqlite3' ./store/sqlstore/drivertest
+	go test -count=1 -run 'Cost|Plans|Size|Bytes|Waiting|Serializable|RepeatableRead|SQLite3' ./store/... ./store/redisstore ./tests/drivers
+	go test -count=1 -tags ncruces -run 'SQLite3|(Instances|TenMigrateAtOnce)/sqlite3' ./tests/drivers
 
 # The go command does not see that a page has changed which a test in another
 # module reads, so these are not answered from its cache.
@@ -59,7 +59,7 @@ fuzz:
 
 # Break rules of the protocol and see that the right test fails.
 mutate:
-	go run ./provider/conformance/mutate
+	go run ./tests/conformance/mutate
 
 # Every server that can be had, with every driver, at every isolation level, the
 # migration tools, and hosts in trouble that takes longer. ENGINES_CACHE=folder
@@ -67,13 +67,13 @@ mutate:
 engines:
 	bash .ci/engines
 	bash .ci/engines-redis
-	CI=true LATCHKEY_ENGINES=1 LATCHKEY_LOAD=20s go test -count=1 -timeout 1h ./provider/faulttest
+	CI=true LATCHKEY_ENGINES=1 LATCHKEY_LOAD=20s go test -count=1 -timeout 1h ./tests/faults
 
 # Each step, its plans, and its bytes at a million documents, for an hour or so;
 # SIZE=100000 for less.
 SIZE ?= 1000000
 size:
-	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run 'Size|Plans' ./store/memory ./store/redisstore ./store/sqlstore/drivertest
+	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run 'Size|Plans' ./store/memory ./store/redisstore ./tests/drivers
 
 run:
 	go run ./examples/quickstart

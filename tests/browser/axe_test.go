@@ -1,0 +1,116 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+)
+
+// axe is the source of axe-core, which finds what people with disabilities
+// would stumble over.
+var axe struct {
+	once   sync.Once
+	source string
+	err    error
+}
+
+func axeSource(t testing.TB) string {
+	t.Helper()
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			missing(t, "%s is not installed, so the pages are not tried with axe-core", program)
+		}
+	}
+	axe.once.Do(func() { axe.source, axe.err = installAxe() })
+	if axe.err != nil {
+		missing(t, "npm cannot install axe-core, so the pages are not tried with it: %v", axe.err)
+	}
+	return axe.source
+}
+
+func installAxe() (string, error) {
+	dir, err := os.MkdirTemp("", "latchkey-axe-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		content, err := os.ReadFile(filepath.Join("js", name))
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return "", err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	npm.Dir = dir
+	if output, err := npm.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, output)
+	}
+	source, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
+	return string(source), err
+}
+
+// axe runs rules on the page (nil: all of them), in light and in dark, and fails
+// the test for each element that breaks one, or that axe is not sure of.
+func (p *page) axe(what string, rules []string) {
+	p.t.Helper()
+	p.do(chromedp.Evaluate[chromedp.Void](axeSource(p.t)))
+	for _, scheme := range []string{"light", "dark"} {
+		p.prefers(scheme)
+		found := eval[[]string](p, `async rules => {
+			const found = await axe.run({
+				resultTypes: ["violations", "incomplete"], ...(rules ? {runOnly: rules} : {rules: {"target-size": {enabled: true}}}),
+			});
+			if (!found.passes.some(r => r.id === "color-contrast")) throw new Error("color-contrast was not tried");
+			return [...found.violations, ...found.incomplete].flatMap(r => r.nodes.map(n => r.id + ": " + n.html + "\n" + n.failureSummary));
+		}`, rules)
+		assert.Empty(p.t, strings.Join(found, "\n"), "%s, %s", what, scheme)
+	}
+}
+
+// Everybody can use every page.
+func TestAccessibility(t *testing.T) {
+	for name, l := range map[string]look{"left to right": {}, "right to left": {texts: hebrew, logos: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			axeSource(t)
+			h, states := gallery(t, l)
+			p := newPage(t)
+			p.isSignedIn(h, "user_ada")
+			for _, s := range states {
+				s.open(p)
+				p.axe(s.name, nil)
+			}
+		})
+	}
+}
+
+// Whatever the accent colour is, everything can be read.
+func TestContrast(t *testing.T) {
+	t.Parallel()
+	axeSource(t)
+	p := newPage(t)
+	for _, accent := range []string{"#ffcc00", "#000000", "#ffffff", "#ff0055"} {
+		h, states := gallery(t, look{accent: accent})
+		p.isSignedIn(h, "user_ada")
+		for _, s := range states {
+			if s.accent {
+				s.open(p)
+				p.axe(accent+", "+s.name, []string{"color-contrast", "link-in-text-block"})
+			}
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package browser
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
+)
+
+// television is a device that waits for its user.
+type television struct {
+	t      testing.TB
+	oauth  oauth2.Config
+	codes  *oauth2.DeviceAuthResponse
+	tokens chan *oauth2.Token // nil: there is none
+}
+
+// device asks for codes, for an application.
+func (h *host) device(app provider.Application, scope string) *television {
+	h.t.Helper()
+	tv := &television{t: h.t, tokens: make(chan *oauth2.Token, 1), oauth: oauth2.Config{
+		ClientID: app.ClientID, Scopes: strings.Fields(scope),
+		Endpoint: oauth2.Endpoint{DeviceAuthURL: h.url + "/oauth/device_authorization", TokenURL: h.url + "/oauth/token", AuthStyle: oauth2.AuthStyleInParams},
+	}}
+	var err error
+	tv.codes, err = tv.oauth.DeviceAuth(context.Background())
+	require.NoError(h.t, err)
+	return tv
+}
+
+// waits returns the error with which the wait for the user ends.
+func (tv *television) waits() (*oauth2.Token, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return tv.oauth.DeviceAccessToken(ctx, tv.codes)
+}
+
+func (h *host) television() provider.Application {
+	app, _ := h.application(provider.ApplicationSettings{Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: scopes.New("profile", "email", "notes:read")})
+	return app
+}
+
+func TestDeviceByMouse(t *testing.T) {
+	for name, scripts := range map[string]bool{"with scripts": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			tv := h.device(h.television(), "profile email notes:read")
+			p := newPage(t)
+			call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts})
+			p.goes(tv.codes.VerificationURI)
+			p.seen = 0
+			p.signsIn(h, "ada")
+			p.arrives(h.url + "/oauth/device")
+			p.shows("Connect a device", "You are signed in as Ada Lovelace.")
+
+			p.expects("status 400")
+			p.expects("status of 400")
+			p.clicks("Code that your device shows")
+			p.pastes("bbbb bbbb")
+			p.clicks("Continue")
+			p.arrives(h.url + "/oauth/device?user_code=bbbb+bbbb")
+			p.shows("No device waits with this code.")
+			require.Equal(t, "bbbb bbbb", eval[string](p, `() => document.querySelector("#user_code").value`))
+
+			eval[bool](p, `() => (document.querySelector("#user_code").value = "", true)`)
+			p.clicks("Code that your device shows")
+			p.pastes(strings.ToLower(strings.ReplaceAll(tv.codes.UserCode, "-", " ")))
+			p.clicks("Continue")
+			p.arrives(h.url + "/oauth/device?user_code=")
+			p.shows("Television wants to use your Acme Notes account", tv.codes.UserCode, "If somebody sent you this link or code, cancel.")
+			p.clicks("See your email address")
+			p.clicks("Allow")
+			p.arrives(h.url + "/oauth/device?result=")
+			p.shows("Television is connected", "Go back to your device.")
+			token, err := tv.waits()
+			require.NoError(t, err)
+			require.Equal(t, "notes:read profile", token.Extra("scope"))
+		})
+	}
+}
+
+func TestDeviceByKeyboard(t *testing.T) {
+	for _, scheme := range []string{"light", "dark"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			tv := h.device(h.television(), "profile email")
+			p := newPage(t)
+			p.prefers(scheme)
+			p.isSignedIn(h, "user_ada")
+			p.goes(tv.codes.VerificationURI)
+			p.press(kb.Tab)
+			require.Equal(t, "a: Use another account", p.focused())
+			p.press(kb.Tab)
+			require.Equal(t, "input: Code that your device shows", p.focused())
+			p.press(tv.codes.UserCode)
+			p.picture("typed")
+			p.press(kb.Tab)
+			require.Equal(t, "button: Continue", p.focused())
+			p.press(kb.Enter)
+			p.arrives(h.url + "/oauth/device?user_code=" + tv.codes.UserCode)
+			for _, want := range []string{
+				"a: Use another account", "input: See your name, username and picture", "input: See your email address", "button: Cancel", "button: Allow",
+			} {
+				p.press(kb.Tab)
+				require.Equal(t, want, p.focused())
+			}
+			p.picture("focus")
+			p.press(kb.Enter)
+			p.arrives(h.url + "/oauth/device?result=")
+			p.shows("Television is connected")
+			_, err := tv.waits()
+			require.NoError(t, err)
+		})
+	}
+}
+
+// An address with the code in it, such as a picture to scan has it, asks all the
+// same; Enter on it allows nothing.
+func TestDeviceByAddress(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	tv := h.device(h.television(), "profile")
+	p := newPage(t)
+	p.goes(tv.codes.VerificationURIComplete)
+	p.seen = 0
+	p.signsIn(h, "ada")
+	p.arrives(h.url + "/oauth/device?")
+	p.shows(tv.codes.UserCode, "If somebody sent you this link or code, cancel.")
+	p.press(kb.Enter)
+	require.Contains(t, p.address(), "user_code="+tv.codes.UserCode)
+	p.clicks("Use another account")
+	p.signsIn(h, "grace")
+	p.arrives(h.url + "/oauth/device?")
+	p.shows("You are signed in as Grace Hopper.", tv.codes.UserCode)
+	p.clicks("Cancel")
+	p.arrives(h.url + "/oauth/device?result=")
+	p.shows("Nothing was allowed")
+	_, err := tv.waits()
+	require.ErrorContains(t, err, "access_denied")
+}
+
+// Going back from the last page to the form and sending it again changes
+// nothing, and says what became of it.
+func TestDeviceBackAndAgain(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	app := h.television()
+	tv := h.device(app, "profile")
+	p := newPage(t)
+	p.isSignedIn(h, "user_ada")
+	p.goes(tv.codes.VerificationURIComplete)
+	p.clicks("Allow")
+	done := p.arrives(h.url + "/oauth/device?result=")
+	p.allows("status 400")
+	p.allows("status of 400")
+	p.goesBack()
+	p.arrives(h.url + "/oauth/device?user_code=")
+	if p.is("button[value=allow]") { // It was kept, and not asked for anew.
+		p.clicks("Allow")
+		require.Equal(t, done, p.arrives(h.url+"/oauth/device?result="))
+	} else {
+		p.shows("No device waits with this code.")
+	}
+	grants, _, err := h.ListGrants(context.Background(), provider.GrantQuery{GrantFilter: provider.GrantFilter{ApplicationID: app.ID}})
+	require.NoError(t, err)
+	require.Len(t, grants, 1)
+}

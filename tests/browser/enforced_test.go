@@ -1,0 +1,252 @@
+package browser
+
+import (
+	"context"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/security"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// frame opens a page that has another one in a frame, and returns the address
+// of the document that the frame shows.
+func (p *page) frame(at, url string) string {
+	p.t.Helper()
+	around := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		show(w, `<iframe title="Acme" width="600" height="600" src="{{.}}"></iframe>`, url)
+	}))
+	p.t.Cleanup(around.Close)
+	p.goes(strings.Replace(around.URL, "127.0.0.1", at, 1)) // It has loaded when its frames have.
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, shown := range p.frames {
+		return shown
+	}
+	// A frame of another site is in a process of its own.
+	targets, err := chromedp.Targets(p.ctx)
+	require.NoError(p.t, err)
+	for _, other := range targets {
+		if other.Type == "iframe" && other.URL == url {
+			inside, leave := chromedp.NewContext(p.ctx, chromedp.WithTargetID(other.TargetID), chromedp.WithDetachOnCancel())
+			defer leave()
+			shown, err := chromedp.Run(inside, chromedp.Evaluate[string](`location.href`))
+			require.NoError(p.t, err)
+			return shown
+		}
+	}
+	p.t.Fatal("there is no frame")
+	return ""
+}
+
+// No page can be put in a frame, on another site or on the same, although the
+// visitor's cookies come along.
+func TestFrames(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{callback}})
+	takesCookies(t, h, "allow")
+	for name, at := range map[string]string{"of another site": "localhost", "of the same site": "127.0.0.1"} {
+		t.Run(name, func(t *testing.T) {
+			for _, path := range []string{h.url + "/", h.authorizeURL(app, callback), h.url + "/oauth/connections"} {
+				p := newPage(t)
+				call(p, network.SetCookie, network.SetCookieParams{Name: sessionCookie, Value: h.newSession("user_ada"), URL: h.url,
+					Secure: ptr(true), HTTPOnly: ptr(true), SameSite: network.CookieSameSiteNone})
+				if path == h.url+"/" {
+					require.Equal(t, path, p.frame(at, path), "the host's own page lets itself be framed")
+					continue
+				}
+				p.expects("net::ERR_BLOCKED_BY_RESPONSE")
+				p.expects(`violates the following Content Security Policy directive: "frame-ancestors 'none'"`)
+				p.expects(`"violatedDirective":"frame-ancestors"`)
+				require.Equal(t, "chrome-error://chromewebdata/", p.frame(at, path))
+			}
+		})
+	}
+}
+
+// newTLSServer starts a server with a certificate that nobody vouches for.
+func newTLSServer(t *testing.T, handler http.Handler) *httptest.Server {
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // Chromium says no to it at first.
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server
+}
+
+// Browsers apply form-action to all redirects that follow a form, and a client
+// sends its users on to where it likes, such as from the server that has its
+// callback to the one that has its pages.
+func TestRedirectsAfterTheForm(t *testing.T) {
+	end := newTLSServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { show(w, "<h1>At the end</h1>", nil) }))
+	second := httptest.NewServer(http.RedirectHandler(end.URL+"/end", http.StatusSeeOther))
+	t.Cleanup(second.Close)
+	first := httptest.NewServer(http.RedirectHandler(second.URL+"/second", http.StatusSeeOther))
+	t.Cleanup(first.Close)
+	next := strings.Replace(first.URL, "127.0.0.1", "localhost", 1) + "/first"
+
+	for name, test := range map[string]struct {
+		at     string
+		public bool
+	}{"confidential": {"localhost", false}, "public": {"127.0.0.1", true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			wiki := newClientAt(h, test.at, provider.ApplicationSettings{Public: test.public})
+			wiki.next = next
+			p := newPage(t)
+			call(p, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
+			p.comesTo(wiki, "ada")
+			p.clicks("Allow")
+			p.arrives(end.URL + "/end")
+			p.shows("At the end")
+			p.goes(wiki.url)
+			p.shows("userinfo: 200 user_ada")
+		})
+	}
+}
+
+// From https to an app's own scheme is where the policy ends, as the package's
+// documentation says: the provider cannot know which scheme that will be.
+func TestRedirectToAnApp(t *testing.T) {
+	t.Parallel()
+	const end = "com.example.wiki:/done"
+	server := newTLSServer(t, http.RedirectHandler(end, http.StatusSeeOther))
+	h := newHost(t)
+	app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{server.URL + "/callback"}})
+	p := newPage(t)
+	call(p, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
+	p.isSignedIn(h, "user_ada")
+	p.goes(h.authorizeURL(app, app.RedirectURIs[0]))
+	p.clicks("Allow")
+	p.expects("form-action")
+	p.fails("GET " + server.URL + "/callback")
+	p.shows("Wiki wants to use your Acme Notes account")
+}
+
+// isSignedIn gives the browser a session of the host, without the way there.
+func (p *page) isSignedIn(h *host, userID string) {
+	p.t.Helper()
+	call(p, network.SetCookie, network.SetCookieParams{Name: sessionCookie, Value: h.newSession(userID), URL: h.url,
+		HTTPOnly: ptr(true), SameSite: network.CookieSameSiteLax})
+}
+
+// settings is the tab with the browser's settings.
+var settings struct {
+	mu  sync.Mutex
+	ctx context.Context
+}
+
+// takesCookies sets whether the browser takes a host's cookies, "allow" or
+// "block", as people do it in its settings. To allow it also lets them come
+// along to frames in other sites, which private windows do not do otherwise.
+func takesCookies(t testing.TB, h *host, setting string) {
+	t.Helper()
+	parent := browser(t)
+	settings.mu.Lock()
+	defer settings.mu.Unlock()
+	if settings.ctx == nil {
+		ctx, _ := chromedp.NewContext(parent) // It is for all tests and ends with the browser.
+		require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("chrome://settings/content/cookies")))
+		settings.ctx = ctx
+	}
+	require.NoError(t, chromedp.Do(settings.ctx, chromedp.Evaluate[chromedp.Void](
+		`chrome.send("setCategoryPermissionForPattern", ["`+h.url+`", "", "cookies", "`+setting+`", false])`)))
+	// It takes a moment to get around.
+	probe := newPage(t)
+	probe.goes(h.url + "/")
+	const cookieCame = `async () => { await fetch("/has-cookie"); return (await fetch("/has-cookie")).json(); }`
+	for deadline := time.Now().Add(patience); eval[bool](probe, cookieCame) != (setting == "allow"); {
+		require.True(t, time.Now().Before(deadline), "the setting does not take effect")
+	}
+}
+
+// Without cookies nobody is sent in circles, and there is a way on.
+func TestBlockedCookies(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	wiki := newClient(h, provider.ApplicationSettings{})
+	takesCookies(t, h, "block")
+	p := newPage(t)
+	p.expects("status 403")
+	p.expects("status of 403")
+	p.goes(wiki.url)
+	p.clicks("Sign in with Acme")
+	p.signsIn(h, "ada")
+	refused := func() {
+		p.arrives(h.url + "/oauth/authorize")
+		p.shows("You came back from signing in, but Acme Notes does not see that you are signed in.", "If your browser blocks cookies, allow them for Acme Notes.")
+	}
+	refused()
+	p.picture("")
+	p.clicks("Try again")
+	p.signsIn(h, "ada")
+	refused()
+
+	takesCookies(t, h, "allow")
+	p.clicks("Try again")
+	p.signsIn(h, "ada")
+	p.arrives(h.url + "/oauth/authorize")
+	p.clicks("Allow")
+	p.arrives(wiki.url)
+	p.shows("userinfo: 200 user_ada")
+}
+
+// Somebody deletes the cookies of the form while it is open.
+func TestDeletedCookie(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	wiki := newClient(h, provider.ApplicationSettings{})
+	p := newPage(t)
+	p.comesTo(wiki, "ada")
+	for _, cookie := range call(p, network.GetCookies, network.GetCookiesParams{}).Cookies {
+		if cookie.Name != sessionCookie {
+			call(p, network.DeleteCookies, network.DeleteCookiesParams{Name: cookie.Name, URL: h.url})
+		}
+	}
+	p.expects("status 403")
+	p.expects("status of 403")
+	p.clicks("Allow")
+	p.arrives(h.url + "/oauth/authorize")
+	p.shows("Your browser did not send the cookie that this page set.")
+	p.clicks("Try again")
+	p.arrives(h.url + "/oauth/authorize")
+	p.clicks("Allow")
+	p.arrives(wiki.url)
+	p.shows("userinfo: 200 user_ada")
+}
+
+// The logos of the host and of the applications that it knows are drawn.
+func TestLogos(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, func(c *provider.Config) { c.Pages.LogoURL = c.Issuer + "/logo.svg" })
+	app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{callback}, LogoURL: h.url + "/apps/wiki.svg"})
+	_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID})
+	require.NoError(t, err)
+	p := newPage(t)
+	p.isSignedIn(h, "user_ada")
+	drawn := func(url string) []string {
+		p.goes(url)
+		return eval[[]string](p, `() => [...document.images].map(i => new URL(i.src).pathname + (i.complete && i.naturalWidth > 0 ? "" : " is broken"))`)
+	}
+	consent := h.authorizeURL(app, callback, "prompt", "consent")
+	require.Equal(t, []string{"/logo.svg", "/apps/wiki.svg"}, drawn(consent))
+	require.Equal(t, []string{"/logo.svg", "/apps/wiki.svg"}, drawn(h.url+"/oauth/connections"))
+	// An application that nobody at the host knows shows no picture.
+	h.change(app, func(a *store.Application) { a.Origin = store.OriginRegistration })
+	require.Equal(t, []string{"/logo.svg"}, drawn(consent))
+	p.expects("status 400")
+	p.expects("status of 400")
+	require.Equal(t, []string{"/logo.svg"}, drawn(h.url+"/oauth/authorize"))
+}

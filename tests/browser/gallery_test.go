@@ -1,0 +1,215 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// state is something that the built-in pages can show.
+type state struct {
+	name   string
+	accent bool // something in it has the accent colour
+	open   func(p *page)
+}
+
+// look is how the pages are made to look.
+type look struct {
+	accent string
+	texts  pages.Texts
+	long   bool // everything that somebody chooses is as long as it may be
+	logos  bool
+}
+
+// hebrew is a translation that runs from right to left. What is missing is
+// English.
+var hebrew = pages.Texts{
+	Language: "he", Direction: "rtl", DateLayout: "02.01.2006",
+	Scopes: map[string]string{
+		"profile": "לראות את שמך, שם המשתמש שלך והתמונה שלך", "email": "לראות את כתובת הדואר שלך", "notes:read": "לקרוא את הפתקים שלך",
+		"notes:list": "לראות את כותרות הפתקים שלך",
+	},
+	ConsentTitle: "{application} מבקש להשתמש בחשבון שלך אצל {host}", SignedInAs: "נכנסת בתור {user}.", SwitchAccount: "שימוש בחשבון אחר",
+	Asks: "{application} מבקש:", AsksNothing: "{application} מבקש רק לדעת מהו החשבון שלך.", Choose: "אפשר להסיר את מה שאינך רוצה להתיר.", Always: "נחוץ תמיד",
+	SelfRegistered: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", OnThisDevice: "היישום פועל במכשיר שלך.",
+	SentTo: "משם תישלח אל {address}.", Allow: "אישור", Cancel: "ביטול", ReturnTitle: "חזרה אל {application}", Continue: "המשך",
+	ErrorTitle: "זה לא הצליח", TryAgain: "לנסות שוב", ErrorReference: "בפנייה אל {host} יש למסור את המספר {reference}", ErrorDetails: "פרטים למפתחים",
+	ConnectionsTitle: "יישומים שמחוברים לחשבון שלך אצל {host}", ConnectionsNone: "אין יישומים מחוברים.", ConnectedSince: "מחובר מאז {date}",
+	LastUsed: "שימוש אחרון {date}", May: "{application} רשאי:", MayNothing: "{application} רשאי רק לדעת מהו החשבון שלך.", Disconnect: "ניתוק",
+	DisconnectQuestion: "{application} לא יוכל עוד להשתמש בחשבון שלך.", DisconnectConfirm: "כן, לנתק את {application}", Disconnected: "{application} נותק.",
+	DeviceTitle: "חיבור מכשיר", DeviceCode: "הקוד שהמכשיר מציג", DeviceWrong: "אין מכשיר שממתין עם הקוד הזה.",
+	DeviceCompare: "על המכשיר להציג בדיוק את הקוד הזה:", DeviceWarning: "יש להמשיך רק אם התחלת בזה בעצמך, במכשיר שלפניך.",
+	DeviceSelfRegistered: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", DeviceAllowedTitle: "{application} מחובר",
+	DeviceAllowed: "{application} יכול עכשיו להשתמש בחשבון שלך אצל {host}.", DeviceDeniedTitle: "דבר לא אושר",
+	DeviceDenied: "{application} לא קיבל גישה אל החשבון שלך אצל {host}.",
+}
+
+// documentURL is the client_id of a client that has a document there. httptest
+// has a certificate for the name.
+const documentURL = "https://client.example.com/oauth/client.json"
+
+// publishes returns a transport that leads to a server with the document.
+func publishes(t testing.TB, document map[string]any) http.RoundTripper {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(document)
+	}))
+	t.Cleanup(server.Close)
+	transport := server.Client().Transport.(*http.Transport).Clone()
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
+	}
+	return transport
+}
+
+// callback is a redirect URI that nobody follows.
+const callback = "https://wiki.example.com/callback"
+
+// gallery returns a host and all states of its pages.
+func gallery(t testing.TB, l look) (h *host, states []state) {
+	t.Helper()
+	name, client, at := "Wiki", "Notebook", "127.0.0.1:9000"
+	hostName, title := "Acme Notes", "Read your notes"
+	if l.long {
+		// One without a place to break a line, and one with many.
+		name, client = strings.Repeat("W", 256), strings.Repeat("Name with words ", 16)
+		at = "localhost:65535/" + strings.Repeat("path/", 100)
+		hostName, title = strings.Repeat("Host", 20), strings.Repeat("Scope", 40)
+	}
+	h = newHost(t, func(c *provider.Config) {
+		c.Pages.AccentColor, c.Pages.Name = l.accent, hostName
+		c.Scopes = append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: title}, scopes.Scope{Name: "notes:list", Title: "See the titles of your notes", Required: true})
+		if l.texts.Language != "" {
+			c.Pages.Texts = func(_ *http.Request) pages.Texts { return l.texts }
+		}
+		if l.logos {
+			c.Pages.LogoURL = c.Issuer + "/logo.svg"
+		}
+		c.Resources = []provider.Resource{{URL: c.Issuer + "/mcp", Name: hostName}}
+		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: publishes(t, map[string]any{
+			"client_id": documentURL, "client_name": client, "redirect_uris": []string{callback}, "scope": "profile email",
+		})}
+	})
+	if l.long {
+		h.users["ada"] = userinfo.User{ID: "user_ada", Name: strings.Repeat("Ada", 50)}
+	}
+	logoURL := ""
+	if l.logos {
+		logoURL = h.url + "/apps/wiki.svg"
+	}
+	wiki, _ := h.application(provider.ApplicationSettings{Name: name, RedirectURIs: []string{callback}, Scopes: scopes.New("profile", "email", "notes:read", "notes:list"),
+		ClientURI: "https://wiki.example.com/", LogoURL: logoURL})
+	own, _ := h.application(provider.ApplicationSettings{Name: name, RedirectURIs: []string{callback}, SkipConsent: true})
+	bare, _ := h.application(provider.ApplicationSettings{Name: client, RedirectURIs: []string{callback}})
+	h.change(bare, func(a *store.Application) { a.Scopes = nil })
+	bare.Scopes = nil
+	registered, _ := h.application(provider.ApplicationSettings{Name: client, Public: true, RedirectURIs: []string{"http://" + at}})
+	h.change(registered, func(a *store.Application) { a.Origin = store.OriginRegistration })
+	for _, app := range []provider.Application{bare, own, wiki} { // two of the same name
+		_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: app.Scopes})
+		require.NoError(t, err)
+	}
+
+	consent := func(app provider.Application, more ...string) func(*page) {
+		return func(p *page) { p.goes(h.authorizeURL(app, app.RedirectURIs[0], more...)) }
+	}
+	connections := func(p *page) { p.goes(h.url + "/oauth/connections") }
+	tv, _ := h.application(provider.ApplicationSettings{Name: name, Public: true, RedirectURIs: []string{}, Scopes: scopes.New("profile", "email", "notes:read", "notes:list"), LogoURL: logoURL})
+	unknown, _ := h.application(provider.ApplicationSettings{Name: client, Public: true, RedirectURIs: []string{}})
+	h.change(unknown, func(a *store.Application) {
+		a.Origin, a.Registration = store.OriginRegistration, &store.RegistrationRecord{GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code"}}
+	})
+	device := func(app provider.Application) func(*page) {
+		return func(p *page) {
+			p.goes(h.device(app, "").codes.VerificationURIComplete)
+			require.True(t, p.is("button[value=allow]"))
+		}
+	}
+	deviceAnswered := func(decision string) func(*page) {
+		return func(p *page) {
+			device(tv)(p)
+			p.clicksOn("button[value=" + decision + "]")
+			p.arrives(h.url + "/oauth/device?result=")
+		}
+	}
+	return h, []state{
+		{"consent", true, consent(wiki)},
+		{"consent with warnings", false, consent(registered)},
+		{"consent without scopes", false, consent(bare)},
+		{"consent for a resource to a published client", false, consent(provider.Application{ClientID: documentURL, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}}},
+			"resource", h.url+"/mcp")},
+		{"error", false, func(p *page) {
+			p.expects("status 400")
+			p.expects("status of 400")
+			p.goes(h.url + "/oauth/authorize?client_id=nobody")
+		}},
+		{"error with details", false, func(p *page) {
+			p.expects("status 400")
+			p.expects("status of 400")
+			p.goes(h.url + "/oauth/authorize?client_id=nobody")
+			p.clicksOn("summary")
+		}},
+		{"error with retry", true, func(p *page) {
+			p.isSignedIn(h, "")
+			defer p.isSignedIn(h, "user_ada")
+			consent(wiki)(p)
+			back, err := url.Parse(p.address())
+			require.NoError(t, err)
+			p.expects("status 403")
+			p.expects("status of 403")
+			p.goes(h.url + back.Query().Get("next"))
+			require.True(t, p.is(".actions a"))
+		}},
+		{"connections", false, connections},
+		{"connections open", false, func(p *page) {
+			connections(p)
+			p.clicksOn("summary")
+		}},
+		{"connections afterwards", false, func(p *page) {
+			_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: own.ID, Scopes: own.Scopes})
+			require.NoError(t, err)
+			connections(p) // The last one that was used is the first.
+			p.clicksOn("summary")
+			p.clicksOn("article button")
+			p.arrives(h.url + "/oauth/connections")
+			require.True(t, p.is(".notice"))
+		}},
+		{"connections empty", false, func(p *page) {
+			p.isSignedIn(h, "user_grace")
+			defer p.isSignedIn(h, "user_ada")
+			connections(p)
+			require.False(t, p.is("article"))
+		}},
+		{"device", true, func(p *page) { p.goes(h.url + "/oauth/device") }},
+		{"device with a wrong code", false, func(p *page) {
+			p.expects("status 400")
+			p.expects("status of 400")
+			p.goes(h.url + "/oauth/device?user_code=BBBB")
+			require.True(t, p.is("[aria-invalid]"))
+		}},
+		{"device to confirm", true, device(tv)},
+		{"device to confirm with warnings", false, device(unknown)},
+		{"device allowed", false, deviceAnswered("allow")},
+		{"device denied", false, deviceAnswered("deny")},
+		{"form_post", true, func(p *page) {
+			call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+			consent(own, "response_mode", "form_post")(p)
+			call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: false})
+			require.True(t, p.is("main button"))
+		}},
+	}
+}

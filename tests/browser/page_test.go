@@ -1,0 +1,391 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/inspector"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// page is a tab. Whatever it complains of fails the test, unless the test says
+// that it expects it.
+type page struct {
+	t   testing.TB
+	ctx context.Context
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed and made anew by each event that somebody can wait for
+	url      string        // of the document that is there
+	loaded   []string      // the addresses of all documents that were loaded
+	seen     int           // how many of them the test has waited for
+	faults   []string
+	expected []string                     // these have to be among them
+	allowed  []string                     // these may be
+	requests map[network.RequestID]string // their addresses
+	frames   map[cdp.FrameID]string       // the addresses of frames within
+}
+
+// newPage opens a private window.
+func newPage(t testing.TB) *page {
+	t.Helper()
+	return openPage(t, browser(t), chromedp.WithNewBrowserContext())
+}
+
+// another opens one more tab beside p, with the same cookies.
+func (p *page) another() *page {
+	p.t.Helper()
+	return openPage(p.t, p.ctx)
+}
+
+// harmless is what Chromium remarks about redirects that go faster than any
+// person, and not about a page.
+var harmless = []string{"issue: BounceTrackingIssue", `"errorType":"NavigationEntryMarkedSkippable"`}
+
+// violations tells of what the page's Content-Security-Policy refuses.
+const violations = `addEventListener("securitypolicyviolation", e => reportViolation(e.violatedDirective + " refused " + e.blockedURI), true)`
+
+func openPage(t testing.TB, parent context.Context, options ...chromedp.ContextOption) *page {
+	t.Helper()
+	p := &page{t: t, changed: make(chan struct{}), allowed: slices.Clone(harmless), requests: map[network.RequestID]string{}, frames: map[cdp.FrameID]string{}}
+	ctx, closeTab := chromedp.NewContext(parent, append(options, chromedp.WithListener(p.listen))...)
+	p.ctx = ctx
+	t.Cleanup(func() {
+		p.check()
+		closeTab()
+	})
+	require.NoError(t, chromedp.Do(ctx))
+	call(p, audits.Enable, cdp.Empty{})
+	call(p, runtime.AddBinding, runtime.AddBindingParams{Name: "reportViolation"})
+	call(p, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: violations})
+	// Each tab believes that it is the one in front.
+	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	return p
+}
+
+// call sends a command of the DevTools protocol.
+func call[P, R any](p *page, command cdp.Command[P, R], params P) R {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	result, err := chromedp.Call(ctx, command, params)
+	require.NoError(p.t, err, "%s", command.Method)
+	return result
+}
+
+// do runs actions.
+func (p *page) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	require.NoError(p.t, chromedp.Do(ctx, actions...))
+}
+
+// eval calls a JavaScript function in the page and returns what it returns.
+func eval[T any](p *page, function string, args ...any) T {
+	p.t.Helper()
+	var texts []string
+	for _, arg := range args {
+		text, err := json.Marshal(arg)
+		require.NoError(p.t, err)
+		texts = append(texts, string(text))
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	result, err := chromedp.Run(ctx, chromedp.Evaluate[T]("("+function+")("+strings.Join(texts, ",")+")", chromedp.EvalAwaitPromise))
+	require.NoError(p.t, err)
+	return result
+}
+
+// listen is told of everything that happens, one by one.
+func (p *page) listen(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := event.(type) {
+	case *cdppage.EventFrameNavigated:
+		if e.Frame.ParentID != "" {
+			p.frames[e.Frame.ID] = e.Frame.URL
+			break
+		}
+		p.url = e.Frame.URL + e.Frame.URLFragment
+		if e.Type == cdppage.NavigationTypeBackForwardCacheRestore {
+			p.loaded = append(p.loaded, p.url) // It is there already.
+		}
+	case *cdppage.EventLoadEventFired:
+		p.loaded = append(p.loaded, p.url)
+	case *network.EventRequestWillBeSent:
+		p.requests[e.RequestID] = e.Request.Method + " " + e.Request.URL
+
+	case *runtime.EventConsoleAPICalled:
+		texts := []string{}
+		for _, arg := range e.Args {
+			texts = append(texts, string(arg.Value)+arg.Description)
+		}
+		p.fault("console.%s: %s", e.Type, strings.Join(texts, " "))
+	case *runtime.EventExceptionThrown:
+		p.fault("exception: %s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception)
+	case *runtime.EventBindingCalled:
+		p.fault("policy violation: %s", e.Payload)
+	case *log.EventEntryAdded:
+		p.fault("log: %s: %s (%s)", e.Entry.Level, e.Entry.Text, e.Entry.URL)
+	case *audits.EventIssueAdded:
+		details, _ := json.Marshal(e.Issue.Details)
+		p.fault("issue: %s %s", e.Issue.Code, details)
+	case *network.EventLoadingFailed:
+		p.fault("failed: %s: %s %s", p.requests[e.RequestID], e.ErrorText, e.BlockedReason)
+	case *network.EventResponseReceived:
+		if e.Response.Status >= 400 {
+			p.fault("status %d: %s", e.Response.Status, p.requests[e.RequestID])
+		}
+	case *cdppage.EventJavascriptDialogOpening:
+		p.fault("dialog: %s", e.Message)
+	case *inspector.EventTargetCrashed:
+		p.fault("the page crashed")
+	default:
+		return
+	}
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func (p *page) fault(format string, args ...any) {
+	p.faults = append(p.faults, fmt.Sprintf(format, args...))
+}
+
+// expects says that the page will complain of this, which is a part of the
+// complaint. If it does not, that is a failure too.
+func (p *page) expects(complaint string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.Contains(p.expected, complaint) {
+		p.expected = append(p.expected, complaint)
+	}
+}
+
+// allows says that the page may complain of this.
+func (p *page) allows(complaint string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.allowed = append(p.allowed, complaint)
+}
+
+// fails waits until a request has failed, as the test expects.
+func (p *page) fails(request string) {
+	p.t.Helper()
+	p.expects("failed: " + request)
+	p.until(request+" to fail", func() bool {
+		return slices.ContainsFunc(p.faults, func(f string) bool { return strings.HasPrefix(f, "failed: "+request) })
+	})
+}
+
+// until waits for something that an event brings about.
+func (p *page) until(what string, done func() bool) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	for {
+		p.mu.Lock()
+		ok, changed := done(), p.changed
+		loaded, faults := slices.Clone(p.loaded), slices.Clone(p.faults)
+		p.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			p.t.Fatalf("waited in vain for %s; loaded were\n\t%s\nand the page complained of\n\t%s", what, strings.Join(loaded, "\n\t"), strings.Join(faults, "\n\t"))
+		}
+	}
+}
+
+// arrives waits until the page has loaded a document that the test has not
+// waited for yet and whose address begins with prefix. It returns the address.
+func (p *page) arrives(prefix string) (url string) {
+	p.t.Helper()
+	p.until("the page at "+prefix, func() bool {
+		for i := p.seen; i < len(p.loaded); i++ {
+			if strings.HasPrefix(p.loaded[i], prefix) {
+				p.seen, url = i+1, p.loaded[i]
+				return true
+			}
+		}
+		return false
+	})
+	return url
+}
+
+// goes goes to an address, as if it were typed in, and waits until it is there,
+// wherever it led.
+func (p *page) goes(url string) {
+	p.t.Helper()
+	p.mu.Lock()
+	p.seen = len(p.loaded)
+	p.mu.Unlock()
+	call(p, cdppage.Navigate, cdppage.NavigateParams{URL: url})
+	p.arrives("")
+}
+
+// address is where the page is.
+func (p *page) address() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.url
+}
+
+// goesBack presses the button Back.
+func (p *page) goesBack() {
+	p.t.Helper()
+	history := call(p, cdppage.GetNavigationHistory, cdp.Empty{})
+	entry := history.Entries[history.CurrentIndex-1]
+	call(p, cdppage.NavigateToHistoryEntry, cdppage.NavigateToHistoryEntryParams{EntryID: entry.ID})
+}
+
+// words is what an element says, or its label.
+const words = `(e => (e.labels?.[0] ?? e).innerText.replace(/\s+/g, " ").trim())`
+
+// findByText finds what can be clicked by the words on it.
+const findByText = `(text => {
+	const found = [...document.querySelectorAll("a, button, summary, label")].filter(e => ` + words + `(e) === text && e.checkVisibility({visibilityProperty: true}));
+	if (found.length !== 1) throw new Error(found.length + " elements say " + text + " on " + document.body.innerText);
+	return found[0];
+})`
+
+// middle scrolls to an element and returns its middle, where nothing else may
+// lie on top of it.
+const middle = `(e => {
+	e.scrollIntoView({block: "center", behavior: "instant"});
+	const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
+	if (!e.contains(document.elementFromPoint(x, y))) throw new Error(e.innerText + " is covered");
+	return [x, y];
+})`
+
+// point finds what has these words on it.
+func (p *page) point(text string) (x, y float64) {
+	p.t.Helper()
+	at := eval[[]float64](p, "text => "+middle+"("+findByText+"(text))", text)
+	return at[0], at[1]
+}
+
+// clicks clicks with the mouse on what has these words on it.
+func (p *page) clicks(text string) {
+	p.t.Helper()
+	x, y := p.point(text)
+	p.do(chromedp.MouseClickXY(x, y))
+}
+
+// clicksOn clicks with the mouse on the first thing that a selector finds.
+func (p *page) clicksOn(selector string) {
+	p.t.Helper()
+	at := eval[[]float64](p, "selector => "+middle+"(document.querySelector(selector))", selector)
+	p.do(chromedp.MouseClickXY(at[0], at[1]))
+}
+
+// pastes puts text where the focus is.
+func (p *page) pastes(text string) {
+	p.t.Helper()
+	call(p, input.InsertText, input.InsertTextParams{Text: text})
+}
+
+// press presses keys, such as kb.Tab, and types.
+func (p *page) press(keys string) {
+	p.t.Helper()
+	p.do(chromedp.KeyEvent(keys))
+}
+
+// text is what a person can read, in one line.
+func (p *page) text() string {
+	p.t.Helper()
+	return strings.Join(strings.Fields(eval[string](p, `() => document.body.innerText`)), " ")
+}
+
+// shows checks that the page shows each text.
+func (p *page) shows(texts ...string) {
+	p.t.Helper()
+	for _, text := range texts {
+		require.Contains(p.t, p.text(), text)
+	}
+}
+
+// is reports whether a selector finds something.
+func (p *page) is(selector string) bool {
+	p.t.Helper()
+	return eval[bool](p, `s => document.querySelector(s) !== null`, selector)
+}
+
+// check fails the test for everything that the page complained of. A question
+// to the page and one to the browser come after all that they had to say.
+func (p *page) check() {
+	p.t.Helper()
+	if p.ctx.Err() != nil {
+		return
+	}
+	if p.t.Failed() {
+		p.picture("failed")
+	}
+	eval[bool](p, `() => true`)
+	call(p, cdppage.GetNavigationHistory, cdp.Empty{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, expected := range p.expected {
+		kept := slices.DeleteFunc(slices.Clone(p.faults), func(f string) bool { return strings.Contains(f, expected) })
+		if len(kept) == len(p.faults) {
+			p.t.Errorf("the page should complain of %q", expected)
+		}
+		p.faults = kept
+	}
+	for _, fault := range p.faults {
+		if !slices.ContainsFunc(p.allowed, func(a string) bool { return strings.Contains(fault, a) }) {
+			p.t.Errorf("the page complains of %s", fault)
+		}
+	}
+}
+
+// pictures is where screenshots go.
+var pictures struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+var notInFileNames = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
+// picture keeps a screenshot of the whole page.
+func (p *page) picture(name string) {
+	p.t.Helper()
+	pictures.once.Do(func() {
+		if pictures.dir = os.Getenv("LATCHKEY_SCREENSHOTS"); pictures.dir != "" {
+			pictures.err = os.MkdirAll(pictures.dir, 0o755)
+			return
+		}
+		pictures.dir, pictures.err = os.MkdirTemp("", "latchkey-screenshots-")
+	})
+	require.NoError(p.t, pictures.err)
+	// A window as high as the page: what Chromium draws beyond the window is in
+	// the wrong place where text runs from right to left.
+	size := eval[[]int64](p, `() => [innerWidth, document.documentElement.scrollHeight, devicePixelRatio]`)
+	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: size[0], Height: size[1], DeviceScaleFactor: float64(size[2])})
+	shot := call(p, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{})
+	call(p, emulation.ClearDeviceMetricsOverride, cdp.Empty{})
+	name = strings.Trim(notInFileNames.ReplaceAllString(p.t.Name()+" "+name, "-"), "-") + ".png"
+	require.NoError(p.t, os.WriteFile(filepath.Join(pictures.dir, name), shot.Data, 0o644))
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -1,0 +1,179 @@
+package browser
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/latchkey-go/latchkey/provider"
+)
+
+// A click that is made twice is one answer, and the client is signed in.
+func TestDoubleClick(t *testing.T) {
+	t.Run("at once", func(t *testing.T) {
+		t.Parallel()
+		h := newHost(t)
+		wiki := newClient(h, provider.ApplicationSettings{})
+		p := newPage(t)
+		p.comesTo(wiki, "ada")
+		p.allows("net::ERR_ABORTED") // if the first click had its answer before the second
+		x, y := p.point("Allow")
+		p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)), chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
+		p.arrives(wiki.url)
+		p.shows("userinfo: 200 user_ada")
+	})
+	// The page stays until the client has answered, and it has to ask Acme
+	// first: there is time for a second click after the first one has done its
+	// work.
+	t.Run("while the client takes its time", func(t *testing.T) {
+		t.Parallel()
+		h := newHost(t)
+		wiki := newClient(h, provider.ApplicationSettings{})
+		reached := make(chan struct{})
+		wiki.callbacks = func(n int, gone <-chan struct{}) {
+			if n == 1 {
+				close(reached)
+				<-gone
+			}
+		}
+		p := newPage(t)
+		p.comesTo(wiki, "ada")
+		p.expects("net::ERR_ABORTED")
+		x, y := p.point("Allow")
+		p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
+		<-reached
+		p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
+		p.arrives(wiki.url)
+		p.shows("userinfo: 200 user_ada")
+	})
+}
+
+// The same on the page of connected applications, with the second click before
+// the first one's answer is there.
+func TestDoubleClickOnDisconnect(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	wiki := newClient(h, provider.ApplicationSettings{})
+	p := newPage(t)
+	p.comesTo(wiki, "ada")
+	p.clicks("Allow")
+	p.arrives(wiki.url)
+	p.goes(h.url + "/oauth/connections")
+	p.clicks("Disconnect Wiki")
+	reached := make(chan struct{})
+	h.slow.Store(ptr(func(r *http.Request) {
+		if r.URL.Query().Has("disconnected") {
+			h.slow.Store(nil)
+			close(reached)
+			<-r.Context().Done()
+		}
+	}))
+	p.expects("net::ERR_ABORTED")
+	x, y := p.point("Yes, disconnect Wiki")
+	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
+	<-reached
+	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
+	p.arrives(h.url + "/oauth/connections")
+	p.shows("Wiki is disconnected.", "No application is connected")
+}
+
+// The button Back leads past what was answered. The page is asked for anew: a
+// confidential client was allowed already, and a public one gets a new form.
+func TestBack(t *testing.T) {
+	t.Run("confidential", func(t *testing.T) {
+		t.Parallel()
+		h := newHost(t)
+		wiki := newClient(h, provider.ApplicationSettings{})
+		p := newPage(t)
+		p.comesTo(wiki, "ada")
+		p.clicks("Allow")
+		p.arrives(wiki.url)
+		p.goesBack()
+		p.arrives(wiki.url)
+		p.shows("userinfo: 200 user_ada")
+	})
+	t.Run("public", func(t *testing.T) {
+		t.Parallel()
+		h := newHost(t)
+		wiki := newClient(h, provider.ApplicationSettings{Public: true})
+		p := newPage(t)
+		p.comesTo(wiki, "ada")
+		p.clicks("Allow")
+		p.arrives(wiki.url)
+		p.goesBack()
+		p.arrives(h.url + "/oauth/authorize")
+		p.clicks("Allow")
+		p.arrives(wiki.url)
+		p.shows("userinfo: 200 user_ada")
+	})
+}
+
+// The answer to a native application's own scheme leaves the page where it is,
+// with a form that was answered. Who answers it again gets a new one.
+func TestAnsweredForm(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	const callback = "com.example.wiki:/callback"
+	app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", Public: true, RedirectURIs: []string{callback}})
+	p := newPage(t)
+	p.isSignedIn(h, "user_ada")
+	p.goes(h.authorizeURL(app, callback))
+	p.shows("This application runs on your own device", "You will then be sent to com.example.wiki:")
+	// There is no such application here.
+	p.clicks("Allow")
+	p.fails("GET com.example.wiki:/callback?code=")
+	p.shows("Wiki wants to use your Acme Notes account")
+	p.clicks("Allow")
+	p.arrives(h.url + "/oauth/authorize")
+	p.shows("Wiki wants to use your Acme Notes account")
+	p.clicks("Cancel")
+	p.fails("GET com.example.wiki:/callback?error=access_denied")
+}
+
+// A form is for the one who was asked, and not for ever.
+func TestStaleForm(t *testing.T) {
+	for name, happens := range map[string]func(*host, *page){
+		"somebody else has signed in": func(h *host, p *page) { p.isSignedIn(h, "user_grace") },
+		"the page is too old":         func(h *host, _ *page) { h.advance(2 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			wiki := newClient(h, provider.ApplicationSettings{})
+			p := newPage(t)
+			p.comesTo(wiki, "ada")
+			happens(h, p)
+			p.expects("status 403")
+			p.expects("status of 403")
+			p.clicks("Allow")
+			p.arrives(h.url + "/oauth/authorize")
+			p.shows("Your answer does not belong to a page that is still open")
+			p.clicks("Try again")
+			p.arrives(h.url + "/oauth/authorize")
+			p.clicks("Allow")
+			p.arrives(wiki.url)
+			p.shows("userinfo: 200 user_")
+		})
+	}
+}
+
+// Two clients at once, each in a tab: answering one leaves the other's form as
+// it is.
+func TestTwoTabs(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	wiki := newClient(h, provider.ApplicationSettings{})
+	board := newClient(h, provider.ApplicationSettings{Name: "Board", Public: true})
+	p := newPage(t)
+	p.comesTo(wiki, "ada")
+	q := p.another()
+	q.comesTo(board, "")
+	p.clicks("Allow")
+	p.arrives(wiki.url)
+	p.shows("userinfo: 200 user_ada")
+	q.clicks("Allow")
+	q.arrives(board.url)
+	q.shows("userinfo: 200 user_ada")
+}

@@ -1,0 +1,133 @@
+package drivers_test
+
+import (
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/sqlstore"
+)
+
+func now() time.Time { return store.Micro(time.Now()) }
+
+func newMark() int64 { return rand.Int64() + 1 }
+
+// newGrant returns a grant that is not kept yet.
+func newGrant(userID, applicationID string, at time.Time) store.Document {
+	return store.Document{
+		ID: store.NewID(at, userID), Kind: store.KindGrant, UserID: userID, ApplicationID: applicationID,
+		CreatedAt: at, LastUsedAt: at, SweepAt: at.Add(90 * 24 * time.Hour), Mark: newMark(), State: strings.Repeat("s", 250),
+	}
+}
+
+// newConsent returns a consent that is not kept yet.
+func newConsent(userID, applicationID string, at time.Time) store.Document {
+	d := newGrant(userID, applicationID, at)
+	d.ID, d.Kind, d.SweepAt = store.ConsentID(userID, applicationID, ""), store.KindConsent, time.Time{}
+	return d
+}
+
+// next returns the document with another mark.
+func next(d store.Document) store.Document {
+	d.Mark = newMark()
+	return d
+}
+
+// The users and applications of the documents that fill makes, whose IDs have
+// the usual lengths.
+func filledUser(i int) string        { return fmt.Sprintf("user_%024d", i) }
+func filledApplication(i int) string { return fmt.Sprintf("app_%026d", i) }
+
+// A filling says what fill makes.
+type filling struct {
+	first, documents    int // the number of the first document, and how many there are
+	kinds               int // 1: grants alone; 2: half of them are consents
+	users, applications int // application 0 has half of the documents
+	cuts                int // the cut-offs of users, of which one in twenty is old
+	due                 int // how many documents are due
+}
+
+// busy is what a busy deployment has.
+var busy = filling{documents: 100_000, kinds: 2, users: 50_000, applications: 100, cuts: 10_000, due: 1000}
+
+// million is a filling of the size that is asked for: so many documents, of a
+// tenth as many users and of 20 applications, and a thousand cut-offs.
+func million(documents int) filling {
+	return filling{documents: documents, kinds: 1, users: max(1000, documents/10), applications: 20, cuts: 1000}
+}
+
+// size returns how many documents the tests of size make: few, or as many as
+// LATCHKEY_SIZE says. "make size" says a million.
+func size(t testing.TB, otherwise int) int {
+	t.Helper()
+	n, err := strconv.Atoi(env("LATCHKEY_SIZE", strconv.Itoa(otherwise)))
+	require.NoError(t, err, "LATCHKEY_SIZE")
+	return n
+}
+
+// fillers are how each dialect makes values out of a number i.
+var fillers = map[sqlstore.Dialect]struct{ id, user, application, workspace, state string }{
+	sqlstore.Postgres: {
+		"lpad(i::text, 32, '0')::uuid", "'user_' || lpad((i / 2 %% %d)::text, 24, '0')", "'app_' || lpad((i %% 2 * (1 + i / 2 %% %d))::text, 26, '0')",
+		"case when i %% 10 = 0 then 'space_' || i %% 1000 else '' end", "convert_to(repeat('s', 250), 'UTF8')",
+	},
+	sqlstore.MySQL: {
+		"unhex(lpad(i, 32, '0'))", "concat('user_', lpad(i div 2 %% %d, 24, '0'))", "concat('app_', lpad(i %% 2 * (1 + i div 2 %% %d), 26, '0'))",
+		"case when i %% 10 = 0 then concat('space_', i %% 1000) else '' end", "repeat('s', 250)",
+	},
+	sqlstore.SQLite: {
+		"cast(printf('%%016d', i) as blob)", "printf('user_%%024d', i / 2 %% %d)", "printf('app_%%026d', i %% 2 * (1 + i / 2 %% %d))",
+		"case when i %% 10 = 0 then printf('space_%%d', i %% 1000) else '' end", "zeroblob(250)",
+	},
+}
+
+// fill makes documents and cut-offs.
+func fill(t testing.TB, db *sql.DB, d sqlstore.Dialect, prefix string, at time.Time, f filling) {
+	t.Helper()
+	values, micros := fillers[d], at.UnixMicro()
+	exec := func(format string, args ...any) {
+		t.Helper()
+		_, err := db.Exec(fmt.Sprintf(format, args...))
+		require.NoError(t, err)
+	}
+	const batch = 100_000 // What one statement makes fits into the buffers of any server.
+	for first := f.first; first < f.first+f.documents; first += batch {
+		exec("insert into %sdocuments (id, kind, user_id, application_id, workspace_id, created_at, last_used_at, sweep_at, mark, state) select "+
+			values.id+", 1 + i %% %d, "+values.user+", "+values.application+", "+values.workspace+
+			", %d - i, %d, %d + case when i < %d then 0 else 86400000000 + i end, i + 1, "+values.state+" from %s",
+			prefix, f.kinds, f.users, f.applications-1, micros, micros, micros, f.first+f.due, numbers(first, min(batch, f.first+f.documents-first)))
+	}
+	if f.cuts > 0 {
+		exec("insert into %scuts (user_id, application_id, workspace_id, number, sweep_at) select "+
+			values.user+", '', '', %d, %d + i * 1000 from %s where i %% 2 = 0",
+			prefix, f.users, micros-86_400_000_000-1000_000, micros-1000_000, numbers(0, 2*f.cuts))
+	}
+}
+
+// numbers returns a query for so many numbers i, at most 100,000.
+func numbers(first, n int) string {
+	const digits = "(select 0 as d union all select 1 union all select 2 union all select 3 union all select 4 union all " +
+		"select 5 union all select 6 union all select 7 union all select 8 union all select 9)"
+	return fmt.Sprintf("(select %d + n as i from (select a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d as n from "+
+		digits+" a, "+digits+" b, "+digits+" c, "+digits+" e, "+digits+" f) m where n < %d) n", first, n)
+}
+
+// analyze lets the database count what is there, as it does by itself sooner or
+// later.
+func analyze(t testing.TB, db *sql.DB, d sqlstore.Dialect, prefix string) {
+	t.Helper()
+	text := map[sqlstore.Dialect]string{
+		sqlstore.Postgres: "vacuum analyze %[1]sdocuments, %[1]scuts",
+		sqlstore.MySQL:    "analyze table %[1]sdocuments, %[1]scuts",
+		sqlstore.SQLite:   "analyze",
+	}[d]
+	_, err := db.Exec(strings.ReplaceAll(text, "%[1]s", prefix))
+	require.NoError(t, err)
+}

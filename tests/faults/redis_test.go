@@ -1,0 +1,39 @@
+package faults
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/latchkey-go/latchkey/internal/redisserver"
+)
+
+// startRedis starts a Redis of the test's own, which may be killed and loses
+// nothing that it has acknowledged.
+func startRedis(t testing.TB, settings ...string) *redisserver.Server {
+	t.Helper()
+	s, err := redisserver.Start(t, append(settings, redisserver.Durable...)...)
+	if err != nil {
+		missing(t, "no redis-server: %v", err)
+	}
+	return s
+}
+
+// startCluster starts three of them that are a Redis Cluster. It takes half a
+// second to notice that one is gone.
+func startCluster(t testing.TB) []*redisserver.Server {
+	t.Helper()
+	all, err := redisserver.StartCluster(t, append([]string{"cluster-node-timeout 500"}, redisserver.Durable...)...)
+	if err != nil {
+		missing(t, "no redis-server: %v", err)
+	}
+	return all
+}
+
+// joined are the addresses of the servers, as in a target.
+func joined(servers []*redisserver.Server) string {
+	var addresses []string
+	for _, s := range servers {
+		addresses = append(addresses, s.Addr)
+	}
+	return strings.Join(addresses, ",")
+}
