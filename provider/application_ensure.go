@@ -96,7 +96,7 @@ func digestOf(s ApplicationSettings, secret Secret) string {
 func (e ensured) create(ctx context.Context, clientID string, wrong FieldErrors) (store.Application, error) {
 	app := e.p.newManual(clientID)
 	e.settings.apply(&app)
-	e.addSecret(&app)
+	_, _ = e.addSecret(&app) // A new application has room for one.
 	e.note(&app)
 	return app, e.p.createManual(ctx, app, wrong)
 }

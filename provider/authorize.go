@@ -211,7 +211,7 @@ func (a *authorization) formPostPage(params []param) {
 	for _, param := range params {
 		page.FormFields = append(page.FormFields, pages.Field(param))
 	}
-	a.Provider.pages.FormPost(a.w, a.r, page)
+	a.pages.FormPost(a.w, a.r, page)
 }
 
 // authorizePath is the path of the authorization endpoint on the issuer's

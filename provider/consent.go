@@ -47,7 +47,7 @@ func (a *authorization) consentPage() *Error {
 	if a.resource != nil {
 		page.Resource = a.resource.name
 	}
-	a.Provider.pages.Consent(a.w, a.r, page, a.redirectURI)
+	a.pages.Consent(a.w, a.r, page, a.redirectURI)
 	return nil
 }
 

@@ -3,13 +3,11 @@ package provider
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -155,14 +153,4 @@ func appendQuery(uri string, params []param) string {
 		b.WriteString(url.QueryEscape(p.Value))
 	}
 	return b.String()
-}
-
-// formPostPage answers by a form that the visitor's browser posts to the
-// application (OAuth 2.0 Form Post Response Mode).
-func (p *Provider) formPostPage(w http.ResponseWriter, r *http.Request, a *authorization, params []param) {
-	page := pages.FormPost{Application: a.app.Name, FormAction: a.redirectURI}
-	for _, param := range params {
-		page.FormFields = append(page.FormFields, pages.Field(param))
-	}
-	p.pages.FormPost(w, r, page)
 }

@@ -24,7 +24,7 @@ const runEvery = 5 * time.Minute
 //
 // A host whose scheduler does such work calls Cleanup instead.
 func (p *Provider) Run(ctx context.Context) {
-	timer := time.NewTimer(rand.N(runEvery))
+	timer := time.NewTimer(rand.N(runEvery)) //nolint:gosec // It only spreads the load.
 	defer timer.Stop()
 	for {
 		select {
@@ -35,7 +35,7 @@ func (p *Provider) Run(ctx context.Context) {
 		if err := p.runOnce(ctx); err != nil && ctx.Err() == nil {
 			p.cfg.Logger.ErrorContext(ctx, "latchkey: cleanup failed; it will be tried again", "error", err)
 		}
-		timer.Reset(runEvery*9/10 + rand.N(runEvery/5))
+		timer.Reset(runEvery*9/10 + rand.N(runEvery/5)) //nolint:gosec // It only spreads the load.
 	}
 }
 

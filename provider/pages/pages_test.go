@@ -127,7 +127,9 @@ func TestReasonsHaveWordsOfTheirOwn(t *testing.T) {
 		require.Contains(t, body, "acme.example.com", "without a Name, the host's")
 		said[body] = reason
 	}
-	w := render(t, pages.Config{}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) { p.Error(w, r, pages.Error{Status: 400}) })
+	w := render(t, pages.Config{}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+		p.Error(w, r, pages.Error{Status: 400})
+	})
 	require.Equal(t, pages.ReasonBadLink, said[w.Body.String()])
 }
 

@@ -1,5 +1,5 @@
 // Mutate breaks the provider on purpose, one rule at a time, and checks that
-// exactly the test that holds the rule fails. It changes no file: the broken
+// the test that holds the rule fails; others may fail too. It changes no file: the broken
 // code is laid over the real one for the length of a test run.
 //
 //	go run ./tests/conformance/mutate           # all of them
@@ -51,7 +51,7 @@ func run(pattern string) error {
 			missed++
 			continue
 		}
-		fmt.Printf("ok   %s: only %s fails\n", m.rule, m.test)
+		fmt.Printf("ok   %s: %s fails\n", m.rule, m.test)
 	}
 	if missed > 0 {
 		return fmt.Errorf("mutate: %d of %d mutations were not caught as they should be", missed, tried)
@@ -60,7 +60,8 @@ func run(pattern string) error {
 	return nil
 }
 
-// try runs the provider's tests with the mutation laid over its file.
+// try runs the test of the mutation, in the provider or in the conformance suite,
+// with the mutation laid over its file.
 func (m mutation) try(dir string) error {
 	path := filepath.Join(dir, "provider", m.file)
 	source, err := os.ReadFile(path)
@@ -87,7 +88,7 @@ func (m mutation) try(dir string) error {
 	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
 		return err
 	}
-	command := exec.Command("go", "test", "-overlay", overlayFile, "-count=1", "-timeout=2m", "-json", "./provider")
+	command := exec.Command("go", "test", "-overlay", overlayFile, "-count=1", "-timeout=2m", "-json", "-run", "^"+m.test+"$", "./provider", "./tests/conformance")
 	command.Dir = dir
 	out, err := command.Output()
 	var exit *exec.ExitError
@@ -98,13 +99,13 @@ func (m mutation) try(dir string) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(failed, []string{m.test}) {
-		return fmt.Errorf("these tests fail: %q, and it should be %s alone", failed, m.test)
+	if !slices.Contains(failed, m.test) {
+		return fmt.Errorf("%s does not fail", m.test)
 	}
 	return nil
 }
 
-// failedTests returns the top-level tests that failed, sorted.
+// failedTests returns the top-level tests that failed.
 func failedTests(out []byte) ([]string, error) {
 	var failed []string
 	lines := bufio.NewScanner(bytes.NewReader(out))
@@ -121,6 +122,5 @@ func failedTests(out []byte) ([]string, error) {
 			failed = append(failed, event.Test)
 		}
 	}
-	slices.Sort(failed)
 	return failed, lines.Err()
 }
