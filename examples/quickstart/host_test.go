@@ -22,7 +22,7 @@ func TestReturnAddress(t *testing.T) {
 	for _, next := range []string{
 		"//evil.example", "///evil.example", `/\evil.example`, `\\evil.example`, `\/evil.example`, "/\t/evil.example", "/\n/evil.example",
 		"/\r//evil.example", "\t//evil.example", " //evil.example", "https://evil.example", "https:evil.example", "HTTPS://evil.example/",
-		"javascript:alert(1)", "data:text/html,x", "evil.example", "", "?x", "#x", ".//evil.example", "/x\x00", "/x\x7f",
+		"javascript:alert(1)", "data:text/html,x", "evil.example", "", "?x", "#x", ".//evil.example", "/x\x00", "/x\x7f", "/%09/evil.example",
 	} {
 		t.Run(next, func(t *testing.T) {
 			for name, page := range map[string]*browser.Page{
@@ -42,7 +42,7 @@ func TestReturnAddress(t *testing.T) {
 			}
 		})
 	}
-	for _, next := range []string{"/", "/oauth/authorize?client_id=x&state=a%2Fb", "/%09/evil.example", "/x?next=https://evil.example"} {
+	for _, next := range []string{"/", "/oauth/authorize?client_id=x&state=a%2Fb", "/x?next=https://evil.example"} {
 		t.Run(next, func(t *testing.T) {
 			page := signedIn.open(d.acmeURL + "/login?next=" + url.QueryEscape(next))
 			require.Equal(t, next, page.Header.Get("Location"))
