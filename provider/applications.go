@@ -303,8 +303,11 @@ func (p *Provider) hasKept(ctx context.Context, app store.Application) bool {
 	kept, err := p.cfg.Store.FindApplication(ctx, app.ID)
 	return err == nil && kept.Version == app.Version && kept.UpdatedAt.Equal(app.UpdatedAt) &&
 		kept.Name == app.Name && kept.Public == app.Public && kept.Scopes.Equal(app.Scopes) &&
-		slices.Equal(kept.RedirectURIs, app.RedirectURIs) && slices.Equal(kept.Secrets, app.Secrets) && maps.Equal(kept.Metadata, app.Metadata)
+		slices.Equal(kept.RedirectURIs, app.RedirectURIs) && slices.EqualFunc(kept.Secrets, app.Secrets, sameSecret) && maps.Equal(kept.Metadata, app.Metadata)
 }
+
+// sameSecret compares what stores keep of a secret. IDs are drawn for each.
+func sameSecret(a, b store.ClientSecret) bool { return a.ID == b.ID && a.ExpiresAt.Equal(b.ExpiresAt) }
 
 // update reads, edits and keeps an application until nobody has interfered.
 func (p *Provider) update(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {

@@ -74,6 +74,7 @@ func failover(t *testing.T, s store.Store, primary, replica *server, behind bool
 // What a primary has acknowledged and not passed on is lost when a replica
 // takes its place, unless the host waits for the replica.
 func TestFailover(t *testing.T) {
+	slow(t)
 	for _, on := range []struct {
 		name string
 		open func(t *testing.T, wait bool, settings ...string) (s store.Store, primary, replica *server)

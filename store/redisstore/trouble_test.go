@@ -21,6 +21,7 @@ import (
 
 // A server that forgets the scripts gets them again.
 func TestScriptsThatAreFlushed(t *testing.T) {
+	slow(t)
 	server := newServer(t)
 	client := server.client(t)
 	s, prefix := openWithPrefix(t, client)
@@ -41,6 +42,7 @@ func TestScriptsThatAreFlushed(t *testing.T) {
 
 // A server that takes no more connections is an error, and never an absence.
 func TestServerThatTakesNoMoreConnections(t *testing.T) {
+	slow(t)
 	server := newServer(t, "maxclients 10")
 	s, err := redisstore.New(server.client(t), redisstore.Options{})
 	require.NoError(t, err)
@@ -79,6 +81,7 @@ func TestServerThatTakesNoMoreConnections(t *testing.T) {
 // Callers that give up leave whole documents behind, and stray entries on a
 // cluster that a sweep removes.
 func TestContextsThatEnd(t *testing.T) {
+	slow(t)
 	t.Run("alone", func(t *testing.T) { testContextsThatEnd(t, newServer(t).client(t)) })
 	t.Run("cluster", func(t *testing.T) {
 		slow(t)
@@ -92,7 +95,7 @@ func testContextsThatEnd(t *testing.T, client redis.UniversalClient) {
 	l.during(func() { l.reach(t, 500) })
 	l.check(t)
 	for reason := range l.errs {
-		require.Equal(t, context.DeadlineExceeded.Error(), reason)
+		require.Contains(t, reason, context.DeadlineExceeded.Error())
 	}
 	require.NotZero(t, l.unknown())
 	notes := func() int { return len(strayNotes(t, client, prefix)) }
@@ -113,6 +116,7 @@ func testContextsThatEnd(t *testing.T, client redis.UniversalClient) {
 // A server that is silent for a while holds nobody up who has a deadline, and
 // loses nothing.
 func TestServerThatIsSilent(t *testing.T) {
+	slow(t)
 	server := newServer(t)
 	client := server.client(t)
 	s, prefix := openWithPrefix(t, client)
@@ -140,6 +144,7 @@ func TestServerThatIsSilent(t *testing.T) {
 // A network that loses every tenth answer is not noticed: the client sends the
 // command again, and the server knows it.
 func TestNetworkThatLosesAnswers(t *testing.T) {
+	slow(t)
 	t.Run("alone", func(t *testing.T) {
 		network := &lossy{}
 		client := redis.NewClient(&redis.Options{Addr: newServer(t).addr, Dialer: network.dial, MaxRetries: 20, MinRetryBackoff: -1})
@@ -176,6 +181,7 @@ func testNetworkThatLosesAnswers(t *testing.T, client redis.UniversalClient, net
 
 // Four sweepers beside load remove exactly what is due.
 func TestFourSweepers(t *testing.T) {
+	slow(t)
 	t.Run("alone", func(t *testing.T) { testFourSweepers(t, newServer(t).client(t)) })
 	t.Run("cluster", func(t *testing.T) {
 		slow(t)
@@ -248,6 +254,7 @@ func TestClusterThatLosesAServer(t *testing.T) {
 // each policy but noeviction. The volatile ones evict nothing of ours, because
 // no key has an expiry.
 func TestEviction(t *testing.T) {
+	slow(t)
 	for _, policy := range []string{
 		"noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
 	} {

@@ -62,6 +62,7 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 		Scopes: append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"},
 			scopes.Scope{Name: "notes:list", Title: "See the titles of your notes", Required: true}),
 		DeviceAuthorization: &provider.DeviceAuthorization{Interval: time.Second},
+		Registration:        &provider.Registration{},
 
 		Logger: slog.New(slog.DiscardHandler),
 		Now:    h.now,

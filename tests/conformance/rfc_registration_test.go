@@ -140,7 +140,7 @@ func TestRegisterIgnoresAndReplaces(t *testing.T) {
 	require.Equal(t, []any{"code"}, c.information["response_types"])
 	require.Equal(t, "profile", c.information["scope"])
 	app := c.client(t)
-	onPage(t, h.visit(t, app.request("code_challenge", challenge, "code_challenge_method", "S256", "scope", "profile admin").Encode()))
+	onPage(t, h.visit(t, app.request("code_challenge", challenge, "code_challenge_method", "S256", "scope", "admin").Encode()))
 }
 
 // RFC 7591 section 3.2.2.

@@ -15,6 +15,9 @@ const instanceCount = 3
 func TestInstances(t *testing.T) {
 	for _, kind := range []string{"postgres", "postgres serializable", "mysql", "redis", "cluster", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
+			if kind != "postgres" && kind != "redis" {
+				slow(t)
+			}
 			at := newTarget(t, kind)
 			l := newLoad(t, at, startAll(t, instanceCount, hostConfig{At: at, StoreTimeout: 20 * time.Second}))
 			l.run(loadTime(t))

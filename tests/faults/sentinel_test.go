@@ -33,6 +33,7 @@ func startSentinel(t *testing.T, addr string) string {
 // is told that its token is unknown. Its sign-in isn't ended, so the token
 // before goes on working; and what was revoked works again.
 func TestFailover(t *testing.T) {
+	slow(t)
 	primary := startRedis(t)
 	replica := startRedis(t, "replicaof "+strings.Replace(primary.Addr, ":", " ", 1))
 	direct, follower := redis.NewClient(&redis.Options{Addr: primary.Addr}), redis.NewClient(&redis.Options{Addr: replica.Addr})
