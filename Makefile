@@ -36,7 +36,6 @@ test:
 budgets:
 	go test -count=1 -run TestAllocationBudgets ./provider/benchtest
 	go test -count=1 -run 'Cost|Plans|Size|Bytes|Waiting|Serializable|RepeatableRead|SQLite3' ./store/... ./store/redisstore ./tests/drivers
-	go test -count=1 -tags ncruces -run 'SQLite3|(Instances|TenMigrateAtOnce)/sqlite3' ./tests/drivers
 
 # The go command does not see that a page has changed which a test in another
 # module reads, so these are not answered from its cache.
@@ -67,6 +66,7 @@ mutate:
 engines:
 	bash .ci/engines
 	bash .ci/engines-redis
+	go test -count=1 -tags ncruces -run 'SQLite3|(Instances|TenMigrateAtOnce)/sqlite3' ./tests/drivers
 	CI=true LATCHKEY_ENGINES=1 LATCHKEY_LOAD=20s go test -count=1 -timeout 1h ./tests/faults
 
 # Each step, its plans, and its bytes at a million documents, for an hour or so;

@@ -102,7 +102,8 @@
 //
 // The conformance suite of the contract, with its races, runs with each change
 // on PostgreSQL 15 with both drivers and behind PgBouncer 1.18, on MariaDB 10.11,
-// and on SQLite with its three drivers. "make engines" runs it on PostgreSQL 13,
+// and on SQLite with modernc's and mattn's drivers. "make engines" runs it on
+// SQLite with ncruces', on PostgreSQL 13,
 // 15, 17, and 18, MariaDB 10.5, 10.11, and 11.8, and MySQL 9.7, with each way of
 // the drivers to send parameters, at read committed, repeatable read, and
 // serializable, and on the tables that goose, golang-migrate, and Atlas make of
