@@ -6,9 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"math/big"
-	"slices"
+	"reflect"
 	"strings"
 	"time"
 
@@ -301,13 +300,33 @@ func (p *Provider) hasKept(ctx context.Context, app store.Application) bool {
 	ctx, stop := p.records.bounded(context.WithoutCancel(ctx))
 	defer stop()
 	kept, err := p.cfg.Store.FindApplication(ctx, app.ID)
-	return err == nil && kept.Version == app.Version && kept.UpdatedAt.Equal(app.UpdatedAt) &&
-		kept.Name == app.Name && kept.Public == app.Public && kept.Scopes.Equal(app.Scopes) &&
-		slices.Equal(kept.RedirectURIs, app.RedirectURIs) && slices.EqualFunc(kept.Secrets, app.Secrets, sameSecret) && maps.Equal(kept.Metadata, app.Metadata)
+	return err == nil && sameApplication(kept, app)
 }
 
-// sameSecret compares what stores keep of a secret. IDs are drawn for each.
-func sameSecret(a, b store.ClientSecret) bool { return a.ID == b.ID && a.ExpiresAt.Equal(b.ExpiresAt) }
+// sameApplication compares everything that stores keep. What is empty may come
+// back as nil.
+func sameApplication(a, b store.Application) bool {
+	asKept := func(app store.Application) store.Application {
+		app = app.Micro()
+		app.RedirectURIs, app.Scopes = nilIfEmpty(app.RedirectURIs), nilIfEmpty(app.Scopes)
+		app.Secrets, app.Applied = nilIfEmpty(app.Secrets), nilIfEmpty(app.Applied)
+		if len(app.Metadata) == 0 {
+			app.Metadata = nil
+		}
+		if r := app.Registration; r != nil {
+			r.GrantTypes, r.Contacts = nilIfEmpty(r.GrantTypes), nilIfEmpty(r.Contacts)
+		}
+		return app
+	}
+	return reflect.DeepEqual(asKept(a), asKept(b))
+}
+
+func nilIfEmpty[S ~[]E, E any](s S) S {
+	if len(s) == 0 {
+		return nil
+	}
+	return s
+}
 
 // update reads, edits and keeps an application until nobody has interfered.
 func (p *Provider) update(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 var ctx = context.Background()
@@ -119,6 +120,44 @@ func TestUpdateApplicationLosesNoChange(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, got.Metadata, 20)
 	require.EqualValues(t, 21, got.Version)
+}
+
+// Two updates of the same microsecond are not taken for one another, whatever
+// they change.
+func TestUpdatesAtTheSameInstantLoseNothing(t *testing.T) {
+	for name, edit := range map[string]func(*provider.ApplicationSettings){
+		"owner":  func(s *provider.ApplicationSettings) { s.OwnerID = "user_ada" },
+		"page":   func(s *provider.ApplicationSettings) { s.ClientURI = "https://wiki.example.com" },
+		"logo":   func(s *provider.ApplicationSettings) { s.LogoURL = "https://wiki.example.com/logo.png" },
+		"PKCE":   func(s *provider.ApplicationSettings) { s.PKCERequired = true },
+		"skip":   func(s *provider.ApplicationSettings) { s.SkipConsent = true },
+		"notes":  func(s *provider.ApplicationSettings) { s.Metadata = map[string]string{"a": "b"} },
+		"scopes": func(s *provider.ApplicationSettings) { s.Scopes = scopes.New("email") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept := newFaulty(memory.New())
+			h := newHost(t, func(c *provider.Config) { c.Store = kept })
+			app := h.application(provider.ApplicationSettings{})
+			update := func(edit func(*provider.ApplicationSettings)) {
+				_, err := h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
+					edit(s)
+					return nil
+				})
+				require.NoError(t, err)
+			}
+			kept.at("UpdateApplication", func() {
+				kept.watch(nil)
+				update(func(*provider.ApplicationSettings) {}) // Somebody else is faster, at the same time.
+			})
+			update(edit)
+			got, err := h.FindApplication(ctx, app.ID)
+			require.NoError(t, err)
+			want := got.ApplicationSettings
+			edit(&want)
+			require.Equal(t, want, got.ApplicationSettings)
+			require.EqualValues(t, 3, got.Version)
+		})
+	}
 }
 
 func TestUpdateApplicationChecksAndKeepsWhatIsNotItsToChange(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"time"
 
@@ -270,14 +269,4 @@ func (p *Provider) refreshDocument(ctx context.Context, app store.Application) e
 		return nil
 	}
 	return err
-}
-
-// sameApplication compares what stores keep, in which an empty list may come
-// back as nil.
-func sameApplication(a, b store.Application) bool {
-	same := a.Scopes.Equal(b.Scopes) && strings.Join(a.RedirectURIs, " ") == strings.Join(b.RedirectURIs, " ")
-	r, s := *a.Registration, *b.Registration
-	same = same && strings.Join(r.GrantTypes, " ") == strings.Join(s.GrantTypes, " ") && strings.Join(r.Contacts, "\n") == strings.Join(s.Contacts, "\n")
-	r.GrantTypes, r.Contacts, s.GrantTypes, s.Contacts = nil, nil, nil, nil
-	return same && reflect.DeepEqual(r, s) && a.Name == b.Name && a.ClientURI == b.ClientURI && a.LogoURL == b.LogoURL && a.Public == b.Public
 }
