@@ -72,14 +72,13 @@ func (r *ProtectedResource) Require(scope ...string) func(http.Handler) http.Han
 func (p *Provider) guard(resource *ProtectedResource, scope []string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			c := call{Provider: p, w: w, r: r, endpoint: "guard", outcome: outcomeOK}
-			start := time.Now()
+			c := p.newCall("guard", w, r)
 			token, e := c.admit(resource, scope)
 			if e != nil {
 				c.writeBearerError(e, resource.hint(e, scope)...)
 				c.refused(e)
 			}
-			c.report(start)
+			c.report()
 			if e == nil {
 				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
 			}

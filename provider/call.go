@@ -42,8 +42,9 @@ type call struct {
 	// failed to prove. It is for the log only.
 	claimed string
 
-	outcome   string // an error code, or outcomeOK
-	reference string // of the log line, where the visitor is told; empty: none
+	start     time.Time // by the machine's own clock, which runs evenly; zero: nobody is told
+	outcome   string    // an error code, or outcomeOK
+	reference string    // of the log line, where the visitor is told; empty: none
 }
 
 // Outcomes of a request besides error codes.
@@ -54,20 +55,28 @@ const (
 
 func (c *call) context() context.Context { return c.r.Context() }
 
+func (p *Provider) newCall(endpoint string, w http.ResponseWriter, r *http.Request) call {
+	c := call{Provider: p, w: w, r: r, endpoint: endpoint, outcome: outcomeOK}
+	if p.cfg.Events != nil {
+		c.start = time.Now()
+	}
+	return c
+}
+
 // handler returns the handler of an endpoint.
 func (p *Provider) handler(e endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := call{Provider: p, w: w, r: r, endpoint: e.name, outcome: outcomeOK}
+		c := p.newCall(e.name, w, r)
 		if p.cfg.Events == nil {
 			c.run(&e)
 			return
 		}
-		start, panicked := time.Now(), true
+		panicked := true
 		defer func() {
 			if panicked { // in a callback of the host's
 				c.outcome = codeServerError
 			}
-			c.report(start)
+			c.report()
 		}()
 		c.run(&e)
 		panicked = false
@@ -187,8 +196,9 @@ func (c *call) event(e Event) {
 	c.emit(c.context(), e)
 }
 
-// report emits the EventRequest. It takes the time from the machine's own clock,
-// which, unlike Config.Now, runs evenly.
-func (c *call) report(start time.Time) {
-	c.event(Event{Kind: EventRequest, ApplicationID: c.application, Endpoint: c.endpoint, Outcome: c.outcome, Duration: time.Since(start)})
+// report emits the EventRequest, if somebody is told of events.
+func (c *call) report() {
+	if c.cfg.Events != nil {
+		c.event(Event{Kind: EventRequest, ApplicationID: c.application, Endpoint: c.endpoint, Outcome: c.outcome, Duration: time.Since(c.start)})
+	}
 }

@@ -83,6 +83,8 @@ func (p *Provider) Check(keys ...string) []Advice {
 	for i, r := range c.Resources {
 		add(strings.HasPrefix(r.URL, "http:"), "resource-not-https", fmt.Sprintf("Resources[%d].URL", i),
 			"The resource "+strconv.Quote(r.URL)+" is http on the machine itself, so nobody gets a token that works in production. Set it to the https URL that its clients use.")
+		add(p.closedToStrangers(p.resources[i]), "resource-closed", fmt.Sprintf("Resources[%d].Scopes", i),
+			"Applications that registered themselves or have a document may ask for none of the scopes of the resource "+strconv.Quote(r.URL)+", so MCP clients that find it can't use it. If they should, add one of its scopes to Registration.Scopes or ClientIDDocuments.Scopes.")
 	}
 	add(slices.ContainsFunc(keys, func(key string) bool { return key != "" && len(key) < shortKey }), "key-short", "",
 		"A key for the Backend API, introspection or the like has fewer than 32 characters, and whoever guesses it has what it opens. Use a random one, such as openssl rand -hex 32 prints.")
@@ -119,6 +121,17 @@ func (p *Provider) checkStrangers(add func(unwise bool, code, field, text string
 		add(d.Transport != nil, "documents-transport", "ClientIDDocuments.Transport",
 			"Documents are fetched by a Transport of your own, without the built-in check of addresses: a user can make it ask hosts inside your network. Leave Transport nil, or see to it that your proxy reaches nothing inside.")
 	}
+}
+
+// closedToStrangers reports whether applications that nobody has registered are
+// let in, but none may ask for a scope of the resource.
+func (p *Provider) closedToStrangers(r *ProtectedResource) bool {
+	for _, may := range p.offer.strangers {
+		if len(may.Intersect(r.scopes)) > 0 {
+			return false
+		}
+	}
+	return len(p.offer.strangers) > 0 && len(r.scopes) > 0
 }
 
 // limitMissing says what the host has switched on that makes a limit needed

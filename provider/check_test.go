@@ -79,6 +79,10 @@ var unwise = map[string]func(*provider.Config){
 	"documents-transport": func(c *provider.Config) {
 		c.ClientIDDocuments = &provider.ClientIDDocuments{Scopes: []string{scopes.Profile}, Transport: http.DefaultTransport}
 	},
+	"resource-closed": func(c *provider.Config) {
+		c.Registration = &provider.Registration{Scopes: []string{scopes.Profile}, Allow: func(*http.Request, provider.Application) error { return nil }}
+		c.Resources = []provider.Resource{{URL: "https://app.example.com/mcp", Scopes: []string{scopes.Email}}}
+	},
 	"resource-not-https": func(c *provider.Config) {
 		c.Resources = []provider.Resource{{URL: "https://app.example.com/api"}, {URL: "http://localhost:8080/mcp"}}
 	},

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -68,22 +67,6 @@ func (p *Provider) Offers(origin store.Origin) (asked scopes.Set, letIn bool) {
 	}
 	asked, letIn = p.offer.strangers[origin]
 	return slices.Clone(asked), letIn
-}
-
-// validate returns where parts of the Config contradict each other: a resource
-// that is for strangers, as its metadata says, but of whose scopes no stranger
-// could get one.
-func (o *offer) validate(resources []*ProtectedResource) error {
-	var problems []error
-	for origin, field := range map[store.Origin]string{store.OriginRegistration: "Registration", store.OriginDocument: "ClientIDDocuments"} {
-		may, on := o.strangers[origin]
-		for _, r := range resources {
-			if on && len(r.scopes) > 0 && len(may.Intersect(r.scopes)) == 0 {
-				problems = append(problems, fmt.Errorf("provider: Config.%s.Scopes has none of the scopes of the resource %s, which are %s: add one, or take the resource out", field, r.url, r.scopes))
-			}
-		}
-	}
-	return errors.Join(problems...)
 }
 
 // admits refuses an application of an origin that is switched off. Turning

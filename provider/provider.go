@@ -54,9 +54,6 @@ func New(cfg Config) (*Provider, error) {
 	if p.resources, err = p.newResources(); err != nil {
 		return nil, err
 	}
-	if err := p.offer.validate(p.resources); err != nil {
-		return nil, err
-	}
 	if cfg.ClientIDDocuments != nil {
 		p.documents = newDocuments(p)
 	}
