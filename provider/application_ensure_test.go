@@ -63,7 +63,7 @@ func TestEnsureApplicationCreatesOnceAndThenWritesNothing(t *testing.T) {
 	require.Equal(t, store.OriginManual, app.Origin)
 	require.Equal(t, []string{"FindClient", "CreateApplication"}, steps())
 	for range 5 {
-		h.clock.add(time.Hour)
+		h.clock.Add(time.Hour)
 		require.Equal(t, app.Application, h.ensure(wikiSettings, firstSecret).Application)
 	}
 	require.Equal(t, strings.Fields(strings.Repeat("FindClient ", 5)), steps(), "nothing is written if nothing differs")
@@ -99,7 +99,7 @@ func TestEnsureApplicationBringsUpToDate(t *testing.T) {
 	}
 	// What somebody changed in the store by hand, the host's code changes back.
 	h.change(created, func(a *store.Application) { a.Name = "By hand" })
-	h.clock.add(2 * time.Hour)
+	h.clock.Add(2 * time.Hour)
 	require.Equal(t, "Wiki", h.ensure(wikiSettings, firstSecret).Name)
 }
 
@@ -254,10 +254,10 @@ func TestEnsureApplicationChangesTheSecretWithAnOverlap(t *testing.T) {
 	require.Len(t, got.Secrets, 2)
 	require.True(t, got.Secrets[0].ExpiresAt.IsZero())
 	require.WithinDuration(t, h.clock.Now().Add(day), got.Secrets[1].ExpiresAt, time.Second)
-	h.clock.add(day - time.Minute)
+	h.clock.Add(day - time.Minute)
 	require.True(t, works(firstSecret))
 	require.True(t, works(secondSecret))
-	h.clock.add(time.Minute)
+	h.clock.Add(time.Minute)
 	require.False(t, works(firstSecret))
 	require.True(t, works(secondSecret))
 	require.EqualValues(t, 2, h.ensure(wikiSettings, secondSecret).Version, "what has ended is no difference")
@@ -272,7 +272,7 @@ func TestEnsureApplicationAfterGoingBack(t *testing.T) {
 	newer.RedirectURIs = []string{"https://wrong.example.com/"}
 	h.ensure(newer, secondSecret)
 	require.Equal(t, wikiSettings.RedirectURIs, h.ensure(wikiSettings, firstSecret).RedirectURIs)
-	h.clock.add(30 * day)
+	h.clock.Add(30 * day)
 	app.redeem("x", "client_secret", firstSecret).refused(t, 400, "invalid_grant")
 	app.redeem("x", "client_secret", secondSecret).refused(t, 400, "invalid_grant")
 }
@@ -289,11 +289,11 @@ func TestEnsureApplicationOfTwoVersionsComesToRest(t *testing.T) {
 		app.redeem("x", "client_secret", secret).refused(t, 400, "invalid_grant")
 	}
 	for i := range 20 {
-		h.clock.add(time.Minute)
+		h.clock.Add(time.Minute)
 		h.ensure(newer, secondSecret)
 		works(firstSecret)
 		works(secondSecret)
-		h.clock.add(time.Minute)
+		h.clock.Add(time.Minute)
 		h.ensure(wikiSettings, firstSecret)
 		works(firstSecret)
 		works(secondSecret)
@@ -304,7 +304,7 @@ func TestEnsureApplicationOfTwoVersionsComesToRest(t *testing.T) {
 	require.NotContains(t, steps(), "UpdateApplication", "it has come to rest")
 	require.Contains(t, h.log.String(), "two versions")
 	require.Equal(t, "Newer", h.ensure(newer, secondSecret).Name)
-	h.clock.add(2 * time.Hour)
+	h.clock.Add(2 * time.Hour)
 	require.Equal(t, "Wiki", h.ensure(wikiSettings, firstSecret).Name, "an hour later it is a decision")
 }
 

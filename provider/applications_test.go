@@ -83,7 +83,7 @@ func TestCreateApplicationNamesEveryProblem(t *testing.T) {
 func TestListApplications(t *testing.T) {
 	h := newHost(t)
 	for i := range 12 {
-		h.clock.add(time.Second)
+		h.clock.Add(time.Second)
 		h.application(provider.ApplicationSettings{Name: fmt.Sprintf("App %02d", i), OwnerID: fmt.Sprintf("user_%d", i%2)})
 	}
 	page, total, err := h.ListApplications(ctx, store.ApplicationQuery{})
@@ -201,7 +201,7 @@ func TestUpdateApplicationChangesSettingsAlone(t *testing.T) {
 		Name: "Better", RedirectURIs: []string{"https://new.example.com/cb"}, Scopes: scopes.New("notes:read"), PKCERequired: true, SkipConsent: true,
 		OwnerID: "user_ada", ClientURI: "https://new.example.com", LogoURL: "https://new.example.com/logo.png", Metadata: map[string]string{"k": "v"},
 	}
-	h.clock.add(time.Minute)
+	h.clock.Add(time.Minute)
 	got, err := h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
 		require.Equal(t, app.ApplicationSettings, *s)
 		*s = wanted
@@ -299,7 +299,7 @@ func TestSecretRotationWithOverlap(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, works(old))
 	require.True(t, works(secret.Reveal()))
-	h.clock.add(time.Hour)
+	h.clock.Add(time.Hour)
 	require.False(t, works(old))
 	require.True(t, works(secret.Reveal()))
 
@@ -367,7 +367,7 @@ func TestListAndRevokeGrants(t *testing.T) {
 	h := newHost(t)
 	one, two := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")}), h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	a, b := one.tokens("user_ada"), one.tokens("user_ada")
-	h.clock.add(time.Second)
+	h.clock.Add(time.Second)
 	c := two.tokens("user_ada")
 	d := one.tokens("user_grace")
 	list := func(q provider.GrantQuery) ([]provider.Grant, string) {
@@ -419,14 +419,14 @@ func TestCleanupDeletesOnlyWhatIsDead(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	dead := app.tokens("user_grace")
-	h.clock.add(71 * time.Hour)
+	h.clock.Add(71 * time.Hour)
 	live := app.tokens("user_ada")
 	rotated := app.refresh(live.RefreshToken).tokens(t)
-	h.clock.add(90 * time.Minute)
+	h.clock.Add(90 * time.Minute)
 	require.Empty(t, h.grantsOf("user_grace"))
 	app.refresh(dead.RefreshToken).refused(t, 400, "invalid_grant")
 	// It goes at midnight, a day or two later.
-	h.clock.add(2 * day)
+	h.clock.Add(2 * day)
 	rotated = app.refresh(rotated.RefreshToken).tokens(t)
 	n, err := h.Cleanup(ctx)
 	require.NoError(t, err)

@@ -286,7 +286,7 @@ func TestPromptLoginAsksForAFreshSignInOnce(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
-	h.clock.add(time.Minute)
+	h.clock.Add(time.Minute)
 
 	r := b.get(app.request("prompt", "login", "login_hint", "ada@example.com"))
 	require.Equal(t, http.StatusSeeOther, r.StatusCode)
@@ -305,7 +305,7 @@ func TestPromptLoginAsksForAFreshSignInOnce(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.get(h.url+back).StatusCode)
 
 	// The way back does not stay open for ever.
-	h.clock.add(2 * time.Hour)
+	h.clock.Add(2 * time.Hour)
 	require.Equal(t, http.StatusSeeOther, b.get(h.url+back).StatusCode)
 
 	// A visitor who signs in for the request is not asked a second time.
@@ -321,7 +321,7 @@ func TestPromptSelectAccountAsksToSwitch(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
-	h.clock.add(time.Minute)
+	h.clock.Add(time.Minute)
 	require.Equal(t, http.StatusSeeOther, b.get(app.request("prompt", "select_account")).StatusCode)
 	require.True(t, h.signIns[0].SwitchAccount)
 	// Choosing the account that is signed in needs no new sign-in.

@@ -72,9 +72,9 @@ func TestBearerTokenUsage(t *testing.T) {
 			}
 		})
 	}
-	h.clock.add(2*time.Hour - time.Microsecond)
+	h.clock.Add(2*time.Hour - time.Microsecond)
 	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
-	h.clock.add(time.Microsecond)
+	h.clock.Add(time.Microsecond)
 	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
 	h.bearer("/oauth/userinfo", got.AccessToken).refused(t, 401, "invalid_token")
 }

@@ -269,7 +269,7 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 
 	// A logo from elsewhere could be anybody's.
 	for _, logo := range []string{"https://client.example.com/logo.png", "https://client.example.com:8443@evil.example/l", "https://evil.example/logo.png", "data:image/png;base64,AA", "http://client.example.com:8443/l"} {
-		h.clock.add(time.Hour)
+		h.clock.Add(time.Hour)
 		site.document(map[string]any{"logo_uri": logo, "client_name": nil})
 		page = b.get(app.request())
 		page.statusIs(t, http.StatusOK)
@@ -390,7 +390,7 @@ func TestBadDocument(t *testing.T) {
 
 			// A minute later it is looked at again.
 			site.document(nil)
-			h.clock.add(time.Minute)
+			h.clock.Add(time.Minute)
 			b.get(app.request()).statusIs(t, http.StatusOK)
 		})
 	}
@@ -470,7 +470,7 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 				}
 			}
 		})
-		h.clock.add(time.Minute)
+		h.clock.Add(time.Minute)
 		start = time.Now()
 		b.get(app.request()).errorPage(t, http.StatusBadRequest, "does not arrive whole within 5 seconds")
 		require.WithinDuration(t, start.Add(5*time.Second), time.Now(), 2*time.Second)
@@ -673,10 +673,10 @@ func TestDocumentIsFetchedAgain(t *testing.T) {
 			site.document(nil, c.header...)
 			b := h.signedIn("user_ada")
 			b.get(app.request()).statusIs(t, 200)
-			h.clock.add(c.still)
+			h.clock.Add(c.still)
 			b.get(app.request()).statusIs(t, 200)
 			require.Equal(t, int32(1), site.fetches.Load())
-			h.clock.add(c.notNow - c.still)
+			h.clock.Add(c.notNow - c.still)
 			b.get(app.request()).statusIs(t, 200)
 			require.Equal(t, int32(2), site.fetches.Load())
 		})
@@ -691,7 +691,7 @@ func TestDocumentChanges(t *testing.T) {
 	version := h.kept()[0].Version
 	b := h.signedIn("user_ada")
 	page := b.get(app.request())
-	h.clock.add(10 * time.Minute)
+	h.clock.Add(10 * time.Minute)
 	site.document(map[string]any{"redirect_uris": []string{"https://new.example.com/cb"}})
 	b.answer(page, "allow").errorPage(t, http.StatusBadRequest, "an address that is not registered")
 	b.get(app.request()).errorPage(t, http.StatusBadRequest, "an address that is not registered")
@@ -703,10 +703,10 @@ func TestDocumentChanges(t *testing.T) {
 		"page": {"client_uri": "https://client.example.com/"},
 	} {
 		site.document(nil)
-		h.clock.add(10 * time.Minute)
+		h.clock.Add(10 * time.Minute)
 		page = b.get(app.request())
 		site.document(change)
-		h.clock.add(10 * time.Minute)
+		h.clock.Add(10 * time.Minute)
 		stale := b.answer(page, "allow")
 		stale.errorPage(t, http.StatusForbidden, "does not belong to an open page")
 		require.NotEmpty(t, b.answer(b.get(app.request()), "allow").redirected(t).Get("code"), name)
@@ -717,7 +717,7 @@ func TestDocumentChanges(t *testing.T) {
 	// It is gone: nobody signs in anew, and whoever is signed in stays so.
 	got := app.tokens("user_ada")
 	site.handle(http.NotFound)
-	h.clock.add(10 * time.Minute)
+	h.clock.Add(10 * time.Minute)
 	b.get(app.request()).errorPage(t, http.StatusBadRequest, "status 404")
 	app.refresh(got.RefreshToken).tokens(t)
 }
@@ -732,7 +732,7 @@ func TestDocumentLeavesTheHostsNotes(t *testing.T) {
 	})
 	require.NoError(t, err)
 	site.document(map[string]any{"client_name": "Renamed"})
-	h.clock.add(10 * time.Minute)
+	h.clock.Add(10 * time.Minute)
 	app.code("user_ada")
 	kept := h.kept()[0]
 	require.Equal(t, "Renamed", kept.Name)

@@ -33,7 +33,7 @@ func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 	for _, app := range []*application{chess, gone} {
 		app.tokens("user_ada")
 	}
-	h.clock.add(48 * time.Hour)
+	h.clock.Add(48 * time.Hour)
 	got := wiki.tokens("user_ada")
 	grace := wiki.tokens("user_grace")
 

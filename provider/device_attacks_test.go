@@ -111,7 +111,7 @@ func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, guess(waiting.UserCode))
 	require.Equal(t, http.StatusTooManyRequests, b.post(devicePath, form).StatusCode)
 	waiting.poll().refused(t, 400, "authorization_pending")
-	h.clock.add(10 * time.Minute)
+	h.clock.Add(10 * time.Minute)
 	require.Equal(t, 400, guess("BBBB-BBBB"))
 }
 
@@ -182,7 +182,7 @@ func TestDeviceOfAClientWithADocument(t *testing.T) {
 	allowed = true
 
 	site.document(map[string]any{"grant_types": []string{"authorization_code"}})
-	h.clock.add(6 * time.Minute)
+	h.clock.Add(6 * time.Minute)
 	b.get(pending.CompleteURI).errorPage(t, 400, "device grant")
 
 	off := newDeviceHost(t, func(c *provider.Config) { c.Store = h.store })

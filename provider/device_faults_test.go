@@ -60,7 +60,7 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 			}
 			broken(true, []string{"Find", "FindApplication"}, look)
 			broken(true, []string{"Find", "FindApplication", "FindConsent", "Create", "Replace"}, post)
-			h.clock.add(5 * time.Second)
+			h.clock.Add(5 * time.Second)
 			poll().refused(t, 400, "authorization_pending")
 			h.eventKinds()
 			require.Equal(t, http.StatusSeeOther, post().StatusCode, "the very same form")
@@ -90,7 +90,7 @@ func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
 	form.Set("decision", "deny")
 	require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode)
 	d.poll().refused(t, 400, "access_denied")
-	h.clock.add(15 * time.Minute)
+	h.clock.Add(15 * time.Minute)
 	_, err := h.Cleanup(ctx)
 	require.NoError(t, err)
 	require.Empty(t, tv.liveGrants())
@@ -105,7 +105,7 @@ func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 			b.post(devicePath, b.get(d.CompleteURI).form(h.t, "deny")).statusIs(h.t, http.StatusSeeOther)
 		},
 		"the device is gone": func(h *host, _ device) {
-			h.clock.add(20 * time.Minute)
+			h.clock.Add(20 * time.Minute)
 			_, err := h.Cleanup(ctx)
 			require.NoError(h.t, err)
 		},

@@ -75,7 +75,7 @@ func TestWrongCodesAreAllAlike(t *testing.T) {
 	require.NoError(t, h.store.DeleteApplication(ctx, orphan.ID))
 	b.decide(allowed, "allow")
 	b.decide(denied, "deny")
-	h.clock.add(10 * time.Minute)
+	h.clock.Add(10 * time.Minute)
 	var first string
 	for _, code := range []string{allowed.UserCode, denied.UserCode, expired.UserCode, deleted.UserCode, "BBBB-BBBB"} {
 		page := b.get(h.url + devicePath + "?user_code=" + code)
@@ -123,14 +123,14 @@ func TestUserCodesCannotBeGuessed(t *testing.T) {
 		grace.get(h.url + devicePath + "?user_code=BBBB-BBBB") // nor others' guesses.
 	}
 	require.Equal(t, map[int]int{400: 10, 429: 22}, atOnce(32, func(int) int { return guess() }))
-	h.clock.add(4 * time.Minute)
+	h.clock.Add(4 * time.Minute)
 	blocked := b.get(d.CompleteURI)
 	blocked.errorPage(t, 429, "There were too many attempts.")
 	require.Equal(t, "360", blocked.Header.Get("Retry-After"))
 	require.NotContains(t, blocked.text(), "Television")
-	h.clock.add(6*time.Minute - time.Second)
+	h.clock.Add(6*time.Minute - time.Second)
 	require.Equal(t, 429, guess())
-	h.clock.add(time.Second)
+	h.clock.Add(time.Second)
 	b.get(d.CompleteURI).statusIs(t, 200)
 	require.Equal(t, map[int]int{400: 10, 429: 2}, atOnce(12, func(int) int { return guess() }))
 
@@ -182,7 +182,7 @@ func TestDevicePageSendsToSignInAndNotForEver(t *testing.T) {
 	page := b.get(h.url + back)
 	page.errorPage(t, 403, "does not see that you are signed in")
 	require.Contains(t, page.body, `href="`+devicePath+"?user_code="+d.UserCode+`"`)
-	h.clock.add(6 * time.Minute)
+	h.clock.Add(6 * time.Minute)
 	require.Equal(t, http.StatusSeeOther, b.get(h.url+back).StatusCode, "rather a page that was loaded anew")
 	b.signIn("user_ada")
 	require.Contains(t, b.get(h.url+back).text(), d.UserCode, "the code was kept")
@@ -377,7 +377,7 @@ func TestAnsweredDeviceFormRevivesNothing(t *testing.T) {
 	got := d.poll().tokens(t)
 	err := h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"})
 	require.NoError(t, err)
-	h.clock.add(2 * time.Minute)
+	h.clock.Add(2 * time.Minute)
 	_, err = h.Cleanup(ctx)
 	require.NoError(t, err)
 	b.client.Jar.SetCookies(mustParse(h.url), old)

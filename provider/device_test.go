@@ -144,7 +144,7 @@ func TestDeviceSignIn(t *testing.T) {
 			require.Contains(t, done.text(), "Go back to your device.")
 			require.Equal(t, []provider.EventKind{provider.EventGrantCreated}, h.eventKinds())
 
-			h.clock.add(5 * time.Second)
+			h.clock.Add(5 * time.Second)
 			got := d.poll().tokens(t)
 			require.Equal(t, []provider.EventKind{provider.EventTokenIssued}, h.eventKinds())
 			require.Equal(t, "notes:read profile", got.Scope)
@@ -359,7 +359,7 @@ func TestWaitingIsNotLogged(t *testing.T) {
 	h := newDeviceHost(t)
 	d := h.television().device()
 	for range 3 {
-		h.clock.add(5 * time.Second)
+		h.clock.Add(5 * time.Second)
 		d.poll().refused(t, 400, "authorization_pending")
 	}
 	require.NotContains(t, h.log.String(), "authorization_pending")
@@ -378,7 +378,7 @@ func TestDeviceThatAsksTooSoonHasToSlowDown(t *testing.T) {
 	d := h.television().device()
 	after := func(wait time.Duration, code string) {
 		t.Helper()
-		h.clock.add(wait)
+		h.clock.Add(wait)
 		d.poll().refused(t, 400, code)
 	}
 	after(0, "authorization_pending") // The first comes whenever it likes.
@@ -400,11 +400,11 @@ func TestDeviceCodeExpires(t *testing.T) {
 	tv, b := h.television(), h.signedIn("user_ada")
 	undecided, allowed, late, open := tv.device(), tv.device(), tv.device(), tv.device()
 	confirm := b.get(open.CompleteURI).form(t, "allow")
-	h.clock.add(2*time.Minute - time.Second)
+	h.clock.Add(2*time.Minute - time.Second)
 	b.decide(allowed, "allow")
 	b.decide(late, "allow")
 	undecided.poll().refused(t, 400, "authorization_pending")
-	h.clock.add(time.Second)
+	h.clock.Add(time.Second)
 	undecided.poll().refused(t, 400, "expired_token")
 	b.get(undecided.CompleteURI).errorPage(t, 400, "No device waits with this code.")
 	b.post(devicePath, confirm).errorPage(t, 400, "No device waits with this code.")
@@ -412,9 +412,9 @@ func TestDeviceCodeExpires(t *testing.T) {
 	require.Len(t, tv.liveGrants(), 2)
 
 	// Who decides in the last moment decides before the last question.
-	h.clock.add(30 * time.Second)
+	h.clock.Add(30 * time.Second)
 	allowed.poll().tokens(t)
-	h.clock.add(time.Minute)
+	h.clock.Add(time.Minute)
 	late.poll().refused(t, 400, "expired_token")
 }
 
@@ -431,7 +431,7 @@ func TestDenialEndsTheDeviceCode(t *testing.T) {
 	d.poll().refused(t, 400, "access_denied")
 	b.get(d.CompleteURI).errorPage(t, 400, "No device waits with this code.")
 	require.Empty(t, tv.liveGrants())
-	h.clock.add(time.Hour)
+	h.clock.Add(time.Hour)
 	d.poll().refused(t, 400, "access_denied")
 }
 
@@ -520,11 +520,11 @@ func TestCleanupDeletesDevices(t *testing.T) {
 		tv.device()
 	}
 	d := tv.device()
-	h.clock.add(time.Minute + time.Second)
+	h.clock.Add(time.Minute + time.Second)
 	n, err := h.Cleanup(ctx)
 	require.NoError(t, err)
 	require.Zero(t, n)
-	h.clock.add(2 * time.Minute)
+	h.clock.Add(2 * time.Minute)
 	fresh := tv.device()
 	n, err = h.Cleanup(ctx)
 	require.NoError(t, err)
@@ -587,11 +587,11 @@ func TestDeviceSignInIsAUse(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	tv, _ := h.clientOf(h.register(`{"token_endpoint_auth_method":"none","grant_types":["urn:ietf:params:oauth:grant-type:device_code"],"client_name":"Television"}`))
 	require.Empty(t, tv.RedirectURIs)
-	h.clock.add(80 * day)
+	h.clock.Add(80 * day)
 	d, b := tv.device(), h.signedIn("user_ada")
 	b.decide(d, "allow")
 	d.poll().tokens(t)
 	require.WithinDuration(t, h.clock.Now(), h.lastUsed(t, tv), time.Second)
-	h.clock.add(80 * day)
+	h.clock.Add(80 * day)
 	require.Equal(t, 1, h.cleanup(t))
 }

@@ -79,7 +79,7 @@ func TestIntrospection(t *testing.T) {
 	}
 	issued := h.clock.Now().Unix()
 	got := app.tokens("user_ada")
-	h.clock.add(time.Minute)
+	h.clock.Add(time.Minute)
 	want := map[string]any{
 		"active": true, "scope": "email profile", "client_id": app.ClientID, "token_type": "Bearer", "sub": "user_ada", "iss": h.url,
 		"iat": float64(issued), "exp": float64(issued + 7200),
@@ -111,7 +111,7 @@ func TestIntrospection(t *testing.T) {
 	require.Equal(t, inactive, ask(app.post(path, "token", next.AccessToken)), "its user is gone")
 
 	grace := app.tokens("user_grace")
-	h.clock.add(2 * time.Hour)
+	h.clock.Add(2 * time.Hour)
 	require.Equal(t, inactive, ask(app.post(path, "token", grace.AccessToken)), "expired")
 	require.NoError(t, h.DeleteApplication(ctx, app.ID))
 	require.Equal(t, inactive, ask(h.post(path, "token", grace.RefreshToken, "Header:Authorization", "Bearer "+key)))

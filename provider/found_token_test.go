@@ -60,15 +60,15 @@ func TestLookupTokenSaysWhyATokenIsDead(t *testing.T) {
 	}{
 		{"nothing", func(*host, *application, tokens) {}, live, live},
 		{"refreshed", func(h *host, app *application, got tokens) { app.refresh(got.RefreshToken).tokens(h.t) }, live, state{Spent: true}},
-		{"the access token is too old", func(h *host, _ *application, _ tokens) { h.clock.add(2 * time.Hour) }, state{Expired: true}, live},
-		{"a little younger", func(h *host, _ *application, _ tokens) { h.clock.add(2*time.Hour - time.Second) }, live, live},
-		{"both are too old", func(h *host, _ *application, _ tokens) { h.clock.add(72 * time.Hour) }, state{Expired: true}, state{Expired: true}},
+		{"the access token is too old", func(h *host, _ *application, _ tokens) { h.clock.Add(2 * time.Hour) }, state{Expired: true}, live},
+		{"a little younger", func(h *host, _ *application, _ tokens) { h.clock.Add(2*time.Hour - time.Second) }, live, live},
+		{"both are too old", func(h *host, _ *application, _ tokens) { h.clock.Add(72 * time.Hour) }, state{Expired: true}, state{Expired: true}},
 		{"revoked", func(h *host, _ *application, _ tokens) {
 			require.NoError(h.t, h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"}))
 		}, state{Revoked: true}, state{Revoked: true}},
 		{"revoked, and too old", func(h *host, _ *application, _ tokens) {
 			require.NoError(h.t, h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"}))
-			h.clock.add(2 * time.Hour)
+			h.clock.Add(2 * time.Hour)
 		}, state{Revoked: true, Expired: true}, state{Revoked: true}},
 		{"the application was deleted", func(h *host, app *application, _ tokens) {
 			require.NoError(h.t, h.DeleteApplication(ctx, app.ID))

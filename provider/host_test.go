@@ -22,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -37,8 +38,8 @@ type host struct {
 	t      testing.TB
 	url    string
 	store  store.Store
-	clock  *clock
-	log    *lockedBuffer
+	clock  *hosttest.Clock
+	log    *hosttest.Log
 	server *httptest.Server
 
 	mu      sync.Mutex
@@ -50,7 +51,7 @@ type host struct {
 
 func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	t.Helper()
-	h := &host{t: t, store: memory.New(), clock: &clock{now: time.Now()}, log: &lockedBuffer{}, users: map[string]userinfo.User{
+	h := &host{t: t, store: memory.New(), clock: hosttest.NewClock(time.Now()), log: &hosttest.Log{}, users: map[string]userinfo.User{
 		"user_ada": {ID: "user_ada", Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Username: "ada",
 			Email: "ada@example.com", EmailVerified: true, PublicMetadata: map[string]any{"plan": "pro"}},
 		"user_grace": {ID: "user_grace", Name: "Grace Hopper", Email: "grace@example.com"},
@@ -443,39 +444,4 @@ func (r *reply) redirected(t testing.TB) url.Values {
 	require.NoError(t, err)
 	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
 	return u.Query()
-}
-
-// clock is a clock that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

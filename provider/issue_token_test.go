@@ -29,9 +29,9 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 	verified, err := h.Verify(ctx, secret.Reveal())
 	require.NoError(t, err)
 	require.Equal(t, token, verified)
-	h.clock.add(90*24*time.Hour - time.Second)
+	h.clock.Add(90*24*time.Hour - time.Second)
 	require.Equal(t, 200, h.bearer("/api/notes", secret.Reveal()).StatusCode)
-	h.clock.add(time.Second)
+	h.clock.Add(time.Second)
 	require.Equal(t, 401, h.bearer("/api/notes", secret.Reveal()).StatusCode)
 
 	// Its grant names it, and ends it alone.

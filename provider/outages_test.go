@@ -42,7 +42,7 @@ func TestRefreshSurvivesAnOutageOfUsers(t *testing.T) {
 			again := app.refresh(got.RefreshToken).tokens(t)
 			down.Store(true)
 			for range 100 {
-				h.clock.add(5 * time.Minute)
+				h.clock.Add(5 * time.Minute)
 				app.refresh(again.RefreshToken).refused(t, 503, "temporarily_unavailable")
 			}
 			down.Store(false)

@@ -240,10 +240,10 @@ func TestClocksOfInstancesMayDiffer(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
-	h.clock.add(3 * time.Second) // this instance's is ahead
+	h.clock.Add(3 * time.Second) // this instance's is ahead
 	b.get(app.request("prompt", "login"))
 	back := h.url + h.lastSignIn().ReturnTo
-	h.clock.add(-3 * time.Second)
+	h.clock.Add(-3 * time.Second)
 	b.signIn("user_ada")
 	b.get(back).statusIs(t, http.StatusOK)
 }
@@ -295,11 +295,11 @@ func TestFormIsRefusedAfterAnHour(t *testing.T) {
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.get(app.request())
-	h.clock.add(time.Hour + time.Second)
+	h.clock.Add(time.Hour + time.Second)
 	b.answer(page, "allow").errorPage(t, 403, "the page is too old")
 
 	page = b.get(app.request())
-	h.clock.add(time.Hour - time.Second)
+	h.clock.Add(time.Hour - time.Second)
 	require.NotEmpty(t, b.answer(page, "allow").redirected(t).Get("code"))
 }
 
@@ -393,7 +393,7 @@ func TestReturnWithoutSignInIsAPageAndNoLoop(t *testing.T) {
 	require.Equal(t, "login_required", b.get(silent).redirected(t).Get("error"))
 
 	// Long after, it is a new visit.
-	h.clock.add(2 * time.Hour)
+	h.clock.Add(2 * time.Hour)
 	require.Equal(t, http.StatusSeeOther, b.get(back).StatusCode)
 }
 

@@ -87,7 +87,7 @@ func TestPortal(t *testing.T) {
 	require.NotEqual(t, old, notebook.secret)
 	notebook.tokens("user_grace")
 	notebook.redeem(notebook.code("user_grace"), "client_secret", old).tokens(t)
-	h.clock.add(time.Hour + time.Minute)
+	h.clock.Add(time.Hour + time.Minute)
 	notebook.redeem("x", "client_secret", old).refused(t, 401, "invalid_client")
 
 	require.Equal(t, 422, visit("user_ada", "POST", page, url.Values{"name": {"Bad"}, "redirect_uri": {"javascript:alert(1)"}}).StatusCode)

@@ -17,7 +17,7 @@ func TestRefreshRotates(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{})
 	first := app.tokens("user_ada")
 	h.eventKinds()
-	h.clock.add(time.Hour)
+	h.clock.Add(time.Hour)
 	second := app.refresh(first.RefreshToken).tokens(t)
 	require.NotEqual(t, first.AccessToken, second.AccessToken)
 	require.NotEqual(t, first.RefreshToken, second.RefreshToken)
@@ -99,7 +99,7 @@ func TestLostAnswerCanBeAskedForAgain(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
 	first := app.tokens("user_ada")
 	second := app.refresh(first.RefreshToken, "scope", "email").tokens(t)
-	h.clock.add(30 * time.Second)
+	h.clock.Add(30 * time.Second)
 	again := app.refresh(first.RefreshToken, "scope", "email").tokens(t)
 	require.Equal(t, second.AccessToken, again.AccessToken)
 	require.Equal(t, second.RefreshToken, again.RefreshToken)
@@ -117,7 +117,7 @@ func TestReplayAfterTheGraceRevokesTheGrant(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{})
 	first := app.tokens("user_ada")
 	second := app.refresh(first.RefreshToken).tokens(t)
-	h.clock.add(30*time.Second + time.Microsecond)
+	h.clock.Add(30*time.Second + time.Microsecond)
 	h.eventKinds()
 	app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
 	require.Equal(t, []provider.EventKind{provider.EventReuseDetected}, h.eventKinds())
@@ -150,10 +150,10 @@ func TestRefreshTokenExpiresAfter72HoursOfRest(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{})
 	got := app.tokens("user_ada")
 	for range 3 {
-		h.clock.add(72*time.Hour - time.Microsecond)
+		h.clock.Add(72*time.Hour - time.Microsecond)
 		got = app.refresh(got.RefreshToken).tokens(t)
 	}
-	h.clock.add(72 * time.Hour)
+	h.clock.Add(72 * time.Hour)
 	app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
@@ -161,10 +161,10 @@ func TestGrantLifetimeEndsTheSignIn(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.GrantLifetime = 3 * time.Hour })
 	app := h.application(provider.ApplicationSettings{})
 	got := app.tokens("user_ada")
-	h.clock.add(2 * time.Hour)
+	h.clock.Add(2 * time.Hour)
 	got = app.refresh(got.RefreshToken).tokens(t)
 	require.EqualValues(t, 3600, got.ExpiresIn)
-	h.clock.add(time.Hour)
+	h.clock.Add(time.Hour)
 	app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
 	h.bearer("/oauth/userinfo", got.AccessToken).refused(t, 401, "invalid_token")
 }

@@ -36,9 +36,9 @@ func TestUnusedSelfRegisteredApplicationsExpire(t *testing.T) {
 			h := newOpenHost(t, func(c *provider.Config) { c.Registration.ExpireAfter = tt.set })
 			app, token := h.clientOf(h.register(native))
 			h.application(provider.ApplicationSettings{})
-			h.clock.add(tt.after)
+			h.clock.Add(tt.after)
 			require.Equal(t, 2, h.cleanup(t), "not before its time")
-			h.clock.add(time.Microsecond)
+			h.clock.Add(time.Microsecond)
 			h.eventKinds()
 			n, err := h.Cleanup(ctx)
 			require.NoError(t, err)
@@ -54,7 +54,7 @@ func TestUnusedSelfRegisteredApplicationsExpire(t *testing.T) {
 func TestNegativeExpireAfterIsNever(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) { c.Registration.ExpireAfter = -1 })
 	app, _ := h.clientOf(h.register(native))
-	h.clock.add(100 * 365 * day)
+	h.clock.Add(100 * 365 * day)
 	require.Equal(t, 1, h.cleanup(t))
 	app.tokens("user_ada")
 	require.Equal(t, app.UpdatedAt, h.lastUsed(t, app), "then a use need not be noted")
@@ -64,7 +64,7 @@ func TestApplicationsStayWhileRegistrationIsOff(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
 	selfRegistered(t, h, app)
-	h.clock.add(1000 * day)
+	h.clock.Add(1000 * day)
 	require.Equal(t, 1, h.cleanup(t))
 	_, err := h.FindApplication(ctx, app.ID)
 	require.NoError(t, err)
@@ -77,18 +77,18 @@ func TestUseIsNotedOnceADay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newOpenHost(t, func(c *provider.Config) { c.Registration.ExpireAfter = tt.after })
 			app, _ := h.clientOf(h.register(native))
-			h.clock.add(tt.every)
+			h.clock.Add(tt.every)
 			app.code("user_ada")
 			require.Equal(t, app.UpdatedAt, h.lastUsed(t, app))
-			h.clock.add(time.Microsecond)
+			h.clock.Add(time.Microsecond)
 			app.code("user_ada")
 			noted := h.lastUsed(t, app)
 			require.Equal(t, app.UpdatedAt.Add(tt.every+time.Microsecond), noted)
-			h.clock.add(tt.every)
+			h.clock.Add(tt.every)
 			app.code("user_ada")
 			require.Equal(t, noted, h.lastUsed(t, app))
 			manual := h.application(provider.ApplicationSettings{Public: true})
-			h.clock.add(tt.every + time.Second)
+			h.clock.Add(tt.every + time.Second)
 			manual.code("user_ada")
 			require.Equal(t, manual.UpdatedAt, h.lastUsed(t, manual), "the host's own are not touched")
 		})
@@ -100,15 +100,15 @@ func TestUsedApplicationsStay(t *testing.T) {
 	h := newOpenHost(t)
 	app, token := h.clientOf(h.register(native))
 	for range 5 {
-		h.clock.add(80 * day)
+		h.clock.Add(80 * day)
 		app.tokens("user_ada")
 		require.Equal(t, 1, h.cleanup(t))
 	}
-	h.clock.add(80 * day)
+	h.clock.Add(80 * day)
 	h.manage("PUT", app.ClientID, token, with(app, native)).registered(t, 200)
-	h.clock.add(80 * day)
+	h.clock.Add(80 * day)
 	require.Equal(t, 1, h.cleanup(t), "a change is a use")
-	h.clock.add(11 * day)
+	h.clock.Add(11 * day)
 	require.Zero(t, h.cleanup(t))
 }
 
@@ -118,14 +118,14 @@ func TestApplicationsWithAGrantStay(t *testing.T) {
 	app, _ := h.clientOf(h.register(native))
 	got := app.tokens("user_ada")
 	for range 30 {
-		h.clock.add(2 * day)
+		h.clock.Add(2 * day)
 		got = app.refresh(got.RefreshToken).tokens(t)
 		require.Equal(t, 1, h.cleanup(t))
 	}
 	h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
-	h.clock.add(2 * day)
+	h.clock.Add(2 * day)
 	require.Equal(t, 1, h.cleanup(t))
-	h.clock.add(10 * day)
+	h.clock.Add(10 * day)
 	require.Zero(t, h.cleanup(t), "the grant has ended")
 }
 
@@ -138,11 +138,11 @@ func TestCleanupOfManyApplicationsIsBounded(t *testing.T) {
 		_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Lifetime: 1000 * day})
 		require.NoError(t, err)
 	}
-	h.clock.add(time.Second)
+	h.clock.Add(time.Second)
 	for range 1100 {
 		h.register(native).statusIs(t, 201)
 	}
-	h.clock.add(91 * day)
+	h.clock.Add(91 * day)
 	require.Equal(t, 3+1100-997, h.cleanup(t))
 	require.Equal(t, 3, h.cleanup(t))
 }
@@ -152,7 +152,7 @@ func TestCleanupTellsWhatTheStoreSays(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) { c.Store = newFaulty(c.Store) })
 	s := h.store.(*faultyStore)
 	app, _ := h.clientOf(h.register(native))
-	h.clock.add(91 * day)
+	h.clock.Add(91 * day)
 	for _, step := range []string{"ListApplications", "List", "UpdateApplication", "DeleteApplication"} {
 		s.fail(step, broken)
 		_, err := h.Cleanup(ctx)
@@ -166,7 +166,7 @@ func TestCleanupTellsWhatTheStoreSays(t *testing.T) {
 	require.Zero(t, h.cleanup(t))
 
 	app, _ = h.clientOf(h.register(native))
-	h.clock.add(2 * day)
+	h.clock.Add(2 * day)
 	page := b.get(app.request())
 	s.fail("UpdateApplication", broken)
 	b.answer(page, "allow").errorPage(t, 503, "cannot answer")
@@ -191,7 +191,7 @@ func (s *gatedStore) FindClient(ctx context.Context, clientID string) (store.App
 func TestSignInToADeletedApplicationIsRefused(t *testing.T) {
 	h := newOpenHost(t)
 	app, token := h.clientOf(h.register(native))
-	h.clock.add(2 * day)
+	h.clock.Add(2 * day)
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.get(app.request())
@@ -207,7 +207,7 @@ func TestExpiryRacesWithUse(t *testing.T) {
 	for i := range 60 {
 		app, _ := h.clientOf(h.register(native))
 		b := h.browser()
-		h.clock.add(91 * day)
+		h.clock.Add(91 * day)
 		b.signIn("user_ada")
 		page := b.get(app.request())
 		var answer *reply
@@ -241,7 +241,7 @@ func TestUseIsNotedOnceByMany(t *testing.T) {
 	const many = 32
 	h := newOpenHost(t, func(c *provider.Config) { c.Store = &gatedStore{Store: c.Store} })
 	app, _ := h.clientOf(h.register(native))
-	h.clock.add(2 * day)
+	h.clock.Add(2 * day)
 	var browsers [many]*browser
 	var pages [many]*reply
 	for i := range many {

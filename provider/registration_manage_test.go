@@ -96,7 +96,7 @@ func TestUpdateReplacesAllMetadata(t *testing.T) {
 		"client_uri":"https://a.example.com","logo_uri":"https://a.example.com/x.png","software_id":"x","grant_types":["authorization_code","refresh_token"]}`)
 	app, token := h.clientOf(first)
 	h.eventKinds()
-	h.clock.add(time.Hour)
+	h.clock.Add(time.Hour)
 	want := h.register(`{"redirect_uris":["https://b.example.com/cb"]}`).registered(t, 201)
 	h.eventKinds()
 	got := h.manage("PUT", app.ClientID, token, with(app, `{"redirect_uris":["https://b.example.com/cb"]}`)).registered(t, 200)

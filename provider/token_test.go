@@ -259,10 +259,10 @@ func TestCodeExpires(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
 	code := app.code("user_ada")
-	h.clock.add(10*time.Minute - time.Microsecond)
+	h.clock.Add(10*time.Minute - time.Microsecond)
 	app.redeem(code).tokens(t)
 	code = app.code("user_ada")
-	h.clock.add(10 * time.Minute)
+	h.clock.Add(10 * time.Minute)
 	app.redeem(code).refused(t, 400, "invalid_grant")
 }
 

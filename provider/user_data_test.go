@@ -48,7 +48,7 @@ func TestExportHoldsAllOfOneUser(t *testing.T) {
 		_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: mine.ID, Scopes: []string{"email"}})
 		require.NoError(t, err)
 	}
-	h.clock.add(time.Second)
+	h.clock.Add(time.Second)
 	tokens := wiki.tokens("user_ada")
 	grace := wiki.tokens("user_grace")
 	got, text := export(t, h, "user_ada")
@@ -115,10 +115,10 @@ func TestEraseUserLeavesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "user_grace", kept.OwnerID)
 
-	h.clock.add(26 * time.Hour)
+	h.clock.Add(26 * time.Hour)
 	_, err = h.Cleanup(ctx)
 	require.NoError(t, err)
-	h.clock.add(26 * time.Hour)
+	h.clock.Add(26 * time.Hour)
 	_, err = h.Cleanup(ctx)
 	require.NoError(t, err)
 	consent, cuts, err := h.store.FindConsent(ctx, "user_ada", app.ID, "")

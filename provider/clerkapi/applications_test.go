@@ -20,7 +20,7 @@ import (
 // where it was just made.
 func TestApplicationObject(t *testing.T) {
 	a := newAdmin(t)
-	a.clock.set(time.UnixMilli(1680809847940))
+	a.clock.Set(time.UnixMilli(1680809847940))
 	app := a.create(`{"name":"Wiki <&> Ä"}`)
 	require.Regexp(t, `^oa_[0-9A-Za-z]{27}$`, app["id"])
 	require.Regexp(t, `^[0-9A-Za-z]{16}$`, app["client_id"])
@@ -43,7 +43,7 @@ func TestApplicationObject(t *testing.T) {
 	list := map[string]any{"data": []any{want}, "total_count": 1.0}
 	require.Equal(t, list, a.call("GET", "/v1/oauth_applications", "").object(t))
 
-	a.clock.add(time.Hour)
+	a.clock.Add(time.Hour)
 	patched := a.call("PATCH", a.path(app), `{"scopes":"notes:read profile","redirect_uris":["https://wiki.example.com/a","https://wiki.example.com/b?x=1&y"],
 		"name":"Knowledge","consent_screen_enabled":false,"pkce_required":true}`).object(t)
 	for name, value := range map[string]any{
@@ -56,7 +56,7 @@ func TestApplicationObject(t *testing.T) {
 	require.Equal(t, want, patched)
 	require.Equal(t, want, a.read(app))
 
-	a.clock.add(time.Hour)
+	a.clock.Add(time.Hour)
 	rotated := a.call("POST", a.path(app)+"/rotate_secret", "null").object(t)
 	require.Regexp(t, `^[0-9A-Za-z]{43}$`, rotated["client_secret"])
 	require.NotEqual(t, app["client_secret"], rotated["client_secret"])
@@ -180,7 +180,7 @@ func TestUpdate(t *testing.T) {
 			for field, value := range tt.want {
 				want[field] = value
 			}
-			a.clock.add(time.Second)
+			a.clock.Add(time.Second)
 			got := a.call("PATCH", a.path(app), tt.body).object(t)
 			want["updated_at"] = got["updated_at"]
 			require.Equal(t, want, got)
@@ -194,14 +194,14 @@ func TestList(t *testing.T) {
 	require.JSONEq(t, `{"data":[],"total_count":0}`, a.call("GET", "/v1/oauth_applications", "").body)
 	var clientID string
 	for i := range 12 {
-		a.clock.add(time.Second)
+		a.clock.Add(time.Second)
 		// The names run against the times.
 		app := a.create(fmt.Sprintf(`{"name":"App %c"}`, 'L'-rune(i)))
 		if i == 3 {
 			clientID = app["client_id"].(string)
 		}
 	}
-	a.clock.add(time.Second)
+	a.clock.Add(time.Second)
 	a.create(`{"name":"50% off_"}`)
 	names := func(query string) (string, float64) {
 		answer := a.call("GET", "/v1/oauth_applications"+query, "").object(t)

@@ -13,12 +13,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/provider/providertest"
@@ -46,8 +46,8 @@ type admin struct {
 	t     testing.TB
 	api   *httptest.Server
 	store store.Store
-	clock *clock
-	log   *lockedBuffer
+	clock *hosttest.Clock
+	log   *hosttest.Log
 
 	users error // what Config.Users answers while it is set
 }
@@ -59,7 +59,7 @@ func newAdmin(t testing.TB, edit ...func(*provider.Config)) *admin {
 
 func newAdminWith(t testing.TB, o clerkapi.Options, edit ...func(*provider.Config)) *admin {
 	t.Helper()
-	a := &admin{t: t, clock: &clock{now: time.Now()}, log: &lockedBuffer{}}
+	a := &admin{t: t, clock: hosttest.NewClock(time.Now()), log: &hosttest.Log{}}
 	first := func(c *provider.Config) {
 		users := c.Users
 		c.Users = func(ctx context.Context, id string) (userinfo.User, error) {
@@ -349,41 +349,4 @@ func (a *admin) allow(page *reply) *reply {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	return send(a.t, a.host.Client, r)
-}
-
-// clock is a clock that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
-}
-
-func (c *clock) add(d time.Duration) { c.set(c.Now().Add(d)) }
-
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

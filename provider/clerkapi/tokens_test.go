@@ -58,7 +58,7 @@ func TestRevokeToken(t *testing.T) {
 
 func TestVerifyToken(t *testing.T) {
 	a := newAdmin(t)
-	a.clock.set(time.Unix(1680809847, 940e6))
+	a.clock.Set(time.Unix(1680809847, 940e6))
 	app := a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read", "profile")})
 	got := app.tokens("user_ada")
 	const path = "/oauth_applications/access_tokens/verify"
@@ -79,9 +79,9 @@ func TestVerifyToken(t *testing.T) {
 	next := app.refresh(got.RefreshToken).tokens(t)
 	require.NotEqual(t, shown["id"], verify(next.AccessToken)["id"])
 
-	a.clock.add(2*time.Hour - time.Second)
+	a.clock.Add(2*time.Hour - time.Second)
 	require.Equal(t, want, verify(got.AccessToken))
-	a.clock.add(time.Second)
+	a.clock.Add(time.Second)
 	want["expired"] = true
 	require.Equal(t, want, verify(got.AccessToken))
 

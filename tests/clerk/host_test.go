@@ -10,12 +10,12 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/store/memory"
@@ -33,7 +33,7 @@ type host struct {
 	*provider.Provider
 	t    *testing.T
 	url  string
-	log  *lockedBuffer
+	log  *hosttest.Log
 	http *http.Client
 }
 
@@ -42,7 +42,7 @@ func newHost(t *testing.T) *host {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	h := &host{t: t, url: server.URL, log: &lockedBuffer{}, http: server.Client()}
+	h := &host{t: t, url: server.URL, log: &hosttest.Log{}, http: server.Client()}
 	h.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	p, err := provider.New(provider.Config{
 		Issuer: server.URL,
@@ -125,23 +125,6 @@ func (h *host) do(method, path string, header http.Header, body string) *reply {
 	answer, err := io.ReadAll(response.Body)
 	require.NoError(h.t, err)
 	return &reply{response, string(answer)}
-}
-
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 var traceID = regexp.MustCompile(`^[0-9a-f]{32}$`)

@@ -9,12 +9,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
@@ -28,7 +28,7 @@ const callback = "https://wiki.example.com/callback"
 type host struct {
 	*provider.Provider
 	url   string
-	clock *clock
+	clock *hosttest.Clock
 	http  *http.Client
 }
 
@@ -39,7 +39,7 @@ func newHost(t testing.TB) *host {
 	t.Cleanup(server.Close)
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	h := &host{url: server.URL, clock: &clock{now: time.Now()}, http: client}
+	h := &host{url: server.URL, clock: hosttest.NewClock(time.Now()), http: client}
 	p, err := provider.New(provider.Config{
 		Issuer: server.URL,
 		Store:  memory.New(),
@@ -136,20 +136,3 @@ func (fatal) Errorf(format string, args ...any) { panic(format) }
 func (fatal) FailNow()                          { panic("failed") }
 
 func splitScope(s string) []string { return strings.Fields(s) }
-
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}

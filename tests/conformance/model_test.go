@@ -164,7 +164,7 @@ func (s *signIn) revoke(t *rapid.T) {
 }
 
 func (s *signIn) wait(t *rapid.T) {
-	s.h.clock.add(rapid.SampledFrom([]time.Duration{
+	s.h.clock.Add(rapid.SampledFrom([]time.Duration{
 		time.Microsecond, time.Second, grace / 2, grace, grace + time.Microsecond, 10 * time.Minute, time.Hour, 2 * time.Hour, 71 * time.Hour, 72 * time.Hour,
 	}).Draw(t, "time"))
 }

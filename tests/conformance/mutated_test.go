@@ -26,6 +26,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
@@ -472,7 +473,7 @@ func newTarget(t *testing.T, seed uint64, valid func(*target, testing.TB) []mess
 	t.Cleanup(server.Close)
 	requests := server.Client()
 	requests.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	x.host = &host{url: server.URL, clock: &clock{now: time.Now()}, http: requests}
+	x.host = &host{url: server.URL, clock: hosttest.NewClock(time.Now()), http: requests}
 	x.address = server.Listener.Addr().String()
 	p, err := provider.New(provider.Config{
 		Issuer: server.URL,
@@ -559,7 +560,7 @@ func (x *target) renew(t *testing.T) {
 		err := x.RevokeGrants(context.Background(), provider.GrantFilter{ApplicationID: c.ID})
 		require.NoError(t, err)
 	}
-	x.clock.add(100 * time.Hour)
+	x.clock.Add(100 * time.Hour)
 	_, err := x.Cleanup(context.Background())
 	require.NoError(t, err)
 	x.faults.mu.Lock()

@@ -782,7 +782,7 @@ func TestCodeExpires(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
 	code := c.code(t)
-	h.clock.add(10*time.Minute + time.Second)
+	h.clock.Add(10*time.Minute + time.Second)
 	refused(t, h.send(t, tokenPath, c.redemption(code)), 400, "invalid_grant")
 }
 

@@ -75,7 +75,7 @@ func TestBearerInvalid(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
 	ended, revoked, expired, live := c.tokens(t, "scope", allOf), c.tokens(t, "scope", allOf), c.tokens(t, "scope", allOf), c.tokens(t, "scope", allOf)
-	h.clock.add(2*time.Hour + time.Second)
+	h.clock.Add(2*time.Hour + time.Second)
 	live = granted(t, h.send(t, tokenPath, c.refreshing(live.Refresh)))
 	ended, revoked = granted(t, h.send(t, tokenPath, c.refreshing(ended.Refresh))), granted(t, h.send(t, tokenPath, c.refreshing(revoked.Refresh)))
 	require.Equal(t, 200, h.send(t, revokePath, c.withID("token", ended.Access)).StatusCode)
@@ -209,9 +209,9 @@ func TestBearerExpiresAsTold(t *testing.T) {
 	h := newHost(t)
 	tokens := h.confidential().tokens(t, "scope", allOf)
 	lifetime := time.Duration(tokens.ExpiresIn) * time.Second
-	h.clock.add(lifetime - 2*time.Second)
+	h.clock.Add(lifetime - 2*time.Second)
 	everyResource(t, func(t *testing.T, path string) { require.Equal(t, 200, h.bearer(t, path, tokens.Access).StatusCode) })
-	h.clock.add(3 * time.Second)
+	h.clock.Add(3 * time.Second)
 	everyResource(t, func(t *testing.T, path string) { require.Equal(t, 401, h.bearer(t, path, tokens.Access).StatusCode) })
 }
 

@@ -140,9 +140,9 @@ func TestDevicePollErrors(t *testing.T) {
 	waiting, denied := c.device(t), c.device(t)
 	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "authorization_pending")
 	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "slow_down")
-	h.clock.add(9 * time.Second)
+	h.clock.Add(9 * time.Second)
 	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "slow_down")
-	h.clock.add(15 * time.Second)
+	h.clock.Add(15 * time.Second)
 	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "authorization_pending")
 	h.decides(t, denied, "deny")
 	refused(t, h.send(t, tokenPath, c.polling(denied)), 400, "access_denied")
@@ -150,7 +150,7 @@ func TestDevicePollErrors(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.polling(waiting, "device_code", "unknown")), 400, "invalid_grant")
 	refused(t, h.send(t, tokenPath, c.polling(waiting, "device_code", omit)), 400, "invalid_request")
 	refused(t, h.sendRaw(t, tokenPath, c.polling(waiting).Encode()+"&device_code=x"), 400, "invalid_request")
-	h.clock.add(10 * time.Minute)
+	h.clock.Add(10 * time.Minute)
 	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "expired_token")
 }
 

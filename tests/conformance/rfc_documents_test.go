@@ -148,11 +148,11 @@ func TestDocumentCaching(t *testing.T) {
 		d.code(t)
 	}
 	require.Equal(t, int32(1), d.fetches.Load())
-	d.h.clock.add(10 * time.Minute)
+	d.h.clock.Add(10 * time.Minute)
 	d.serve = http.NotFound
 	onPage(t, d.h.visit(t, d.request().Encode()))
 	d.publish(nil)
-	d.h.clock.add(time.Minute)
+	d.h.clock.Add(time.Minute)
 	require.NotEmpty(t, d.code(t))
 	require.Equal(t, int32(3), d.fetches.Load())
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
@@ -58,7 +59,7 @@ func newHostWith(t testing.TB, change func(*provider.Config)) *host {
 	t.Cleanup(server.Close)
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	h := &host{url: server.URL, clock: &clock{now: time.Now()}, http: client}
+	h := &host{url: server.URL, clock: hosttest.NewClock(time.Now()), http: client}
 	cfg := provider.Config{
 		Issuer: server.URL,
 		Store:  memory.New(),

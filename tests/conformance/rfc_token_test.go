@@ -616,7 +616,7 @@ func TestRefreshTokenReuse(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			bystander, first := c.tokens(t), c.tokens(t)
 			second := granted(t, h.send(t, tokenPath, c.refreshing(first.Refresh)))
-			h.clock.add(31 * time.Second)
+			h.clock.Add(31 * time.Second)
 			refused(t, h.send(t, tokenPath, c.refreshing(first.Refresh)), 400, "invalid_grant")
 			require.False(t, h.works(t, first.Access))
 			require.False(t, h.works(t, second.Access))
@@ -739,11 +739,11 @@ func TestRefreshTokenExpires(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
 	tokens := c.tokens(t)
-	h.clock.add(71 * time.Hour)
+	h.clock.Add(71 * time.Hour)
 	tokens = granted(t, h.send(t, tokenPath, c.refreshing(tokens.Refresh)))
-	h.clock.add(71 * time.Hour)
+	h.clock.Add(71 * time.Hour)
 	tokens = granted(t, h.send(t, tokenPath, c.refreshing(tokens.Refresh)))
-	h.clock.add(72*time.Hour + time.Second)
+	h.clock.Add(72*time.Hour + time.Second)
 	refused(t, h.send(t, tokenPath, c.refreshing(tokens.Refresh)), 400, "invalid_grant")
 }
 
