@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -63,11 +64,15 @@ func million(documents int) filling {
 	return filling{documents: documents, kinds: 1, users: max(1000, documents/10), applications: 20, cuts: 1000}
 }
 
-// size returns how many documents the tests of size make: few, or as many as
-// LATCHKEY_SIZE says. "make size" says a million.
-func size(t testing.TB, otherwise int) int {
+// size returns how many documents the tests of size make, which LATCHKEY_SIZE
+// says. Without it they are skipped: at a size that tells they take minutes.
+func size(t testing.TB) int {
 	t.Helper()
-	n, err := strconv.Atoi(env("LATCHKEY_SIZE", strconv.Itoa(otherwise)))
+	text := os.Getenv("LATCHKEY_SIZE")
+	if text == "" {
+		t.Skip(`it takes minutes: "make size" runs it`)
+	}
+	n, err := strconv.Atoi(text)
 	require.NoError(t, err, "LATCHKEY_SIZE")
 	return n
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -27,9 +26,6 @@ import (
 // clearing away anything, each sweep walks over what the others removed: that is
 // measured, but not held.
 func TestSizeOfCrowd(t *testing.T) {
-	if os.Getenv("LATCHKEY_SIZE") == "" {
-		t.Skip(`it takes minutes: "make size" runs it`)
-	}
 	for _, server := range servers() {
 		t.Run(server.name, func(t *testing.T) { sweepCrowd(t, server, false) })
 		if server.dialect == sqlstore.Postgres {
@@ -42,7 +38,7 @@ func TestSizeOfCrowd(t *testing.T) {
 const maxSlowdown = 3
 
 func sweepCrowd(t *testing.T, server server, old bool) {
-	documents := size(t, 10_000)
+	documents := size(t)
 	db := server.open(t)
 	s, prefix := fresh(t, db, server.dialect)
 	at := now()

@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,17 +29,15 @@ const (
 // million. The two take turns, and each works on a thousand documents, so that
 // the caches of the machine have as much of one as of the other.
 func TestSizeOfStore(t *testing.T) {
-	if os.Getenv("LATCHKEY_SIZE") == "" {
-		t.Skip(`it takes minutes: "make size" runs it`)
-	}
+	documents := size(t)
 	for _, server := range servers() {
-		t.Run(server.name, func(t *testing.T) { compareSides(t, server, server.dsn(t)) })
+		t.Run(server.name, func(t *testing.T) { compareSides(t, server, server.dsn(t), documents) })
 	}
 }
 
-func compareSides(t *testing.T, server server, dsn string) {
+func compareSides(t *testing.T, server server, dsn string, documents int) {
 	few := newSide(t, server, dsn, fewerKept)
-	many := newSide(t, server, dsn, size(t, 10_000))
+	many := newSide(t, server, dsn, documents)
 	took := map[string]*[2][]time.Duration{}
 	var names []string
 	for try := range 3 {
