@@ -73,7 +73,8 @@ engines:
 # SIZE=100000 for less.
 SIZE ?= 1000000
 size:
-	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run Size ./store/memory ./store/redisstore ./tests/drivers
+	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run Size ./store/memory ./tests/drivers
+	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run Size ./store/redisstore
 
 run:
 	go run ./examples/quickstart
