@@ -107,6 +107,7 @@ func (h *local) reopened(t *testing.T, at target) *local {
 
 // A database is full in the middle of load, and gets room again.
 func TestFullSQLite(t *testing.T) {
+	slow(t)
 	at := newTarget(t, "sqlite")
 	limited := at
 	limited.Source += "&_pragma=max_page_count(70)&_pragma=synchronous(off)"
