@@ -12,6 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // Each field has one limit, whichever way it comes in: what one way takes the
@@ -67,7 +68,7 @@ func TestLimitsAreTheSameOnAllWaysIn(t *testing.T) {
 		}
 		app, _, err := h.CreateApplication(ctx, s)
 		require.Equal(t, tt.good, err == nil, "%s: create: %v", tt.name, err)
-		_, err = h.ImportApplication(ctx, s, provider.Credentials{ClientID: "imported-" + strings.ReplaceAll(tt.name, " ", "-")})
+		_, err = h.ImportApplication(ctx, "imported-"+strings.ReplaceAll(tt.name, " ", "-"), s, store.SecretHash{})
 		require.Equal(t, tt.good, err == nil, "%s: import: %v", tt.name, err)
 		_, err = h.EnsureApplication(ctx, "ensured", s, provider.NewSecret(firstSecret))
 		require.Equal(t, tt.good, err == nil, "%s: ensure: %v", tt.name, err)

@@ -38,31 +38,26 @@ func (p *Provider) CreateApplication(ctx context.Context, s ApplicationSettings)
 	return asApplication(app), secret, nil
 }
 
-// Credentials are what an application has from another provider, or what a host
-// has chosen for it.
-type Credentials struct {
-	// ClientID has letters, digits, and -._~:/@, at most 256 of them.
-	ClientID string
-
-	// SecretHash is the bcrypt hash of the secret, with a cost of at most 12,
-	// read with [store.ParseSecretHash]. Zero for a public application. A
-	// confidential one without it has no secret until [Provider.AddSecret].
-	SecretHash store.SecretHash
-}
-
-// ImportApplication registers an application together with its credentials from
-// another provider, so that it goes on working unchanged. A public one may get a
-// client id in this way that people can type. The error is a [FieldErrors] with
-// everything that is wrong, or wraps [store.ErrExists] if the ClientID is taken.
-func (p *Provider) ImportApplication(ctx context.Context, s ApplicationSettings, c Credentials) (Application, error) {
-	app := p.newManual(c.ClientID)
+// ImportApplication registers an application with the credentials that it has
+// from another provider, so that it goes on working unchanged. A public one may
+// get a client id in this way that people can type.
+//
+// The client id has letters, digits, and -._~:/@, at most 256 of them. The hash
+// is the bcrypt hash of the secret, with a cost of at most 12, read with
+// [store.ParseSecretHash]; it is zero for a public application. A confidential
+// one without it has no secret until [Provider.AddSecret].
+//
+// The error is a [FieldErrors] with everything that is wrong, or wraps
+// [store.ErrExists] if the client id is taken.
+func (p *Provider) ImportApplication(ctx context.Context, clientID string, s ApplicationSettings, hash store.SecretHash) (Application, error) {
+	app := p.newManual(clientID)
 	s.apply(&app)
 	var wrong FieldErrors
-	if !c.SecretHash.IsZero() {
-		if err := checkImportedSecret(s, c.SecretHash); err != nil {
+	if !hash.IsZero() {
+		if err := checkImportedSecret(s, hash); err != nil {
 			wrong.add("secret_hash", FieldFormat, "", "SecretHash: %s", err)
 		} else {
-			app.Secrets = []store.ClientSecret{{ID: "imported", Hash: c.SecretHash, CreatedAt: app.CreatedAt}}
+			app.Secrets = []store.ClientSecret{{ID: "imported", Hash: hash, CreatedAt: app.CreatedAt}}
 		}
 	}
 	return shownOr(app, p.createManual(ctx, app, wrong))

@@ -258,8 +258,8 @@ func TestApplicationsHoldNoHash(t *testing.T) {
 	h := newOpenHost(t)
 	hash, err := bcrypt.GenerateFromPassword([]byte("chosen by a person"), bcrypt.MinCost)
 	require.NoError(t, err)
-	credentials := provider.Credentials{ClientID: "legacy", SecretHash: parseHash(t, string(hash))}
-	imported, err := h.ImportApplication(ctx, provider.ApplicationSettings{Name: "Wiki"}, credentials)
+	kept := parseHash(t, string(hash))
+	imported, err := h.ImportApplication(ctx, "legacy", provider.ApplicationSettings{Name: "Wiki"}, kept)
 	require.NoError(t, err)
 	registered, token := h.clientOf(h.register(minimal))
 	record, err := h.store.FindApplication(ctx, registered.ID)
@@ -270,7 +270,7 @@ func TestApplicationsHoldNoHash(t *testing.T) {
 	require.NoError(t, err)
 	type inside struct{ value any }
 	var printed strings.Builder
-	for _, value := range []any{imported, byID, page, registered.Application, credentials, &credentials, inside{page}, inside{credentials}, record, inside{record}} {
+	for _, value := range []any{imported, byID, page, registered.Application, kept, &kept, inside{page}, inside{kept}, record, inside{record}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			fmt.Fprintf(&printed, verb+"\n", value)
 		}
@@ -370,30 +370,30 @@ func TestListAndRevokeGrants(t *testing.T) {
 	h.clock.Add(time.Second)
 	c := two.tokens("user_ada")
 	d := one.tokens("user_grace")
-	list := func(q provider.GrantQuery) ([]provider.Grant, string) {
-		page, next, err := h.ListGrants(ctx, q)
+	list := func(f provider.GrantFilter, after string, limit int) ([]provider.Grant, string) {
+		page, next, err := h.ListGrants(ctx, f, after, limit)
 		require.NoError(t, err)
 		return page, next
 	}
 	ada := provider.GrantFilter{UserID: "user_ada"}
-	all, next := list(provider.GrantQuery{GrantFilter: ada})
+	all, next := list(ada, "", 0)
 	require.Len(t, all, 3)
 	require.Empty(t, next)
-	page, next := list(provider.GrantQuery{GrantFilter: ada, Limit: 1})
+	page, next := list(ada, "", 1)
 	require.Equal(t, two.ID, page[0].ApplicationID)
 	require.NotEmpty(t, next)
-	page, next = list(provider.GrantQuery{GrantFilter: ada, Limit: 2, After: next})
+	page, next = list(ada, next, 2)
 	require.Equal(t, all[1:], page)
 	require.Empty(t, next)
-	page, _ = list(provider.GrantQuery{GrantFilter: provider.GrantFilter{ID: all[0].ID}})
+	page, _ = list(provider.GrantFilter{ID: all[0].ID}, "", 0)
 	require.Equal(t, all[:1], page)
-	page, _ = list(provider.GrantQuery{GrantFilter: provider.GrantFilter{ID: all[0].ID, UserID: "user_grace"}})
+	page, _ = list(provider.GrantFilter{ID: all[0].ID, UserID: "user_grace"}, "", 0)
 	require.Empty(t, page)
-	page, _ = list(provider.GrantQuery{})
+	page, _ = list(provider.GrantFilter{}, "", 0)
 	require.Empty(t, page, "the empty filter matches nothing")
-	_, _, err := h.ListGrants(ctx, provider.GrantQuery{GrantFilter: ada, After: "nonsense"})
+	_, _, err := h.ListGrants(ctx, ada, "nonsense", 0)
 	require.ErrorContains(t, err, "After")
-	_, _, err = h.ListGrants(ctx, provider.GrantQuery{GrantFilter: ada, Limit: -1})
+	_, _, err = h.ListGrants(ctx, ada, "", -1)
 	require.ErrorContains(t, err, "negative")
 
 	require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{ID: all[0].ID, UserID: "user_grace"}))

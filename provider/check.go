@@ -38,6 +38,7 @@ const (
 	longRefresh      = 90 * 24 * time.Hour
 	longGrace        = 2 * time.Minute
 	longStoreTimeout = 30 * time.Second
+	longUnused       = 366 * 24 * time.Hour
 )
 
 // shortKey is the least number of characters that hold 128 random bits even
@@ -94,14 +95,14 @@ func (p *Provider) Check(keys ...string) []Advice {
 // checkTimes adds what there is to say of lifetimes and the like.
 func (p *Provider) checkTimes(add func(unwise bool, code, field, text string)) {
 	c := p.cfg
-	add(c.CodeLifetime > longCode, "code-lifetime-long", "CodeLifetime",
-		"Authorization codes work for more than 10 minutes, although an application redeems one at once. A code that ends up in a log or a history stays of use for so long. Leave CodeLifetime at zero.")
-	add(c.AccessLifetime > longAccess, "access-lifetime-long", "AccessLifetime",
-		"Access tokens work for more than 24 hours. A leaked one is good for anybody until it expires, and nothing shows that two use it. Make AccessLifetime shorter: applications refresh by themselves.")
-	add(c.RefreshLifetime > longRefresh, "refresh-lifetime-long", "RefreshLifetime",
-		"Refresh tokens work for more than 90 days. One that is stolen from a device which nobody uses any more is not noticed for so long. Make RefreshLifetime shorter: each refresh starts it anew.")
-	add(c.RefreshGrace > longGrace, "refresh-grace-long", "RefreshGrace",
-		"A refresh may be repeated for more than 2 minutes. Within that, a thief who has the old token and can act as the application gets the new ones, and it is not taken for theft. Make RefreshGrace shorter.")
+	add(c.Lifetimes.Code > longCode, "code-lifetime-long", "Lifetimes.Code",
+		"Authorization codes work for more than 10 minutes, although an application redeems one at once. A code that ends up in a log or a history stays of use for so long. Leave Lifetimes.Code at zero.")
+	add(c.Lifetimes.Access > longAccess, "access-lifetime-long", "Lifetimes.Access",
+		"Access tokens work for more than 24 hours. A leaked one is good for anybody until it expires, and nothing shows that two use it. Make Lifetimes.Access shorter: applications refresh by themselves.")
+	add(c.Lifetimes.Refresh > longRefresh, "refresh-lifetime-long", "Lifetimes.Refresh",
+		"Refresh tokens work for more than 90 days. One that is stolen from a device which nobody uses any more is not noticed for so long. Make Lifetimes.Refresh shorter: each refresh starts it anew.")
+	add(c.Lifetimes.Grace > longGrace, "refresh-grace-long", "Lifetimes.Grace",
+		"A refresh may be repeated for more than 2 minutes. Within that, a thief who has the old token and can act as the application gets the new ones, and it is not taken for theft. Make Lifetimes.Grace shorter.")
 	add(c.StoreTimeout > longStoreTimeout, "store-timeout-long", "StoreTimeout",
 		"A request waits for the store for more than 30 seconds. When the database hangs, requests pile up, while their clients have long given up. Make StoreTimeout shorter.")
 }
@@ -110,8 +111,8 @@ func (p *Provider) checkTimes(add func(unwise bool, code, field, text string)) {
 // registered.
 func (p *Provider) checkStrangers(add func(unwise bool, code, field, text string)) {
 	if r := p.cfg.Registration; p.registers() && r.Allow == nil {
-		add(r.ExpireAfter < 0, "registration-kept-for-ever", "Registration.ExpireAfter",
-			"Anybody may register applications, and Cleanup never deletes those that nobody uses, so the store grows without end. Leave ExpireAfter at zero, or set Allow.")
+		add(r.ExpireAfter > longUnused, "registration-kept-long", "Registration.ExpireAfter",
+			"Anybody may register applications, and Cleanup keeps those that nobody uses for more than a year, so the store grows. Leave ExpireAfter at zero, or set Allow.")
 		add(r.Scopes == nil, "registration-scopes-all", "Registration.Scopes",
 			"Anybody may register an application that asks users for every scope. Users agree to what they should not. List in Scopes what a stranger may ask for, or set Allow.")
 	}

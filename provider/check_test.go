@@ -66,13 +66,13 @@ var unwise = map[string]func(*provider.Config){
 		c.ClientIP = nil
 	},
 	"token-prefix-missing":  func(c *provider.Config) { c.TokenPrefix = "" },
-	"code-lifetime-long":    func(c *provider.Config) { c.CodeLifetime = 10*time.Minute + 1 },
-	"access-lifetime-long":  func(c *provider.Config) { c.AccessLifetime = 24*time.Hour + 1 },
-	"refresh-lifetime-long": func(c *provider.Config) { c.RefreshLifetime = 90*24*time.Hour + 1 },
-	"refresh-grace-long":    func(c *provider.Config) { c.RefreshGrace = 2*time.Minute + 1 },
+	"code-lifetime-long":    func(c *provider.Config) { c.Lifetimes.Code = 10*time.Minute + 1 },
+	"access-lifetime-long":  func(c *provider.Config) { c.Lifetimes.Access = 24*time.Hour + 1 },
+	"refresh-lifetime-long": func(c *provider.Config) { c.Lifetimes.Refresh = 90*24*time.Hour + 1 },
+	"refresh-grace-long":    func(c *provider.Config) { c.Lifetimes.Grace = 2*time.Minute + 1 },
 	"store-timeout-long":    func(c *provider.Config) { c.StoreTimeout = 30*time.Second + 1 },
-	"registration-kept-for-ever": func(c *provider.Config) {
-		c.Registration = &provider.Registration{Scopes: []string{scopes.Profile}, ExpireAfter: -1}
+	"registration-kept-long": func(c *provider.Config) {
+		c.Registration = &provider.Registration{Scopes: []string{scopes.Profile}, ExpireAfter: 366*day + 1}
 	},
 	"registration-scopes-all": func(c *provider.Config) { c.Registration = &provider.Registration{} },
 	"documents-scopes-all":    func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{} },
@@ -148,15 +148,15 @@ func TestCheckIsSilentWhereTheHostHasSeenToIt(t *testing.T) {
 	}
 	for name, edit := range map[string]func(*provider.Config){
 		"times at their bounds": func(c *provider.Config) {
-			c.CodeLifetime, c.AccessLifetime, c.RefreshLifetime = 10*time.Minute, 24*time.Hour, 90*24*time.Hour
-			c.RefreshGrace, c.StoreTimeout = 2*time.Minute, 30*time.Second
+			c.Lifetimes.Code, c.Lifetimes.Access, c.Lifetimes.Refresh = 10*time.Minute, 24*time.Hour, 90*24*time.Hour
+			c.Lifetimes.Grace, c.StoreTimeout = 2*time.Minute, 30*time.Second
 		},
-		"no grace": func(c *provider.Config) { c.RefreshGrace = -1 },
+		"no grace": func(c *provider.Config) { c.Lifetimes.Grace = time.Nanosecond },
 		"registration by who may": func(c *provider.Config) {
-			c.Registration = &provider.Registration{Allow: allowRegistration, ExpireAfter: -1}
+			c.Registration = &provider.Registration{Allow: allowRegistration, ExpireAfter: 1000 * day}
 		},
 		"registration left out": func(c *provider.Config) {
-			c.Registration, c.Paths.Register = &provider.Registration{ExpireAfter: -1}, "-"
+			c.Registration, c.Paths.Register = &provider.Registration{ExpireAfter: 1000 * day}, "-"
 		},
 		"documents of who may":       func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{Allow: allowDocument} },
 		"devices":                    func(c *provider.Config) { c.DeviceAuthorization = &provider.DeviceAuthorization{} },

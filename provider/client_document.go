@@ -45,7 +45,7 @@ type ClientIDDocuments struct {
 
 	// ExpireAfter is how long an application may go unused: [Provider.Cleanup]
 	// deletes one to which nobody has signed in for so long and of which no
-	// grant is left. Zero: 90 days. Negative: never.
+	// grant is left. The default is 90 days.
 	ExpireAfter time.Duration
 
 	// Transport fetches the documents. Nil: one that connects to public

@@ -243,7 +243,7 @@ func TestDocumentsSwitchedOff(t *testing.T) {
 // What the host has registered by hand with such a client_id stays that.
 func TestRegisteredApplicationNeedsNoDocument(t *testing.T) {
 	h, site, _ := newDocumentHost(t)
-	app := h.imported(provider.ApplicationSettings{Public: true}, provider.Credentials{ClientID: "https://client.example.com/registered"})
+	app := h.imported("https://client.example.com/registered", provider.ApplicationSettings{Public: true}, store.SecretHash{})
 	require.NotEmpty(t, app.code("user_ada"))
 	require.Zero(t, site.fetches.Load())
 	page := h.signedIn("user_ada").get(app.request())

@@ -13,9 +13,12 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// Config is everything a [Provider] needs to know. The first five fields are
-// required; the zero value of every other one is a sound and strict default.
+// Config is everything that a [Provider] needs to know. The fields of the first
+// group are required; the zero value of every other one is a safe default, and
+// nil or zero also means that a feature is off.
 type Config struct {
+	// Required.
+
 	// Issuer is the URL by which applications know this provider, such as
 	// "https://app.example.com". Every URL that the provider hands out is
 	// built from it, never from a request, so that a proxy cannot change
@@ -41,72 +44,49 @@ type Config struct {
 	// call [Provider.RevokeGrants].
 	Users userinfo.Lookup
 
+	// What people see.
+
 	// Pages are the name, logo, color, and texts of the pages that people see,
 	// and pages of the host's own in their place.
 	Pages pages.Config
 
-	// Scopes are the scopes that applications may be given. Nil:
+	// InstanceID is the instance_id of the userinfo document. The default is
+	// derived from Issuer, so that it stays the same.
+	InstanceID string
+
+	// Scopes and resources.
+
+	// Scopes are the scopes that applications may be given. The default is
 	// scopes.Default().
 	Scopes []scopes.Scope
 
 	// Resources are APIs of the host's for which tokens are issued apart (RFC
-	// 8707), to be guarded by [Provider.Resource]. Nil: there are none, and
-	// all tokens are for [Provider.Require].
+	// 8707), to be guarded by [Provider.Resource]. Without any, all tokens are
+	// for [Provider.Require].
 	Resources []Resource
 
-	// InstanceID is the instance_id of the userinfo document. Empty: one that
-	// is derived from Issuer, so that it stays the same.
-	InstanceID string
+	// Lifetimes and tokens.
 
-	// CodeLifetime is how long an authorization code may be redeemed.
-	// Zero: 10 minutes.
-	CodeLifetime time.Duration
-
-	// AccessLifetime is how long an access token works. Zero: 2 hours.
-	AccessLifetime time.Duration
-
-	// RefreshLifetime is how long a refresh token works; each refresh starts
-	// it anew. Zero: 72 hours.
-	RefreshLifetime time.Duration
-
-	// GrantLifetime ends a sign-in however often it is refreshed.
-	// Zero: no such end.
-	GrantLifetime time.Duration
-
-	// RefreshGrace is how long after a refresh the same request may be
-	// repeated and gets the same answer, so that parallel refreshes and lost
-	// answers log nobody out. Zero: 30 seconds. Negative: off, so that every
-	// repetition ends the grant.
-	RefreshGrace time.Duration
-
-	// Paths moves or leaves out endpoints.
-	Paths Paths
+	// Lifetimes are how long codes, tokens, and sign-ins last.
+	Lifetimes Lifetimes
 
 	// TokenPrefix goes in front of every code and token, so that a scanner
 	// can tell whose a leaked one is: "acme_" makes access tokens
 	// "acme_oat_...". It consists of letters, digits and underscores.
 	TokenPrefix string
 
-	// StoreTimeout is how long a call to Store may take before the request
-	// is answered with 503. Zero: 5 seconds.
-	StoreTimeout time.Duration
+	// Endpoints.
 
-	// Limit is asked before a request to the token, revocation, introspection,
-	// registration or device authorization endpoint, to the device page with a
-	// user code, or with a client whose document has to be fetched, costs
-	// anything but the look at its form; a positive answer refuses it with 429
-	// and is how long to wait. Nil: no limit.
-	Limit func(ctx context.Context, l LimitRequest) time.Duration
-
-	// ClientIP finds the address that Limit is given, where a proxy hides it.
-	// Nil: the address of the connection.
-	ClientIP func(r *http.Request) netip.Addr
+	// Paths moves endpoints, or leaves them out.
+	Paths Paths
 
 	// Introspection says whether a request to the introspection endpoint comes
 	// from a resource server that may ask about any token: nil means yes.
 	// [BearerKey] makes the usual one. Left out, applications may ask about
 	// their own tokens and nobody about others.
 	Introspection func(r *http.Request) error
+
+	// Agents and devices.
 
 	// ClientIDDocuments lets in applications that nobody has registered: their
 	// client_id is the https URL of a document that says who they are. Nil:
@@ -121,16 +101,58 @@ type Config struct {
 	// 8628). Store must implement store.Devices. Nil: they cannot.
 	DeviceAuthorization *DeviceAuthorization
 
+	// Operations.
+
+	// StoreTimeout is how long a call to Store may take before the request
+	// is answered with 503. The default is 5 seconds.
+	StoreTimeout time.Duration
+
+	// Limit is asked before a request to the token, revocation, introspection,
+	// registration or device authorization endpoint, to the device page with a
+	// user code, or with a client whose document has to be fetched, costs
+	// anything but the look at its form. A positive duration refuses the
+	// request with 429 and becomes its Retry-After. Nil: no limit.
+	Limit func(ctx context.Context, l LimitRequest) time.Duration
+
+	// ClientIP finds the address that Limit is given, where a proxy hides it.
+	// The default is the address of the connection.
+	ClientIP func(r *http.Request) netip.Addr
+
 	// Events is told of what happened, synchronously and before the request is
 	// done, so a slow one slows the request. Nil: nobody is told.
 	Events func(ctx context.Context, e Event)
 
 	// Logger gets one line for each refused request and each fault. No line
-	// holds a code, token, secret or address. Nil: slog.Default().
+	// holds a code, token, secret or address. The default is slog.Default().
 	Logger *slog.Logger
 
-	// Now is the clock. Nil: time.Now.
+	// Now is the clock. The default is time.Now.
 	Now func() time.Time
+}
+
+// Lifetimes are how long codes, tokens, and sign-ins last. Zero is the default;
+// no field may be negative.
+type Lifetimes struct {
+	// Code is how long an authorization code may be redeemed. The default is
+	// 10 minutes.
+	Code time.Duration
+
+	// Access is how long an access token works. The default is 2 hours.
+	Access time.Duration
+
+	// Refresh is how long a refresh token works; each refresh starts it anew.
+	// The default is 72 hours.
+	Refresh time.Duration
+
+	// Grant ends a sign-in however often it is refreshed. By default nothing
+	// does.
+	Grant time.Duration
+
+	// Grace is how long after a refresh the same request may be repeated and
+	// gets the same answer, so that parallel refreshes and lost answers sign
+	// nobody out. The default is 30 seconds. With a nanosecond, every
+	// repetition ends the grant.
+	Grace time.Duration
 }
 
 // Paths are the paths of the endpoints below Issuer. An empty path is the
@@ -142,7 +164,6 @@ type Paths struct {
 	Revoke     string // "/oauth/token/revoke"
 	Introspect string // "/oauth/token_info"
 	Register   string // "/oauth/register", where Config.Registration is set; what has registered is managed below it
-	Metadata   string // "-" leaves it out; where it is served, RFC 8414 says
 
 	// Connections is the page of connected applications. Its handler, and those
 	// of Authorize and Register, must not be mounted elsewhere: they send
@@ -154,4 +175,9 @@ type Paths struct {
 	// them. The page must not be mounted elsewhere, nor left out.
 	DeviceAuthorization string // "/oauth/device_authorization"
 	Device              string // "/oauth/device"
+
+	// NoMetadata leaves out the authorization server metadata, for a host
+	// whose origin has the document of another server. RFC 8414 says where it
+	// is, so it cannot be moved.
+	NoMetadata bool
 }

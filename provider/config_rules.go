@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,20 +17,14 @@ import (
 
 const maxTokenPrefix = 32
 
-const (
-	defaultCodeLifetime    = 10 * time.Minute
-	defaultAccessLifetime  = 2 * time.Hour
-	defaultRefreshLifetime = 72 * time.Hour
-	defaultRefreshGrace    = 30 * time.Second
-	defaultStoreTimeout    = 5 * time.Second
-)
+const defaultStoreTimeout = 5 * time.Second
+
+// defaultLifetimes are Clerk's, and a grace.
+var defaultLifetimes = Lifetimes{Code: 10 * time.Minute, Access: 2 * time.Hour, Refresh: 72 * time.Hour, Grace: 30 * time.Second}
 
 // withDefaults fills in what was left at zero.
 func (c Config) withDefaults() Config {
-	c.CodeLifetime = cmp.Or(c.CodeLifetime, defaultCodeLifetime)
-	c.AccessLifetime = cmp.Or(c.AccessLifetime, defaultAccessLifetime)
-	c.RefreshLifetime = cmp.Or(c.RefreshLifetime, defaultRefreshLifetime)
-	c.RefreshGrace = cmp.Or(c.RefreshGrace, defaultRefreshGrace)
+	c.Lifetimes = c.Lifetimes.withDefaults()
 	c.StoreTimeout = cmp.Or(c.StoreTimeout, defaultStoreTimeout)
 	if c.Scopes == nil {
 		c.Scopes = scopes.Default()
@@ -72,93 +67,124 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// validate returns every problem of the Config at once, each with the field's
-// name and what to do.
+func (l Lifetimes) withDefaults() Lifetimes {
+	l.Code = cmp.Or(l.Code, defaultLifetimes.Code)
+	l.Access = cmp.Or(l.Access, defaultLifetimes.Access)
+	l.Refresh = cmp.Or(l.Refresh, defaultLifetimes.Refresh)
+	l.Grace = cmp.Or(l.Grace, defaultLifetimes.Grace)
+	return l
+}
+
+// problems are what is wrong with a Config.
+type problems []error
+
+// add names a field of the Config, what is wrong with it, and what to do.
+func (p *problems) add(field, format string, args ...any) {
+	*p = append(*p, fmt.Errorf("provider: Config.%s "+format, append([]any{field}, args...)...))
+}
+
+// validate returns every problem of the Config at once.
 func (c Config) validate() error {
-	var problems []error
-	problem := func(field, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("provider: Config.%s "+format, append([]any{field}, args...)...))
-	}
+	var found problems
 	if _, err := parseIssuer(c.Issuer); err != nil {
-		problem("Issuer", "%w", err)
+		found.add("Issuer", "%w", err)
 	}
 	if c.Store == nil {
-		problem("Store", "is missing: set it to memory.New() to begin with")
+		found.add("Store", "is missing: set it to memory.New() to begin with")
 	}
 	if c.CurrentUser == nil {
-		problem("CurrentUser", "is missing: set it to a function that says who is signed in")
+		found.add("CurrentUser", "is missing: set it to a function that says who is signed in")
 	}
 	if c.SignIn == nil {
-		problem("SignIn", `is missing: set it to provider.RedirectTo("/login", "next") with the path of your sign-in page`)
+		found.add("SignIn", `is missing: set it to provider.RedirectTo("/login", "next") with the path of your sign-in page`)
 	}
 	if c.Users == nil {
-		problem("Users", "is missing: set it to a function that finds a user by id")
+		found.add("Users", "is missing: set it to a function that finds a user by id")
 	}
+	if strings.Trim(c.TokenPrefix, base62+"_") != "" || len(c.TokenPrefix) > maxTokenPrefix {
+		found.add("TokenPrefix", "is %q: use at most %d letters, digits and underscores", c.TokenPrefix, maxTokenPrefix)
+	}
+	if c.StoreTimeout < 0 {
+		found.add("StoreTimeout", "is negative: leave it at zero for the default")
+	}
+	c.validateScopes(&found)
+	c.Lifetimes.validate(&found)
+	c.validateResources(&found)
+	c.validateStrangers(&found)
+	if c.DeviceAuthorization != nil {
+		c.DeviceAuthorization.validate(&found, c.Paths)
+	}
+	c.Paths.validate(&found)
+	return errors.Join(found...)
+}
+
+func (l Lifetimes) validate(found *problems) {
 	for _, d := range []struct {
 		field string
 		value time.Duration
+		least time.Duration
 	}{
-		{"CodeLifetime", c.CodeLifetime},
-		{"AccessLifetime", c.AccessLifetime},
-		{"RefreshLifetime", c.RefreshLifetime},
-		{"GrantLifetime", c.GrantLifetime},
-		{"StoreTimeout", c.StoreTimeout},
+		{"Code", l.Code, time.Second},
+		{"Access", l.Access, time.Second},
+		{"Refresh", l.Refresh, time.Second},
+		{"Grant", l.Grant, time.Second},
+		{"Grace", l.Grace, 0},
 	} {
-		if d.value < 0 {
-			problem(d.field, "is negative: leave it at zero for the default")
-		} else if d.value > 0 && d.value < time.Second && d.field != "StoreTimeout" {
-			problem(d.field, "is %v: give at least one second", d.value)
-		}
+		found.addShort("Lifetimes."+d.field, d.value, d.least)
 	}
+}
+
+// addShort adds what is wrong with a duration whose zero value is the default.
+func (p *problems) addShort(field string, value, least time.Duration) {
+	switch {
+	case value < 0:
+		p.add(field, "is negative: leave it at zero for the default")
+	case value > 0 && value < least:
+		p.add(field, "is %v: give at least %v", value, least)
+	}
+}
+
+func (c Config) validateScopes(found *problems) {
 	seen := map[string]bool{}
 	for _, s := range c.Scopes {
 		switch {
 		case !scopes.Valid(s.Name):
-			problem("Scopes", "has the name %q: use printable ASCII without space, quotation mark and backslash", s.Name)
+			found.add("Scopes", "has the name %q: use printable ASCII without space, quotation mark and backslash", s.Name)
 		case tolerated.Has(s.Name):
-			problem("Scopes", "has the name %q, which is accepted and never granted: choose another", s.Name)
+			found.add("Scopes", "has the name %q, which is accepted and never granted: choose another", s.Name)
 		case seen[s.Name]:
-			problem("Scopes", "has %q twice: keep one", s.Name)
+			found.add("Scopes", "has %q twice: keep one", s.Name)
 		case s.Title == "":
-			problem("Scopes", "has no Title for %q: write the sentence that the consent page shows", s.Name)
+			found.add("Scopes", "has no Title for %q: write the sentence that the consent page shows", s.Name)
 		}
 		seen[s.Name] = true
 	}
-	if strings.Trim(c.TokenPrefix, base62+"_") != "" || len(c.TokenPrefix) > maxTokenPrefix {
-		problem("TokenPrefix", "is %q: use at most %d letters, digits and underscores", c.TokenPrefix, maxTokenPrefix)
-	}
-	problems = append(problems, c.validateResources()...)
-	offered := map[string]bool{}
-	for _, s := range c.Scopes {
-		offered[s.Name] = true
-	}
-	only := func(field string, names []string) {
-		for _, name := range names {
-			if !offered[name] {
-				problem(field, "has %q: add it to Config.Scopes, or leave it out here", name)
-			}
-		}
-	}
-	if c.Registration != nil {
-		only("Registration.Scopes", c.Registration.Scopes)
-	}
-	if c.ClientIDDocuments != nil {
-		only("ClientIDDocuments.Scopes", c.ClientIDDocuments.Scopes)
-	}
-	if d := c.ClientIDDocuments; d != nil && d.ExpireAfter > 0 && d.ExpireAfter < time.Second {
-		problem("ClientIDDocuments.ExpireAfter", "is %v: give at least one second, or a negative one for never", d.ExpireAfter)
-	}
-	if r := c.Registration; r != nil && r.ExpireAfter > 0 && r.ExpireAfter < time.Second {
-		problem("Registration.ExpireAfter", "is %v: give at least one second, or a negative one for never", r.ExpireAfter)
-	}
-	if c.DeviceAuthorization != nil {
-		problems = append(problems, c.DeviceAuthorization.validate(c.Paths.DeviceAuthorization, c.Paths.Device)...)
-	}
-	return errors.Join(append(problems, c.Paths.validate()...)...)
 }
 
-func (p Paths) validate() []error {
-	var problems []error
+// mustOffer checks the Scopes of a field: some of Config.Scopes.
+func (c Config) mustOffer(found *problems, field string, names []string) {
+	for _, name := range names {
+		if !slices.ContainsFunc(c.Scopes, func(s scopes.Scope) bool { return s.Name == name }) {
+			found.add(field+".Scopes", "has %q: add it to Config.Scopes, or leave it out here", name)
+		}
+	}
+}
+
+// validateStrangers checks what lets in applications that the host didn't make.
+func (c Config) validateStrangers(found *problems) {
+	check := func(field string, names []string, expireAfter time.Duration) {
+		c.mustOffer(found, field, names)
+		found.addShort(field+".ExpireAfter", expireAfter, time.Second)
+	}
+	if r := c.Registration; r != nil {
+		check("Registration", r.Scopes, r.ExpireAfter)
+	}
+	if d := c.ClientIDDocuments; d != nil {
+		check("ClientIDDocuments", d.Scopes, d.ExpireAfter)
+	}
+}
+
+func (p Paths) validate(found *problems) {
 	taken := map[string]string{}
 	for _, e := range []struct{ field, path string }{
 		{"Authorize", p.Authorize}, {"Token", p.Token}, {"UserInfo", p.UserInfo}, {"Revoke", p.Revoke}, {"Introspect", p.Introspect},
@@ -170,16 +196,12 @@ func (p Paths) validate() []error {
 		u, err := url.Parse(e.path)
 		switch {
 		case err != nil || u.Path != e.path || path.Clean(e.path) != e.path || !strings.HasPrefix(e.path, "/") || strings.HasPrefix(e.path, "//") || strings.ContainsAny(e.path, "{} "):
-			problems = append(problems, fmt.Errorf("provider: Config.Paths.%s is %q: give a plain path such as \"/oauth/%s\", or \"-\" to leave it out", e.field, e.path, strings.ToLower(e.field)))
+			found.add("Paths."+e.field, "is %q: give a plain path such as \"/oauth/%s\", or \"-\" to leave it out", e.path, strings.ToLower(e.field))
 		case taken[e.path] != "":
-			problems = append(problems, fmt.Errorf("provider: Config.Paths.%s is the same as Paths.%s: give each endpoint its own", e.field, taken[e.path]))
+			found.add("Paths."+e.field, "is the same as Paths.%s: give each endpoint its own", taken[e.path])
 		}
 		taken[e.path] = e.field
 	}
-	if p.Metadata != "" && p.Metadata != leaveOut {
-		problems = append(problems, errors.New(`provider: Config.Paths.Metadata can only be "-": where metadata is served, RFC 8414 section 3 says`))
-	}
-	return problems
 }
 
 const leaveOut = "-"

@@ -30,16 +30,16 @@ func goodConfig() provider.Config {
 
 func TestNewReportsEveryProblemAtOnce(t *testing.T) {
 	_, err := provider.New(provider.Config{
-		CodeLifetime: -1, AccessLifetime: time.Millisecond, TokenPrefix: "acme-", Pages: pages.Config{LogoURL: "http://elsewhere.example.com/logo.png", AccentColor: "blue"},
+		Lifetimes: provider.Lifetimes{Code: -1, Access: time.Millisecond, Grace: -1}, TokenPrefix: "acme-", Pages: pages.Config{LogoURL: "http://elsewhere.example.com/logo.png", AccentColor: "blue"},
 		Scopes: []scopes.Scope{{Name: "a b", Title: "x"}, {Name: "openid", Title: "x"}, {Name: "c"}, {Name: "d", Title: "x"}, {Name: "d", Title: "x"}},
-		Paths:  provider.Paths{Authorize: "oauth", Token: "/x", UserInfo: "/x", Metadata: "/y", Revoke: "/a/{b}"},
+		Paths:  provider.Paths{Authorize: "oauth", Token: "/x", UserInfo: "/x", Revoke: "/a/{b}"},
 	})
 	for _, says := range []string{
 		"Config.Issuer is missing", "Config.Store is missing", "Config.CurrentUser is missing", "Config.SignIn is missing", "Config.Users is missing",
-		"Config.CodeLifetime is negative", "Config.AccessLifetime is 1ms", `Config.TokenPrefix is "acme-"`,
+		"Config.Lifetimes.Code is negative", "Config.Lifetimes.Access is 1ms", "Config.Lifetimes.Grace is negative", `Config.TokenPrefix is "acme-"`,
 		"Config.LogoURL is", `Config.AccentColor is "blue"`,
 		`Config.Scopes has the name "a b"`, `Config.Scopes has the name "openid"`, `has no Title for "c"`, `has "d" twice`,
-		`Config.Paths.Authorize is "oauth"`, "Config.Paths.UserInfo is the same as Paths.Token", `Config.Paths.Metadata can only be "-"`, "Config.Paths.Revoke is",
+		`Config.Paths.Authorize is "oauth"`, "Config.Paths.UserInfo is the same as Paths.Token", "Config.Paths.Revoke is",
 	} {
 		require.ErrorContains(t, err, says)
 	}
@@ -99,7 +99,7 @@ func TestMountBesideAHostsOwnPatterns(t *testing.T) {
 
 func TestPathsMoveAndLeaveOutEndpoints(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) {
-		c.Paths = provider.Paths{Authorize: "/a", Token: "/t", Revoke: "-", Introspect: "-", Metadata: "-", Connections: "-"}
+		c.Paths = provider.Paths{Authorize: "/a", Token: "/t", Revoke: "-", Introspect: "-", NoMetadata: true, Connections: "-"}
 	})
 	for _, r := range h.Routes() {
 		require.Contains(t, []string{"/a", "/t", "/oauth/userinfo"}, r.Path)

@@ -18,20 +18,12 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Connection is an application that a user has given access.
-type Connection struct {
-	Application pages.Application
-	Scopes      scopes.Set // all that was ever granted
-	Since       time.Time  // when access was given first
-	LastUsed    time.Time  // when the user last signed in there, or the application last refreshed
-}
-
 // ListConnections returns the applications that a user has given access, most
 // recently used first, for a page of the host's own; [Provider.ConnectionsHandler]
 // is one that is ready. Applications that only have tokens of
 // [Provider.IssueToken] are not among them. To end one, call [Provider.RevokeGrants] with the user
 // and the application.
-func (p *Provider) ListConnections(ctx context.Context, userID string) ([]Connection, error) {
+func (p *Provider) ListConnections(ctx context.Context, userID string) ([]pages.Connection, error) {
 	if userID == "" {
 		return nil, nil
 	}
@@ -39,7 +31,7 @@ func (p *Provider) ListConnections(ctx context.Context, userID string) ([]Connec
 	if err != nil {
 		return nil, fmt.Errorf("provider: list connections: %w", err)
 	}
-	connections := make([]Connection, 0, len(connected))
+	connections := make([]pages.Connection, 0, len(connected))
 	for id, c := range connected {
 		app, err := p.findApplication(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -50,10 +42,11 @@ func (p *Provider) ListConnections(ctx context.Context, userID string) ([]Connec
 		if len(app.RedirectURIs) == 0 && !c.agreed {
 			continue // It is for tokens of IssueToken, which the user has from the host and not from it.
 		}
-		c.Application = p.pageApplication(app)
-		connections = append(connections, c.Connection)
+		connections = append(connections, pages.Connection{
+			Application: p.pageApplication(app), Scopes: p.pageScopes(c.scopes), Since: c.since, LastUsed: c.lastUsed,
+		})
 	}
-	slices.SortFunc(connections, func(a, b Connection) int {
+	slices.SortFunc(connections, func(a, b pages.Connection) int {
 		return cmp.Or(b.LastUsed.Compare(a.LastUsed), cmp.Compare(a.Application.ID, b.Application.ID))
 	})
 	return connections, nil
@@ -61,8 +54,9 @@ func (p *Provider) ListConnections(ctx context.Context, userID string) ([]Connec
 
 // connected is what a user's consents and live grants say of one application.
 type connected struct {
-	Connection
-	agreed bool // on a page
+	scopes          scopes.Set
+	since, lastUsed time.Time
+	agreed          bool // on a page
 }
 
 // connected returns what the user has given to applications, by their IDs.
@@ -71,15 +65,15 @@ func (p *Provider) connected(ctx context.Context, userID string) (map[string]*co
 	note := func(applicationID string, set scopes.Set, since, used time.Time, agreed bool) {
 		c := found[applicationID]
 		if c == nil {
-			c = &connected{Connection: Connection{Since: since}}
+			c = &connected{since: since}
 			found[applicationID] = c
 		}
-		c.Scopes = c.Scopes.Union(set)
-		if since.Before(c.Since) {
-			c.Since = since
+		c.scopes = c.scopes.Union(set)
+		if since.Before(c.since) {
+			c.since = since
 		}
-		if used.After(c.LastUsed) {
-			c.LastUsed = used
+		if used.After(c.lastUsed) {
+			c.lastUsed = used
 		}
 		c.agreed = c.agreed || agreed
 	}
@@ -145,16 +139,13 @@ func (v *visit) connectionsPage(notice string) *Error {
 	if err != nil {
 		return unavailable("store", err)
 	}
-	page := pages.Connections{User: pageUser(user, userID), FormAction: v.path,
+	page := pages.Connections{User: pageUser(user, userID), Connections: connections, FormAction: v.path,
 		FormFields: []pages.Field{{Name: sealField, Value: v.sealForm(userID, "connections", userID)}}}
 	disconnected := v.openNotice(disconnectedField, userID, notice)
 	for _, c := range connections {
 		if c.Application.ID == disconnected {
 			disconnected = "" // It has been connected again.
 		}
-		page.Connections = append(page.Connections, pages.Connection{
-			Application: c.Application, Scopes: v.pageScopes(c.Scopes), Since: c.Since, LastUsed: c.LastUsed,
-		})
 	}
 	if disconnected != "" {
 		// A name that cannot be found is not worth an error.

@@ -55,7 +55,8 @@ func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, listed, 3)
 	require.Equal(t, wiki.ID, listed[0].Application.ID)
-	require.Equal(t, wiki.Scopes, listed[0].Scopes)
+	require.Len(t, listed[0].Scopes, 2)
+	require.Equal(t, "notes:read", listed[0].Scopes[1].Name)
 
 	// A deleted application has no access to take back.
 	require.NoError(t, h.DeleteApplication(ctx, gone.ID))
@@ -89,7 +90,7 @@ func TestPersonalTokensAreNoConnection(t *testing.T) {
 	listed, err := h.ListConnections(ctx, "user_ada")
 	require.NoError(t, err)
 	require.Empty(t, listed)
-	grants, _, err := h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{ApplicationID: tools.ID}})
+	grants, _, err := h.ListGrants(ctx, provider.GrantFilter{ApplicationID: tools.ID}, "", 0)
 	require.NoError(t, err)
 	require.Len(t, grants, 1)
 	require.Equal(t, token.ExpiresAt, grants[0].ExpiresAt)

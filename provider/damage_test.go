@@ -43,7 +43,7 @@ func TestDamagedGrantLogsNobodyOut(t *testing.T) {
 			h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 503)
 			app.refresh(got.RefreshToken).refused(t, 503, "temporarily_unavailable")
 			h.bearer("/api/notes", other.AccessToken).statusIs(t, 200)
-			_, _, err = h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: "user_ada"}})
+			_, _, err = h.ListGrants(ctx, provider.GrantFilter{UserID: "user_ada"}, "", 0)
 			require.Error(t, err, "a list with a hole in it would look complete")
 
 			write(whole.State)
@@ -103,9 +103,7 @@ func TestForgedCursorsShowNothingElse(t *testing.T) {
 	app.tokens("user_ada")
 	app.tokens("user_grace")
 	list := func(after string, limit int) ([]provider.Grant, error) {
-		page, _, err := h.ListGrants(context.Background(), provider.GrantQuery{
-			GrantFilter: provider.GrantFilter{UserID: "user_ada"}, After: after, Limit: limit,
-		})
+		page, _, err := h.ListGrants(context.Background(), provider.GrantFilter{UserID: "user_ada"}, after, limit)
 		return page, err
 	}
 	for _, after := range []string{"x", "====", "AAAA", string(make([]byte, 9000))} {

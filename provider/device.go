@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -65,29 +64,25 @@ func (d DeviceAuthorization) withDefaults() *DeviceAuthorization {
 	return &d
 }
 
-// validate returns every problem of the field.
-func (d *DeviceAuthorization) validate(endpointPath, pagePath string) []error {
-	var problems []error
+func (d *DeviceAuthorization) validate(found *problems, paths Paths) {
 	for _, v := range []struct {
-		field        string
-		value        time.Duration
-		least, most  time.Duration
-		between, and string
+		field       string
+		value       time.Duration
+		least, most time.Duration
 	}{
-		{"CodeLifetime", d.CodeLifetime, time.Minute, time.Hour, "one minute", "one hour"},
-		{"Interval", d.Interval, time.Second, time.Minute, "one second", "one minute"},
+		{"CodeLifetime", d.CodeLifetime, time.Minute, time.Hour},
+		{"Interval", d.Interval, time.Second, time.Minute},
 	} {
 		if v.value < v.least || v.value > v.most {
-			problems = append(problems, fmt.Errorf("provider: Config.DeviceAuthorization.%s is %v: give between %s and %s, or zero for the default", v.field, v.value, v.between, v.and))
+			found.add("DeviceAuthorization."+v.field, "is %v: give between %v and %v, or zero for the default", v.value, v.least, v.most)
 		}
 	}
-	if endpointPath == leaveOut {
-		problems = append(problems, errors.New("provider: Config.Paths.DeviceAuthorization is left out: devices need it; set Config.DeviceAuthorization to nil to switch them off"))
+	if paths.DeviceAuthorization == leaveOut {
+		found.add("Paths.DeviceAuthorization", "is left out: devices need it; set Config.DeviceAuthorization to nil to switch them off")
 	}
-	if pagePath == leaveOut {
-		problems = append(problems, errors.New("provider: Config.Paths.Device is left out: users of devices need the page"))
+	if paths.Device == leaveOut {
+		found.add("Paths.Device", "is left out: users of devices need the page")
 	}
-	return problems
 }
 
 // DeviceAuthorizationHandler serves the device authorization endpoint (RFC 8628

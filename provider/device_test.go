@@ -95,7 +95,7 @@ func (h *host) change(a *application, edit func(*store.Application)) {
 // liveGrants are the grants of an application that work.
 func (a *application) liveGrants() []provider.Grant {
 	a.h.t.Helper()
-	page, next, err := a.h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{ApplicationID: a.ID}, Limit: 100})
+	page, next, err := a.h.ListGrants(ctx, provider.GrantFilter{ApplicationID: a.ID}, "", 100)
 	require.NoError(a.h.t, err)
 	require.Empty(a.h.t, next)
 	return page
@@ -104,7 +104,7 @@ func (a *application) liveGrants() []provider.Grant {
 // grantsOf are the grants of a user that work.
 func (h *host) grantsOf(user string) []provider.Grant {
 	h.t.Helper()
-	page, next, err := h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: user}, Limit: 100})
+	page, next, err := h.ListGrants(ctx, provider.GrantFilter{UserID: user}, "", 100)
 	require.NoError(h.t, err)
 	require.Empty(h.t, next)
 	return page
@@ -533,10 +533,10 @@ func TestCleanupDeletesDevices(t *testing.T) {
 	fresh.poll().refused(t, 400, "authorization_pending")
 }
 
-// GrantLifetime holds for devices too, and a deleted application has none.
+// Lifetimes.Grant holds for devices too, and a deleted application has none.
 func TestDeviceGrantIsAGrantLikeAnyOther(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) {
-		c.GrantLifetime = time.Hour
+		c.Lifetimes.Grant = time.Hour
 		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
 	})
 	tv, b := h.television(), h.signedIn("user_ada")

@@ -164,7 +164,10 @@ func ExampleProvider_ListConnections() {
 			return
 		}
 		for _, c := range connections {
-			fmt.Fprintf(w, "%s may use %s since %s\n", c.Application.Name, c.Scopes, c.Since.Format("2 January 2006"))
+			fmt.Fprintf(w, "%s has had access since %s:\n", c.Application.Name, c.Since.Format("2 January 2006"))
+			for _, scope := range c.Scopes {
+				fmt.Fprintln(w, "-", scope.Title)
+			}
 		}
 		fmt.Fprintf(w, "%d applications", len(connections))
 	}
@@ -177,7 +180,7 @@ func ExampleProvider_ListConnections() {
 // Where a user is signed in, device by device, for a page that ends them.
 func ExampleProvider_ListGrants() {
 	p, ctx := exampleProvider(), context.Background()
-	grants, next, err := p.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: "user_ada"}, Limit: 20})
+	grants, next, err := p.ListGrants(ctx, provider.GrantFilter{UserID: "user_ada"}, "", 20)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -31,14 +31,11 @@ func ExampleProvider_ImportApplication() {
 		log.Fatal(err)
 	}
 	for range 2 {
-		app, err := p.ImportApplication(context.Background(), provider.ApplicationSettings{
+		app, err := p.ImportApplication(context.Background(), "6a3a4c1e-3bd2-4f8e-9a51-7f1f3d6c1c11", provider.ApplicationSettings{
 			Name:         "Wiki",
 			RedirectURIs: []string{"https://wiki.example.com/callback"},
 			Scopes:       scopes.New("profile", "email"),
-		}, provider.Credentials{
-			ClientID:   "6a3a4c1e-3bd2-4f8e-9a51-7f1f3d6c1c11",
-			SecretHash: hash,
-		})
+		}, hash)
 		var wrong provider.FieldErrors
 		switch {
 		case errors.Is(err, store.ErrExists):

@@ -37,17 +37,6 @@ type GrantFilter struct {
 	ApplicationID string
 }
 
-// GrantQuery selects one page of grants.
-type GrantQuery struct {
-	GrantFilter
-
-	// After is what ListGrants returned as next with the page before. Empty:
-	// the first page.
-	After string
-
-	Limit int // the size of the page. The default is 10
-}
-
 const (
 	// listBatch is how many documents are read at a time, at least, and
 	// maxBatches how often before a page is returned short.
@@ -55,24 +44,25 @@ const (
 	maxBatches = 20
 )
 
-// ListGrants returns one page of the live grants that match q, newest first,
-// and what to pass as GrantQuery.After for the next page. Next is empty if this
-// page is the last one. A page may be short, or empty, and still have a next
-// one: a call looks at a bounded number of grants.
-func (p *Provider) ListGrants(ctx context.Context, q GrantQuery) (page []Grant, next string, err error) {
-	limit := cmp.Or(q.Limit, store.DefaultLimit)
-	after, err := parseCursor(q.After)
+// ListGrants returns a page of the live grants that match f, newest first. It
+// has at most limit grants; 0 means 10. After is empty for the first page, and
+// what was returned as next for the one that follows. Next is empty if this page
+// is the last one. A page may be short, or empty, and still have a next one: a
+// call looks at a bounded number of grants.
+func (p *Provider) ListGrants(ctx context.Context, f GrantFilter, after string, limit int) (page []Grant, next string, err error) {
+	limit = cmp.Or(limit, store.DefaultLimit)
+	from, err := parseCursor(after)
 	switch {
 	case limit < 0:
 		err = fmt.Errorf("the limit %d is negative", limit)
-	case err != nil || q.GrantFilter == GrantFilter{}:
-	case !q.ID.IsZero():
-		page, err = p.findListed(ctx, q.GrantFilter)
+	case err != nil || f == GrantFilter{}:
+	case !f.ID.IsZero():
+		page, err = p.findListed(ctx, f)
 	default:
-		page, after, err = p.listGrants(ctx, store.Query{
-			Kind: store.KindGrant, UserID: q.UserID, ApplicationID: q.ApplicationID, After: after, Limit: max(limit, listBatch),
+		page, from, err = p.listGrants(ctx, store.Query{
+			Kind: store.KindGrant, UserID: f.UserID, ApplicationID: f.ApplicationID, After: from, Limit: max(limit, listBatch),
 		}, limit)
-		next = cursorText(after)
+		next = cursorText(from)
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("provider: list grants: %w", err)

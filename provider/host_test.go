@@ -180,10 +180,10 @@ func (h *host) application(n provider.ApplicationSettings) *application {
 }
 
 // imported is an application with credentials from elsewhere.
-func (h *host) imported(s provider.ApplicationSettings, c provider.Credentials) *application {
+func (h *host) imported(clientID string, s provider.ApplicationSettings, hash store.SecretHash) *application {
 	h.t.Helper()
 	s.Name, s.RedirectURIs = "Wiki", []string{callback}
-	app, err := h.ImportApplication(context.Background(), s, c)
+	app, err := h.ImportApplication(context.Background(), clientID, s, hash)
 	require.NoError(h.t, err)
 	return &application{app, "", h}
 }

@@ -85,8 +85,8 @@ func (c *call) agree(d *decision) *Error {
 func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant {
 	g := rules.NewGrant(id, store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}, d.consent.Seen(), rules.At(now))
 	g.Scopes, g.Resource, g.AgreedAt = d.scopes.String(), d.resource, rules.At(d.agreedAt)
-	if p.cfg.GrantLifetime > 0 {
-		g.ExpiresAt = rules.At(now.Add(p.cfg.GrantLifetime))
+	if p.cfg.Lifetimes.Grant > 0 {
+		g.ExpiresAt = rules.At(now.Add(p.cfg.Lifetimes.Grant))
 	}
 	return g
 }
@@ -113,7 +113,7 @@ func (a *authorization) issueCode() (string, *Error) {
 		// named before; OAuth 2.1 has PKCE do what that was for.
 		RedirectOptional: !a.redirectNamed || challenge != "",
 		Challenge:        challenge,
-		ExpiresAt:        rules.At(now.Add(a.cfg.CodeLifetime)),
+		ExpiresAt:        rules.At(now.Add(a.cfg.Lifetimes.Code)),
 	})
 	err := a.records.create(a.context(), grant.Document(newMark()))
 	switch {
@@ -167,8 +167,8 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 	access := newCredential(code.grantID)
 	refresh := credential{code.grantID, rules.NewRefresh()}
 	q.Code, q.ApplicationID, q.Resource, q.Now = code.secret.Hash(rules.KindCode), x.app.ID, x.resource.identifier(), rules.At(now)
-	q.Access = rules.NewToken{Hash: access.secret.Hash(rules.KindAccess), ExpiresAt: rules.At(now.Add(x.cfg.AccessLifetime))}
-	q.Refresh = rules.NewToken{Hash: refresh.secret.Hash(rules.KindRefresh), ExpiresAt: rules.At(now.Add(x.cfg.RefreshLifetime))}
+	q.Access = rules.NewToken{Hash: access.secret.Hash(rules.KindAccess), ExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Access))}
+	q.Refresh = rules.NewToken{Hash: refresh.secret.Hash(rules.KindRefresh), ExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Refresh))}
 	q.Secret = refresh.secret
 	var userID string
 	answer := tokenInfo{access: x.encode(rules.KindAccess, access), refresh: x.encode(rules.KindRefresh, refresh)}
@@ -212,9 +212,9 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 		Scopes:           asked.String(),
 		Resource:         x.resource.identifier(),
 		Salt:             rules.NewSalt(),
-		Grace:            x.cfg.RefreshGrace,
-		AccessExpiresAt:  rules.At(now.Add(x.cfg.AccessLifetime)),
-		RefreshExpiresAt: rules.At(now.Add(x.cfg.RefreshLifetime)),
+		Grace:            x.cfg.Lifetimes.Grace,
+		AccessExpiresAt:  rules.At(now.Add(x.cfg.Lifetimes.Access)),
+		RefreshExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Refresh)),
 		Now:              rules.At(now),
 	}
 	var rotated rules.Rotated

@@ -30,7 +30,7 @@ type TokenSettings struct {
 	// Empty: it is for what [Provider.Require] guards.
 	Resource string
 
-	// Lifetime is how long it works. Zero: Config.AccessLifetime.
+	// Lifetime is how long it works. Zero: Config.Lifetimes.Access.
 	Lifetime time.Duration
 }
 
@@ -86,7 +86,7 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 		return nil, secret, fmt.Errorf("Config.Users: %w", err)
 	}
 	now := p.now()
-	expires := now.Add(cmp.Or(n.Lifetime, p.cfg.AccessLifetime))
+	expires := now.Add(cmp.Or(n.Lifetime, p.cfg.Lifetimes.Access))
 	grant := p.newGrant(store.NewID(now, n.UserID), now, &decision{
 		app: app, userID: n.UserID, scopes: granted, resource: resource.identifier(), consent: consent,
 	})

@@ -75,7 +75,7 @@ func (p *Provider) Endpoints() Endpoints {
 	if p.registers() {
 		e.Register = at(paths.Register)
 	}
-	if paths.Metadata != leaveOut {
+	if !paths.NoMetadata {
 		e.Metadata = p.issuer.Scheme + "://" + p.issuer.Host + metadataPath + p.issuer.Path
 	}
 	return e

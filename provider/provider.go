@@ -65,12 +65,6 @@ func New(cfg Config) (*Provider, error) {
 	return p, nil
 }
 
-// Mux is what [Provider.Mount] needs of a router. *http.ServeMux and chi's
-// router have it.
-type Mux interface {
-	Handle(pattern string, handler http.Handler)
-}
-
 // Route is one endpoint and method that [Provider.Mount] registers.
 type Route struct {
 	Method  string
@@ -87,7 +81,10 @@ type Route struct {
 // Mount registers every endpoint on the host's router, by method and path, so
 // that it sits beside whatever the host has: a "GET /" for everything else
 // too. A true clash panics, as it does with two handlers of the host's own.
-func (p *Provider) Mount(mux Mux) {
+// *http.ServeMux and chi's router are such routers.
+func (p *Provider) Mount(mux interface {
+	Handle(pattern string, handler http.Handler)
+}) {
 	for _, r := range p.Routes() {
 		mux.Handle(r.Method+" "+r.Path, r.Handler)
 	}
@@ -128,7 +125,7 @@ func (p *Provider) Routes() []Route {
 	}
 	add(paths.DeviceAuthorization, p.DeviceAuthorizationHandler(), false)
 	add(paths.Device, p.DeviceHandler(), true)
-	if paths.Metadata != leaveOut {
+	if !paths.NoMetadata {
 		// Not by add: the path of Issuer comes last here, and a proxy that
 		// strips it never sees this one.
 		at(metadataPath+p.issuer.Path, p.MetadataHandler(), false)

@@ -136,11 +136,12 @@ func TestReplayAfterTheSuccessorWasUsedRevokesTheGrant(t *testing.T) {
 	app.refresh(third.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-func TestNegativeGraceGivesOneSuccess(t *testing.T) {
-	h := newHost(t, func(c *provider.Config) { c.RefreshGrace = -1 })
+func TestTheShortestGraceGivesOneSuccess(t *testing.T) {
+	h := newHost(t, func(c *provider.Config) { c.Lifetimes.Grace = time.Nanosecond })
 	app := h.application(provider.ApplicationSettings{})
 	first := app.tokens("user_ada")
 	second := app.refresh(first.RefreshToken).tokens(t)
+	h.clock.Add(time.Microsecond)
 	app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
 	app.refresh(second.RefreshToken).refused(t, 400, "invalid_grant")
 }
@@ -158,7 +159,7 @@ func TestRefreshTokenExpiresAfter72HoursOfRest(t *testing.T) {
 }
 
 func TestGrantLifetimeEndsTheSignIn(t *testing.T) {
-	h := newHost(t, func(c *provider.Config) { c.GrantLifetime = 3 * time.Hour })
+	h := newHost(t, func(c *provider.Config) { c.Lifetimes.Grant = 3 * time.Hour })
 	app := h.application(provider.ApplicationSettings{})
 	got := app.tokens("user_ada")
 	h.clock.Add(2 * time.Hour)

@@ -38,7 +38,7 @@ type Registration struct {
 	// ExpireAfter is how long an application that registered itself may go
 	// unused: [Provider.Cleanup] deletes one to which nobody has signed in for
 	// so long, which has not changed its registration either, and of which no
-	// grant is left. Zero: 90 days. Negative: never.
+	// grant is left. The default is 90 days.
 	ExpireAfter time.Duration
 }
 
@@ -56,21 +56,17 @@ func (p *Provider) registers() bool {
 	return p.cfg.Registration != nil && p.cfg.Paths.Register != leaveOut
 }
 
-func (p *Provider) mustRegister(function string) {
-	if !p.registers() {
-		panic("provider: " + function + `: Config.Registration is nil or Config.Paths.Register is "-": set them, so that applications can register themselves`)
-	}
-}
-
 // RegistrationHandler serves the client registration endpoint (RFC 7591
 // section 3). Metadata that it does not know is ignored; so are jwks, jwks_uri
 // and software_statement, as clients authenticate by secret or not at all, and
 // nobody's statements are trusted. Values that are not offered are replaced,
 // where RFC 7591 lets a server do so, and the answer says what is kept.
 //
-// It panics unless Config.Registration is set.
+// It answers 404 where registration is off.
 func (p *Provider) RegistrationHandler() http.Handler {
-	p.mustRegister("RegistrationHandler")
+	if !p.registers() {
+		return http.NotFoundHandler()
+	}
 	return p.handler(endpoint{
 		name: endpointRegister, methods: []string{http.MethodPost}, open: true,
 		serve: (*call).serveRegister, refuse: (*call).writeRegistrationError,

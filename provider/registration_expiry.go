@@ -14,14 +14,14 @@ import (
 // UpdatedAt, and one that is not used is deleted. Both begin with an update that
 // compares and swaps, so that of a use and a deletion at once only one happens.
 
-// expireAfter is how long an application of that origin may go unused, or 0 if
-// it is kept for ever.
+// expireAfter is how long an application of that origin may go unused, or 0 while
+// that is not asked: its origin is switched off, or the host made it.
 func (p *Provider) expireAfter(origin store.Origin) time.Duration {
 	switch {
 	case origin == store.OriginRegistration && p.cfg.Registration != nil:
-		return max(0, p.cfg.Registration.ExpireAfter)
+		return p.cfg.Registration.ExpireAfter
 	case origin == store.OriginDocument && p.cfg.ClientIDDocuments != nil:
-		return max(0, p.cfg.ClientIDDocuments.ExpireAfter)
+		return p.cfg.ClientIDDocuments.ExpireAfter
 	}
 	return 0
 }
@@ -101,7 +101,7 @@ func (p *Provider) deleteUnused(ctx context.Context, origin store.Origin, after 
 // a grant is used, though nobody signed in: that is noted, so that it does not
 // stand in front of others at the next call.
 func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (bool, error) {
-	grants, next, err := p.ListGrants(ctx, GrantQuery{GrantFilter: GrantFilter{ApplicationID: app.ID}, Limit: 1})
+	grants, next, err := p.ListGrants(ctx, GrantFilter{ApplicationID: app.ID}, "", 1)
 	if err != nil {
 		return false, err
 	}

@@ -51,15 +51,6 @@ func TestUnusedSelfRegisteredApplicationsExpire(t *testing.T) {
 	}
 }
 
-func TestNegativeExpireAfterIsNever(t *testing.T) {
-	h := newOpenHost(t, func(c *provider.Config) { c.Registration.ExpireAfter = -1 })
-	app, _ := h.clientOf(h.register(native))
-	h.clock.Add(100 * 365 * day)
-	require.Equal(t, 1, h.cleanup(t))
-	app.tokens("user_ada")
-	require.Equal(t, app.UpdatedAt, h.lastUsed(t, app), "then a use need not be noted")
-}
-
 func TestApplicationsStayWhileRegistrationIsOff(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})

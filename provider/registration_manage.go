@@ -15,9 +15,11 @@ import (
 // it. It is mounted at the path of the registration endpoint, a slash and
 // the client id, which it takes for the last segment of the path.
 //
-// It panics unless Config.Registration is set.
+// It answers 404 where registration is off.
 func (p *Provider) ClientConfigurationHandler() http.Handler {
-	p.mustRegister("ClientConfigurationHandler")
+	if !p.registers() {
+		return http.NotFoundHandler()
+	}
 	return p.handler(endpoint{
 		name: endpointRegister, methods: []string{http.MethodGet, http.MethodPut, http.MethodDelete}, open: true,
 		serve: (*call).serveClientConfiguration, refuse: (*call).writeRegistrationError,

@@ -45,26 +45,17 @@ type ProtectedResource struct {
 // of the path of the resource.
 const resourceMetadataPath = "/.well-known/oauth-protected-resource"
 
-// validateResources returns every problem of Config.Resources.
-func (c Config) validateResources() (problems []error) {
-	offered := map[string]bool{}
-	for _, s := range c.Scopes {
-		offered[s.Name] = true
-	}
+func (c Config) validateResources(found *problems) {
 	for i, r := range c.Resources {
+		field := fmt.Sprintf("Resources[%d]", i)
 		if _, err := parseIssuer(r.URL); err != nil {
-			problems = append(problems, fmt.Errorf("provider: Config.Resources[%d].URL %w", i, err))
+			found.add(field+".URL", "%w", err)
 		}
 		if slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return other.URL == r.URL }) {
-			problems = append(problems, fmt.Errorf("provider: Config.Resources has %q twice: keep one", r.URL))
+			found.add("Resources", "has %q twice: keep one", r.URL)
 		}
-		for _, name := range r.Scopes {
-			if !offered[name] {
-				problems = append(problems, fmt.Errorf("provider: Config.Resources[%d].Scopes has %q: add it to Config.Scopes, or leave it out here", i, name))
-			}
-		}
+		c.mustOffer(found, field, r.Scopes)
 	}
-	return problems
 }
 
 // newResources prepares Config.Resources.

@@ -328,7 +328,7 @@ func TestIssueTokenForAResource(t *testing.T) {
 	require.Equal(t, h.url+"/mcp", token.Resource)
 	h.bearer("/mcp", secret.Reveal()).statusIs(t, 200)
 	h.bearer("/api/notes", secret.Reveal()).refused(t, 401, "invalid_token")
-	grants, _, err := h.ListGrants(ctx, provider.GrantQuery{GrantFilter: provider.GrantFilter{ID: token.GrantID}})
+	grants, _, err := h.ListGrants(ctx, provider.GrantFilter{ID: token.GrantID}, "", 0)
 	require.NoError(t, err)
 	require.Equal(t, h.url+"/mcp", grants[0].Resource)
 	_, _, err = h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Resource: "https://elsewhere.example.com"})

@@ -49,7 +49,7 @@ func (c *call) revokeToken(text, applicationID string) (event Event, err error) 
 	if access, ok := c.decode(rules.KindAccess, text); ok {
 		hash, now := access.secret.Hash(rules.KindAccess), rules.At(c.now())
 		err := c.records.changeGrant(c.context(), access.grantID, func(g *rules.Grant) (rules.Step, error) {
-			step, err := g.RevokeAccess(hash, applicationID, now, c.cfg.RefreshGrace)
+			step, err := g.RevokeAccess(hash, applicationID, now, c.cfg.Lifetimes.Grace)
 			if step == rules.Write {
 				event = Event{Kind: EventTokenRevoked, ApplicationID: applicationID, UserID: g.UserID, GrantID: g.ID}
 			}

@@ -85,7 +85,7 @@ func TestImportedSecretIsCheckedAndEncoded(t *testing.T) {
 	hash, err := bcrypt.GenerateFromPassword([]byte(secret), bcrypt.MinCost)
 	require.NoError(t, err)
 	kept := parseHash(t, string(hash))
-	app := h.imported(provider.ApplicationSettings{}, provider.Credentials{ClientID: "legacy-client", SecretHash: kept})
+	app := h.imported("legacy-client", provider.ApplicationSettings{}, kept)
 	app.secret = secret
 	form := []string{"client_id", "", "client_secret", "", "Header:Authorization", basic(app.ClientID, secret)}
 	app.redeem(app.code("user_ada"), form...).tokens(t)
@@ -95,14 +95,17 @@ func TestImportedSecretIsCheckedAndEncoded(t *testing.T) {
 	_, err = store.ParseSecretHash(secret)
 	require.ErrorContains(t, err, "not a secret's hash")
 	costly := parseHash(t, strings.Replace(string(hash), "$04$", "$13$", 1))
-	for says, with := range map[string]provider.Credentials{
-		"bcrypt cost of 13":      {ClientID: "x", SecretHash: costly},
-		"client id is missing":   {SecretHash: kept},
-		"application has no sec": {ClientID: "public", SecretHash: kept},
-		"has characters besides": {ClientID: "a b"},
-		"already exists":         {ClientID: "legacy-client", SecretHash: kept},
+	for says, with := range map[string]struct {
+		clientID string
+		hash     store.SecretHash
+	}{
+		"bcrypt cost of 13":      {"x", costly},
+		"client id is missing":   {"", kept},
+		"application has no sec": {"public", kept},
+		"has characters besides": {"a b", store.SecretHash{}},
+		"already exists":         {"legacy-client", kept},
 	} {
-		_, err := h.ImportApplication(context.Background(), provider.ApplicationSettings{Name: "x", Public: with.ClientID == "public"}, with)
+		_, err := h.ImportApplication(context.Background(), with.clientID, provider.ApplicationSettings{Name: "x", Public: with.clientID == "public"}, with.hash)
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), secret)
 		require.NotContains(t, err.Error(), string(hash))
@@ -119,7 +122,7 @@ func parseHash(t *testing.T, text string) store.SecretHash {
 // A confidential application whose secret is not known is imported without one.
 func TestImportedApplicationWithoutASecretGetsOneLater(t *testing.T) {
 	h := newHost(t)
-	app := h.imported(provider.ApplicationSettings{}, provider.Credentials{ClientID: "legacy-client"})
+	app := h.imported("legacy-client", provider.ApplicationSettings{}, store.SecretHash{})
 	require.Empty(t, app.Secrets)
 	app.redeem("x").refused(t, 401, "invalid_client")
 	app.redeem("x", "client_secret", "x").refused(t, 401, "invalid_client")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
@@ -75,12 +76,13 @@ Press Ctrl+C to stop.
 
 // register makes the program known to Acme.
 func register(ctx context.Context, p *provider.Provider, clientID string) error {
-	_, err := p.ImportApplication(ctx, provider.ApplicationSettings{
+	// The client id can be typed; CreateApplication makes a random one.
+	_, err := p.ImportApplication(ctx, clientID, provider.ApplicationSettings{
 		Name:   "Acme on the command line",
 		Public: true, // What is on a user's machine, its user can read, so there is no secret.
 		// The provider lets the port be any, as the program listens where it
 		// finds a free one.
 		RedirectURIs: []string{"http://127.0.0.1/callback"},
-	}, provider.Credentials{ClientID: clientID}) // One that can be typed; CreateApplication makes a random one.
+	}, store.SecretHash{})
 	return err
 }

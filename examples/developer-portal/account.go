@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
 func (h *host) showAccount(w http.ResponseWriter, r *http.Request, u user) {
@@ -16,7 +17,7 @@ func (h *host) showAccount(w http.ResponseWriter, r *http.Request, u user) {
 	writePage(w, http.StatusOK, "account.html", struct {
 		layout
 		Email       string
-		Connections []provider.Connection
+		Connections []pages.Connection
 	}{h.layout(r, "Your account", "account"), u.Email, connections})
 }
 

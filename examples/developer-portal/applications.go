@@ -125,7 +125,7 @@ func (h *host) showApplication(w http.ResponseWriter, r *http.Request, app provi
 func (h *host) writeApplication(w http.ResponseWriter, r *http.Request, status int, app provider.Application, form applicationForm) {
 	// An application may have a million sign-ins, so they are not counted to the
 	// end.
-	signIns, more, err := h.provider.ListGrants(r.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{ApplicationID: app.ID}, Limit: 100})
+	signIns, more, err := h.provider.ListGrants(r.Context(), provider.GrantFilter{ApplicationID: app.ID}, "", 100)
 	if err != nil {
 		h.fail(w, r, err)
 		return

@@ -95,9 +95,9 @@ type tokenRow struct {
 // and the notes say the rest.
 func (h *host) liveTokens(ctx context.Context, userID string) ([]tokenRow, error) {
 	var rows []tokenRow
-	query := provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: userID, ApplicationID: h.tokens.app.ID}, Limit: 100}
-	for {
-		grants, next, err := h.provider.ListGrants(ctx, query)
+	own := provider.GrantFilter{UserID: userID, ApplicationID: h.tokens.app.ID}
+	for after := ""; ; {
+		grants, next, err := h.provider.ListGrants(ctx, own, after, 100)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +107,7 @@ func (h *host) liveTokens(ctx context.Context, userID string) ([]tokenRow, error
 			n, _ := h.tokens.noteOf(g.ID)
 			rows = append(rows, tokenRow{g.ID, g.Scopes, g.CreatedAt, n})
 		}
-		if query.After = next; next == "" {
+		if after = next; next == "" {
 			return rows, nil
 		}
 	}
@@ -211,7 +211,7 @@ func (h *host) revokeToken(w http.ResponseWriter, r *http.Request, u user) {
 	}
 	// The whole filter must match, so it also checks whose token it is.
 	filter := provider.GrantFilter{ID: id, UserID: u.ID, ApplicationID: h.tokens.app.ID}
-	found, _, err := h.provider.ListGrants(r.Context(), provider.GrantQuery{GrantFilter: filter})
+	found, _, err := h.provider.ListGrants(r.Context(), filter, "", 0)
 	if err == nil {
 		err = h.provider.RevokeGrants(r.Context(), filter)
 	}

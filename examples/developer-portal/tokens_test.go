@@ -64,7 +64,7 @@ func TestRevokeTokenSparesSignIns(t *testing.T) {
 	ada := p.signedIn(t, "ada")
 	app, _ := ada.register("Notebook", nil, "notes:read")
 	signIn := app.tokens(ada)
-	grants, _, err := p.provider.ListGrants(t.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: "user_1815"}})
+	grants, _, err := p.provider.ListGrants(t.Context(), provider.GrantFilter{UserID: "user_1815"}, "", 0)
 	require.NoError(t, err)
 	require.Len(t, grants, 1)
 	page := ada.press(ada.open(tokensPath), "Make a token", map[string]string{"label": "Script"})

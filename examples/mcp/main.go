@@ -121,7 +121,7 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	app, err := newApp(forAgents(provider.Config{Issuer: issuer, Store: memory.New(), AccessLifetime: opts.accessLifetime}))
+	app, err := newApp(forAgents(provider.Config{Issuer: issuer, Store: memory.New(), Lifetimes: provider.Lifetimes{Access: opts.accessLifetime}}))
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func TestDocumentIsFetched(t *testing.T) {
 // x/oauth2, which the SDK refreshes with, takes a token for expired ten seconds
 // before it is. One that lives for five is refreshed before each request.
 func TestRefresh(t *testing.T) {
-	w := newWorld(t, func(c *provider.Config) { c.AccessLifetime = 5 * time.Second })
+	w := newWorld(t, func(c *provider.Config) { c.Lifetimes.Access = 5 * time.Second })
 	a := w.agent("ada", w.registered())
 	w.happened()
 	w.requested()

@@ -19,7 +19,9 @@ import (
 // client is one that is to be brought over.
 type client struct {
 	provider.ApplicationSettings
-	provider.Credentials
+
+	ClientID   string
+	SecretHash store.SecretHash
 
 	secret  string   // in the clear, where the source has it so
 	refused []string // why it cannot be brought over
@@ -117,7 +119,7 @@ func (im *importer) importOne(ctx context.Context, c client) (refused []string, 
 	if im.dryRun {
 		into = im.rehearsal
 	}
-	app, err := into.ImportApplication(ctx, c.ApplicationSettings, c.Credentials)
+	app, err := into.ImportApplication(ctx, c.ClientID, c.ApplicationSettings, c.SecretHash)
 	var wrong provider.FieldErrors
 	switch {
 	case errors.As(err, &wrong):

@@ -91,7 +91,7 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 	}
 	defer spaListener.Close()
 
-	host, err := acme.New(provider.Config{Issuer: issuer, Store: memory.New(), AccessLifetime: opts.accessLifetime})
+	host, err := acme.New(provider.Config{Issuer: issuer, Store: memory.New(), Lifetimes: provider.Lifetimes{Access: opts.accessLifetime}})
 	if err != nil {
 		return err
 	}

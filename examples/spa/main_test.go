@@ -68,7 +68,7 @@ func TestUsage(t *testing.T) {
 		{"what is no flag", []string{"start"}, 2, `"start" is not a flag`},
 		{"a taken port", []string{"-addr", takenAddr}, 1, "choose another address with -addr"},
 		{"a taken port of the SPA", []string{"-addr", "127.0.0.1:0", "-spa-addr", takenAddr}, 1, "choose another address with -spa-addr"},
-		{"a lifetime that is none", []string{"-addr", "127.0.0.1:0", "-spa-addr", "127.0.0.1:0", "-access-lifetime", "-1s"}, 1, "AccessLifetime"},
+		{"a lifetime that is none", []string{"-addr", "127.0.0.1:0", "-spa-addr", "127.0.0.1:0", "-access-lifetime", "-1s"}, 1, "Lifetimes.Access"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer

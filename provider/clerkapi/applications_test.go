@@ -76,7 +76,7 @@ func TestApplicationObject(t *testing.T) {
 // give it.
 func TestShowsWhatTheHostMade(t *testing.T) {
 	a := newAdmin(t, func(c *provider.Config) {
-		c.Paths = provider.Paths{Introspect: "-", Metadata: "-", Token: "/token"}
+		c.Paths = provider.Paths{Introspect: "-", NoMetadata: true, Token: "/token"}
 		c.InstanceID = "ins_acme"
 	})
 	app, secret, err := a.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki", ClientURI: "https://wiki.example.com"})

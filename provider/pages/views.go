@@ -207,9 +207,10 @@ type Connections struct {
 
 // Connection is an application that a user has given access.
 type Connection struct {
-	Application     Application
-	Scopes          []Scope
-	Since, LastUsed time.Time
+	Application Application
+	Scopes      []Scope   // all that was ever granted
+	Since       time.Time // when access was given first
+	LastUsed    time.Time // when the user last signed in there, or the application last refreshed
 }
 
 // FormPost is what the page shows that carries an answer to an application.

@@ -19,7 +19,7 @@
 //     Authenticate.
 //   - 401, expired: move the clock. Set Config.Now to one that the test moves;
 //     or, with a store in memory, put the test into [testing/synctest.Test] and
-//     sleep for longer than Config.AccessLifetime.
+//     sleep for longer than Config.Lifetimes.Access.
 //
 // A caller of your API cannot tell the last two apart, so one of them is enough.
 // Where it matters which application calls, use

@@ -151,7 +151,7 @@ func ExampleAllow() {
 // A host with a user of the test's own, and shorter lifetimes.
 func ExampleNew() {
 	host := providertest.New(t, func(c *provider.Config) {
-		c.AccessLifetime = time.Minute
+		c.Lifetimes.Access = time.Minute
 	})
 	host.AddUser(userinfo.User{ID: "user_bare"}) // Nothing is known but the id.
 	host.SignIn("user_bare")

@@ -106,11 +106,11 @@ func TestHostSignInOfAnUnknownUser(t *testing.T) {
 
 func TestHostOfABadConfig(t *testing.T) {
 	text := fatal(t, func(t testing.TB) {
-		providertest.New(t, func(c *provider.Config) { c.Issuer = "acme"; c.CodeLifetime = -1 })
+		providertest.New(t, func(c *provider.Config) { c.Issuer = "acme"; c.Lifetimes.Code = -1 })
 	})
 	require.Contains(t, text, "providertest: New: the Config is not good: ")
 	require.Contains(t, text, "Issuer")
-	require.Contains(t, text, "CodeLifetime")
+	require.Contains(t, text, "Lifetimes.Code")
 }
 
 // An application that wants a fresh sign-in gets one, whatever the clock says.
@@ -148,7 +148,7 @@ func TestHostClientStaysThere(t *testing.T) {
 func TestHostWithAPath(t *testing.T) {
 	host := providertest.New(t, func(c *provider.Config) {
 		c.Issuer += "/acme"
-		c.Paths.Authorize, c.Paths.Metadata = "/sign-in-with", "-"
+		c.Paths.Authorize, c.Paths.NoMetadata = "/sign-in-with", true
 	})
 	host.SignIn("user_ada")
 	require.Equal(t, "profile", providertest.Authorize(t, host.Provider, host.Client, "profile").Scope)

@@ -170,7 +170,7 @@ func TestDeviceBackAndAgain(t *testing.T) {
 	} else {
 		p.shows("No device waits with this code.")
 	}
-	grants, _, err := h.ListGrants(context.Background(), provider.GrantQuery{GrantFilter: provider.GrantFilter{ApplicationID: app.ID}})
+	grants, _, err := h.ListGrants(context.Background(), provider.GrantFilter{ApplicationID: app.ID}, "", 0)
 	require.NoError(t, err)
 	require.Len(t, grants, 1)
 }

@@ -836,7 +836,7 @@ func TestConsentIsProtectedAgainstForgery(t *testing.T) {
 			require.NotContains(t, r.Header.Get("Location"), "evil.example")
 			require.NotContains(t, r.body, `name="code"`)
 			for _, id := range []string{user, "user_eve"} {
-				grants, _, err := h.ListGrants(context.Background(), provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: id}})
+				grants, _, err := h.ListGrants(context.Background(), provider.GrantFilter{UserID: id}, "", 0)
 				require.NoError(t, err)
 				require.Empty(t, grants)
 			}

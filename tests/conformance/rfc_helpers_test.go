@@ -389,7 +389,7 @@ func challenged(t testing.TB, r reply, scheme string) map[string]string {
 // grants returns the grants of an application that work.
 func (c *client) grants(t testing.TB) []provider.Grant {
 	t.Helper()
-	grants, next, err := c.h.ListGrants(context.Background(), provider.GrantQuery{GrantFilter: provider.GrantFilter{ApplicationID: c.ID}, Limit: 100})
+	grants, next, err := c.h.ListGrants(context.Background(), provider.GrantFilter{ApplicationID: c.ID}, "", 100)
 	require.NoError(t, err)
 	require.Empty(t, next)
 	return grants

@@ -637,10 +637,10 @@ func TestRefreshTokenOfTwoGenerationsAgo(t *testing.T) {
 	require.False(t, h.works(t, third.Access))
 }
 
-// RFC 9700 section 4.14.2: with the grace turned off every repetition ends the
+// RFC 9700 section 4.14.2: with the shortest grace every repetition ends the
 // sign-in.
 func TestRefreshTokenReuseWithoutGrace(t *testing.T) {
-	h := newHostWith(t, func(cfg *provider.Config) { cfg.RefreshGrace = -1 })
+	h := newHostWith(t, func(cfg *provider.Config) { cfg.Lifetimes.Grace = time.Nanosecond })
 	c := h.confidential()
 	first := c.tokens(t)
 	second := granted(t, h.send(t, tokenPath, c.refreshing(first.Refresh)))

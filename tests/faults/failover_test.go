@@ -177,7 +177,7 @@ func (s *pairOfServers) assess(t *testing.T, next *chain, l *losses) {
 		return
 	}
 	mustRefuse(t, r, err)
-	grants, _, err := s.ListGrants(t.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: next.user}})
+	grants, _, err := s.ListGrants(t.Context(), provider.GrantFilter{UserID: next.user}, "", 0)
 	require.NoError(t, err)
 	if len(grants) > 0 && next.pending == "redeem" {
 		l.intact++ // Its redemption was done, and only the answer was lost.

@@ -35,7 +35,7 @@ func (h *local) signIns(t *testing.T, n int) (grants []provider.Grant) {
 	for range n {
 		user := person()
 		h.mustRedeem(t, h.url, h.mustAuthorize(t, h.url, user))
-		found, _, err := h.ListGrants(t.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: user}})
+		found, _, err := h.ListGrants(t.Context(), provider.GrantFilter{UserID: user}, "", 0)
 		require.NoError(t, err)
 		grants = append(grants, found...)
 	}

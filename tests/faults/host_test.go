@@ -100,7 +100,7 @@ func newProvider(s store.Store, timeout time.Duration, edit ...func(*provider.Co
 			return userinfo.User{ID: id, Name: "Ada"}, nil
 		},
 		Scopes:       append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
-		RefreshGrace: 5 * time.Minute,
+		Lifetimes:    provider.Lifetimes{Grace: 5 * time.Minute},
 		Registration: &provider.Registration{}, DeviceAuthorization: &provider.DeviceAuthorization{},
 		StoreTimeout: timeout,
 		Logger:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
@@ -157,7 +157,7 @@ func routes(p *provider.Provider, s store.Store) http.Handler {
 		answerNumber(w, 0, p.DeleteApplication(r.Context(), r.FormValue("application")))
 	})
 	mux.HandleFunc("GET /test/grants", func(w http.ResponseWriter, r *http.Request) {
-		page, next, err := p.ListGrants(r.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: r.FormValue("user")}, Limit: 1000})
+		page, next, err := p.ListGrants(r.Context(), provider.GrantFilter{UserID: r.FormValue("user")}, "", 1000)
 		if err != nil || next != "" {
 			answerNumber(w, 0, fmt.Errorf("%q %w", next, err))
 			return

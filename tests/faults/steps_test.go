@@ -116,7 +116,7 @@ func person() string { return fmt.Sprintf("user_step_%06d", users.Add(1)) }
 // grantsOf returns how many live grants a user has.
 func (h *lossy) grantsOf(t *testing.T, user string) int {
 	t.Helper()
-	grants, _, err := h.ListGrants(t.Context(), provider.GrantQuery{GrantFilter: provider.GrantFilter{UserID: user}})
+	grants, _, err := h.ListGrants(t.Context(), provider.GrantFilter{UserID: user}, "", 0)
 	require.NoError(t, err)
 	return len(grants)
 }
@@ -271,7 +271,7 @@ func (h *lossy) revokeGrantsStep(t *testing.T, one bool) step {
 	got := h.mustRedeem(t, h.url, h.mustAuthorize(t, h.url, user))
 	filter := provider.GrantFilter{UserID: user}
 	if one {
-		grants, _, err := h.ListGrants(t.Context(), provider.GrantQuery{GrantFilter: filter})
+		grants, _, err := h.ListGrants(t.Context(), filter, "", 0)
 		require.NoError(t, err)
 		require.Len(t, grants, 1)
 		filter = provider.GrantFilter{ID: grants[0].ID}

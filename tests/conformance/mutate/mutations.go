@@ -26,7 +26,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 6749 section 4.1.2: a code lives for ten minutes", "config_rules.go",
-		`defaultCodeLifetime    = 10 * time.Minute`, `defaultCodeLifetime    = 9 * time.Minute`,
+		`Code: 10 * time.Minute`, `Code: 9 * time.Minute`,
 		"TestCodeExpires",
 	},
 	{
@@ -136,7 +136,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 9700 section 4.14.2: the grace has an end", "issue.go",
-		`Grace:            x.cfg.RefreshGrace,`, `Grace: x.cfg.RefreshGrace * 2,`,
+		`Grace:            x.cfg.Lifetimes.Grace,`, `Grace: x.cfg.Lifetimes.Grace * 2,`,
 		"TestReplayAfterTheGraceRevokesTheGrant",
 	},
 	{
