@@ -106,7 +106,7 @@ func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	const id = "https://wiki.example.com/c"
 	p := documentProvider(t, ClientIDDocuments{})
 	racing := &racingStore{Store: p.cfg.Store}
-	p.cfg.Store = racing
+	p.records.store = racing
 	app, fault := p.parseDocument(id, []byte(`{"client_id":"`+id+`","client_name":"Wiki","redirect_uris":["https://wiki.example.com/cb"]}`))
 	require.Nil(t, fault)
 	kept := func() store.Application {
@@ -151,7 +151,7 @@ func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	require.Equal(t, store.OriginManual, kept().Origin)
 
 	down := errors.New("the store is down")
-	p.cfg.Store = &brokenStore{racing.Store, down}
+	p.records.store = &brokenStore{racing.Store, down}
 	e = p.keepDocument(ctx, app)
 	require.NotNil(t, e)
 	require.Equal(t, http.StatusServiceUnavailable, e.Status)
@@ -187,7 +187,7 @@ func FuzzDocument(f *testing.F) {
 			}
 			return
 		}
-		require.Empty(t, p.checkApplication(app))
+		require.Empty(t, p.offer.checkApplication(app))
 		require.NoError(t, app.Check())
 		require.Equal(t, id, app.ClientID)
 		require.Equal(t, store.OriginDocument, app.Origin)

@@ -20,7 +20,7 @@ import (
 )
 
 func TestCredentialText(t *testing.T) {
-	p := &Provider{}
+	p := tokenPrefix("")
 	id := store.NewID(time.Now(), "user_1")
 	seen := map[string]bool{}
 	for range 5 {
@@ -122,7 +122,7 @@ func TestUnknownClientCostsWhatAWrongSecretDoes(t *testing.T) {
 }
 
 func FuzzCredentialText(f *testing.F) {
-	p := &Provider{}
+	p := tokenPrefix("")
 	f.Add(p.encode(rules.KindAccess, newCredential(store.NewID(time.Now(), "user_1"))))
 	f.Add("oat_")
 	f.Add("oat_" + strings.Repeat("0", 72))

@@ -231,7 +231,7 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	if toCheck.Public {
 		toCheck.Secrets = nil // They are for the caller to take away.
 	}
-	if wrong := p.checkApplication(toCheck); len(wrong) > 0 {
+	if wrong := p.offer.checkApplication(toCheck); len(wrong) > 0 {
 		return registrationRefusal(wrong)
 	}
 	for _, u := range []struct{ field, uri string }{{"client_uri", m.ClientURI}, {"logo_uri", m.LogoURI}} {
@@ -269,7 +269,7 @@ func keepOffered(offered, asked []string) []string {
 // advertises, as it has no other way to know them.
 func (p *Provider) registeredScopes(origin store.Origin, text string) (asked scopes.Set, e *Error) {
 	offered := p.offer.strangers[origin]
-	if longest := p.longestScopes(); len(text) > longest {
+	if longest := p.offer.longestScopes(); len(text) > longest {
 		return nil, refuseMetadata("scope", "scope is longer than %d characters.", longest)
 	}
 	asked, e = parseAskedScopes(text)
