@@ -90,7 +90,7 @@ func (r *review) checkDeployment(keys []string) {
 	r.add(ok && volatile.Forgets(), "store-volatile", "Store",
 		"The store forgets everything when the process ends: applications, sign-ins and consents. A second process does not see them either. Use a database.")
 	r.add(c.Events == nil, "events-missing", "Events",
-		"Only lines in the log say when a spent code or refresh token comes again, or when clients keep failing to authenticate, which is how theft shows. Set Events, and have somebody alerted.")
+		"Only lines in the log say when a spent code or refresh token comes again, or when clients keep failing to authenticate, which is how theft shows. Set Events, and have somebody alerted: LogEvents writes them to a log.")
 	r.add(c.Limit == nil, "limit-missing", "Limit", r.limitMissing())
 	r.add(c.Limit != nil && r.secure() && r.ownAddress, "client-ip-missing", "ClientIP",
 		"Limit is given the address of the connection. Behind a proxy that is the proxy's, so that one noisy client uses up everybody's share. Set ClientIP, without a proxy to a function that returns the address of the connection.")
@@ -154,7 +154,7 @@ func (r *review) limitMissing() string {
 	if r.cfg.ClientIDDocuments != nil {
 		text += "Users can make this server fetch documents. "
 	}
-	return text + "Set Limit, even if a proxy has a limit of its own: it knows nothing of clients."
+	return text + "Set Limit, to LimitByAddress(600) for one, even if a proxy has a limit of its own: it knows nothing of clients."
 }
 
 // isOwnMachine reports whether the URL leads each machine to itself.
