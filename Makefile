@@ -1,15 +1,12 @@
-.PHONY: check fmt vet lint tidy test budgets docs apidiff fuzz mutate engines size run
+.PHONY: check fmt lint tidy test budgets docs apidiff fuzz mutate engines size run
 
 # Everything that a change must pass. Fuzz targets run on their seeds, as tests.
-check: fmt vet lint tidy test budgets docs apidiff
+check: fmt lint tidy test budgets docs apidiff
 
 fmt:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
 
-vet:
-	go vet work
-
-# The linter is installed if it is not there. It remembers findings with the path
+# The checks of go vet are among the linter's. The linter is installed if it is not there. It remembers findings with the path
 # of the clone that had them, and in another clone it can't find the comment that
 # excuses one: so each clone has a cache of its own.
 GOLANGCI = v2.12.2
@@ -27,8 +24,10 @@ tidy:
 		(cd "$$module" && GOWORK=off go mod tidy -diff && GOWORK=off go build ./...) || exit 1; \
 	done
 
+# Many tests wait for a server, so more of them run at a time than there are
+# processors.
 test:
-	go test -race work
+	go test -race -p 4 work
 
 # What is counted and timed is measured without the race detector, which has
 # allocations of its own and takes its time. So is the suite at other settings of

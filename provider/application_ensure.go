@@ -57,7 +57,7 @@ func (p *Provider) EnsureApplication(ctx context.Context, clientID string, s App
 		e.secret = store.HashSecret(secret.Reveal())
 	}
 	for range maxRounds {
-		kept, err := p.findClient(ctx, clientID)
+		kept, err := p.records.findClient(ctx, clientID)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			kept, err = e.create(ctx, clientID, wrong)

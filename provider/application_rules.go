@@ -37,8 +37,8 @@ const (
 // longestScopes is how many bytes the scopes of an application may have. A host
 // that offers many can give an application all of them, and those that are
 // tolerated beside them.
-func (p *Provider) longestScopes() int {
-	return max(maxScopes, len(p.offer.scopes.Union(tolerated).String()))
+func (o *offer) longestScopes() int {
+	return max(maxScopes, len(o.scopes.Union(tolerated).String()))
 }
 
 // FieldErrorKind says in which way a field is wrong.
@@ -105,7 +105,7 @@ func isVisible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r)
 
 // checkApplication returns everything that is wrong with an application that
 // is about to be kept.
-func (p *Provider) checkApplication(app store.Application) FieldErrors {
+func (o *offer) checkApplication(app store.Application) FieldErrors {
 	var e FieldErrors
 	switch {
 	case app.Name == "":
@@ -124,12 +124,12 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 		e.add("client_id", FieldFormat, app.ClientID, "client id %q has characters besides letters, digits and -._~:/@, or more than %d of them", app.ClientID, maxClientID)
 	}
 	e = append(e, checkRedirectURIs(app.RedirectURIs, app.Public)...)
-	e = append(e, p.checkScopes(app.Scopes)...)
+	e = append(e, o.checkScopes(app.Scopes)...)
 	if app.Public && len(app.Secrets) > 0 {
 		e.add("public", FieldValue, "", "a public application has no secret")
 	}
 	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
-		if u.uri != "" && (!weburl.Valid(u.uri, p.cfg.Issuer) || len(u.uri) > maxURI) {
+		if u.uri != "" && (!weburl.Valid(u.uri, o.issuer) || len(u.uri) > maxURI) {
 			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
 		}
 	}
@@ -150,19 +150,19 @@ func (p *Provider) checkApplication(app store.Application) FieldErrors {
 	return e
 }
 
-func (p *Provider) checkScopes(asked scopes.Set) (e FieldErrors) {
+func (o *offer) checkScopes(asked scopes.Set) (e FieldErrors) {
 	const field = "scopes"
-	if longest := p.longestScopes(); len(asked.String()) > longest {
+	if longest := o.longestScopes(); len(asked.String()) > longest {
 		e.over(field, FieldTooLong, longest, "scopes are longer than %d characters", longest)
 		return e
 	}
-	for _, name := range asked.Minus(p.offer.scopes) {
+	for _, name := range asked.Minus(o.scopes) {
 		if _, err := scopes.Parse(name); err != nil {
 			e.add(field, FieldFormat, name, "scopes: %s", err)
 		} else if !scopes.Valid(name) {
 			e.add(field, FieldFormat, name, "scopes: %q is not the name of a scope", name)
 		} else {
-			e.add(field, FieldValue, name, "scope %q is not one that this provider offers: it offers %s", name, p.offer.scopes)
+			e.add(field, FieldValue, name, "scope %q is not one that this provider offers: it offers %s", name, o.scopes)
 		}
 	}
 	return e

@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"reflect"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -74,10 +72,10 @@ func (p *Provider) newManual(clientID string) store.Application {
 // createManual keeps a new application, unless something is wrong with it or
 // was found wrong before.
 func (p *Provider) createManual(ctx context.Context, app store.Application, wrong FieldErrors) error {
-	if wrong = append(p.checkApplication(app), wrong...); len(wrong) > 0 {
+	if wrong = append(p.offer.checkApplication(app), wrong...); len(wrong) > 0 {
 		return wrong
 	}
-	if err := p.keepNew(ctx, app); err != nil {
+	if err := p.records.createApplication(ctx, app); err != nil {
 		return fmt.Errorf("provider: create application: %w", err)
 	}
 	return nil
@@ -86,19 +84,19 @@ func (p *Provider) createManual(ctx context.Context, app store.Application, wron
 // FindApplication finds an application by its ID. The error wraps
 // [store.ErrNotFound] if there is none.
 func (p *Provider) FindApplication(ctx context.Context, id string) (Application, error) {
-	return shownOr(p.findApplication(ctx, id))
+	return shownOr(p.records.findApplication(ctx, id))
 }
 
 // FindClient finds an application by its ClientID. The error wraps
 // [store.ErrNotFound] if there is none.
 func (p *Provider) FindClient(ctx context.Context, clientID string) (Application, error) {
-	return shownOr(p.findClient(ctx, clientID))
+	return shownOr(p.records.findClient(ctx, clientID))
 }
 
 // ListApplications returns one page of the applications that match q, and the
 // number of all that match.
 func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]Application, int, error) {
-	page, total, err := p.listApplications(ctx, q)
+	page, total, err := p.records.listApplications(ctx, q)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -107,38 +105,6 @@ func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuer
 		shown = append(shown, asApplication(app))
 	}
 	return shown, total, nil
-}
-
-func (p *Provider) findApplication(ctx context.Context, id string) (store.Application, error) {
-	ctx, stop := p.records.bounded(ctx)
-	defer stop()
-	return found(p.cfg.Store.FindApplication(ctx, id))
-}
-
-func (p *Provider) findClient(ctx context.Context, clientID string) (store.Application, error) {
-	if !isClientID(clientID) && clientdoc.CheckURL(clientID) != nil {
-		return found(store.Application{}, store.ErrNotFound) // Malformed ids are answered here; the store is not asked.
-	}
-	ctx, stop := p.records.bounded(ctx)
-	defer stop()
-	return found(p.cfg.Store.FindClient(ctx, clientID))
-}
-
-func found(app store.Application, err error) (store.Application, error) {
-	if err != nil {
-		return store.Application{}, fmt.Errorf("provider: find application: %w", err)
-	}
-	return app, nil
-}
-
-func (p *Provider) listApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
-	ctx, stop := p.records.bounded(ctx)
-	defer stop()
-	page, total, err := p.cfg.Store.ListApplications(ctx, q)
-	if err != nil {
-		return nil, 0, fmt.Errorf("provider: list applications: %w", err)
-	}
-	return page, total, nil
 }
 
 // UpdateApplication changes the settings of an application. It calls edit with
@@ -181,7 +147,7 @@ func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*
 // registration too.
 func (p *Provider) change(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
 	var turned bool
-	app, err := p.update(ctx, id, func(app *store.Application) error {
+	app, err := p.records.updateApplication(ctx, id, func(app *store.Application) error {
 		public := app.Public
 		if err := edit(app); err != nil {
 			return err
@@ -191,7 +157,7 @@ func (p *Provider) change(ctx context.Context, id string, edit func(*store.Appli
 		if app.Origin != store.OriginManual {
 			app.PKCERequired, app.SkipConsent = true, false
 		}
-		if wrong := p.checkApplication(*app); len(wrong) > 0 {
+		if wrong := p.offer.checkApplication(*app); len(wrong) > 0 {
 			return wrong
 		}
 		if turned {
@@ -216,7 +182,7 @@ func (p *Provider) change(ctx context.Context, id string, edit func(*store.Appli
 func (p *Provider) AddSecret(ctx context.Context, id string, retireOthersAt time.Time) (Secret, error) {
 	now := p.now()
 	secret, kept := newSecret(now)
-	_, err := p.update(ctx, id, func(app *store.Application) error {
+	_, err := p.records.updateApplication(ctx, id, func(app *store.Application) error {
 		if app.Public {
 			return errors.New("provider: add secret: a public application has no secret: it uses PKCE")
 		}
@@ -249,102 +215,11 @@ func (p *Provider) DeleteApplication(ctx context.Context, id string) error {
 	if id == "" {
 		return nil
 	}
-	if err := p.deleteApplication(ctx, id); err != nil {
+	if err := p.records.deleteApplication(ctx, id); err != nil {
 		return fmt.Errorf("provider: delete application: %w", err)
 	}
 	p.emit(ctx, Event{Kind: EventGrantRevoked, ApplicationID: id})
 	return nil
-}
-
-func (p *Provider) deleteApplication(ctx context.Context, id string) error {
-	wctx, stop := p.records.bounded(detached(ctx))
-	defer stop()
-	// The record goes first. A sign-in that has read it before that reads the
-	// numbers of the cut-offs either before this cut-off, which then covers its
-	// grant, or afterwards, and then finds that the application is gone for
-	// good. The application of a document may come back under the same ID, so it
-	// is cut off like any other, and a sign-in to it makes sure of the record
-	// after it has read the numbers.
-	err := p.cfg.Store.DeleteApplication(wctx, id)
-	if err == nil {
-		number := store.CutForever
-		if isDocumentApplication(id) {
-			number = store.CutNumber
-		}
-		err = p.records.cutOff(ctx, store.CutKey{ApplicationID: id}, number)
-	}
-	return err
-}
-
-// keepNew keeps a new application, whose ID was drawn for it.
-func (p *Provider) keepNew(ctx context.Context, app store.Application) error {
-	wctx, stop := p.records.bounded(detached(ctx))
-	defer stop()
-	err := p.cfg.Store.CreateApplication(wctx, app)
-	if err != nil && p.hasKept(ctx, app) {
-		return nil
-	}
-	return err
-}
-
-// hasKept reports whether an application is kept as it is here: the write that
-// seemed to fail has happened. Its answer was lost, or a driver has sent it
-// again and was told that its own first try stands in its way. Without this the
-// caller would add a secret, or an application, that nobody knows.
-func (p *Provider) hasKept(ctx context.Context, app store.Application) bool {
-	ctx, stop := p.records.bounded(context.WithoutCancel(ctx))
-	defer stop()
-	kept, err := p.cfg.Store.FindApplication(ctx, app.ID)
-	return err == nil && sameApplication(kept, app)
-}
-
-// sameApplication compares everything that stores keep. What is empty may come
-// back as nil.
-func sameApplication(a, b store.Application) bool {
-	asKept := func(app store.Application) store.Application {
-		app = app.Micro()
-		app.RedirectURIs, app.Scopes = nilIfEmpty(app.RedirectURIs), nilIfEmpty(app.Scopes)
-		app.Secrets, app.Applied = nilIfEmpty(app.Secrets), nilIfEmpty(app.Applied)
-		if len(app.Metadata) == 0 {
-			app.Metadata = nil
-		}
-		if r := app.Registration; r != nil {
-			r.GrantTypes, r.Contacts = nilIfEmpty(r.GrantTypes), nilIfEmpty(r.Contacts)
-		}
-		return app
-	}
-	return reflect.DeepEqual(asKept(a), asKept(b))
-}
-
-func nilIfEmpty[S ~[]E, E any](s S) S {
-	if len(s) == 0 {
-		return nil
-	}
-	return s
-}
-
-// update reads, edits and keeps an application until nobody has interfered.
-func (p *Provider) update(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
-	ctx, stop := p.records.bounded(detached(ctx))
-	defer stop()
-	for {
-		app, err := p.cfg.Store.FindApplication(ctx, id)
-		if err != nil {
-			return store.Application{}, fmt.Errorf("provider: update application: %w", err)
-		}
-		if err := edit(&app); err != nil {
-			return store.Application{}, err
-		}
-		app.UpdatedAt = p.now()
-		err = p.cfg.Store.UpdateApplication(ctx, app)
-		app.Version++
-		if err == nil || p.hasKept(ctx, app) {
-			return app, nil
-		}
-		if !errors.Is(err, store.ErrConflict) {
-			return store.Application{}, fmt.Errorf("provider: update application: %w", err)
-		}
-	}
 }
 
 // newSecret makes a client secret of 256 random bits, in letters and digits

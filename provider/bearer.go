@@ -209,7 +209,7 @@ type presentedToken struct {
 func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Kind) (t presentedToken, err error) {
 	ok := false
 	for _, t.kind = range kinds {
-		if t.credential, ok = p.decode(t.kind, text); ok {
+		if t.credential, ok = p.prefix.decode(t.kind, text); ok {
 			break
 		}
 	}

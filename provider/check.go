@@ -58,97 +58,103 @@ const shortKey = 32
 // Events and Allow do, how applications are registered, the host's session and
 // proxy, or whether [Provider.Cleanup] is called.
 func (p *Provider) Check(keys ...string) []Advice {
-	var advice []Advice
-	add := func(unwise bool, code, field, text string) {
-		if unwise {
-			advice = append(advice, Advice{code, field, text})
-		}
+	r := review{Provider: p}
+	r.checkDeployment(keys)
+	r.checkTimes()
+	r.checkStrangers()
+	r.checkResources()
+	return r.advice
+}
+
+// A review collects advice on a provider.
+type review struct {
+	*Provider
+	advice []Advice
+}
+
+func (r *review) add(unwise bool, code, field, text string) {
+	if unwise {
+		r.advice = append(r.advice, Advice{code, field, text})
 	}
-	c := p.cfg
-	add(!p.secure(), "issuer-not-https", "Issuer",
+}
+
+// checkDeployment adds what there is to say of the Config as a whole, and of the
+// host's keys.
+func (r *review) checkDeployment(keys []string) {
+	c := r.cfg
+	r.add(!r.secure(), "issuer-not-https", "Issuer",
 		"The issuer is http, so codes and tokens cross the network in the clear and the cookies of the pages are not Secure. Serve the app by https, and let Issuer say so.")
-	add(p.secure() && isOwnMachine(p.issuer), "issuer-loopback", "Issuer",
+	r.add(r.secure() && isOwnMachine(r.issuer), "issuer-loopback", "Issuer",
 		"The issuer names the machine itself, so nobody reaches the provider from another one. Set Issuer to the URL that users and applications use.")
 	volatile, ok := c.Store.(store.Volatile)
-	add(ok && volatile.Forgets(), "store-volatile", "Store",
+	r.add(ok && volatile.Forgets(), "store-volatile", "Store",
 		"The store forgets everything when the process ends: applications, sign-ins and consents. A second process does not see them either. Use a database.")
-	add(c.Events == nil, "events-missing", "Events",
-		"Only lines in the log say when a spent code or refresh token comes again, or when clients keep failing to authenticate, which is how theft shows. Set Events, and have somebody alerted.")
-	add(c.Limit == nil, "limit-missing", "Limit", p.limitMissing())
-	add(c.Limit != nil && p.secure() && p.ownAddress, "client-ip-missing", "ClientIP",
+	r.add(c.Events == nil, "events-missing", "Events",
+		"Only lines in the log say when a spent code or refresh token comes again, or when clients keep failing to authenticate, which is how theft shows. Set Events, and have somebody alerted: LogEvents writes them to a log.")
+	r.add(c.Limit == nil, "limit-missing", "Limit", r.limitMissing())
+	r.add(c.Limit != nil && r.secure() && r.ownAddress, "client-ip-missing", "ClientIP",
 		"Limit is given the address of the connection. Behind a proxy that is the proxy's, so that one noisy client uses up everybody's share. Set ClientIP, without a proxy to a function that returns the address of the connection.")
-	add(c.TokenPrefix == "", "token-prefix-missing", "TokenPrefix",
+	r.add(c.TokenPrefix == "", "token-prefix-missing", "TokenPrefix",
 		"Tokens look like those of any other host, so a scanner that finds a leaked one cannot tell whose it is. Set TokenPrefix before tokens are out, as changing it makes all of them invalid.")
-	p.checkTimes(add)
-	p.checkStrangers(add)
-	for i, r := range c.Resources {
-		add(strings.HasPrefix(r.URL, "http:"), "resource-not-https", fmt.Sprintf("Resources[%d].URL", i),
-			"The resource "+strconv.Quote(r.URL)+" is http on the machine itself, so nobody gets a token that works in production. Set it to the https URL that its clients use.")
-		add(p.closedToStrangers(p.resources[i]), "resource-closed", fmt.Sprintf("Resources[%d].Scopes", i),
-			"Applications that registered themselves or have a document may ask for none of the scopes of the resource "+strconv.Quote(r.URL)+", so MCP clients that find it can't use it. If they should, add one of its scopes to Registration.Scopes or ClientIDDocuments.Scopes.")
-	}
-	add(slices.ContainsFunc(keys, func(key string) bool { return key != "" && len(key) < shortKey }), "key-short", "",
+	r.add(slices.ContainsFunc(keys, func(key string) bool { return key != "" && len(key) < shortKey }), "key-short", "",
 		"A key for the Backend API, introspection or the like has fewer than 32 characters, and whoever guesses it has what it opens. Use a random one, such as openssl rand -hex 32 prints.")
-	return advice
 }
 
 // checkTimes adds what there is to say of lifetimes and the like.
-func (p *Provider) checkTimes(add func(unwise bool, code, field, text string)) {
-	c := p.cfg
-	add(c.Lifetimes.Code > longCode, "code-lifetime-long", "Lifetimes.Code",
+func (r *review) checkTimes() {
+	c := r.cfg
+	r.add(c.Lifetimes.Code > longCode, "code-lifetime-long", "Lifetimes.Code",
 		"Authorization codes work for more than 10 minutes, although an application redeems one at once. A code that ends up in a log or a history stays of use for so long. Leave Lifetimes.Code at zero.")
-	add(c.Lifetimes.Access > longAccess, "access-lifetime-long", "Lifetimes.Access",
+	r.add(c.Lifetimes.Access > longAccess, "access-lifetime-long", "Lifetimes.Access",
 		"Access tokens work for more than 24 hours. A leaked one is good for anybody until it expires, and nothing shows that two use it. Make Lifetimes.Access shorter: applications refresh by themselves.")
-	add(c.Lifetimes.Refresh > longRefresh, "refresh-lifetime-long", "Lifetimes.Refresh",
+	r.add(c.Lifetimes.Refresh > longRefresh, "refresh-lifetime-long", "Lifetimes.Refresh",
 		"Refresh tokens work for more than 90 days. One that is stolen from a device which nobody uses any more is not noticed for so long. Make Lifetimes.Refresh shorter: each refresh starts it anew.")
-	add(c.Lifetimes.Grace > longGrace, "refresh-grace-long", "Lifetimes.Grace",
+	r.add(c.Lifetimes.Grace > longGrace, "refresh-grace-long", "Lifetimes.Grace",
 		"A refresh may be repeated for more than 2 minutes. Within that, a thief who has the old token and can act as the application gets the new ones, and it is not taken for theft. Make Lifetimes.Grace shorter.")
-	add(c.StoreTimeout > longStoreTimeout, "store-timeout-long", "StoreTimeout",
+	r.add(c.StoreTimeout > longStoreTimeout, "store-timeout-long", "StoreTimeout",
 		"A request waits for the store for more than 30 seconds. When the database hangs, requests pile up, while their clients have long given up. Make StoreTimeout shorter.")
 }
 
 // checkStrangers adds what there is to say of applications that nobody has
 // registered.
-func (p *Provider) checkStrangers(add func(unwise bool, code, field, text string)) {
-	if r := p.cfg.Registration; p.registers() && r.Allow == nil {
-		add(r.ExpireAfter > longUnused, "registration-kept-long", "Registration.ExpireAfter",
+func (r *review) checkStrangers() {
+	if c := r.cfg.Registration; r.registers() && c.Allow == nil {
+		r.add(c.ExpireAfter > longUnused, "registration-kept-long", "Registration.ExpireAfter",
 			"Anybody may register applications, and Cleanup keeps those that nobody uses for more than a year, so the store grows. Leave ExpireAfter at zero, or set Allow.")
-		add(r.Scopes == nil, "registration-scopes-all", "Registration.Scopes",
+		r.add(c.Scopes == nil, "registration-scopes-all", "Registration.Scopes",
 			"Anybody may register an application that asks users for every scope. Users agree to what they should not. List in Scopes what a stranger may ask for, or set Allow.")
 	}
-	if d := p.cfg.ClientIDDocuments; d != nil {
-		add(d.Allow == nil && d.Scopes == nil, "documents-scopes-all", "ClientIDDocuments.Scopes",
+	if d := r.cfg.ClientIDDocuments; d != nil {
+		r.add(d.Allow == nil && d.Scopes == nil, "documents-scopes-all", "ClientIDDocuments.Scopes",
 			"Any application with a document may ask users for every scope. Users agree to what they should not. List in Scopes what a stranger may ask for, or set Allow.")
-		add(d.Transport != nil, "documents-transport", "ClientIDDocuments.Transport",
+		r.add(d.Transport != nil, "documents-transport", "ClientIDDocuments.Transport",
 			"Documents are fetched by a Transport of your own, without the built-in check of addresses: a user can make it ask hosts inside your network. Leave Transport nil, or see to it that your proxy reaches nothing inside.")
 	}
 }
 
-// closedToStrangers reports whether applications that nobody has registered are
-// let in, but none may ask for a scope of the resource.
-func (p *Provider) closedToStrangers(r *ProtectedResource) bool {
-	for _, may := range p.offer.strangers {
-		if len(may.Intersect(r.scopes)) > 0 {
-			return false
-		}
+func (r *review) checkResources() {
+	for i, c := range r.cfg.Resources {
+		r.add(strings.HasPrefix(c.URL, "http:"), "resource-not-https", fmt.Sprintf("Resources[%d].URL", i),
+			"The resource "+strconv.Quote(c.URL)+" is http on the machine itself, so nobody gets a token that works in production. Set it to the https URL that its clients use.")
+		r.add(r.offer.closes(r.resources[i].scopes), "resource-closed", fmt.Sprintf("Resources[%d].Scopes", i),
+			"Applications that registered themselves or have a document may ask for none of the scopes of the resource "+strconv.Quote(c.URL)+", so MCP clients that find it can't use it. If they should, add one of its scopes to Registration.Scopes or ClientIDDocuments.Scopes.")
 	}
-	return len(p.offer.strangers) > 0 && len(r.scopes) > 0
 }
 
 // limitMissing says what the host has switched on that makes a limit needed
 // most.
-func (p *Provider) limitMissing() string {
+func (r *review) limitMissing() string {
 	text := "Nothing here limits how often anybody may call the token endpoint and its like, and each call costs the store work. "
-	if p.registers() && p.cfg.Registration.Allow == nil {
+	if r.registers() && r.cfg.Registration.Allow == nil {
 		text += "Anybody can fill the store by registering applications. "
 	}
-	if p.cfg.DeviceAuthorization != nil {
+	if r.cfg.DeviceAuthorization != nil {
 		text += "Wrong user codes of devices are counted in each process apart. "
 	}
-	if p.cfg.ClientIDDocuments != nil {
+	if r.cfg.ClientIDDocuments != nil {
 		text += "Users can make this server fetch documents. "
 	}
-	return text + "Set Limit, even if a proxy has a limit of its own: it knows nothing of clients."
+	return text + "Set Limit, to LimitByAddress(600) for one, even if a proxy has a limit of its own: it knows nothing of clients."
 }
 
 // isOwnMachine reports whether the URL leads each machine to itself.

@@ -82,7 +82,7 @@ func invalidClient(description string) *Error {
 // by PKCE. The answer is the same, and so are its steps, whether the client or
 // only its secret is unknown.
 func (p *Provider) authenticateClient(ctx context.Context, c clientCredentials) (store.Application, *Error) {
-	app, err := p.findClient(ctx, c.id)
+	app, err := p.records.findClient(ctx, c.id)
 	known := err == nil
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return store.Application{}, unavailable("store", err)

@@ -107,7 +107,7 @@ func (p *Provider) namesDocument(params url.Values) bool {
 // findClientFor finds the application that sent a visitor: among those that are
 // kept, or by its document.
 func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Application, *Error) {
-	kept, err := p.findClient(r.Context(), clientID)
+	kept, err := p.records.findClient(r.Context(), clientID)
 	switch {
 	case err == nil && kept.Origin != store.OriginDocument:
 		return kept, p.offer.admits(kept)
@@ -218,7 +218,7 @@ func isDocumentApplication(id string) bool { return strings.HasPrefix(id, docume
 // delete it: then it is looked at again.
 func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Error {
 	for range 5 {
-		kept, err := p.findClient(ctx, app.ClientID)
+		kept, err := p.records.findClient(ctx, app.ClientID)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			err = p.createDocument(ctx, app)
@@ -239,9 +239,7 @@ func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Err
 
 func (p *Provider) createDocument(ctx context.Context, app store.Application) error {
 	app.UpdatedAt = p.now()
-	wctx, stop := p.records.bounded(detached(ctx))
-	defer stop()
-	if err := p.cfg.Store.CreateApplication(wctx, app); err != nil {
+	if err := p.records.createApplication(ctx, app); err != nil {
 		return err
 	}
 	p.emit(ctx, Event{Kind: EventApplicationRegistered, ApplicationID: app.ID})
@@ -251,15 +249,15 @@ func (p *Provider) createDocument(ctx context.Context, app store.Application) er
 // refreshDocument brings the kept application up to what its document says, and
 // notes its use from time to time. What a document does not say stays.
 func (p *Provider) refreshDocument(ctx context.Context, app store.Application) error {
-	recently := p.now().Add(-min(maxUseAge, p.expireAfter(store.OriginDocument)/10))
-	_, err := p.update(ctx, app.ID, func(kept *store.Application) error {
+	recently := p.now().Add(-min(maxUseAge, p.cfg.expireAfter(store.OriginDocument)/10))
+	_, err := p.records.updateApplication(ctx, app.ID, func(kept *store.Application) error {
 		described := app.Clone()
 		described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
 		described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
 		switch {
 		case kept.Registration == nil: // deleteIfUnused was first.
 			return store.ErrNotFound
-		case sameApplication(*kept, described) && (p.expireAfter(store.OriginDocument) == 0 || !kept.UpdatedAt.Before(recently)):
+		case sameApplication(*kept, described) && (p.cfg.expireAfter(store.OriginDocument) == 0 || !kept.UpdatedAt.Before(recently)):
 			return errUseNoted
 		}
 		*kept = described

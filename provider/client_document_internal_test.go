@@ -85,7 +85,7 @@ func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	const id = "https://wiki.example.com/c"
 	p := documentProvider(t, ClientIDDocuments{})
 	racing := storetest.NewBreakable(memory.New())
-	p.cfg.Store = racing
+	p.records.store = racing
 	app, fault := p.parseDocument(id, []byte(`{"client_id":"`+id+`","client_name":"Wiki","redirect_uris":["https://wiki.example.com/cb"]}`))
 	require.Nil(t, fault)
 	kept := func() store.Application {
@@ -157,7 +157,7 @@ func FuzzDocument(f *testing.F) {
 			}
 			return
 		}
-		require.Empty(t, p.checkApplication(app))
+		require.Empty(t, p.offer.checkApplication(app))
 		require.NoError(t, app.Check())
 		require.Equal(t, id, app.ClientID)
 		require.Equal(t, store.OriginDocument, app.Origin)

@@ -111,7 +111,8 @@ type Config struct {
 	// registration or device authorization endpoint, to the device page with a
 	// user code, or with a client whose document has to be fetched, costs
 	// anything but the look at its form. A positive duration refuses the
-	// request with 429 and becomes its Retry-After. Nil: no limit.
+	// request with 429 and becomes its Retry-After. [LimitByAddress] makes the
+	// usual one. Nil: no limit.
 	Limit func(ctx context.Context, l LimitRequest) time.Duration
 
 	// ClientIP finds the address that Limit is given, where a proxy hides it.
@@ -119,7 +120,8 @@ type Config struct {
 	ClientIP func(r *http.Request) netip.Addr
 
 	// Events is told of what happened, synchronously and before the request is
-	// done, so a slow one slows the request. Nil: nobody is told.
+	// done, so a slow one slows the request. [LogEvents] makes one that writes
+	// them to a log. Nil: nobody is told.
 	Events func(ctx context.Context, e Event)
 
 	// Logger gets one line for each refused request and each fault. No line

@@ -27,13 +27,13 @@ func (p *Provider) ListConnections(ctx context.Context, userID string) ([]pages.
 	if userID == "" {
 		return nil, nil
 	}
-	connected, err := p.connected(ctx, userID)
+	connected, err := p.records.connected(ctx, userID)
 	if err != nil {
 		return nil, fmt.Errorf("provider: list connections: %w", err)
 	}
 	connections := make([]pages.Connection, 0, len(connected))
 	for id, c := range connected {
-		app, err := p.findApplication(ctx, id)
+		app, err := p.records.findApplication(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue // It has been deleted, and can do nothing any more.
 		} else if err != nil {
@@ -60,7 +60,7 @@ type connected struct {
 }
 
 // connected returns what the user has given to applications, by their IDs.
-func (p *Provider) connected(ctx context.Context, userID string) (map[string]*connected, error) {
+func (k records) connected(ctx context.Context, userID string) (map[string]*connected, error) {
 	found := map[string]*connected{}
 	note := func(applicationID string, set scopes.Set, since, used time.Time, agreed bool) {
 		c := found[applicationID]
@@ -79,7 +79,7 @@ func (p *Provider) connected(ctx context.Context, userID string) (map[string]*co
 	}
 	consents := store.Query{Kind: store.KindConsent, UserID: userID, Limit: listBatch}
 	for range maxBatches {
-		documents, next, err := p.records.list(ctx, consents)
+		documents, next, err := k.list(ctx, consents)
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func (p *Provider) connected(ctx context.Context, userID string) (map[string]*co
 			break
 		}
 	}
-	grants, _, err := p.listGrants(ctx, store.Query{Kind: store.KindGrant, UserID: userID, Limit: listBatch}, listBatch*maxBatches)
+	grants, _, err := k.listGrants(ctx, store.Query{Kind: store.KindGrant, UserID: userID, Limit: listBatch}, listBatch*maxBatches)
 	for i := range grants {
 		g := &grants[i]
 		note(g.ApplicationID, g.Scopes, g.CreatedAt, g.LastUsedAt, !g.AgreedAt.IsZero())
@@ -149,7 +149,7 @@ func (v *visit) connectionsPage(notice string) *Error {
 	}
 	if disconnected != "" {
 		// A name that cannot be found is not worth an error.
-		if app, err := v.findApplication(v.context(), disconnected); err == nil {
+		if app, err := v.records.findApplication(v.context(), disconnected); err == nil {
 			page.Disconnected = app.Name
 		}
 	}

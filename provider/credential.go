@@ -41,20 +41,24 @@ var marks = map[rules.Kind]string{
 	rules.KindDevice:  "odc_",
 }
 
+// A tokenPrefix is Config.TokenPrefix, which goes in front of each credential's
+// text.
+type tokenPrefix string
+
 // encode writes the credential as text.
-func (p *Provider) encode(kind rules.Kind, c credential) string {
+func (p tokenPrefix) encode(kind rules.Kind, c credential) string {
 	var raw [48]byte
 	copy(raw[:16], c.grantID[:])
 	copy(raw[16:], c.secret[:])
-	text := append(make([]byte, 0, maxTokenPrefix+4+payloadDigits+checkDigits), p.cfg.TokenPrefix...)
+	text := append(make([]byte, 0, maxTokenPrefix+4+payloadDigits+checkDigits), p...)
 	text = append(text, marks[kind]...)
 	text = appendBase62(text, raw[:])
 	return string(appendDigits(text, uint64(crc32.ChecksumIEEE(text)), checkDigits))
 }
 
 // decode reads what encode wrote for this kind and nothing else.
-func (p *Provider) decode(kind rules.Kind, text string) (c credential, ok bool) {
-	payload, ok := strings.CutPrefix(text, p.cfg.TokenPrefix)
+func (p tokenPrefix) decode(kind rules.Kind, text string) (c credential, ok bool) {
+	payload, ok := strings.CutPrefix(text, string(p))
 	if !ok {
 		return c, false
 	}

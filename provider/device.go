@@ -158,7 +158,7 @@ func (c *call) authorizeDevice() (answer *deviceResponse, e *Error) {
 	}
 	page := c.Endpoints().Device
 	return &deviceResponse{
-		DeviceCode:      c.encode(rules.KindDevice, code),
+		DeviceCode:      c.prefix.encode(rules.KindDevice, code),
 		UserCode:        userCode.String(),
 		VerificationURI: page,
 		CompleteURI:     page + "?" + url.Values{userCodeField: {userCode.String()}}.Encode(),
@@ -233,7 +233,7 @@ func (x *exchange) redeemDeviceCode(text string) (tokenInfo, *Error) {
 	if e := x.mayAskForDevice(x.app); e != nil {
 		return tokenInfo{}, e
 	}
-	code, ok := x.decode(rules.KindDevice, text)
+	code, ok := x.prefix.decode(rules.KindDevice, text)
 	if !ok {
 		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
 	}

@@ -204,7 +204,7 @@ func (v *deviceVisit) openResult(text string) bool {
 		if id == "" {
 			continue
 		}
-		app, err := v.findApplication(v.context(), id)
+		app, err := v.records.findApplication(v.context(), id)
 		if err != nil {
 			return false // A name that cannot be found is not worth an error.
 		}

@@ -177,7 +177,7 @@ func (v *deviceVisit) find() *Error {
 	var err error
 	v.device, err = v.records.findDevice(v.context(), rules.DeviceID(v.code.hash()))
 	if err == nil {
-		v.app, err = v.findApplication(v.context(), v.device.ApplicationID)
+		v.app, err = v.records.findApplication(v.context(), v.device.ApplicationID)
 	}
 	switch {
 	case errors.Is(err, rules.ErrNotFound), errors.Is(err, store.ErrNotFound):

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
@@ -76,6 +77,31 @@ func ExampleConfig_clientIP() {
 	// Output:
 	// 203.0.113.7
 	// 198.51.100.9
+}
+
+// What Check asks for first: requests have a limit, and what happens is in a log.
+func ExampleLimitByAddress() {
+	cfg := provider.Config{Limit: provider.LimitByAddress(1)}
+	r := provider.LimitRequest{Endpoint: "token", ClientID: "wiki", IP: netip.MustParseAddr("192.0.2.1")}
+	fmt.Println(cfg.Limit(context.Background(), r))
+	fmt.Println(cfg.Limit(context.Background(), r).Round(time.Minute))
+	// Output:
+	// 0s
+	// 1m0s
+}
+
+// The events go to a log of their own, to be kept for longer.
+func ExampleLogEvents() {
+	audit := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{} // So that the output is the same each time.
+		}
+		return a
+	}}))
+	cfg := provider.Config{Events: provider.LogEvents(audit)}
+	cfg.Events(context.Background(), provider.Event{Kind: provider.EventReuseDetected, ApplicationID: "oa_1", UserID: "user_ada"})
+	// Output:
+	// level=WARN msg="latchkey: event" event=token.reuse_detected application=oa_1 user=user_ada
 }
 
 // An application was caught abusing its access. Deleting it ends all that was

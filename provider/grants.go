@@ -57,9 +57,9 @@ func (p *Provider) ListGrants(ctx context.Context, f GrantFilter, after string, 
 		err = fmt.Errorf("the limit %d is negative", limit)
 	case err != nil || f == GrantFilter{}:
 	case !f.ID.IsZero():
-		page, err = p.findListed(ctx, f)
+		page, err = p.records.findListed(ctx, f)
 	default:
-		page, from, err = p.listGrants(ctx, store.Query{
+		page, from, err = p.records.listGrants(ctx, store.Query{
 			Kind: store.KindGrant, UserID: f.UserID, ApplicationID: f.ApplicationID, After: from, Limit: max(limit, listBatch),
 		}, limit)
 		next = cursorText(from)
@@ -71,10 +71,10 @@ func (p *Provider) ListGrants(ctx context.Context, f GrantFilter, after string, 
 }
 
 // listGrants fills a page, and returns where the next one begins.
-func (p *Provider) listGrants(ctx context.Context, q store.Query, limit int) (page []Grant, next store.Cursor, err error) {
-	now := rules.At(p.now())
+func (k records) listGrants(ctx context.Context, q store.Query, limit int) (page []Grant, next store.Cursor, err error) {
+	now := rules.At(k.now())
 	for range maxBatches {
-		documents, next, err := p.records.list(ctx, q)
+		documents, next, err := k.list(ctx, q)
 		if err != nil {
 			return nil, store.Cursor{}, err
 		}
@@ -101,13 +101,13 @@ func (p *Provider) listGrants(ctx context.Context, q store.Query, limit int) (pa
 }
 
 // findListed returns the grant with the filter's ID, if it lives and matches.
-func (p *Provider) findListed(ctx context.Context, f GrantFilter) ([]Grant, error) {
+func (k records) findListed(ctx context.Context, f GrantFilter) ([]Grant, error) {
 	var g rules.Grant
-	err := p.records.findGrant(ctx, f.ID, &g)
+	err := k.findGrant(ctx, f.ID, &g)
 	if errors.Is(err, rules.ErrNotFound) {
 		return nil, nil
 	}
-	if err != nil || !f.matches(&g) || !g.Lives(rules.At(p.now())) {
+	if err != nil || !f.matches(&g) || !g.Lives(rules.At(k.now())) {
 		return nil, err
 	}
 	return []Grant{publicGrant(&g)}, nil
@@ -219,7 +219,7 @@ func (p *Provider) Cleanup(ctx context.Context) (int, error) {
 	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument} {
 		if err == nil {
 			var n int
-			n, err = p.deleteUnused(ctx, origin, p.expireAfter(origin))
+			n, err = p.deleteUnused(ctx, origin, p.cfg.expireAfter(origin))
 			total += n
 		}
 	}

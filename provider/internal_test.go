@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ import (
 )
 
 func TestCredentialText(t *testing.T) {
-	p := &Provider{}
+	p := tokenPrefix("")
 	id := store.NewID(time.Now(), "user_1")
 	seen := map[string]bool{}
 	for range 5 {
@@ -118,7 +119,7 @@ func TestUnknownClientCostsWhatAWrongSecretDoes(t *testing.T) {
 }
 
 func FuzzCredentialText(f *testing.F) {
-	p := &Provider{}
+	p := tokenPrefix("")
 	f.Add(p.encode(rules.KindAccess, newCredential(store.NewID(time.Now(), "user_1"))))
 	f.Add("oat_")
 	f.Add("oat_" + strings.Repeat("0", 72))
@@ -227,4 +228,15 @@ func FuzzBearerHeader(f *testing.F) {
 		require.NotEmpty(t, token)
 		require.True(t, strings.HasSuffix(value, token))
 	})
+}
+
+// Whoever has very many addresses fills the memory to its bound, and everybody
+// goes on being served.
+func TestLimitByAddressIsBounded(t *testing.T) {
+	l, now := &addressLimiter{cost: time.Second, full: map[bucket]time.Time{}}, time.Now()
+	for i := range 100_000 {
+		ip := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		require.Zero(t, l.wait(LimitRequest{Endpoint: "token", ClientID: "wiki", IP: ip}, now.Add(time.Duration(i)*time.Millisecond)))
+		require.LessOrEqual(t, len(l.full), maxBuckets+1)
+	}
 }

@@ -80,7 +80,7 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 	}
 	if anyToken {
 		var err error
-		asker, err = c.findApplication(c.context(), token.applicationID)
+		asker, err = c.records.findApplication(c.context(), token.applicationID)
 		if errors.Is(err, store.ErrNotFound) {
 			return &introspection{}, nil
 		} else if err != nil {

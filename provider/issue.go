@@ -126,7 +126,7 @@ func (a *authorization) issueCode() (string, *Error) {
 	default:
 		a.event(Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: code.grantID})
 	}
-	return a.encode(rules.KindCode, code), nil
+	return a.prefix.encode(rules.KindCode, code), nil
 }
 
 // codeAgain reports whether a code that was made before can still be redeemed.
@@ -145,7 +145,7 @@ func (a *authorization) codeAgain(code credential) *Error {
 // redeemCode gives the first tokens for a code (RFC 6749 section 4.1.3).
 func (x *exchange) redeemCode(text, redirectURI, verifier string) (tokenInfo, *Error) {
 	const what = "code"
-	code, ok := x.decode(rules.KindCode, text)
+	code, ok := x.prefix.decode(rules.KindCode, text)
 	if !ok {
 		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
 	}
@@ -171,7 +171,7 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 	q.Refresh = rules.NewToken{Hash: refresh.secret.Hash(rules.KindRefresh), ExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Refresh))}
 	q.Secret = refresh.secret
 	var userID string
-	answer := tokenInfo{access: x.encode(rules.KindAccess, access), refresh: x.encode(rules.KindRefresh, refresh)}
+	answer := tokenInfo{access: x.prefix.encode(rules.KindAccess, access), refresh: x.prefix.encode(rules.KindRefresh, refresh)}
 	err := x.records.changeGrant(x.context(), code.grantID, func(g *rules.Grant) (rules.Step, error) {
 		step, err := g.Redeem(&q)
 		if err == nil {
@@ -197,7 +197,7 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 // can't say whether the user is still there, the presented token stays good.
 func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	const what = "refresh_token"
-	presented, ok := x.decode(rules.KindRefresh, text)
+	presented, ok := x.prefix.decode(rules.KindRefresh, text)
 	if !ok {
 		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
 	}
@@ -245,8 +245,8 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 		x.event(event)
 	}
 	return tokenInfo{
-		access:    x.encode(rules.KindAccess, credential{presented.grantID, rotated.Access}),
-		refresh:   x.encode(rules.KindRefresh, credential{presented.grantID, rotated.Refresh}),
+		access:    x.prefix.encode(rules.KindAccess, credential{presented.grantID, rotated.Access}),
+		refresh:   x.prefix.encode(rules.KindRefresh, credential{presented.grantID, rotated.Refresh}),
 		expiresIn: max(0, rotated.Token.ExpiresAt.Sub(q.Now)),
 		scope:     granted,
 	}, nil

@@ -74,7 +74,7 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	if seen := consent.Seen(); seen.Forever() {
 		return nil, secret, fmt.Errorf("the application or the user was deleted: %w", store.ErrNotFound)
 	}
-	app, err := p.findApplication(ctx, n.ApplicationID)
+	app, err := p.records.findApplication(ctx, n.ApplicationID)
 	if err != nil {
 		return nil, secret, err
 	}
@@ -97,5 +97,5 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 		return nil, secret, err
 	}
 	return &Token{UserID: n.UserID, ApplicationID: app.ID, GrantID: grant.ID, Scopes: granted, Resource: grant.Resource, ExpiresAt: expires},
-		NewSecret(p.encode(rules.KindAccess, access)), nil
+		NewSecret(p.prefix.encode(rules.KindAccess, access)), nil
 }

@@ -21,6 +21,8 @@ type offer struct {
 	strangers map[store.Origin]scopes.Set
 
 	grantTypes []string
+
+	issuer string // applications may have logos below it
 }
 
 const (
@@ -30,7 +32,7 @@ const (
 )
 
 func newOffer(c *Config) offer {
-	o := offer{strangers: map[store.Origin]scopes.Set{}, grantTypes: []string{grantAuthorizationCode, grantRefreshToken}}
+	o := offer{strangers: map[store.Origin]scopes.Set{}, grantTypes: []string{grantAuthorizationCode, grantRefreshToken}, issuer: c.Issuer}
 	var names, required []string
 	for _, s := range c.Scopes {
 		names = append(names, s.Name)
@@ -76,6 +78,17 @@ func (o *offer) admits(app store.Application) *Error {
 		return nil
 	}
 	return refuse(codeUnauthorizedClient, "Applications that registered themselves are not let in at this server any more.")
+}
+
+// closes reports whether applications that the host didn't make are let in, but
+// none may ask for one of these scopes.
+func (o *offer) closes(set scopes.Set) bool {
+	for _, may := range o.strangers {
+		if len(may.Intersect(set)) > 0 {
+			return false
+		}
+	}
+	return len(o.strangers) > 0 && len(set) > 0
 }
 
 // offers reports whether the grant type is offered.

@@ -21,6 +21,7 @@ type Provider struct {
 	records records
 	issuer  *url.URL
 	offer   offer
+	prefix  tokenPrefix
 
 	resources []*ProtectedResource
 	documents *clientdoc.Cache[store.Application] // nil: clients have to be registered
@@ -48,7 +49,7 @@ func New(cfg Config) (*Provider, error) {
 		return nil, err
 	}
 	p := &Provider{
-		cfg: cfg, records: records{cfg.Store, cfg.StoreTimeout, cfg.Now}, issuer: issuer, pages: shown, offer: newOffer(&cfg),
+		cfg: cfg, records: records{cfg.Store, cfg.StoreTimeout, cfg.Now}, issuer: issuer, pages: shown, offer: newOffer(&cfg), prefix: tokenPrefix(cfg.TokenPrefix),
 		secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress,
 	}
 	if p.resources, err = p.newResources(); err != nil {

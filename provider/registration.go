@@ -114,7 +114,7 @@ func (c *call) register() (*clientInformation, *Error) {
 	if e := c.mayRegister(app); e != nil {
 		return nil, e
 	}
-	if err := c.keepNew(c.context(), app); err != nil {
+	if err := c.records.createApplication(c.context(), app); err != nil {
 		return nil, unavailable("store", err)
 	}
 	c.application = app.ID

@@ -16,12 +16,12 @@ import (
 
 // expireAfter is how long an application of that origin may go unused, or 0 while
 // that is not asked: its origin is switched off, or the host made it.
-func (p *Provider) expireAfter(origin store.Origin) time.Duration {
+func (c *Config) expireAfter(origin store.Origin) time.Duration {
 	switch {
-	case origin == store.OriginRegistration && p.cfg.Registration != nil:
-		return p.cfg.Registration.ExpireAfter
-	case origin == store.OriginDocument && p.cfg.ClientIDDocuments != nil:
-		return p.cfg.ClientIDDocuments.ExpireAfter
+	case origin == store.OriginRegistration && c.Registration != nil:
+		return c.Registration.ExpireAfter
+	case origin == store.OriginDocument && c.ClientIDDocuments != nil:
+		return c.ClientIDDocuments.ExpireAfter
 	}
 	return 0
 }
@@ -38,12 +38,12 @@ func (p *Provider) noteUse(ctx context.Context, app store.Application) *Error {
 	if app.Origin == store.OriginDocument {
 		return p.keepDocument(ctx, app)
 	}
-	after := p.expireAfter(app.Origin)
+	after := p.cfg.expireAfter(app.Origin)
 	recently := p.now().Add(-min(maxUseAge, after/10))
 	if after == 0 || !app.UpdatedAt.Before(recently) {
 		return nil
 	}
-	_, err := p.update(ctx, app.ID, func(app *store.Application) error {
+	_, err := p.records.updateApplication(ctx, app.ID, func(app *store.Application) error {
 		switch {
 		case app.Registration == nil: // deleteIfUnused was first.
 			return store.ErrNotFound
@@ -74,7 +74,7 @@ func (p *Provider) deleteUnused(ctx context.Context, origin store.Origin, after 
 	}
 	before := p.now().Add(-after)
 	for range unusedBatches {
-		page, _, err := p.listApplications(ctx, store.ApplicationQuery{
+		page, _, err := p.records.listApplications(ctx, store.ApplicationQuery{
 			Origin: origin, UpdatedBefore: before, Order: store.OldestFirst, Limit: unusedBatch,
 		})
 		if err != nil {
@@ -113,14 +113,14 @@ func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (b
 	}
 	wctx, stop := p.records.bounded(detached(ctx))
 	defer stop()
-	err = p.cfg.Store.UpdateApplication(wctx, app)
+	err = p.records.store.UpdateApplication(wctx, app)
 	switch {
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):
 		return false, nil // Somebody uses it, or another cleanup has it in hand.
 	case err != nil || !unused:
 		return false, err
 	}
-	if err := p.deleteApplication(ctx, app.ID); err != nil {
+	if err := p.records.deleteApplication(ctx, app.ID); err != nil {
 		return false, err
 	}
 	p.emit(ctx, Event{Kind: EventApplicationDeleted, ApplicationID: app.ID})

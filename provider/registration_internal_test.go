@@ -54,7 +54,7 @@ func FuzzRegistration(f *testing.F) {
 			_, kept := newSecret(now)
 			app.Secrets = []store.ClientSecret{kept}
 		}
-		require.Empty(t, p.checkApplication(app))
+		require.Empty(t, p.offer.checkApplication(app))
 		require.NoError(t, app.Check())
 		require.NotEmpty(t, app.Scopes)
 		require.NotEmpty(t, app.RedirectURIs)

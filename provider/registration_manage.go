@@ -71,7 +71,7 @@ func (c *call) manageRegistration() (answer *clientInformation, e *Error) {
 
 // registered finds the application whose registration the token manages.
 func (c *call) registered(clientID string, token Secret) (store.Application, *Error) {
-	app, err := c.findClient(c.context(), clientID)
+	app, err := c.records.findClient(c.context(), clientID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return store.Application{}, unavailable("store", err)
 	}
@@ -177,7 +177,7 @@ func (c *call) deleteRegistration(id string) *Error {
 	if err := c.RevokeGrants(c.context(), GrantFilter{ApplicationID: id}); err != nil {
 		return unavailable("store", err)
 	}
-	if err := c.deleteApplication(c.context(), id); err != nil {
+	if err := c.records.deleteApplication(c.context(), id); err != nil {
 		return unavailable("store", err)
 	}
 	c.event(Event{Kind: EventApplicationDeleted, ApplicationID: id})

@@ -190,9 +190,7 @@ func asDescription(text string) string {
 func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Error {
 	kept := store.RegistrationRecord{
 		Token:      app.Registration.Token,
-		Type:       m.ApplicationType,
 		AuthMethod: m.AuthMethod,
-		GrantTypes: []string{grantAuthorizationCode},
 		Contacts:   m.Contacts,
 		TermsURI:   m.TermsURI, PolicyURI: m.PolicyURI,
 		SoftwareID: m.SoftwareID, SoftwareVersion: m.SoftwareVersion,
@@ -204,21 +202,11 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 		return refuseMetadata("token_endpoint_auth_method", "token_endpoint_auth_method is %s, which is not offered: use one of %s.",
 			describable(m.AuthMethod), strings.Join(offeredAuthMethods, ", "))
 	}
-	if len(m.GrantTypes) > 0 {
-		kept.GrantTypes = keepOffered(p.offer.grantTypes, m.GrantTypes)
-		if len(keepOffered(kept.GrantTypes, []string{grantRefreshToken})) == len(kept.GrantTypes) {
-			return refuseMetadata("grant_types", "grant_types has none that a user could sign in by: those that are offered are %s.",
-				strings.Join(p.offer.grantTypes, ", "))
-		}
+	var e *Error
+	if kept.GrantTypes, e = p.offer.registeredGrants(m); e != nil {
+		return e
 	}
-	byCode := slices.Contains(kept.GrantTypes, grantAuthorizationCode)
-	switch {
-	case byCode && len(m.ResponseTypes) > 0 && !slices.Contains(m.ResponseTypes, "code"):
-		return refuseMetadata("response_types", "response_types has none that is offered: use code.")
-	case byCode && len(m.RedirectURIs) == 0:
-		return refuseMetadata("redirect_uris", "redirect_uris is missing: give at least one.")
-	}
-	asked, e := p.registeredScopes(app.Origin, m.Scope)
+	asked, e := p.offer.registeredScopes(app.Origin, m.Scope)
 	if e != nil {
 		return e
 	}
@@ -231,7 +219,7 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	if toCheck.Public {
 		toCheck.Secrets = nil // They are for the caller to take away.
 	}
-	if wrong := p.checkApplication(toCheck); len(wrong) > 0 {
+	if wrong := p.offer.checkApplication(toCheck); len(wrong) > 0 {
 		return registrationRefusal(wrong)
 	}
 	for _, u := range []struct{ field, uri string }{{"client_uri", m.ClientURI}, {"logo_uri", m.LogoURI}} {
@@ -239,18 +227,45 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 			return refuseMetadata(u.field, "%s %q is not an https URL.", u.field, u.uri)
 		}
 	}
+	kept.Type, e = registeredType(m)
+	return e
+}
+
+// registeredGrants are the grant types that an application may use: those that
+// it names and that are offered.
+func (o *offer) registeredGrants(m clientMetadata) ([]string, *Error) {
+	kept := []string{grantAuthorizationCode}
+	if len(m.GrantTypes) > 0 {
+		kept = keepOffered(o.grantTypes, m.GrantTypes)
+		if len(keepOffered(kept, []string{grantRefreshToken})) == len(kept) {
+			return nil, refuseMetadata("grant_types", "grant_types has none that a user could sign in by: those that are offered are %s.",
+				strings.Join(o.grantTypes, ", "))
+		}
+	}
+	byCode := slices.Contains(kept, grantAuthorizationCode)
+	switch {
+	case byCode && len(m.ResponseTypes) > 0 && !slices.Contains(m.ResponseTypes, "code"):
+		return nil, refuseMetadata("response_types", "response_types has none that is offered: use code.")
+	case byCode && len(m.RedirectURIs) == 0:
+		return nil, refuseMetadata("redirect_uris", "redirect_uris is missing: give at least one.")
+	}
+	return kept, nil
+}
+
+// registeredType is the application_type that fits the redirect URIs.
+func registeredType(m clientMetadata) (string, *Error) {
 	native := slices.ContainsFunc(m.RedirectURIs, func(uri string) bool { return !strings.HasPrefix(uri, "https://") })
 	switch {
-	case kept.Type == "" && native:
-		kept.Type = typeNative
-	case kept.Type == "":
-		kept.Type = typeWeb
-	case kept.Type == typeWeb && native:
-		return refuseMetadata("redirect_uris", "redirect_uris of the application_type web are https: use https, or register as native.")
-	case kept.Type != typeWeb && kept.Type != typeNative:
-		return refuseMetadata("application_type", "application_type is %s: use web or native.", describable(kept.Type))
+	case m.ApplicationType == "" && native:
+		return typeNative, nil
+	case m.ApplicationType == "":
+		return typeWeb, nil
+	case m.ApplicationType == typeWeb && native:
+		return "", refuseMetadata("redirect_uris", "redirect_uris of the application_type web are https: use https, or register as native.")
+	case m.ApplicationType != typeWeb && m.ApplicationType != typeNative:
+		return "", refuseMetadata("application_type", "application_type is %s: use web or native.", describable(m.ApplicationType))
 	}
-	return nil
+	return m.ApplicationType, nil
 }
 
 // The values of application_type.
@@ -267,9 +282,9 @@ func keepOffered(offered, asked []string) []string {
 // registeredScopes are the scopes that an application may ask for: those that
 // it wants and that are offered; where it does not say, all that metadata
 // advertises, as it has no other way to know them.
-func (p *Provider) registeredScopes(origin store.Origin, text string) (asked scopes.Set, e *Error) {
-	offered := p.offer.strangers[origin]
-	if longest := p.longestScopes(); len(text) > longest {
+func (o *offer) registeredScopes(origin store.Origin, text string) (asked scopes.Set, e *Error) {
+	offered := o.strangers[origin]
+	if longest := o.longestScopes(); len(text) > longest {
 		return nil, refuseMetadata("scope", "scope is longer than %d characters.", longest)
 	}
 	asked, e = parseAskedScopes(text)

@@ -46,7 +46,7 @@ func (c *call) serveRevoke() *Error {
 // revokeToken ends a token of the application. The event says what has ended;
 // its Kind is empty if nothing has.
 func (c *call) revokeToken(text, applicationID string) (event Event, err error) {
-	if access, ok := c.decode(rules.KindAccess, text); ok {
+	if access, ok := c.prefix.decode(rules.KindAccess, text); ok {
 		hash, now := access.secret.Hash(rules.KindAccess), rules.At(c.now())
 		err := c.records.changeGrant(c.context(), access.grantID, func(g *rules.Grant) (rules.Step, error) {
 			step, err := g.RevokeAccess(hash, applicationID, now, c.cfg.Lifetimes.Grace)

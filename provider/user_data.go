@@ -35,7 +35,7 @@ func (p *Provider) EraseUser(ctx context.Context, userID string) error {
 	}
 	p.emit(ctx, Event{Kind: EventGrantRevoked, UserID: userID})
 	for {
-		owned, _, err := p.listApplications(ctx, store.ApplicationQuery{OwnerID: userID, Limit: listBatch})
+		owned, _, err := p.records.listApplications(ctx, store.ApplicationQuery{OwnerID: userID, Limit: listBatch})
 		if err != nil {
 			return fmt.Errorf("provider: erase user: %w", err)
 		}
@@ -43,7 +43,7 @@ func (p *Provider) EraseUser(ctx context.Context, userID string) error {
 			return nil
 		}
 		for _, app := range owned {
-			_, err := p.update(ctx, app.ID, func(app *store.Application) error {
+			_, err := p.records.updateApplication(ctx, app.ID, func(app *store.Application) error {
 				app.OwnerID = ""
 				return nil
 			})
@@ -139,7 +139,7 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 		return e, err
 	}
 	for {
-		page, total, err := p.listApplications(ctx, store.ApplicationQuery{
+		page, total, err := p.records.listApplications(ctx, store.ApplicationQuery{
 			OwnerID: userID, Order: store.OldestFirst, Limit: listBatch, Offset: len(e.Applications),
 		})
 		if err != nil {

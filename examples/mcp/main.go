@@ -38,7 +38,7 @@ func forAgents(cfg provider.Config) provider.Config {
 	}}
 	cfg.ClientIDDocuments = &provider.ClientIDDocuments{} // Their names are addresses that say who they are.
 	cfg.Registration = &provider.Registration{}           // They register themselves.
-	cfg.Limit = new(strangers).wait                       // All that takes nobody's leave.
+	cfg.Limit = provider.LimitByAddress(600)              // A registration counts as twenty requests.
 	return cfg
 }
 

@@ -36,7 +36,7 @@ func newDemo(t *testing.T) *demo {
 	acmeListener, wikiListener := freePort(t), freePort(t)
 	d := &demo{acmeURL: localURL(acmeListener), wikiURL: localURL(wikiListener)}
 	var err error
-	d.host, err = newHost(d.acmeURL, memory.New())
+	d.host, err = newHost(d.acmeURL, memory.New(), 600)
 	require.NoError(t, err)
 	app, secret, err := d.provider.CreateApplication(t.Context(), provider.ApplicationSettings{
 		Name: "Wiki", RedirectURIs: []string{d.wikiURL + "/callback"}, Scopes: scopes.New("profile", "email", "public_metadata", "notes:read"),

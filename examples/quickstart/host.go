@@ -23,17 +23,18 @@ type host struct {
 	users    *users
 	sessions *scs.SessionManager
 	provider *provider.Provider
-	limiter  *limiter
 
 	secretKey string // of the Backend API; empty: it is off
 }
 
-func newHost(issuer string, kept store.Store) (*host, error) {
+// newHost makes the app. A client may call the token endpoint perMinute times a
+// minute.
+func newHost(issuer string, kept store.Store, perMinute int) (*host, error) {
 	users, err := newUsers(issuer)
 	if err != nil {
 		return nil, err
 	}
-	h := &host{issuer: issuer, users: users, sessions: scs.New(), limiter: newLimiter()}
+	h := &host{issuer: issuer, users: users, sessions: scs.New()}
 	// Browsers send a cookie to every port of a host, so both apps get the
 	// other's cookies when they share a machine: the names must differ.
 	// SameSite=Lax (the default of scs, like HttpOnly) lets the cookie come
@@ -51,7 +52,7 @@ func newHost(issuer string, kept store.Store) (*host, error) {
 		Users:       users.lookup,
 		Pages:       pages.Config{Name: "Acme Notes"},
 		Scopes:      append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
-		Limit:       h.limiter.wait,
+		Limit:       provider.LimitByAddress(perMinute),
 	})
 	return h, err
 }

@@ -133,7 +133,7 @@ func TestSession(t *testing.T) {
 	require.NotContains(t, p.arrive(p.press(home, "Sign out", nil)).Text(), "Grace Hopper")
 	require.Contains(t, p.open(d.acmeURL).Text(), "Notes for everybody")
 
-	h, err := newHost("https://acme.example", memory.New())
+	h, err := newHost("https://acme.example", memory.New(), 600)
 	require.NoError(t, err)
 	require.True(t, h.sessions.Cookie.Secure)
 }

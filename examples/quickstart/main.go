@@ -68,7 +68,7 @@ type options struct {
 	issuer           string // empty: where Acme listens
 	store            string
 	secretKey        string // empty: the Backend API is off
-	noLimit          bool
+	perMinute        int
 	walk             bool
 }
 
@@ -81,7 +81,7 @@ func parseOptions(args []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.issuer, "issuer", "", "the `URL` by which browsers reach Acme, if it is not the one it listens on")
 	flags.StringVar(&o.secretKey, "secret-key", "", "a `key` of your choice, by which programs manage applications at /v1/oauth_applications; without it that is off")
 	flags.StringVar(&o.store, "store", defaultStore, "where applications and tokens are kept: "+storeForms+"; with -walk: memory unless told otherwise")
-	flags.BoolVar(&o.noLimit, "no-limit", false, "let clients call the token endpoint as often as they like, to measure it")
+	flags.IntVar(&o.perMinute, "limit", 600, "how often a minute a client may call the token endpoint; measuring needs more")
 	flags.BoolVar(&o.walk, "walk", false, "sign in as a browser would, print each step and exit; takes free ports unless told otherwise")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -148,12 +148,11 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 		return err
 	}
 	defer kept.close()
-	acme, err := newHost(issuer, kept.Store)
+	acme, err := newHost(issuer, kept.Store, opts.perMinute)
 	if err != nil {
 		return badUsage("%w (-issuer says by which URL browsers reach Acme)", err)
 	}
 	acme.secretKey = opts.secretKey
-	acme.limiter.off = opts.noLimit
 	app, secret, err := acme.registerWiki(ctx, wikiURL+"/callback")
 	if err != nil {
 		return badUsage("%w (-client-addr says where Wiki listens)", err)

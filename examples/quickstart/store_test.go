@@ -84,7 +84,7 @@ func TestApplicationsSurviveARestart(t *testing.T) {
 	for range 2 {
 		kept, err := openStore(t.Context(), name)
 		require.NoError(t, err)
-		h, err := newHost("http://127.0.0.1", kept)
+		h, err := newHost("http://127.0.0.1", kept, 600)
 		require.NoError(t, err)
 		app, secret, err := h.registerWiki(t.Context(), "http://127.0.0.1/callback")
 		require.NoError(t, err)

@@ -644,6 +644,7 @@ func TestRefreshTokenReuseWithoutGrace(t *testing.T) {
 	c := h.confidential()
 	first := c.tokens(t)
 	second := granted(t, h.send(t, tokenPath, c.refreshing(first.Refresh)))
+	h.clock.Add(time.Microsecond)
 	refused(t, h.send(t, tokenPath, c.refreshing(first.Refresh)), 400, "invalid_grant")
 	require.False(t, h.works(t, second.Access))
 }

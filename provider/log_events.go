@@ -1,0 +1,49 @@
+package provider
+
+import (
+	"context"
+	"log/slog"
+)
+
+// LogEvents makes a Config.Events that writes a line for each event: an audit
+// trail of who was given access, and who lost it. What can be a sign of theft,
+// such as a refresh token that comes again, is a warning, and an [EventRequest]
+// is a debug line. No line holds a code, token, secret or address. Nil stands for
+// slog.Default().
+func LogEvents(logger *slog.Logger) func(context.Context, Event) {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	return func(ctx context.Context, e Event) {
+		level := slog.LevelInfo
+		switch e.Kind {
+		case EventReuseDetected, EventTokenRetried, EventClientRejected:
+			level = slog.LevelWarn
+		case EventRequest:
+			level = slog.LevelDebug
+		}
+		if !logger.Enabled(ctx, level) {
+			return
+		}
+		attrs := []slog.Attr{slog.String("event", string(e.Kind))}
+		add := func(name, value string) {
+			if value != "" {
+				attrs = append(attrs, slog.String(name, value))
+			}
+		}
+		add("application", e.ApplicationID)
+		add("user", e.UserID)
+		if !e.GrantID.IsZero() {
+			add("grant", e.GrantID.String())
+		}
+		add("endpoint", e.Endpoint)
+		add("outcome", e.Outcome)
+		if e.Duration > 0 {
+			attrs = append(attrs, slog.Duration("duration", e.Duration))
+		}
+		if e.Err != nil {
+			add("error", e.Err.Error())
+		}
+		logger.LogAttrs(ctx, level, "latchkey: event", attrs...)
+	}
+}

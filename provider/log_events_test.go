@@ -1,0 +1,47 @@
+package provider_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/internal/hosttest"
+	"github.com/latchkey-go/latchkey/provider"
+)
+
+// The whole life of a sign-in is in the log, and no secret is.
+func TestLogEventsIsAnAuditTrail(t *testing.T) {
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
+		var log hosttest.Log
+		h := newHost(t, func(c *provider.Config) {
+			c.Events = provider.LogEvents(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level})))
+		})
+		app := h.application(provider.ApplicationSettings{})
+		first := app.tokens("user_ada")
+		second := app.refresh(first.RefreshToken).tokens(t)
+		app.refresh(first.RefreshToken).tokens(t)
+		app.redeem("x", "client_secret", "wrong").refused(t, 401, "invalid_client")
+		app.refresh(second.RefreshToken).tokens(t)
+		app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
+		text := log.String()
+		for _, line := range []string{
+			"level=INFO msg=\"latchkey: event\" event=grant.created application=" + app.ID + " user=user_ada grant=",
+			"level=INFO msg=\"latchkey: event\" event=token.issued ",
+			"level=INFO msg=\"latchkey: event\" event=token.refreshed ",
+			"level=WARN msg=\"latchkey: event\" event=token.retried ",
+			"level=WARN msg=\"latchkey: event\" event=client.rejected application=" + app.ID + " error=",
+			"level=WARN msg=\"latchkey: event\" event=token.reuse_detected ",
+		} {
+			require.Contains(t, text, line)
+		}
+		require.Equal(t, level == slog.LevelDebug, strings.Contains(text, "level=DEBUG msg=\"latchkey: event\" event=request endpoint=") ||
+			strings.Contains(text, "event=request application="))
+		for _, secret := range []string{first.AccessToken, first.RefreshToken, second.AccessToken, second.RefreshToken, app.secret} {
+			require.NotContains(t, text, secret)
+		}
+	}
+	require.NotPanics(t, func() { provider.LogEvents(nil)(context.Background(), provider.Event{Kind: provider.EventRequest}) })
+}
