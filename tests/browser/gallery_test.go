@@ -105,7 +105,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		})}
 	})
 	if l.long {
-		h.users["ada"] = userinfo.User{ID: "user_ada", Name: strings.Repeat("Ada", 50)}
+		h.AddUser(userinfo.User{ID: "user_ada", Name: strings.Repeat("Ada", 50)})
 	}
 	logoURL := ""
 	if l.logos {

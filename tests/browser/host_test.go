@@ -7,7 +7,6 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,24 +15,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/provider/pages"
+	"github.com/latchkey-go/latchkey/provider/providertest"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
-	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
 const password = "correct horse battery staple"
 
-// host is Acme Notes: an app with users, sessions and a sign-in page, and the
-// provider in it. It listens at 127.0.0.1, which for a browser is another site
-// than localhost, where its clients are.
+// host is Acme Notes: providertest's host with a sign-in page for a real
+// browser. It listens at 127.0.0.1, which for a browser is another site than
+// localhost, where its clients are.
 type host struct {
+	*providertest.Host
 	*provider.Provider
 	t     testing.TB
 	url   string
 	store store.Store
-	users map[string]userinfo.User // by login
 
 	// Called before it is found out who is signed in, if it is set.
 	slow atomic.Pointer[func(*http.Request)]
@@ -45,35 +43,24 @@ type host struct {
 
 func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	t.Helper()
-	mux := http.NewServeMux()
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	h := &host{t: t, url: server.URL, store: memory.New(), sessions: map[string]provider.Session{}, users: map[string]userinfo.User{
-		"ada":   {ID: "user_ada", Name: "Ada Lovelace", Username: "ada", Email: "ada@example.com", EmailVerified: true},
-		"grace": {ID: "user_grace", Name: "Grace Hopper", Username: "grace", Email: "grace@example.com"},
-	}}
-	cfg := provider.Config{
-		Issuer:      h.url,
-		Store:       h.store,
-		CurrentUser: h.currentUser,
-		SignIn:      provider.RedirectTo("/login", "next"),
-		Users:       h.user,
-		Pages:       pages.Config{Name: "Acme Notes"},
-		Scopes: append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"},
-			scopes.Scope{Name: "notes:list", Title: "See the titles of your notes", Required: true}),
-		DeviceAuthorization: &provider.DeviceAuthorization{Interval: time.Second},
-		Registration:        &provider.Registration{},
-
-		Logger: slog.New(slog.DiscardHandler),
-		Now:    h.now,
+	h := &host{t: t, sessions: map[string]provider.Session{}}
+	first := func(c *provider.Config) {
+		h.store = c.Store
+		c.CurrentUser = h.currentUser
+		c.SignIn = provider.RedirectTo("/login", "next")
+		c.Scopes = append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"},
+			scopes.Scope{Name: "notes:list", Title: "See the titles of your notes", Required: true})
+		c.DeviceAuthorization = &provider.DeviceAuthorization{Interval: time.Second}
+		c.Registration = &provider.Registration{}
+		c.Logger = slog.New(slog.DiscardHandler)
+		c.Now = h.now
 	}
-	for _, e := range edit {
-		e(&cfg)
-	}
-	p, err := provider.New(cfg)
-	require.NoError(t, err)
-	h.Provider = p
-	p.Mount(mux)
+	h.Host = providertest.New(t, append([]func(*provider.Config){first}, edit...)...)
+	h.Provider, h.url = h.Host.Provider, h.Host.URL
+	// Without pictures, which a browser would load.
+	h.AddUser(userinfo.User{ID: "user_ada", Name: "Ada Lovelace", Username: "ada", Email: "ada@example.com", EmailVerified: true})
+	h.AddUser(userinfo.User{ID: "user_grace", Name: "Grace Hopper", Username: "grace", Email: "grace@example.com"})
+	mux := h.Mux
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { show(w, "<h1>Acme Notes</h1>", nil) })
 	mux.HandleFunc("GET /has-cookie", func(w http.ResponseWriter, r *http.Request) {
 		_, err := r.Cookie("some")
@@ -85,7 +72,7 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	mux.HandleFunc("GET /logo.svg", logo("#0a7"))
 	mux.HandleFunc("GET /apps/wiki.svg", logo("#c40"))
 	mux.HandleFunc("GET /favicon.ico", logo("#07a")) // A browser asks for it, and says nothing of it.
-	mux.Handle("GET /api/notes", p.Require("notes:read")(http.HandlerFunc(h.notes)))
+	mux.Handle("GET /api/notes", h.Require("notes:read")(http.HandlerFunc(h.notes)))
 	return h
 }
 
@@ -117,15 +104,6 @@ func (h *host) currentUser(r *http.Request) (provider.Session, error) {
 	return h.sessions[cookie.Value], nil
 }
 
-func (h *host) user(_ context.Context, id string) (userinfo.User, error) {
-	for _, u := range h.users {
-		if u.ID == id {
-			return u, nil
-		}
-	}
-	return userinfo.User{}, userinfo.ErrNotFound
-}
-
 // newSession signs a user in and returns the value of the cookie.
 func (h *host) newSession(userID string) string {
 	h.mu.Lock()
@@ -150,13 +128,13 @@ func (h *host) signInPage(w http.ResponseWriter, next string) {
 }
 
 func (h *host) signIn(w http.ResponseWriter, r *http.Request) {
-	user, ok := h.users[r.FormValue("login")]
-	if !ok || r.FormValue("password") != password {
+	login := r.FormValue("login")
+	if login != "ada" && login != "grace" || r.FormValue("password") != password {
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		h.signInPage(w, r.FormValue("next"))
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: h.newSession(user.ID), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: h.newSession("user_" + login), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	// The tests' own addresses, so that nobody has to check them.
 	http.Redirect(w, r, r.FormValue("next"), http.StatusSeeOther)
 }
