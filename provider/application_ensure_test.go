@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,14 +39,14 @@ func (h *host) ensure(s provider.ApplicationSettings, secret string) *applicatio
 func newStepsHost(t *testing.T) (h *host, steps func() []string) {
 	var mu sync.Mutex
 	var seen []string
-	h = newHost(t, func(c *provider.Config) {
-		c.Store = storetest.Intercept(memory.New(), func(_ context.Context, step string, do func() error) error {
-			mu.Lock()
-			seen = append(seen, step)
-			mu.Unlock()
-			return do()
-		})
+	kept := storetest.NewBreakable(memory.New())
+	kept.Before(func(_ context.Context, step string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, step)
+		return nil
 	})
+	h = newHost(t, func(c *provider.Config) { c.Store = kept })
 	return h, func() []string {
 		mu.Lock()
 		defer mu.Unlock()
@@ -135,36 +134,19 @@ func TestEnsureApplicationRaces(t *testing.T) {
 
 // Another instance creates or deletes the application between two steps.
 func TestEnsureApplicationIsOvertaken(t *testing.T) {
-	kept := memory.New()
-	var before atomic.Pointer[func(step string)]
-	h := newHost(t, func(c *provider.Config) {
-		c.Store = storetest.Intercept(kept, func(_ context.Context, step string, do func() error) error {
-			if f := before.Load(); f != nil {
-				(*f)(step)
-			}
-			return do()
-		})
-	})
+	kept := storetest.NewBreakable(memory.New())
+	h := newHost(t, func(c *provider.Config) { c.Store = kept })
 	other := newHost(t, func(c *provider.Config) { c.Store, c.Issuer = kept, h.url })
-	once := func(at string, do func()) {
-		f := func(step string) {
-			if step == at {
-				before.Store(nil)
-				do()
-			}
-		}
-		before.Store(&f)
-	}
-	once("CreateApplication", func() { other.ensure(wikiSettings, firstSecret) })
+	kept.Once("CreateApplication", func() { other.ensure(wikiSettings, firstSecret) })
 	app := h.ensure(wikiSettings, firstSecret)
 	require.EqualValues(t, 1, app.Version)
 
 	better := wikiSettings
 	better.Name = "Better"
-	once("UpdateApplication", func() { other.ensure(better, firstSecret) })
+	kept.Once("UpdateApplication", func() { other.ensure(better, firstSecret) })
 	require.EqualValues(t, 2, h.ensure(better, firstSecret).Version, "the other has done it")
 
-	once("UpdateApplication", func() { require.NoError(t, other.DeleteApplication(ctx, app.ID)) })
+	kept.Once("UpdateApplication", func() { require.NoError(t, other.DeleteApplication(ctx, app.ID)) })
 	require.NotEqual(t, app.ID, h.ensure(wikiSettings, firstSecret).ID)
 }
 
@@ -342,22 +324,15 @@ func TestEnsureApplicationTurnsPublicAndBack(t *testing.T) {
 func TestEnsureApplicationWhileTheStoreIsDown(t *testing.T) {
 	down := errors.New("the store is down")
 	for _, at := range []string{"FindClient", "CreateApplication", "FindApplication", "UpdateApplication"} {
-		var broken atomic.Bool
-		h := newHost(t, func(c *provider.Config) {
-			c.Store = storetest.Intercept(memory.New(), func(_ context.Context, step string, do func() error) error {
-				if broken.Load() && step == at {
-					return down
-				}
-				return do()
-			})
-		})
+		kept := storetest.NewBreakable(memory.New())
+		h := newHost(t, func(c *provider.Config) { c.Store = kept })
 		if at != "CreateApplication" {
 			h.ensure(provider.ApplicationSettings{Name: "Older"}, firstSecret)
 		}
-		broken.Store(true)
+		kept.Fail(down, at)
 		_, err := h.EnsureApplication(ctx, "wiki", wikiSettings, provider.NewSecret(firstSecret))
 		require.ErrorIs(t, err, down, at)
-		broken.Store(false)
+		kept.Heal()
 		require.Equal(t, "Wiki", h.ensure(wikiSettings, firstSecret).Name)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 var ctx = context.Background()
@@ -135,7 +136,7 @@ func TestUpdatesAtTheSameInstantLoseNothing(t *testing.T) {
 		"scopes": func(s *provider.ApplicationSettings) { s.Scopes = scopes.New("email") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			kept := newFaulty(memory.New())
+			kept := storetest.NewBreakable(memory.New())
 			h := newHost(t, func(c *provider.Config) { c.Store = kept })
 			app := h.application(provider.ApplicationSettings{})
 			update := func(edit func(*provider.ApplicationSettings)) {
@@ -145,8 +146,8 @@ func TestUpdatesAtTheSameInstantLoseNothing(t *testing.T) {
 				})
 				require.NoError(t, err)
 			}
-			kept.at("UpdateApplication", func() {
-				kept.watch(nil)
+			kept.Once("UpdateApplication", func() {
+				kept.Heal()
 				update(func(*provider.ApplicationSettings) {}) // Somebody else is faster, at the same time.
 			})
 			update(edit)

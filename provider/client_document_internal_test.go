@@ -15,6 +15,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -77,35 +78,13 @@ func TestDocumentApplicationID(t *testing.T) {
 	require.NotEqual(t, documentApplicationID(a), documentApplicationID(b))
 }
 
-// racingStore lets somebody else be first, once, at the moment that matters.
-type racingStore struct {
-	store.Store
-	before func(app store.Application)
-}
-
-func (s *racingStore) CreateApplication(ctx context.Context, app store.Application) error {
-	if before := s.before; before != nil {
-		s.before = nil
-		before(app)
-	}
-	return s.Store.CreateApplication(ctx, app)
-}
-
-func (s *racingStore) UpdateApplication(ctx context.Context, app store.Application) error {
-	if before := s.before; before != nil {
-		s.before = nil
-		before(app)
-	}
-	return s.Store.UpdateApplication(ctx, app)
-}
-
 // Whatever another instance does in between, the application is kept as the
 // document has it, or the user is asked again.
 func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	ctx := context.Background()
 	const id = "https://wiki.example.com/c"
 	p := documentProvider(t, ClientIDDocuments{})
-	racing := &racingStore{Store: p.cfg.Store}
+	racing := storetest.NewBreakable(memory.New())
 	p.records.store = racing
 	app, fault := p.parseDocument(id, []byte(`{"client_id":"`+id+`","client_name":"Wiki","redirect_uris":["https://wiki.example.com/cb"]}`))
 	require.Nil(t, fault)
@@ -117,7 +96,7 @@ func TestKeepingADocumentMeetsAnother(t *testing.T) {
 
 	old := app
 	old.Name, old.OwnerID = "Old name", "user_1"
-	racing.before = func(store.Application) { require.NoError(t, racing.Store.CreateApplication(ctx, old)) }
+	racing.Once("CreateApplication", func() { require.NoError(t, racing.CreateApplication(ctx, old)) })
 	require.Nil(t, p.keepDocument(ctx, app))
 	require.Equal(t, "Wiki", kept().Name, "another was created just before, of an older document")
 	require.Equal(t, "user_1", kept().OwnerID, "what a document does not say stays")
@@ -128,11 +107,11 @@ func TestKeepingADocumentMeetsAnother(t *testing.T) {
 
 	renamed := app
 	renamed.Name = "New name"
-	racing.before = func(store.Application) { require.NoError(t, racing.Store.UpdateApplication(ctx, kept())) }
+	racing.Once("UpdateApplication", func() { require.NoError(t, racing.UpdateApplication(ctx, kept())) })
 	require.Nil(t, p.keepDocument(ctx, renamed))
 	require.Equal(t, "New name", kept().Name, "it was changed just before")
 
-	racing.before = func(store.Application) { require.NoError(t, racing.DeleteApplication(ctx, app.ID)) }
+	racing.Once("UpdateApplication", func() { require.NoError(t, racing.DeleteApplication(ctx, app.ID)) })
 	require.Nil(t, p.keepDocument(ctx, app))
 	require.Equal(t, "Wiki", kept().Name, "it was deleted just before")
 
@@ -144,27 +123,18 @@ func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	require.NoError(t, racing.DeleteApplication(ctx, app.ID))
 	manual := app
 	manual.Origin = store.OriginManual
-	racing.before = func(store.Application) { require.NoError(t, racing.Store.CreateApplication(ctx, manual)) }
+	racing.Once("CreateApplication", func() { require.NoError(t, racing.CreateApplication(ctx, manual)) })
 	e := p.keepDocument(ctx, app)
 	require.NotNil(t, e)
 	require.Equal(t, pages.ReasonStaleForm, e.reason)
 	require.Equal(t, store.OriginManual, kept().Origin)
 
 	down := errors.New("the store is down")
-	p.records.store = &brokenStore{racing.Store, down}
+	racing.Fail(down, "FindClient")
 	e = p.keepDocument(ctx, app)
 	require.NotNil(t, e)
 	require.Equal(t, http.StatusServiceUnavailable, e.Status)
 	require.ErrorIs(t, e, down)
-}
-
-type brokenStore struct {
-	store.Store
-	err error
-}
-
-func (s *brokenStore) FindClient(context.Context, string) (store.Application, error) {
-	return store.Application{}, s.err
 }
 
 // Whatever is accepted can be kept, and is what was asked for.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 const connections = "/oauth/connections"
@@ -181,8 +182,8 @@ func TestForgedDisconnectIsRefused(t *testing.T) {
 }
 
 func TestConnectionsPageSaysWhenTheStoreIsDown(t *testing.T) {
-	h := newHost(t, func(c *provider.Config) { c.Store = newFaulty(c.Store) })
-	h.store.(*faultyStore).fail("List", errFire)
+	h := newHost(t, func(c *provider.Config) { c.Store = storetest.NewBreakable(c.Store) })
+	h.store.(*storetest.Breakable).Fail(errFire, "List")
 	b := h.browser()
 	b.signIn("user_ada")
 	r := b.get(h.url + connections)

@@ -21,6 +21,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -117,14 +118,14 @@ func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 
 // An answer that was not kept because the store failed, and is then another one.
 func TestDenialTakesBackWhatWasAllowedHalfWay(t *testing.T) {
-	kept := newFaulty(memory.New())
+	kept := storetest.NewBreakable(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 	tv, b := h.television(), h.signedIn("user_ada")
 	d := tv.device()
 	form := b.get(d.CompleteURI).form(t, "allow")
-	kept.fail("Replace", errFire)
+	kept.Fail(errFire, "Replace")
 	b.post(devicePath, form).errorPage(t, 503, "cannot answer")
-	kept.watch(nil)
+	kept.Heal()
 	require.Len(t, tv.liveGrants(), 1)
 	form.Set("decision", "deny")
 	require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode)

@@ -2,7 +2,6 @@ package provider_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -12,17 +11,15 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 // A store that fails, or never answers, at any step of the device grant gives
 // 503, and nothing is half done: the same request goes through when it is back.
 func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
-	for name, fault := range map[string]func(context.Context) error{
-		"fails":         func(context.Context) error { return errors.New("dial tcp: the database is on fire") },
-		"never answers": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
-	} {
+	for name, fault := range storeFaults {
 		t.Run(name, func(t *testing.T) {
-			kept := newFaulty(memory.New())
+			kept := storetest.NewBreakable(memory.New())
 			h := newDeviceHost(t, func(c *provider.Config) { c.Store, c.StoreTimeout = kept, 50*time.Millisecond })
 			tv, b := h.television(), h.signedIn("user_ada")
 			d := tv.device()
@@ -34,12 +31,7 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 			broken := func(page bool, steps []string, send func() *reply) {
 				t.Helper()
 				for _, step := range steps {
-					kept.watch(func(ctx context.Context, name string) error {
-						if name == step {
-							return fault(ctx)
-						}
-						return nil
-					})
+					fault(kept, step)
 					r := send()
 					if page {
 						r.errorPage(t, 503, "Try again")
@@ -49,7 +41,7 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 					require.Equal(t, "5", r.Header.Get("Retry-After"))
 					require.NotContains(t, r.body, "fire")
 				}
-				kept.watch(nil)
+				kept.Heal()
 			}
 			broken(false, []string{"FindClient", "Create"}, ask)
 			broken(false, []string{"FindClient", "Find", "Replace"}, poll)
@@ -76,14 +68,14 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 // What the user has allowed and the device was never told of can be redeemed by
 // nobody, and goes away.
 func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
-	kept := newFaulty(memory.New())
+	kept := storetest.NewBreakable(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 	tv, b := h.television(), h.signedIn("user_ada")
 	d := tv.device()
 	form := b.get(d.CompleteURI).form(t, "allow")
-	kept.fail("Replace", errFire)
+	kept.Fail(errFire, "Replace")
 	b.post(devicePath, form).errorPage(t, 503, "")
-	kept.watch(nil)
+	kept.Heal()
 	require.Len(t, tv.liveGrants(), 1)
 	d.poll().refused(t, 400, "authorization_pending")
 	// Another answer is still possible, and is the one that counts.
@@ -111,12 +103,12 @@ func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			kept := newFaulty(memory.New())
+			kept := storetest.NewBreakable(memory.New())
 			h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 			tv, b := h.television(), h.signedIn("user_ada")
 			d := tv.device()
 			form := b.get(d.CompleteURI).form(t, "allow")
-			kept.at("Replace", func() { meanwhile(h, d) })
+			kept.Once("Replace", func() { meanwhile(h, d) })
 			h.eventKinds()
 			b.post(devicePath, form).errorPage(t, 400, wrongCode)
 			require.Empty(t, tv.liveGrants())
@@ -124,16 +116,9 @@ func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 
 			d = tv.device()
 			form = b.get(d.CompleteURI).form(t, "allow")
-			first := true
-			kept.watch(func(_ context.Context, step string) error {
-				if step == "Replace" && first {
-					first = false
-					meanwhile(h, d)
-				}
-				if step == "End" {
-					return errFire
-				}
-				return nil
+			kept.Once("Replace", func() {
+				meanwhile(h, d)
+				kept.Fail(errFire, "End")
 			})
 			b.post(devicePath, form).errorPage(t, 503, "")
 		})
@@ -142,11 +127,11 @@ func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 
 // A user code that is taken is drawn again, and not for ever.
 func TestTakenUserCodeIsDrawnAgain(t *testing.T) {
-	kept := newFaulty(memory.New())
+	kept := storetest.NewBreakable(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 	tv := h.television()
 	taken := 3
-	kept.watch(func(_ context.Context, step string) error {
+	kept.Before(func(_ context.Context, step string) error {
 		if step != "Create" {
 			return nil
 		}
@@ -164,10 +149,10 @@ func TestTakenUserCodeIsDrawnAgain(t *testing.T) {
 // What the grant costs in calls to the store.
 func TestDeviceStoreSteps(t *testing.T) {
 	var steps []string
-	kept := newFaulty(memory.New())
+	kept := storetest.NewBreakable(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 	tv, b := h.television(), h.signedIn("user_ada")
-	kept.watch(func(_ context.Context, step string) error {
+	kept.Before(func(_ context.Context, step string) error {
 		steps = append(steps, step)
 		return nil
 	})

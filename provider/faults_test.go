@@ -14,17 +14,23 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
+
+var errFire = errors.New("dial tcp: the database is on fire")
+
+// storeFaults are the ways in which a step of the store goes wrong.
+var storeFaults = map[string]func(s *storetest.Breakable, step string){
+	"fails":         func(s *storetest.Breakable, step string) { s.Fail(errFire, step) },
+	"never answers": func(s *storetest.Breakable, step string) { s.Hang(step) },
+}
 
 // A store that fails, and one that never answers, gives 503 everywhere, within
 // StoreTimeout, and nothing is half done: when it is back, all goes on.
 func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
-	for name, fault := range map[string]func(context.Context) error{
-		"fails":         func(context.Context) error { return errors.New("dial tcp: the database is on fire") },
-		"never answers": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
-	} {
+	for name, fault := range storeFaults {
 		t.Run(name, func(t *testing.T) {
-			faulty := newFaulty(memory.New())
+			faulty := storetest.NewBreakable(memory.New())
 			h := newHost(t, func(c *provider.Config) { c.Store, c.StoreTimeout = faulty, 50*time.Millisecond })
 			app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
 			b := h.browser()
@@ -51,12 +57,7 @@ func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 				{"Replace", func() *reply { return app.post("/oauth/token/revoke", "token", got.AccessToken) }, false},
 				{"Find", func() *reply { return app.post("/oauth/token_info", "token", got.AccessToken) }, false},
 			} {
-				faulty.watch(func(ctx context.Context, step string) error {
-					if step == tt.step {
-						return fault(ctx)
-					}
-					return nil
-				})
+				fault(faulty, tt.step)
 				started := time.Now()
 				r := tt.send()
 				require.Less(t, time.Since(started), 5*time.Second)
@@ -71,7 +72,7 @@ func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 			}
 			require.Contains(t, h.log.String(), "level=ERROR")
 
-			faulty.watch(nil)
+			faulty.Heal()
 			require.NotEmpty(t, b.answer(page, "allow").redirected(t).Get("code"))
 			app.redeem(code).tokens(t)
 			h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
@@ -83,14 +84,14 @@ func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 // A client that hangs up after its request was sent, and asks again, gets the
 // pair that it missed: its request is not given up half way.
 func TestHangingUpIsNotAReplay(t *testing.T) {
-	faulty := newFaulty(memory.New())
+	faulty := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = faulty })
 	app := h.application(provider.ApplicationSettings{})
 	got := app.tokens("user_ada")
 
 	hangUp := make(chan struct{})
 	rotated := make(chan error, 1)
-	faulty.watch(func(ctx context.Context, step string) error {
+	faulty.Before(func(ctx context.Context, step string) error {
 		if step == "Replace" {
 			close(hangUp)
 			// The server notices the closed connection by now.
@@ -115,7 +116,7 @@ func TestHangingUpIsNotAReplay(t *testing.T) {
 	require.ErrorIs(t, <-failed, context.Canceled)
 	require.NoError(t, <-rotated, "the step must not be cancelled with the request")
 
-	faulty.watch(nil)
+	faulty.Heal()
 	require.Eventually(t, func() bool { return slices.Contains(h.eventKinds(), provider.EventTokenRefreshed) }, 5*time.Second, time.Millisecond)
 	next := app.refresh(got.RefreshToken).tokens(t)
 	require.Contains(t, h.eventKinds(), provider.EventTokenRetried)
@@ -127,8 +128,8 @@ func TestHangingUpIsNotAReplay(t *testing.T) {
 // where the store is a database.
 func TestStoreStepsPerRequest(t *testing.T) {
 	var steps []string
-	counting := newFaulty(memory.New())
-	counting.watch(func(_ context.Context, step string) error {
+	counting := storetest.NewBreakable(memory.New())
+	counting.Before(func(_ context.Context, step string) error {
 		steps = append(steps, step)
 		return nil
 	})
@@ -167,7 +168,7 @@ func TestStoreStepsPerRequest(t *testing.T) {
 // A switch between public and confidential that could not revoke has not
 // happened, so that trying again revokes.
 func TestSwitchThatCannotRevokeIsTriedAgain(t *testing.T) {
-	faulty := newFaulty(memory.New())
+	faulty := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = faulty })
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.tokens("user_ada")
@@ -179,17 +180,12 @@ func TestSwitchThatCannotRevokeIsTriedAgain(t *testing.T) {
 		return err
 	}
 	down := errors.New("down")
-	faulty.watch(func(_ context.Context, step string) error {
-		if step == "CutOff" {
-			return down
-		}
-		return nil
-	})
+	faulty.Fail(down, "CutOff")
 	require.ErrorIs(t, turn(), down)
 	kept, err := h.FindApplication(context.Background(), app.ID)
 	require.NoError(t, err)
 	require.False(t, kept.Public)
-	faulty.watch(nil)
+	faulty.Heal()
 	require.NoError(t, turn())
 	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
 }

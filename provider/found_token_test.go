@@ -12,6 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 // lookUp looks up a token that exists.
@@ -95,7 +96,7 @@ func TestLookupTokenSaysWhyATokenIsDead(t *testing.T) {
 
 // What can't be known now is neither alive nor unknown.
 func TestLookupTokenReportsOutages(t *testing.T) {
-	broken := newFaulty(memory.New())
+	broken := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = broken })
 	got := h.application(provider.ApplicationSettings{}).tokens("user_ada")
 	h.down = errors.New("the users are on fire")
@@ -103,11 +104,11 @@ func TestLookupTokenReportsOutages(t *testing.T) {
 	require.ErrorIs(t, err, h.down)
 	require.ErrorContains(t, err, "Config.Users")
 	h.down = nil
-	broken.fail("Find", errFire)
+	broken.Fail(errFire, "Find")
 	_, err = h.LookupToken(ctx, got.AccessToken)
 	require.ErrorIs(t, err, errFire)
 	require.NotErrorIs(t, err, store.ErrNotFound)
-	broken.watch(func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() })
+	broken.Hang()
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	_, err = h.LookupToken(canceled, got.AccessToken)

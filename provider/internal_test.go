@@ -17,6 +17,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -83,20 +84,14 @@ func TestInstanceIDIsStable(t *testing.T) {
 	require.NotEqual(t, instanceID("https://app.example.com"), instanceID("https://app.example.org"))
 }
 
-// countingStore counts the calls to find an application.
-type countingStore struct {
-	store.Store
-	finds int
-}
-
-func (s *countingStore) FindClient(ctx context.Context, id string) (store.Application, error) {
-	s.finds++
-	return s.Store.FindClient(ctx, id)
-}
-
 // Whoever tries client ids must not learn from the work done which ones exist.
 func TestUnknownClientCostsWhatAWrongSecretDoes(t *testing.T) {
-	counting := &countingStore{Store: memory.New()}
+	var steps []string
+	counting := storetest.NewBreakable(memory.New())
+	counting.Before(func(_ context.Context, step string) error {
+		steps = append(steps, step)
+		return nil
+	})
 	p, err := New(Config{
 		Issuer:      "https://app.example.com",
 		Store:       counting,
@@ -115,10 +110,11 @@ func TestUnknownClientCostsWhatAWrongSecretDoes(t *testing.T) {
 		return hashesTo(presented, want)
 	}
 	for _, c := range []clientCredentials{{app.ClientID, "wrong"}, {"nobody", "wrong"}, {public.ClientID, "wrong"}, {"nobody", ""}, {app.ClientID, ""}} {
-		counting.finds, hashes = 0, 0
+		steps, hashes = nil, 0
 		_, e := p.authenticateClient(context.Background(), c)
 		require.Equal(t, codeInvalidClient, e.Code)
-		require.Equal(t, []int{1, 1}, []int{counting.finds, hashes}, "%+v", c)
+		require.Equal(t, []string{"FindClient"}, steps, "%+v", c)
+		require.Equal(t, 1, hashes, "%+v", c)
 	}
 }
 

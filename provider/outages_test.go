@@ -14,6 +14,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -70,31 +71,24 @@ func TestRefreshForAUserWhoIsGoneEndsEverything(t *testing.T) {
 func TestLostAnswersPunishNobody(t *testing.T) {
 	for name, fault := range map[string]error{"an error": errFire, "a conflict, from a driver that has sent it twice": store.ErrConflict} {
 		t.Run(name, func(t *testing.T) {
-			kept := newFaulty(memory.New())
+			kept := storetest.NewBreakable(memory.New())
 			h := newHost(t, func(c *provider.Config) { c.Store = kept })
 			app := h.application(provider.ApplicationSettings{})
 			code := app.code("user_ada")
 			lost := 0
-			lose := func(step string) {
-				done := false
-				kept.watchAfter(func(_ context.Context, name string) error {
-					if name == step && !done {
-						done = true
-						lost++
-						return fault
-					}
-					return nil
-				})
-			}
-			lose("Replace")
+			kept.Before(func(_ context.Context, step string) error {
+				if step == "Replace" {
+					lost++
+				}
+				return nil
+			})
+			kept.Lose(fault, "Replace")
 			got := app.redeem(code).tokens(t)
 			h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
 			for range 10 {
-				lose("Replace")
 				got = app.refresh(got.RefreshToken).tokens(t)
 				h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
 			}
-			lose("Replace")
 			app.post("/oauth/token/revoke", "token", got.AccessToken).statusIs(t, 200)
 			h.bearer("/oauth/userinfo", got.AccessToken).refused(t, 401, "invalid_token")
 			require.Equal(t, 12, lost)
@@ -126,13 +120,13 @@ func TestDeletedApplicationHasNoWorkingToken(t *testing.T) {
 
 // A call that fails half way is finished by the next one.
 func TestDeletionThatFailedIsFinished(t *testing.T) {
-	kept := newFaulty(memory.New())
+	kept := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = kept })
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.tokens("user_ada")
-	kept.fail("CutOff", errFire)
+	kept.Fail(errFire, "CutOff")
 	require.ErrorIs(t, h.DeleteApplication(ctx, app.ID), errFire)
-	kept.watch(nil)
+	kept.Heal()
 	require.NoError(t, h.DeleteApplication(ctx, app.ID))
 	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
 }
@@ -142,13 +136,13 @@ func TestSignInBesideADeletionLeavesNothing(t *testing.T) {
 	for _, step := range []string{"FindConsent", "Create", "Find", "Replace"} {
 		for name, n := range map[string]provider.ApplicationSettings{"asked": {Scopes: scopes.New("notes:read")}, "not asked": {Scopes: scopes.New("notes:read"), SkipConsent: true}} {
 			t.Run(name+", before "+step, func(t *testing.T) {
-				kept := newFaulty(memory.New())
+				kept := storetest.NewBreakable(memory.New())
 				h := newHost(t, func(c *provider.Config) { c.Store = kept })
 				app := h.application(n)
 				code := app.code("user_ada") // The next one is given without a page.
 				b := h.browser()
 				b.signIn("user_ada")
-				kept.at(step, func() { require.NoError(t, h.DeleteApplication(ctx, app.ID)) })
+				kept.Once(step, func() { require.NoError(t, h.DeleteApplication(ctx, app.ID)) })
 				switch step {
 				case "FindConsent", "Create":
 					b.get(app.request())
@@ -168,7 +162,7 @@ func TestSignInBesideADeletionLeavesNothing(t *testing.T) {
 func TestSignOutBesideAnAnswer(t *testing.T) {
 	for _, step := range []string{"FindConsent", "Create"} {
 		t.Run("before "+step, func(t *testing.T) {
-			kept := newFaulty(memory.New())
+			kept := storetest.NewBreakable(memory.New())
 			var out atomic.Bool
 			h := newHost(t, func(c *provider.Config) {
 				current := c.CurrentUser
@@ -184,7 +178,7 @@ func TestSignOutBesideAnAnswer(t *testing.T) {
 			b := h.browser()
 			b.signIn("user_ada")
 			page := b.get(app.request())
-			kept.at(step, func() {
+			kept.Once(step, func() {
 				out.Store(true)
 				require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"}))
 			})
@@ -197,17 +191,17 @@ func TestSignOutBesideAnAnswer(t *testing.T) {
 // A public application redeems no code without a challenge, not even one that
 // was made while it was confidential.
 func TestCodeWithoutChallengeIsWorthlessOncePublic(t *testing.T) {
-	kept := newFaulty(memory.New())
+	kept := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = kept })
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.get(app.request("code_challenge", "", "code_challenge_method", ""))
 	// Between the cut-off and the change of the application.
-	kept.at("UpdateApplication", func() {
-		kept.watch(nil)
+	kept.Once("UpdateApplication", func() {
+		kept.Heal()
 		code := b.answer(page, "allow").redirected(t).Get("code")
-		kept.at("CutOff", func() {
+		kept.Once("CutOff", func() {
 			app.Public = true
 			app.redeem(code, "code_verifier", "", "client_secret", "").refused(t, 400, "invalid_grant")
 		})

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 const day = 24 * time.Hour
@@ -140,17 +141,17 @@ func TestCleanupOfManyApplicationsIsBounded(t *testing.T) {
 
 func TestCleanupTellsWhatTheStoreSays(t *testing.T) {
 	broken := errors.New("the store is down")
-	h := newOpenHost(t, func(c *provider.Config) { c.Store = newFaulty(c.Store) })
-	s := h.store.(*faultyStore)
+	h := newOpenHost(t, func(c *provider.Config) { c.Store = storetest.NewBreakable(c.Store) })
+	s := h.store.(*storetest.Breakable)
 	app, _ := h.clientOf(h.register(native))
 	h.clock.Add(91 * day)
 	for _, step := range []string{"ListApplications", "List", "UpdateApplication", "DeleteApplication"} {
-		s.fail(step, broken)
+		s.Fail(broken, step)
 		_, err := h.Cleanup(ctx)
 		require.ErrorIs(t, err, broken, step)
 	}
 	// Half deleted, it cannot be used; the next call finishes.
-	s.fail("", nil)
+	s.Heal()
 	b := h.browser()
 	b.signIn("user_ada")
 	b.answer(b.get(app.request()), "allow").errorPage(t, 400, "not registered")
@@ -159,23 +160,8 @@ func TestCleanupTellsWhatTheStoreSays(t *testing.T) {
 	app, _ = h.clientOf(h.register(native))
 	h.clock.Add(2 * day)
 	page := b.get(app.request())
-	s.fail("UpdateApplication", broken)
+	s.Fail(broken, "UpdateApplication")
 	b.answer(page, "allow").errorPage(t, 503, "cannot answer")
-}
-
-// A gatedStore lets nobody go on from FindClient until all have read.
-type gatedStore struct {
-	store.Store
-	gate *sync.WaitGroup // nil: open
-}
-
-func (s *gatedStore) FindClient(ctx context.Context, clientID string) (store.Application, error) {
-	app, err := s.Store.FindClient(ctx, clientID)
-	if s.gate != nil {
-		s.gate.Done()
-		s.gate.Wait()
-	}
-	return app, err
 }
 
 // An application that was deleted between the page and its answer is gone.
@@ -230,7 +216,8 @@ func TestExpiryRacesWithUse(t *testing.T) {
 // Many sign-ins at once to an application that was idle are one write.
 func TestUseIsNotedOnceByMany(t *testing.T) {
 	const many = 32
-	h := newOpenHost(t, func(c *provider.Config) { c.Store = &gatedStore{Store: c.Store} })
+	kept := storetest.NewBreakable(memory.New())
+	h := newOpenHost(t, func(c *provider.Config) { c.Store = kept })
 	app, _ := h.clientOf(h.register(native))
 	h.clock.Add(2 * day)
 	var browsers [many]*browser
@@ -240,9 +227,16 @@ func TestUseIsNotedOnceByMany(t *testing.T) {
 		browsers[i].signIn("user_ada")
 		pages[i] = browsers[i].get(app.request())
 	}
-	gate := &sync.WaitGroup{}
+	// Nobody goes on from FindClient until all have read.
+	var gate sync.WaitGroup
 	gate.Add(many)
-	h.store.(*gatedStore).gate = gate
+	kept.After(func(_ context.Context, step string) error {
+		if step == "FindClient" {
+			gate.Done()
+			gate.Wait()
+		}
+		return nil
+	})
 	var wg sync.WaitGroup
 	for i := range many {
 		form := pages[i].form(t, "allow")
@@ -253,7 +247,7 @@ func TestUseIsNotedOnceByMany(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	kept, err := h.FindApplication(ctx, app.ID)
+	noted, err := h.FindApplication(ctx, app.ID)
 	require.NoError(t, err)
-	require.EqualValues(t, 2, kept.Version)
+	require.EqualValues(t, 2, noted.Version)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 // with returns a registration's metadata as an update sends it, with members
@@ -263,13 +264,13 @@ func TestOnlySelfRegisteredApplicationsAreManaged(t *testing.T) {
 }
 
 func TestUpdateOfWhatIsDeletedMeanwhile(t *testing.T) {
-	h := newOpenHost(t, func(c *provider.Config) { c.Store = newFaulty(c.Store) })
+	h := newOpenHost(t, func(c *provider.Config) { c.Store = storetest.NewBreakable(c.Store) })
 	app, token := h.clientOf(h.register(native))
-	s := h.store.(*faultyStore)
-	s.fail("UpdateApplication", store.ErrNotFound)
+	s := h.store.(*storetest.Breakable)
+	s.Fail(store.ErrNotFound, "UpdateApplication")
 	h.manage("PUT", app.ClientID, token, with(app, native)).refused(t, 401, "invalid_token")
 	for _, step := range []string{"UpdateApplication", "CutOff", "DeleteApplication"} {
-		s.fail(step, errors.New("the store is down"))
+		s.Fail(errors.New("the store is down"), step)
 		method := map[string]string{"UpdateApplication": "PUT"}[step]
 		if method == "" {
 			method = "DELETE"
@@ -277,9 +278,9 @@ func TestUpdateOfWhatIsDeletedMeanwhile(t *testing.T) {
 		h.manage(method, app.ClientID, token, with(app, native)).refused(t, 503, "temporarily_unavailable")
 		h.manage("GET", app.ClientID, token, "").registered(t, 200)
 	}
-	s.fail("FindClient", errors.New("the store is down"))
+	s.Fail(errors.New("the store is down"), "FindClient")
 	h.manage("GET", app.ClientID, token, "").refused(t, 503, "temporarily_unavailable")
-	s.fail("CreateApplication", errors.New("the store is down"))
+	s.Fail(errors.New("the store is down"), "CreateApplication")
 	h.register(native).refused(t, 503, "temporarily_unavailable")
 }
 

@@ -13,19 +13,20 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 // A runner is a provider whose background work a test watches, in a bubble of
 // synctest, where hours pass in no time.
 type runner struct {
 	*provider.Provider
-	kept *faultyStore
+	kept *storetest.Breakable
 	log  *bytes.Buffer
 }
 
 func newRunner(t *testing.T) *runner {
 	t.Helper()
-	r := &runner{kept: newFaulty(memory.New()), log: &bytes.Buffer{}}
+	r := &runner{kept: storetest.NewBreakable(memory.New()), log: &bytes.Buffer{}}
 	c := goodConfig()
 	c.Store, c.Logger = r.kept, slog.New(slog.NewTextHandler(r.log, nil))
 	var err error
@@ -38,7 +39,7 @@ func newRunner(t *testing.T) *runner {
 // place of the sweep's.
 func (r *runner) sweeps(f func(n int) error) {
 	n := 0
-	r.kept.watch(func(_ context.Context, step string) error {
+	r.kept.Before(func(_ context.Context, step string) error {
 		if step != "Sweep" {
 			return nil
 		}
@@ -135,7 +136,7 @@ func TestRunStopsInTheMiddleOfARound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t)
 		ctx, stop := context.WithCancel(t.Context())
-		r.kept.watch(func(ctx context.Context, _ string) error {
+		r.kept.Before(func(ctx context.Context, _ string) error {
 			stop()
 			<-ctx.Done()
 			return ctx.Err()
@@ -154,7 +155,7 @@ func TestRunStopsInTheMiddleOfARound(t *testing.T) {
 func TestRunSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, n := newRunner(t), atomic.Int64{}
-		r.kept.watch(func(_ context.Context, step string) error {
+		r.kept.Before(func(_ context.Context, step string) error {
 			if step == "Sweep" {
 				n.Add(1)
 				time.Sleep(time.Second)

@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 // export returns what ExportUser writes, and as text.
@@ -73,15 +74,15 @@ func TestExportHoldsAllOfOneUser(t *testing.T) {
 
 // An export that can't be complete isn't begun.
 func TestExportWritesAllOrNothing(t *testing.T) {
-	kept := newFaulty(memory.New())
+	kept := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = kept })
 	h.application(provider.ApplicationSettings{}).tokens("user_ada")
 	for _, step := range []string{"List", "ListApplications"} {
-		kept.fail(step, errFire)
+		kept.Fail(errFire, step)
 		var b bytes.Buffer
 		require.ErrorIs(t, h.ExportUser(ctx, "user_ada", &b), errFire)
 		require.Zero(t, b.Len())
-		kept.watch(nil)
+		kept.Heal()
 	}
 }
 
@@ -146,13 +147,13 @@ func TestErasedUserCannotAllow(t *testing.T) {
 func TestErasureThatFailedIsFinished(t *testing.T) {
 	for _, step := range []string{"CutOff", "ListApplications", "UpdateApplication"} {
 		t.Run(step, func(t *testing.T) {
-			kept := newFaulty(memory.New())
+			kept := storetest.NewBreakable(memory.New())
 			h := newHost(t, func(c *provider.Config) { c.Store = kept })
 			app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read"), OwnerID: "user_ada"})
 			got := app.tokens("user_ada")
-			kept.fail(step, errFire)
+			kept.Fail(errFire, step)
 			require.ErrorIs(t, h.EraseUser(ctx, "user_ada"), errFire)
-			kept.watch(nil)
+			kept.Heal()
 			require.NoError(t, h.EraseUser(ctx, "user_ada"))
 			h.bearer("/api/notes", got.AccessToken).statusIs(t, 401)
 			left, err := h.FindApplication(ctx, app.ID)

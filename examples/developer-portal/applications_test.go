@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"image"
 	"image/gif"
@@ -12,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -398,15 +396,10 @@ var errBroken = errors.New("the disk is full")
 
 // A fault is no fault of the user's.
 func TestFault(t *testing.T) {
-	var broken atomic.Bool
-	p := newPortalOn(t, storetest.Intercept(memory.New(), func(_ context.Context, step string, do func() error) error {
-		if broken.Load() && (step == "CreateApplication" || step == "CutOff") {
-			return errBroken
-		}
-		return do()
-	}))
+	kept := storetest.NewBreakable(memory.New())
+	p := newPortalOn(t, kept)
 	ada := p.signedIn(t, "ada")
-	broken.Store(true)
+	kept.Fail(errBroken, "CreateApplication", "CutOff")
 	page := ada.press(ada.open("/settings/applications/new"), "Register", map[string]string{"name": "Notebook"})
 	require.Equal(t, http.StatusServiceUnavailable, page.Status)
 	require.Contains(t, page.Text(), "Try again in a moment.")
@@ -416,7 +409,7 @@ func TestFault(t *testing.T) {
 	// An account that could not be closed is open.
 	page = ada.press(ada.open("/settings/account"), "Yes, close my account", nil)
 	require.Equal(t, http.StatusServiceUnavailable, page.Status)
-	broken.Store(false)
+	kept.Heal()
 	ada = p.signedIn(t, "ada")
 	page = ada.press(ada.open("/settings/account"), "Yes, close my account", nil)
 	require.Contains(t, page.Text(), "Your account is closed")

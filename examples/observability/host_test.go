@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,9 +44,9 @@ type world struct {
 	host     *host
 	hooks    hooks
 	wiki     *load
-	url      string      // of the app
-	metrics  string      // of the page for Prometheus
-	down     atomic.Bool // the store
+	url      string // of the app
+	metrics  string // of the page for Prometheus
+	kept     *storetest.Breakable
 	reader   *sdkmetric.ManualReader
 	log      *buffer
 	spans    *buffer
@@ -58,7 +57,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, reader: sdkmetric.NewManualReader(), log: &buffer{}, spans: &buffer{}, recorder: &recorder{}}
+	w := &world{t: t, kept: storetest.NewBreakable(memory.New()), reader: sdkmetric.NewManualReader(), log: &buffer{}, spans: &buffer{}, recorder: &recorder{}}
 	app := httptest.NewUnstartedServer(nil)
 	w.url = "http://" + app.Listener.Addr().String()
 
@@ -67,13 +66,7 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	logger := newLogger(w.log)
 	w.hooks = hooks{newWatch(logger), newPrometheus(registry), toOTel, w.keep}
-	kept := storetest.Intercept(memory.New(), func(_ context.Context, _ string, do func() error) error {
-		if w.down.Load() {
-			return errDown
-		}
-		return do()
-	})
-	w.host, err = newHost(w.url, kept, logger, w.hooks.call)
+	w.host, err = newHost(w.url, w.kept, logger, w.hooks.call)
 	require.NoError(t, err)
 	w.wiki, err = newLoad(t.Context(), w.url, w.host.provider)
 	require.NoError(t, err)
@@ -170,11 +163,11 @@ func (w *world) everything() {
 
 	// An administrator lists the applications, and once more without a store.
 	ada.api(200, "GET", "/v1/oauth_applications", backendKey)
-	w.down.Store(true)
+	w.kept.Fail(errDown)
 	ada.api(503, "GET", "/v1/oauth_applications", backendKey)
 	ada.api(503, "GET", "/api/notes", first.Access)
 	ada.post(503, "/oauth/token", w.wiki.secret, replay)
-	w.down.Store(false)
+	w.kept.Heal()
 
 	require.NoError(t, ada.err)
 	require.NoError(t, grace.err)

@@ -12,6 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -135,9 +136,11 @@ func TestVerifyRefusesTokensOfResources(t *testing.T) {
 	a.refused(verify(app.tokens("user_ada", "resource", mcp).AccessToken), 404, "resource_not_found")
 }
 
+var errFire = errors.New("dial tcp: the database is on fire")
+
 // A store that fails gives 503 in Clerk's form, and says why in the log only.
 func TestStoreFaults(t *testing.T) {
-	broken := newFaulty(memory.New())
+	broken := storetest.NewBreakable(memory.New())
 	options := clerkapi.Options{StoreLogo: func(context.Context, provider.Application, string, []byte) (string, error) {
 		return "https://x.example/", nil
 	}}
@@ -167,7 +170,7 @@ func TestStoreFaults(t *testing.T) {
 		{"UpdateApplication", "PUT", path + "/logo", picture, []string{"Content-Type", multipartType}},
 	} {
 		t.Run(tt.step+" "+tt.method+" "+tt.path, func(t *testing.T) {
-			broken.fail(tt.step)
+			broken.Fail(errFire, tt.step)
 			r := a.call(tt.method, tt.path, tt.body, tt.header...)
 			a.refused(r, 503, "service_unavailable")
 			require.Equal(t, "5", r.Header.Get("Retry-After"))
@@ -175,7 +178,7 @@ func TestStoreFaults(t *testing.T) {
 			require.Contains(t, a.log.String(), "the database is on fire")
 		})
 	}
-	broken.watch(nil)
+	broken.Heal()
 	a.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
 	kept, err := a.FindApplication(ctx, app.ID)
 	require.NoError(t, err)
@@ -183,9 +186,9 @@ func TestStoreFaults(t *testing.T) {
 
 	// Deleting is two steps. When the second fails, saying it again finishes it
 	// although the application is gone.
-	broken.fail("CutOff")
+	broken.Fail(errFire, "CutOff")
 	a.refused(a.call("DELETE", path, ""), 503, "service_unavailable")
-	broken.watch(nil)
+	broken.Heal()
 	a.refused(a.call("DELETE", path, ""), 404, "resource_not_found")
 	a.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
 }
@@ -193,11 +196,11 @@ func TestStoreFaults(t *testing.T) {
 // A confidential application gets its secret from the request that makes it
 // one, or from the next if that fails half way.
 func TestTurningConfidentialIsFinishedAfterAFault(t *testing.T) {
-	broken := newFaulty(memory.New())
+	broken := storetest.NewBreakable(memory.New())
 	a := newAdmin(t, func(c *provider.Config) { c.Store = broken })
 	app := a.create(`{"name":"CLI","public":true}`)
 	updates := 0
-	broken.watch(func(step string) error {
+	broken.Before(func(_ context.Context, step string) error {
 		if step != "UpdateApplication" {
 			return nil
 		}

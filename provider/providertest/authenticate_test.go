@@ -18,6 +18,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -104,24 +105,13 @@ func TestAuthenticateInParallel(t *testing.T) {
 	}
 }
 
-// failingStore is one whose applications cannot be changed by the test.
-type failingStore struct {
-	store.Store
-	create, remove error
-}
-
-func (s failingStore) CreateApplication(ctx context.Context, app store.Application) error {
-	if s.create != nil {
-		return s.create
+// broken makes a step of the store fail.
+func broken(step, says string) func(*provider.Config) {
+	return func(c *provider.Config) {
+		kept := storetest.NewBreakable(c.Store)
+		kept.Fail(errors.New(says), step)
+		c.Store = kept
 	}
-	return s.Store.CreateApplication(ctx, app)
-}
-
-func (s failingStore) DeleteApplication(ctx context.Context, id string) error {
-	if s.remove != nil {
-		return s.remove
-	}
-	return s.Store.DeleteApplication(ctx, id)
 }
 
 func TestAuthenticateSaysWhatToDo(t *testing.T) {
@@ -143,9 +133,7 @@ func TestAuthenticateSaysWhatToDo(t *testing.T) {
 				return userinfo.User{}, errors.New("the database is gone")
 			}
 		}, "user_ada", nil, []string{"Config.Users", "the database is gone"}},
-		{"a store that takes no applications", func(c *provider.Config) {
-			c.Store = failingStore{Store: c.Store, create: errors.New("applications are read-only here")}
-		}, "user_ada", nil, []string{"no application could be made", "applications are read-only here"}},
+		{"a store that takes no applications", broken("CreateApplication", "applications are read-only here"), "user_ada", nil, []string{"no application could be made", "applications are read-only here"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			host := providertest.New(t, withNotes, func(c *provider.Config) {
@@ -169,9 +157,7 @@ func TestAuthenticateSaysWhatToDo(t *testing.T) {
 func TestAuthenticateWhereTheStoreIsGoneAtTheEnd(t *testing.T) {
 	var logs *recorder
 	t.Run("a test", func(t *testing.T) {
-		p := providertest.New(t, func(c *provider.Config) {
-			c.Store = failingStore{Store: c.Store, remove: errors.New("the database is closed")}
-		}).Provider
+		p := providertest.New(t, broken("DeleteApplication", "the database is closed")).Provider
 		logs = &recorder{TB: t}
 		providertest.Authenticate(logs, p, &http.Request{}, "user_ada")
 	})

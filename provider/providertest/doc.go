@@ -20,10 +20,14 @@
 //   - 401, expired: move the clock. Set Config.Now to one that the test moves;
 //     or, with a store in memory, put the test into [testing/synctest.Test] and
 //     sleep for longer than Config.Lifetimes.Access.
+//   - 503, no database: make Config.Store a
+//     [github.com/latchkey-go/latchkey/store/storetest.Breakable], and call its
+//     Fail after Authenticate.
 //
-// A caller of your API cannot tell the last two apart, so one of them is enough.
-// Where it matters which application calls, use
-// [provider.Provider.IssueToken], which Authenticate is made of.
+// A caller of your API can't tell a token that was cut off from one that has
+// expired, so one of these two tests is enough. Where it matters
+// which application calls, use [provider.Provider.IssueToken], which
+// Authenticate is made of.
 //
 // # Your own sign-in
 //

@@ -16,8 +16,9 @@
 // whether an empty collection comes back as nil, for example, is left to the
 // backend.
 //
-// [Intercept] makes a store fail, wait, or lose its answers, for tests of what
-// uses a store.
+// For tests of what uses a store, [Breakable] is a store that fails, hangs, or
+// loses its answers when a test says so. [Intercept], which it is built on, runs
+// a function around each step.
 package storetest
 
 import (
