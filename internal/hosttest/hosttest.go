@@ -1,11 +1,19 @@
 // Package hosttest is what the hosts of several test suites have in common: a
-// clock that tests move, and a log that tests read.
+// clock that tests move, a log that tests read, and requests whose answers are
+// read as they are. What a host's own tests want too is in providertest.
 package hosttest
 
 import (
+	"html"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Clock is a clock that tests move. Its Now is for Config.Now.
@@ -56,4 +64,41 @@ func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// Program is a client that sends requests as programs do: without cookies. It
+// returns redirects as they are.
+var Program = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// Do makes Program send a request, and reads the answer to its end.
+func Do(t require.TestingT, method, url string, header http.Header, body string) (answer *http.Response, text string) {
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	require.NoError(t, err)
+	r.Header = header
+	return Send(t, Program, r)
+}
+
+// Send sends a request, and reads the answer to its end.
+func Send(t require.TestingT, c *http.Client, r *http.Request) (answer *http.Response, text string) {
+	answer, err := c.Do(r)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	read, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer, string(read)
+}
+
+// formInput is a hidden field or a checkbox that is ticked.
+var formInput = regexp.MustCompile(`<input type="(?:hidden|checkbox)" name="([^"]*)" value="([^"]*)"(?: checked)?>`)
+
+// Fields returns what a page's form holds, as a browser reads it: raw line ends
+// are normalized and what is not UTF-8 is replaced before character references
+// are resolved.
+func Fields(page string) url.Values {
+	page = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "\uFFFD").Replace(strings.ToValidUTF8(page, "\uFFFD"))
+	form := url.Values{}
+	for _, m := range formInput.FindAllStringSubmatch(page, -1) {
+		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
+	}
+	return form
 }

@@ -14,7 +14,7 @@ import (
 // client is Clerk's, told nothing but where the API is and the key.
 func (h *host) client(key string) *oauthapplication.Client {
 	return oauthapplication.NewClient(&clerk.ClientConfig{BackendConfig: clerk.BackendConfig{
-		URL: clerk.String(h.url + "/v1"), Key: &key,
+		URL: clerk.String(h.URL + "/v1"), Key: &key,
 	}})
 }
 
@@ -25,7 +25,7 @@ func (h *host) refused(err error, status int, want ...string) *clerk.APIErrorRes
 	var refusal *clerk.APIErrorResponse
 	require.ErrorAs(h.t, err, &refusal)
 	require.Equal(h.t, status, refusal.HTTPStatusCode)
-	require.Regexp(h.t, traceID, refusal.TraceID)
+	require.Regexp(h.t, `^[0-9a-f]{32}$`, refusal.TraceID)
 	require.Equal(h.t, refusal.TraceID, refusal.Response.TraceID, "it is in the header too")
 	require.Contains(h.t, h.log.String(), "reference="+refusal.TraceID)
 	var got []string
@@ -52,8 +52,8 @@ func TestGoCreateGetUpdateDelete(t *testing.T) {
 		APIResource: app.APIResource,
 		Object:      "oauth_application", ID: app.ID, InstanceID: "ins_test", Name: "Wiki", ClientID: app.ClientID,
 		ConsentScreenEnabled: true, Scopes: "email profile", CallbackURL: callback,
-		DiscoveryURL: h.url + "/.well-known/oauth-authorization-server", AuthorizeURL: h.url + "/oauth/authorize",
-		TokenFetchURL: h.url + "/oauth/token", UserInfoURL: h.url + "/oauth/userinfo",
+		DiscoveryURL: h.URL + "/.well-known/oauth-authorization-server", AuthorizeURL: h.URL + "/oauth/authorize",
+		TokenFetchURL: h.URL + "/oauth/token", UserInfoURL: h.URL + "/oauth/userinfo",
 		CreatedAt: app.CreatedAt, UpdatedAt: app.CreatedAt, ClientSecret: app.ClientSecret,
 	}
 	require.Equal(t, want, *app)

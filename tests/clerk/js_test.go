@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
 // The same with Clerk's SDK for JavaScript, as js/check.mjs says.
@@ -40,14 +43,18 @@ func TestJavaScript(t *testing.T) {
 	}
 
 	h := newHost(t)
-	app, kept := h.application()
+	h.SignIn("user_ada")
+	kept := providertest.Authorize(t, h.Provider, h.Client, "email", "profile")
+	app, err := h.Provider.FindClient(ctx, kept.ClientID)
+	require.NoError(t, err)
 	node := exec.CommandContext(ctx, "node", "check.mjs")
 	node.Dir = dir
-	node.Env = append(os.Environ(), "LATCHKEY_URL="+h.url, "LATCHKEY_KEY="+secretKey,
-		"APPLICATION_ID="+app.ID, "CLIENT_ID="+app.ClientID, "ACCESS_TOKEN="+kept.AccessToken, "REFRESH_TOKEN="+kept.RefreshToken,
+	node.Env = append(os.Environ(), "LATCHKEY_URL="+h.URL, "LATCHKEY_KEY="+secretKey,
+		"APPLICATION_ID="+app.ID, "CLIENT_ID="+kept.ClientID, "ACCESS_TOKEN="+kept.AccessToken, "REFRESH_TOKEN="+kept.RefreshToken,
 		"CLERK_TELEMETRY_DISABLED=1")
 	output, err := node.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	require.Contains(t, string(output), "all is well\n", "it came to its end")
-	require.Equal(t, 401, h.userinfo(kept.AccessToken), "check.mjs has revoked it")
+	_, err = h.Provider.Verify(t.Context(), kept.AccessToken)
+	require.ErrorIs(t, err, provider.ErrInvalidToken, "check.mjs has revoked it")
 }

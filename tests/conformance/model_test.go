@@ -47,7 +47,7 @@ func TestRandomHistoriesOfASignIn(t *testing.T) {
 	foreign := h.client(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
 	rapid.Check(t, func(t *rapid.T) {
 		s := &signIn{h: h, app: app, foreign: foreign, granted: scopes.New("profile", "email")}
-		s.code = app.authorize(t, "user_ada", "profile email")
+		s.code = app.code(t, "scope", "profile email")
 		s.codeEnds = h.clock.Now().Add(10 * time.Minute)
 		t.Repeat(map[string]func(*rapid.T){
 			"redeem":  s.redeem,
@@ -64,7 +64,7 @@ func TestRandomHistoriesOfASignIn(t *testing.T) {
 }
 
 func (s *signIn) redeem(t *rapid.T) {
-	status, answer := s.app.post("/oauth/token", "grant_type", "authorization_code", "code", s.code, "redirect_uri", callback)
+	status, answer := s.app.post(t, "/oauth/token", "grant_type", "authorization_code", "code", s.code, "redirect_uri", callback)
 	switch {
 	case s.revoked:
 		require.Equal(t, 400, status)
@@ -98,7 +98,7 @@ func (s *signIn) replay(t *rapid.T) {
 // use presents the refresh token of the given pair.
 func (s *signIn) use(t *rapid.T, i int) {
 	asked := rapid.SampledFrom([]string{"", "", "", "email", "profile email", "email notes:read"}).Draw(t, "scope")
-	status, answer := s.app.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", s.pairs[i].refresh, "scope", asked)
+	status, answer := s.app.post(t, "/oauth/token", "grant_type", "refresh_token", "refresh_token", s.pairs[i].refresh, "scope", asked)
 	want := s.granted
 	if asked != "" {
 		want = scopes.New(splitScope(asked)...)
@@ -136,17 +136,17 @@ func (s *signIn) use(t *rapid.T, i int) {
 
 // present has another client try everything; none of it may change anything.
 func (s *signIn) present(t *rapid.T) {
-	status, _ := s.foreign.post("/oauth/token", "grant_type", "authorization_code", "code", s.code, "redirect_uri", callback)
+	status, _ := s.foreign.post(t, "/oauth/token", "grant_type", "authorization_code", "code", s.code, "redirect_uri", callback)
 	require.Equal(t, 400, status)
 	if len(s.pairs) == 0 {
 		return
 	}
 	p := s.pairs[rapid.IntRange(0, len(s.pairs)-1).Draw(t, "which")]
-	status, _ = s.foreign.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", p.refresh)
+	status, _ = s.foreign.post(t, "/oauth/token", "grant_type", "refresh_token", "refresh_token", p.refresh)
 	require.Equal(t, 400, status)
-	status, _ = s.foreign.post("/oauth/token/revoke", "token", p.refresh)
+	status, _ = s.foreign.post(t, "/oauth/token/revoke", "token", p.refresh)
 	require.Equal(t, 200, status)
-	status, answer := s.foreign.post("/oauth/token_info", "token", p.access)
+	status, answer := s.foreign.post(t, "/oauth/token_info", "token", p.access)
 	require.Equal(t, 200, status)
 	require.Equal(t, map[string]any{"active": false}, answer)
 }
@@ -157,7 +157,7 @@ func (s *signIn) revoke(t *rapid.T) {
 		return
 	}
 	p := s.pairs[len(s.pairs)-1]
-	status, _ := s.app.post("/oauth/token/revoke", "token", p.refresh)
+	status, _ := s.app.post(t, "/oauth/token/revoke", "token", p.refresh)
 	require.Equal(t, 200, status)
 	s.revoked = s.revoked || s.before(p.rotatedBy)
 	s.learn(t)
@@ -173,14 +173,14 @@ func (s *signIn) wait(t *rapid.T) {
 func (s *signIn) check(t *rapid.T) {
 	chains := 0
 	for i, p := range s.pairs {
-		_, access := s.app.post("/oauth/token_info", "token", p.access)
+		_, access := s.app.post(t, "/oauth/token_info", "token", p.access)
 		require.Equal(t, !s.revoked && s.before(p.accessEnds), access["active"], "access token %d of %d", i, len(s.pairs))
 		if scope, ok := access["scope"].(string); ok {
 			got := scopes.New(splitScope(scope)...)
 			require.True(t, got.Equal(p.scope), "the scope of a token changed")
 			require.True(t, s.granted.Contains(got), "the scope widened")
 		}
-		_, refresh := s.app.post("/oauth/token_info", "token", p.refresh)
+		_, refresh := s.app.post(t, "/oauth/token_info", "token", p.refresh)
 		if refresh["active"] == true {
 			chains++
 			require.Equal(t, len(s.pairs)-1, i, "a token that was rotated away is alive")
@@ -215,7 +215,7 @@ func (s *signIn) push(t *rapid.T, answer map[string]any, asked string) {
 // has to be revoked be alive.
 func (s *signIn) learn(t *rapid.T) {
 	head := s.pairs[len(s.pairs)-1]
-	_, answer := s.app.post("/oauth/token_info", "token", head.refresh)
+	_, answer := s.app.post(t, "/oauth/token_info", "token", head.refresh)
 	alive := answer["active"] == true
 	require.False(t, alive && s.revoked, "the grant should be revoked")
 	if s.before(head.rotatedBy) {

@@ -26,11 +26,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store/memory"
-	"github.com/latchkey-go/latchkey/userinfo"
 )
 
 const (
@@ -458,51 +454,32 @@ func (w writer) Write(line []byte) (int, error) {
 
 func newTarget(t *testing.T, seed uint64, valid func(*target, testing.TB) []message) *target {
 	x := &target{random: rand.New(rand.NewPCG(0x6c61746368, seed)), seed: seed, valid: valid, answers: map[int]int{}}
-	mux := http.NewServeMux()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x.handled.Add(1)
 		w.Header().Set("Handled", "yes")
-		mux.ServeHTTP(w, r)
+		x.mux.ServeHTTP(w, r)
 	}))
 	server.Config.ErrorLog = log.New(writer(func(line string) {
 		if !strings.Contains(line, "URL query contains semicolon") {
 			x.faults.add("the server logged: %s", line)
 		}
 	}), "", 0)
-	server.Start()
-	t.Cleanup(server.Close)
-	requests := server.Client()
-	requests.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	x.host = &host{url: server.URL, clock: hosttest.NewClock(time.Now()), http: requests}
 	x.address = server.Listener.Addr().String()
-	p, err := provider.New(provider.Config{
-		Issuer: server.URL,
-		Store:  memory.New(),
-		CurrentUser: func(r *http.Request) (provider.Session, error) {
-			return provider.Session{UserID: r.Header.Get("Test-User"), SignedInAt: x.clock.Now()}, nil
-		},
-		SignIn: provider.RedirectTo("/login", "next"),
-		Users: func(_ context.Context, id string) (userinfo.User, error) {
-			return userinfo.User{ID: id, Name: "Ada", Email: "ada@example.com"}, nil
-		},
-		Scopes:        append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
-		Introspection: provider.BearerKey(backendKey),
-		Now:           x.clock.Now,
-		Logger: slog.New(slog.NewTextHandler(writer(func(line string) {
+	x.host = newHostWith(t, func(cfg *provider.Config) {
+		cfg.Issuer = "http://" + x.address
+		cfg.Introspection = provider.BearerKey(backendKey)
+		cfg.Logger = slog.New(slog.NewTextHandler(writer(func(line string) {
 			if strings.Contains(line, "level=ERROR") {
 				x.faults.add("the provider logged: %s", line)
 			}
 			if s := x.faults.logged(line); s != "" {
 				x.faults.add("the log reveals %s: %s", s, line)
 			}
-		}), &slog.HandlerOptions{Level: slog.LevelDebug})),
+		}), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
-	require.NoError(t, err)
-	x.Provider = p
-	p.Mount(mux)
-	mux.Handle("GET "+notesPath, p.Require("notes:read")(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, "[]")
-	})))
+	server.Start()
+	t.Cleanup(server.Close)
+	x.url = server.URL
 	x.confidential, x.public = x.host.confidential(), x.host.public()
 	return x
 }

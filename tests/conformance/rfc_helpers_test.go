@@ -4,25 +4,17 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"html"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store/memory"
-	"github.com/latchkey-go/latchkey/userinfo"
 )
 
 // Where the endpoints are unless Config.Paths moves them.
@@ -50,40 +42,6 @@ const (
 	verifier  = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 )
-
-// newHostWith is newHost with a Config that was changed before it is used.
-func newHostWith(t testing.TB, change func(*provider.Config)) *host {
-	t.Helper()
-	mux := http.NewServeMux()
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	client := server.Client()
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	h := &host{url: server.URL, clock: hosttest.NewClock(time.Now()), http: client}
-	cfg := provider.Config{
-		Issuer: server.URL,
-		Store:  memory.New(),
-		CurrentUser: func(r *http.Request) (provider.Session, error) {
-			return provider.Session{UserID: r.Header.Get("Test-User"), SignedInAt: h.clock.Now()}, nil
-		},
-		SignIn: provider.RedirectTo("/login", "next"),
-		Users: func(_ context.Context, id string) (userinfo.User, error) {
-			return userinfo.User{ID: id, Name: "Ada", Email: "ada@example.com"}, nil
-		},
-		Scopes: append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
-		Logger: slog.New(slog.DiscardHandler),
-		Now:    h.clock.Now,
-	}
-	change(&cfg)
-	p, err := provider.New(cfg)
-	require.NoError(t, err)
-	h.Provider = p
-	p.Mount(mux)
-	mux.Handle("GET "+notesPath, p.Require("notes:read")(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, "[]")
-	})))
-	return h
-}
 
 // register creates an application with redirect URIs of its own.
 func (h *host) register(t testing.TB, n provider.ApplicationSettings, uris ...string) *client {
@@ -136,31 +94,19 @@ func (c *client) request(pairs ...string) url.Values {
 
 // visit is a browser that opens the authorization endpoint, with the user
 // signed in.
-func (h *host) visit(t testing.TB, query string) reply {
+func (h *host) visit(t tb, query string) reply {
 	t.Helper()
 	return h.do(t, "GET", authorizePath+"?"+query, http.Header{"Test-User": {user}}, "")
 }
 
-// formInput is a hidden field or a checkbox that is ticked.
-var formInput = regexp.MustCompile(`<input type="(?:hidden|checkbox)" name="([^"]*)" value="([^"]*)"(?: checked)?>`)
-
-// fields returns the fields of a form as a browser reads them: raw line
-// ends are normalized and what is not UTF-8 is replaced before character
-// references are resolved.
-func fields(page string) url.Values {
-	page = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "\uFFFD").Replace(strings.ToValidUTF8(page, "\uFFFD"))
-	form := url.Values{}
-	for _, m := range formInput.FindAllStringSubmatch(page, -1) {
-		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
-	}
-	return form
-}
+// fields returns the fields of a form as a browser reads them.
+func fields(page string) url.Values { return hosttest.Fields(page) }
 
 var lineEnds = regexp.MustCompile("\r\n|\r|\n")
 
 // submit is a browser that presses a button of the consent page. As the HTML
 // standard says, line ends are sent as CR and LF.
-func (h *host) submit(t testing.TB, page reply, decision string, pairs ...string) reply {
+func (h *host) submit(t tb, page reply, decision string, pairs ...string) reply {
 	t.Helper()
 	require.Equal(t, http.StatusOK, page.StatusCode, brief(page))
 	require.True(t, strings.Contains(page.body, `value="allow"`), brief(page))
@@ -182,7 +128,7 @@ func consentHeader(h *host, page reply) http.Header {
 }
 
 // finish agrees if r is the consent page, and returns the answer.
-func (h *host) finish(t testing.TB, r reply) reply {
+func (h *host) finish(t tb, r reply) reply {
 	t.Helper()
 	if r.StatusCode == http.StatusOK && strings.Contains(r.body, `value="allow"`) {
 		return h.submit(t, r, "allow")
@@ -201,13 +147,13 @@ func brief(r reply) string {
 
 // answerTo opens the authorization endpoint, agrees if asked, and returns the
 // parameters that arrive at the redirect URI.
-func (c *client) answerTo(t testing.TB, values url.Values) url.Values {
+func (c *client) answerTo(t tb, values url.Values) url.Values {
 	t.Helper()
 	return redirected(t, c.h.finish(t, c.h.visit(t, values.Encode())))
 }
 
 // code returns a fresh authorization code.
-func (c *client) code(t testing.TB, pairs ...string) string {
+func (c *client) code(t tb, pairs ...string) string {
 	t.Helper()
 	answer := c.answerTo(t, c.request(pairs...))
 	require.Empty(t, answer.Get("error"), answer.Get("error_description"))
@@ -216,7 +162,7 @@ func (c *client) code(t testing.TB, pairs ...string) string {
 }
 
 // redirected returns the query of the address to which r sends the browser.
-func redirected(t testing.TB, r reply) url.Values {
+func redirected(t tb, r reply) url.Values {
 	t.Helper()
 	require.Contains(t, []int{http.StatusFound, http.StatusSeeOther}, r.StatusCode, brief(r))
 	_, query, found := strings.Cut(r.Header.Get("Location"), "?")
@@ -347,7 +293,7 @@ func refused(t testing.TB, r reply, status int, codes ...string) {
 }
 
 // object returns the JSON object in r.
-func object(t testing.TB, r reply) map[string]any {
+func object(t tb, r reply) map[string]any {
 	t.Helper()
 	require.True(t, utf8.ValidString(r.body))
 	var answer map[string]any
