@@ -65,8 +65,8 @@ var mutations = []mutation{
 		"TestAuthorizeParameterTwice",
 	},
 	{
-		"RFC 6749 section 3.2: no parameter of a token request comes twice", "params.go",
-		`e = repeated(form, known...)`, `e = repeated(form)`,
+		"RFC 6749 section 3.2: no parameter of a token request comes twice", "token.go",
+		`e = repeated(form, tokenParams...)`, `e = repeated(form)`,
 		"TestTokenParameterTwice",
 	},
 	{
@@ -161,7 +161,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 9700 section 2.1.1: PKCE is required of public applications", "authorization.go",
-		`case challenge == "" && (a.app.Public || a.app.PKCERequired):`, `case challenge == "" && a.app.PKCERequired:`,
+		`case challenge == "" && (a.app.Public || a.app.PKCERequired):`, `case challenge == "" && a.app.PKCERequired && !a.app.Public:`,
 		"TestAuthorizeErrorsAreSentToTheClient",
 	},
 	{
