@@ -272,10 +272,8 @@ func (h *host) post(path string, form ...string) *reply {
 
 func (h *host) send(method, path string, header http.Header, body string) *reply {
 	h.t.Helper()
-	r, err := http.NewRequest(method, h.url+path, strings.NewReader(body))
-	require.NoError(h.t, err)
-	r.Header = header
-	return send(h.t, &http.Client{Transport: h.server.Client().Transport, CheckRedirect: noRedirect}, r)
+	answer, text := hosttest.Do(h.t, method, h.url+path, header, body)
+	return &reply{answer, text}
 }
 
 // bearer sends a GET with an access token.
@@ -294,12 +292,8 @@ type reply struct {
 
 func send(t testing.TB, c *http.Client, r *http.Request) *reply {
 	t.Helper()
-	response, err := c.Do(r)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return &reply{response, string(body)}
+	answer, body := hosttest.Send(t, c, r)
+	return &reply{answer, body}
 }
 
 // tokens is the answer of the token endpoint.
@@ -407,18 +401,12 @@ func (b *browser) answer(page *reply, decision string) *reply {
 	return b.post("/oauth/authorize", page.form(b.h.t, decision))
 }
 
-// formInput is a hidden field or a checkbox that is ticked.
-var formInput = regexp.MustCompile(`<input type="(?:hidden|checkbox)" name="([^"]*)" value="([^"]*)"(?: checked)?>`)
-
 // form reads the fields of a page's form as a browser would send them, with
 // nothing changed.
 func (r *reply) form(t testing.TB, decision string) url.Values {
 	t.Helper()
 	require.Equal(t, http.StatusOK, r.StatusCode, r.body)
-	form := url.Values{}
-	for _, m := range formInput.FindAllStringSubmatch(r.body, -1) {
-		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
-	}
+	form := hosttest.Fields(r.body)
 	require.NotEmpty(t, form, r.body)
 	if decision != "" {
 		form.Set("decision", decision)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -429,7 +430,7 @@ func (a *admin) registration(method, clientID, token, body string) *reply {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	return send(a.t, program, r)
+	return send(a.t, hosttest.Program, r)
 }
 
 func TestManagesSelfRegisteredApplications(t *testing.T) {

@@ -3,14 +3,11 @@ package clerkapi_test
 import (
 	"context"
 	"encoding/json"
-	"html"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -97,7 +94,7 @@ func (a *admin) call(method, path, body string, header ...string) *reply {
 			r.Header.Del(header[i])
 		}
 	}
-	got := send(a.t, program, r)
+	got := send(a.t, hosttest.Program, r)
 	require.Equal(a.t, []string{"no-store"}, got.Header["Cache-Control"])
 	if got.StatusCode != http.StatusNoContent {
 		// Exactly this: Clerk's JavaScript SDK reads nothing else as JSON.
@@ -171,7 +168,7 @@ func (a *admin) bearer(path, token string) *reply {
 	r, err := http.NewRequest("GET", a.host.URL+path, nil)
 	require.NoError(a.t, err)
 	r.Header.Set("Authorization", "Bearer "+token)
-	return send(a.t, program, r)
+	return send(a.t, hosttest.Program, r)
 }
 
 // post sends a form of name, value pairs to the host. A later pair replaces an
@@ -186,7 +183,7 @@ func (a *admin) post(path string, header http.Header, pairs ...string) *reply {
 	require.NoError(a.t, err)
 	maps.Copy(r.Header, header)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return send(a.t, program, r)
+	return send(a.t, hosttest.Program, r)
 }
 
 // application is an application with what it needs to act.
@@ -274,17 +271,10 @@ type reply struct {
 	body string
 }
 
-// program sends requests without cookies.
-var program = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
 func send(t testing.TB, c *http.Client, r *http.Request) *reply {
 	t.Helper()
-	response, err := c.Do(r)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return &reply{response, string(body)}
+	answer, body := hosttest.Send(t, c, r)
+	return &reply{answer, body}
 }
 
 // object reads the JSON object of an answer that is no error.
@@ -333,17 +323,12 @@ func (a *admin) open(address string) *reply {
 	return send(a.t, a.host.Client, r)
 }
 
-// formInput is a hidden field or a box that is ticked.
-var formInput = regexp.MustCompile(`<input type="(?:hidden|checkbox)" name="([^"]*)" value="([^"]*)"(?: checked)?>`)
-
 // allow presses the button of a consent page that has been open for a while.
 func (a *admin) allow(page *reply) *reply {
 	a.t.Helper()
-	form := url.Values{"decision": {"allow"}}
-	for _, m := range formInput.FindAllStringSubmatch(page.body, -1) {
-		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
-	}
-	require.Greater(a.t, len(form), 1, page.body)
+	form := hosttest.Fields(page.body)
+	require.NotEmpty(a.t, form, page.body)
+	form.Set("decision", "allow")
 	r, err := http.NewRequest("POST", a.Endpoints().Authorize, strings.NewReader(form.Encode()))
 	require.NoError(a.t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
