@@ -78,7 +78,7 @@ func (k records) createApplication(ctx context.Context, app store.Application) e
 // again and was told that its own first try stands in its way. Without this the
 // caller would add a secret, or an application, that nobody knows.
 func (k records) hasKept(ctx context.Context, app store.Application) bool {
-	ctx, stop := k.bounded(context.WithoutCancel(ctx))
+	ctx, stop := k.bounded(detached(ctx))
 	defer stop()
 	kept, err := k.store.FindApplication(ctx, app.ID)
 	return err == nil && sameApplication(kept, app)

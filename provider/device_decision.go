@@ -153,7 +153,7 @@ func (v *deviceVisit) allow(d *decision, ticked []string) (e *Error) {
 // keepDecision keeps what the user has decided on the device, which was read
 // before.
 func (k records) keepDecision(ctx context.Context, v rules.Device, grantID store.ID, now rules.Instant) error {
-	ctx = context.WithoutCancel(ctx)
+	ctx = detached(ctx)
 	mark := newMark()
 	for range maxRounds {
 		step, err := v.Decide(grantID, now)

@@ -98,7 +98,7 @@ func (k records) findGrant(ctx context.Context, id store.ID, g *rules.Grant) err
 // The change doesn't end with the request: if a client hangs up, it must not
 // stay unknown whether its code was spent.
 func (k records) changeGrant(ctx context.Context, id store.ID, rule func(*rules.Grant) (rules.Step, error)) error {
-	ctx = context.WithoutCancel(ctx)
+	ctx = detached(ctx)
 	writing, stop := k.bounded(ctx)
 	defer stop()
 	mark, failed := newMark(), error(nil)

@@ -20,6 +20,8 @@ import (
 // costs no round trip of its own, because WAIT goes along.
 type waiter struct{}
 
+var errNoReplica = errors.New("no replica has what was written")
+
 func (waiter) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (waiter) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
@@ -29,7 +31,7 @@ func (waiter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 		wait := redis.NewIntCmd(ctx, "wait", 1, 500)
 		err := next(ctx, append(commands[:len(commands):len(commands)], wait))
 		if strings.HasPrefix(commands[0].Name(), "eval") && err == nil && wait.Val() < 1 {
-			err = errors.New("no replica has what was written")
+			err = errNoReplica
 			for _, command := range commands {
 				command.SetErr(err)
 			}
@@ -62,6 +64,9 @@ func failover(t *testing.T, s store.Store, primary, replica *server, behind bool
 	client := replica.client(t)
 	require.Eventually(t, func() bool { return strings.Contains(client.Info(t.Context(), "replication").Val(), "role:master") },
 		30*time.Second, 20*time.Millisecond, "the replica does not take the place of its primary")
+	// Only then does the primary come back, which is empty: nobody may take it for
+	// the primary that it was.
+	answers(t, s)
 	primary.start(t)
 	recovers(t, s)
 	require.Empty(t, l.wrong)
@@ -107,7 +112,11 @@ func TestFailover(t *testing.T) {
 				slow(t)
 				s, primary, replica := on.open(t, false, "min-replicas-to-write 1", "min-replicas-max-lag 1")
 				_, lost := failover(t, s, primary, replica, true)
-				require.Empty(t, lost)
+				n := 0
+				for _, gone := range lost {
+					n += gone
+				}
+				require.LessOrEqual(t, n, loadWorkers, "only what was on its way to the replica may be lost")
 			})
 		})
 	}

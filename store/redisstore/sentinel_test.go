@@ -2,6 +2,8 @@ package redisstore_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -52,10 +54,34 @@ func newWatched(t testing.TB, settings ...string) *watched {
 // recovers waits until a store can be written to again.
 func recovers(t testing.TB, s store.Store) {
 	t.Helper()
+	comes(t, func(ctx context.Context, d store.Document) error { return s.Create(ctx, d) })
+}
+
+// answers waits until a store can be read again, though it may have no replica.
+func answers(t testing.TB, s store.Store) {
+	t.Helper()
+	comes(t, func(ctx context.Context, d store.Document) error {
+		_, _, err := s.Find(ctx, d.ID)
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, errNoReplica) {
+			return nil
+		}
+		return err
+	})
+}
+
+// comes waits until a step succeeds with documents on all servers.
+func comes(t testing.TB, step func(context.Context, store.Document) error) {
+	t.Helper()
 	require.Eventually(t, func() bool {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		return s.Create(ctx, newDocument("somebody", now())) == nil
+		for i := range 20 { // Their users are on different servers.
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			err := step(ctx, newDocument(fmt.Sprintf("somebody_%d", i), now()))
+			cancel()
+			if err != nil {
+				return false
+			}
+		}
+		return true
 	}, 30*time.Second, 20*time.Millisecond, "no replica takes the place of the server that failed")
 }
 

@@ -143,7 +143,7 @@ func render(t *testing.T, rows map[string]map[string]bool, mutated map[string]st
 	var b strings.Builder
 	b.WriteString("# Which test holds which section\n\nGenerated from the tests, which name the sections that they hold:\n" +
 		"`go test ./tests/conformance -run TestRFCTable -update`. Where a test is in **bold**,\n" +
-		"`go run ./tests/conformance/mutate` breaks the rule and checks that exactly this test of the provider's fails.\n")
+		"`go run ./tests/conformance/mutate` breaks the rule and checks that this test fails.\n")
 	keys := make([]string, 0, len(rows))
 	for key := range rows {
 		keys = append(keys, key)

@@ -186,7 +186,8 @@ func TestFullMariaDB(t *testing.T) {
 		db, err := s.at().connect()
 		require.NoError(t, err)
 		defer db.Close()
-		for _, piece := range []int{100_000, 1_000} {
+		// Small rows: InnoDB may abort when it finds no room for a large one.
+		for _, piece := range []int{4_000, 400} {
 			for err = nil; err == nil; {
 				_, err = db.ExecContext(t.Context(), "insert into host.junk values (repeat('x', ?))", piece)
 			}

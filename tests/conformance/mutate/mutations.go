@@ -12,17 +12,17 @@ var mutations = []mutation{
 	{
 		"RFC 6749 section 2.3.1: no credentials in the query", "params.go",
 		`return parseParams(body.String(), known)`, `return parseParams(body.String()+"&"+r.URL.RawQuery, known)`,
-		"TestTokenRequestIsParsedStrictly",
+		"TestTokenReadsTheBodyOnly",
 	},
 	{
 		"RFC 6749 section 3.1.2: a registered query is kept", "redirect.go",
 		`b.WriteString(uri)`, `b.WriteString(strings.Replace(uri, ";", "&", 1))`,
-		"TestRegisteredQueryIsKeptByteForByte",
+		"TestAuthorizeKeepsTheQueryOfTheRedirectURI",
 	},
 	{
 		"RFC 6749 section 2.3: one way to authenticate", "client.go",
 		`case body.secret != "":`, `case body.secret != "" && body.secret == header.id:`,
-		"TestClientAuthentication",
+		"TestTokenTwoAuthentications",
 	},
 	{
 		"RFC 6749 section 4.1.2: a code lives for ten minutes", "config_rules.go",
@@ -37,7 +37,7 @@ var mutations = []mutation{
 	{
 		"RFC 6749 section 4.1.3: the code is bound to the redirect URI", "issue.go",
 		`RedirectOptional: !a.redirectNamed || challenge != "",`, `RedirectOptional: true,`,
-		"TestCodeIsBoundToItsClientRedirectURIAndVerifier",
+		"TestCodeIsBoundToRedirectURI",
 	},
 	{
 		"RFC 6749 section 10.6: the grant is for the user who agreed", "consent.go",
@@ -60,6 +60,36 @@ var mutations = []mutation{
 		"TestConsentPageHeaders",
 	},
 	{
+		"RFC 6749 section 3.1: no parameter of an authorization request comes twice", "authorization.go",
+		`if e := repeated(a.params, singleParams...); e != nil {`, `if e := repeated(a.params); e != nil {`,
+		"TestAuthorizeParameterTwice",
+	},
+	{
+		"RFC 6749 section 3.2: no parameter of a token request comes twice", "token.go",
+		`e = repeated(form, tokenParams...)`, `e = repeated(form)`,
+		"TestTokenParameterTwice",
+	},
+	{
+		"RFC 6749 section 3.1.2: a redirect URI has no fragment", "redirect.go",
+		`case strings.Contains(raw, "#"):`, `case u.Fragment != "":`,
+		"TestRegistrationRefusesUnsafeRedirectURIs",
+	},
+	{
+		"RFC 6749 section 3.1.2.3: where several are registered, redirect_uri has to be there", "authorization.go",
+		`case !a.redirectNamed && len(app.RedirectURIs) > 1:`, `case !a.redirectNamed && len(app.RedirectURIs) > 2:`,
+		"TestAuthorizeRedirectURILeftOut",
+	},
+	{
+		"RFC 6749 section 5.2: a public client sends no secret", "client.go",
+		`if known && app.Public && c.secret == "" {`, `if known && app.Public {`,
+		"TestTokenInvalidClient",
+	},
+	{
+		"RFC 9110 section 15.5.14: a body that is too large is refused", "params.go",
+		`maxBody   = 1 << 20`, `maxBody   = 1 << 22`,
+		"TestTokenHugeBody",
+	},
+	{
 		"RFC 6750 section 2: one way to send a token", "bearer.go",
 		`case ways > 1:`, `case ways > 2:`,
 		"TestUserInfoMethods",
@@ -77,7 +107,7 @@ var mutations = []mutation{
 	{
 		"RFC 7636 section 4.3: plain is refused", "authorization.go",
 		`case method != "S256":`, `case method != "S256" && method != "plain":`,
-		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
+		"TestAuthorizeErrorsAreSentToTheClient",
 	},
 	{
 		"RFC 7662 section 2.1: no client learns of another's token", "introspect.go",
@@ -87,7 +117,7 @@ var mutations = []mutation{
 	{
 		"RFC 8252 section 7.3: the port of a loopback address is free", "redirect.go",
 		`rest = port[end:]`, `rest = ":" + port`,
-		"TestLoopbackRedirectURIPort",
+		"TestAuthorizeLoopbackPort",
 	},
 	{
 		"RFC 8252 section 8.6: a public application is asked for each time", "authorize.go",
@@ -122,27 +152,27 @@ var mutations = []mutation{
 	{
 		"RFC 9207 section 2: the issuer is in every answer", "authorize.go",
 		`params = append(params, param{"iss", a.cfg.Issuer})`, `// It is left out.`,
-		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
+		"TestAuthorizeErrorsAreSentToTheClient",
 	},
 	{
 		"RFC 9700 section 2.1: redirect URIs match exactly", "redirect.go",
 		`if slices.Contains(app.RedirectURIs, presented) {`, `if slices.ContainsFunc(app.RedirectURIs, func(uri string) bool { return strings.EqualFold(uri, presented) }) {`,
-		"TestRedirectURIAttacks",
+		"TestAuthorizeRedirectURIMatchesExactly",
 	},
 	{
 		"RFC 9700 section 2.1.1: PKCE is required of public applications", "authorization.go",
-		`case challenge == "" && (a.app.Public || a.app.PKCERequired):`, `case a.app.Origin != store.OriginManual && challenge == "" && (a.app.Public || a.app.PKCERequired):`,
-		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
+		`case challenge == "" && (a.app.Public || a.app.PKCERequired):`, `case challenge == "" && a.app.PKCERequired && !a.app.Public:`,
+		"TestAuthorizeErrorsAreSentToTheClient",
 	},
 	{
 		"RFC 9700 section 4.14.2: the grace has an end", "issue.go",
 		`Grace:            x.cfg.Lifetimes.Grace,`, `Grace: x.cfg.Lifetimes.Grace * 2,`,
-		"TestReplayAfterTheGraceRevokesTheGrant",
+		"TestRefreshTokenReuse",
 	},
 	{
 		"RFC 9700 section 4.11.2: no redirect before the visitor has signed in", "authorize.go",
 		`case a.anonymous() && !a.silent():`, `case a.anonymous() && !a.silent() && refusal == nil:`,
-		"TestErrorsByRedirectComeAfterSignInWithStateAndIss",
+		"TestAuthorizeErrorsAreSentToTheClient",
 	},
 	{
 		"A write does not end with its request", "documents.go",
