@@ -4,6 +4,8 @@
 package hosttest
 
 import (
+	"context"
+	"errors"
 	"html"
 	"io"
 	"net/http"
@@ -72,7 +74,7 @@ var Program = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) e
 
 // Do makes Program send a request, and reads the answer to its end.
 func Do(t require.TestingT, method, url string, header http.Header, body string) (answer *http.Response, text string) {
-	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
 	require.NoError(t, err)
 	r.Header = header
 	return Send(t, Program, r)
@@ -80,11 +82,10 @@ func Do(t require.TestingT, method, url string, header http.Header, body string)
 
 // Send sends a request, and reads the answer to its end.
 func Send(t require.TestingT, c *http.Client, r *http.Request) (answer *http.Response, text string) {
-	answer, err := c.Do(r)
+	answer, err := c.Do(r) //nolint:gosec // A test says where it goes.
 	require.NoError(t, err)
-	defer answer.Body.Close()
 	read, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
+	require.NoError(t, errors.Join(err, answer.Body.Close()))
 	return answer, string(read)
 }
 
