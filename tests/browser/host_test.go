@@ -56,7 +56,7 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 		c.Now = h.now
 	}
 	h.Host = providertest.New(t, append([]func(*provider.Config){first}, edit...)...)
-	h.Provider, h.url = h.Host.Provider, h.Host.URL
+	h.Provider, h.url = h.Host.Provider, h.URL
 	// Without pictures, which a browser would load.
 	h.AddUser(userinfo.User{ID: "user_ada", Name: "Ada Lovelace", Username: "ada", Email: "ada@example.com", EmailVerified: true})
 	h.AddUser(userinfo.User{ID: "user_grace", Name: "Grace Hopper", Username: "grace", Email: "grace@example.com"})
