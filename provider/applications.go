@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -220,14 +218,6 @@ func (p *Provider) DeleteApplication(ctx context.Context, id string) error {
 	}
 	p.emit(ctx, Event{Kind: EventGrantRevoked, ApplicationID: id})
 	return nil
-}
-
-// newSecret makes a client secret of 256 random bits, in letters and digits
-// only: clients disagree on how the Basic header is encoded, and those are the
-// same in every reading.
-func newSecret(now time.Time) (Secret, store.ClientSecret) {
-	text := randomText(43)
-	return NewSecret(text), store.ClientSecret{ID: uuid.NewString(), Hash: store.HashSecret(text), CreatedAt: now}
 }
 
 // newApplicationID makes an id in Clerk's form: "oa_" and a KSUID, which is a

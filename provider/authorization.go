@@ -86,10 +86,6 @@ func (a *authorization) identify() *Error {
 	return nil
 }
 
-func errNotRegistered(cause error) *Error {
-	return refuse(codeInvalidClient, "The application that sent you here is not registered: its client_id is unknown.").because(cause)
-}
-
 // examine reads the rest of the request and returns what is wrong with it. It
 // fills in as much as it can also when something is.
 func (a *authorization) examine() *Error {

@@ -15,8 +15,6 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-const maxTokenPrefix = 32
-
 const defaultStoreTimeout = 5 * time.Second
 
 // defaultLifetimes are Clerk's, and a grace.
@@ -230,12 +228,6 @@ func parseIssuer(issuer string) (*url.URL, error) {
 		return nil, fmt.Errorf("is %q: leave out the port, as browsers do with the usual one", issuer)
 	}
 	return u, nil
-}
-
-// isLoopback reports whether host is one of the names under which a program
-// reaches its own machine without TLS.
-func isLoopback(host string) bool {
-	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
 // instanceID derives a stable id in the form of Clerk's, "ins_" and 27

@@ -3,8 +3,6 @@ package provider
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -189,25 +187,4 @@ func (v *visit) disconnect() *Error {
 	v.answerForm(sent)
 	seeOther(v.w, afterwards(sent.cookie))
 	return nil
-}
-
-// sealNotice is what the address says after something was done to an
-// application. It is sealed, so that a link cannot make the page say so.
-func sealNotice(c formCookie, what, userID, id string) string {
-	seal := sealOf(c.key, store.ID{}, []string{what, userID, id})
-	return base64.RawURLEncoding.EncodeToString(seal[:16]) + id
-}
-
-// openNotice returns the application of a notice, or "" if it is another one or
-// none.
-func (c *call) openNotice(what, userID, text string) string {
-	cookie, err := c.readFormCookie()
-	const sealSize = 22 // 16 bytes as text
-	if err != nil || len(text) <= sealSize {
-		return ""
-	}
-	if id := text[sealSize:]; hmac.Equal([]byte(text), []byte(sealNotice(cookie, what, userID, id))) {
-		return id
-	}
-	return ""
 }

@@ -17,13 +17,6 @@ import (
 // nothing is kept on the server in between: everything is checked again, as if
 // it had never been seen. The request is one field, encoded, because browsers
 // change line ends in what a form sends.
-const (
-	requestField  = "request"
-	decisionField = "decision" // "allow" or "deny"
-	grantedField  = "granted"  // the name of a scope; as often as there are scopes
-)
-
-var consentFields = []string{requestField, decisionField, grantedField, sealField}
 
 // consentPage asks the signed-in user.
 func (a *authorization) consentPage() *Error {

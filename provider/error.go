@@ -124,6 +124,17 @@ func grantRefusal(what string, err error) *Error {
 	return unavailable("store", err)
 }
 
+// errStaleForm refuses a form that doesn't fit, or doesn't any more.
+func errStaleForm(cause error) *Error {
+	return &Error{Code: codeInvalidRequest, Status: http.StatusForbidden, reason: pages.ReasonStaleForm, Err: cause,
+		Description: "The form does not belong to an open page of this browser and user, or was sent before."}
+}
+
+// errNotRegistered refuses a visitor whose application is not known.
+func errNotRegistered(cause error) *Error {
+	return refuse(codeInvalidClient, "The application that sent you here is not registered: its client_id is unknown.").because(cause)
+}
+
 // setRetryAfter writes the advice of RFC 9110 section 10.2.3, in whole seconds.
 func (e *Error) setRetryAfter(h http.Header) {
 	if e.RetryAfter > 0 {

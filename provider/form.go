@@ -30,6 +30,12 @@ import (
 // sealField is the hidden field that holds the seal.
 const sealField = "seal"
 
+// decisionField is the field with what the user has decided: "allow" or "deny".
+const decisionField = "decision"
+
+// consentFields are all fields of a form that asks the user to decide.
+var consentFields = []string{requestField, decisionField, grantedField, sealField}
+
 // formLifetime is how long a page with a form may stay open.
 const formLifetime = time.Hour
 
@@ -172,12 +178,28 @@ func (c *call) answerForm(f *form) {
 	c.writeFormCookie(f.cookie)
 }
 
+// sealNotice is what the address says after something was done to an
+// application. It is sealed, so that a link cannot make the page say so.
+func sealNotice(c formCookie, what, userID, id string) string {
+	seal := sealOf(c.key, store.ID{}, []string{what, userID, id})
+	return base64.RawURLEncoding.EncodeToString(seal[:16]) + id
+}
+
+// openNotice returns the application of a notice, or "" if it is another one or
+// none.
+func (c *call) openNotice(what, userID, text string) string {
+	cookie, err := c.readFormCookie()
+	const sealSize = 22 // 16 bytes as text
+	if err != nil || len(text) <= sealSize {
+		return ""
+	}
+	if id := text[sealSize:]; hmac.Equal([]byte(text), []byte(sealNotice(cookie, what, userID, id))) {
+		return id
+	}
+	return ""
+}
+
 // errAnswered: the browser has the answer to the form. It shows the form all
 // the same while an application takes its time, or when a native one has taken
 // the answer; so it is not the visitor's fault.
 var errAnswered = errors.New("the form was answered before")
-
-func errStaleForm(cause error) *Error {
-	return &Error{Code: codeInvalidRequest, Status: http.StatusForbidden, reason: pages.ReasonStaleForm, Err: cause,
-		Description: "The form does not belong to an open page of this browser and user, or was sent before."}
-}

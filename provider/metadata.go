@@ -34,16 +34,6 @@ type metadata struct {
 	ClientDocuments       bool       `json:"client_id_metadata_document_supported,omitempty"`
 }
 
-// offeredAuthMethods are the ways in which a client may authenticate (RFC 7591
-// section 2). Of the two with a secret it may use either.
-var offeredAuthMethods = []string{authBasic, authPost, authNone}
-
-const (
-	authBasic = "client_secret_basic"
-	authPost  = "client_secret_post"
-	authNone  = "none"
-)
-
 // Endpoints are the URLs of a provider's endpoints, as clients and links need
 // them. One that is left out is empty.
 type Endpoints struct {

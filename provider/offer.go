@@ -25,12 +25,6 @@ type offer struct {
 	issuer string // applications may have logos below it
 }
 
-const (
-	grantAuthorizationCode = "authorization_code"
-	grantRefreshToken      = "refresh_token"
-	grantTypeDevice        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 section 3.4
-)
-
 func newOffer(c *Config) offer {
 	o := offer{strangers: map[store.Origin]scopes.Set{}, grantTypes: []string{grantAuthorizationCode, grantRefreshToken}, issuer: c.Issuer}
 	var names, required []string
@@ -145,11 +139,6 @@ func (o *offer) ticked(shown scopes.Set, names []string) (scopes.Set, *Error) {
 	}
 	return ticked.Union(shown.Intersect(o.required)), nil
 }
-
-// tolerated are scopes that many clients always ask for. They are dropped and
-// never granted, as refusing them would lock those clients' users out. OpenID
-// Connect itself is not offered.
-var tolerated = scopes.New("openid", "offline_access")
 
 // parseAskedScopes reads a scope parameter and drops what is accepted but never
 // granted.

@@ -18,6 +18,13 @@ const (
 	maxParams = 100
 )
 
+// Fields of a form that asks the user to decide, for which parseParams has other
+// limits.
+const (
+	requestField = "request" // what the form was shown for, encoded
+	grantedField = "granted" // the name of a scope; as often as there are scopes
+)
+
 // parseParams reads a query or form strictly and returns those parameters that
 // mean something to the endpoint: the known ones. Others are ignored, as
 // extensions may add them (RFC 6749 section 3.1), but each has to be valid

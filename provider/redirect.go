@@ -128,6 +128,12 @@ func isPort(s string) bool {
 	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
 }
 
+// isLoopback reports whether host is one of the names under which a program
+// reaches its own machine without TLS.
+func isLoopback(host string) bool {
+	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
+
 // param is a parameter of an answer to an application.
 type param struct{ Name, Value string }
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/latchkey-go/latchkey/store"
@@ -55,6 +56,14 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalText returns "[redacted]".
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// newSecret makes a client secret of 256 random bits, in letters and digits
+// only: clients disagree on how the Basic header is encoded, and those are the
+// same in every reading.
+func newSecret(now time.Time) (Secret, store.ClientSecret) {
+	text := randomText(43)
+	return NewSecret(text), store.ClientSecret{ID: uuid.NewString(), Hash: store.HashSecret(text), CreatedAt: now}
+}
 
 // maxBcryptCost bounds what an imported secret may cost to check: at 12 it is
 // about a quarter of a second.

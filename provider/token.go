@@ -24,8 +24,6 @@ type tokenResponse struct {
 	Scope        string `json:"scope"`
 }
 
-const tokenType = "Bearer"
-
 // tokenParams are the parameters of a token request that may come once.
 var tokenParams = []string{"grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code"}
 
