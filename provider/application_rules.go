@@ -17,84 +17,11 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// The limits of what is kept of an application. They hold whichever way it
-// comes in: by a function, the Backend API, a registration, or a document.
-const (
-	maxName         = 256      // characters of an application's name, as Clerk has it
-	maxScopes       = 1024     // bytes of its scopes, as Clerk has it, unless the host offers more: see longestScopes
-	maxRedirectURIs = 100      //
-	maxURI          = 1024     // bytes of a redirect URI, as Clerk has it, and of any other URL
-	maxClientID     = 256      // characters of a client id
-	maxOwnerID      = 256      // bytes
-	maxMetadata     = 16 << 10 // bytes of all its keys and values
-	maxContacts     = 10       // of one that registered itself
-	maxNote         = 256      // bytes of a contact, a software id, and a version
-	maxSecrets      = 10       // that work at once
-	minSecret       = 32       // characters of a secret that the host chooses
-	maxSecret       = 256      // likewise
-)
-
 // longestScopes is how many bytes the scopes of an application may have. A host
 // that offers many can give an application all of them, and those that are
 // tolerated beside them.
 func (o *offer) longestScopes() int {
 	return max(maxScopes, len(o.scopes.Union(tolerated).String()))
-}
-
-// FieldErrorKind says in which way a field is wrong.
-type FieldErrorKind string
-
-// What can be wrong with a field.
-const (
-	FieldMissing FieldErrorKind = "missing"
-	FieldTooLong FieldErrorKind = "too_long" // FieldError.Limit says how long it may be
-	FieldTooMany FieldErrorKind = "too_many" // FieldError.Limit says how many entries there may be
-	FieldTwice   FieldErrorKind = "twice"    // an entry is there a second time
-	FieldFormat  FieldErrorKind = "format"   // not of the form that the field has
-	FieldValue   FieldErrorKind = "value"    // of the form, but not one that is allowed
-)
-
-// FieldError says what is wrong with one field of an application.
-type FieldError struct {
-	// Field is the field's name as Clerk's Backend API has it: "name",
-	// "redirect_uris", "scopes", "client_uri", "client_image_url", "client_id",
-	// "secret", "secret_hash", "public", "owner_id" or "metadata"; or, of an application
-	// that registered itself, as RFC 7591 has it: "tos_uri", "policy_uri",
-	// "contacts", "software_id" or "software_version".
-	Field string
-
-	// Message says in English what is wrong, and can be shown next to the field.
-	Message string
-
-	// Kind, Value, and Limit say the same to a program, such as one that has
-	// texts of its own. Value is what is wrong, where that is one entry of
-	// several; it is never a secret.
-	Kind  FieldErrorKind
-	Value string
-	Limit int
-}
-
-// FieldErrors are everything that is wrong with an application that was to be
-// kept. Nothing of it was. A form finds them with errors.As, to show each beside
-// its field; any other error is a fault of the store.
-type FieldErrors []FieldError
-
-// Error has a line for each of them.
-func (e FieldErrors) Error() string {
-	lines := make([]string, 0, len(e))
-	for _, f := range e {
-		lines = append(lines, "provider: application: "+f.Message)
-	}
-	return strings.Join(lines, "\n")
-}
-
-func (e *FieldErrors) add(field string, kind FieldErrorKind, value, format string, args ...any) {
-	*e = append(*e, FieldError{Field: field, Message: fmt.Sprintf(format, args...), Kind: kind, Value: value})
-}
-
-// over adds that a field is over its limit: too long, or with too many entries.
-func (e *FieldErrors) over(field string, kind FieldErrorKind, limit int, format string, args ...any) {
-	*e = append(*e, FieldError{Field: field, Message: fmt.Sprintf(format, args...), Kind: kind, Limit: limit})
 }
 
 // isMisleading reports whether r has no place in a name: it is a control
@@ -186,6 +113,38 @@ func checkRedirectURIs(uris []string, public bool) (e FieldErrors) {
 		}
 	}
 	return e
+}
+
+// checkRegistration checks what an application said of itself, where no other
+// field has it.
+func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
+	if r == nil {
+		return nil
+	}
+	for _, u := range []struct{ field, uri string }{{"tos_uri", r.TermsURI}, {"policy_uri", r.PolicyURI}} {
+		if u.uri != "" && (!isSecureURL(u.uri) || len(u.uri) > maxURI) {
+			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
+		}
+	}
+	if len(r.Contacts) > maxContacts {
+		e.over("contacts", FieldTooMany, maxContacts, "%d contacts are too many: use at most %d", len(r.Contacts), maxContacts)
+	}
+	note := func(field, text string) {
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, isMisleading) || len(text) > maxNote {
+			e.add(field, FieldFormat, "", "%s has more than %d bytes, invalid UTF-8, control characters or characters that change the direction of text", field, maxNote)
+		}
+	}
+	for _, contact := range r.Contacts[:min(len(r.Contacts), maxContacts)] {
+		note("contacts", contact)
+	}
+	note("software_id", r.SoftwareID)
+	note("software_version", r.SoftwareVersion)
+	return e
+}
+
+// isSecureURL reports whether text is an https URL that a page may link to.
+func isSecureURL(text string) bool {
+	return strings.HasPrefix(text, "https://") && weburl.Valid(text, text)
 }
 
 // checkImportedSecret checks the hash of an imported secret.

@@ -2,12 +2,8 @@ package provider
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/big"
-	"strings"
 	"time"
 
 	"github.com/latchkey-go/latchkey/store"
@@ -218,26 +214,4 @@ func (p *Provider) DeleteApplication(ctx context.Context, id string) error {
 	}
 	p.emit(ctx, Event{Kind: EventGrantRevoked, ApplicationID: id})
 	return nil
-}
-
-// newApplicationID makes an id in Clerk's form: "oa_" and a KSUID, which is a
-// time and 128 random bits in 27 base62 digits, so that ids sort by time.
-func newApplicationID(now time.Time) string {
-	const epoch = 1_400_000_000 // KSUID's, in Unix seconds
-	var raw [20]byte
-	binary.BigEndian.PutUint32(raw[:4], uint32(now.Unix()-epoch)) // wraps around in 2150
-	rand.Read(raw[4:])                                            // Never fails: it would end the program.
-	digits := make([]byte, 27)
-	n, base, digit := new(big.Int).SetBytes(raw[:]), big.NewInt(62), new(big.Int)
-	for i := len(digits) - 1; i >= 0; i-- {
-		n.DivMod(n, base, digit)
-		digits[i] = base62[digit.Int64()]
-	}
-	return "oa_" + string(digits)
-}
-
-// isClientID reports whether an imported client id can be used in a header, a
-// form and a log.
-func isClientID(id string) bool {
-	return id != "" && len(id) <= maxClientID && strings.Trim(id, base62+"-._~:/@") == ""
 }

@@ -1,64 +1,15 @@
 package provider
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/store"
 )
-
-// ClientIDDocuments says which applications are let in that nobody has
-// registered: the client_id of such a one is the https URL of a document, in
-// which it says who it is (draft-ietf-oauth-client-id-metadata-document). It is
-// how MCP clients introduce themselves to a server that they have never met.
-// Its zero value lets in every one.
-//
-// A document is fetched for a visitor who is signed in, never for a link alone,
-// and is kept as an application only when a user has agreed: so nobody can make
-// this server ask others, or fill its store, without users who do so. The
-// application is public: it uses PKCE, and is asked about each time.
-// [Provider.ListApplications] lists those that were kept by their Origin,
-// [Provider.DeleteApplication] ends all that was issued to one, and Allow keeps
-// it from coming back.
-//
-// A document is fetched again when its HTTP headers say that it may have
-// changed: after a minute at the earliest and a day at the latest, and after
-// five minutes where they say nothing. What a document does not list any more
-// stops working then. One that cannot be fetched or is wrong is not asked for
-// again for a minute. A thousand documents are remembered in memory, and
-// forgotten ones fetched again.
-type ClientIDDocuments struct {
-	// Allow is asked each time somebody comes from such an application, before
-	// its document is fetched; an error refuses it. Nil: all are allowed.
-	Allow func(ctx context.Context, clientID *url.URL) error
-
-	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
-	// all of them. Whatever it asks for, its user sees it each time.
-	Scopes []string
-
-	// ExpireAfter is how long an application may go unused: [Provider.Cleanup]
-	// deletes one to which nobody has signed in for so long and of which no
-	// grant is left. The default is 90 days.
-	ExpireAfter time.Duration
-
-	// Transport fetches the documents. Nil: one that connects to public
-	// addresses only, whatever a name resolves to at that moment, and to no
-	// proxy. A host that has to use a proxy sets its own, and leaves it to the
-	// proxy to keep requests away from what is inside.
-	Transport http.RoundTripper
-}
-
-func (d ClientIDDocuments) withDefaults() ClientIDDocuments {
-	d.ExpireAfter = cmp.Or(d.ExpireAfter, defaultExpireAfter)
-	return d
-}
 
 const endpointDocument = "document"
 
@@ -197,21 +148,6 @@ func (p *Provider) applicationOf(clientID string, m clientMetadata) (store.Appli
 func errDocument(wrong string, cause error) *Error {
 	return refuse(codeInvalidClient, "The document at the client_id of the application that sent you here %s", wrong).because(cause)
 }
-
-// documentMark begins the IDs of such applications after "oa_". No other ID
-// begins so: a KSUID is less than "aWgEPTl1".
-const documentMark = "oa_doc"
-
-// documentApplicationID derives the ID of the application from the URL of its
-// document, so that two instances that keep it at once keep the same.
-func documentApplicationID(clientID string) string {
-	sum := sha256.Sum256([]byte("latchkey client document\x00" + clientID))
-	return documentMark + string(appendBase62(nil, sum[:24]))[:24]
-}
-
-// isDocumentApplication reports whether the ID is that of an application with a
-// document, which may come back after it was deleted.
-func isDocumentApplication(id string) bool { return strings.HasPrefix(id, documentMark) }
 
 // keepDocument keeps the application of a document, as it is now, before
 // something is granted to it. Another instance may do the same at once, or

@@ -183,3 +183,20 @@ type Paths struct {
 	// is, so it cannot be moved.
 	NoMetadata bool
 }
+
+// leaveOut is the path of an endpoint that is left out.
+const leaveOut = "-"
+
+// LimitRequest is what Config.Limit decides by.
+type LimitRequest struct {
+	// Endpoint is "token", "revoke", "introspect", "register",
+	// "device_authorization", "device", or "document" where that of a client is
+	// to be fetched.
+	Endpoint string
+
+	// ClientID is what the client claims, before anything is believed. It may
+	// be empty, and is for "register" and "device".
+	ClientID string
+
+	IP netip.Addr // as Config.ClientIP found it; may be the zero Addr
+}

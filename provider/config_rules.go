@@ -13,12 +13,20 @@ import (
 	"time"
 
 	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
 )
 
 const defaultStoreTimeout = 5 * time.Second
 
 // defaultLifetimes are Clerk's, and a grace.
 var defaultLifetimes = Lifetimes{Code: 10 * time.Minute, Access: 2 * time.Hour, Refresh: 72 * time.Hour, Grace: 30 * time.Second}
+
+const defaultExpireAfter = 90 * 24 * time.Hour
+
+const (
+	defaultDeviceCodeLifetime = 10 * time.Minute
+	defaultDeviceInterval     = 5 * time.Second
+)
 
 // withDefaults fills in what was left at zero.
 func (c Config) withDefaults() Config {
@@ -71,6 +79,27 @@ func (l Lifetimes) withDefaults() Lifetimes {
 	l.Refresh = cmp.Or(l.Refresh, defaultLifetimes.Refresh)
 	l.Grace = cmp.Or(l.Grace, defaultLifetimes.Grace)
 	return l
+}
+
+func (d ClientIDDocuments) withDefaults() ClientIDDocuments {
+	d.ExpireAfter = cmp.Or(d.ExpireAfter, defaultExpireAfter)
+	return d
+}
+
+func (r Registration) withDefaults() Registration {
+	r.ExpireAfter = cmp.Or(r.ExpireAfter, defaultExpireAfter)
+	return r
+}
+
+// withDefaults fills in what was left at zero.
+func (d DeviceAuthorization) withDefaults() *DeviceAuthorization {
+	if d.CodeLifetime == 0 {
+		d.CodeLifetime = defaultDeviceCodeLifetime
+	}
+	if d.Interval == 0 {
+		d.Interval = defaultDeviceInterval
+	}
+	return &d
 }
 
 // problems are what is wrong with a Config.
@@ -142,6 +171,18 @@ func (p *problems) addShort(field string, value, least time.Duration) {
 	}
 }
 
+// expireAfter is how long an application of that origin may go unused, or 0 while
+// that is not asked: its origin is switched off, or the host made it.
+func (c *Config) expireAfter(origin store.Origin) time.Duration {
+	switch {
+	case origin == store.OriginRegistration && c.Registration != nil:
+		return c.Registration.ExpireAfter
+	case origin == store.OriginDocument && c.ClientIDDocuments != nil:
+		return c.ClientIDDocuments.ExpireAfter
+	}
+	return 0
+}
+
 func (c Config) validateScopes(found *problems) {
 	seen := map[string]bool{}
 	for _, s := range c.Scopes {
@@ -182,6 +223,40 @@ func (c Config) validateStrangers(found *problems) {
 	}
 }
 
+func (c Config) validateResources(found *problems) {
+	for i, r := range c.Resources {
+		field := fmt.Sprintf("Resources[%d]", i)
+		if _, err := parseIssuer(r.URL); err != nil {
+			found.add(field+".URL", "%w", err)
+		}
+		if slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return other.URL == r.URL }) {
+			found.add("Resources", "has %q twice: keep one", r.URL)
+		}
+		c.mustOffer(found, field, r.Scopes)
+	}
+}
+
+func (d *DeviceAuthorization) validate(found *problems, paths Paths) {
+	for _, v := range []struct {
+		field       string
+		value       time.Duration
+		least, most time.Duration
+	}{
+		{"CodeLifetime", d.CodeLifetime, time.Minute, time.Hour},
+		{"Interval", d.Interval, time.Second, time.Minute},
+	} {
+		if v.value < v.least || v.value > v.most {
+			found.add("DeviceAuthorization."+v.field, "is %v: give between %v and %v, or zero for the default", v.value, v.least, v.most)
+		}
+	}
+	if paths.DeviceAuthorization == leaveOut {
+		found.add("Paths.DeviceAuthorization", "is left out: devices need it; set Config.DeviceAuthorization to nil to switch them off")
+	}
+	if paths.Device == leaveOut {
+		found.add("Paths.Device", "is left out: users of devices need the page")
+	}
+}
+
 func (p Paths) validate(found *problems) {
 	taken := map[string]string{}
 	for _, e := range []struct{ field, path string }{
@@ -201,8 +276,6 @@ func (p Paths) validate(found *problems) {
 		taken[e.path] = e.field
 	}
 }
-
-const leaveOut = "-"
 
 // parseIssuer checks an issuer identifier (RFC 8414 section 2).
 func parseIssuer(issuer string) (*url.URL, error) {

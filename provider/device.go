@@ -12,35 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// DeviceAuthorization is how devices without a browser, such as a television or
-// a program on a machine far away, ask for access (RFC 8628): the device shows
-// a code, and its user enters it on the page at Paths.Device on a telephone or
-// computer, and decides there. The user is asked each time, as a link with
-// somebody else's code in it may have been sent to them (RFC 8628 section 5.4).
-//
-// A user who enters ten wrong codes within ten minutes has to wait. That is
-// counted in memory, by each instance for itself: a host with many instances
-// counts for all of them in Config.Limit.
-//
-// Applications that the host has registered may all use it, and need no
-// redirect URI for it. One that registered itself must have named the grant in
-// its grant_types.
-type DeviceAuthorization struct {
-	// CodeLifetime is how long the user has. It is between one minute and one
-	// hour: the longer, the more codes there are at a time to be guessed at.
-	// Zero: 10 minutes.
-	CodeLifetime time.Duration
-
-	// Interval is how long a device has to wait between two questions whether
-	// its user has decided. It is between one second and one minute; devices
-	// are told whole seconds, rounded up. Zero: 5 seconds.
-	Interval time.Duration
-}
-
 const (
-	defaultDeviceCodeLifetime = 10 * time.Minute
-	defaultDeviceInterval     = 5 * time.Second
-
 	// slowDown is by how much a device that asks too soon has to slow down
 	// (RFC 8628 section 3.5).
 	slowDown = 5 * time.Second
@@ -52,38 +24,6 @@ const (
 )
 
 const endpointDeviceAuthorization = "device_authorization"
-
-// withDefaults fills in what was left at zero.
-func (d DeviceAuthorization) withDefaults() *DeviceAuthorization {
-	if d.CodeLifetime == 0 {
-		d.CodeLifetime = defaultDeviceCodeLifetime
-	}
-	if d.Interval == 0 {
-		d.Interval = defaultDeviceInterval
-	}
-	return &d
-}
-
-func (d *DeviceAuthorization) validate(found *problems, paths Paths) {
-	for _, v := range []struct {
-		field       string
-		value       time.Duration
-		least, most time.Duration
-	}{
-		{"CodeLifetime", d.CodeLifetime, time.Minute, time.Hour},
-		{"Interval", d.Interval, time.Second, time.Minute},
-	} {
-		if v.value < v.least || v.value > v.most {
-			found.add("DeviceAuthorization."+v.field, "is %v: give between %v and %v, or zero for the default", v.value, v.least, v.most)
-		}
-	}
-	if paths.DeviceAuthorization == leaveOut {
-		found.add("Paths.DeviceAuthorization", "is left out: devices need it; set Config.DeviceAuthorization to nil to switch them off")
-	}
-	if paths.Device == leaveOut {
-		found.add("Paths.Device", "is left out: users of devices need the page")
-	}
-}
 
 // DeviceAuthorizationHandler serves the device authorization endpoint (RFC 8628
 // section 3.1), where devices ask for their codes. Without

@@ -2,25 +2,10 @@ package provider
 
 import (
 	"net/http"
-	"net/netip"
 	"net/url"
 
 	"github.com/latchkey-go/latchkey/store"
 )
-
-// LimitRequest is what Config.Limit decides by.
-type LimitRequest struct {
-	// Endpoint is "token", "revoke", "introspect", "register",
-	// "device_authorization", "device", or "document" where that of a client is
-	// to be fetched.
-	Endpoint string
-
-	// ClientID is what the client claims, before anything is believed. It may
-	// be empty, and is for "register" and "device".
-	ClientID string
-
-	IP netip.Addr // as Config.ClientIP found it; may be the zero Addr
-}
 
 // client finds and authenticates the client of a request to one of the
 // endpoints for clients, and honors Config.Limit before it costs anything.

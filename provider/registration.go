@@ -1,53 +1,11 @@
 package provider
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/latchkey-go/latchkey/store"
 )
-
-// Registration says who may register applications by the protocol itself (RFC
-// 7591), without the host's doing, and how long they are kept. Its zero value
-// lets everybody, which is what MCP clients need: give Config.Limit then.
-//
-// Such an application gets its Origin and no owner. It has to use PKCE; the
-// consent page is shown each time, says that the application registered itself,
-// and leaves its logo out. The scopes that it registers with are what it gets
-// when it asks for none, and no limit: that is Scopes. It manages its registration by the token that it
-// is given (RFC 7592).
-type Registration struct {
-	// Allow is asked with the request and the application as it would be kept;
-	// an error refuses. The method is POST for a new application, and the
-	// Authorization header may carry an initial access token: the check of
-	// [BearerKey] can be called here. It is PUT where an application changes
-	// its registration; then that header has been checked already. The body
-	// has been read.
-	//
-	// An error that wraps [ErrInvalidToken] is answered with 401 and
-	// invalid_token, an [*Error] as it says, and any other with 403 and
-	// access_denied. Nil: anybody may register.
-	Allow func(r *http.Request, app Application) error
-
-	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
-	// all of them. Whatever it asks for, its user sees it each time.
-	Scopes []string
-
-	// ExpireAfter is how long an application that registered itself may go
-	// unused: [Provider.Cleanup] deletes one to which nobody has signed in for
-	// so long, which has not changed its registration either, and of which no
-	// grant is left. The default is 90 days.
-	ExpireAfter time.Duration
-}
-
-const defaultExpireAfter = 90 * 24 * time.Hour
-
-func (r Registration) withDefaults() Registration {
-	r.ExpireAfter = cmp.Or(r.ExpireAfter, defaultExpireAfter)
-	return r
-}
 
 const endpointRegister = "register"
 

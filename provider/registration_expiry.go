@@ -14,18 +14,6 @@ import (
 // UpdatedAt, and one that is not used is deleted. Both begin with an update that
 // compares and swaps, so that of a use and a deletion at once only one happens.
 
-// expireAfter is how long an application of that origin may go unused, or 0 while
-// that is not asked: its origin is switched off, or the host made it.
-func (c *Config) expireAfter(origin store.Origin) time.Duration {
-	switch {
-	case origin == store.OriginRegistration && c.Registration != nil:
-		return c.Registration.ExpireAfter
-	case origin == store.OriginDocument && c.ClientIDDocuments != nil:
-		return c.ClientIDDocuments.ExpireAfter
-	}
-	return 0
-}
-
 // maxUseAge bounds how old the noted use of an application gets while it is
 // used: a popular one costs one write a day.
 const maxUseAge = 24 * time.Hour

@@ -14,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/latchkey-go/latchkey/provider/internal/jsonvalue"
-	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -334,38 +333,6 @@ func registrationRefusal(wrong FieldErrors) *Error {
 		field = "scope"
 	}
 	return refuseMetadata(field, "%s: %s.", field, first.Message)
-}
-
-// checkRegistration checks what an application said of itself, where no other
-// field has it.
-func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
-	if r == nil {
-		return nil
-	}
-	for _, u := range []struct{ field, uri string }{{"tos_uri", r.TermsURI}, {"policy_uri", r.PolicyURI}} {
-		if u.uri != "" && (!isSecureURL(u.uri) || len(u.uri) > maxURI) {
-			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
-		}
-	}
-	if len(r.Contacts) > maxContacts {
-		e.over("contacts", FieldTooMany, maxContacts, "%d contacts are too many: use at most %d", len(r.Contacts), maxContacts)
-	}
-	note := func(field, text string) {
-		if !utf8.ValidString(text) || strings.ContainsFunc(text, isMisleading) || len(text) > maxNote {
-			e.add(field, FieldFormat, "", "%s has more than %d bytes, invalid UTF-8, control characters or characters that change the direction of text", field, maxNote)
-		}
-	}
-	for _, contact := range r.Contacts[:min(len(r.Contacts), maxContacts)] {
-		note("contacts", contact)
-	}
-	note("software_id", r.SoftwareID)
-	note("software_version", r.SoftwareVersion)
-	return e
-}
-
-// isSecureURL reports whether text is an https URL that a page may link to.
-func isSecureURL(text string) bool {
-	return strings.HasPrefix(text, "https://") && weburl.Valid(text, text)
 }
 
 // metadataOf is what is kept of an application's metadata. The host may have

@@ -5,30 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/latchkey-go/latchkey/scopes"
 )
-
-// Resource is an API of the host's for which tokens are issued apart (RFC
-// 8707): an MCP server, for example. An application that names its URL in the
-// parameter resource gets tokens that work there and nowhere else, so that what
-// leaks at one API opens no other.
-type Resource struct {
-	// URL is what the resource is called, character for character, and where it
-	// is: https, or http on a loopback address for development, without query,
-	// fragment and trailing slash, such as "https://app.example.com/mcp". A URL
-	// without a path is also known with a single slash at its end, as many
-	// clients cannot write it otherwise.
-	URL string
-
-	// Name is what people call it, for the consent page. Empty: its URL.
-	Name string
-
-	// Scopes are what it understands, of Config.Scopes. An application that
-	// asks for no scope gets no other ones for it. Nil: all.
-	Scopes []string
-}
 
 // ProtectedResource guards one of Config.Resources. [Provider.Resource] finds
 // it.
@@ -44,19 +23,6 @@ type ProtectedResource struct {
 // resourceMetadataPath is where RFC 9728 section 3 puts the document: in front
 // of the path of the resource.
 const resourceMetadataPath = "/.well-known/oauth-protected-resource"
-
-func (c Config) validateResources(found *problems) {
-	for i, r := range c.Resources {
-		field := fmt.Sprintf("Resources[%d]", i)
-		if _, err := parseIssuer(r.URL); err != nil {
-			found.add(field+".URL", "%w", err)
-		}
-		if slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return other.URL == r.URL }) {
-			found.add("Resources", "has %q twice: keep one", r.URL)
-		}
-		c.mustOffer(found, field, r.Scopes)
-	}
-}
 
 // newResources prepares Config.Resources.
 func (p *Provider) newResources() ([]*ProtectedResource, error) {

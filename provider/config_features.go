@@ -1,0 +1,127 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// ClientIDDocuments says which applications are let in that nobody has
+// registered: the client_id of such a one is the https URL of a document, in
+// which it says who it is (draft-ietf-oauth-client-id-metadata-document). It is
+// how MCP clients introduce themselves to a server that they have never met.
+// Its zero value lets in every one.
+//
+// A document is fetched for a visitor who is signed in, never for a link alone,
+// and is kept as an application only when a user has agreed: so nobody can make
+// this server ask others, or fill its store, without users who do so. The
+// application is public: it uses PKCE, and is asked about each time.
+// [Provider.ListApplications] lists those that were kept by their Origin,
+// [Provider.DeleteApplication] ends all that was issued to one, and Allow keeps
+// it from coming back.
+//
+// A document is fetched again when its HTTP headers say that it may have
+// changed: after a minute at the earliest and a day at the latest, and after
+// five minutes where they say nothing. What a document does not list any more
+// stops working then. One that cannot be fetched or is wrong is not asked for
+// again for a minute. A thousand documents are remembered in memory, and
+// forgotten ones fetched again.
+type ClientIDDocuments struct {
+	// Allow is asked each time somebody comes from such an application, before
+	// its document is fetched; an error refuses it. Nil: all are allowed.
+	Allow func(ctx context.Context, clientID *url.URL) error
+
+	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
+	// all of them. Whatever it asks for, its user sees it each time.
+	Scopes []string
+
+	// ExpireAfter is how long an application may go unused: [Provider.Cleanup]
+	// deletes one to which nobody has signed in for so long and of which no
+	// grant is left. The default is 90 days.
+	ExpireAfter time.Duration
+
+	// Transport fetches the documents. Nil: one that connects to public
+	// addresses only, whatever a name resolves to at that moment, and to no
+	// proxy. A host that has to use a proxy sets its own, and leaves it to the
+	// proxy to keep requests away from what is inside.
+	Transport http.RoundTripper
+}
+
+// Registration says who may register applications by the protocol itself (RFC
+// 7591), without the host's doing, and how long they are kept. Its zero value
+// lets everybody, which is what MCP clients need: give Config.Limit then.
+//
+// Such an application gets its Origin and no owner. It has to use PKCE; the
+// consent page is shown each time, says that the application registered itself,
+// and leaves its logo out. The scopes that it registers with are what it gets
+// when it asks for none, and no limit: that is Scopes. It manages its registration by the token that it
+// is given (RFC 7592).
+type Registration struct {
+	// Allow is asked with the request and the application as it would be kept;
+	// an error refuses. The method is POST for a new application, and the
+	// Authorization header may carry an initial access token: the check of
+	// [BearerKey] can be called here. It is PUT where an application changes
+	// its registration; then that header has been checked already. The body
+	// has been read.
+	//
+	// An error that wraps [ErrInvalidToken] is answered with 401 and
+	// invalid_token, an [*Error] as it says, and any other with 403 and
+	// access_denied. Nil: anybody may register.
+	Allow func(r *http.Request, app Application) error
+
+	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
+	// all of them. Whatever it asks for, its user sees it each time.
+	Scopes []string
+
+	// ExpireAfter is how long an application that registered itself may go
+	// unused: [Provider.Cleanup] deletes one to which nobody has signed in for
+	// so long, which has not changed its registration either, and of which no
+	// grant is left. The default is 90 days.
+	ExpireAfter time.Duration
+}
+
+// DeviceAuthorization is how devices without a browser, such as a television or
+// a program on a machine far away, ask for access (RFC 8628): the device shows
+// a code, and its user enters it on the page at Paths.Device on a telephone or
+// computer, and decides there. The user is asked each time, as a link with
+// somebody else's code in it may have been sent to them (RFC 8628 section 5.4).
+//
+// A user who enters ten wrong codes within ten minutes has to wait. That is
+// counted in memory, by each instance for itself: a host with many instances
+// counts for all of them in Config.Limit.
+//
+// Applications that the host has registered may all use it, and need no
+// redirect URI for it. One that registered itself must have named the grant in
+// its grant_types.
+type DeviceAuthorization struct {
+	// CodeLifetime is how long the user has. It is between one minute and one
+	// hour: the longer, the more codes there are at a time to be guessed at.
+	// Zero: 10 minutes.
+	CodeLifetime time.Duration
+
+	// Interval is how long a device has to wait between two questions whether
+	// its user has decided. It is between one second and one minute; devices
+	// are told whole seconds, rounded up. Zero: 5 seconds.
+	Interval time.Duration
+}
+
+// Resource is an API of the host's for which tokens are issued apart (RFC
+// 8707): an MCP server, for example. An application that names its URL in the
+// parameter resource gets tokens that work there and nowhere else, so that what
+// leaks at one API opens no other.
+type Resource struct {
+	// URL is what the resource is called, character for character, and where it
+	// is: https, or http on a loopback address for development, without query,
+	// fragment and trailing slash, such as "https://app.example.com/mcp". A URL
+	// without a path is also known with a single slash at its end, as many
+	// clients cannot write it otherwise.
+	URL string
+
+	// Name is what people call it, for the consent page. Empty: its URL.
+	Name string
+
+	// Scopes are what it understands, of Config.Scopes. An application that
+	// asks for no scope gets no other ones for it. Nil: all.
+	Scopes []string
+}
