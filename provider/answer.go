@@ -11,17 +11,6 @@ type errorResponse struct {
 	Description string `json:"error_description"`
 }
 
-// writeError refuses a request of a program. A failed client authentication
-// names the scheme to use (RFC 6749 section 5.2).
-func (c *call) writeError(e *Error) {
-	h := c.w.Header()
-	if e.Code == codeInvalidClient {
-		h.Set("WWW-Authenticate", `Basic realm="`+c.cfg.Issuer+`"`)
-	}
-	e.setRetryAfter(h)
-	writeJSON(c.w, e.Status, errorResponse{e.Code, e.Description})
-}
-
 // writeJSON answers with JSON that no cache keeps (RFC 6749 section 5.1).
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	buffer := takeBuffer()

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -99,6 +101,18 @@ func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuer
 		shown = append(shown, asApplication(app))
 	}
 	return shown, total, nil
+}
+
+// Offers returns the scopes that applications of an origin may ask for, and
+// whether they are let in at all: those that register themselves are with
+// Config.Registration, those of documents with Config.ClientIDDocuments, and the
+// host's own always are.
+func (p *Provider) Offers(origin store.Origin) (asked scopes.Set, letIn bool) {
+	if origin == store.OriginManual {
+		return slices.Clone(p.offer.scopes), true
+	}
+	asked, letIn = p.offer.strangers[origin]
+	return slices.Clone(asked), letIn
 }
 
 // UpdateApplication changes the settings of an application. It calls edit with

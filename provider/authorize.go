@@ -213,7 +213,3 @@ func (a *authorization) formPostPage(params []param) {
 	}
 	a.pages.FormPost(a.w, a.r, page)
 }
-
-// authorizePath is the path of the authorization endpoint on the issuer's
-// origin.
-func (p *Provider) authorizePath() string { return p.issuer.Path + p.cfg.Paths.Authorize }

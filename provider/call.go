@@ -202,3 +202,24 @@ func (c *call) report() {
 		c.event(Event{Kind: EventRequest, ApplicationID: c.application, Endpoint: c.endpoint, Outcome: c.outcome, Duration: time.Since(c.start)})
 	}
 }
+
+// writeError refuses a request of a program. A failed client authentication
+// names the scheme to use (RFC 6749 section 5.2).
+func (c *call) writeError(e *Error) {
+	h := c.w.Header()
+	if e.Code == codeInvalidClient {
+		h.Set("WWW-Authenticate", `Basic realm="`+c.cfg.Issuer+`"`)
+	}
+	e.setRetryAfter(h)
+	writeJSON(c.w, e.Status, errorResponse{e.Code, e.Description})
+}
+
+// documentHandler serves a document for programs that never changes.
+func (p *Provider) documentHandler(name string, document []byte) http.Handler {
+	serve := func(c *call) *Error {
+		setHeaders(c.w.Header(), "Content-Type", "application/json", "Cache-Control", "public, max-age=300", "X-Content-Type-Options", "nosniff")
+		c.w.Write(document)
+		return nil
+	}
+	return p.handler(endpoint{name: name, methods: []string{http.MethodGet, http.MethodHead}, open: true, serve: serve, refuse: (*call).writeError})
+}

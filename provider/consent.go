@@ -6,11 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
-	"github.com/latchkey-go/latchkey/userinfo"
 )
 
 // The consent form posts the whole request back to where it came from, and
@@ -58,46 +56,6 @@ func (a *authorization) switchAccountURL() string {
 		return a.again()
 	}
 	return a.switchURL(strings.Join(append(slices.Clone(a.prompt), "select_account"), " "))
-}
-
-// pageApplication leaves out the logo of an application that registered itself:
-// it could be anybody's.
-func (p *Provider) pageApplication(app store.Application) pages.Application {
-	shown := pages.Application{ID: app.ID, Name: app.Name, ClientURI: app.ClientURI}
-	switch app.Origin {
-	case store.OriginManual:
-		shown.LogoURL = app.LogoURL
-	case store.OriginDocument: // The logo is from where the document is.
-		shown.LogoURL = app.LogoURL
-		shown.Publisher = clientdoc.Host(app.ClientID)
-	}
-	return shown
-}
-
-func pageUser(u userinfo.User, id string) pages.User {
-	shown := pages.User{ID: id, Name: u.Name, Username: u.Username, Email: u.Email, Picture: u.Picture}
-	for _, label := range []string{u.Name, u.Username, u.Email, id} {
-		if label != "" {
-			shown.Label = label
-			break
-		}
-	}
-	return shown
-}
-
-// pageScopes returns the scopes of a set with their titles, in the order of
-// Config.Scopes. One that was granted and is not there any more has its name.
-func (p *Provider) pageScopes(set scopes.Set) []pages.Scope {
-	shown := []pages.Scope{}
-	for _, s := range p.cfg.Scopes {
-		if set.Has(s.Name) {
-			shown = append(shown, pages.Scope{Name: s.Name, Title: s.Title, Required: s.Required})
-		}
-	}
-	for _, name := range set.Minus(p.offer.scopes) {
-		shown = append(shown, pages.Scope{Name: name, Title: name})
-	}
-	return shown
 }
 
 // decide takes the user's answer.

@@ -56,8 +56,6 @@ type deviceVisit struct {
 	page   pages.Device
 }
 
-func (p *Provider) devicePath() string { return p.issuer.Path + p.cfg.Paths.Device }
-
 // maxTyped is how long a code can be with all that somebody may type between
 // its letters. What is longer is not shown or passed on.
 const maxTyped = 32

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -77,11 +76,4 @@ type Event struct {
 	Endpoint string
 	Outcome  string
 	Duration time.Duration
-}
-
-func (p *Provider) emit(ctx context.Context, e Event) {
-	if p.cfg.Events != nil {
-		e.At = p.now()
-		p.cfg.Events(ctx, e)
-	}
 }

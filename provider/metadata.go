@@ -7,10 +7,6 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// metadataPath is where RFC 8414 section 3 puts the document: in front of the
-// path of the issuer.
-const metadataPath = "/.well-known/oauth-authorization-server"
-
 // metadata is the document of RFC 8414 section 2. It says what is truly on.
 type metadata struct {
 	Issuer                string     `json:"issuer"`
@@ -33,47 +29,6 @@ type metadata struct {
 	Resources             []string   `json:"protected_resources,omitempty"` // RFC 9728
 	ClientDocuments       bool       `json:"client_id_metadata_document_supported,omitempty"`
 }
-
-// Endpoints are the URLs of a provider's endpoints, as clients and links need
-// them. One that is left out is empty.
-type Endpoints struct {
-	Issuer string // Config.Issuer, which all of them are below
-
-	Authorize, Token, UserInfo, Revoke, Introspect, Register string
-
-	Metadata    string // the document that names the others (RFC 8414)
-	Connections string // the page of connected applications
-
-	DeviceAuthorization string // RFC 8628
-	Device              string // the page on which users enter the codes of devices
-}
-
-// Endpoints returns where the endpoints are, for a host's own pages and tests.
-func (p *Provider) Endpoints() Endpoints {
-	at := func(path string) string {
-		if path == leaveOut {
-			return ""
-		}
-		return p.cfg.Issuer + path
-	}
-	paths := p.cfg.Paths
-	e := Endpoints{
-		Issuer: p.cfg.Issuer, Authorize: at(paths.Authorize), Token: at(paths.Token), UserInfo: at(paths.UserInfo),
-		Revoke: at(paths.Revoke), Introspect: at(paths.Introspect), Connections: at(paths.Connections),
-		DeviceAuthorization: at(paths.DeviceAuthorization), Device: at(paths.Device),
-	}
-	if p.registers() {
-		e.Register = at(paths.Register)
-	}
-	if !paths.NoMetadata {
-		e.Metadata = p.issuer.Scheme + "://" + p.issuer.Host + metadataPath + p.issuer.Path
-	}
-	return e
-}
-
-// InstanceID returns Config.InstanceID, or the one that was derived in its
-// place.
-func (p *Provider) InstanceID() string { return p.cfg.InstanceID }
 
 // MetadataHandler serves the authorization server metadata document (RFC
 // 8414), by which clients find everything else. Its path is
@@ -113,14 +68,4 @@ func (p *Provider) MetadataHandler() http.Handler {
 		panic("provider: metadata: " + err.Error()) // Texts and lists of texts always encode.
 	}
 	return p.documentHandler("metadata", document)
-}
-
-// documentHandler serves a document for programs that never changes.
-func (p *Provider) documentHandler(name string, document []byte) http.Handler {
-	serve := func(c *call) *Error {
-		setHeaders(c.w.Header(), "Content-Type", "application/json", "Cache-Control", "public, max-age=300", "X-Content-Type-Options", "nosniff")
-		c.w.Write(document)
-		return nil
-	}
-	return p.handler(endpoint{name: name, methods: []string{http.MethodGet, http.MethodHead}, open: true, serve: serve, refuse: (*call).writeError})
 }

@@ -53,18 +53,6 @@ func newOffer(c *Config) offer {
 	return o
 }
 
-// Offers returns the scopes that applications of an origin may ask for, and
-// whether they are let in at all: those that register themselves are with
-// Config.Registration, those of documents with Config.ClientIDDocuments, and the
-// host's own always are.
-func (p *Provider) Offers(origin store.Origin) (asked scopes.Set, letIn bool) {
-	if origin == store.OriginManual {
-		return slices.Clone(p.offer.scopes), true
-	}
-	asked, letIn = p.offer.strangers[origin]
-	return slices.Clone(asked), letIn
-}
-
 // admits refuses an application of an origin that is switched off. Turning
 // registration or documents off takes rights away and never adds any.
 func (o *offer) admits(app store.Application) *Error {
@@ -106,29 +94,6 @@ func (o *offer) mayAskFor(app store.Application) scopes.Set {
 		return app.Scopes.Intersect(o.scopes)
 	}
 	return o.strangers[app.Origin]
-}
-
-// read reads the scope parameter of an application that asks a user for access.
-// One that the host made knows its scopes, so it is refused if it asks for more.
-// Others ask for all that metadata names, and get what they may have (RFC 6749
-// section 3.3).
-func (o *offer) read(app store.Application, resource *ProtectedResource, text string) (scopes.Set, *Error) {
-	asked, e := parseAskedScopes(text)
-	if e != nil {
-		return nil, e
-	}
-	if len(asked) == 0 {
-		asked = resource.understood(app.Scopes)
-	}
-	may := o.mayAskFor(app)
-	excess := asked.Minus(may)
-	if len(excess) == 0 {
-		return asked, nil
-	}
-	if granted := asked.Intersect(may); app.Origin != store.OriginManual && len(granted) > 0 {
-		return granted, nil
-	}
-	return nil, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(excess[0]))
 }
 
 // ticked are the scopes that a form grants of those that it has shown.

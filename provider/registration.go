@@ -9,11 +9,6 @@ import (
 
 const endpointRegister = "register"
 
-// registers reports whether applications can register themselves.
-func (p *Provider) registers() bool {
-	return p.cfg.Registration != nil && p.cfg.Paths.Register != leaveOut
-}
-
 // RegistrationHandler serves the client registration endpoint (RFC 7591
 // section 3). Metadata that it does not know is ignored; so are jwks, jwks_uri
 // and software_statement, as clients authenticate by secret or not at all, and

@@ -7,18 +7,8 @@ import (
 	"net/url"
 
 	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
 )
-
-// ProtectedResource guards one of Config.Resources. [Provider.Resource] finds
-// it.
-type ProtectedResource struct {
-	p      *Provider
-	url    string
-	name   string
-	scopes scopes.Set
-	path   string // of its metadata document
-	own    bool   // it is on the issuer's host
-}
 
 // resourceMetadataPath is where RFC 9728 section 3 puts the document: in front
 // of the path of the resource.
@@ -101,6 +91,29 @@ func (r *ProtectedResource) understood(s scopes.Set) scopes.Set {
 		return s
 	}
 	return s.Intersect(r.scopes)
+}
+
+// read reads the scope parameter of an application that asks a user for access.
+// One that the host made knows its scopes, so it is refused if it asks for more.
+// Others ask for all that metadata names, and get what they may have (RFC 6749
+// section 3.3).
+func (o *offer) read(app store.Application, resource *ProtectedResource, text string) (scopes.Set, *Error) {
+	asked, e := parseAskedScopes(text)
+	if e != nil {
+		return nil, e
+	}
+	if len(asked) == 0 {
+		asked = resource.understood(app.Scopes)
+	}
+	may := o.mayAskFor(app)
+	excess := asked.Minus(may)
+	if len(excess) == 0 {
+		return asked, nil
+	}
+	if granted := asked.Intersect(may); app.Origin != store.OriginManual && len(granted) > 0 {
+		return granted, nil
+	}
+	return nil, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(excess[0]))
 }
 
 // MetadataURL is where clients find the resource's metadata document (RFC 9728

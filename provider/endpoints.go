@@ -1,0 +1,57 @@
+package provider
+
+// Endpoints are the URLs of a provider's endpoints, as clients and links need
+// them. One that is left out is empty.
+type Endpoints struct {
+	Issuer string // Config.Issuer, which all of them are below
+
+	Authorize, Token, UserInfo, Revoke, Introspect, Register string
+
+	Metadata    string // the document that names the others (RFC 8414)
+	Connections string // the page of connected applications
+
+	DeviceAuthorization string // RFC 8628
+	Device              string // the page on which users enter the codes of devices
+}
+
+// Endpoints returns where the endpoints are, for a host's own pages and tests.
+func (p *Provider) Endpoints() Endpoints {
+	at := func(path string) string {
+		if path == leaveOut {
+			return ""
+		}
+		return p.cfg.Issuer + path
+	}
+	paths := p.cfg.Paths
+	e := Endpoints{
+		Issuer: p.cfg.Issuer, Authorize: at(paths.Authorize), Token: at(paths.Token), UserInfo: at(paths.UserInfo),
+		Revoke: at(paths.Revoke), Introspect: at(paths.Introspect), Connections: at(paths.Connections),
+		DeviceAuthorization: at(paths.DeviceAuthorization), Device: at(paths.Device),
+	}
+	if p.registers() {
+		e.Register = at(paths.Register)
+	}
+	if !paths.NoMetadata {
+		e.Metadata = p.issuer.Scheme + "://" + p.issuer.Host + metadataPath + p.issuer.Path
+	}
+	return e
+}
+
+// InstanceID returns Config.InstanceID, or the one that was derived in its
+// place.
+func (p *Provider) InstanceID() string { return p.cfg.InstanceID }
+
+// metadataPath is where RFC 8414 section 3 puts the document: in front of the
+// path of the issuer.
+const metadataPath = "/.well-known/oauth-authorization-server"
+
+// registers reports whether applications can register themselves.
+func (p *Provider) registers() bool {
+	return p.cfg.Registration != nil && p.cfg.Paths.Register != leaveOut
+}
+
+// authorizePath is the path of the authorization endpoint on the issuer's
+// origin.
+func (p *Provider) authorizePath() string { return p.issuer.Path + p.cfg.Paths.Authorize }
+
+func (p *Provider) devicePath() string { return p.issuer.Path + p.cfg.Paths.Device }

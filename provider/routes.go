@@ -1,0 +1,76 @@
+package provider
+
+import "net/http"
+
+// Route is one endpoint and method that [Provider.Mount] registers.
+type Route struct {
+	Method  string
+	Path    string // "{client_id}" at its end is any one segment; the handler finds it itself, so a router may call it as it likes
+	Handler http.Handler
+
+	// Session is set where the host's own session is read: such a route must
+	// come after the host's session middleware. The others are called by
+	// programs without cookies, in browsers too: they answer CORS themselves.
+	// Keep CSRF checks, sign-in walls and CORS middleware away from them.
+	Session bool
+}
+
+// Mount registers every endpoint on the host's router, by method and path, so
+// that it sits beside whatever the host has: a "GET /" for everything else
+// too. A true clash panics, as it does with two handlers of the host's own.
+// *http.ServeMux and chi's router are such routers.
+func (p *Provider) Mount(mux interface {
+	Handle(pattern string, handler http.Handler)
+}) {
+	for _, r := range p.Routes() {
+		mux.Handle(r.Method+" "+r.Path, r.Handler)
+	}
+}
+
+// Routes returns what [Provider.Mount] registers, for hosts that register it
+// themselves or put middleware in front. Where Issuer has a path, each
+// endpoint is there both with and without it, so that it makes no difference
+// whether a proxy strips the prefix.
+func (p *Provider) Routes() []Route {
+	var routes []Route
+	at := func(path string, h http.Handler, session bool) {
+		// For each method, also those that are answered with 405: else a
+		// host's page for everything else would answer them.
+		for _, m := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+			routes = append(routes, Route{Method: m, Path: path, Handler: h, Session: session})
+		}
+	}
+	add := func(path string, h http.Handler, session bool) {
+		if path == leaveOut {
+			return
+		}
+		at(path, h, session)
+		if p.issuer.Path != "" {
+			at(p.issuer.Path+path, h, session)
+		}
+	}
+	paths := p.cfg.Paths
+	add(paths.Authorize, p.AuthorizeHandler(), true)
+	add(paths.Token, p.TokenHandler(), false)
+	add(paths.UserInfo, p.UserInfoHandler(), false)
+	add(paths.Revoke, p.RevokeHandler(), false)
+	add(paths.Introspect, p.IntrospectHandler(), false)
+	add(paths.Connections, p.ConnectionsHandler(), true)
+	if p.registers() {
+		add(paths.Register, p.RegistrationHandler(), false)
+		add(paths.Register+"/{client_id}", p.ClientConfigurationHandler(), false)
+	}
+	add(paths.DeviceAuthorization, p.DeviceAuthorizationHandler(), false)
+	add(paths.Device, p.DeviceHandler(), true)
+	if !paths.NoMetadata {
+		// Not by add: the path of Issuer comes last here, and a proxy that
+		// strips it never sees this one.
+		at(metadataPath+p.issuer.Path, p.MetadataHandler(), false)
+	}
+	for _, r := range p.resources {
+		if r.own {
+			at(r.path, r.MetadataHandler(), false)
+		}
+	}
+	return routes
+}
