@@ -155,3 +155,12 @@ func (a *authorization) examinePKCE() *Error {
 func errChallenge() *Error {
 	return refuse(codeInvalidRequest, "The code_challenge must be the S256 one of RFC 7636: 43 characters of base64url, with code_challenge_method=S256.")
 }
+
+// switchAccountURL is the same request, with the wish to sign in as somebody
+// else.
+func (a *authorization) switchAccountURL() string {
+	if slices.Contains(a.prompt, "select_account") {
+		return a.again()
+	}
+	return a.switchURL(strings.Join(append(slices.Clone(a.prompt), "select_account"), " "))
+}

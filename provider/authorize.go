@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -88,15 +87,6 @@ func errLoginRequired() *Error {
 	return refuse(codeLoginRequired, "The user has to sign in first.")
 }
 
-// signInAsAsked sends the visitor to sign in as the application wishes.
-func (a *authorization) signInAsAsked() *Error {
-	return a.signIn(SignInRequest{
-		LoginHint:     a.params.Get("login_hint"),
-		Force:         slices.Contains(a.prompt, "login"),
-		SwitchAccount: slices.Contains(a.prompt, "select_account"),
-	})
-}
-
 // signedInAsAsked reports whether the session satisfies prompt=login and
 // prompt=select_account, or the visitor has to be sent to sign in. It never
 // sends anybody there twice: a host that returns a visitor without the sign-in
@@ -136,80 +126,4 @@ func (a *authorization) mustAsk() (bool, *Error) {
 	}
 	d.agreedAt = d.consent.AgreedAt.Time()
 	return false, nil
-}
-
-// grant carries the decision out, and sends the code to the application (RFC
-// 6749 section 4.1.2).
-func (a *authorization) grant() *Error {
-	e := a.noteUse(a.context(), a.app)
-	var code string
-	if e == nil {
-		code, e = a.issueCode()
-	}
-	if e != nil {
-		return a.retry(e)
-	}
-	a.answer(param{"code", code})
-	return nil
-}
-
-// retry says on the error page for e where the visitor can go on: begin again,
-// if the form or sign-in is out of date, or take another account.
-func (a *authorization) retry(e *Error) *Error {
-	switch e.reason {
-	case pages.ReasonStaleForm:
-		e.retryURL = a.again()
-	case pages.ReasonNoAccount:
-		e.retryURL = a.switchAccountURL()
-	}
-	return e
-}
-
-// redirectRefusal sends a refusal to the application (RFC 6749 section
-// 4.1.2.1).
-//
-// Nobody vouches for where an application that registered itself sends people.
-// So a visitor who has not answered its page is told here, and is not sent
-// anywhere by a link alone (RFC 9700 section 4.11.2).
-func (a *authorization) redirectRefusal(e *Error) *Error {
-	if a.app.Origin != store.OriginManual && a.form == nil {
-		return e
-	}
-	a.refused(e)
-	a.answer(param{"error", e.Code}, param{"error_description", e.Description})
-	return nil
-}
-
-// answer sends parameters to the application by the visitor's browser, with
-// the state it gave and, so that it cannot take one server's answer for
-// another's, the issuer (RFC 9207).
-func (a *authorization) answer(params ...param) {
-	if a.form != nil {
-		a.answerForm(a.form)
-	}
-	params = slices.Grow(params, 2)
-	if state := a.params.Get("state"); state != "" {
-		params = append(params, param{"state", state})
-	}
-	params = append(params, param{"iss", a.cfg.Issuer})
-	if a.formPost {
-		a.formPostPage(params)
-		return
-	}
-	setHeaders(a.w.Header(), "Cache-Control", "no-store", "Referrer-Policy", "no-referrer", "Location", appendQuery(a.redirectURI, params))
-	status := http.StatusFound
-	if a.r.Method == http.MethodPost {
-		status = http.StatusSeeOther // never 307, which would post the consent form to the client
-	}
-	a.w.WriteHeader(status)
-}
-
-// formPostPage answers by a form that the visitor's browser posts to the
-// application (OAuth 2.0 Form Post Response Mode).
-func (a *authorization) formPostPage(params []param) {
-	page := pages.FormPost{Application: a.app.Name, FormAction: a.redirectURI}
-	for _, param := range params {
-		page.FormFields = append(page.FormFields, pages.Field(param))
-	}
-	a.pages.FormPost(a.w, a.r, page)
 }

@@ -11,8 +11,6 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-const endpointDocument = "document"
-
 func newDocuments(p *Provider) *clientdoc.Cache[store.Application] {
 	return clientdoc.New(clientdoc.Options[store.Application]{
 		Transport: p.cfg.ClientIDDocuments.Transport, Now: p.now,
@@ -147,60 +145,4 @@ func (p *Provider) applicationOf(clientID string, m clientMetadata) (store.Appli
 // errDocument refuses a client for what is in its document.
 func errDocument(wrong string, cause error) *Error {
 	return refuse(codeInvalidClient, "The document at the client_id of the application that sent you here %s", wrong).because(cause)
-}
-
-// keepDocument keeps the application of a document, as it is now, before
-// something is granted to it. Another instance may do the same at once, or
-// delete it: then it is looked at again.
-func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Error {
-	for range 5 {
-		kept, err := p.records.findClient(ctx, app.ClientID)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			err = p.createDocument(ctx, app)
-		case err == nil && kept.Origin != store.OriginDocument:
-			return errStaleForm(errors.New("the host has registered an application with this client_id meanwhile"))
-		case err == nil:
-			err = p.refreshDocument(ctx, app)
-		}
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
-			return unavailable("store", err)
-		}
-	}
-	return unavailable("store", errors.New("the application of a document is created and deleted all the time"))
-}
-
-func (p *Provider) createDocument(ctx context.Context, app store.Application) error {
-	app.UpdatedAt = p.now()
-	if err := p.records.createApplication(ctx, app); err != nil {
-		return err
-	}
-	p.emit(ctx, Event{Kind: EventApplicationRegistered, ApplicationID: app.ID})
-	return nil
-}
-
-// refreshDocument brings the kept application up to what its document says, and
-// notes its use from time to time. What a document does not say stays.
-func (p *Provider) refreshDocument(ctx context.Context, app store.Application) error {
-	recently := p.now().Add(-min(maxUseAge, p.cfg.expireAfter(store.OriginDocument)/10))
-	_, err := p.records.updateApplication(ctx, app.ID, func(kept *store.Application) error {
-		described := app.Clone()
-		described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
-		described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
-		switch {
-		case kept.Registration == nil: // deleteIfUnused was first.
-			return store.ErrNotFound
-		case sameApplication(*kept, described) && (p.cfg.expireAfter(store.OriginDocument) == 0 || !kept.UpdatedAt.Before(recently)):
-			return errUseNoted
-		}
-		*kept = described
-		return nil
-	})
-	if errors.Is(err, errUseNoted) {
-		return nil
-	}
-	return err
 }

@@ -3,7 +3,6 @@ package provider
 import (
 	"errors"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/latchkey-go/latchkey/provider/pages"
@@ -47,15 +46,6 @@ func (a *authorization) consentPage() *Error {
 // application, which may have changed since.
 func (a *authorization) sealed() []string {
 	return []string{"consent", a.session.UserID, a.params.Encode(), a.redirectURI, a.scopes.String(), a.app.Name, a.app.LogoURL, a.app.ClientURI}
-}
-
-// switchAccountURL is the same request, with the wish to sign in as somebody
-// else.
-func (a *authorization) switchAccountURL() string {
-	if slices.Contains(a.prompt, "select_account") {
-		return a.again()
-	}
-	return a.switchURL(strings.Join(append(slices.Clone(a.prompt), "select_account"), " "))
 }
 
 // decide takes the user's answer.

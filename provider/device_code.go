@@ -16,6 +16,10 @@ type userCode [8]byte
 // could be taken for another (RFC 8628 section 6.1). Eight of them are 34 bits.
 const userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 
+// userCodeField is the parameter of the page with the code, and a field of its
+// form.
+const userCodeField = "user_code"
+
 // newUserCode draws a user code at random, each letter equally likely.
 func newUserCode() (c userCode) {
 	var pool [16]byte

@@ -1,16 +1,10 @@
 package provider
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/provider/pages"
-	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -18,12 +12,6 @@ import (
 // page to enter the code, a page to decide on what it stands for, and a page
 // that says that it is done. Nothing is ever granted by following a link: a
 // link with a code in it shows the second page, and that has a sealed form.
-
-const (
-	userCodeField = "user_code"
-	deviceField   = "device" // of the request in the form: the device's id
-	resultField   = "result" // of the page that comes afterwards
-)
 
 // deviceParams are the parameters of the page.
 var deviceParams = []string{userCodeField, resultField, "prompt", signInAfter}
@@ -43,35 +31,6 @@ func (c *call) serveDevice() *Error {
 		return c.decideDevice()
 	}
 	return c.showDevice()
-}
-
-// A deviceVisit is a visit to that page: with the code that was typed, and the
-// device and its application once they are found.
-type deviceVisit struct {
-	visit
-	typed  string
-	code   userCode
-	device rules.Device
-	app    store.Application
-	page   pages.Device
-}
-
-// maxTyped is how long a code can be with all that somebody may type between
-// its letters. What is longer is not shown or passed on.
-const maxTyped = 32
-
-// visitDevice begins a visit. The visitor comes back from signing in with the
-// code, and with nothing else.
-func (c *call) visitDevice(typed string, params url.Values) (*deviceVisit, *Error) {
-	v, e := c.visit(c.devicePath(), params)
-	if e != nil {
-		return nil, e
-	}
-	v.params = url.Values{}
-	if typed != "" && len(typed) <= maxTyped {
-		v.params.Set(userCodeField, typed)
-	}
-	return &deviceVisit{visit: v, typed: typed}, nil
 }
 
 // showDevice shows the page that fits: it is a GET and changes nothing.
@@ -113,122 +72,6 @@ func (c *call) showDevice() *Error {
 	}
 	v.confirm()
 	return nil
-}
-
-// open begins the page, as the one to enter a code, for the user.
-func (v *deviceVisit) open() *Error {
-	user, e := v.findUser(v.context(), v.session.UserID)
-	if e != nil {
-		return v.retry(e)
-	}
-	v.page = pages.Device{
-		Status: http.StatusOK, Step: pages.StepEnter, User: pageUser(user, v.session.UserID),
-		SwitchAccountURL: v.switchURL("select_account"), FormAction: v.path,
-	}
-	return nil
-}
-
-func (v *deviceVisit) show() { v.pages.Device(v.w, v.r, v.page) }
-
-// retry says on the error page for e where the visitor can go on.
-func (v *deviceVisit) retry(e *Error) *Error {
-	switch e.reason {
-	case pages.ReasonNoAccount:
-		e.retryURL = v.switchURL("select_account")
-	case pages.ReasonStaleForm, pages.ReasonNoCookies:
-		e.retryURL = v.again()
-	}
-	return e
-}
-
-// errWrongCode is the one answer to a code that is unknown, has expired or was
-// decided on, so that guessing tells nothing.
-var errWrongCode = errors.New("there is no device that waits with this user code")
-
-func errCode() *Error {
-	return refuse(codeInvalidRequest, "The user code is not one that a device waits with.").because(errWrongCode)
-}
-
-// lookUp finds the device that shows the code. It counts against the user if
-// there is none, or if it is not the one that fits.
-func (v *deviceVisit) lookUp(fits func() bool) *Error {
-	if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 {
-		return &Error{Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait,
-			Description: "The user has entered too many codes that are not valid. Wait as long as Retry-After says."}
-	}
-	e := v.find()
-	if e == nil && !fits() {
-		e = errCode()
-	}
-	if e == nil || !errors.Is(e, errWrongCode) {
-		v.guesses.giveBack(v.session.UserID)
-	}
-	if e == nil {
-		v.application = v.app.ID
-	}
-	return e
-}
-
-// find finds the device authorization with the user code, whatever its state,
-// and its application, as it is now.
-func (v *deviceVisit) find() *Error {
-	var err error
-	v.device, err = v.records.findDevice(v.context(), rules.DeviceID(v.code.hash()))
-	if err == nil {
-		v.app, err = v.records.findApplication(v.context(), v.device.ApplicationID)
-	}
-	switch {
-	case errors.Is(err, rules.ErrNotFound), errors.Is(err, store.ErrNotFound):
-		return errCode()
-	case err != nil:
-		return unavailable("store", err)
-	}
-	if v.app.Origin == store.OriginDocument {
-		var e *Error
-		if v.app, e = v.findClientFor(v.r, v.app.ClientID); e != nil {
-			return e
-		}
-	}
-	if e := v.offer.admits(v.app); e != nil {
-		return e
-	}
-	return mayUseDevices(v.app)
-}
-
-// wrongCode shows the page to enter a code again if e says that it was wrong.
-// Its status lets a proxy in front of the host count guesses too.
-func (v *deviceVisit) wrongCode(e *Error) *Error {
-	if !errors.Is(e, errWrongCode) {
-		return e
-	}
-	if len(v.typed) <= maxTyped {
-		v.page.UserCode = v.typed
-	}
-	v.page.WrongCode, v.page.Status = true, e.Status
-	v.refused(e)
-	v.show()
-	return nil
-}
-
-// offered is what the user can allow: what was asked for and what the
-// application may still ask for.
-func (v *deviceVisit) offered() scopes.Set {
-	return v.device.ScopeSet().Intersect(v.offer.mayAskFor(v.app))
-}
-
-// request encodes what the decision form was shown for: all that the page said,
-// which may have changed since.
-func (v *deviceVisit) request() string {
-	shown := sha256.Sum256([]byte(strings.Join([]string{v.app.Name, v.app.LogoURL, v.app.ClientURI}, "\x00")))
-	return url.Values{
-		userCodeField: {v.code.String()}, deviceField: {hex.EncodeToString(v.device.ID[:])},
-		"scope": {v.offered().String()}, "application": {hex.EncodeToString(shown[:16])},
-	}.Encode()
-}
-
-// sealed returns the parts that the form's seal covers.
-func (v *deviceVisit) sealed(request string) []string {
-	return []string{"device", v.session.UserID, request}
 }
 
 // confirm shows the page to decide. Everybody is always asked, whatever they or

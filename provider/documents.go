@@ -184,6 +184,14 @@ func (k records) list(ctx context.Context, q store.Query) ([]store.Document, sto
 	return k.store.List(ctx, q)
 }
 
+const (
+	cleanupBatch = 1000
+
+	// cleanupMargin is how long what is dead is left lying, so that the clocks
+	// of two machines may differ.
+	cleanupMargin = time.Minute
+)
+
 // sweep deletes one batch of documents.
 func (k records) sweep(ctx context.Context) (int, error) {
 	ctx, stop := k.bounded(ctx)

@@ -45,6 +45,12 @@ func (p *Provider) InstanceID() string { return p.cfg.InstanceID }
 // path of the issuer.
 const metadataPath = "/.well-known/oauth-authorization-server"
 
+// Names of endpoints, for Config.Limit.
+const (
+	endpointRegister = "register"
+	endpointDocument = "document" // where a client's document is fetched
+)
+
 // registers reports whether applications can register themselves.
 func (p *Provider) registers() bool {
 	return p.cfg.Registration != nil && p.cfg.Paths.Register != leaveOut

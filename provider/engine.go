@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
 	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
@@ -87,13 +86,4 @@ func result(issued tokenInfo, e *Error) (oauth2.TokenInfo, error) {
 		return nil, e
 	}
 	return &issued, nil
-}
-
-// tokenInfo is what a grant type gives, on its way through the engine. The
-// engine only hands it on; the interface that it embeds is nil and stands for
-// the getters and setters, which nobody here calls.
-type tokenInfo struct {
-	oauth2.TokenInfo
-	access, refresh, scope string
-	expiresIn              time.Duration
 }

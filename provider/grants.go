@@ -192,36 +192,3 @@ func (p *Provider) RevokeAllGrants(ctx context.Context) error {
 	p.emit(ctx, Event{Kind: EventGrantRevoked})
 	return nil
 }
-
-const (
-	cleanupBatch = 1000
-
-	// cleanupMargin is how long what is dead is left lying, so that the clocks
-	// of two machines may differ.
-	cleanupMargin = time.Minute
-)
-
-// Cleanup deletes what has expired, in small steps, until nothing is left, and
-// returns the number of deleted records. It also deletes applications that
-// registered themselves and are no longer used, at most a thousand in one call.
-// [Provider.Run] calls it every few minutes; a host with a scheduler calls it
-// itself, on every instance if it likes. It stops when ctx
-// ends, and what it did until then stays done.
-func (p *Provider) Cleanup(ctx context.Context) (int, error) {
-	total, err := 0, error(nil)
-	for n := cleanupBatch; err == nil && n == cleanupBatch; total += n {
-		n, err = p.records.sweep(ctx)
-	}
-	if err != nil {
-		return total, fmt.Errorf("provider: cleanup: %w", err)
-	}
-	// Last, because the grants that have ended are gone by now.
-	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument} {
-		if err == nil {
-			var n int
-			n, err = p.deleteUnused(ctx, origin, p.cfg.expireAfter(origin))
-			total += n
-		}
-	}
-	return total, err
-}

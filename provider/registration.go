@@ -7,8 +7,6 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-const endpointRegister = "register"
-
 // RegistrationHandler serves the client registration endpoint (RFC 7591
 // section 3). Metadata that it does not know is ignored; so are jwks, jwks_uri
 // and software_statement, as clients authenticate by secret or not at all, and

@@ -10,44 +10,9 @@ import (
 )
 
 // Applications that registered themselves come in numbers, some at each start
-// of a program, and nobody deletes them. So the use of one is noted, by its
+// of a program, and nobody deletes them. So noteUse notes the use of one, by its
 // UpdatedAt, and one that is not used is deleted. Both begin with an update that
 // compares and swaps, so that of a use and a deletion at once only one happens.
-
-// maxUseAge bounds how old the noted use of an application gets while it is
-// used: a popular one costs one write a day.
-const maxUseAge = 24 * time.Hour
-
-var errUseNoted = errors.New("provider: the use was noted just now")
-
-// noteUse notes that somebody signs in to the application, before anything is
-// granted to it. It is refused if it was deleted meanwhile.
-func (p *Provider) noteUse(ctx context.Context, app store.Application) *Error {
-	if app.Origin == store.OriginDocument {
-		return p.keepDocument(ctx, app)
-	}
-	after := p.cfg.expireAfter(app.Origin)
-	recently := p.now().Add(-min(maxUseAge, after/10))
-	if after == 0 || !app.UpdatedAt.Before(recently) {
-		return nil
-	}
-	_, err := p.records.updateApplication(ctx, app.ID, func(app *store.Application) error {
-		switch {
-		case app.Registration == nil: // deleteIfUnused was first.
-			return store.ErrNotFound
-		case !app.UpdatedAt.Before(recently):
-			return errUseNoted
-		}
-		return nil // update sets the time.
-	})
-	switch {
-	case err == nil || errors.Is(err, errUseNoted):
-		return nil
-	case errors.Is(err, store.ErrNotFound):
-		return errNotRegistered(err)
-	}
-	return unavailable("store", err)
-}
 
 const (
 	unusedBatch   = 100

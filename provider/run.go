@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
+
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // runEvery is how often Run does its work, more or less.
@@ -49,4 +51,29 @@ func (p *Provider) runOnce(ctx context.Context) (err error) {
 	}()
 	_, err = p.Cleanup(ctx)
 	return err
+}
+
+// Cleanup deletes what has expired, in small steps, until nothing is left, and
+// returns the number of deleted records. It also deletes applications that
+// registered themselves and are no longer used, at most a thousand in one call.
+// [Provider.Run] calls it every few minutes; a host with a scheduler calls it
+// itself, on every instance if it likes. It stops when ctx
+// ends, and what it did until then stays done.
+func (p *Provider) Cleanup(ctx context.Context) (int, error) {
+	total, err := 0, error(nil)
+	for n := cleanupBatch; err == nil && n == cleanupBatch; total += n {
+		n, err = p.records.sweep(ctx)
+	}
+	if err != nil {
+		return total, fmt.Errorf("provider: cleanup: %w", err)
+	}
+	// Last, because the grants that have ended are gone by now.
+	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument} {
+		if err == nil {
+			var n int
+			n, err = p.deleteUnused(ctx, origin, p.cfg.expireAfter(origin))
+			total += n
+		}
+	}
+	return total, err
 }

@@ -4,10 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"time"
-
-	"github.com/go-oauth2/oauth2/v4"
-
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // TokenHandler serves the token endpoint (RFC 6749 section 3.2).
@@ -28,17 +24,6 @@ type tokenResponse struct {
 var tokenParams = []string{"grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code"}
 
 var allTokenParams = append(slices.Clone(tokenParams), resourceParam)
-
-// An exchange is a request for tokens of an application that has authenticated.
-// To go-oauth2's server it is the manager: it has the two methods that the
-// server calls at the token endpoint, and the interface that it embeds is nil
-// and stands for the others.
-type exchange struct {
-	*call
-	oauth2.Manager
-	app      store.Application
-	resource *ProtectedResource // nil: that of the grant
-}
 
 func (c *call) serveToken() *Error {
 	form, e := readParams(c.w, c.r, allTokenParams)

@@ -1,0 +1,100 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// maxUseAge bounds how old the noted use of an application gets while it is
+// used: a popular one costs one write a day.
+const maxUseAge = 24 * time.Hour
+
+var errUseNoted = errors.New("provider: the use was noted just now")
+
+// noteUse notes that somebody signs in to the application, before anything is
+// granted to it. It is refused if it was deleted meanwhile.
+func (p *Provider) noteUse(ctx context.Context, app store.Application) *Error {
+	if app.Origin == store.OriginDocument {
+		return p.keepDocument(ctx, app)
+	}
+	after := p.cfg.expireAfter(app.Origin)
+	recently := p.now().Add(-min(maxUseAge, after/10))
+	if after == 0 || !app.UpdatedAt.Before(recently) {
+		return nil
+	}
+	_, err := p.records.updateApplication(ctx, app.ID, func(app *store.Application) error {
+		switch {
+		case app.Registration == nil: // deleteIfUnused was first.
+			return store.ErrNotFound
+		case !app.UpdatedAt.Before(recently):
+			return errUseNoted
+		}
+		return nil // update sets the time.
+	})
+	switch {
+	case err == nil || errors.Is(err, errUseNoted):
+		return nil
+	case errors.Is(err, store.ErrNotFound):
+		return errNotRegistered(err)
+	}
+	return unavailable("store", err)
+}
+
+// keepDocument keeps the application of a document, as it is now, before
+// something is granted to it. Another instance may do the same at once, or
+// delete it: then it is looked at again.
+func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Error {
+	for range 5 {
+		kept, err := p.records.findClient(ctx, app.ClientID)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			err = p.createDocument(ctx, app)
+		case err == nil && kept.Origin != store.OriginDocument:
+			return errStaleForm(errors.New("the host has registered an application with this client_id meanwhile"))
+		case err == nil:
+			err = p.refreshDocument(ctx, app)
+		}
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
+			return unavailable("store", err)
+		}
+	}
+	return unavailable("store", errors.New("the application of a document is created and deleted all the time"))
+}
+
+func (p *Provider) createDocument(ctx context.Context, app store.Application) error {
+	app.UpdatedAt = p.now()
+	if err := p.records.createApplication(ctx, app); err != nil {
+		return err
+	}
+	p.emit(ctx, Event{Kind: EventApplicationRegistered, ApplicationID: app.ID})
+	return nil
+}
+
+// refreshDocument brings the kept application up to what its document says, and
+// notes its use from time to time. What a document does not say stays.
+func (p *Provider) refreshDocument(ctx context.Context, app store.Application) error {
+	recently := p.now().Add(-min(maxUseAge, p.cfg.expireAfter(store.OriginDocument)/10))
+	_, err := p.records.updateApplication(ctx, app.ID, func(kept *store.Application) error {
+		described := app.Clone()
+		described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
+		described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
+		switch {
+		case kept.Registration == nil: // deleteIfUnused was first.
+			return store.ErrNotFound
+		case sameApplication(*kept, described) && (p.cfg.expireAfter(store.OriginDocument) == 0 || !kept.UpdatedAt.Before(recently)):
+			return errUseNoted
+		}
+		*kept = described
+		return nil
+	})
+	if errors.Is(err, errUseNoted) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,88 @@
+package provider
+
+import (
+	"errors"
+	"time"
+
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// A decision is what a user, or the host for them, is about to allow an
+// application. It turns into a consent and a grant.
+type decision struct {
+	app      store.Application
+	userID   string
+	scopes   scopes.Set
+	resource string
+	form     store.ID // the form that was answered, and the ID of the grant; zero: no page was shown
+
+	consent  rules.Consent // as it is before
+	agreedAt time.Time     // when the user agreed on a page; zero: never
+}
+
+// prepare reads the numbers of the cut-offs and the consent, and only then asks
+// whether application and user are still there: so if a cut-off comes later
+// than that, it covers the grant, and if it came before, the user who is cut
+// off is found to be signed out or gone.
+func (c *call) prepare(d *decision) *Error {
+	var err error
+	if d.consent, err = c.records.findConsent(c.context(), d.userID, d.app.ID); err != nil {
+		return unavailable("store", err)
+	}
+	if seen := d.consent.Seen(); seen.Forever() {
+		return errNotRegistered(errors.New("the application or the user was deleted meanwhile"))
+	}
+	session, err := c.cfg.CurrentUser(c.r)
+	switch {
+	case err != nil:
+		return unavailable("Config.CurrentUser", err)
+	case session.UserID != d.userID:
+		return errSignedOut()
+	}
+	return nil
+}
+
+// errSignedOut: the visitor has signed out, or was, while their request was on
+// its way.
+func errSignedOut() *Error {
+	return errStaleForm(errors.New("the user has signed out meanwhile"))
+}
+
+// agree keeps what the user has agreed to on the page. It comes before the
+// grant: a consent without a grant gives access to nobody.
+func (c *call) agree(d *decision) *Error {
+	key := store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}
+	for range maxRounds {
+		q := rules.Agreement{Form: d.form, Scopes: d.scopes, Resource: d.resource, Now: rules.At(d.agreedAt)}
+		step, err := d.consent.Agree(key, q)
+		if err != nil {
+			return errStaleForm(err) // The user has taken back what the form gave.
+		}
+		if step == rules.Write {
+			err = c.records.keepConsent(c.context(), &d.consent)
+		}
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return unavailable("store", err)
+		}
+		// The user has answered another form at the same moment.
+		if e := c.prepare(d); e != nil {
+			return e
+		}
+	}
+	return unavailable("store", errContended)
+}
+
+// newGrant begins the grant of a decision.
+func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant {
+	g := rules.NewGrant(id, store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}, d.consent.Seen(), rules.At(now))
+	g.Scopes, g.Resource, g.AgreedAt = d.scopes.String(), d.resource, rules.At(d.agreedAt)
+	if p.cfg.Lifetimes.Grant > 0 {
+		g.ExpiresAt = rules.At(now.Add(p.cfg.Lifetimes.Grant))
+	}
+	return g
+}

@@ -1,0 +1,188 @@
+package provider
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"github.com/go-oauth2/oauth2/v4"
+
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// An exchange is a request for tokens of an application that has authenticated.
+// To go-oauth2's server it is the manager: it has the two methods that the
+// server calls at the token endpoint, and the interface that it embeds is nil
+// and stands for the others.
+type exchange struct {
+	*call
+	oauth2.Manager
+	app      store.Application
+	resource *ProtectedResource // nil: that of the grant
+}
+
+// tokenInfo is what a grant type gives, on its way through the engine. The
+// engine only hands it on; the interface that it embeds is nil and stands for
+// the getters and setters, which nobody here calls.
+type tokenInfo struct {
+	oauth2.TokenInfo
+	access, refresh, scope string
+	expiresIn              time.Duration
+}
+
+// redeemCode gives the first tokens for a code (RFC 6749 section 4.1.3).
+func (x *exchange) redeemCode(text, redirectURI, verifier string) (tokenInfo, *Error) {
+	const what = "code"
+	code, ok := x.prefix.decode(rules.KindCode, text)
+	if !ok {
+		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
+	}
+	var challenge string
+	if verifier != "" {
+		if !isVerifier(verifier) {
+			return tokenInfo{}, refuse(codeInvalidGrant, "The code_verifier must be 43 to 128 letters, digits, hyphens, dots, underscores and tildes.")
+		}
+		sum := sha256.Sum256([]byte(verifier))
+		challenge = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return x.redeem(what, code, rules.Redemption{RedirectURI: redirectURI, Challenge: challenge, NeedsChallenge: x.app.Public})
+}
+
+// redeem spends a code. What is the parameter that it came as, or was derived
+// from.
+func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tokenInfo, *Error) {
+	now := x.now()
+	access := newCredential(code.grantID)
+	refresh := credential{code.grantID, rules.NewRefresh()}
+	q.Code, q.ApplicationID, q.Resource, q.Now = code.secret.Hash(rules.KindCode), x.app.ID, x.resource.identifier(), rules.At(now)
+	q.Access = rules.NewToken{Hash: access.secret.Hash(rules.KindAccess), ExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Access))}
+	q.Refresh = rules.NewToken{Hash: refresh.secret.Hash(rules.KindRefresh), ExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Refresh))}
+	q.Secret = refresh.secret
+	var userID string
+	answer := tokenInfo{access: x.prefix.encode(rules.KindAccess, access), refresh: x.prefix.encode(rules.KindRefresh, refresh)}
+	err := x.records.changeGrant(x.context(), code.grantID, func(g *rules.Grant) (rules.Step, error) {
+		step, err := g.Redeem(&q)
+		if err == nil {
+			userID = g.UserID
+			answer.scope, answer.expiresIn = g.Scopes, g.Until(q.Access.ExpiresAt).Sub(q.Now)
+		}
+		return step, err
+	})
+	if err != nil {
+		x.reportReuse(code.grantID, err)
+		return tokenInfo{}, grantRefusal(what, err)
+	}
+	x.event(Event{Kind: EventTokenIssued, ApplicationID: x.app.ID, UserID: userID, GrantID: code.grantID})
+	return answer, nil
+}
+
+// rotateRefresh gives the next tokens for a refresh token (RFC 6749 section 6).
+// They are derived from it and a random salt, so that a request that is
+// repeated within the grace can be answered alike although only hashes are
+// kept.
+//
+// Everything that can fail is asked before anything is written: if the host
+// can't say whether the user is still there, the presented token stays good.
+func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
+	const what = "refresh_token"
+	presented, ok := x.prefix.decode(rules.KindRefresh, text)
+	if !ok {
+		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
+	}
+	asked, e := parseAskedScopes(scope)
+	if e != nil {
+		return tokenInfo{}, e
+	}
+	now := x.now()
+	q := rules.Rotation{
+		Presented:        presented.secret,
+		ApplicationID:    x.app.ID,
+		Scopes:           asked.String(),
+		Resource:         x.resource.identifier(),
+		Salt:             rules.NewSalt(),
+		Grace:            x.cfg.Lifetimes.Grace,
+		AccessExpiresAt:  rules.At(now.Add(x.cfg.Lifetimes.Access)),
+		RefreshExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Refresh)),
+		Now:              rules.At(now),
+	}
+	var rotated rules.Rotated
+	var userID, granted string
+	err := x.records.changeGrant(x.context(), presented.grantID, func(g *rules.Grant) (step rules.Step, err error) {
+		if rotated, step, err = g.Rotate(&q); err != nil {
+			return step, err
+		}
+		if userID == "" {
+			if e := x.userStillThere(x.context(), g.UserID); e != nil {
+				return rules.Keep, e
+			}
+		}
+		userID, granted = g.UserID, g.ScopesOf(&rotated.Token)
+		return step, nil
+	})
+	if err != nil {
+		x.reportReuse(presented.grantID, err)
+		return tokenInfo{}, grantRefusal(what, err)
+	}
+	event := Event{Kind: EventTokenRefreshed, ApplicationID: x.app.ID, UserID: userID, GrantID: presented.grantID}
+	if rotated.Retried {
+		event.Kind = EventTokenRetried
+	}
+	x.event(event)
+	if rotated.Evicted {
+		event.Kind, event.Err = EventTokenRevoked, errTooManyTokens
+		x.event(event)
+	}
+	return tokenInfo{
+		access:    x.prefix.encode(rules.KindAccess, credential{presented.grantID, rotated.Access}),
+		refresh:   x.prefix.encode(rules.KindRefresh, credential{presented.grantID, rotated.Refresh}),
+		expiresIn: max(0, rotated.Token.ExpiresAt.Sub(q.Now)),
+		scope:     granted,
+	}, nil
+}
+
+// errTooManyTokens is why an access token ended that its application did not
+// revoke.
+var errTooManyTokens = errors.New("the grant had too many live access tokens, so the oldest has ended")
+
+// userStillThere refuses to refresh for a user whom the host no longer knows,
+// and ends what that user had.
+func (p *Provider) userStillThere(ctx context.Context, userID string) *Error {
+	_, err := p.user(ctx, userID)
+	switch {
+	case err == nil:
+		return nil
+	case !errors.Is(err, userinfo.ErrNotFound):
+		return unavailable("Config.Users", err)
+	}
+	if err := p.RevokeGrants(ctx, GrantFilter{UserID: userID}); err != nil {
+		return unavailable("store", err)
+	}
+	return refuse(codeInvalidGrant, "The user account is gone.").because(err)
+}
+
+// reportReuse tells Config.Events when a grant was just ended because something
+// spent came again.
+func (x *exchange) reportReuse(id store.ID, err error) {
+	if errors.Is(err, rules.ErrReused) {
+		x.event(Event{Kind: EventReuseDetected, ApplicationID: x.app.ID, GrantID: id, Err: err})
+	}
+}
+
+// isVerifier reports whether s is a code_verifier (RFC 7636 section 4.1).
+func isVerifier(s string) bool {
+	if len(s) < 43 || len(s) > 128 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c == '-', c == '.', c == '_', c == '~':
+		default:
+			return false
+		}
+	}
+	return true
+}
