@@ -140,7 +140,7 @@ var mutations = []mutation{
 		"TestDeviceCodeExpires",
 	},
 	{
-		"RFC 8628 section 5.1: user codes cannot be guessed at for long", "device_page.go",
+		"RFC 8628 section 5.1: user codes cannot be guessed at for long", "device_visit.go",
 		`if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 {`, `if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 && v.typed == "" {`,
 		"TestUserCodesCannotBeGuessed",
 	},
@@ -150,7 +150,7 @@ var mutations = []mutation{
 		"TestUserCodesAreReadAsPeopleType",
 	},
 	{
-		"RFC 9207 section 2: the issuer is in every answer", "authorize.go",
+		"RFC 9207 section 2: the issuer is in every answer", "authorization_answer.go",
 		`params = append(params, param{"iss", a.cfg.Issuer})`, `// It is left out.`,
 		"TestAuthorizeErrorsAreSentToTheClient",
 	},
@@ -165,7 +165,7 @@ var mutations = []mutation{
 		"TestAuthorizeErrorsAreSentToTheClient",
 	},
 	{
-		"RFC 9700 section 4.14.2: the grace has an end", "issue.go",
+		"RFC 9700 section 4.14.2: the grace has an end", "exchange.go",
 		`Grace:            x.cfg.Lifetimes.Grace,`, `Grace: x.cfg.Lifetimes.Grace * 2,`,
 		"TestRefreshTokenReuse",
 	},
