@@ -25,13 +25,12 @@ var singleParams = slices.DeleteFunc(slices.Clone(authorizeParams), func(name st
 // whose params are the application's.
 type authorization struct {
 	visit
-	app           store.Application // zero: not identified yet
-	redirectURI   string
-	redirectNamed bool // by the request, not just by being the only one
-	formPost      bool // response_mode=form_post
-	prompt        []string
-	scopes        scopes.Set
-	resource      *ProtectedResource // nil: none
+	app      store.Application // zero: not identified yet
+	redirect redirect
+	formPost bool // response_mode=form_post
+	prompt   []string
+	scopes   scopes.Set
+	resource *ProtectedResource // nil: none
 
 	form *form // what the user has answered; nil: the page was not needed
 
@@ -71,17 +70,18 @@ func (a *authorization) identify() *Error {
 	if e != nil {
 		return e
 	}
-	a.app, a.application, a.redirectURI = app, app.ID, a.params.Get("redirect_uri")
-	a.redirectNamed = a.redirectURI != ""
+	a.app, a.application = app, app.ID
+	uri := a.params.Get("redirect_uri")
+	a.redirect = redirect{uri, uri != ""}
 	switch {
 	case len(app.RedirectURIs) == 0:
 		return refuse(codeInvalidRequest, "The application that sent you here has no redirect URI registered, so it cannot sign anybody in yet. Its developer can add one.")
-	case a.redirectNamed && !redirectRegistered(app, a.redirectURI):
+	case a.redirect.named && !redirectRegistered(app, a.redirect.uri):
 		return refuse(codeInvalidRequest, "The application that sent you here asked to be answered at an address that is not registered for it: redirect_uri has to be one of its registered URIs, character for character.")
-	case !a.redirectNamed && len(app.RedirectURIs) > 1:
+	case !a.redirect.named && len(app.RedirectURIs) > 1:
 		return refuse(codeInvalidRequest, "The application that sent you here has several redirect URIs registered and did not say which one to use: redirect_uri is missing.")
-	case !a.redirectNamed:
-		a.redirectURI = app.RedirectURIs[0]
+	case !a.redirect.named:
+		a.redirect.uri = app.RedirectURIs[0]
 	}
 	return nil
 }
@@ -98,11 +98,9 @@ func (a *authorization) examine() *Error {
 	default:
 		return refuse(codeInvalidRequest, "The response_mode is not offered: use query or form_post.")
 	}
-	if a.formPost {
-		if u, err := url.Parse(a.redirectURI); err != nil || u.Scheme != "https" && u.Scheme != "http" {
-			a.formPost = false
-			return refuse(codeInvalidRequest, "The response_mode form_post is for redirect URIs of http and https: use query.")
-		}
+	if a.formPost && !a.redirect.web() {
+		a.formPost = false
+		return refuse(codeInvalidRequest, "The response_mode form_post is for redirect URIs of http and https: use query.")
 	}
 	switch a.params.Get("response_type") {
 	case "code":

@@ -75,7 +75,7 @@ func (a *authorization) answer(params ...param) {
 		a.formPostPage(params)
 		return
 	}
-	setHeaders(a.w.Header(), "Cache-Control", "no-store", "Referrer-Policy", "no-referrer", "Location", appendQuery(a.redirectURI, params))
+	setHeaders(a.w.Header(), "Cache-Control", "no-store", "Referrer-Policy", "no-referrer", "Location", appendQuery(a.redirect.uri, params))
 	status := http.StatusFound
 	if a.r.Method == http.MethodPost {
 		status = http.StatusSeeOther // never 307, which would post the consent form to the client
@@ -86,7 +86,7 @@ func (a *authorization) answer(params ...param) {
 // formPostPage answers by a form that the visitor's browser posts to the
 // application (OAuth 2.0 Form Post Response Mode).
 func (a *authorization) formPostPage(params []param) {
-	page := pages.FormPost{Application: a.app.Name, FormAction: a.redirectURI}
+	page := pages.FormPost{Application: a.app.Name, FormAction: a.redirect.uri}
 	for _, param := range params {
 		page.FormFields = append(page.FormFields, pages.Field(param))
 	}

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -111,7 +110,7 @@ func (a *authorization) mustAsk() (bool, *Error) {
 	if slices.Contains(a.prompt, "consent") || a.app.Origin != store.OriginManual {
 		return true, nil
 	}
-	skip := a.app.SkipConsent && strings.HasPrefix(a.redirectURI, "https://")
+	skip := a.app.SkipConsent && a.redirect.https()
 	// Anything on a device can pretend to be a public application (RFC 8252
 	// section 8.6), so having agreed once says nothing about who asks now.
 	if !skip && a.app.Public {

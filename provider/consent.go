@@ -3,7 +3,6 @@ package provider
 import (
 	"errors"
 	"net/url"
-	"strings"
 
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
@@ -26,7 +25,7 @@ func (a *authorization) consentPage() *Error {
 		User:           pageUser(user, a.session.UserID),
 		Scopes:         a.pageScopes(a.scopes),
 		SelfRegistered: a.app.Origin != store.OriginManual,
-		OnThisDevice:   !strings.HasPrefix(a.redirectURI, "https://"),
+		OnThisDevice:   !a.redirect.https(),
 		FormAction:     a.path,
 		FormFields: []pages.Field{
 			{Name: requestField, Value: a.params.Encode()},
@@ -37,7 +36,7 @@ func (a *authorization) consentPage() *Error {
 	if a.resource != nil {
 		page.Resource = a.resource.name
 	}
-	a.pages.Consent(a.w, a.r, page, a.redirectURI)
+	a.pages.Consent(a.w, a.r, page, a.redirect.uri)
 	return nil
 }
 
@@ -45,7 +44,7 @@ func (a *authorization) consentPage() *Error {
 // that the page said. Part of that does not come from the request but from the
 // application, which may have changed since.
 func (a *authorization) sealed() []string {
-	return []string{"consent", a.session.UserID, a.params.Encode(), a.redirectURI, a.scopes.String(), a.app.Name, a.app.LogoURL, a.app.ClientURI}
+	return []string{"consent", a.session.UserID, a.params.Encode(), a.redirect.uri, a.scopes.String(), a.app.Name, a.app.LogoURL, a.app.ClientURI}
 }
 
 // decide takes the user's answer.

@@ -24,10 +24,10 @@ func (a *authorization) issueCode() (string, *Error) {
 	grant := a.newGrant(code.grantID, now, d)
 	grant.WithCode(rules.NewCode{
 		Hash:        code.secret.Hash(rules.KindCode),
-		RedirectURI: a.redirectURI,
+		RedirectURI: a.redirect.uri,
 		// RFC 6749 section 4.1.3 wants the redirect URI named again if it was
 		// named before; OAuth 2.1 has PKCE do what that was for.
-		RedirectOptional: !a.redirectNamed || challenge != "",
+		RedirectOptional: !a.redirect.named || challenge != "",
 		Challenge:        challenge,
 		ExpiresAt:        rules.At(now.Add(a.cfg.Lifetimes.Code)),
 	})

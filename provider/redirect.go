@@ -73,6 +73,20 @@ func checkRedirectURI(raw string, public bool) error {
 	return nil
 }
 
+// A redirect is where an authorization request is answered: one of the redirect
+// URIs of its application.
+type redirect struct {
+	uri   string
+	named bool // by the request, not just by being the only one
+}
+
+// https reports whether the answer goes to a server that has proved its name.
+func (r redirect) https() bool { return strings.HasPrefix(r.uri, "https://") }
+
+// web reports whether the answer goes to a server, and not to a program that has
+// a scheme of its own.
+func (r redirect) web() bool { return r.https() || strings.HasPrefix(r.uri, "http://") }
+
 // redirectRegistered reports whether a presented redirect URI is one that the
 // application has registered. They are compared byte for byte, without parsing
 // or decoding anything: whatever one reader takes for the host, another may

@@ -36,7 +36,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 6749 section 4.1.3: the code is bound to the redirect URI", "issue.go",
-		`RedirectOptional: !a.redirectNamed || challenge != "",`, `RedirectOptional: true,`,
+		`RedirectOptional: !a.redirect.named || challenge != "",`, `RedirectOptional: true,`,
 		"TestCodeIsBoundToRedirectURI",
 	},
 	{
@@ -76,7 +76,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 6749 section 3.1.2.3: where several are registered, redirect_uri has to be there", "authorization.go",
-		`case !a.redirectNamed && len(app.RedirectURIs) > 1:`, `case !a.redirectNamed && len(app.RedirectURIs) > 2:`,
+		`case !a.redirect.named && len(app.RedirectURIs) > 1:`, `case !a.redirect.named && len(app.RedirectURIs) > 2:`,
 		"TestAuthorizeRedirectURILeftOut",
 	},
 	{
