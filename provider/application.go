@@ -22,7 +22,8 @@ type ApplicationSettings struct {
 	RedirectURIs []string
 
 	// Scopes are what it may ask for, and what it gets when it asks for
-	// nothing. Nil: "profile" and "email". Empty, but not nil: none.
+	// nothing. Nil: those of "profile" and "email" that Config.Scopes has.
+	// Empty, but not nil: none.
 	Scopes scopes.Set
 
 	// Public is for applications that cannot keep a secret: native,
@@ -131,14 +132,15 @@ func settingsOf(app store.Application) ApplicationSettings {
 }
 
 // apply writes the settings into a record, which then shares nothing with them.
-// A record that turns public or confidential loses its secrets.
-func (s ApplicationSettings) apply(app *store.Application) {
+// A record that turns public or confidential loses its secrets. Usual are the
+// scopes of an application for which none are set.
+func (s ApplicationSettings) apply(app *store.Application, usual scopes.Set) {
 	if app.Public != s.Public {
 		app.Secrets = nil
 	}
 	asked := s.Scopes
 	if asked == nil {
-		asked = scopes.New(scopes.Profile, scopes.Email)
+		asked = usual
 	}
 	app.Name, app.RedirectURIs, app.Scopes = s.Name, slices.Clone(s.RedirectURIs), scopes.New(asked...).Minus(tolerated)
 	app.Public, app.PKCERequired, app.SkipConsent = s.Public, s.PKCERequired || s.Public, s.SkipConsent

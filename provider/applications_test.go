@@ -462,3 +462,25 @@ func TestSecretIsRedacted(t *testing.T) {
 	require.Equal(t, "", provider.Secret{}.Reveal())
 	require.True(t, provider.Secret{}.IsZero())
 }
+
+// Nobody is told about a scope that they didn't name.
+func TestUsualScopesAreThoseThatAreOffered(t *testing.T) {
+	for _, tt := range []struct{ offered, want []string }{
+		{[]string{"notes:read"}, nil},
+		{[]string{"notes:read", "email"}, []string{"email"}},
+		{[]string{"profile", "email", "notes:read"}, []string{"profile", "email"}},
+	} {
+		h := newHost(t, func(c *provider.Config) {
+			c.Scopes = nil
+			for _, name := range tt.offered {
+				c.Scopes = append(c.Scopes, scopes.Scope{Name: name, Title: "x"})
+			}
+		})
+		app, _, err := h.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki"})
+		require.NoError(t, err)
+		require.True(t, app.Scopes.Equal(scopes.New(tt.want...)), "%v", app.Scopes)
+		ensured, err := h.EnsureApplication(ctx, "wiki", provider.ApplicationSettings{Name: "Wiki", Public: true}, provider.Secret{})
+		require.NoError(t, err)
+		require.True(t, ensured.Scopes.Equal(app.Scopes), "%v", ensured.Scopes)
+	}
+}

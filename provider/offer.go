@@ -15,6 +15,7 @@ import (
 type offer struct {
 	scopes   scopes.Set // the names in Config.Scopes
 	required scopes.Set // those of them that can't be unticked
+	usual    scopes.Set // those that an application gets for which none are set
 
 	// strangers are the scopes that applications may ask for which the host
 	// didn't make, by their origin. An origin that is not there is not let in.
@@ -35,6 +36,7 @@ func newOffer(c *Config) offer {
 		}
 	}
 	o.scopes, o.required = scopes.New(names...), scopes.New(required...)
+	o.usual = o.scopes.Intersect(scopes.New(scopes.Profile, scopes.Email))
 	among := func(names []string) scopes.Set {
 		if names == nil {
 			return o.scopes
