@@ -78,26 +78,6 @@ func TestTokenRequestWhoseFormIsReadAlready(t *testing.T) {
 	app.redeem(code).tokens(t)
 }
 
-func TestCORS(t *testing.T) {
-	h := newHost(t)
-	app := h.application(provider.ApplicationSettings{})
-	for _, path := range []string{"/oauth/token", "/oauth/userinfo", "/oauth/token/revoke", "/.well-known/oauth-authorization-server"} {
-		r := h.send("OPTIONS", path, http.Header{"Origin": {"https://spa.example.com"}, "Access-Control-Request-Method": {"POST"}}, "")
-		r.statusIs(t, 204)
-		require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
-		require.Equal(t, "Authorization, Content-Type, MCP-Protocol-Version", r.Header.Get("Access-Control-Allow-Headers"))
-		require.Empty(t, r.Header.Get("Access-Control-Allow-Credentials"))
-	}
-	for _, r := range []*reply{app.redeem("x"), app.redeem("x", "client_secret", "wrong"), h.bearer("/oauth/userinfo", "x")} {
-		require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"), "errors need it too")
-		require.Contains(t, r.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate")
-	}
-	for _, path := range []string{"/oauth/authorize", "/oauth/token_info"} {
-		r := h.send("GET", path, http.Header{"Origin": {"https://spa.example.com"}}, "")
-		require.Empty(t, r.Header.Get("Access-Control-Allow-Origin"), path)
-	}
-}
-
 // No log line and no answer holds a secret.
 func TestLogsHoldNoSecret(t *testing.T) {
 	h := newHost(t)

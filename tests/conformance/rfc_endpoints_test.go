@@ -63,6 +63,17 @@ func TestRevokeRefreshToken(t *testing.T) {
 	}
 }
 
+// RFC 7009 section 2.1: a client that signs out with a refresh token which it has
+// rotated away means its sign-in too.
+func TestRevokeRotatedRefreshToken(t *testing.T) {
+	h := newHost(t)
+	c := h.public()
+	first := c.tokens(t)
+	second := granted(t, h.send(t, tokenPath, c.refreshing(first.Refresh)))
+	revoked(t, h.send(t, revokePath, c.withID("token", first.Refresh)))
+	require.False(t, h.works(t, second.Access))
+}
+
 // RFC 7009 section 2.2: a token that is unknown or was revoked before is
 // answered with 200.
 func TestRevokeInvalidToken(t *testing.T) {

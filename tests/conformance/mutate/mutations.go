@@ -92,17 +92,17 @@ var mutations = []mutation{
 	{
 		"RFC 6750 section 2: one way to send a token", "bearer.go",
 		`case ways > 1:`, `case ways > 2:`,
-		"TestUserInfoMethods",
+		"TestBearerInTwoPlaces",
 	},
 	{
 		"RFC 6750 section 3.1: insufficient_scope", "bearer.go",
 		`needed := strings.Join(scope, " ")`, `needed := strings.Join(scope[:0], " ")`,
-		"TestInsufficientScope",
+		"TestBearerInsufficientScope",
 	},
 	{
 		"RFC 7009 section 2.1: only its own client revokes a token", "revoke.go",
 		`case t.applicationID != applicationID:`, `case t.applicationID == "":`,
-		"TestRevocation",
+		"TestRevokeTokenOfAnotherClient",
 	},
 	{
 		"RFC 7636 section 4.3: plain is refused", "authorization.go",
@@ -110,9 +110,9 @@ var mutations = []mutation{
 		"TestAuthorizeErrorsAreSentToTheClient",
 	},
 	{
-		"RFC 7662 section 2.1: no client learns of another's token", "introspect.go",
+		"RFC 7662 section 2.2: no client learns of another's token", "introspect.go",
 		`case !anyToken && token.applicationID != asker.ID:`, `case token.applicationID == "":`,
-		"TestIntrospection",
+		"TestIntrospectInactiveToken",
 	},
 	{
 		"RFC 8252 section 7.3: the port of a loopback address is free", "redirect.go",
@@ -127,7 +127,7 @@ var mutations = []mutation{
 	{
 		"RFC 8414 section 2: what is off is not advertised", "metadata.go",
 		`if m.RevocationEndpoint != "" {`, `{`,
-		"TestMetadata",
+		"TestMetadataOfEndpointsLeftOut",
 	},
 	{
 		"RFC 8628 section 3.5: a device that asks too soon slows down", "device.go",
