@@ -243,8 +243,7 @@ func TestDeviceConfig(t *testing.T) {
 	require.Contains(t, r.body, `"verification_uri":"`+h.url+`/enter"`)
 }
 
-// RFC 8628 sections 3.1 and 3.2.
-func TestDeviceAuthorizationRequestIsParsedStrictly(t *testing.T) {
+func TestLimitIsAskedBeforeADeviceCosts(t *testing.T) {
 	var asked []provider.LimitRequest
 	h := newDeviceHost(t, func(c *provider.Config) {
 		c.Limit = func(_ context.Context, l provider.LimitRequest) time.Duration {
@@ -255,41 +254,14 @@ func TestDeviceAuthorizationRequestIsParsedStrictly(t *testing.T) {
 			return 0
 		}
 	})
-	tv, wiki := h.television(), h.application(provider.ApplicationSettings{})
-	const path = "/oauth/device_authorization"
-	r := tv.post(path)
-	require.Equal(t, 200, r.StatusCode)
-	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
-	require.Equal(t, "application/json", r.Header.Get("Content-Type"))
-	require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
+	tv := h.television()
+	tv.device()
 	require.Equal(t, "device_authorization", asked[0].Endpoint)
 	require.Equal(t, tv.ClientID, asked[0].ClientID)
 	require.True(t, asked[0].IP.IsLoopback())
-
-	h.post(path).refused(t, 401, "invalid_client")
-	h.post(path, "client_id", "unknown").refused(t, 401, "invalid_client")
-	h.post(path, "client_id", wiki.ClientID).refused(t, 401, "invalid_client")
-	wiki.post(path, "client_secret", "wrong").refused(t, 401, "invalid_client")
-	tv.post(path, "client_secret", "wrong").refused(t, 401, "invalid_client")
-	tv.post(path, "scope", "public_metadata").refused(t, 400, "invalid_scope")
-	tv.post(path, "scope", "nonsense").refused(t, 400, "invalid_scope")
-	tv.post(path, "scope", "profile  email").refused(t, 400, "invalid_scope")
-	limited := h.post(path, "client_id", "greedy")
+	limited := h.post("/oauth/device_authorization", "client_id", "greedy")
 	limited.refused(t, 429, "temporarily_unavailable")
 	require.Equal(t, "60", limited.Header.Get("Retry-After"))
-	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	h.send("POST", path, form, "client_id="+tv.ClientID+"&client_id="+tv.ClientID).refused(t, 400, "invalid_request")
-	h.send("POST", path, nil, "client_id="+tv.ClientID).refused(t, 400, "invalid_request")
-	h.send("GET", path+"?client_id="+tv.ClientID, nil, "").refused(t, 405, "invalid_request")
-	preflight := h.send("OPTIONS", path, http.Header{"Origin": {"https://tv.example.com"}}, "")
-	preflight.statusIs(t, 204)
-	require.Equal(t, "POST, OPTIONS", preflight.Header.Get("Access-Control-Allow-Methods"))
-
-	// Without a scope, it asks for all that it may.
-	d := tv.device()
-	b := h.signedIn("user_ada")
-	b.decide(d, "allow")
-	require.Equal(t, "email notes:read profile", d.poll().tokens(t).Scope)
 }
 
 // An application that registered itself may use the grant only if it has said
@@ -323,37 +295,6 @@ func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 	tv.post("/oauth/device_authorization").refused(t, 400, "unauthorized_client")
 }
 
-// RFC 8628 section 3.5: what a device is told while it waits, and what it must
-// never be given.
-func TestDevicePollErrors(t *testing.T) {
-	h := newDeviceHost(t)
-	tv, other := h.television(), h.television()
-	wiki := h.application(provider.ApplicationSettings{})
-	d := tv.device()
-	b := h.signedIn("user_ada")
-	b.decide(d, "allow")
-	poll := func(a *application, form ...string) *reply {
-		return a.post("/oauth/token", append([]string{"grant_type", grantDevice}, form...)...)
-	}
-	poll(tv).refused(t, 400, "invalid_request")
-	poll(other, "device_code", d.DeviceCode).refused(t, 400, "invalid_grant")
-	poll(wiki, "device_code", d.DeviceCode).refused(t, 400, "invalid_grant")
-	poll(wiki, "device_code", d.DeviceCode, "client_secret", "wrong").refused(t, 401, "invalid_client")
-	poll(tv, "device_code", d.DeviceCode, "client_secret", "wrong").refused(t, 401, "invalid_client")
-	poll(tv, "device_code", d.DeviceCode+"x").refused(t, 400, "invalid_grant")
-	poll(tv, "device_code", "unknown").refused(t, 400, "invalid_grant")
-	poll(tv, "device_code", d.UserCode).refused(t, 400, "invalid_grant")
-	got := d.poll().tokens(t)
-	for _, wrong := range []string{got.AccessToken, got.RefreshToken, "oac_" + strings.TrimPrefix(d.DeviceCode, "odc_")} {
-		poll(tv, "device_code", wrong).refused(t, 400, "invalid_grant")
-	}
-	// It is no other credential either.
-	tv.post("/oauth/token", "grant_type", "authorization_code", "code", d.DeviceCode).refused(t, 400, "invalid_grant")
-	tv.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", d.DeviceCode).refused(t, 400, "invalid_grant")
-	h.bearer("/api/notes", d.DeviceCode).refused(t, 401, "invalid_token")
-	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
-}
-
 // Polling leaves a line in the log for each real refusal, and none for waiting.
 func TestWaitingIsNotLogged(t *testing.T) {
 	h := newDeviceHost(t)
@@ -367,30 +308,6 @@ func TestWaitingIsNotLogged(t *testing.T) {
 	d.DeviceCode = "unknown"
 	d.poll().refused(t, 400, "invalid_grant")
 	require.Contains(t, h.log.String(), "invalid_grant")
-}
-
-// RFC 8628 section 3.5: who asks too soon has to wait 5 seconds longer each
-// time from then on. Who keeps to the interval is never told so, though a
-// request on its way may gain a little on the one before.
-func TestDeviceThatAsksTooSoonHasToSlowDown(t *testing.T) {
-	h := newDeviceHost(t)
-	b := h.signedIn("user_ada")
-	d := h.television().device()
-	after := func(wait time.Duration, code string) {
-		t.Helper()
-		h.clock.Add(wait)
-		d.poll().refused(t, 400, code)
-	}
-	after(0, "authorization_pending") // The first comes whenever it likes.
-	after(5*time.Second, "authorization_pending")
-	after(4600*time.Millisecond, "authorization_pending")
-	after(4*time.Second, "slow_down")
-	after(9*time.Second, "slow_down")
-	after(14*time.Second, "slow_down")
-	after(20*time.Second, "authorization_pending")
-	after(0, "slow_down")
-	b.decide(d, "allow")
-	d.poll().tokens(t) // What was decided is worth no delay.
 }
 
 // RFC 8628 section 3.2: after expires_in seconds nobody can decide any more, and

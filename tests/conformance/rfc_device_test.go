@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 const (
@@ -88,6 +89,17 @@ func TestDeviceAuthorizationRequest(t *testing.T) {
 	refused(t, h.sendRaw(t, deviceAuthorizationPath, form.Encode()+"&client_id="+c.ClientID), 400, "invalid_request")
 	refused(t, h.send(t, deviceAuthorizationPath, form, "Content-Type", "application/json"), 400, "invalid_request")
 	refused(t, h.send(t, deviceAuthorizationPath, c.withID("scope", "unknown")), 400, "invalid_scope")
+	refused(t, h.send(t, deviceAuthorizationPath, c.withID("scope", "private_metadata")), 400, "invalid_scope")
+	preflight(t, h, deviceAuthorizationPath, "POST")
+}
+
+// RFC 8628 section 3.1: a device that names no scope asks for all that it may.
+func TestDeviceWithoutScope(t *testing.T) {
+	h := newDeviceHost(t)
+	c := h.client(provider.ApplicationSettings{Public: true, Scopes: scopes.New("profile", "notes:read")})
+	device := c.device(t, "scope", omit)
+	h.decides(t, device, "allow")
+	require.ElementsMatch(t, []string{"profile", "notes:read"}, splitScope(granted(t, h.send(t, tokenPath, c.polling(device))).Scope))
 }
 
 // RFC 8628 section 3.1: the client authenticates as at the token endpoint.
@@ -100,6 +112,7 @@ func TestDeviceAuthorizationClientAuthentication(t *testing.T) {
 	refused(t, h.send(t, deviceAuthorizationPath, c.withID("client_secret", omit)), 401, "invalid_client")
 	refused(t, h.send(t, deviceAuthorizationPath, c.withID("client_secret", "wrong")), 401, "invalid_client")
 	refused(t, h.send(t, deviceAuthorizationPath, url.Values{"client_id": {"unknown"}}), 401, "invalid_client")
+	refused(t, h.send(t, deviceAuthorizationPath, h.public().withID("client_secret", "wrong")), 401, "invalid_client")
 
 	device := c.device(t)
 	h.decides(t, device, "allow")
@@ -139,11 +152,6 @@ func TestDevicePollErrors(t *testing.T) {
 	c, other := h.public(), h.public()
 	waiting, denied := c.device(t), c.device(t)
 	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "authorization_pending")
-	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "slow_down")
-	h.clock.Add(9 * time.Second)
-	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "slow_down")
-	h.clock.Add(15 * time.Second)
-	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "authorization_pending")
 	h.decides(t, denied, "deny")
 	refused(t, h.send(t, tokenPath, c.polling(denied)), 400, "access_denied")
 	refused(t, h.send(t, tokenPath, other.polling(waiting)), 400, "invalid_grant")
@@ -152,6 +160,54 @@ func TestDevicePollErrors(t *testing.T) {
 	refused(t, h.sendRaw(t, tokenPath, c.polling(waiting).Encode()+"&device_code=x"), 400, "invalid_request")
 	h.clock.Add(10 * time.Minute)
 	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "expired_token")
+}
+
+// RFC 8628 section 3.5: who asks too soon has to wait 5 seconds longer each time
+// from then on. Who keeps to the interval is never told so, though a request on
+// its way may gain a little on the one before.
+func TestDeviceSlowDown(t *testing.T) {
+	h := newDeviceHost(t)
+	c := h.public()
+	device := c.device(t)
+	for _, tt := range []struct {
+		after time.Duration
+		code  string
+	}{
+		{0, "authorization_pending"}, // The first comes whenever it likes.
+		{5 * time.Second, "authorization_pending"},
+		{4600 * time.Millisecond, "authorization_pending"},
+		{4 * time.Second, "slow_down"},
+		{9 * time.Second, "slow_down"},
+		{14 * time.Second, "slow_down"},
+		{20 * time.Second, "authorization_pending"},
+		{0, "slow_down"},
+	} {
+		h.clock.Add(tt.after)
+		refused(t, h.send(t, tokenPath, c.polling(device)), 400, tt.code)
+	}
+	h.decides(t, device, "allow")
+	granted(t, h.send(t, tokenPath, c.polling(device))) // What was decided is worth no delay.
+}
+
+// RFC 8628 section 3.4: a device code is no other credential, and no other
+// credential is a device code.
+func TestDeviceCodeIsNoOtherCredential(t *testing.T) {
+	h := newDeviceHost(t)
+	c := h.public()
+	device := c.device(t)
+	code := device["device_code"].(string)
+	h.decides(t, device, "allow")
+	for _, wrong := range []string{code + "x", device["user_code"].(string), "oac_" + strings.TrimPrefix(code, "odc_")} {
+		refused(t, h.send(t, tokenPath, c.polling(device, "device_code", wrong)), 400, "invalid_grant")
+	}
+	tokens := granted(t, h.send(t, tokenPath, c.polling(device)))
+	for _, wrong := range []string{tokens.Access, tokens.Refresh} {
+		refused(t, h.send(t, tokenPath, c.polling(device, "device_code", wrong)), 400, "invalid_grant")
+	}
+	refused(t, h.send(t, tokenPath, c.withID("grant_type", "authorization_code", "code", code)), 400, "invalid_grant")
+	refused(t, h.send(t, tokenPath, c.refreshing(code)), 400, "invalid_grant")
+	require.False(t, h.works(t, code))
+	require.True(t, h.works(t, tokens.Access))
 }
 
 // RFC 8628 section 3.5 and RFC 6749 section 4.1.2: a device code works once,

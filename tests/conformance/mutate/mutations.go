@@ -132,7 +132,7 @@ var mutations = []mutation{
 	{
 		"RFC 8628 section 3.5: a device that asks too soon slows down", "device.go",
 		`case tooSoon:`, `case tooSoon && device.Interval > time.Hour:`,
-		"TestDeviceThatAsksTooSoonHasToSlowDown",
+		"TestDeviceSlowDown",
 	},
 	{
 		"RFC 8628 section 3.2: a device code expires", "device.go",
