@@ -45,6 +45,9 @@ func TestLockTimeouts(t *testing.T) {
 			}
 			slowest := s.unavailable(t, writes)
 			require.True(t, h.log.says(c.cause), "the log does not name the cause: %s", h.log)
+			// A server goes on for a moment with a statement that its client has given
+			// up. If it got the lock then, the code would be spent, and its answer lost.
+			time.Sleep(1200 * time.Millisecond)
 			release()
 			h.reach(t, h.process())
 
