@@ -51,16 +51,9 @@ func checkRedirectURI(raw string, public bool) error {
 	case slices.Contains(refusedSchemes, u.Scheme), strings.HasPrefix(u.Scheme, "ms-"):
 		return fail("has the scheme %s, which browsers do not hand to an application: use https", u.Scheme)
 	}
-	switch u.Scheme {
-	case "https", "http":
-		if u.Hostname() == "" || !strings.HasPrefix(raw, u.Scheme+"://") {
-			return fail("has no host: write %s://host/path", u.Scheme)
-		}
-		if port := u.Port(); strings.HasSuffix(u.Host, ":") || port != "" && !isPort(port) {
-			return fail("has a bad port: use 1 to 65535, or leave it out")
-		}
-		if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-			return fail("is plain http: use https; http is for localhost, 127.0.0.1 and [::1] only")
+	if u.Scheme == "https" || u.Scheme == "http" {
+		if wrong := wrongHost(raw, u); wrong != "" {
+			return fail("%s", wrong)
 		}
 		return nil
 	}
@@ -71,6 +64,23 @@ func checkRedirectURI(raw string, public bool) error {
 		return fail("has nothing after its scheme: write %s:/callback", u.Scheme)
 	}
 	return nil
+}
+
+// wrongHost says what is wrong with the host of an https or http redirect URI,
+// or nothing.
+func wrongHost(raw string, u *url.URL) string {
+	port := u.Port()
+	switch {
+	case u.Hostname() == "" || !strings.HasPrefix(raw, u.Scheme+"://"):
+		return "has no host: write " + u.Scheme + "://host/path"
+	case strings.Contains(u.Host, "*"):
+		return "has a wildcard in its host, which matches nothing, as redirect URIs are compared character for character: register each one"
+	case strings.HasSuffix(u.Host, ":") || port != "" && !isPort(port):
+		return "has a bad port: use 1 to 65535, or leave it out"
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return "is plain http: use https; http is for localhost, 127.0.0.1 and [::1] only"
+	}
+	return ""
 }
 
 // A redirect is where an authorization request is answered: one of the redirect

@@ -393,6 +393,7 @@ func TestRegistrationRefusesUnsafeRedirectURIs(t *testing.T) {
 		"https://user@wiki.example.com/cb":     "has a user", "https://u:p@wiki.example.com/callback": "has a user",
 		"http://wiki.example.com/cb": "is plain http", "http://192.168.1.1/cb": "is plain http", "http://127.0.0.2/cb": "is plain http", "http://127.0.0.1.example.com/cb": "is plain http",
 		"https://": "has no host", "https:///cb": "has no host", "https:wiki.example.com": "has no host",
+		"https://*.example.com/cb": "has a wildcard", "https://wiki*.example.com/cb": "has a wildcard", "http://*/cb": "has a wildcard", "https://wiki.example.com:*/cb": "is not a URL",
 		"https://wiki.example.com:99999/cb": "bad port", "https://wiki.example.com:/cb": "bad port",
 		"https://wiki.example.com/a b": "has a character", "https://wiki.example.com/\r\n": "has a character", `https://wiki.example.com\@evil.example`: "has a character",
 		"https://w\u0456ki.example.com/": "has a character", "https://wiki.example.com/%zz": "is not a URL", "myapp:": "scheme",
@@ -405,7 +406,7 @@ func TestRegistrationRefusesUnsafeRedirectURIs(t *testing.T) {
 		require.NoError(t, register(uri, true))
 		require.ErrorContains(t, register(uri, false), "only a public application")
 	}
-	for _, uri := range []string{"https://a.example.com", "https://a.example.com:8443/x?y=z", "http://localhost:3000/cb", "http://127.0.0.1/", "http://[::1]:80/x"} {
+	for _, uri := range []string{"https://a.example.com", "https://a.example.com:8443/x?y=z", "https://a.example.com/*?a=*", "http://localhost:3000/cb", "http://127.0.0.1/", "http://[::1]:80/x"} {
 		require.NoError(t, register(uri, false))
 		require.NoError(t, register(uri, true))
 	}
