@@ -88,6 +88,11 @@ func TestRegistrationIsOffUnlessConfigured(t *testing.T) {
 	require.NotContains(t, h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, "registration")
 	require.Equal(t, 405, h.register(minimal).StatusCode, "the host's own mux answers")
 	require.Equal(t, "the host's own page", h.send("GET", registerPath+"/x", nil, "").body)
+	for _, handler := range []http.Handler{h.RegistrationHandler(), h.ClientConfigurationHandler()} {
+		off := newHost(t)
+		off.server.Config.Handler = handler
+		require.Equal(t, 404, off.register(minimal).StatusCode)
+	}
 
 	h = newOpenHost(t, func(c *provider.Config) { c.Paths.Register = "-" })
 	require.Empty(t, h.Endpoints().Register)
