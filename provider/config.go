@@ -195,7 +195,8 @@ type LimitRequest struct {
 	Endpoint string
 
 	// ClientID is what the client claims, before anything is believed. It may
-	// be empty, and is for "register" and "device".
+	// be empty, and is for "register", for "device", and for "introspect" where
+	// Config.Introspection has let the request in.
 	ClientID string
 
 	IP netip.Addr // as Config.ClientIP found it; may be the zero Addr

@@ -23,7 +23,7 @@ func (p *Provider) DeviceHandler() http.Handler {
 	if p.cfg.DeviceAuthorization == nil {
 		return http.NotFoundHandler()
 	}
-	return p.handler(endpoint{name: "device", methods: pageMethods, serve: (*call).serveDevice, refuse: (*call).errorPage})
+	return p.handler(endpoint{name: endpointDevice, methods: pageMethods, serve: (*call).serveDevice, refuse: (*call).errorPage})
 }
 
 func (c *call) serveDevice() *Error {

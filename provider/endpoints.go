@@ -47,8 +47,10 @@ const metadataPath = "/.well-known/oauth-authorization-server"
 
 // Names of endpoints, for Config.Limit.
 const (
-	endpointRegister = "register"
-	endpointDocument = "document" // where a client's document is fetched
+	endpointIntrospect = "introspect"
+	endpointRegister   = "register"
+	endpointDocument   = "document" // where a client's document is fetched
+	endpointDevice     = "device"   // the page on which users enter user codes
 )
 
 // registers reports whether applications can register themselves.

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -233,7 +235,7 @@ func FuzzBearerHeader(f *testing.F) {
 // Whoever has very many addresses fills the memory to its bound, and everybody
 // goes on being served.
 func TestLimitByAddressIsBounded(t *testing.T) {
-	l, now := &addressLimiter{cost: time.Second, full: map[bucket]time.Time{}}, time.Now()
+	l, now := newAddressLimiter(time.Second), time.Now()
 	for i := range 100_000 {
 		ip := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		if i%2 == 0 { // Half of the time nothing is full again, and it forgets what it likes.
@@ -242,4 +244,21 @@ func TestLimitByAddressIsBounded(t *testing.T) {
 		require.Zero(t, l.wait(LimitRequest{Endpoint: "token", ClientID: "wiki", IP: ip}, now))
 		require.LessOrEqual(t, len(l.full), maxBuckets+1)
 	}
+}
+
+// A client id is whatever somebody claims, and may be as long as a header. What
+// the limiter remembers of it has one size.
+func TestLimitByAddressKeepsNoClientID(t *testing.T) {
+	l, now := newAddressLimiter(time.Microsecond), time.Now()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 1000 {
+		id := strconv.Itoa(i) + strings.Repeat("x", 100_000)
+		require.Zero(t, l.wait(LimitRequest{Endpoint: "token", ClientID: id}, now))
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(1<<20))
+	runtime.KeepAlive(l)
 }

@@ -18,7 +18,7 @@ import (
 // Config.Introspection lets through, about all. Everybody else's tokens are
 // answered like unknown ones.
 func (p *Provider) IntrospectHandler() http.Handler {
-	return p.handler(endpoint{name: "introspect", methods: []string{http.MethodPost}, serve: (*call).serveIntrospect, refuse: (*call).writeError})
+	return p.handler(endpoint{name: endpointIntrospect, methods: []string{http.MethodPost}, serve: (*call).serveIntrospect, refuse: (*call).writeError})
 }
 
 // introspection is the answer of RFC 7662 section 2.2.

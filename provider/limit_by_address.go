@@ -2,13 +2,14 @@ package provider
 
 import (
 	"context"
+	"hash/maphash"
 	"net/netip"
 	"sync"
 	"time"
 )
 
 const (
-	// maxBuckets bounds what a limiter remembers, at about 150 bytes each.
+	// maxBuckets bounds what a limiter remembers, at about 100 bytes each.
 	maxBuckets = 20_000
 
 	// clientsPerAddress is how many clients may use their whole share at one
@@ -23,9 +24,11 @@ const (
 
 // LimitByAddress makes a Config.Limit. It lets each client at each address make
 // so many requests a minute, all at once or spread, and all clients at an address
-// together ten times as many; 600 is a good number to begin with. Whoever
-// registers an application, has a client document fetched, or enters a user code
-// does so a twentieth as often. An IPv6 address counts with its /64 network.
+// together ten times as many; 600 is a good number to begin with, and an
+// application whose one server signs in many thousands of users needs more.
+// Whoever registers an application, has a client document fetched, or enters a user code
+// does so a twentieth as often. An IPv6 address counts with its /64 network. A
+// resource server that introspects by a key of the host's is not counted.
 //
 // It counts in this process and forgets when the process ends. If you run many
 // instances, each counts for itself. Behind a proxy set Config.ClientIP, or
@@ -34,47 +37,62 @@ func LimitByAddress(perMinute int) func(context.Context, LimitRequest) time.Dura
 	if perMinute < 1 {
 		panic("provider: LimitByAddress: give at least 1 request a minute")
 	}
-	l := &addressLimiter{cost: time.Minute / time.Duration(perMinute), full: map[bucket]time.Time{}}
+	l := newAddressLimiter(time.Minute / time.Duration(perMinute))
 	return func(_ context.Context, r LimitRequest) time.Duration { return l.wait(r, time.Now()) }
 }
 
-// A bucket is what counts together. A client id counts with the address that
-// claims it: else anybody could use up a client's share.
+// A bucket is what counts together. A client counts with the address that claims
+// its id: else anybody could use up its share. The id may be as long as a header,
+// so that its hash stands for it.
 type bucket struct {
 	address  netip.Prefix
-	endpoint string // empty for those where clients authenticate
-	clientID string
+	endpoint string // of a step by a stranger; empty: those of clients
+	client   uint64 // zero: all at the address
 }
 
 // An addressLimiter knows when each bucket will be full again. A bucket holds
 // what may be spent in a minute, and each request takes its cost.
 type addressLimiter struct {
 	cost time.Duration
+	seed maphash.Seed
 
 	mu   sync.Mutex
 	full map[bucket]time.Time // one that isn't there is full
 }
 
+func newAddressLimiter(cost time.Duration) *addressLimiter {
+	return &addressLimiter{cost: cost, seed: maphash.MakeSeed(), full: map[bucket]time.Time{}}
+}
+
 func (l *addressLimiter) wait(r LimitRequest, now time.Time) time.Duration {
-	address := network(r.IP)
+	if r.Endpoint == endpointIntrospect && r.ClientID == "" {
+		return 0 // The key has opened it, or it is refused without asking the store.
+	}
+	all := bucket{address: network(r.IP)}
+	costs := map[bucket]time.Duration{}
+	switch r.Endpoint {
+	case endpointRegister, endpointDocument, endpointDevice:
+		all.endpoint = r.Endpoint
+		costs[all] = min(l.cost*strangersShare, time.Minute) // One is always possible.
+	default:
+		costs[all] = l.cost / clientsPerAddress
+		one := all
+		one.client = maphash.String(l.seed, r.ClientID) | 1
+		costs[one] = l.cost
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch r.Endpoint {
-	case endpointRegister, endpointDocument, "device":
-		b, cost := bucket{address: address, endpoint: r.Endpoint}, min(l.cost*strangersShare, time.Minute)
-		wait := l.missing(b, cost, now)
-		if wait == 0 {
-			l.spend(b, cost, now)
-		}
-		return wait
+	var wait time.Duration
+	for b, cost := range costs {
+		wait = max(wait, l.missing(b, cost, now))
 	}
-	one, all := bucket{address: address, clientID: r.ClientID}, bucket{address: address, endpoint: "*"}
-	wait := max(l.missing(one, l.cost, now), l.missing(all, l.cost/clientsPerAddress, now))
-	if wait == 0 { // What is refused costs nothing.
-		l.spend(one, l.cost, now)
-		l.spend(all, l.cost/clientsPerAddress, now)
+	if wait > 0 {
+		return wait // What is refused costs nothing.
 	}
-	return wait
+	for b, cost := range costs {
+		l.spend(b, cost, now)
+	}
+	return 0
 }
 
 // missing is how long to wait until the bucket has so much.

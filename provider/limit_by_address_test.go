@@ -91,6 +91,29 @@ func TestLimitByAddressCountsMadeUpClients(t *testing.T) {
 	})
 }
 
+// An API may ask about the token of each request. Nobody else gets past.
+func TestLimitByAddressLetsResourceServersAsk(t *testing.T) {
+	const key = "a-key-for-the-resource-servers-of-this-host"
+	h := newHost(t, func(c *provider.Config) {
+		c.Limit, c.Introspection = provider.LimitByAddress(20), provider.BearerKey(key)
+	})
+	app := h.application(provider.ApplicationSettings{})
+	access := app.tokens("user_ada").AccessToken
+	for range 100 {
+		h.post("/oauth/token_info", "token", access, "Header:Authorization", "Bearer "+key).statusIs(t, 200)
+	}
+	for range 100 {
+		h.post("/oauth/token_info", "token", access).refused(t, 401, "invalid_client")
+	}
+	refused := 0
+	for range 30 {
+		if app.post("/oauth/token_info", "token", access, "client_secret", "wrong").StatusCode == 429 {
+			refused++
+		}
+	}
+	require.NotZero(t, refused)
+}
+
 func TestLimitByAddressRefusesNonsense(t *testing.T) {
 	require.Panics(t, func() { provider.LimitByAddress(0) })
 }
