@@ -131,9 +131,7 @@ func (c Config) validate() error {
 	if strings.Trim(c.TokenPrefix, base62+"_") != "" || len(c.TokenPrefix) > maxTokenPrefix {
 		found.add("TokenPrefix", "is %q: use at most %d letters, digits and underscores", c.TokenPrefix, maxTokenPrefix)
 	}
-	if c.StoreTimeout < 0 {
-		found.add("StoreTimeout", "is negative: leave it at zero for the default")
-	}
+	found.addShort("StoreTimeout", c.StoreTimeout, 0)
 	c.validateScopes(&found)
 	c.Lifetimes.validate(&found)
 	c.validateResources(&found)
@@ -161,7 +159,7 @@ func (l Lifetimes) validate(found *problems) {
 	}
 }
 
-// addShort adds what is wrong with a duration whose zero value is the default.
+// addShort adds what is wrong with a duration that is the default if it is zero.
 func (p *problems) addShort(field string, value, least time.Duration) {
 	switch {
 	case value < 0:

@@ -22,8 +22,8 @@ type TokenSettings struct {
 	// that nobody can sign in with it.
 	ApplicationID string
 
-	// Scopes are what it may do: some of the application's. Empty: it says who
-	// the user is, and opens nothing.
+	// Scopes are what it may do: some of what the application may ask for. Empty:
+	// it says who the user is, and opens nothing.
 	Scopes scopes.Set
 
 	// Resource is the URL of the one of Config.Resources that it is for.
@@ -78,9 +78,13 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	if err != nil {
 		return nil, secret, err
 	}
+	if e := p.offer.admits(app); e != nil {
+		return nil, secret, e
+	}
 	granted := scopes.New(n.Scopes...)
-	if excess := granted.Minus(app.Scopes.Intersect(p.offer.scopes)); len(excess) > 0 {
-		return nil, secret, fmt.Errorf("the scope %q is not one of the application's: they are %q", excess[0], app.Scopes)
+	may := p.offer.mayAskFor(app)
+	if excess := granted.Minus(may); len(excess) > 0 {
+		return nil, secret, fmt.Errorf("the scope %q is not one that the application may ask for: those are %q", excess[0], may)
 	}
 	if _, err := p.user(ctx, n.UserID); err != nil {
 		return nil, secret, fmt.Errorf("Config.Users: %w", err)

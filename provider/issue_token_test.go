@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -64,6 +65,32 @@ func TestIssueTokenIsNoConsent(t *testing.T) {
 	require.Equal(t, 200, b.get(wiki.request()).StatusCode, "the consent page")
 }
 
+// What strangers may not ask for, nobody issues to them either, and nothing once
+// they are not let in any more.
+func TestIssueTokenKeepsStrangersToTheirScopes(t *testing.T) {
+	kept := memory.New()
+	open := func(r *provider.Registration) *host {
+		return newHost(t, func(c *provider.Config) { c.Store, c.Registration = kept, r })
+	}
+	h := open(&provider.Registration{Scopes: []string{"profile"}})
+	app, _ := h.clientOf(h.register(native))
+	_, err := h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
+		s.Scopes = scopes.New("profile", "notes:read")
+		return nil
+	})
+	require.NoError(t, err)
+	issue := func(h *host, scope ...string) error {
+		_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: scopes.New(scope...)})
+		return err
+	}
+	require.NoError(t, issue(h, "profile"))
+	require.ErrorContains(t, issue(h, "notes:read"), `the scope "notes:read" is not one that the application may ask for: those are "profile"`)
+	require.NoError(t, issue(open(&provider.Registration{}), "notes:read"))
+	for _, scope := range [][]string{nil, {"profile"}} {
+		require.ErrorContains(t, issue(open(nil), scope...), "not let in")
+	}
+}
+
 func TestIssueTokenRefusesWhatItCannotMake(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
@@ -75,7 +102,7 @@ func TestIssueTokenRefusesWhatItCannotMake(t *testing.T) {
 		"no user":             {n: provider.TokenSettings{ApplicationID: app.ID}, says: "the UserID is empty"},
 		"an unknown user":     {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_nobody"}, is: userinfo.ErrNotFound},
 		"no application":      {n: provider.TokenSettings{ApplicationID: "oa_none", UserID: "user_ada"}, is: store.ErrNotFound},
-		"a scope too many":    {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile", "email")}, says: `the scope "email" is not one of the application's`},
+		"a scope too many":    {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile", "email")}, says: `the scope "email" is not one that the application may ask for: those are "profile"`},
 		"OpenID's scope":      {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("openid")}, says: `the scope "openid" is not one`},
 		"a malformed scope":   {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile email")}, says: `the scope "profile email" is not one`},
 		"a negative lifetime": {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Lifetime: -1}, says: "the Lifetime is negative"},
