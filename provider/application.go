@@ -16,9 +16,10 @@ type ApplicationSettings struct {
 	Name string
 
 	// RedirectURIs are where codes may be sent, compared byte for byte: at most
-	// 100, of 1,024 bytes each. They are https; http on a loopback address; or,
-	// for a public application, a scheme of its own. Without any, the
-	// application cannot be authorized until one is added.
+	// 100, of 1,024 bytes each. They are https; http on a loopback address; or
+	// a scheme of its own, which has a period if the application is not
+	// reviewed. Without any, the application cannot be authorized until one is
+	// added.
 	RedirectURIs []string
 
 	// Scopes are what it may ask for, and what it gets when it asks for
@@ -30,14 +31,17 @@ type ApplicationSettings struct {
 	// single-page, command line. It gets none and must use PKCE.
 	Public bool
 
-	// PKCERequired demands PKCE of a confidential application too.
+	// PKCERequired demands PKCE of a confidential application too. One that has
+	// a redirect URI with a scheme of its own always needs it.
 	PKCERequired bool
 
 	// SkipConsent is for the host's own applications: nobody is asked, as
-	// long as the redirect URI is https.
+	// long as the application is reviewed and the redirect URI is https.
 	SkipConsent bool
 
-	OwnerID   string            // the host's user who manages it; empty: nobody
+	// OwnerID is the host's user who manages it. Empty: nobody but the host,
+	// which then vouches for it.
+	OwnerID   string
 	ClientURI string            // its home page, https; may be empty
 	LogoURL   string            // shown on the pages: https, or below Config.Issuer; may be empty
 	Metadata  map[string]string // the host's own notes, at most 16 KiB
@@ -49,9 +53,13 @@ type Application struct {
 	ID       string // names it for its administrators; never changes
 	ClientID string // names it in the protocol; never changes
 
-	// Origin says how it came to be registered. Only [store.OriginManual] is
-	// the host's own.
+	// Origin says how it came to be registered: by the host, by itself, or by a
+	// document.
 	Origin store.Origin
+
+	// Reviewed says whether the host vouches for it: see
+	// [Provider.ReviewApplication].
+	Reviewed bool
 
 	ApplicationSettings
 
@@ -92,7 +100,7 @@ type RegistrationInfo struct {
 // nothing with the record.
 func asApplication(app store.Application) Application {
 	shown := Application{
-		ID: app.ID, ClientID: app.ClientID, Origin: app.Origin, ApplicationSettings: settingsOf(app),
+		ID: app.ID, ClientID: app.ClientID, Origin: app.Origin, Reviewed: app.Reviewed, ApplicationSettings: settingsOf(app),
 		CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt, Version: app.Version,
 	}
 	for _, s := range app.Secrets {
@@ -143,7 +151,8 @@ func (s ApplicationSettings) apply(app *store.Application, usual scopes.Set) {
 		asked = usual
 	}
 	app.Name, app.RedirectURIs, app.Scopes = s.Name, slices.Clone(s.RedirectURIs), scopes.New(asked...).Minus(tolerated)
-	app.Public, app.PKCERequired, app.SkipConsent = s.Public, s.PKCERequired || s.Public, s.SkipConsent
+	app.Public, app.SkipConsent = s.Public, s.SkipConsent
+	app.PKCERequired = s.PKCERequired || s.Public || slices.ContainsFunc(s.RedirectURIs, func(uri string) bool { return !redirect{uri: uri}.web() })
 	app.OwnerID, app.ClientURI, app.LogoURL, app.Metadata = s.OwnerID, s.ClientURI, s.LogoURL, maps.Clone(s.Metadata)
 }
 

@@ -98,7 +98,8 @@ func (e ensured) create(ctx context.Context, clientID string, wrong FieldErrors)
 	e.settings.apply(&app, e.p.offer.usual)
 	_, _ = e.addSecret(&app) // A new application has room for one.
 	e.note(&app)
-	return app, e.p.createManual(ctx, app, wrong)
+	err := e.p.createManual(ctx, &app, wrong)
+	return app, err
 }
 
 // update brings the kept application up to date. It costs a write only if

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
+	"github.com/latchkey-go/latchkey/provider/internal/displayname"
 	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -24,33 +25,47 @@ func (o *offer) longestScopes() int {
 	return max(maxScopes, len(o.scopes.Union(tolerated).String()))
 }
 
-// isMisleading reports whether r has no place in a name: it is a control
+// isMisleading reports whether r has no place in a note: it is a control
 // character, or turns the direction of what stands beside it.
 func isMisleading(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
-func isVisible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
+// stillReviewed reports whether a review of an application holds after a change.
+// It does as long as the application presents itself to people as it did then,
+// and sends them to the same places. Only the host changes what is its own.
+func stillReviewed(before, after *store.Application) bool {
+	own := func(app *store.Application) bool { return app.Origin == store.OriginManual && app.OwnerID == "" }
+	return before.Reviewed && (own(before) && own(after) ||
+		before.OwnerID == after.OwnerID && before.Name == after.Name && before.LogoURL == after.LogoURL && before.ClientURI == after.ClientURI &&
+			slices.Equal(before.RedirectURIs, after.RedirectURIs))
+}
+
+// checkName checks what pages call an application.
+func (o *offer) checkName(app *store.Application) (e FieldErrors) {
+	const field = "name"
+	switch err := displayname.Check(app.Name); {
+	case app.Name == "":
+		e.add(field, FieldMissing, "", "name is missing")
+	case utf8.RuneCountInString(app.Name) > maxName:
+		e.over(field, FieldTooLong, maxName, "name is longer than %d characters", maxName)
+	case err != nil:
+		e.add(field, FieldFormat, app.Name, "name %s", err)
+	case !app.Reviewed && displayname.Same(app.Name, o.hostName):
+		e.add(field, FieldValue, app.Name, "name is that of %s itself: choose another", o.hostName)
+	}
+	return e
+}
 
 // checkApplication returns everything that is wrong with an application that
 // is about to be kept.
 func (o *offer) checkApplication(app store.Application) FieldErrors {
-	var e FieldErrors
-	switch {
-	case app.Name == "":
-		e.add("name", FieldMissing, "", "name is missing")
-	case !utf8.ValidString(app.Name) || strings.ContainsFunc(app.Name, isMisleading):
-		e.add("name", FieldFormat, app.Name, "name has invalid UTF-8, control characters or characters that change the direction of text")
-	case !strings.ContainsFunc(app.Name, isVisible):
-		e.add("name", FieldFormat, app.Name, "name has nothing that can be seen")
-	case utf8.RuneCountInString(app.Name) > maxName:
-		e.over("name", FieldTooLong, maxName, "name is longer than %d characters", maxName)
-	}
+	e := o.checkName(&app)
 	switch {
 	case app.ClientID == "":
 		e.add("client_id", FieldMissing, "", "client id is missing")
 	case !isClientID(app.ClientID) && (app.Origin != store.OriginDocument || clientdoc.CheckURL(app.ClientID) != nil):
 		e.add("client_id", FieldFormat, app.ClientID, "client id %q has characters besides letters, digits and -._~:/@, or more than %d of them", app.ClientID, maxClientID)
 	}
-	e = append(e, checkRedirectURIs(app.RedirectURIs, app.Public)...)
+	e = append(e, o.checkRedirectURIs(&app)...)
 	e = append(e, o.checkScopes(app.Scopes)...)
 	if app.Public && len(app.Secrets) > 0 {
 		e.add("public", FieldValue, "", "a public application has no secret")
@@ -95,15 +110,16 @@ func (o *offer) checkScopes(asked scopes.Set) (e FieldErrors) {
 	return e
 }
 
-func checkRedirectURIs(uris []string, public bool) (e FieldErrors) {
+func (o *offer) checkRedirectURIs(app *store.Application) (e FieldErrors) {
 	const field = "redirect_uris"
+	uris, rule := app.RedirectURIs, o.redirectRule(app)
 	if len(uris) > maxRedirectURIs {
 		// One look at their number is all that so many are worth.
 		e.over(field, FieldTooMany, maxRedirectURIs, "%d redirect URIs are too many: use at most %d", len(uris), maxRedirectURIs)
 		return e
 	}
 	for i, uri := range uris {
-		if err := checkRedirectURI(uri, public); len(uri) > maxURI {
+		if err := rule.check(uri); len(uri) > maxURI {
 			e.over(field, FieldTooLong, maxURI, "%s", err)
 		} else if err != nil {
 			e.add(field, FieldFormat, uri, "%s", err)

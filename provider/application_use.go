@@ -83,7 +83,8 @@ func (p *Provider) refreshDocument(ctx context.Context, app store.Application) e
 	_, err := p.records.updateApplication(ctx, app.ID, func(kept *store.Application) error {
 		described := app.Clone()
 		described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
-		described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
+		described.OwnerID, described.Metadata, described.Reviewed = kept.OwnerID, kept.Metadata, kept.Reviewed
+		described.Reviewed = stillReviewed(kept, &described)
 		switch {
 		case kept.Registration == nil: // deleteIfUnused was first.
 			return store.ErrNotFound

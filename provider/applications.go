@@ -26,7 +26,7 @@ func (p *Provider) CreateApplication(ctx context.Context, s ApplicationSettings)
 		made, kept := newSecret(p.now())
 		secret, app.Secrets = made, []store.ClientSecret{kept}
 	}
-	if err := p.createManual(ctx, app, nil); err != nil {
+	if err := p.createManual(ctx, &app, nil); err != nil {
 		return Application{}, Secret{}, err
 	}
 	return asApplication(app), secret, nil
@@ -54,7 +54,8 @@ func (p *Provider) ImportApplication(ctx context.Context, clientID string, s App
 			app.Secrets = []store.ClientSecret{{ID: "imported", Hash: hash, CreatedAt: app.CreatedAt}}
 		}
 	}
-	return shownOr(app, p.createManual(ctx, app, wrong))
+	err := p.createManual(ctx, &app, wrong)
+	return shownOr(app, err)
 }
 
 // newManual returns a new application of the host's own, without settings.
@@ -66,12 +67,13 @@ func (p *Provider) newManual(clientID string) store.Application {
 }
 
 // createManual keeps a new application, unless something is wrong with it or
-// was found wrong before.
-func (p *Provider) createManual(ctx context.Context, app store.Application, wrong FieldErrors) error {
-	if wrong = append(p.offer.checkApplication(app), wrong...); len(wrong) > 0 {
+// was found wrong before. The host vouches for it if nobody else owns it.
+func (p *Provider) createManual(ctx context.Context, app *store.Application, wrong FieldErrors) error {
+	app.Reviewed = app.OwnerID == ""
+	if wrong = append(p.offer.checkApplication(*app), wrong...); len(wrong) > 0 {
 		return wrong
 	}
-	if err := p.records.createApplication(ctx, app); err != nil {
+	if err := p.records.createApplication(ctx, *app); err != nil {
 		return fmt.Errorf("provider: create application: %w", err)
 	}
 	return nil
@@ -137,10 +139,8 @@ func (p *Provider) Offers(origin store.Origin) (asked scopes.Set, letIn bool) {
 // host's own are only what it gets when it asks for none.
 func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*ApplicationSettings) error, ifVersion ...int64) (Application, error) {
 	return shownOr(p.change(ctx, id, func(app *store.Application) error {
-		for _, version := range ifVersion {
-			if app.Version != version {
-				return fmt.Errorf("provider: update application: it has version %d, not %d: %w", app.Version, version, store.ErrConflict)
-			}
+		if err := checkVersion(app, ifVersion); err != nil {
+			return err
 		}
 		s := settingsOf(*app)
 		if err := edit(&s); err != nil {
@@ -156,11 +156,12 @@ func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*
 func (p *Provider) change(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
 	var turned bool
 	app, err := p.records.updateApplication(ctx, id, func(app *store.Application) error {
-		public := app.Public
+		before := app.Clone()
 		if err := edit(app); err != nil {
 			return err
 		}
-		turned = app.Public != public
+		turned = app.Public != before.Public
+		app.Reviewed = stillReviewed(&before, app)
 		app.PKCERequired = app.PKCERequired || app.Public
 		if app.Origin != store.OriginManual {
 			app.PKCERequired, app.SkipConsent = true, false
@@ -180,6 +181,40 @@ func (p *Provider) change(ctx context.Context, id string, edit func(*store.Appli
 		err = p.RevokeGrants(ctx, GrantFilter{ApplicationID: id})
 	}
 	return app, err
+}
+
+// ReviewApplication says whether the host vouches for an application. It does
+// from the start for one that it created itself, by a function, the Backend API,
+// or [Provider.EnsureApplication], and that has no OwnerID. For one that has an
+// owner, that registered itself, or that is known by a document, an
+// administrator has to look at it first: at its name, its home page, and the
+// addresses that it sends people to.
+//
+// While it is not reviewed, its pages carry a warning and no logo, its redirect
+// URIs may have only schemes that no other program listens to, it can't have the
+// host's name, and nobody is sent to it, with a code or an error, before they
+// have decided on its page once (RFC 9700 section 4.11.2). Whether it is asked
+// for each sign-in doesn't depend on this.
+//
+// A review ends when the name, logo, home page, redirect URIs, or owner change,
+// unless the application has no owner and was created by the host. Give the
+// Version that the administrator has seen as ifVersion: if the application has
+// another by now, nothing is changed, and the error wraps [store.ErrConflict].
+func (p *Provider) ReviewApplication(ctx context.Context, id string, reviewed bool, ifVersion ...int64) (Application, error) {
+	return shownOr(p.records.updateApplication(ctx, id, func(app *store.Application) error {
+		app.Reviewed = reviewed
+		return checkVersion(app, ifVersion)
+	}))
+}
+
+// checkVersion refuses to change an application that is another than was seen.
+func checkVersion(app *store.Application, ifVersion []int64) error {
+	for _, version := range ifVersion {
+		if app.Version != version {
+			return fmt.Errorf("provider: update application: it has version %d, not %d: %w", app.Version, version, store.ErrConflict)
+		}
+	}
+	return nil
 }
 
 // AddSecret gives an application a new secret, which is returned this once.

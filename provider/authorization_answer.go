@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/latchkey-go/latchkey/provider/pages"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // signInAsAsked sends the visitor to sign in as the application wishes.
@@ -47,16 +46,35 @@ func (a *authorization) retry(e *Error) *Error {
 // redirectRefusal sends a refusal to the application (RFC 6749 section
 // 4.1.2.1).
 //
-// Nobody vouches for where an application that registered itself sends people.
-// So a visitor who has not answered its page is told here, and is not sent
-// anywhere by a link alone (RFC 9700 section 4.11.2).
+// Nobody vouches for where an application that is not reviewed sends people. So
+// a visitor who has never allowed it is told here, and is not sent anywhere by a
+// link alone (RFC 9700 section 4.11.2).
 func (a *authorization) redirectRefusal(e *Error) *Error {
-	if a.app.Origin != store.OriginManual && a.form == nil {
-		return e
+	if !a.app.Reviewed && a.form == nil {
+		allowed, unknown := a.allowedOnce()
+		switch {
+		case unknown != nil:
+			return unknown
+		case !allowed:
+			return e
+		}
 	}
 	a.refused(e)
 	a.answer(param{"error", e.Code}, param{"error_description", e.Description})
 	return nil
+}
+
+// allowedOnce reports whether the signed-in user has allowed the application
+// before, and has not taken that back.
+func (a *authorization) allowedOnce() (bool, *Error) {
+	if a.anonymous() {
+		return false, nil
+	}
+	d := a.decide()
+	if e := a.prepare(d); e != nil {
+		return false, e
+	}
+	return d.consent.AgreedAt != 0, nil
 }
 
 // answer sends parameters to the application by the visitor's browser, with

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // AuthorizeHandler serves the authorization endpoint (RFC 6749 section 3.1)
@@ -57,11 +55,8 @@ func (c *call) authorize(params url.Values) *Error {
 	switch {
 	case a.anonymous() && !a.silent():
 		return a.signInAsAsked()
-	case a.anonymous() && a.app.Origin == store.OriginManual:
-		return a.redirectRefusal(errLoginRequired())
 	case a.anonymous():
-		// Nobody vouches for where a self-registered application sends people.
-		return errLoginRequired()
+		return a.redirectRefusal(errLoginRequired())
 	case refusal != nil:
 		return a.redirectRefusal(refusal)
 	}
@@ -107,13 +102,12 @@ func (a *authorization) signedInAsAsked() (bool, *Error) {
 // mustAsk reports whether the consent page has to be shown. If not, the decision
 // is ready to be carried out.
 func (a *authorization) mustAsk() (bool, *Error) {
-	if slices.Contains(a.prompt, "consent") || a.app.Origin != store.OriginManual {
-		return true, nil
-	}
-	skip := a.app.SkipConsent && a.redirect.https()
-	// Anything on a device can pretend to be a public application (RFC 8252
-	// section 8.6), so having agreed once says nothing about who asks now.
-	if !skip && a.app.Public {
+	skip := a.app.SkipConsent && a.app.Reviewed && a.redirect.https()
+	// Anything on a device can pretend to be a public application, or listen
+	// there (RFC 8252 section 8.6), so having agreed once says nothing about who
+	// asks now.
+	remembered := !a.app.Public && a.redirect.https()
+	if slices.Contains(a.prompt, "consent") || !skip && !remembered {
 		return true, nil
 	}
 	d := a.decide()

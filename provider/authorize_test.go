@@ -90,8 +90,8 @@ func TestPromptNone(t *testing.T) {
 // selfRegistered makes an application look as if it had registered itself.
 func selfRegistered(t *testing.T, h *host, app *application) {
 	t.Helper()
-	h.change(app, func(a *store.Application) { a.Origin = store.OriginRegistration })
-	app.Origin = store.OriginRegistration
+	h.change(app, func(a *store.Application) { a.Origin, a.Reviewed = store.OriginRegistration, false })
+	app.Origin, app.Reviewed = store.OriginRegistration, false
 }
 
 func TestPromptLoginAsksForAFreshSignInOnce(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/store"
 )
 
@@ -86,6 +87,8 @@ func (r *review) checkDeployment(keys []string) {
 		"The issuer is http, so codes and tokens cross the network in the clear and the cookies of the pages are not Secure. Serve the app by https, and let Issuer say so.")
 	r.add(r.secure() && isOwnMachine(r.issuer), "issuer-loopback", "Issuer",
 		"The issuer names the machine itself, so nobody reaches the provider from another one. Set Issuer to the URL that users and applications use.")
+	r.add(c.AllowHTTP, "http-allowed", "AllowHTTP",
+		"Applications at private addresses may be answered by plain http, so whoever listens in that network can take codes and tokens. Use https, and leave AllowHTTP out, wherever you can.")
 	volatile, ok := c.Store.(store.Volatile)
 	r.add(ok && volatile.Forgets(), "store-volatile", "Store",
 		"The store forgets everything when the process ends: applications, sign-ins and consents. A second process does not see them either. Use a database.")
@@ -159,5 +162,5 @@ func (r *review) limitMissing() string {
 
 // isOwnMachine reports whether the URL leads each machine to itself.
 func isOwnMachine(u *url.URL) bool {
-	return isLoopback(u.Hostname()) || strings.HasSuffix(u.Hostname(), ".localhost")
+	return weburl.IsLoopback(u.Hostname()) || strings.HasSuffix(u.Hostname(), ".localhost")
 }

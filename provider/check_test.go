@@ -59,6 +59,7 @@ func soundConfig(t *testing.T) provider.Config {
 var unwise = map[string]func(*provider.Config){
 	"issuer-not-https": func(c *provider.Config) { c.Issuer = "http://127.0.0.1:8080" },
 	"issuer-loopback":  func(c *provider.Config) { c.Issuer = "https://localhost:8443" },
+	"http-allowed":     func(c *provider.Config) { c.AllowHTTP = true },
 	"store-volatile":   func(c *provider.Config) { c.Store = memory.New() },
 	"events-missing":   func(c *provider.Config) { c.Events = nil },
 	"limit-missing":    func(c *provider.Config) { c.Limit = nil },

@@ -72,7 +72,8 @@ func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Applic
 	app, e := p.findDocument(r, clientID)
 	if e == nil && err == nil {
 		app.CreatedAt, app.UpdatedAt, app.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
-		app.OwnerID, app.Metadata = kept.OwnerID, kept.Metadata
+		app.OwnerID, app.Metadata, app.Reviewed = kept.OwnerID, kept.Metadata, kept.Reviewed
+		app.Reviewed = stillReviewed(&kept, &app)
 	}
 	return app, e
 }

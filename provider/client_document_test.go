@@ -247,7 +247,7 @@ func TestRegisteredApplicationNeedsNoDocument(t *testing.T) {
 	require.NotEmpty(t, app.code("user_ada"))
 	require.Zero(t, site.fetches.Load())
 	page := h.signedIn("user_ada").get(app.request())
-	require.NotContains(t, page.text(), "registered itself")
+	require.NotContains(t, page.text(), "has not reviewed this application")
 	require.NotContains(t, page.text(), "Published by")
 }
 
@@ -257,15 +257,24 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 	b := h.signedIn("user_ada")
 	page := b.get(app.request("redirect_uri", "http://127.0.0.1/callback"))
 	require.Contains(t, page.text(), "Published by client.example.com:8443")
-	require.Contains(t, page.text(), "registered itself")
+	require.Contains(t, page.text(), "has not reviewed this application")
 	require.Contains(t, page.text(), "runs on your own device")
 	require.Contains(t, page.text(), "You will then be sent to 127.0.0.1.")
-	require.Contains(t, page.body, `src="https://client.example.com:8443/logo.png"`)
-	require.Contains(t, page.Header.Get("Content-Security-Policy"), "img-src https://client.example.com:8443")
+	require.NotContains(t, page.body, "logo.png", "nobody has reviewed it")
 
 	// The page of connected applications says so too.
 	b.answer(b.get(app.request()), "allow").redirected(t)
 	require.Contains(t, b.get(h.url+"/oauth/connections").text(), "Published by client.example.com:8443")
+
+	// A review holds until the document says something else.
+	kept, err := h.FindClient(ctx, app.ClientID)
+	require.NoError(t, err)
+	_, err = h.ReviewApplication(ctx, kept.ID, true, kept.Version)
+	require.NoError(t, err)
+	page = b.get(app.request())
+	require.NotContains(t, page.text(), "has not reviewed")
+	require.Contains(t, page.body, `src="https://client.example.com:8443/logo.png"`)
+	require.Contains(t, page.Header.Get("Content-Security-Policy"), "img-src https://client.example.com:8443")
 
 	// A logo from elsewhere could be anybody's.
 	for _, logo := range []string{"https://client.example.com/logo.png", "https://client.example.com:8443@evil.example/l", "https://evil.example/logo.png", "data:image/png;base64,AA", "http://client.example.com:8443/l"} {
@@ -274,6 +283,7 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 		page = b.get(app.request())
 		page.statusIs(t, http.StatusOK)
 		require.NotContains(t, page.body, "<img")
+		require.Contains(t, page.text(), "has not reviewed")
 		require.Contains(t, page.text(), "client.example.com:8443 wants to use your", "it has no other name")
 	}
 }
@@ -287,7 +297,7 @@ func TestOwnConsentPageIsToldWhoPublishedTheDocument(t *testing.T) {
 	h.signedIn("user_ada").get(app.request())
 	require.Equal(t, "client.example.com:8443", shown.Application.Publisher)
 	require.Equal(t, "Veröffentlicht von client.example.com:8443", shown.Texts.PublishedBy)
-	require.True(t, shown.SelfRegistered)
+	require.False(t, shown.Application.Reviewed)
 	h.signedIn("user_ada").get(h.application(provider.ApplicationSettings{}).request())
 	require.Empty(t, shown.Application.Publisher)
 }
@@ -361,7 +371,6 @@ func TestBadDocument(t *testing.T) {
 		"name a number":         {member("client_name", 5), "client_name is of type number"},
 		"name of controls":      {member("client_name", "a\x1b[0m"), "client_name: name has"},
 		"name turned around":    {member("client_name", "a\u202eb"), "client_name: name has"},
-		"name of nothing":       {member("client_name", "  "), "client_name: name has nothing that can be seen"},
 		"long name":             {member("client_name", strings.Repeat("ä", 257)), "client_name: name is longer"},
 		"scope a list":          {member("scope", []string{"profile"}), "scope is of type array"},
 		"malformed scope":       {member("scope", "profile  email"), "scope is malformed"},

@@ -22,8 +22,9 @@ type Config struct {
 	// Issuer is the URL by which applications know this provider, such as
 	// "https://app.example.com". Every URL that the provider hands out is
 	// built from it, never from a request, so that a proxy cannot change
-	// them. It is https, or http on a loopback address for development, and
-	// has no query, fragment or trailing slash. It may have a path.
+	// them. It is https, or http on localhost, a name below it, or a loopback
+	// address for development, and has no query, fragment or trailing slash. It
+	// may have a path.
 	Issuer string
 
 	// Store keeps applications and grants: memory.New() to begin with.
@@ -79,6 +80,13 @@ type Config struct {
 
 	// Paths moves endpoints, or leaves them out.
 	Paths Paths
+
+	// AllowHTTP is for who hosts an app at home or in a closed network: Issuer,
+	// the URLs of Resources, and redirect URIs of applications that the host
+	// vouches for may be http at a private address, such as
+	// "http://192.168.1.5:8090". Whoever can listen in that network can then
+	// take over accounts. [Provider.Check] says so.
+	AllowHTTP bool
 
 	// Introspection says whether a request to the introspection endpoint comes
 	// from a resource server that may ask about any token: nil means yes.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -113,7 +114,7 @@ func (p *problems) add(field, format string, args ...any) {
 // validate returns every problem of the Config at once.
 func (c Config) validate() error {
 	var found problems
-	if _, err := parseIssuer(c.Issuer); err != nil {
+	if _, err := parseIssuer(c.Issuer, c.AllowHTTP); err != nil {
 		found.add("Issuer", "%w", err)
 	}
 	if c.Store == nil {
@@ -224,7 +225,7 @@ func (c Config) validateStrangers(found *problems) {
 func (c Config) validateResources(found *problems) {
 	for i, r := range c.Resources {
 		field := fmt.Sprintf("Resources[%d]", i)
-		if _, err := parseIssuer(r.URL); err != nil {
+		if _, err := parseIssuer(r.URL, c.AllowHTTP); err != nil {
 			found.add(field+".URL", "%w", err)
 		}
 		if slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return other.URL == r.URL }) {
@@ -275,8 +276,9 @@ func (p Paths) validate(found *problems) {
 	}
 }
 
-// parseIssuer checks an issuer identifier (RFC 8414 section 2).
-func parseIssuer(issuer string) (*url.URL, error) {
+// parseIssuer checks an issuer identifier (RFC 8414 section 2). Private says
+// whether it may be http at a private address.
+func parseIssuer(issuer string, private bool) (*url.URL, error) {
 	if issuer == "" {
 		return nil, errors.New(`is missing: give the URL of your app, such as "https://app.example.com"`)
 	}
@@ -285,8 +287,8 @@ func parseIssuer(issuer string) (*url.URL, error) {
 		return nil, fmt.Errorf("is %q: give an absolute URL such as \"https://app.example.com\"", issuer)
 	}
 	switch {
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
-		return nil, fmt.Errorf("is %q: use https; http is for localhost, 127.0.0.1 and [::1] only", issuer)
+	case u.Scheme != "https" && (u.Scheme != "http" || !weburl.MayBePlain(u.Hostname(), private)):
+		return nil, fmt.Errorf("is %q: use https; http is for localhost, names below it, 127.0.0.1 and [::1], and with Config.AllowHTTP for private addresses", issuer)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(issuer, "#"):
 		return nil, fmt.Errorf("is %q: leave out user, query and fragment", issuer)
 	case strings.HasSuffix(issuer, "/"):

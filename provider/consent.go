@@ -3,10 +3,10 @@ package provider
 import (
 	"errors"
 	"net/url"
+	"strconv"
 
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // The consent form posts the whole request back to where it came from, and
@@ -21,12 +21,11 @@ func (a *authorization) consentPage() *Error {
 		return a.retry(e)
 	}
 	page := pages.Consent{
-		Application:    a.pageApplication(a.app),
-		User:           pageUser(user, a.session.UserID),
-		Scopes:         a.pageScopes(a.scopes),
-		SelfRegistered: a.app.Origin != store.OriginManual,
-		OnThisDevice:   !a.redirect.https(),
-		FormAction:     a.path,
+		Application:  a.pageApplication(a.app),
+		User:         pageUser(user, a.session.UserID),
+		Scopes:       a.pageScopes(a.scopes),
+		OnThisDevice: !a.redirect.https(),
+		FormAction:   a.path,
 		FormFields: []pages.Field{
 			{Name: requestField, Value: a.params.Encode()},
 			{Name: sealField, Value: a.sealForm(a.session.UserID, a.sealed()...)},
@@ -44,7 +43,10 @@ func (a *authorization) consentPage() *Error {
 // that the page said. Part of that does not come from the request but from the
 // application, which may have changed since.
 func (a *authorization) sealed() []string {
-	return []string{"consent", a.session.UserID, a.params.Encode(), a.redirect.uri, a.scopes.String(), a.app.Name, a.app.LogoURL, a.app.ClientURI}
+	return []string{
+		"consent", a.session.UserID, a.params.Encode(), a.redirect.uri, a.scopes.String(),
+		a.app.Name, a.app.LogoURL, a.app.ClientURI, strconv.FormatBool(a.app.Reviewed),
+	}
 }
 
 // decide takes the user's answer.

@@ -22,6 +22,8 @@ func TestConsentIsRememberedForConfidentialApplicationsOnly(t *testing.T) {
 	ownOnLoopback := h.application(provider.ApplicationSettings{SkipConsent: true, Public: true, RedirectURIs: []string{"http://127.0.0.1/cb"}})
 	ownPublic := h.application(provider.ApplicationSettings{SkipConsent: true, Public: true})
 	self := h.application(provider.ApplicationSettings{SkipConsent: true})
+	owned := h.application(provider.ApplicationSettings{SkipConsent: true, OwnerID: "user_ada"})
+	loopback := h.application(provider.ApplicationSettings{RedirectURIs: []string{"http://localhost/cb"}})
 	selfRegistered(t, h, self)
 
 	b := h.browser()
@@ -43,9 +45,14 @@ func TestConsentIsRememberedForConfidentialApplicationsOnly(t *testing.T) {
 	for range 2 {
 		require.True(t, asked(public), "a public application is asked for each time (RFC 8252 section 8.6)")
 		require.True(t, asked(ownOnLoopback), "the page is skipped towards https only")
-		require.True(t, asked(self), "nobody vouches for a self-registered application")
+		require.True(t, asked(loopback), "anything on the device may listen there")
 		require.False(t, asked(own))
 		require.False(t, asked(ownPublic))
+	}
+	for _, app := range []*application{self, owned} {
+		require.True(t, asked(app), "nobody vouches for it, so SkipConsent does nothing")
+		require.False(t, asked(app), "it authenticates")
+		require.NotEmpty(t, b.authorize(app.request("prompt", "none")).Get("code"))
 	}
 	require.True(t, asked(own, "prompt", "consent"))
 

@@ -5,7 +5,6 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/provider/pages"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // The user's part of the device authorization grant (RFC 8628 section 3.3): a
@@ -84,7 +83,6 @@ func (v *deviceVisit) confirm() {
 	if resource := v.findResource(v.device.Resource); resource != nil {
 		v.page.Resource = resource.name
 	}
-	v.page.SelfRegistered = v.app.Origin != store.OriginManual
 	v.page.FormFields = []pages.Field{
 		{Name: requestField, Value: request},
 		{Name: sealField, Value: v.sealForm(v.session.UserID, v.sealed(request)...)},

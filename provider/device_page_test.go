@@ -478,7 +478,7 @@ func TestOwnDevicePage(t *testing.T) {
 	require.Equal(t, "Television", confirm.Application.Name)
 	require.Equal(t, "Television wants to use your "+confirm.Host.Name+" account", confirm.Texts.ConsentTitle)
 	require.Equal(t, []pages.Scope{{Name: "profile", Title: "See your name, username and picture"}}, confirm.Scopes)
-	require.False(t, confirm.SelfRegistered)
+	require.True(t, confirm.Application.Reviewed)
 	form := url.Values{"decision": {"allow"}, "granted": {"profile"}}
 	for _, f := range confirm.FormFields {
 		form.Set(f.Name, f.Value)

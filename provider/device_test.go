@@ -276,7 +276,7 @@ func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 			tv := h.television()
 			pending := tv.device()
 			h.change(tv, func(a *store.Application) {
-				a.Origin, a.Registration = origin, &store.RegistrationRecord{GrantTypes: tt.grants}
+				a.Origin, a.Reviewed, a.Registration = origin, false, &store.RegistrationRecord{GrantTypes: tt.grants}
 			})
 			if !tt.may {
 				tv.post("/oauth/device_authorization").refused(t, 400, "unauthorized_client")
@@ -285,7 +285,7 @@ func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 			}
 			d := tv.device()
 			b := h.signedIn("user_ada")
-			require.Contains(t, b.get(d.CompleteURI).text(), "This application registered itself.")
+			require.Contains(t, b.get(d.CompleteURI).text(), "has not reviewed this application")
 			b.decide(d, "allow")
 			d.poll().tokens(t)
 		}

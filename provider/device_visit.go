@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
@@ -152,7 +153,7 @@ func (v *deviceVisit) offered() scopes.Set {
 // request encodes what the decision form was shown for: all that the page said,
 // which may have changed since.
 func (v *deviceVisit) request() string {
-	shown := sha256.Sum256([]byte(strings.Join([]string{v.app.Name, v.app.LogoURL, v.app.ClientURI}, "\x00")))
+	shown := sha256.Sum256([]byte(strings.Join([]string{v.app.Name, v.app.LogoURL, v.app.ClientURI, strconv.FormatBool(v.app.Reviewed)}, "\x00")))
 	return url.Values{
 		userCodeField: {v.code.String()}, deviceField: {hex.EncodeToString(v.device.ID[:])},
 		"scope": {v.offered().String()}, "application": {hex.EncodeToString(shown[:16])},

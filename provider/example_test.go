@@ -110,6 +110,25 @@ func ExampleProvider_UpdateApplication() {
 	// Output: [https://wiki.example.com/callback]
 }
 
+// An administrator has looked at what a user has registered in the developer
+// portal: the name, the home page, and the addresses that it sends people to.
+func ExampleProvider_ReviewApplication() {
+	p, ctx := exampleProvider(), context.Background()
+	app, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki", OwnerID: "user_ada"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(app.Reviewed)
+	app, err = p.ReviewApplication(ctx, app.ID, true, app.Version) // The version that was shown.
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(app.Reviewed)
+	// Output:
+	// false
+	// true
+}
+
 func ExampleProvider_Require() {
 	p, mux := exampleProvider(), http.NewServeMux()
 	mux.Handle("GET /api/me", p.Require("profile")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

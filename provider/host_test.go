@@ -195,7 +195,7 @@ func (a *application) request(changes ...string) string {
 	if len(a.RedirectURIs) > 0 {
 		q.Set("redirect_uri", a.RedirectURIs[0])
 	}
-	if a.Public {
+	if a.Public || a.PKCERequired {
 		q.Set("code_challenge", challenge(verifier))
 		q.Set("code_challenge_method", "S256")
 	}
@@ -235,7 +235,7 @@ func (a *application) tokens(user string, changes ...string) tokens {
 // redeem presents a code, with changes to the form as name, value.
 func (a *application) redeem(code string, changes ...string) *reply {
 	form := []string{"grant_type", "authorization_code", "code", code, "redirect_uri", a.RedirectURIs[0]}
-	if a.Public {
+	if a.Public || a.PKCERequired {
 		form = append(form, "code_verifier", verifier)
 	}
 	return a.post("/oauth/token", append(form, changes...)...)

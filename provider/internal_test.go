@@ -144,11 +144,11 @@ func FuzzRedirectRegistered(f *testing.F) {
 		f.Add(seed[0], seed[1], false)
 	}
 	f.Fuzz(func(t *testing.T, registered, presented string, public bool) {
-		if checkRedirectURI(registered, public) != nil {
+		if (redirectRule{}).check(registered) != nil {
 			return
 		}
-		app := store.Application{Public: public, RedirectURIs: []string{registered}}
-		if !redirectRegistered(app, presented) || registered == presented {
+		app := store.Application{Public: public, Origin: store.OriginManual, RedirectURIs: []string{registered}}
+		if !redirectRegistered(&app, presented, true) || registered == presented {
 			return
 		}
 		require.True(t, public)
@@ -156,12 +156,12 @@ func FuzzRedirectRegistered(f *testing.F) {
 		require.NoError(t, err)
 		b, err := url.Parse(presented)
 		require.NoError(t, err)
-		require.Contains(t, []string{"127.0.0.1", "::1"}, b.Hostname())
+		require.Contains(t, []string{"127.0.0.1", "::1", "localhost"}, b.Hostname())
 		require.Equal(t, "http", b.Scheme)
 		require.Nil(t, b.User)
 		a.Host, b.Host = a.Hostname(), b.Hostname()
 		require.Equal(t, a, b)
-		require.NoError(t, checkRedirectURI(presented, public))
+		require.NoError(t, redirectRule{}.check(presented))
 	})
 }
 

@@ -17,12 +17,12 @@ func New(cfg Config) (*Provider, error) {
 	if err := errors.Join(cfg.validate(), err); err != nil {
 		return nil, err
 	}
-	issuer, err := parseIssuer(cfg.Issuer)
+	issuer, err := parseIssuer(cfg.Issuer, cfg.AllowHTTP)
 	if err != nil {
 		return nil, err
 	}
 	p := &Provider{
-		cfg: cfg, records: records{cfg.Store, cfg.StoreTimeout, cfg.Now}, issuer: issuer, pages: shown, offer: newOffer(&cfg), prefix: tokenPrefix(cfg.TokenPrefix),
+		cfg: cfg, records: records{cfg.Store, cfg.StoreTimeout, cfg.Now}, issuer: issuer, pages: shown, offer: newOffer(&cfg, shown.HostName()), prefix: tokenPrefix(cfg.TokenPrefix),
 		secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), ownAddress: ownAddress,
 	}
 	if p.resources, err = p.newResources(); err != nil {

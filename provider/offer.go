@@ -23,11 +23,16 @@ type offer struct {
 
 	grantTypes []string
 
-	issuer string // applications may have logos below it
+	issuer    string // applications may have logos below it
+	hostName  string // on the pages
+	plainHTTP bool   // Config.AllowHTTP
 }
 
-func newOffer(c *Config) offer {
-	o := offer{strangers: map[store.Origin]scopes.Set{}, grantTypes: []string{grantAuthorizationCode, grantRefreshToken}, issuer: c.Issuer}
+func newOffer(c *Config, hostName string) offer {
+	o := offer{
+		strangers: map[store.Origin]scopes.Set{}, grantTypes: []string{grantAuthorizationCode, grantRefreshToken},
+		issuer: c.Issuer, hostName: hostName, plainHTTP: c.AllowHTTP,
+	}
 	var names, required []string
 	for _, s := range c.Scopes {
 		names = append(names, s.Name)

@@ -28,7 +28,7 @@ var layers = []struct {
 	{"guard", "bearer resource"},
 	{"request", "limit_by_address limit client host form visit page call endpoints"},
 	{"provider", "provider application_records documents"},
-	{"rules", "application_rules offer config_rules"},
+	{"rules", "application_rules redirect_rules offer config_rules"},
 	{"config", "config config_features application redirect application_id field_error"},
 	{"leaves", "params log_events event device_code credential secret base62 answer protocol sign_in guesses deadline buffer error"},
 }

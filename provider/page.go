@@ -31,15 +31,14 @@ func (c *call) errorPage(e *Error) {
 	c.pages.Error(c.w, c.r, page)
 }
 
-// pageApplication leaves out the logo of an application that registered itself:
-// it could be anybody's.
+// pageApplication leaves out the logo of an application that is not reviewed: it
+// could be anybody's.
 func (p *Provider) pageApplication(app store.Application) pages.Application {
-	shown := pages.Application{ID: app.ID, Name: app.Name, ClientURI: app.ClientURI}
-	switch app.Origin {
-	case store.OriginManual:
+	shown := pages.Application{ID: app.ID, Name: app.Name, ClientURI: app.ClientURI, Reviewed: app.Reviewed}
+	if app.Reviewed {
 		shown.LogoURL = app.LogoURL
-	case store.OriginDocument: // The logo is from where the document is.
-		shown.LogoURL = app.LogoURL
+	}
+	if app.Origin == store.OriginDocument {
 		shown.Publisher = clientdoc.Host(app.ClientID)
 	}
 	return shown

@@ -1,87 +1,13 @@
 package provider
 
 import (
-	"errors"
-	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/store"
 )
-
-// refusedSchemes are those that a browser executes, reads from the visitor's
-// machine or gives a meaning of its own. Any other scheme can be a native
-// application's own (RFC 8252 section 7.1).
-var refusedSchemes = []string{
-	"about", "android-app", "blob", "chrome", "chrome-extension", "content", "data", "edge", "feed", "file", "filesystem", "ftp", "intent",
-	"jar", "javascript", "livescript", "mailto", "mhtml", "microsoft-edge", "mocha", "moz-extension", "res", "resource", "search", "search-ms", "shell", "sms", "tel", "urn",
-	"vbscript", "view-source", "ws", "wss", "x-javascript",
-}
-
-// checkRedirectURI says whether a redirect URI may be registered (RFC 6749
-// section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1).
-func checkRedirectURI(raw string, public bool) error {
-	fail := func(format string, args ...any) error {
-		return fmt.Errorf("redirect URI %q "+format, append([]any{raw}, args...)...)
-	}
-	if len(raw) > maxURI {
-		return fmt.Errorf("redirect URI of %d bytes is too long: use at most %d", len(raw), maxURI)
-	}
-	for i := range len(raw) {
-		if c := raw[i]; c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			return fail("has a character that a URI may not have: percent-encode it, and write host names in their xn-- form")
-		}
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case raw == "":
-		return errors.New("redirect URI is empty: give an absolute URL")
-	case err != nil:
-		return fail("is not a URL")
-	case u.Scheme == "":
-		return fail("is relative: give an absolute URL")
-	case strings.Contains(raw, "#"):
-		return fail("has a fragment: leave it out")
-	case !strings.HasPrefix(raw, u.Scheme+":"):
-		return fail("has capital letters in its scheme: write %s:", u.Scheme)
-	case u.User != nil:
-		return fail("has a user in front of its host: leave it out")
-	case slices.Contains(refusedSchemes, u.Scheme), strings.HasPrefix(u.Scheme, "ms-"):
-		return fail("has the scheme %s, which browsers do not hand to an application: use https", u.Scheme)
-	}
-	if u.Scheme == "https" || u.Scheme == "http" {
-		if wrong := wrongHost(raw, u); wrong != "" {
-			return fail("%s", wrong)
-		}
-		return nil
-	}
-	if !public {
-		return fail("has a scheme of its own, which any program on a device can claim: only a public application may use one")
-	}
-	if strings.TrimPrefix(raw, u.Scheme+":") == "" {
-		return fail("has nothing after its scheme: write %s:/callback", u.Scheme)
-	}
-	return nil
-}
-
-// wrongHost says what is wrong with the host of an https or http redirect URI,
-// or nothing.
-func wrongHost(raw string, u *url.URL) string {
-	port := u.Port()
-	switch {
-	case u.Hostname() == "" || !strings.HasPrefix(raw, u.Scheme+"://"):
-		return "has no host: write " + u.Scheme + "://host/path"
-	case strings.Contains(u.Host, "*"):
-		return "has a wildcard in its host, which matches nothing, as redirect URIs are compared character for character: register each one"
-	case strings.HasSuffix(u.Host, ":") || port != "" && !isPort(port):
-		return "has a bad port: use 1 to 65535, or leave it out"
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return "is plain http: use https; http is for localhost, 127.0.0.1 and [::1] only"
-	}
-	return ""
-}
 
 // A redirect is where an authorization request is answered: one of the redirect
 // URIs of its application.
@@ -100,14 +26,14 @@ func (r redirect) web() bool { return r.https() || strings.HasPrefix(r.uri, "htt
 // redirectRegistered reports whether a presented redirect URI is one that the
 // application has registered. They are compared byte for byte, without parsing
 // or decoding anything: whatever one reader takes for the host, another may
-// not. The one exception is the port of an http loopback address literal of a
-// public application, as a native one listens where it finds a free port (RFC
-// 8252 section 7.3).
-func redirectRegistered(app store.Application, presented string) bool {
+// not. The one exception is the port on a loopback address, as a program on the
+// user's machine listens where it finds a free port (RFC 8252 section 7.3). It is
+// for requests with PKCE: anybody on the machine may listen there.
+func redirectRegistered(app *store.Application, presented string, pkce bool) bool {
 	if slices.Contains(app.RedirectURIs, presented) {
 		return true
 	}
-	if !app.Public {
+	if !pkce || !app.Public && app.Origin == store.OriginManual {
 		return false
 	}
 	host, rest, ok := cutLoopback(presented)
@@ -120,10 +46,9 @@ func redirectRegistered(app store.Application, presented string) bool {
 	})
 }
 
-// cutLoopback splits an http URI on a loopback address literal around its
-// port.
+// cutLoopback splits an http URI on a loopback address around its port.
 func cutLoopback(uri string) (host, rest string, ok bool) {
-	for _, host := range []string{"http://127.0.0.1", "http://[::1]"} {
+	for _, host := range []string{"http://127.0.0.1", "http://[::1]", "http://localhost"} {
 		rest, ok := strings.CutPrefix(uri, host)
 		if !ok {
 			continue
@@ -133,7 +58,7 @@ func cutLoopback(uri string) (host, rest string, ok bool) {
 			if end < 0 {
 				end = len(port)
 			}
-			if !isPort(port[:end]) {
+			if !weburl.IsPort(port[:end]) {
 				return "", "", false
 			}
 			rest = port[end:]
@@ -144,18 +69,6 @@ func cutLoopback(uri string) (host, rest string, ok bool) {
 		return host, rest, true
 	}
 	return "", "", false
-}
-
-// isPort reports whether s is a port number in its one plain form.
-func isPort(s string) bool {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
-}
-
-// isLoopback reports whether host is one of the names under which a program
-// reaches its own machine without TLS.
-func isLoopback(host string) bool {
-	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
 // param is a parameter of an answer to an application.

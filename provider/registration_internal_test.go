@@ -59,7 +59,7 @@ func FuzzRegistration(f *testing.F) {
 		require.NotEmpty(t, app.Scopes)
 		require.NotEmpty(t, app.RedirectURIs)
 		for _, uri := range app.RedirectURIs {
-			require.NoError(t, checkRedirectURI(uri, app.Public))
+			require.NoError(t, redirectRule{}.check(uri))
 			require.True(t, app.Registration.Type == typeNative || strings.HasPrefix(uri, "https://"))
 		}
 		for _, uri := range []string{app.ClientURI, app.LogoURL, app.Registration.TermsURI, app.Registration.PolicyURI} {

@@ -161,9 +161,12 @@ func (c *call) replaceRegistration(app store.Application, token Secret) (*client
 // registrationFailure is the refusal for an error of a change.
 func registrationFailure(err error) *Error {
 	var e *Error
+	var wrong FieldErrors
 	switch {
 	case errors.As(err, &e):
 		return e
+	case errors.As(err, &wrong):
+		return registrationRefusal(wrong)
 	case errors.Is(err, store.ErrNotFound):
 		return errRegistrationToken() // It was deleted meanwhile.
 	}

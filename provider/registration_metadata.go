@@ -209,7 +209,7 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	if e != nil {
 		return e
 	}
-	app.Name, app.ClientURI, app.LogoURL = m.Name, m.ClientURI, m.LogoURI
+	app.Name, app.ClientURI, app.LogoURL = strings.Join(strings.Fields(m.Name), " "), m.ClientURI, m.LogoURI
 	if app.Name == "" {
 		app.Name = nameFor(m.RedirectURIs)
 	}
@@ -300,14 +300,12 @@ func (o *offer) registeredScopes(origin store.Origin, text string) (asked scopes
 	return kept, nil
 }
 
-// nameFor is the name of an application that gives none: where its users will
-// be sent.
+// nameFor is the name of an application that gives none: the host where its users
+// will be sent. A scheme can be named like somebody else's host.
 func nameFor(redirectURIs []string) string {
 	if len(redirectURIs) > 0 {
 		if u, err := url.Parse(redirectURIs[0]); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
 			return u.Hostname()
-		} else if err == nil && u.Scheme != "" {
-			return u.Scheme
 		}
 	}
 	return "Unnamed application"

@@ -18,7 +18,7 @@ const resourceMetadataPath = "/.well-known/oauth-protected-resource"
 func (p *Provider) newResources() ([]*ProtectedResource, error) {
 	var resources []*ProtectedResource
 	for _, c := range p.cfg.Resources {
-		u, err := parseIssuer(c.URL)
+		u, err := parseIssuer(c.URL, p.cfg.AllowHTTP)
 		if err != nil {
 			return nil, err
 		}

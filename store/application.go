@@ -38,6 +38,9 @@ type Application struct {
 	// SkipConsent is set for the host's own applications, which need not ask.
 	SkipConsent bool
 
+	// Reviewed is set if the host vouches for the application.
+	Reviewed bool
+
 	// Origin says how the application came to be registered, and Registration
 	// what it said then. Registration is nil for a manual one.
 	Origin       Origin

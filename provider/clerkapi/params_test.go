@@ -36,7 +36,7 @@ func TestRefusedParameters(t *testing.T) {
 		{"an empty redirect URI", `"redirect_uris":[""]`, 422, []string{"form_param_format_invalid redirect_uris"}, "empty"},
 		{"a bad callback URL", `"callback_url":"not a url"`, 422, []string{"form_param_format_invalid callback_url"}, "not a url"},
 		{"a callback URL that runs a script", `"callback_url":"javascript:alert(1)"`, 422, []string{"form_param_format_invalid callback_url"}, "javascript"},
-		{"a scheme of its own, not public", `"callback_url":"myapp:/callback"`, 422, []string{"form_param_format_invalid callback_url"}, "public"},
+		{"a scheme that browsers run", `"callback_url":"javascript:alert(1)"`, 422, []string{"form_param_format_invalid callback_url"}, "browsers"},
 		{"several bad redirect URIs", `"redirect_uris":["x","https://a/#b"]`, 422, []string{"form_param_format_invalid redirect_uris", "form_param_format_invalid redirect_uris"}, ""},
 		{"a redirect URI twice", `"redirect_uris":["` + uri + `","` + uri + `"]`, 400, []string{"duplicate_record redirect_uris"}, "the redirect URI already exists"},
 		{"a redirect URI twice and a bad name", `"redirect_uris":["` + uri + `","` + uri + `"],"name":"\t"`, 422, []string{"form_param_format_invalid name", "duplicate_record redirect_uris"}, ""},
@@ -95,13 +95,6 @@ func TestRefusedParameters(t *testing.T) {
 		}
 		a.refused(a.call(tt.method, path, tt.body), 422, tt.want...)
 	}
-	// A public application may have a scheme of its own, which a confidential
-	// one may not: it cannot be turned into one with it.
-	a.call("PATCH", a.path(public), `{"redirect_uris":["myapp:/callback"]}`).object(t)
-	native := a.read(public)
-	a.refused(a.call("PATCH", a.path(public), `{"public":false}`), 422, "form_param_format_invalid redirect_uris")
-	require.Equal(t, native, a.read(public))
-
 	// Nothing was done by halves.
 	delete(app, "client_secret")
 	require.Equal(t, app, a.read(app))

@@ -13,7 +13,7 @@ import (
 func ExampleConsent() {
 	layout := template.Must(template.New("consent").Parse(`
 <h1>{{.Application.Name}} wants to use your account</h1>
-{{if .SelfRegistered}}<p>Nobody here has checked who is behind it.</p>{{end}}
+{{if not .Application.Reviewed}}<p>Nobody here has checked who is behind it.</p>{{end}}
 {{if .OnThisDevice}}<p>It runs on this device. Go on only if you started it.</p>{{end}}
 <form method="post" action="{{.FormAction}}">
   {{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
@@ -21,7 +21,7 @@ func ExampleConsent() {
   <button name="decision" value="deny">{{.Texts.Cancel}}</button>
   <button name="decision" value="allow">{{.Texts.Allow}}</button>
 </form>
-<p>You will then be sent to {{.RedirectHost}}. <a href="{{.SwitchAccountURL}}">Not {{.User.Label}}?</a></p>`))
+<p>{{.Texts.SentTo}} <a href="{{.SwitchAccountURL}}">Not {{.User.Label}}?</a></p>`))
 	_ = pages.Config{
 		Consent: func(w http.ResponseWriter, r *http.Request, page pages.Consent) {
 			if err := layout.Execute(w, page); err != nil {

@@ -90,6 +90,9 @@ func New(c Config, issuer string) (*Renderer, error) {
 	return p, nil
 }
 
+// HostName is what the pages call the host.
+func (p *Renderer) HostName() string { return p.host.Name }
+
 // texts are those for a visitor, complete.
 func (p *Renderer) texts(r *http.Request) Texts {
 	if p.config.Texts == nil {
@@ -105,6 +108,9 @@ func (p *Renderer) Consent(w http.ResponseWriter, r *http.Request, page Consent,
 	page.Host, page.Texts = p.host, texts
 	page.Scopes = texts.scopes(page.Scopes)
 	page.RedirectHost = redirectHost(redirectURI)
+	if page.RedirectHost == "" {
+		texts.SentTo, page.Texts.SentTo = texts.SentToApp, texts.SentToApp
+	}
 	if p.config.Consent != nil {
 		page.Texts = texts.fill("application", page.Application.Name, "host", p.host.Name, "user", page.User.Label,
 			"address", page.RedirectHost, "resource", page.Resource, "publisher", page.Application.Publisher)

@@ -95,15 +95,12 @@ func formSource(uri string) string {
 	return "http://localhost:* http://127.0.0.1:*"
 }
 
-// redirectHost is what the consent page says of where the visitor will be
-// sent: the host, or the scheme of a native application.
+// redirectHost is the host where the visitor will be sent, or "" where that is
+// an application with a scheme of its own. A scheme can be named like a host.
 func redirectHost(uri string) string {
 	u, err := url.Parse(uri)
-	if err != nil {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
 		return ""
 	}
-	if u.Scheme == "https" || u.Scheme == "http" {
-		return u.Host
-	}
-	return u.Scheme + ":"
+	return u.Host
 }

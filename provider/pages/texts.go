@@ -26,20 +26,21 @@ type Texts struct {
 	Scopes map[string]string `json:"scopes"`
 
 	// The consent page.
-	ConsentTitle   string `json:"consent_title"`
-	SignedInAs     string `json:"signed_in_as"`
-	SwitchAccount  string `json:"switch_account"`
-	Asks           string `json:"asks"`
-	AsksNothing    string `json:"asks_nothing"`
-	OnlyFor        string `json:"only_for"`
-	Choose         string `json:"choose"`
-	Always         string `json:"always"`
-	SelfRegistered string `json:"self_registered"`
-	PublishedBy    string `json:"published_by"`
-	OnThisDevice   string `json:"on_this_device"`
-	SentTo         string `json:"sent_to"`
-	Allow          string `json:"allow"`
-	Cancel         string `json:"cancel"`
+	ConsentTitle  string `json:"consent_title"`
+	SignedInAs    string `json:"signed_in_as"`
+	SwitchAccount string `json:"switch_account"`
+	Asks          string `json:"asks"`
+	AsksNothing   string `json:"asks_nothing"`
+	OnlyFor       string `json:"only_for"`
+	Choose        string `json:"choose"`
+	Always        string `json:"always"`
+	NotReviewed   string `json:"not_reviewed"`
+	PublishedBy   string `json:"published_by"`
+	OnThisDevice  string `json:"on_this_device"`
+	SentTo        string `json:"sent_to"`
+	SentToApp     string `json:"sent_to_app"` // in place of SentTo, where the address is none of a host
+	Allow         string `json:"allow"`
+	Cancel        string `json:"cancel"`
 
 	// The page between the provider and an application that wants its answer
 	// by response_mode=form_post. Only visitors without scripts see it.
@@ -81,16 +82,16 @@ type Texts struct {
 
 	// The pages on which users decide on devices. They share texts with the
 	// consent page.
-	DeviceTitle          string `json:"device_title"`
-	DeviceCode           string `json:"device_code"`
-	DeviceWrong          string `json:"device_wrong"`
-	DeviceCompare        string `json:"device_compare"`
-	DeviceWarning        string `json:"device_warning"`
-	DeviceSelfRegistered string `json:"device_self_registered"`
-	DeviceAllowedTitle   string `json:"device_allowed_title"`
-	DeviceAllowed        string `json:"device_allowed"`
-	DeviceDeniedTitle    string `json:"device_denied_title"`
-	DeviceDenied         string `json:"device_denied"`
+	DeviceTitle        string `json:"device_title"`
+	DeviceCode         string `json:"device_code"`
+	DeviceWrong        string `json:"device_wrong"`
+	DeviceCompare      string `json:"device_compare"`
+	DeviceWarning      string `json:"device_warning"`
+	DeviceNotReviewed  string `json:"device_not_reviewed"`
+	DeviceAllowedTitle string `json:"device_allowed_title"`
+	DeviceAllowed      string `json:"device_allowed"`
+	DeviceDeniedTitle  string `json:"device_denied_title"`
+	DeviceDenied       string `json:"device_denied"`
 }
 
 // complete returns the texts with the English ones for those that are empty.

@@ -17,6 +17,10 @@ type Application struct {
 	LogoURL   string `json:"logo_url"`   // may be empty
 	ClientURI string `json:"client_uri"` // its home page; may be empty
 
+	// Reviewed is set if the host vouches for the application. Its ClientURI
+	// should be a link only then.
+	Reviewed bool `json:"reviewed"`
+
 	// Publisher is the host that vouches for the name and logo of an
 	// application that is known by a document there. Empty: the application is
 	// registered.
@@ -71,16 +75,14 @@ type Consent struct {
 	// access is for. Empty: none, but the host's API as a whole.
 	Resource string `json:"resource"`
 
-	// RedirectHost is where the visitor is sent afterwards: a host, or the
-	// scheme of a native application with a colon.
+	// RedirectHost is the host where the visitor is sent afterwards. Empty: it is
+	// an app on the visitor's device. Texts.SentTo says either.
 	RedirectHost string `json:"redirect_host"`
 
-	// SelfRegistered is set if nobody at the host knows the application, and
-	// OnThisDevice if the answer goes to a program on the visitor's device,
-	// which anything there can pretend to be (RFC 8252 section 8.6). The page
-	// must warn of either.
-	SelfRegistered bool `json:"self_registered"`
-	OnThisDevice   bool `json:"on_this_device"`
+	// OnThisDevice is set if the answer goes to a program on the visitor's
+	// device, which anything there can pretend to be (RFC 8252 section 8.6). The
+	// page must warn of it, and of an Application that is not Reviewed.
+	OnThisDevice bool `json:"on_this_device"`
 
 	// SwitchAccountURL lets the visitor sign in as somebody else and come back.
 	SwitchAccountURL string `json:"switch_account_url"`
@@ -179,16 +181,13 @@ type Device struct {
 	WrongCode bool   `json:"wrong_code"`
 
 	// Application is the one that asks, and Scopes what it asks for, at
-	// StepConfirm. Afterwards Application is the one that has asked.
+	// StepConfirm. Afterwards Application is the one that has asked. The page
+	// must warn of one that is not Reviewed, and in any case of a link or code
+	// that somebody has sent: whoever got one has to cancel (RFC 8628 section
+	// 5.4).
 	Application Application `json:"application"`
 	Scopes      []Scope     `json:"scopes"`   // empty: only who the user is
 	Resource    string      `json:"resource"` // as on [Consent]
-
-	// SelfRegistered is set if nobody at the host knows the application. The
-	// page must warn of it. It must warn of something else in any case: whoever
-	// was sent the link or the code by somebody has to cancel (RFC 8628 section
-	// 5.4).
-	SelfRegistered bool `json:"self_registered"`
 
 	FormAction string  `json:"form_action"`
 	FormFields []Field `json:"form_fields"`

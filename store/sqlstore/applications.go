@@ -20,6 +20,7 @@ type details struct {
 	Public       bool                      `json:"public,omitempty"`
 	PKCERequired bool                      `json:"pkce_required,omitempty"`
 	SkipConsent  bool                      `json:"skip_consent,omitempty"`
+	Reviewed     bool                      `json:"reviewed,omitempty"`
 	Registration *store.RegistrationRecord `json:"registration,omitempty"`
 	Applied      []store.AppliedSettings   `json:"applied,omitempty"`
 	ClientURI    string                    `json:"client_uri,omitempty"`
@@ -50,7 +51,7 @@ func (r *applicationRow) application() (store.Application, error) {
 	return store.Application{
 		ID: r.id.String, ClientID: r.clientID.String, Name: r.name.String,
 		RedirectURIs: d.RedirectURIs, Scopes: d.Scopes, Secrets: d.Secrets,
-		Public: d.Public, PKCERequired: d.PKCERequired, SkipConsent: d.SkipConsent,
+		Public: d.Public, PKCERequired: d.PKCERequired, SkipConsent: d.SkipConsent, Reviewed: d.Reviewed,
 		Origin: store.Origin(r.origin.String), Registration: d.Registration, Applied: d.Applied,
 		OwnerID: r.owner.String, ClientURI: d.ClientURI, LogoURL: d.LogoURL, Metadata: d.Metadata,
 		CreatedAt: timeOf(r.created), UpdatedAt: timeOf(r.updated), Version: r.version.Int64,
@@ -66,7 +67,7 @@ func applicationArgs(app store.Application) ([]any, error) {
 	app = app.Micro().Revealed()
 	text, err := json.Marshal(details{
 		RedirectURIs: app.RedirectURIs, Scopes: app.Scopes, Secrets: app.Secrets,
-		Public: app.Public, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent,
+		Public: app.Public, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent, Reviewed: app.Reviewed,
 		Registration: app.Registration, Applied: app.Applied, ClientURI: app.ClientURI, LogoURL: app.LogoURL, Metadata: app.Metadata,
 	})
 	if err != nil {

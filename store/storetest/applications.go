@@ -63,6 +63,7 @@ func (t *trial) fullApplication() store.Application {
 		Public:       true,
 		PKCERequired: true,
 		SkipConsent:  true,
+		Reviewed:     true,
 		Origin:       store.OriginRegistration,
 		OwnerID:      "owner_1",
 		ClientURI:    "https://wiki.example.com",

@@ -45,7 +45,7 @@ var hebrew = pages.Texts{
 	},
 	ConsentTitle: "{application} מבקש להשתמש בחשבון שלך אצל {host}", SignedInAs: "נכנסת בתור {user}.", SwitchAccount: "שימוש בחשבון אחר",
 	Asks: "{application} מבקש:", AsksNothing: "{application} מבקש רק לדעת מהו החשבון שלך.", Choose: "אפשר להסיר את מה שאינך רוצה להתיר.", Always: "נחוץ תמיד",
-	SelfRegistered: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", OnThisDevice: "היישום פועל במכשיר שלך.",
+	NotReviewed: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", OnThisDevice: "היישום פועל במכשיר שלך.",
 	SentTo: "משם תישלח אל {address}.", Allow: "אישור", Cancel: "ביטול", ReturnTitle: "חזרה אל {application}", Continue: "המשך",
 	ErrorTitle: "זה לא הצליח", TryAgain: "לנסות שוב", ErrorReference: "בפנייה אל {host} יש למסור את המספר {reference}", ErrorDetails: "פרטים למפתחים",
 	ConnectionsTitle: "יישומים שמחוברים לחשבון שלך אצל {host}", ConnectionsNone: "אין יישומים מחוברים.", ConnectedSince: "מחובר מאז {date}",
@@ -53,7 +53,7 @@ var hebrew = pages.Texts{
 	DisconnectQuestion: "{application} לא יוכל עוד להשתמש בחשבון שלך.", DisconnectConfirm: "כן, לנתק את {application}", Disconnected: "{application} נותק.",
 	DeviceTitle: "חיבור מכשיר", DeviceCode: "הקוד שהמכשיר מציג", DeviceWrong: "אין מכשיר שממתין עם הקוד הזה.",
 	DeviceCompare: "על המכשיר להציג בדיוק את הקוד הזה:", DeviceWarning: "יש להמשיך רק אם התחלת בזה בעצמך, במכשיר שלפניך.",
-	DeviceSelfRegistered: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", DeviceAllowedTitle: "{application} מחובר",
+	DeviceNotReviewed: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", DeviceAllowedTitle: "{application} מחובר",
 	DeviceAllowed: "{application} יכול עכשיו להשתמש בחשבון שלך אצל {host}.", DeviceDeniedTitle: "דבר לא אושר",
 	DeviceDenied: "{application} לא קיבל גישה אל החשבון שלך אצל {host}.",
 }

@@ -404,7 +404,7 @@ func TestRegistrationRefusesUnsafeRedirectURIs(t *testing.T) {
 	}
 	for _, uri := range []string{"com.example.app:/cb", "cursor://anysphere.cursor/cb", "myapp:cb", "vscode://publisher.extension"} {
 		require.NoError(t, register(uri, true))
-		require.ErrorContains(t, register(uri, false), "only a public application")
+		require.NoError(t, register(uri, false))
 	}
 	for _, uri := range []string{"https://a.example.com", "https://a.example.com:8443/x?y=z", "https://a.example.com/*?a=*", "http://localhost:3000/cb", "http://127.0.0.1/", "http://[::1]:80/x"} {
 		require.NoError(t, register(uri, false))
@@ -672,7 +672,7 @@ func TestAuthorizeLoopbackPort(t *testing.T) {
 		{"a query stays", "http://127.0.0.1/cb?x=1", "http://127.0.0.1:5678/cb?x=1", true, true},
 		{"no path", "http://127.0.0.1", "http://127.0.0.1:5678", true, true},
 		{"localhost as registered", "http://localhost:1234/cb", "http://localhost:1234/cb", true, true},
-		{"localhost with another port", "http://localhost:1234/cb", "http://localhost:5678/cb", true, false},
+		{"localhost with another port", "http://localhost:1234/cb", "http://localhost:5678/cb", true, true},
 		{"localhost for the address", v4, "http://localhost:51004/cb", true, false},
 		{"a confidential application", v4, "http://127.0.0.1:51004/cb", false, false},
 		{"IPv6 for IPv4", v4, "http://[::1]:5678/cb", true, false},
@@ -736,8 +736,9 @@ func TestAuthorizePrivateUseScheme(t *testing.T) {
 	for _, uri := range []string{"com.example.app:/other", "com.example.app:/oauth2redirect/", "com.example.app://oauth2redirect", "com.example.application:/oauth2redirect"} {
 		onPage(t, h.visit(t, c.request("redirect_uri", uri).Encode()))
 	}
-	_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{"com.example.app:/cb"}})
-	require.Error(t, err, "a confidential application has no scheme of its own")
+	app, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{"com.example.app:/cb"}})
+	require.NoError(t, err)
+	require.True(t, app.PKCERequired, "any program can claim a scheme (RFC 8252 section 6)")
 }
 
 // RFC 8252 section 8.6: a public application is asked for every time, as

@@ -1,4 +1,5 @@
-// Package weburl knows which addresses a page may link to and show images from.
+// Package weburl knows which addresses a page may name, link to, and show images
+// from.
 package weburl
 
 import (
@@ -10,12 +11,10 @@ import (
 // is there: it is https, or below the issuer, which can be http for development.
 func Valid(text, issuer string) bool {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" {
+	if err != nil || u.User != nil || u.Opaque != "" || !IsHost(u.Hostname()) || u.Port() != "" && !IsPort(u.Port()) || strings.Contains(Authority(text), "%") {
 		return false
 	}
-	// In a policy other characters have a meaning, such as "*".
-	plain := strings.Trim(strings.ToLower(u.Host), "abcdefghijklmnopqrstuvwxyz0123456789-.:[]") == ""
-	return plain && (u.Scheme == "https" || strings.HasPrefix(text, issuer+"/"))
+	return u.Scheme == "https" || strings.HasPrefix(text, issuer+"/")
 }
 
 // Source is the source of an image as a Content-Security-Policy names it, or ""
@@ -26,4 +25,16 @@ func Source(text string) string {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
+}
+
+// Authority returns what stands between "//" and the path, as it is written.
+func Authority(uri string) string {
+	_, rest, _ := strings.Cut(uri, ":")
+	rest, ok := strings.CutPrefix(rest, "//")
+	if end := strings.IndexAny(rest, "/?#"); ok && end >= 0 {
+		return rest[:end]
+	} else if ok {
+		return rest
+	}
+	return ""
 }

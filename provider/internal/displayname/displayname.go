@@ -1,0 +1,126 @@
+// Package displayname says which names a page may show of an application. A
+// name must not hide, draw over what stands beside it, or pass for another by
+// what nobody can see.
+package displayname
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxMarks is how many marks may stand on one letter. Written languages need no
+// more; a pile of them covers the lines above.
+const maxMarks = 2
+
+// Check says what is wrong with a name that isn't empty.
+func Check(name string) error {
+	if !utf8.ValidString(name) {
+		return errors.New("has invalid UTF-8")
+	}
+	visible, marks, last := false, 0, ' ' // A space before the name, so that it can't begin with one.
+	for _, r := range name {
+		switch {
+		case r == ' ':
+			if last == ' ' {
+				return errors.New("begins with a space or has two in a row")
+			}
+		case unicode.IsMark(r) && !ignorable(r):
+			if last == ' ' {
+				return errors.New("has a mark without a letter below it")
+			}
+			if unicode.In(r, unicode.Mn, unicode.Me) {
+				marks++
+			}
+			if marks > maxMarks {
+				return fmt.Errorf("has more than %d marks on one letter", maxMarks)
+			}
+			last = r
+			continue
+		case !unicode.IsGraphic(r) || unicode.IsSpace(r) || ignorable(r):
+			return fmt.Errorf("has the character %U, which can't be seen or is not assigned", r)
+		default:
+			visible = true
+		}
+		marks, last = 0, r
+	}
+	switch {
+	case !visible:
+		return errors.New("has nothing that can be seen")
+	case last == ' ':
+		return errors.New("ends with a space")
+	}
+	return checkScripts(name)
+}
+
+// ignorable reports whether r leaves no mark on a page, or none of its own.
+func ignorable(r rune) bool {
+	const brailleBlank = '\u2800'
+	return r == brailleBlank || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// together are scripts that are written in one word in some language.
+var together = [][]string{
+	{"Latin", "Han", "Hiragana", "Katakana"},
+	{"Latin", "Han", "Hangul"},
+	{"Latin", "Han", "Bopomofo"},
+}
+
+// checkScripts refuses a word in letters of several scripts: Cyrillic, Greek, and
+// Latin have letters that look the same.
+func checkScripts(name string) error {
+	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) {
+		var used []string
+		for _, r := range word {
+			if s := script(r); s != "" && !slices.Contains(used, s) {
+				used = append(used, s)
+			}
+		}
+		fits := func(group []string) bool {
+			return !slices.ContainsFunc(used, func(s string) bool { return !slices.Contains(group, s) })
+		}
+		if len(used) > 1 && !slices.ContainsFunc(together, fits) {
+			return fmt.Errorf("has a word that mixes letters of %s", strings.Join(used, " and "))
+		}
+	}
+	return nil
+}
+
+// script returns the script of a letter, or "" if it belongs to several.
+func script(r rune) string {
+	if r < utf8.RuneSelf {
+		return "Latin"
+	}
+	for name, table := range unicode.Scripts {
+		if unicode.Is(table, r) {
+			if name == "Common" || name == "Inherited" {
+				return ""
+			}
+			return name
+		}
+	}
+	return ""
+}
+
+// Same reports whether two names read alike: they differ in nothing but upper
+// and lower case, wide letters, marks, and what stands between words.
+func Same(a, b string) bool {
+	folded := fold(a)
+	return a == b || folded != "" && folded == fold(b)
+}
+
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		const wide = '\uff01' - '!'
+		if r >= '\uff01' && r <= '\uff5e' {
+			r -= wide
+		}
+		if !unicode.IsLetter(r) && !unicode.IsNumber(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
+}

@@ -1,0 +1,51 @@
+package weburl
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// IsHost reports whether a host is a name as DNS has it, or an IP address in its
+// usual form. Browsers read other forms too, such as 0x7f.1, and then lead to
+// another place than the page has shown.
+func IsHost(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Zone() == ""
+	}
+	if len(host) > 253 {
+		return false
+	}
+	labels := strings.Split(host, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Trim(label, letters+"-") != "" {
+			return false
+		}
+	}
+	last := labels[len(labels)-1][0]
+	return last < '0' || last > '9' // Browsers read a name that ends in a number as an address.
+}
+
+// MayBePlain reports whether a host may be reached without TLS: it is the
+// visitor's own machine, or, where the host has allowed it, at a private address.
+func MayBePlain(host string, private bool) bool {
+	if IsLoopback(host) || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return private && err == nil && ip.IsPrivate()
+}
+
+// IsLoopback reports whether host is one of the names under which a program
+// reaches its own machine without TLS.
+func IsLoopback(host string) bool {
+	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
+
+// IsPort reports whether s is a port number in its one plain form.
+func IsPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
+}
