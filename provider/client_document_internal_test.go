@@ -86,7 +86,7 @@ func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	p := documentProvider(t, ClientIDDocuments{})
 	racing := storetest.NewBreakable(memory.New())
 	p.records.store = racing
-	app, fault := p.parseDocument(id, []byte(`{"client_id":"`+id+`","client_name":"Wiki","redirect_uris":["https://wiki.example.com/cb"]}`))
+	app, fault := p.parseDocument(context.Background(), id, []byte(`{"client_id":"`+id+`","client_name":"Wiki","redirect_uris":["https://wiki.example.com/cb"]}`))
 	require.Nil(t, fault)
 	kept := func() store.Application {
 		got, err := racing.FindClient(ctx, id)
@@ -148,7 +148,7 @@ func FuzzDocument(f *testing.F) {
 	f.Add([]byte("{}{}"))
 	p := documentProvider(f, ClientIDDocuments{})
 	f.Fuzz(func(t *testing.T, body []byte) {
-		app, e := p.parseDocument(id, body)
+		app, e := p.parseDocument(context.Background(), id, body)
 		if e != nil {
 			require.NotEmpty(t, e.Description)
 			for i := range len(e.Description) {

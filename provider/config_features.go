@@ -21,6 +21,11 @@ import (
 // [Provider.DeleteApplication] ends all that was issued to one, and Allow keeps
 // it from coming back.
 //
+// A document is written for every server: what is unknown or malformed in it is
+// ignored, and a redirect URI that could not be registered here is left out, with
+// a line in the log. It has to offer to authenticate by no secret: none is its
+// token_endpoint_auth_method, or among its token_endpoint_auth_methods_supported.
+//
 // A document is fetched again when its HTTP headers say that it may have
 // changed: after a minute at the earliest and a day at the latest, and after
 // five minutes where they say nothing. What a document does not list any more

@@ -72,7 +72,7 @@ type Options[T any] struct {
 
 	// Parse reads a document. Its error is remembered as long as that of a
 	// document that cannot be fetched.
-	Parse func(url string, body []byte) (T, error)
+	Parse func(ctx context.Context, url string, body []byte) (T, error)
 }
 
 // Cache fetches documents and remembers what Parse made of each. It is safe for
@@ -80,7 +80,7 @@ type Options[T any] struct {
 type Cache[T any] struct {
 	client *http.Client
 	now    func() time.Time
-	parse  func(url string, body []byte) (T, error)
+	parse  func(ctx context.Context, url string, body []byte) (T, error)
 
 	mu       sync.Mutex
 	byURL    map[string]*fetched[T]
@@ -234,7 +234,7 @@ func (c *Cache[T]) fetch(ctx context.Context, url string) (document T, until tim
 	case len(body) > maxSize:
 		return document, until, &Error{"is larger than 16 KiB.", nil}
 	}
-	if document, err = c.parse(url, body); err != nil {
+	if document, err = c.parse(ctx, url, body); err != nil {
 		return document, until, err
 	}
 	return document, c.now().Add(lifetimeOf(answer.Header, c.now())), nil

@@ -22,7 +22,7 @@ import (
 func newCache(transport http.RoundTripper, resolver *net.Resolver) *Cache[string] {
 	return New(Options[string]{
 		Transport: transport, Resolver: resolver, Now: time.Now,
-		Parse: func(_ string, body []byte) (string, error) { return string(body), nil },
+		Parse: func(_ context.Context, _ string, body []byte) (string, error) { return string(body), nil },
 	})
 }
 
