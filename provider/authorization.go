@@ -119,7 +119,7 @@ func (a *authorization) examine() *Error {
 		return e
 	}
 	var e *Error
-	if a.resource, e = a.askedResource(a.params); e != nil {
+	if a.resource, e = a.resourceFor(a.app, a.params); e != nil {
 		return e
 	}
 	asked, e := a.offer.read(a.app, a.resource, a.params.Get("scope"))

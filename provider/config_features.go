@@ -41,6 +41,12 @@ type ClientIDDocuments struct {
 	// all of them. Whatever it asks for, its user sees it each time.
 	Scopes []string
 
+	// Resource is the URL of the one of Config.Resources that the tokens of such
+	// an application are for if it names none: they work there and nowhere else.
+	// Empty: where Config.Resources has exactly one it is that one, and otherwise
+	// such tokens are for none, and work at the host's whole API.
+	Resource string
+
 	// ExpireAfter is how long an application may go unused: [Provider.Cleanup]
 	// deletes one to which nobody has signed in for so long and of which no
 	// grant is left. The default is 90 days.
@@ -78,6 +84,12 @@ type Registration struct {
 	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
 	// all of them. Whatever it asks for, its user sees it each time.
 	Scopes []string
+
+	// Resource is the URL of the one of Config.Resources that the tokens of such
+	// an application are for if it names none: they work there and nowhere else.
+	// Empty: where Config.Resources has exactly one it is that one, and otherwise
+	// such tokens are for none, and work at the host's whole API.
+	Resource string
 
 	// ExpireAfter is how long an application that registered itself may go
 	// unused: [Provider.Cleanup] deletes one to which nobody has signed in for

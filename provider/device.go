@@ -73,7 +73,7 @@ func (c *call) authorizeDevice() (answer *deviceResponse, e *Error) {
 	if e := c.mayAskForDevice(app); e != nil {
 		return nil, e
 	}
-	resource, e := c.askedResource(form)
+	resource, e := c.resourceFor(app, form)
 	if e != nil {
 		return nil, e
 	}
