@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/store"
@@ -27,10 +28,10 @@ func newDocuments(p *Provider) *clientdoc.Cache[store.Application] {
 	})
 }
 
-// findDocument returns the application that a document describes, fetched or
-// remembered.
-func (p *Provider) findDocument(r *http.Request, clientID string) (store.Application, *Error) {
-	app, err := p.documents.Find(r.Context(), clientID, func() error {
+// findDocument returns the application that a document describes, fetched for a
+// user or remembered.
+func (p *Provider) findDocument(r *http.Request, userID, clientID string) (store.Application, *Error) {
+	app, err := p.documents.Find(r.Context(), userID, clientID, func() error {
 		if e := p.limit(r, endpointDocument, clientID); e != nil {
 			return e
 		}
@@ -46,6 +47,9 @@ func (p *Provider) findDocument(r *http.Request, clientID string) (store.Applica
 	case errors.As(err, &refusal):
 		own := *refusal
 		return app, &own
+	case errors.Is(err, clientdoc.ErrTooMany):
+		return app, &Error{Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: time.Minute, Err: err,
+			Description: "You have opened too many applications that have to be looked up first. Wait a minute."}
 	}
 	return app, unavailable("client documents", err)
 }
@@ -56,9 +60,10 @@ func (p *Provider) namesDocument(params url.Values) bool {
 	return p.documents != nil && len(params["client_id"]) == 1 && clientdoc.CheckURL(params.Get("client_id")) == nil
 }
 
-// findClientFor finds the application that sent a visitor: among those that are
-// kept, or by its document.
-func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Application, *Error) {
+// findClientFor finds the application that sent a user: among those that are
+// kept, or by its document. A document that is not remembered is fetched for that
+// user.
+func (p *Provider) findClientFor(r *http.Request, userID, clientID string) (store.Application, *Error) {
 	kept, err := p.records.findClient(r.Context(), clientID)
 	switch {
 	case err == nil && kept.Origin != store.OriginDocument:
@@ -72,12 +77,25 @@ func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Applic
 	if e := p.mayUseDocument(r.Context(), clientID); e != nil {
 		return kept, e
 	}
-	app, e := p.findDocument(r, clientID)
+	app, e := p.findDocument(r, userID, clientID)
 	if e == nil && err == nil {
 		app.CreatedAt, app.UpdatedAt, app.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
 		app.OwnerID, app.Metadata = kept.OwnerID, kept.Metadata
 	}
 	return app, e
+}
+
+// admits refuses an application that is kept, but not let in any more: its origin
+// is switched off, or the host does not allow its document now.
+func (p *Provider) admits(ctx context.Context, app store.Application) *Error {
+	e := p.offer.admits(app)
+	if e == nil && app.Origin == store.OriginDocument {
+		e = p.mayUseDocument(ctx, app.ClientID)
+	}
+	if e != nil && e.Code == codeInvalidClient {
+		e.Code = codeUnauthorizedClient // It is known, and has authenticated.
+	}
+	return e
 }
 
 // mayUseDocument checks the URL of a document and asks the host, each time and
@@ -94,10 +112,18 @@ func (p *Provider) mayUseDocument(ctx context.Context, clientID string) *Error {
 	if err == nil {
 		err = p.cfg.ClientIDDocuments.Allow(ctx, u)
 	}
-	if err != nil {
-		return refuse(codeInvalidClient, "The application that sent you here is not let in at this server.").because(err)
+	var own *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		answer := *own
+		answer.Status = cmp.Or(answer.Status, http.StatusBadRequest)
+		return &answer
+	case ctx.Err() != nil:
+		return unavailable("Config.ClientIDDocuments.Allow", err)
 	}
-	return nil
+	return refuse(codeInvalidClient, "The application is not let in at this server.").because(err)
 }
 
 // parseDocument reads a document. What else is in it than the metadata of RFC

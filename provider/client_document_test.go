@@ -229,15 +229,62 @@ func TestNoDocumentsUnlessSwitchedOn(t *testing.T) {
 	require.Contains(t, on.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, `"client_id_metadata_document_supported":true`)
 }
 
-// Switched off again, nobody is let in anew, and what there is works on until
-// it is revoked.
-func TestDocumentsSwitchedOff(t *testing.T) {
-	h, _, app := newDocumentHost(t)
-	got := app.tokens("user_ada")
-	off := newHost(t, func(c *provider.Config) { c.Store = h.store })
-	app.h = off
-	off.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, "not registered")
-	app.refresh(got.RefreshToken).tokens(t)
+// Who is not let in any more gets no tokens either, whatever it was given before,
+// and loses nothing of it: let in again, it goes on.
+func TestWhoIsNotLetInAnyMoreGetsNoTokens(t *testing.T) {
+	for name, tt := range map[string]struct {
+		shut       func(c *provider.Config)
+		registered bool // or known by a document
+		status     int
+		code       string
+	}{
+		"documents are off":    {func(c *provider.Config) { c.ClientIDDocuments = nil }, false, 400, "unauthorized_client"},
+		"registration is off":  {func(c *provider.Config) { c.Registration = nil }, true, 400, "unauthorized_client"},
+		"both are off":         {func(c *provider.Config) { c.Registration, c.ClientIDDocuments = nil, nil }, true, 400, "unauthorized_client"},
+		"Allow refuses it now": {allow(errors.New("on the list")), false, 400, "unauthorized_client"},
+		"Allow can't say": {allow(&provider.Error{Code: "temporarily_unavailable", Description: "Try again.", Status: 503}),
+			false, 503, "temporarily_unavailable"},
+		"Allow says why": {allow(&provider.Error{Code: "access_denied", Description: "Not you."}), false, 400, "access_denied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			open := func(c *provider.Config) {
+				c.Registration, c.DeviceAuthorization = &provider.Registration{}, &provider.DeviceAuthorization{}
+			}
+			h, site, app := newDocumentHost(t, open)
+			grants := []string{"authorization_code", grantDevice}
+			site.document(map[string]any{"grant_types": grants})
+			if tt.registered {
+				app, _ = h.clientOf(h.register(strings.TrimSuffix(native, "}") + `,"grant_types":["authorization_code","` + grantDevice + `"]}`))
+			}
+			got, code := app.tokens("user_ada"), app.code("user_ada")
+			device := app.device()
+			h.signedIn("user_ada").decide(device, "allow")
+
+			shut, _, _ := newDocumentHost(t, open, tt.shut, func(c *provider.Config) { c.Store, c.Now = h.store, h.clock.Now })
+			app.h = shut
+			for _, r := range []*reply{
+				app.redeem(code), app.refresh(got.RefreshToken), device.poll(), app.post("/oauth/device_authorization"),
+				app.redeem("x"), app.refresh("x"), app.post("/oauth/token", "grant_type", "password"),
+			} {
+				r.refused(t, tt.status, tt.code)
+			}
+			shut.bearer("/api/notes", got.AccessToken).statusIs(t, 200) // until it expires
+
+			app.h = h
+			app.redeem(code).tokens(t)
+			device.poll().tokens(t)
+			next := app.refresh(got.RefreshToken).tokens(t)
+			app.h = shut
+			app.post("/oauth/token/revoke", "token", next.RefreshToken).statusIs(t, 200) // It can always give back.
+			shut.bearer("/api/notes", next.AccessToken).statusIs(t, 401)
+		})
+	}
+}
+
+func allow(answer error) func(*provider.Config) {
+	return func(c *provider.Config) {
+		c.ClientIDDocuments.Allow = func(context.Context, *url.URL) error { return answer }
+	}
 }
 
 // What the host has registered by hand with such a client_id stays that.
@@ -364,15 +411,12 @@ func TestBadDocument(t *testing.T) {
 			page.errorPage(t, http.StatusBadRequest, c.says)
 			require.Contains(t, page.text(), "invalid_client")
 			require.NotContains(t, page.body, secretText)
-			b.get(app.request()).errorPage(t, http.StatusBadRequest, c.says)
-			require.Equal(t, int32(1), site.fetches.Load(), "what is wrong is not asked for again at once")
 			require.Empty(t, h.kept())
 			require.Contains(t, h.log.String(), "level=INFO")
 			require.NotContains(t, h.log.String(), "level=ERROR", "nobody may make this server look broken")
 
-			// A minute later it is looked at again.
+			// What is wrong is not remembered.
 			site.document(nil)
-			h.clock.Add(time.Minute)
 			b.get(app.request()).statusIs(t, http.StatusOK)
 		})
 	}
@@ -535,11 +579,11 @@ func TestTransportThatPanics(t *testing.T) {
 		})
 	})
 	b := h.signedIn("user_ada")
-	if r, err := b.client.Get(app.request()); err == nil {
-		r.Body.Close() // The client has tried again by itself.
+	for range 2 {
+		b.get(app.request()).errorPage(t, http.StatusBadRequest, "cannot be fetched")
 	}
-	b.get(app.request()).errorPage(t, http.StatusBadRequest, "cannot be fetched")
-	require.Equal(t, int32(1), calls.Load())
+	require.Contains(t, h.log.String(), "the fetch panicked")
+	require.Equal(t, int32(2), calls.Load())
 }
 
 // draft-ietf-oauth-client-id-metadata-document-02 section 3: such a client_id

@@ -29,12 +29,18 @@ import (
 // A document is fetched again when its HTTP headers say that it may have
 // changed: after a minute at the earliest and a day at the latest, and after
 // five minutes where they say nothing. What a document does not list any more
-// stops working then. One that cannot be fetched or is wrong is not asked for
-// again for a minute. A thousand documents are remembered in memory, and
-// forgotten ones fetched again.
+// stops working then. If it takes more than half a second to fetch it again, or
+// its server does not answer, it is used as it was for an hour more, unless its
+// headers forbid that. Errors are not remembered. A thousand documents are
+// remembered in memory, and forgotten ones fetched again. One user can have two
+// fetched at a time and twenty in a minute.
 type ClientIDDocuments struct {
 	// Allow is asked each time somebody comes from such an application, before
-	// its document is fetched; an error refuses it. Nil: all are allowed.
+	// its document is fetched, and each time that it asks for tokens, to refresh
+	// too. So it has to be quick. An error refuses it; an [*Error] is answered as
+	// it says, such as with the status 503 where you can't say now, which costs
+	// nobody their sign-in. Access tokens that are out work until they expire:
+	// [Provider.DeleteApplication] ends them too. Nil: all are allowed.
 	Allow func(ctx context.Context, clientID *url.URL) error
 
 	// Scopes are what such an application may ask for, of Config.Scopes. Nil:

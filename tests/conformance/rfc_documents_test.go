@@ -166,7 +166,7 @@ func TestDocumentAnswer(t *testing.T) {
 
 // draft-ietf-oauth-client-id-metadata-document-02 section 5.2: HTTP's cache
 // headers are respected (RFC 9111 section 5.2.2.1), within bounds. An error is
-// forgotten after the shortest of them.
+// not cached, and neither is a document that is wrong.
 func TestDocumentCaching(t *testing.T) {
 	d := newDocumented(t)
 	d.publish(nil, "Cache-Control", "max-age=600")
@@ -177,10 +177,11 @@ func TestDocumentCaching(t *testing.T) {
 	d.h.clock.Add(10 * time.Minute)
 	d.serve = http.NotFound
 	onPage(t, d.h.visit(t, d.request().Encode()))
+	d.publish(map[string]any{"client_id": documentID + "x"})
+	onPage(t, d.h.visit(t, d.request().Encode()))
 	d.publish(nil)
-	d.h.clock.Add(time.Minute)
 	require.NotEmpty(t, d.code(t))
-	require.Equal(t, int32(3), d.fetches.Load())
+	require.Equal(t, int32(4), d.fetches.Load())
 }
 
 // draft-ietf-oauth-client-id-metadata-document-02 section 6, RFC 8414 section 2:
