@@ -138,7 +138,7 @@ func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 		return nil
 	}
 	for _, u := range []struct{ field, uri string }{{"tos_uri", r.TermsURI}, {"policy_uri", r.PolicyURI}} {
-		if u.uri != "" && (!isSecureURL(u.uri) || len(u.uri) > maxURI) {
+		if u.uri != "" && !isLink(u.uri) {
 			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
 		}
 	}
@@ -146,7 +146,7 @@ func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 		e.over("contacts", FieldTooMany, maxContacts, "%d contacts are too many: use at most %d", len(r.Contacts), maxContacts)
 	}
 	note := func(field, text string) {
-		if !utf8.ValidString(text) || strings.ContainsFunc(text, isMisleading) || len(text) > maxNote {
+		if !isNote(text) {
 			e.add(field, FieldFormat, "", "%s has more than %d bytes, invalid UTF-8, control characters or characters that change the direction of text", field, maxNote)
 		}
 	}
@@ -158,9 +158,15 @@ func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 	return e
 }
 
-// isSecureURL reports whether text is an https URL that a page may link to.
-func isSecureURL(text string) bool {
-	return strings.HasPrefix(text, "https://") && weburl.Valid(text, text)
+// isLink reports whether text is an https URL that a page may link to. One below
+// an issuer on http is for the host's own applications.
+func isLink(text string) bool {
+	return strings.HasPrefix(text, "https://") && weburl.Valid(text, text) && len(text) <= maxURI
+}
+
+// isNote reports whether text can be kept as what an application notes of itself.
+func isNote(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, isMisleading) && len(text) <= maxNote
 }
 
 // checkImportedSecret checks the hash of an imported secret.

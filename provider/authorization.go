@@ -66,7 +66,7 @@ func (a *authorization) identify() *Error {
 	if clientID == "" {
 		return refuse(codeInvalidRequest, "The link that brought you here does not say which application it is for: client_id is missing.")
 	}
-	app, e := a.findClientFor(a.r, clientID)
+	app, e := a.findClientFor(a.r, a.session.UserID, clientID)
 	if e != nil {
 		return e
 	}
@@ -123,7 +123,7 @@ func (a *authorization) examine() *Error {
 		return e
 	}
 	var e *Error
-	if a.resource, e = a.askedResource(a.params); e != nil {
+	if a.resource, e = a.resourceFor(a.app, a.params); e != nil {
 		return e
 	}
 	asked, e := a.offer.read(a.app, a.resource, a.params.Get("scope"))

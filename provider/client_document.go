@@ -1,11 +1,15 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
 	"github.com/latchkey-go/latchkey/store"
@@ -14,8 +18,8 @@ import (
 func newDocuments(p *Provider) *clientdoc.Cache[store.Application] {
 	return clientdoc.New(clientdoc.Options[store.Application]{
 		Transport: p.cfg.ClientIDDocuments.Transport, Now: p.now,
-		Parse: func(clientID string, body []byte) (store.Application, error) {
-			app, e := p.parseDocument(clientID, body)
+		Parse: func(ctx context.Context, clientID string, body []byte) (store.Application, error) {
+			app, e := p.parseDocument(ctx, clientID, body)
 			if e != nil {
 				return app, e
 			}
@@ -24,10 +28,10 @@ func newDocuments(p *Provider) *clientdoc.Cache[store.Application] {
 	})
 }
 
-// findDocument returns the application that a document describes, fetched or
-// remembered.
-func (p *Provider) findDocument(r *http.Request, clientID string) (store.Application, *Error) {
-	app, err := p.documents.Find(r.Context(), clientID, func() error {
+// findDocument returns the application that a document describes, fetched for a
+// user or remembered.
+func (p *Provider) findDocument(r *http.Request, userID, clientID string) (store.Application, *Error) {
+	app, err := p.documents.Find(r.Context(), userID, clientID, func() error {
 		if e := p.limit(r, endpointDocument, clientID); e != nil {
 			return e
 		}
@@ -43,6 +47,9 @@ func (p *Provider) findDocument(r *http.Request, clientID string) (store.Applica
 	case errors.As(err, &refusal):
 		own := *refusal
 		return app, &own
+	case errors.Is(err, clientdoc.ErrTooMany):
+		return app, &Error{Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: time.Minute, Err: err,
+			Description: "You have opened too many applications that have to be looked up first. Wait a minute."}
 	}
 	return app, unavailable("client documents", err)
 }
@@ -53,9 +60,10 @@ func (p *Provider) namesDocument(params url.Values) bool {
 	return p.documents != nil && len(params["client_id"]) == 1 && clientdoc.CheckURL(params.Get("client_id")) == nil
 }
 
-// findClientFor finds the application that sent a visitor: among those that are
-// kept, or by its document.
-func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Application, *Error) {
+// findClientFor finds the application that sent a user: among those that are
+// kept, or by its document. A document that is not remembered is fetched for that
+// user.
+func (p *Provider) findClientFor(r *http.Request, userID, clientID string) (store.Application, *Error) {
 	kept, err := p.records.findClient(r.Context(), clientID)
 	switch {
 	case err == nil && kept.Origin != store.OriginDocument:
@@ -69,13 +77,26 @@ func (p *Provider) findClientFor(r *http.Request, clientID string) (store.Applic
 	if e := p.mayUseDocument(r.Context(), clientID); e != nil {
 		return kept, e
 	}
-	app, e := p.findDocument(r, clientID)
+	app, e := p.findDocument(r, userID, clientID)
 	if e == nil && err == nil {
 		app.CreatedAt, app.UpdatedAt, app.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
 		app.OwnerID, app.Metadata, app.Reviewed = kept.OwnerID, kept.Metadata, kept.Reviewed
 		app.Reviewed = stillReviewed(&kept, &app)
 	}
 	return app, e
+}
+
+// admits refuses an application that is kept, but not let in any more: its origin
+// is switched off, or the host does not allow its document now.
+func (p *Provider) admits(ctx context.Context, app store.Application) *Error {
+	e := p.offer.admits(app)
+	if e == nil && app.Origin == store.OriginDocument {
+		e = p.mayUseDocument(ctx, app.ClientID)
+	}
+	if e != nil && e.Code == codeInvalidClient {
+		e.Code = codeUnauthorizedClient // It is known, and has authenticated.
+	}
+	return e
 }
 
 // mayUseDocument checks the URL of a document and asks the host, each time and
@@ -92,55 +113,114 @@ func (p *Provider) mayUseDocument(ctx context.Context, clientID string) *Error {
 	if err == nil {
 		err = p.cfg.ClientIDDocuments.Allow(ctx, u)
 	}
-	if err != nil {
-		return refuse(codeInvalidClient, "The application that sent you here is not let in at this server.").because(err)
+	var own *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		answer := *own
+		answer.Status = cmp.Or(answer.Status, http.StatusBadRequest)
+		return &answer
+	case ctx.Err() != nil:
+		return unavailable("Config.ClientIDDocuments.Allow", err)
 	}
-	return nil
+	return refuse(codeInvalidClient, "The application is not let in at this server.").because(err)
 }
 
 // parseDocument reads a document. What else is in it than the metadata of RFC
 // 7591 is ignored.
-func (p *Provider) parseDocument(clientID string, body []byte) (store.Application, *Error) {
+func (p *Provider) parseDocument(ctx context.Context, clientID string, body []byte) (store.Application, *Error) {
 	request, e := parseRegistration(body)
+	if e != nil {
+		return store.Application{}, errDocument("is wrong: "+e.Description, e.Err)
+	}
+	own, e := request.text("client_id")
 	switch {
 	case e != nil:
-		return store.Application{}, errDocument("is wrong: "+e.Description, e.Err)
-	case request.clientID != clientID:
+		return store.Application{}, errDocument("is wrong: "+e.Description, nil)
+	case own != clientID:
 		return store.Application{}, errDocument("is wrong: client_id is not the URL that it was fetched from, character for character.", nil)
-	case request.clientSecret != "":
-		return store.Application{}, errDocument("is wrong: client_secret is in it, and what everybody can read is no secret: leave it out.", nil)
-	case request.foreign != "":
-		return store.Application{}, errDocument("is wrong: "+request.foreign+" is in it, which a server gives and a document does not: leave it out.", nil)
+	case request.has("client_secret"), request.has("client_secret_expires_at"):
+		return store.Application{}, errDocument("is wrong: client_secret or client_secret_expires_at is in it, and what everybody can read is no secret: leave both out.", nil)
+	case len(request.RedirectURIs) == 0 && request.wrongRedirects != nil:
+		return store.Application{}, errDocument("is wrong: "+request.wrongRedirects.Description, nil)
 	}
-	return p.applicationOf(clientID, request.clientMetadata)
+	if request.wrongRedirects != nil {
+		p.leftOut(ctx, clientID, "an entry that is no string", request.wrongRedirects.Description)
+	}
+	return p.applicationOf(ctx, clientID, request.clientMetadata)
 }
 
 // applicationOf returns the application that a document describes.
-func (p *Provider) applicationOf(clientID string, m clientMetadata) (store.Application, *Error) {
+func (p *Provider) applicationOf(ctx context.Context, clientID string, m clientMetadata) (store.Application, *Error) {
 	now := p.now()
 	app := store.Application{
-		ID: documentApplicationID(clientID), ClientID: clientID, Origin: store.OriginDocument, PKCERequired: true,
+		ID: documentApplicationID(clientID), ClientID: clientID, Origin: store.OriginDocument, PKCERequired: true, Public: true,
 		Registration: &store.RegistrationRecord{}, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
-	switch m.AuthMethod {
-	case "", authNone:
-		m.AuthMethod = authNone
-	default:
-		return app, errDocument("is wrong: token_endpoint_auth_method is not none: leave it out, as nobody has a secret of a client that is known by a document.", nil)
+	if len(m.AuthMethods) == 0 {
+		m.AuthMethods = []string{cmp.Or(m.AuthMethod, authNone)}
 	}
-	if m.Name == "" {
-		m.Name = clientdoc.Host(clientID)
+	if !slices.Contains(m.AuthMethods, authNone) {
+		return app, errDocument("is wrong: token_endpoint_auth_method is "+describable(m.AuthMethod)+", which is not offered to a client that is known by a document: "+
+			"use none, or put none into token_endpoint_auth_methods_supported.", nil)
 	}
-	if m.ApplicationType != typeWeb && m.ApplicationType != typeNative {
-		m.ApplicationType = "" // The document is for all servers, and others may know more types.
-	}
+	m.AuthMethod = authNone
+	m.Name = cmp.Or(m.Name, clientdoc.Host(clientID))
 	if !strings.HasPrefix(m.LogoURI, "https://"+clientdoc.Host(clientID)+"/") {
 		m.LogoURI = "" // Another's logo would say that it is the other.
 	}
-	if e := p.applyMetadata(m, &app); e != nil {
+	var e *Error
+	if m.RedirectURIs, e = p.usableRedirectURIs(ctx, app, m.RedirectURIs); e == nil {
+		e = p.applyMetadata(m, &app)
+	}
+	if e != nil {
 		return app, errDocument("is wrong: "+e.Description, e.Err)
 	}
 	return app, nil
+}
+
+// usableRedirectURIs are those of a document that are good. A document is for
+// all servers, and another may take what this one does not: so the bad ones are
+// left out, and the log says which. It is an error if none is left.
+func (p *Provider) usableRedirectURIs(ctx context.Context, app store.Application, uris []string) (usable []string, e *Error) {
+	if len(uris) > maxRedirectURIs {
+		return uris, nil // All of them will be refused.
+	}
+	for _, uri := range uris {
+		if slices.Contains(usable, uri) {
+			continue
+		}
+		app.RedirectURIs = []string{uri}
+		wrong := slices.DeleteFunc(p.offer.checkApplication(app), func(f FieldError) bool { return f.Field != "redirect_uris" })
+		if len(wrong) == 0 {
+			usable = append(usable, uri)
+			continue
+		}
+		p.leftOut(ctx, app.ClientID, uri, wrong[0].Message)
+		if e == nil {
+			e = registrationRefusal(wrong)
+		}
+	}
+	if len(usable) > 0 {
+		e = nil
+	}
+	return usable, e
+}
+
+func (p *Provider) leftOut(ctx context.Context, clientID, uri, why string) {
+	why = strings.ReplaceAll(why, strconv.Quote(uri), strconv.Quote(cut(uri)))
+	p.cfg.Logger.InfoContext(ctx, "latchkey: redirect URI of a client document left out",
+		"application", documentApplicationID(clientID), "client_id", clientID, "redirect_uri", cut(uri), "cause", why)
+}
+
+// cut returns text at a length that a line in the log may have.
+func cut(text string) string {
+	const longest = 200
+	if len(text) > longest {
+		return text[:longest] + "..."
+	}
+	return text
 }
 
 // errDocument refuses a client for what is in its document.

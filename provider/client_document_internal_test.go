@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -37,9 +38,10 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// That this server fetches too many documents is no fault of the client's.
-func TestTooManyFetchesAreAnsweredWith503(t *testing.T) {
-	began, release := make(chan string, 2), make(chan struct{})
+// That this server fetches too many documents is no fault of the client's. That a
+// user opens too many is theirs, and nobody else's.
+func TestTooManyFetchesAreAnsweredWith429Or503(t *testing.T) {
+	began, release := make(chan string, 100), make(chan struct{})
 	p := documentProvider(t, ClientIDDocuments{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
 		began <- r.URL.Path
 		<-release
@@ -47,27 +49,28 @@ func TestTooManyFetchesAreAnsweredWith503(t *testing.T) {
 	})})
 	r, err := http.NewRequest("GET", "/", nil)
 	require.NoError(t, err)
-	refusals := make(chan *Error, 2)
-	for _, id := range []string{"https://victim.example.com/a", "https://victim.example.com/b"} {
+	const users = 4 // with two documents each, which is all that one host is asked for
+	refusals := make(chan *Error, 2*users)
+	for i := range 2 * users {
 		go func() {
-			_, e := p.findDocument(r, id)
+			_, e := p.findDocument(r, fmt.Sprint("mallory", i/2), fmt.Sprint("https://victim.example.com/", i))
 			refusals <- e
 		}()
 		<-began
 	}
-	_, e := p.findDocument(r, "https://victim.example.com/more")
+	_, e := p.findDocument(r, "mallory0", "https://other.example.com/more")
+	require.Equal(t, http.StatusTooManyRequests, e.Status)
+	require.Equal(t, time.Minute, e.RetryAfter)
+	_, e = p.findDocument(r, "ada", "https://victim.example.com/more")
 	require.Equal(t, http.StatusServiceUnavailable, e.Status)
 	ctx, hangUp := context.WithCancel(context.Background())
 	hangUp()
-	_, e = p.findDocument(r.WithContext(ctx), "https://victim.example.com/a")
+	_, e = p.findDocument(r.WithContext(ctx), "ada", "https://victim.example.com/0")
 	require.Equal(t, http.StatusServiceUnavailable, e.Status, "who does not wait to the end")
 	close(release)
-	for range 2 {
+	for range 2 * users {
 		require.Equal(t, codeInvalidClient, (<-refusals).Code)
 	}
-	_, first := p.findDocument(r, "https://victim.example.com/a")
-	_, second := p.findDocument(r, "https://victim.example.com/a")
-	require.NotSame(t, first, second, "each visitor has a refusal of their own")
 }
 
 // Two instances make the same application of a document.
@@ -86,7 +89,7 @@ func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	p := documentProvider(t, ClientIDDocuments{})
 	racing := storetest.NewBreakable(memory.New())
 	p.records.store = racing
-	app, fault := p.parseDocument(id, []byte(`{"client_id":"`+id+`","client_name":"Wiki","redirect_uris":["https://wiki.example.com/cb"]}`))
+	app, fault := p.parseDocument(context.Background(), id, []byte(`{"client_id":"`+id+`","client_name":"Wiki","redirect_uris":["https://wiki.example.com/cb"]}`))
 	require.Nil(t, fault)
 	kept := func() store.Application {
 		got, err := racing.FindClient(ctx, id)
@@ -148,7 +151,7 @@ func FuzzDocument(f *testing.F) {
 	f.Add([]byte("{}{}"))
 	p := documentProvider(f, ClientIDDocuments{})
 	f.Fuzz(func(t *testing.T, body []byte) {
-		app, e := p.parseDocument(id, body)
+		app, e := p.parseDocument(context.Background(), id, body)
 		if e != nil {
 			require.NotEmpty(t, e.Description)
 			for i := range len(e.Description) {

@@ -229,15 +229,62 @@ func TestNoDocumentsUnlessSwitchedOn(t *testing.T) {
 	require.Contains(t, on.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, `"client_id_metadata_document_supported":true`)
 }
 
-// Switched off again, nobody is let in anew, and what there is works on until
-// it is revoked.
-func TestDocumentsSwitchedOff(t *testing.T) {
-	h, _, app := newDocumentHost(t)
-	got := app.tokens("user_ada")
-	off := newHost(t, func(c *provider.Config) { c.Store = h.store })
-	app.h = off
-	off.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, "not registered")
-	app.refresh(got.RefreshToken).tokens(t)
+// Who is not let in any more gets no tokens either, whatever it was given before,
+// and loses nothing of it: let in again, it goes on.
+func TestWhoIsNotLetInAnyMoreGetsNoTokens(t *testing.T) {
+	for name, tt := range map[string]struct {
+		shut       func(c *provider.Config)
+		registered bool // or known by a document
+		status     int
+		code       string
+	}{
+		"documents are off":    {func(c *provider.Config) { c.ClientIDDocuments = nil }, false, 400, "unauthorized_client"},
+		"registration is off":  {func(c *provider.Config) { c.Registration = nil }, true, 400, "unauthorized_client"},
+		"both are off":         {func(c *provider.Config) { c.Registration, c.ClientIDDocuments = nil, nil }, true, 400, "unauthorized_client"},
+		"Allow refuses it now": {allow(errors.New("on the list")), false, 400, "unauthorized_client"},
+		"Allow can't say": {allow(&provider.Error{Code: "temporarily_unavailable", Description: "Try again.", Status: 503}),
+			false, 503, "temporarily_unavailable"},
+		"Allow says why": {allow(&provider.Error{Code: "access_denied", Description: "Not you."}), false, 400, "access_denied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			open := func(c *provider.Config) {
+				c.Registration, c.DeviceAuthorization = &provider.Registration{}, &provider.DeviceAuthorization{}
+			}
+			h, site, app := newDocumentHost(t, open)
+			grants := []string{"authorization_code", grantDevice}
+			site.document(map[string]any{"grant_types": grants})
+			if tt.registered {
+				app, _ = h.clientOf(h.register(strings.TrimSuffix(native, "}") + `,"grant_types":["authorization_code","` + grantDevice + `"]}`))
+			}
+			got, code := app.tokens("user_ada"), app.code("user_ada")
+			device := app.device()
+			h.signedIn("user_ada").decide(device, "allow")
+
+			shut, _, _ := newDocumentHost(t, open, tt.shut, func(c *provider.Config) { c.Store, c.Now = h.store, h.clock.Now })
+			app.h = shut
+			for _, r := range []*reply{
+				app.redeem(code), app.refresh(got.RefreshToken), device.poll(), app.post("/oauth/device_authorization"),
+				app.redeem("x"), app.refresh("x"), app.post("/oauth/token", "grant_type", "password"),
+			} {
+				r.refused(t, tt.status, tt.code)
+			}
+			shut.bearer("/api/notes", got.AccessToken).statusIs(t, 200) // until it expires
+
+			app.h = h
+			app.redeem(code).tokens(t)
+			device.poll().tokens(t)
+			next := app.refresh(got.RefreshToken).tokens(t)
+			app.h = shut
+			app.post("/oauth/token/revoke", "token", next.RefreshToken).statusIs(t, 200) // It can always give back.
+			shut.bearer("/api/notes", next.AccessToken).statusIs(t, 401)
+		})
+	}
+}
+
+func allow(answer error) func(*provider.Config) {
+	return func(c *provider.Config) {
+		c.ClientIDDocuments.Allow = func(context.Context, *url.URL) error { return answer }
+	}
 }
 
 // What the host has registered by hand with such a client_id stays that.
@@ -353,34 +400,16 @@ func TestBadDocument(t *testing.T) {
 		"no redirect_uris":      {member("redirect_uris", nil), "redirect_uris is missing"},
 		"empty redirect_uris":   {member("redirect_uris", []string{}), "redirect_uris is missing"},
 		"one redirect_uri":      {member("redirect_uris", callback), "redirect_uris is of type string"},
+		"no good redirect_uris": {member("redirect_uris", []any{"http://evil.example/", callback + "#x"}), "redirect_uris: redirect URI 'http://evil.example/' is plain http"},
 		"redirect_uris null":    {member("redirect_uris", []any{nil}), "redirect_uris is of type array: give an array of strings"},
-		"redirect to http":      {member("redirect_uris", []string{callback, "http://evil.example/"}), "redirect_uris: redirect URI 'http://evil.example/' is plain http"},
-		"redirect fragment":     {member("redirect_uris", []string{callback + "#x"}), "has a fragment"},
-		"redirect javascript":   {member("redirect_uris", []string{"javascript:alert(1)"}), "has the scheme javascript"},
-		"redirect user":         {member("redirect_uris", []string{"https://a@b.example/"}), "has a user"},
-		"redirect twice":        {member("redirect_uris", []string{callback, callback}), "is there twice"},
 		"too many redirects":    {member("redirect_uris", make([]string, 101)), "101 redirect URIs are too many"},
 		"long redirect":         {member("redirect_uris", []string{"https://a.example/" + strings.Repeat("a", 1024)}), "is too long"},
-		"secret":                {member("client_secret", secretText), "client_secret is in it"},
-		"secret method":         {member("token_endpoint_auth_method", "client_secret_basic"), "token_endpoint_auth_method is not none"},
-		"key method":            {member("token_endpoint_auth_method", "private_key_jwt"), "token_endpoint_auth_method is not none"},
-		"method a list":         {member("token_endpoint_auth_method", []string{"none"}), "token_endpoint_auth_method is of type array"},
-		"other grants":          {member("grant_types", []string{"client_credentials"}), "grant_types has none that a user could sign in by"},
-		"grants a text":         {member("grant_types", "authorization_code"), "grant_types is of type string"},
-		"other responses":       {member("response_types", []string{"token"}), "response_types has none that is offered"},
-		"name a number":         {member("client_name", 5), "client_name is of type number"},
-		"name of controls":      {member("client_name", "a\x1b[0m"), "client_name: name has"},
-		"name turned around":    {member("client_name", "a\u202eb"), "client_name: name has"},
-		"long name":             {member("client_name", strings.Repeat("ä", 257)), "client_name: name is longer"},
-		"scope a list":          {member("scope", []string{"profile"}), "scope is of type array"},
-		"malformed scope":       {member("scope", "profile  email"), "scope is malformed"},
-		"client_uri":            {member("client_uri", "javascript:x"), "client_uri 'javascript:x' is not an https URL"},
-		"tos_uri":               {member("tos_uri", "http://evil.example/"), "tos_uri 'http://evil.example/' is not an https URL"},
-		"policy_uri":            {member("policy_uri", 1), "policy_uri is of type number"},
-		"logo_uri":              {member("logo_uri", true), "logo_uri is of type boolean"},
-		"contacts":              {member("contacts", []any{1}), "contacts is of type array"},
-		"software_id":           {member("software_id", map[string]any{}), "software_id is of type object"},
-		"NUL":                   {member("software_version", "\x00"), "software_version has more than 256 bytes, invalid UTF-8, control characters"},
+		"secret":                {member("client_secret", secretText), "client_secret or client_secret_expires_at is in it"},
+		"secret method":         {member("token_endpoint_auth_method", "client_secret_basic"), "token_endpoint_auth_method is client_secret_basic, which is not offered"},
+		"key method":            {member("token_endpoint_auth_method", "private_key_jwt"), "put none into token_endpoint_auth_methods_supported"},
+		"name of controls":      {member("client_name", "a\x1b[0m"), "client_name has"},
+		"name turned around":    {member("client_name", "a\u202eb"), "client_name has"},
+		"long name":             {member("client_name", strings.Repeat("ä", 257)), "client_name is longer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -391,18 +420,32 @@ func TestBadDocument(t *testing.T) {
 			page.errorPage(t, http.StatusBadRequest, c.says)
 			require.Contains(t, page.text(), "invalid_client")
 			require.NotContains(t, page.body, secretText)
-			b.get(app.request()).errorPage(t, http.StatusBadRequest, c.says)
-			require.Equal(t, int32(1), site.fetches.Load(), "what is wrong is not asked for again at once")
 			require.Empty(t, h.kept())
 			require.Contains(t, h.log.String(), "level=INFO")
 			require.NotContains(t, h.log.String(), "level=ERROR", "nobody may make this server look broken")
 
-			// A minute later it is looked at again.
+			// What is wrong is not remembered.
 			site.document(nil)
-			h.clock.Add(time.Minute)
 			b.get(app.request()).statusIs(t, http.StatusOK)
 		})
 	}
+}
+
+// A redirect URI that this server does not take is left out, and the log says
+// which and why, so that whoever runs it can tell the document's author.
+func TestRedirectURIsLeftOutOfADocumentAreLogged(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	long := "http://evil.example/" + strings.Repeat("a", 900)
+	site.document(map[string]any{"redirect_uris": []any{callback, "https://a.example/cb#x", long, 5}})
+	require.NotEmpty(t, app.code("user_ada"))
+	require.Equal(t, []string{callback}, h.kept()[0].RedirectURIs)
+	log := h.log.String()
+	require.Equal(t, 3, strings.Count(log, "redirect URI of a client document left out"))
+	require.Equal(t, 3, strings.Count(log, "application="+h.kept()[0].ID+" client_id="+documentID))
+	require.Contains(t, log, `redirect_uri=https://a.example/cb#x cause="redirect URI \"https://a.example/cb#x\" has a fragment`)
+	require.Contains(t, log, `redirect_uri="an entry that is no string"`)
+	require.Contains(t, log, "is plain http")
+	require.NotContains(t, log, strings.Repeat("a", 500), "cut to a length")
 }
 
 func endless(s *documentSite) {
@@ -545,11 +588,11 @@ func TestTransportThatPanics(t *testing.T) {
 		})
 	})
 	b := h.signedIn("user_ada")
-	if r, err := b.client.Get(app.request()); err == nil {
-		r.Body.Close() // The client has tried again by itself.
+	for range 2 {
+		b.get(app.request()).errorPage(t, http.StatusBadRequest, "cannot be fetched")
 	}
-	b.get(app.request()).errorPage(t, http.StatusBadRequest, "cannot be fetched")
-	require.Equal(t, int32(1), calls.Load())
+	require.Contains(t, h.log.String(), "the fetch panicked")
+	require.Equal(t, int32(2), calls.Load())
 }
 
 // draft-ietf-oauth-client-id-metadata-document-02 section 3: such a client_id

@@ -21,20 +21,37 @@ import (
 // [Provider.DeleteApplication] ends all that was issued to one, and Allow keeps
 // it from coming back.
 //
+// A document is written for every server: what is unknown or malformed in it is
+// ignored, and a redirect URI that could not be registered here is left out, with
+// a line in the log. It has to offer to authenticate by no secret: none is its
+// token_endpoint_auth_method, or among its token_endpoint_auth_methods_supported.
+//
 // A document is fetched again when its HTTP headers say that it may have
 // changed: after a minute at the earliest and a day at the latest, and after
 // five minutes where they say nothing. What a document does not list any more
-// stops working then. One that cannot be fetched or is wrong is not asked for
-// again for a minute. A thousand documents are remembered in memory, and
-// forgotten ones fetched again.
+// stops working then. If it takes more than half a second to fetch it again, or
+// its server does not answer, it is used as it was for an hour more, unless its
+// headers forbid that. Errors are not remembered. A thousand documents are
+// remembered in memory, and forgotten ones fetched again. One user can have two
+// fetched at a time and twenty in a minute.
 type ClientIDDocuments struct {
 	// Allow is asked each time somebody comes from such an application, before
-	// its document is fetched; an error refuses it. Nil: all are allowed.
+	// its document is fetched, and each time that it asks for tokens, to refresh
+	// too. So it has to be quick. An error refuses it; an [*Error] is answered as
+	// it says, such as with the status 503 where you can't say now, which costs
+	// nobody their sign-in. Access tokens that are out work until they expire:
+	// [Provider.DeleteApplication] ends them too. Nil: all are allowed.
 	Allow func(ctx context.Context, clientID *url.URL) error
 
 	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
 	// all of them. Whatever it asks for, its user sees it each time.
 	Scopes []string
+
+	// Resource is the URL of the one of Config.Resources that the tokens of such
+	// an application are for if it names none: they work there and nowhere else.
+	// Empty: where Config.Resources has exactly one it is that one, and otherwise
+	// such tokens are for none, and work at the host's whole API.
+	Resource string
 
 	// ExpireAfter is how long an application may go unused: [Provider.Cleanup]
 	// deletes one to which nobody has signed in for so long and of which no
@@ -73,6 +90,12 @@ type Registration struct {
 	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
 	// all of them. Whatever it asks for, its user sees it each time.
 	Scopes []string
+
+	// Resource is the URL of the one of Config.Resources that the tokens of such
+	// an application are for if it names none: they work there and nowhere else.
+	// Empty: where Config.Resources has exactly one it is that one, and otherwise
+	// such tokens are for none, and work at the host's whole API.
+	Resource string
 
 	// ExpireAfter is how long an application that registered itself may go
 	// unused: [Provider.Cleanup] deletes one to which nobody has signed in for

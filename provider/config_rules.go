@@ -57,10 +57,12 @@ func (c Config) withDefaults() Config {
 	p.Connections = cmp.Or(p.Connections, "/oauth/connections")
 	if c.ClientIDDocuments != nil {
 		documents := c.ClientIDDocuments.withDefaults()
+		documents.Resource = cmp.Or(documents.Resource, c.onlyResource())
 		c.ClientIDDocuments = &documents
 	}
 	if c.Registration != nil {
 		registration := c.Registration.withDefaults()
+		registration.Resource = cmp.Or(registration.Resource, c.onlyResource())
 		c.Registration = &registration
 		p.Register = cmp.Or(p.Register, "/oauth/register")
 	}
@@ -72,6 +74,14 @@ func (c Config) withDefaults() Config {
 		p.DeviceAuthorization, p.Device = leaveOut, leaveOut
 	}
 	return c
+}
+
+// onlyResource is the URL of the one resource, or "" if there are none or several.
+func (c *Config) onlyResource() string {
+	if len(c.Resources) != 1 {
+		return ""
+	}
+	return c.Resources[0].URL
 }
 
 func (l Lifetimes) withDefaults() Lifetimes {
@@ -182,6 +192,18 @@ func (c *Config) expireAfter(origin store.Origin) time.Duration {
 	return 0
 }
 
+// defaultResource is the URL of the resource that tokens are for if an application
+// of that origin names none, or "".
+func (c *Config) defaultResource(origin store.Origin) string {
+	switch {
+	case origin == store.OriginRegistration && c.Registration != nil:
+		return c.Registration.Resource
+	case origin == store.OriginDocument && c.ClientIDDocuments != nil:
+		return c.ClientIDDocuments.Resource
+	}
+	return ""
+}
+
 func (c Config) validateScopes(found *problems) {
 	seen := map[string]bool{}
 	for _, s := range c.Scopes {
@@ -210,15 +232,18 @@ func (c Config) mustOffer(found *problems, field string, names []string) {
 
 // validateStrangers checks what lets in applications that the host didn't make.
 func (c Config) validateStrangers(found *problems) {
-	check := func(field string, names []string, expireAfter time.Duration) {
+	check := func(field string, names []string, resource string, expireAfter time.Duration) {
 		c.mustOffer(found, field, names)
+		if resource != "" && !slices.ContainsFunc(c.Resources, func(r Resource) bool { return r.URL == resource }) {
+			found.add(field+".Resource", "is %q: give the URL of one of Config.Resources, or leave it empty", resource)
+		}
 		found.addShort(field+".ExpireAfter", expireAfter, time.Second)
 	}
 	if r := c.Registration; r != nil {
-		check("Registration", r.Scopes, r.ExpireAfter)
+		check("Registration", r.Scopes, r.Resource, r.ExpireAfter)
 	}
 	if d := c.ClientIDDocuments; d != nil {
-		check("ClientIDDocuments", d.Scopes, d.ExpireAfter)
+		check("ClientIDDocuments", d.Scopes, d.Resource, d.ExpireAfter)
 	}
 }
 

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -70,10 +71,11 @@ func (c *call) authorizeDevice() (answer *deviceResponse, e *Error) {
 	if e != nil {
 		return nil, e
 	}
-	if e := c.mayAskForDevice(app); e != nil {
+	// A document is looked at when a user is there.
+	if e := cmp.Or(c.admits(c.context(), app), mayUseDevices(app)); e != nil {
 		return nil, e
 	}
-	resource, e := c.askedResource(form)
+	resource, e := c.resourceFor(app, form)
 	if e != nil {
 		return nil, e
 	}
@@ -139,21 +141,6 @@ func (k records) findDevice(ctx context.Context, id store.ID) (rules.Device, err
 	return rules.ReadDevice(&d)
 }
 
-// mayAskForDevice refuses an application that may not use the device grant now.
-// The document of one that has one is looked at when its user is there.
-func (c *call) mayAskForDevice(app store.Application) *Error {
-	if e := c.offer.admits(app); e != nil {
-		return e
-	}
-	if app.Origin == store.OriginDocument {
-		if e := c.mayUseDocument(c.context(), app.ClientID); e != nil {
-			e.Code = codeUnauthorizedClient
-			return e
-		}
-	}
-	return mayUseDevices(app)
-}
-
 // mayUseDevices refuses an application that may not use the device grant: one
 // that registered itself has to have said that it does.
 func mayUseDevices(app store.Application) *Error {
@@ -170,7 +157,7 @@ func (x *exchange) redeemDeviceCode(text string) (tokenInfo, *Error) {
 	if text == "" {
 		return tokenInfo{}, refuse(codeInvalidRequest, "The parameter device_code is missing.")
 	}
-	if e := x.mayAskForDevice(x.app); e != nil {
+	if e := mayUseDevices(x.app); e != nil {
 		return tokenInfo{}, e
 	}
 	code, ok := x.prefix.decode(rules.KindDevice, text)

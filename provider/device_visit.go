@@ -119,7 +119,7 @@ func (v *deviceVisit) find() *Error {
 	}
 	if v.app.Origin == store.OriginDocument {
 		var e *Error
-		if v.app, e = v.findClientFor(v.r, v.app.ClientID); e != nil {
+		if v.app, e = v.findClientFor(v.r, v.session.UserID, v.app.ClientID); e != nil {
 			return e
 		}
 	}

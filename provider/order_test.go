@@ -24,7 +24,7 @@ var layers = []struct {
 	{"device page", "device_page device_decision device_visit"},
 	{"tokens", "token engine device exchange"},
 	{"sign-in", "authorize consent authorization_answer issue authorization decision application_use"},
-	{"applications and grants", "registration_manage registration client_document registration_metadata application_ensure applications grants"},
+	{"applications and grants", "registration_manage registration client_document registration_metadata registration_request application_ensure applications grants"},
 	{"guard", "bearer resource"},
 	{"request", "limit_by_address limit client host form visit page call endpoints"},
 	{"provider", "provider application_records documents"},

@@ -279,7 +279,7 @@ func TestMisleadingNamesAreRefused(t *testing.T) {
 	for _, name := range []string{"\u200b", "\u202egro.knab", "Bank\u2066", "a\x01b", "g\u043e\u043egle"} {
 		_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: name})
 		require.ErrorContains(t, err, "name ", "%q", name)
-		h.register(`{"redirect_uris":["https://a.example.com/cb"],"client_name":` + strings.ReplaceAll(strconv.Quote(name), `\x`, `\u00`) + `}`).refused(t, 400, "invalid_client_metadata")
+		h.register(`{"redirect_uris":["https://a.example.com/cb"],"client_name":`+strings.ReplaceAll(strconv.Quote(name), `\x`, `\u00`)+`}`).refused(t, 400, "invalid_client_metadata")
 	}
 	for _, name := range []string{"日本", "W"} {
 		_, _, err := h.CreateApplication(context.Background(), provider.ApplicationSettings{Name: name})

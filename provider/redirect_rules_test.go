@@ -238,14 +238,16 @@ func TestReviewEndsWithWhatWasReviewed(t *testing.T) {
 		edit func(*provider.ApplicationSettings)
 		ends bool
 	}{
-		"name":          {func(s *provider.ApplicationSettings) { s.Name += "!" }, true},
-		"logo":          {func(s *provider.ApplicationSettings) { s.LogoURL += "2" }, true},
-		"home page":     {func(s *provider.ApplicationSettings) { s.ClientURI = "https://wiki.example.com/home" }, true},
-		"redirect URIs": {func(s *provider.ApplicationSettings) { s.RedirectURIs = append(s.RedirectURIs, "https://x.example.com/cb") }, true},
-		"owner":         {func(s *provider.ApplicationSettings) { s.OwnerID = "user_grace" }, true},
-		"scopes":        {func(s *provider.ApplicationSettings) { s.Scopes = nil }, false},
-		"notes":         {func(s *provider.ApplicationSettings) { s.Metadata = map[string]string{"a": "b"} }, false},
-		"nothing":       {func(*provider.ApplicationSettings) {}, false},
+		"name":      {func(s *provider.ApplicationSettings) { s.Name += "!" }, true},
+		"logo":      {func(s *provider.ApplicationSettings) { s.LogoURL += "2" }, true},
+		"home page": {func(s *provider.ApplicationSettings) { s.ClientURI = "https://wiki.example.com/home" }, true},
+		"redirect URIs": {func(s *provider.ApplicationSettings) {
+			s.RedirectURIs = append(s.RedirectURIs, "https://x.example.com/cb")
+		}, true},
+		"owner":   {func(s *provider.ApplicationSettings) { s.OwnerID = "user_grace" }, true},
+		"scopes":  {func(s *provider.ApplicationSettings) { s.Scopes = nil }, false},
+		"notes":   {func(s *provider.ApplicationSettings) { s.Metadata = map[string]string{"a": "b"} }, false},
+		"nothing": {func(*provider.ApplicationSettings) {}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reviewed, err := h.ReviewApplication(ctx, app.ID, true)

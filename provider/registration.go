@@ -10,8 +10,9 @@ import (
 // RegistrationHandler serves the client registration endpoint (RFC 7591
 // section 3). Metadata that it does not know is ignored; so are jwks, jwks_uri
 // and software_statement, as clients authenticate by secret or not at all, and
-// nobody's statements are trusted. Values that are not offered are replaced,
-// where RFC 7591 lets a server do so, and the answer says what is kept.
+// nobody's statements are trusted. What is not offered, is malformed, or
+// contradicts the redirect URIs is replaced or dropped, and the answer says what
+// is kept. Refused are redirect URIs, sizes, and names that deceive.
 //
 // It answers 404 where registration is off.
 func (p *Provider) RegistrationHandler() http.Handler {

@@ -106,15 +106,12 @@ func errRegistrationToken() *Error {
 // 2.2).
 func (c *call) replaceRegistration(app store.Application, token Secret) (*clientInformation, *Error) {
 	request, e := readRegistration(c.w, c.r)
-	switch {
-	case e != nil:
+	if e != nil {
 		return nil, e
-	case request.foreign != "":
-		return nil, refuseMetadata(request.foreign, "%s is not the client's to change: leave it out.", request.foreign)
-	case request.clientID == "":
-		return nil, refuseMetadata("client_id", "client_id is missing: give the client's own.")
-	case request.clientID != app.ClientID:
-		return nil, refuseMetadata("client_id", "client_id is not that of this registration: it cannot be changed.")
+	}
+	secretSent, e := request.mayReplace(app)
+	if e != nil {
+		return nil, e
 	}
 	wanted := app.Clone()
 	if e := c.applyMetadata(request.clientMetadata, &wanted); e != nil {
@@ -128,8 +125,8 @@ func (c *call) replaceRegistration(app store.Application, token Secret) (*client
 		if !managedBy(*app, token) {
 			return errRegistrationToken() // It is about to be deleted.
 		}
-		if request.clientSecret != "" {
-			ok, err := c.secrets.verify(c.context(), request.clientSecret, app.Secrets, c.now())
+		if secretSent != "" {
+			ok, err := c.secrets.verify(c.context(), secretSent, app.Secrets, c.now())
 			if err != nil {
 				return err
 			}
@@ -156,6 +153,26 @@ func (c *call) replaceRegistration(app store.Application, token Secret) (*client
 	}
 	c.event(Event{Kind: EventApplicationUpdated, ApplicationID: app.ID})
 	return c.clientInformation(app, token, secret), nil
+}
+
+// mayReplace checks what an update must have and must not have (RFC 7592 section
+// 2.2), and returns the client_secret that it may have.
+func (r *registrationRequest) mayReplace(app store.Application) (secret string, e *Error) {
+	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
+		if r.has(name) {
+			return "", refuseMetadata(name, "%s is not the client's to change: leave it out.", name)
+		}
+	}
+	clientID, e := r.text("client_id")
+	switch {
+	case e != nil:
+		return "", e
+	case clientID == "":
+		return "", refuseMetadata("client_id", "client_id is missing: give the client's own.")
+	case clientID != app.ClientID:
+		return "", refuseMetadata("client_id", "client_id is not that of this registration: it cannot be changed.")
+	}
+	return r.text("client_secret")
 }
 
 // registrationFailure is the refusal for an error of a change.

@@ -138,7 +138,6 @@ func TestUpdateOfARegistrationIsChecked(t *testing.T) {
 		{with(app, minimal, "redirect_uris", `[]`), "invalid_redirect_uri", "redirect_uris is missing"},
 		{with(app, minimal, "redirect_uris", `["http://a.example.com"]`), "invalid_redirect_uri", "plain http"},
 		{with(app, minimal, "client_name", `"a\u202eb"`), "invalid_client_metadata", "client_name"},
-		{with(app, minimal, "scope", `"admin"`), "invalid_client_metadata", "scope has none"},
 		{"[]", "invalid_request", "JSON"},
 	} {
 		h.manage("PUT", app.ClientID, token, tt.body).says(t, 400, tt.code, tt.says)

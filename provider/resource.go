@@ -58,6 +58,17 @@ func (p *Provider) findResource(named string) *ProtectedResource {
 // resourceParam is the parameter of RFC 8707 section 2.
 const resourceParam = "resource"
 
+// resourceFor returns the resource that an application asks its user for access
+// to, or nil. One that the host didn't make may not know of resources, so it gets
+// the default one if it names none.
+func (p *Provider) resourceFor(app store.Application, params url.Values) (*ProtectedResource, *Error) {
+	asked, e := p.askedResource(params)
+	if e == nil && asked == nil {
+		asked = p.findResource(p.cfg.defaultResource(app.Origin))
+	}
+	return asked, e
+}
+
 // askedResource returns the resource that a request to the authorization, token
 // or device authorization endpoint asks for (RFC 8707 section 2), or nil.
 // Where Config has no resources the parameter means nothing, as any unknown
@@ -102,10 +113,13 @@ func (o *offer) read(app store.Application, resource *ProtectedResource, text st
 	if e != nil {
 		return nil, e
 	}
+	may := o.mayAskFor(app)
 	if len(asked) == 0 {
 		asked = resource.understood(app.Scopes)
 	}
-	may := o.mayAskFor(app)
+	if len(asked) == 0 && app.Origin != store.OriginManual {
+		asked = resource.understood(may) // It registered with others, before it knew of the resource.
+	}
 	excess := asked.Minus(may)
 	if len(excess) == 0 {
 		return asked, nil

@@ -165,6 +165,73 @@ func TestResourceIsIgnoredWhereThereAreNone(t *testing.T) {
 	require.NotContains(t, h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, "protected_resources")
 }
 
+// An agent that does not know of resources gets tokens for the one that there
+// is, or that the host has named, and not for the host's whole API.
+func TestDefaultResourceOfStrangers(t *testing.T) {
+	one := func(c *provider.Config) {
+		withResources(c)
+		c.Resources = c.Resources[:1]
+	}
+	for name, tt := range map[string]struct {
+		edit  []func(*provider.Config)
+		wants string // path of the resource; empty: none
+	}{
+		"exactly one": {[]func(*provider.Config){one}, "/mcp"},
+		"several":     {[]func(*provider.Config){withResources}, ""},
+		"none":        {nil, ""},
+		"named": {[]func(*provider.Config){withResources, func(c *provider.Config) {
+			c.Registration.Resource, c.ClientIDDocuments.Resource = c.Issuer+"/reports", c.Issuer+"/reports"
+		}}, "/reports"},
+		"one by name": {[]func(*provider.Config){one, func(c *provider.Config) { c.Registration.Resource = c.Issuer + "/mcp" }}, "/mcp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			edits := []func(*provider.Config){func(c *provider.Config) {
+				c.Registration, c.DeviceAuthorization = &provider.Registration{}, &provider.DeviceAuthorization{}
+			}}
+			h, _, documented := newDocumentHost(t, append(edits, tt.edit...)...)
+			registered, _ := h.clientOf(h.register(strings.TrimSuffix(native, "}") + `,"scope":"profile","grant_types":["` + grantDevice + `","authorization_code"]}`))
+			tv := h.application(provider.ApplicationSettings{Public: true, Scopes: scopes.New("notes:read")})
+			works := func(access string, wants string) {
+				t.Helper()
+				for _, path := range []string{"/mcp", "/reports", "/api/notes"} {
+					want := 401
+					if path == wants || path == "/api/notes" && wants == "" {
+						want = 200
+					}
+					if r := h.bearer(path, access); r.body != "the host's own page" {
+						require.Equal(t, want, r.StatusCode, path)
+					}
+				}
+			}
+			for _, app := range []*application{registered, documented} {
+				got := app.tokens("user_ada", "scope", "notes:read")
+				works(got.AccessToken, tt.wants)
+				works(app.refresh(got.RefreshToken).tokens(t).AccessToken, tt.wants)
+				if tt.wants != "" {
+					works(app.redeem(app.code("user_ada", "scope", "notes:read"), "resource", h.url+tt.wants).tokens(t).AccessToken, tt.wants)
+				}
+			}
+			d := registered.device("scope", "notes:read")
+			h.signedIn("user_ada").decide(d, "allow")
+			works(d.poll().tokens(t).AccessToken, tt.wants)
+
+			// What it asks for it gets, and those of the host's own get what they ask for.
+			if tt.wants == "/reports" {
+				works(registered.tokens("user_ada", "scope", "notes:read", "resource", h.url+"/mcp").AccessToken, "/mcp")
+			}
+			works(tv.tokens("user_ada").AccessToken, "")
+			if tt.wants == "/mcp" {
+				require.Equal(t, "notes:read notes:write", registered.tokens("user_ada").Scope, "its own scopes mean nothing there")
+			}
+		})
+	}
+
+	_, err := provider.New(provider.Config{Issuer: "https://app.example.com", Resources: []provider.Resource{{URL: "https://app.example.com/mcp"}},
+		Registration: &provider.Registration{Resource: "https://app.example.com/api"}, ClientIDDocuments: &provider.ClientIDDocuments{Resource: "mcp"}})
+	require.ErrorContains(t, err, `Config.Registration.Resource is "https://app.example.com/api": give the URL of one of Config.Resources`)
+	require.ErrorContains(t, err, `Config.ClientIDDocuments.Resource is "mcp"`)
+}
+
 // nothing checks that no endpoint answered, but the host's page for everything
 // else.
 func (r *reply) nothing(t testing.TB) {

@@ -37,6 +37,9 @@ func (c *call) serveToken() *Error {
 	if x.app, e = c.client(form); e != nil {
 		return e
 	}
+	if e := c.admits(c.context(), x.app); e != nil {
+		return e // before anything of its is spent
+	}
 	if x.resource, e = c.askedResource(form); e != nil {
 		return e
 	}

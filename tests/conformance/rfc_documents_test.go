@@ -90,13 +90,17 @@ func TestDocumentURLRules(t *testing.T) {
 // the URL by simple string comparison, and there is no shared secret.
 func TestDocumentContent(t *testing.T) {
 	for name, members := range map[string]map[string]any{
-		"another client_id":   {"client_id": documentID + "?"},
-		"another in capitals": {"client_id": strings.Replace(documentID, "client.example", "CLIENT.example", 1)},
-		"client_secret":       {"client_secret": "secret"},
-		"its end":             {"client_secret_expires_at": 0},
-		"client_secret_basic": {"token_endpoint_auth_method": "client_secret_basic"},
-		"client_secret_post":  {"token_endpoint_auth_method": "client_secret_post"},
-		"client_secret_jwt":   {"token_endpoint_auth_method": "client_secret_jwt"},
+		"another client_id":       {"client_id": documentID + "?"},
+		"another in capitals":     {"client_id": strings.Replace(documentID, "client.example", "CLIENT.example", 1)},
+		"client_secret":           {"client_secret": "secret"},
+		"its end":                 {"client_secret_expires_at": 0},
+		"client_secret_basic":     {"token_endpoint_auth_method": "client_secret_basic"},
+		"client_secret_post":      {"token_endpoint_auth_method": "client_secret_post"},
+		"client_secret_jwt":       {"token_endpoint_auth_method": "client_secret_jwt"},
+		"none is not in its list": {"token_endpoint_auth_method": "none", "token_endpoint_auth_methods_supported": []string{"client_secret_basic", "private_key_jwt"}},
+		"no redirect URIs":        {"redirect_uris": []string{}},
+		"no good redirect URIs":   {"redirect_uris": []any{5, "http://evil.example/", callback + "#x", "javascript:alert(1)", "https://a@b.example/"}},
+		"redirect URIs a text":    {"redirect_uris": callback},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDocumented(t)
@@ -105,16 +109,38 @@ func TestDocumentContent(t *testing.T) {
 			require.Equal(t, int32(1), d.fetches.Load())
 		})
 	}
-	t.Run("other members are ignored", func(t *testing.T) {
-		d := newDocumented(t)
-		d.publish(map[string]any{"org.example.extension": []int{1}, "software_statement": "x", "token_endpoint_auth_method": "none"})
-		require.NotEmpty(t, d.code(t))
-	})
 	t.Run("more specific types", func(t *testing.T) {
 		d := newDocumented(t)
 		d.publish(nil, "Content-Type", "application/cimd+json")
 		require.NotEmpty(t, d.code(t))
 	})
+}
+
+// draft-ietf-oauth-client-id-metadata-document-02 section 4, RFC 7591 section 2: a
+// document is written for all servers, so a member that means nothing here, is
+// malformed, or contradicts another keeps nobody out. OpenID Connect Relying Party
+// Metadata Choices section 2: of the ways to authenticate one has to be none.
+func TestDocumentMembersThatKeepNobodyOut(t *testing.T) {
+	d := newDocumented(t)
+	for _, members := range []map[string]any{
+		{"org.example.extension": []int{1}, "software_statement": "x", "token_endpoint_auth_method": "none"},
+		{"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_methods_supported": []string{"none", "private_key_jwt"}, "jwks_uri": "https://client.example.com/jwks"},
+		{"token_endpoint_auth_method": "client_secret_basic", "token_endpoint_auth_methods_supported": []string{"none"}},
+		{"token_endpoint_auth_methods_supported": []string{"private_key_jwt", "none"}},
+		{"token_endpoint_auth_method": []string{"none"}},
+		{"scope": "claudeai"}, {"scope": []string{"profile"}}, {"scope": "  profile   claudeai "},
+		{"grant_types": []string{"client_credentials"}}, {"grant_types": "authorization_code"}, {"response_types": []string{"token"}},
+		{"application_type": "browser"}, {"application_type": "web", "redirect_uris": []string{callback, "http://127.0.0.1/cb"}},
+		{"client_name": 5}, {"client_uri": "http://localhost:5173"}, {"client_uri": "javascript:x"}, {"tos_uri": 1}, {"policy_uri": "x"},
+		{"logo_uri": true}, {"logo_uri": "https://cdn.example/l.png"}, {"contacts": []any{1, nil}}, {"software_id": map[string]any{}},
+		{"software_version": "\x00"}, {"registration_access_token": "x", "client_id_issued_at": 5},
+		{"redirect_uris": []any{"http://evil.example/", callback, nil, callback, "urn:ietf:wg:oauth:2.0:oob", callback + "#x"}},
+	} {
+		d.publish(members)
+		require.NotEmpty(t, d.code(t), "%v", members)
+		onPage(t, d.h.visit(t, d.request("redirect_uri", "http://evil.example/").Encode()))
+		d.h.clock.Add(time.Hour)
+	}
 }
 
 // draft-ietf-oauth-client-id-metadata-document-02 section 5: anything but 200 is
@@ -140,7 +166,7 @@ func TestDocumentAnswer(t *testing.T) {
 
 // draft-ietf-oauth-client-id-metadata-document-02 section 5.2: HTTP's cache
 // headers are respected (RFC 9111 section 5.2.2.1), within bounds. An error is
-// forgotten after the shortest of them.
+// not cached, and neither is a document that is wrong.
 func TestDocumentCaching(t *testing.T) {
 	d := newDocumented(t)
 	d.publish(nil, "Cache-Control", "max-age=600")
@@ -151,10 +177,11 @@ func TestDocumentCaching(t *testing.T) {
 	d.h.clock.Add(10 * time.Minute)
 	d.serve = http.NotFound
 	onPage(t, d.h.visit(t, d.request().Encode()))
+	d.publish(map[string]any{"client_id": documentID + "x"})
+	onPage(t, d.h.visit(t, d.request().Encode()))
 	d.publish(nil)
-	d.h.clock.Add(time.Minute)
 	require.NotEmpty(t, d.code(t))
-	require.Equal(t, int32(3), d.fetches.Load())
+	require.Equal(t, int32(4), d.fetches.Load())
 }
 
 // draft-ietf-oauth-client-id-metadata-document-02 section 6, RFC 8414 section 2:

@@ -14,6 +14,7 @@ import (
 const (
 	registerPath = "/oauth/register"
 	jsonType     = "application/json"
+	everyScope   = "profile email public_metadata private_metadata notes:read" // that a client may ask for
 )
 
 func newOpenHost(t testing.TB) *host {
@@ -128,36 +129,119 @@ func TestRegisterPublicClient(t *testing.T) {
 	require.True(t, h.works(t, app.tokens(t).Access))
 }
 
-// RFC 7591 section 2: what the server does not understand it ignores, and it
-// may replace what it does not offer.
+// RFC 7591 sections 2 and 3.2.1: what the server does not understand it ignores,
+// what it does not offer or cannot use it replaces, and the answer says what it
+// has kept.
 func TestRegisterIgnoresAndReplaces(t *testing.T) {
 	h := newOpenHost(t)
-	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "unheard_of", map[string]any{"a": 1}, "client_name#fr", "x",
-		"client_id", "chosen", "grant_types", []string{"authorization_code", "implicit", "refresh_token"}, "response_types", []string{"code", "token"}, "scope", "profile admin")))
-	require.NotContains(t, c.information, "unheard_of")
-	require.NotEqual(t, "chosen", c.id)
-	require.Equal(t, []any{"authorization_code", "refresh_token"}, c.information["grant_types"])
-	require.Equal(t, []any{"code"}, c.information["response_types"])
-	require.Equal(t, "profile", c.information["scope"])
-	app := c.client(t)
-	onPage(t, h.visit(t, app.request("code_challenge", challenge, "code_challenge_method", "S256", "scope", "admin").Encode()))
+	long := strings.Repeat("x", 2000)
+	for _, tt := range []struct {
+		members, field string
+		want           any // nil: nothing was kept
+	}{
+		{`"unheard_of":{"a":1},"unheard_of":2`, "unheard_of", nil},
+		{`"client_name#fr":"x"`, "client_name#fr", nil},
+		{`"client_secret":7,"client_id":{}`, "client_name", "wiki.example.com"},
+
+		{`"token_endpoint_auth_method":null`, "token_endpoint_auth_method", "client_secret_basic"},
+		{`"token_endpoint_auth_method":"client_secret_post"`, "token_endpoint_auth_method", "client_secret_post"},
+		{`"token_endpoint_auth_method":"client_secret_post","token_endpoint_auth_methods_supported":["none","client_secret_post"]`, "token_endpoint_auth_method", "client_secret_post"},
+		{`"token_endpoint_auth_methods_supported":["client_secret_post"]`, "token_endpoint_auth_method", "client_secret_post"},
+		{`"token_endpoint_auth_method":"client_secret_basic","token_endpoint_auth_methods_supported":[]`, "token_endpoint_auth_method", "client_secret_basic"},
+
+		{`"grant_types":["authorization_code","implicit","refresh_token"]`, "grant_types", []any{"authorization_code", "refresh_token"}},
+		{`"grant_types":["implicit"]`, "grant_types", []any{"authorization_code"}},
+		{`"grant_types":["client_credentials","refresh_token"]`, "grant_types", []any{"authorization_code", "refresh_token"}},
+		{`"grant_types":[null,5,"authorization_code"]`, "grant_types", []any{"authorization_code"}},
+		{`"grant_types":"authorization_code"`, "grant_types", []any{"authorization_code"}},
+		{`"response_types":["code","token"]`, "response_types", []any{"code"}},
+		{`"response_types":["token"]`, "response_types", []any{"code"}},
+		{`"response_types":5`, "response_types", []any{"code"}},
+
+		{`"application_type":"native"`, "application_type", "native"},
+		{`"application_type":"browser"`, "application_type", "web"},
+		{`"application_type":["web"]`, "application_type", "web"},
+
+		{`"scope":"profile claudeai"`, "scope", "profile"},
+		{`"scope":" profile  \"x\" email "`, "scope", "email profile"},
+		{`"scope":"claudeai"`, "scope", everyScope},
+		{`"scope":["profile"]`, "scope", everyScope},
+		{`"scope":""`, "scope", everyScope},
+		{`"scope":"` + strings.Repeat("a ", 5000) + `"`, "scope", everyScope},
+
+		{`"client_name":5`, "client_name", "wiki.example.com"},
+		{`"client_uri":"https://wiki.example.com"`, "client_uri", "https://wiki.example.com"},
+		{`"client_uri":"http://localhost:5173"`, "client_uri", nil},
+		{`"client_uri":"` + h.url + `/"`, "client_uri", nil},
+		{`"client_uri":"https://` + long + `"`, "client_uri", nil},
+		{`"client_uri":"https://a.example.com","client_uri":"https://b.example.com"`, "client_uri", nil},
+		{`"logo_uri":"data:image/png;base64,AA"`, "logo_uri", nil},
+		{`"logo_uri":["https://wiki.example.com/l.png"]`, "logo_uri", nil},
+		{`"tos_uri":"tos.html"`, "tos_uri", nil},
+		{`"policy_uri":"javascript:alert(1)"`, "policy_uri", nil},
+		{`"policy_uri":true`, "policy_uri", nil},
+		{`"contacts":"a@wiki.example.com"`, "contacts", nil},
+		{`"contacts":["a@wiki.example.com",5,"` + long + `","","b\u0000"]`, "contacts", []any{"a@wiki.example.com"}},
+		{`"software_id":{}`, "software_id", nil},
+		{`"software_id":"` + long + `"`, "software_id", nil},
+		{`"software_version":"a\nb"`, "software_version", nil},
+	} {
+		c := h.registers(t, h.asksToRegister(t, `{"redirect_uris":["`+callback+`"],`+tt.members+`}`))
+		if tt.field == "scope" {
+			require.ElementsMatch(t, strings.Fields(tt.want.(string)), strings.Fields(c.information["scope"].(string)), tt.members)
+			continue
+		}
+		require.Equal(t, tt.want, c.information[tt.field], tt.members)
+		require.Equal(t, c.information["token_endpoint_auth_method"] == "none", c.secret == "", tt.members)
+		require.Equal(t, []any{callback}, c.information["redirect_uris"])
+	}
+}
+
+// RFC 7591 sections 2 and 3.2.1, OpenID Connect Relying Party Metadata Choices
+// section 2: a client that has said how it authenticates, and that it can do
+// nothing which is offered, is made a public one and never gets a secret that it
+// may be unable to keep.
+func TestRegisterGivesNoSecretUnasked(t *testing.T) {
+	h := newOpenHost(t)
+	for _, members := range []string{
+		`"token_endpoint_auth_method":"none"`,
+		`"token_endpoint_auth_method":"None"`,
+		`"token_endpoint_auth_method":["none"]`,
+		`"token_endpoint_auth_method":false`,
+		`"token_endpoint_auth_method":"none","token_endpoint_auth_method":"client_secret_basic"`,
+		`"token_endpoint_auth_method":"private_key_jwt"`,
+		`"token_endpoint_auth_method":"tls_client_auth"`,
+		`"token_endpoint_auth_method":"private_key_jwt","token_endpoint_auth_methods_supported":["none","private_key_jwt"],"jwks_uri":"https://wiki.example.com/jwks"`,
+		`"token_endpoint_auth_method":"private_key_jwt","token_endpoint_auth_methods_supported":["client_secret_post","none"]`,
+		`"token_endpoint_auth_method":"client_secret_basic","token_endpoint_auth_methods_supported":["none"]`,
+		`"token_endpoint_auth_methods_supported":["none","client_secret_basic"]`,
+		`"token_endpoint_auth_methods_supported":["private_key_jwt"]`,
+		`"token_endpoint_auth_methods_supported":"none"`,
+		`"token_endpoint_auth_methods_supported":[null]`,
+	} {
+		c := h.registers(t, h.asksToRegister(t, `{"redirect_uris":["`+callback+`"],`+members+`}`))
+		require.Equal(t, "none", c.information["token_endpoint_auth_method"], members)
+		require.Empty(t, c.secret, members)
+	}
+	// What Cursor sends: it calls a program on the user's machine a web client.
+	c := h.registers(t, h.asksToRegister(t, `{"application_type":"web","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback"],"token_endpoint_auth_method":"none"}`))
+	require.Equal(t, "native", c.information["application_type"])
+	require.NotEmpty(t, c.client(t).code(t))
 }
 
 // RFC 7591 section 3.2.2.
 func TestRegisterErrors(t *testing.T) {
 	h := newOpenHost(t)
 	for name, tt := range map[string]struct{ body, code string }{
-		"RFC 7591 section 2: redirect URIs are required":      {metadata("client_name", "x"), "invalid_redirect_uri"},
-		"RFC 7591 section 5: not http":                        {metadata("redirect_uris", []string{"http://wiki.example.com/cb"}), "invalid_redirect_uri"},
-		"RFC 7591 section 5: not javascript":                  {metadata("redirect_uris", []string{"javascript:alert(1)"}, "token_endpoint_auth_method", "none"), "invalid_redirect_uri"},
-		"RFC 6749 section 3.1.2: absolute":                    {metadata("redirect_uris", []string{"/cb"}), "invalid_redirect_uri"},
-		"RFC 6749 section 3.1.2: no fragment":                 {metadata("redirect_uris", []string{callback + "#x"}), "invalid_redirect_uri"},
-		"one is bad":                                      {metadata("redirect_uris", []string{callback, "http://wiki.example.com/cb"}), "invalid_redirect_uri"},
-		"authentication not offered":                      {metadata("redirect_uris", []string{callback}, "token_endpoint_auth_method", "private_key_jwt"), "invalid_client_metadata"},
-		"grant types not offered":                         {metadata("redirect_uris", []string{callback}, "grant_types", []string{"implicit"}), "invalid_client_metadata"},
-		"RFC 7591 section 2.1: response types do not fit": {metadata("redirect_uris", []string{callback}, "response_types", []string{"token"}), "invalid_client_metadata"},
-		"a link that runs":                                {metadata("redirect_uris", []string{callback}, "policy_uri", "javascript:alert(1)"), "invalid_client_metadata"},
-		"scope is not a string":                           {metadata("redirect_uris", []string{callback}, "scope", []string{"profile"}), "invalid_client_metadata"},
+		"RFC 7591 section 2: redirect URIs are required": {metadata("client_name", "x"), "invalid_redirect_uri"},
+		"RFC 7591 section 5: not http":                   {metadata("redirect_uris", []string{"http://wiki.example.com/cb"}), "invalid_redirect_uri"},
+		"RFC 7591 section 5: not javascript":             {metadata("redirect_uris", []string{"javascript:alert(1)"}, "token_endpoint_auth_method", "none"), "invalid_redirect_uri"},
+		"RFC 6749 section 3.1.2: absolute":               {metadata("redirect_uris", []string{"/cb"}), "invalid_redirect_uri"},
+		"RFC 6749 section 3.1.2: no fragment":            {metadata("redirect_uris", []string{callback + "#x"}), "invalid_redirect_uri"},
+		"twice":                                          {`{"redirect_uris":["` + callback + `"],"redirect_uris":["https://evil.example.com"]}`, "invalid_client_metadata"},
+		"a name that turns what follows":                 {metadata("redirect_uris", []string{callback}, "client_name", "a\u202eb"), "invalid_client_metadata"},
+		"one is no string":                               {metadata("redirect_uris", []any{callback, 5}), "invalid_redirect_uri"},
+		"one is bad":                                     {metadata("redirect_uris", []string{callback, "http://wiki.example.com/cb"}), "invalid_redirect_uri"},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, h.asksToRegister(t, tt.body), 400, tt.code) })
 	}
@@ -221,7 +305,7 @@ func TestConfigurationUpdateErrors(t *testing.T) {
 		"client_secret_expires_at":  {"client_secret_expires_at", 0},
 		"client_id_issued_at":       {"client_id_issued_at", 0},
 		"a secret of its own":       {"client_secret", "chosen"},
-		"metadata that is invalid":  {"tos_uri", "x"},
+		"a name that turns":         {"client_name", "a\u202eb"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := metadata(append([]any{"client_id", c.id, "redirect_uris", []string{callback}}, pairs...)...)

@@ -1,46 +1,44 @@
 // Package clientdoc fetches client ID metadata documents
 // (draft-ietf-oauth-client-id-metadata-document) and remembers them: what their
 // URLs may be, which addresses they may be at, how long one may be used, and how
-// many are fetched at once. What is in a document is for its caller to say.
+// many are fetched at once, for one user, and from one host. What is in a
+// document is for its caller to say.
 package clientdoc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
 
+// The bounds, so that nobody keeps another from being served, or makes this
+// server a burden to somebody else's. Errors are not remembered (section 5.2 of
+// the draft), so it is the bounds by user that keep one user from asking a host
+// again and again.
 const (
-	maxSize    = 16 << 10 // bytes of a document
-	maxKept    = 1000     // documents that are remembered, wrong ones too
-	maxFetches = 16       // at once
-	maxPerHost = 2        // of them from one host
+	maxFetches   = 64 // at once
+	maxByHost    = 8  // of them from one host
+	maxByUser    = 2  // of them for one user
+	maxPerMinute = 20 // that are begun for one user
 
-	fetchTimeout = 5 * time.Second
-
-	// The bounds of how long a document is remembered. Not even one that says
-	// no-store is fetched twice a minute: it has to be the same while a page
-	// is read. How many documents of one host are fetched at once is bounded too,
-	// so that nobody makes this server a burden to another.
-	minFresh     = time.Minute
-	maxFresh     = 24 * time.Hour
-	defaultFresh = 5 * time.Minute
+	maxKept       = 1000 // documents that are remembered
+	maxKeptByUser = 16   // of them that one user asked for and nobody else
 )
+
+// patience is how long somebody waits for a document anew of which there is one
+// that may still be used.
+const patience = 500 * time.Millisecond
 
 // Error says what is wrong with a document or its answer.
 type Error struct {
 	Wrong string // goes on after "The document at ..."
 	Err   error  // the cause, for the log; may be nil
+
+	passing bool // it says nothing of the document that there was
 }
 
 // Error returns what is wrong, and the cause.
@@ -55,8 +53,15 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ErrBusy says that as many documents as may be are being fetched.
-var ErrBusy = errors.New("too many are being fetched")
+// ErrBusy says that as many documents as may be are being fetched, of all or of
+// one host. ErrTooMany says it of one user.
+var (
+	ErrBusy    = errors.New("too many are being fetched")
+	ErrTooMany = errors.New("too many are fetched for this user")
+)
+
+// errSlow says that a document did not arrive while somebody waited.
+var errSlow = errors.New("it takes its time")
 
 // Options are what a [Cache] needs. Only Now and Parse are required.
 type Options[T any] struct {
@@ -70,9 +75,8 @@ type Options[T any] struct {
 	// Now is the clock.
 	Now func() time.Time
 
-	// Parse reads a document. Its error is remembered as long as that of a
-	// document that cannot be fetched.
-	Parse func(url string, body []byte) (T, error)
+	// Parse reads a document.
+	Parse func(ctx context.Context, url string, body []byte) (T, error)
 }
 
 // Cache fetches documents and remembers what Parse made of each. It is safe for
@@ -80,21 +84,34 @@ type Options[T any] struct {
 type Cache[T any] struct {
 	client *http.Client
 	now    func() time.Time
-	parse  func(url string, body []byte) (T, error)
+	parse  func(ctx context.Context, url string, body []byte) (T, error)
 
 	mu       sync.Mutex
-	byURL    map[string]*fetched[T]
-	underWay map[string]int // fetches, by host
-	fetches  int            // all of them
+	kept     map[string]*kept[T]   // by URL
+	underWay map[string]*flight[T] // by URL
+	byHost   map[string]int        // of them
+	byUser   map[string]int        // of them
+	begun    map[string]int        // by user, since the time below
+	since    time.Time
 }
 
-// fetched is a document that was fetched, or that somebody is fetching.
-type fetched[T any] struct {
-	done chan struct{} // closed when the rest is set
+// kept is a document that is remembered.
+type kept[T any] struct {
+	document   T
+	freshUntil time.Time // It is fetched anew from then on,
+	until      time.Time // and until then used if that takes long.
+
+	// user is the only one who has asked for it. Empty: there are more.
+	user string
+}
+
+// flight is a fetch that is under way.
+type flight[T any] struct {
+	url, host, user string
+	done            chan struct{} // closed when the rest is set
 
 	document T
 	err      error
-	until    time.Time // fetched anew from then on
 }
 
 // New returns an empty Cache.
@@ -104,7 +121,8 @@ func New[T any](o Options[T]) *Cache[T] {
 		transport = publicTransport(o.Resolver)
 	}
 	return &Cache[T]{
-		now: o.Now, parse: o.Parse, byURL: map[string]*fetched[T]{}, underWay: map[string]int{},
+		now: o.Now, parse: o.Parse,
+		kept: map[string]*kept[T]{}, underWay: map[string]*flight[T]{}, byHost: map[string]int{}, byUser: map[string]int{},
 		client: &http.Client{
 			Transport: transport,
 			// A redirect would let one origin speak for another.
@@ -114,189 +132,180 @@ func New[T any](o Options[T]) *Cache[T] {
 }
 
 // Find returns the document at a URL that [CheckURL] has accepted, fetched or
-// remembered. It is shared with all others who ask, so it must not be changed.
-// Before it is fetched, mayFetch is called, and an error of it is returned.
-// Other errors are those of Parse, an [*Error], [ErrBusy], and that of ctx.
-func (c *Cache[T]) Find(ctx context.Context, url string, mayFetch func() error) (T, error) {
-	var none T
+// remembered, for a user. It is shared with all others who ask, so it must not be
+// changed. Before it is fetched, mayFetch is called, and an error of it is
+// returned. Other errors are those of Parse, an [*Error], [ErrBusy], [ErrTooMany],
+// and that of ctx.
+//
+// One that is remembered and has to be fetched anew is returned as it is for
+// some time, if the fetch takes long, is not allowed, or fails on the way.
+func (c *Cache[T]) Find(ctx context.Context, user, url string, mayFetch func() error) (T, error) {
+	document, usable, fresh := c.remembered(user, url)
+	if fresh {
+		return document, nil
+	}
+	f, err := c.begin(ctx, user, url, mayFetch)
+	if err == nil {
+		document, err = f.wait(ctx, usable)
+	}
+	if err == nil || ctx.Err() != nil {
+		return document, err
+	}
+	if document, usable, _ := c.remembered(user, url); usable {
+		return document, nil
+	}
+	return document, err
+}
+
+// remembered returns a document that may be used, and whether it need not be
+// fetched anew.
+func (c *Cache[T]) remembered(user, url string) (document T, usable, fresh bool) {
 	now := c.now()
 	c.mu.Lock()
-	f := c.byURL[url]
-	if f != nil && (!f.isDone() || now.Before(f.until)) {
-		c.mu.Unlock()
-		return f.wait(ctx)
+	defer c.mu.Unlock()
+	k := c.kept[url]
+	if k == nil || !now.Before(k.until) {
+		return document, false, false
 	}
-	c.mu.Unlock()
+	if k.user != user {
+		k.user = ""
+	}
+	return k.document, true, now.Before(k.freshUntil)
+}
 
+// begin begins to fetch a document, or joins those who wait for it.
+func (c *Cache[T]) begin(ctx context.Context, user, url string, mayFetch func() error) (*flight[T], error) {
+	c.mu.Lock()
+	f := c.underWay[url]
+	c.mu.Unlock()
+	if f != nil {
+		return f, nil
+	}
 	// Asked without the lock, as the host's code may take its time.
 	if err := mayFetch(); err != nil {
-		return none, err
+		return nil, err
 	}
-	c.mu.Lock()
-	if other := c.byURL[url]; other != nil && other != f {
-		c.mu.Unlock()
-		return other.wait(ctx) // Somebody was faster.
-	}
-	host := Host(url)
-	if c.fetches == maxFetches || c.underWay[host] == maxPerHost {
-		c.mu.Unlock()
-		return none, ErrBusy
-	}
-	c.fetches++
-	c.underWay[host]++
-	f = &fetched[T]{done: make(chan struct{}), until: now.Add(minFresh),
-		err: notFetched(errors.New("the fetch was interrupted"))} // by a panic of the Transport
-	c.makeRoom()
-	c.byURL[url] = f
-	c.mu.Unlock()
-	defer c.finish(f, host)
-
-	// Whoever waits gets the answer even if this visitor hangs up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
-	defer cancel()
-	f.document, f.until, f.err = c.fetch(ctx, url)
-	return f.document, f.err
-}
-
-// finish lets those go on who wait for a document, and the next fetch begin.
-func (c *Cache[T]) finish(f *fetched[T], host string) {
-	close(f.done)
+	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fetches--
-	if c.underWay[host]--; c.underWay[host] == 0 {
-		delete(c.underWay, host)
+	if f := c.underWay[url]; f != nil {
+		return f, nil // Somebody was faster,
 	}
+	f = &flight[T]{url: url, host: hostname(url), user: user, done: make(chan struct{})}
+	if k := c.kept[url]; k != nil && now.Before(k.freshUntil) {
+		f.document = k.document // or even faster.
+		close(f.done)
+		return f, nil
+	}
+	if err := c.mayBegin(f, now); err != nil {
+		return nil, err
+	}
+	c.underWay[url] = f
+	c.byHost[f.host]++
+	c.byUser[user]++
+	c.begun[user]++
+	// Whoever waits gets the answer even if this visitor hangs up.
+	go c.run(context.WithoutCancel(ctx), f)
+	return f, nil
 }
 
-func (f *fetched[T]) isDone() bool {
-	select {
-	case <-f.done:
-		return true
-	default:
-		return false
+// mayBegin keeps the bounds of what is under way.
+func (c *Cache[T]) mayBegin(f *flight[T], now time.Time) error {
+	if age := now.Sub(c.since); age < 0 || age >= time.Minute {
+		c.since, c.begun = now, map[string]int{}
 	}
-}
-
-func (f *fetched[T]) wait(ctx context.Context) (T, error) {
-	select {
-	case <-f.done:
-		return f.document, f.err
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
-	}
-}
-
-// makeRoom forgets a document if there are as many as may be. It is any one that
-// nobody waits for: what is forgotten is fetched again, and no choice could be
-// known in advance and used.
-func (c *Cache[T]) makeRoom() {
-	if len(c.byURL) < maxKept {
-		return
-	}
-	for url, f := range c.byURL {
-		if f.isDone() {
-			delete(c.byURL, url)
-			return
-		}
-	}
-}
-
-// notFetched is one text for whatever keeps an answer from coming, so that
-// nobody can find out by it what this server can reach. The log has the cause.
-func notFetched(cause error) error {
-	return &Error{"cannot be fetched: it does not arrive whole within 5 seconds, from an https server at a public address.", cause}
-}
-
-// fetch fetches a document and reads it.
-func (c *Cache[T]) fetch(ctx context.Context, url string) (document T, until time.Time, err error) {
-	until = c.now().Add(minFresh)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return document, until, notFetched(err)
-	}
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("Accept-Encoding", "identity") // A small answer must not become a large one.
-	request.Header.Set("User-Agent", "Latchkey (client ID metadata documents)")
-	answer, err := c.client.Do(request)
-	if err != nil {
-		return document, until, notFetched(err)
-	}
-	defer func() { _ = answer.Body.Close() }() // It was only read.
-	if err := checkAnswer(answer); err != nil {
-		return document, until, err
-	}
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxSize+1))
-	switch err = cmp.Or(err, ctx.Err()); { // What was cut off may look like an end.
-	case err != nil:
-		return document, until, notFetched(err)
-	case len(body) > maxSize:
-		return document, until, &Error{"is larger than 16 KiB.", nil}
-	}
-	if document, err = c.parse(url, body); err != nil {
-		return document, until, err
-	}
-	return document, c.now().Add(lifetimeOf(answer.Header, c.now())), nil
-}
-
-// checkAnswer says whether an answer can hold a document.
-func checkAnswer(answer *http.Response) error {
-	contentType, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
-	isJSON := contentType == "application/json" || strings.HasPrefix(contentType, "application/") && strings.HasSuffix(contentType, "+json")
 	switch {
-	case answer.StatusCode >= 300 && answer.StatusCode < 400:
-		return &Error{"is answered with a redirect, which is not followed: use the URL where it is.", nil}
-	case answer.StatusCode != http.StatusOK:
-		return &Error{fmt.Sprintf("is answered with status %d in place of 200.", answer.StatusCode), nil}
-	case err != nil || !isJSON:
-		return &Error{"is no JSON: its Content-Type is not application/json.", err}
-	case answer.Uncompressed || !slices.Contains([]string{"", "identity"}, strings.ToLower(answer.Header.Get("Content-Encoding"))):
-		return &Error{"is compressed, though that was not asked for.", nil}
+	case c.byUser[f.user] >= maxByUser || c.begun[f.user] >= maxPerMinute:
+		return ErrTooMany
+	case len(c.underWay) >= maxFetches || c.byHost[f.host] >= maxByHost:
+		return ErrBusy
 	}
 	return nil
 }
 
-// lifetimeOf reads how long an answer may be used (RFC 9111 sections 4.2.1 and
-// 4.2.3) and keeps it within the bounds. This is a shared cache: what was
-// fetched for one visitor is used for all.
-func lifetimeOf(h http.Header, now time.Time) time.Duration {
-	use, said := time.Duration(0), false
-	var forAll bool
-	for _, directive := range strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
-		switch name = strings.ToLower(name); name {
-		case "no-store", "no-cache", "private":
-			return minFresh
-		case "max-age", "s-maxage":
-			if forAll && name == "max-age" {
-				continue
-			}
-			use, said, forAll = seconds(strings.Trim(value, `"`)), true, name == "s-maxage"
+// run fetches a document and lets those go on who wait for it.
+func (c *Cache[T]) run(ctx context.Context, f *flight[T]) {
+	var use lifetime
+	defer func() {
+		if fault := recover(); fault != nil { // by a Transport of the host's
+			f.err = notFetched(fmt.Errorf("the fetch panicked: %v", fault))
 		}
-	}
-	if expires := h.Get("Expires"); !said && expires != "" {
-		said = true
-		if at, err := http.ParseTime(expires); err == nil {
-			since, err := http.ParseTime(h.Get("Date"))
-			if err != nil {
-				since = now
-			}
-			use = at.Sub(since)
-		}
-	}
-	if !said {
-		return defaultFresh
-	}
-	return min(max(use-seconds(h.Get("Age")), minFresh), maxFresh)
+		c.finish(f, use)
+	}()
+	f.document, use, f.err = c.fetch(ctx, f.url)
 }
 
-// seconds reads a number of seconds. What is none counts as none; one that is
-// too large, as more than is ever used.
-func seconds(text string) time.Duration {
-	n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 31)
-	if errors.Is(err, strconv.ErrRange) {
-		return 2 * maxFresh
+func (c *Cache[T]) finish(f *flight[T], use lifetime) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.underWay, f.url)
+	count(c.byHost, f.host)
+	count(c.byUser, f.user)
+	var wrong *Error
+	if f.err == nil {
+		c.keep(&kept[T]{f.document, now.Add(use.fresh), now.Add(use.fresh + use.stale), f.user}, f.url, now)
+	} else if !errors.As(f.err, &wrong) || !wrong.passing {
+		delete(c.kept, f.url) // Its server says that it is another now, or gone.
 	}
-	return time.Duration(n) * time.Second
+	close(f.done)
+}
+
+// count counts one down.
+func count(m map[string]int, key string) {
+	if m[key]--; m[key] == 0 {
+		delete(m, key)
+	}
+}
+
+// keep remembers a document. If there are as many as may be, another is
+// forgotten: one that only this user has asked for, if there are many of them, or
+// that only one user has asked for, or any. Which of these could not be known in
+// advance and used, and what is forgotten is fetched again. What failed is not
+// kept, so it takes no room from what is good.
+func (c *Cache[T]) keep(k *kept[T], url string, now time.Time) {
+	if before := c.kept[url]; before != nil && before.user != k.user {
+		k.user = ""
+	}
+	delete(c.kept, url)
+	var own, ofOne, last string
+	owned := 0
+	for url, other := range c.kept {
+		if !now.Before(other.until) {
+			delete(c.kept, url)
+			continue
+		}
+		last = url
+		if other.user != "" {
+			ofOne = url
+		}
+		if k.user != "" && other.user == k.user {
+			own, owned = url, owned+1
+		}
+	}
+	switch {
+	case owned >= maxKeptByUser:
+		delete(c.kept, own)
+	case len(c.kept) >= maxKept && ofOne != "":
+		delete(c.kept, ofOne)
+	case len(c.kept) >= maxKept:
+		delete(c.kept, last)
+	}
+	c.kept[url] = k
+}
+
+// wait waits for a document: not for long if there is one that may be used.
+func (f *flight[T]) wait(ctx context.Context, usable bool) (document T, err error) {
+	var enough <-chan time.Time
+	if usable {
+		enough = time.After(patience)
+	}
+	select {
+	case <-f.done:
+		return f.document, f.err
+	case <-enough:
+		return document, errSlow
+	case <-ctx.Done():
+		return document, ctx.Err()
+	}
 }

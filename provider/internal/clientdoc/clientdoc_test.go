@@ -3,8 +3,6 @@ package clientdoc
 import (
 	"context"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -22,7 +20,7 @@ import (
 func newCache(transport http.RoundTripper, resolver *net.Resolver) *Cache[string] {
 	return New(Options[string]{
 		Transport: transport, Resolver: resolver, Now: time.Now,
-		Parse: func(_ string, body []byte) (string, error) { return string(body), nil },
+		Parse: func(_ context.Context, _ string, body []byte) (string, error) { return string(body), nil },
 	})
 }
 
@@ -283,56 +281,14 @@ func TestDocumentLifetime(t *testing.T) {
 		for i := 0; i < len(c.header); i += 2 {
 			h.Add(c.header[i], c.header[i+1])
 		}
-		require.Equal(t, c.want, lifetimeOf(h, now), "%v", h)
+		require.Equal(t, c.want, lifetimeOf(h, now).fresh, "%v", h)
 	}
-}
-
-// What is remembered is bounded, whatever is asked for, and what somebody waits
-// for is not forgotten.
-func TestRememberedDocumentsAreBounded(t *testing.T) {
-	c := newCache(nil, nil)
-	waited := &fetched[string]{done: make(chan struct{})}
-	c.byURL["waited for"] = waited
-	for i := range 3 * maxKept {
-		done := make(chan struct{})
-		close(done)
-		c.makeRoom()
-		c.byURL[fmt.Sprint(i)] = &fetched[string]{done: done}
+	for header, stale := range map[string]time.Duration{
+		"": maxStale, "max-age=600": maxStale, "no-store": 0, "no-cache": 0, "private": 0, "max-age=600, must-revalidate": 0,
+		"proxy-revalidate": 0, "s-maxage=600": 0, "max-age=60, s-maxage=600": 0,
+	} {
+		require.Equal(t, stale, lifetimeOf(http.Header{"Cache-Control": {header}}, now).stale, header)
 	}
-	require.Len(t, c.byURL, maxKept)
-	require.Same(t, waited, c.byURL["waited for"])
-}
-
-// blocked returns a cache whose fetches wait until release is closed, and the
-// number of those that do.
-func blocked() (c *Cache[string], underWay *atomic.Int32, release chan struct{}) {
-	underWay, release = new(atomic.Int32), make(chan struct{})
-	return newCache(transportFunc(func(*http.Request) (*http.Response, error) {
-		underWay.Add(1)
-		<-release
-		return nil, errors.New("no")
-	}), nil), underWay, release
-}
-
-func TestFetchesUnderWayAreBounded(t *testing.T) {
-	c, underWay, release := blocked()
-	refusals := make(chan error, maxFetches)
-	for i := range maxFetches {
-		go func() {
-			_, err := c.Find(context.Background(), fmt.Sprintf("https://c%d.example.com/c", i), mayFetch)
-			refusals <- err
-		}()
-	}
-	require.Eventually(t, func() bool { return underWay.Load() == maxFetches }, 10*time.Second, time.Millisecond)
-	_, err := c.Find(context.Background(), "https://more.example.com/c", mayFetch)
-	require.ErrorIs(t, err, ErrBusy)
-	close(release)
-	var wrong *Error
-	for range maxFetches {
-		require.ErrorAs(t, <-refusals, &wrong)
-	}
-	_, err = c.Find(context.Background(), "https://more.example.com/c", mayFetch)
-	require.ErrorAs(t, err, &wrong, "there is room again")
 }
 
 type transportFunc func(*http.Request) (*http.Response, error)
@@ -359,46 +315,4 @@ func TestDocumentCutShortIsNotWhole(t *testing.T) {
 	}), nil)
 	_, _, err := c.fetch(ctx, "https://wiki.example.com/c")
 	require.ErrorIs(t, err, context.Canceled)
-}
-
-// Nobody makes this server a burden to another, by many documents of one host.
-func TestFetchesFromOneHostAreBounded(t *testing.T) {
-	c, underWay, release := blocked()
-	done := make(chan error, maxPerHost)
-	for i := range maxPerHost {
-		go func() {
-			_, err := c.Find(context.Background(), fmt.Sprintf("https://victim.example.com/c?%d", i), mayFetch)
-			done <- err
-		}()
-	}
-	require.Eventually(t, func() bool { return underWay.Load() == maxPerHost }, 10*time.Second, time.Millisecond)
-	_, err := c.Find(context.Background(), "https://victim.example.com/more", mayFetch)
-	require.ErrorIs(t, err, ErrBusy)
-	close(release)
-	for range maxPerHost {
-		<-done
-	}
-	_, err = c.Find(context.Background(), "https://victim.example.com/more", mayFetch)
-	var wrong *Error
-	require.ErrorAs(t, err, &wrong)
-	require.Empty(t, c.underWay)
-	require.Zero(t, c.fetches)
-}
-
-// What the caller says no to is not fetched, and not remembered either.
-func TestRefusedFetchIsNotMade(t *testing.T) {
-	asked := 0
-	c := newCache(transportFunc(func(*http.Request) (*http.Response, error) {
-		asked++
-		return nil, errors.New("no")
-	}), nil)
-	tooMany := errors.New("too many")
-	_, err := c.Find(context.Background(), "https://wiki.example.com/c", func() error { return tooMany })
-	require.ErrorIs(t, err, tooMany)
-	require.Zero(t, asked)
-	_, err = c.Find(context.Background(), "https://wiki.example.com/c", mayFetch)
-	require.NotErrorIs(t, err, tooMany)
-	require.Equal(t, 1, asked)
-	_, again := c.Find(context.Background(), "https://wiki.example.com/c", func() error { return tooMany })
-	require.Equal(t, err, again, "it is remembered for a minute, and asking costs nothing")
 }

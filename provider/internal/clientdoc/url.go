@@ -98,3 +98,9 @@ func Host(clientID string) string {
 	host, _, _ := strings.Cut(strings.TrimPrefix(clientID, "https://"), "/")
 	return host
 }
+
+// hostname is the host without its port: who could be burdened.
+func hostname(clientID string) string {
+	name, _, _ := strings.Cut(Host(clientID), ":")
+	return name
+}

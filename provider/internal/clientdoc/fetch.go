@@ -1,0 +1,137 @@
+package clientdoc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxSize      = 16 << 10 // bytes of a document
+	fetchTimeout = 5 * time.Second
+)
+
+// notFetched is one text for whatever keeps an answer from coming, so that
+// nobody can find out by it what this server can reach. The log has the cause.
+func notFetched(cause error) error {
+	return &Error{"cannot be fetched: it does not arrive whole within 5 seconds, from an https server at a public address.", cause, true}
+}
+
+// fetch fetches a document, reads it, and says how long it may be used.
+func (c *Cache[T]) fetch(ctx context.Context, url string) (document T, use lifetime, err error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return document, use, notFetched(err)
+	}
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept-Encoding", "identity") // A small answer must not become a large one.
+	request.Header.Set("User-Agent", "Latchkey (client ID metadata documents)")
+	answer, err := c.client.Do(request)
+	if err != nil {
+		return document, use, notFetched(err)
+	}
+	defer func() { _ = answer.Body.Close() }() // It was only read.
+	if err := checkAnswer(answer); err != nil {
+		return document, use, err
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxSize+1))
+	switch err = cmp.Or(err, ctx.Err()); { // What was cut off may look like an end.
+	case err != nil:
+		return document, use, notFetched(err)
+	case len(body) > maxSize:
+		return document, use, &Error{Wrong: "is larger than 16 KiB."}
+	}
+	document, err = c.parse(ctx, url, body)
+	return document, lifetimeOf(answer.Header, c.now()), err
+}
+
+// checkAnswer says whether an answer can hold a document.
+func checkAnswer(answer *http.Response) error {
+	contentType, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
+	isJSON := contentType == "application/json" || strings.HasPrefix(contentType, "application/") && strings.HasSuffix(contentType, "+json")
+	switch {
+	case answer.StatusCode >= 300 && answer.StatusCode < 400:
+		return &Error{Wrong: "is answered with a redirect, which is not followed: use the URL where it is."}
+	case answer.StatusCode != http.StatusOK:
+		return &Error{Wrong: fmt.Sprintf("is answered with status %d in place of 200.", answer.StatusCode), passing: answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= 500}
+	case err != nil || !isJSON:
+		return &Error{Wrong: "is no JSON: its Content-Type is not application/json.", Err: err}
+	case answer.Uncompressed || !slices.Contains([]string{"", "identity"}, strings.ToLower(answer.Header.Get("Content-Encoding"))):
+		return &Error{Wrong: "is compressed, though that was not asked for."}
+	}
+	return nil
+}
+
+// The bounds of how long a document is used. Not even one that says no-store is
+// fetched twice a minute: it has to be the same while a page is read.
+const (
+	minFresh     = time.Minute
+	maxFresh     = 24 * time.Hour
+	defaultFresh = 5 * time.Minute
+
+	// maxStale is for how much longer it is used if it can't be had anew at once.
+	maxStale = time.Hour
+)
+
+// A lifetime is how long a document may be used.
+type lifetime struct{ fresh, stale time.Duration }
+
+// lifetimeOf reads how long an answer may be used (RFC 9111 sections 4.2.1,
+// 4.2.3, and 4.2.4) and keeps it within the bounds. This is a shared cache: what
+// was fetched for one visitor is used for all.
+func lifetimeOf(h http.Header, now time.Time) lifetime {
+	use, said := time.Duration(0), false
+	var forAll bool
+	stale := maxStale
+	for _, directive := range strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		switch name = strings.ToLower(name); name {
+		case "no-store", "no-cache", "private":
+			return lifetime{minFresh, 0}
+		case "must-revalidate", "proxy-revalidate":
+			stale = 0
+		case "max-age", "s-maxage":
+			if name == "s-maxage" {
+				stale = 0 // It means proxy-revalidate too (section 5.2.2.10).
+			}
+			if forAll && name == "max-age" {
+				continue
+			}
+			use, said, forAll = seconds(strings.Trim(value, `"`)), true, name == "s-maxage"
+		}
+	}
+	if expires := h.Get("Expires"); !said && expires != "" {
+		said = true
+		if at, err := http.ParseTime(expires); err == nil {
+			since, err := http.ParseTime(h.Get("Date"))
+			if err != nil {
+				since = now
+			}
+			use = at.Sub(since)
+		}
+	}
+	if !said {
+		return lifetime{defaultFresh, stale}
+	}
+	return lifetime{min(max(use-seconds(h.Get("Age")), minFresh), maxFresh), stale}
+}
+
+// seconds reads a number of seconds. What is none counts as none; one that is
+// too large, as more than is ever used.
+func seconds(text string) time.Duration {
+	n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 31)
+	if errors.Is(err, strconv.ErrRange) {
+		return 2 * maxFresh
+	}
+	return time.Duration(n) * time.Second
+}

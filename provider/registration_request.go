@@ -1,0 +1,235 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/latchkey-go/latchkey/provider/internal/jsonvalue"
+)
+
+const maxRegistration = 64 << 10 // bytes of a request
+
+// clientMetadata is what an application says of itself (RFC 7591 section 2).
+type clientMetadata struct {
+	RedirectURIs    []string `json:"redirect_uris"`
+	AuthMethod      string   `json:"token_endpoint_auth_method"`
+	GrantTypes      []string `json:"grant_types"`
+	ResponseTypes   []string `json:"response_types"`
+	ApplicationType string   `json:"application_type"` // OpenID Connect Dynamic Client Registration section 2
+	Name            string   `json:"client_name"`
+	Scope           string   `json:"scope"`
+	ClientURI       string   `json:"client_uri,omitempty"`
+	LogoURI         string   `json:"logo_uri,omitempty"`
+	TermsURI        string   `json:"tos_uri,omitempty"`
+	PolicyURI       string   `json:"policy_uri,omitempty"`
+	Contacts        []string `json:"contacts,omitempty"`
+	SoftwareID      string   `json:"software_id,omitempty"`
+	SoftwareVersion string   `json:"software_version,omitempty"`
+
+	// AuthMethods are all that the application can do. The one above is then no
+	// more than its preference (OpenID Connect Relying Party Metadata Choices
+	// section 2).
+	AuthMethods []string `json:"-"`
+}
+
+// registrationRequest is the body of a request to register or to change a
+// registration, or a client's document.
+type registrationRequest struct {
+	clientMetadata
+	members map[string]json.RawMessage
+
+	// wrongRedirects refuses redirect_uris that are not a list of strings. Nil:
+	// they are.
+	wrongRedirects *Error
+}
+
+// readRegistration reads the body.
+func readRegistration(w http.ResponseWriter, r *http.Request) (*registrationRequest, *Error) {
+	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || contentType != "application/json" || len(r.Header["Content-Type"]) != 1 {
+		return nil, refuse(codeInvalidRequest, "Send the metadata in the body as application/json.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRegistration))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		e := refuse(codeInvalidRequest, "The request body is larger than 64 KiB.")
+		e.Status = http.StatusRequestEntityTooLarge
+		return nil, e
+	case err != nil:
+		return nil, refuse(codeInvalidRequest, "The request body could not be read.").because(err)
+	}
+	request, e := parseRegistration(body)
+	if e == nil {
+		e = request.wrongRedirects
+	}
+	return request, e
+}
+
+// parseRegistration reads metadata that an application wrote for all servers,
+// not just for this one. What is null or empty counts as left out, and what
+// means nothing here is ignored (RFC 7591 section 2). A member of the wrong type
+// is left out too.
+func parseRegistration(body []byte) (*registrationRequest, *Error) {
+	members, e := parseMembers(body)
+	if e != nil {
+		return nil, e
+	}
+	request := &registrationRequest{members: members}
+	for name, into := range map[string]*string{
+		"application_type": &request.ApplicationType,
+		"client_name":      &request.Name,
+		"scope":            &request.Scope,
+		"client_uri":       &request.ClientURI,
+		"logo_uri":         &request.LogoURI,
+		"tos_uri":          &request.TermsURI,
+		"policy_uri":       &request.PolicyURI,
+		"software_id":      &request.SoftwareID,
+		"software_version": &request.SoftwareVersion,
+	} {
+		_ = json.Unmarshal(members[name], into) // Of another type: left out.
+	}
+	request.GrantTypes, _ = textsOf(members["grant_types"])
+	request.Contacts, _ = textsOf(members["contacts"])
+	request.readAuthMethods()
+	request.readRedirectURIs()
+	return request, nil
+}
+
+// readAuthMethods reads how the application can authenticate. If it has said so
+// and can't be understood, it can't: what is left out would give it a secret
+// that it may be unable to keep.
+func (r *registrationRequest) readAuthMethods() {
+	const single, list = "token_endpoint_auth_method", "token_endpoint_auth_methods_supported"
+	r.AuthMethods, _ = textsOf(r.members[list])
+	if err := json.Unmarshal(r.members[single], &r.AuthMethod); r.has(single) && err != nil {
+		r.AuthMethod = authNone
+	}
+	if r.AuthMethod == "" && len(r.AuthMethods) == 0 && r.has(list) {
+		r.AuthMethod = authNone
+	}
+}
+
+// readRedirectURIs reads where the application wants its answers.
+func (r *registrationRequest) readRedirectURIs() {
+	const name = "redirect_uris"
+	var all bool
+	r.RedirectURIs, all = textsOf(r.members[name])
+	if r.has(name) && !all {
+		r.wrongRedirects = wrongType(name, r.members[name], "an array of strings")
+	}
+}
+
+// textsOf returns the texts in a list, and whether it is a list with nothing
+// else in it.
+func textsOf(raw json.RawMessage) (texts []string, all bool) {
+	var entries []json.RawMessage
+	if err := json.Unmarshal(raw, &entries); err != nil {
+		return nil, false
+	}
+	for _, entry := range entries {
+		var text *string
+		if err := json.Unmarshal(entry, &text); err == nil && text != nil {
+			texts = append(texts, *text)
+		}
+	}
+	return texts, len(texts) == len(entries)
+}
+
+// has reports whether a member is there. One that is null counts as left out.
+func (r *registrationRequest) has(name string) bool {
+	raw, there := r.members[name]
+	return there && string(raw) != "null"
+}
+
+// text returns a member that has to be a string if it is there.
+func (r *registrationRequest) text(name string) (text string, e *Error) {
+	if err := json.Unmarshal(r.members[name], &text); err != nil && r.has(name) {
+		return "", wrongType(name, r.members[name], "a string")
+	}
+	return text, nil
+}
+
+func wrongType(name string, raw json.RawMessage, want string) *Error {
+	return refuseMetadata(name, "%s is of type %s: give %s.", name, jsonvalue.TypeOf(raw), want)
+}
+
+// decisive are the members on which an application's safety rests.
+var decisive = []string{"redirect_uris", "client_id", "client_secret", "client_name"}
+
+// parseMembers reads a JSON object and nothing else. If a name is there twice,
+// which of the two counts would depend on who reads (RFC 8259 section 4): that is
+// refused for one of the decisive, and any other is emptied. Names are compared
+// byte for byte, which package json does not do for a struct.
+func parseMembers(body []byte) (map[string]json.RawMessage, *Error) {
+	malformed := refuse(codeInvalidRequest, "The request body is not a JSON object in UTF-8.")
+	if !utf8.Valid(body) {
+		return nil, malformed
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		return nil, malformed.because(err)
+	}
+	members := map[string]json.RawMessage{}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, malformed.because(err)
+		}
+		name, _ := key.(string) // The decoder lets nothing else be a name.
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, malformed.because(err)
+		}
+		if _, twice := members[name]; twice {
+			if slices.Contains(decisive, name) {
+				return nil, refuse(codeInvalidClientMetadata, "The member %s is there twice: keep one.", name)
+			}
+			value = nil
+		}
+		members[name] = value
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, malformed.because(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, malformed // Something comes after the object.
+	}
+	return members, nil
+}
+
+// refuseMetadata refuses the value of a field (RFC 7591 section 3.2.2).
+func refuseMetadata(field, format string, args ...any) *Error {
+	code := codeInvalidClientMetadata
+	if field == "redirect_uris" {
+		code = codeInvalidRedirectURI
+	}
+	return refuse(code, "%s", asDescription(fmt.Sprintf(format, args...)))
+}
+
+// asDescription returns text as error_description may hold it (RFC 6749 section
+// 5.2), and not at any length.
+func asDescription(text string) string {
+	const longest = 400
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '"':
+			return '\''
+		case r < ' ' || r == '\\' || r > '~':
+			return '?'
+		}
+		return r
+	}, text)
+	if len(text) > longest {
+		text = text[:longest] + "..."
+	}
+	return text
+}
