@@ -286,14 +286,14 @@ func (o *offer) registeredScopes(origin store.Origin, text string) (asked scopes
 	if longest := o.longestScopes(); len(text) > longest {
 		return nil, refuseMetadata("scope", "scope is longer than %d characters.", longest)
 	}
-	asked, e = parseAskedScopes(text)
+	asked, _, e = parseAskedScopes(text)
 	if e != nil {
-		return nil, refuseMetadata("scope", "scope is malformed: separate names by one space each.").because(e.Err)
+		return nil, refuseMetadata("scope", "scope is malformed: it is names with spaces between them.").because(e.Err)
 	}
 	if len(asked) == 0 {
 		return offered, nil
 	}
-	kept := asked.Intersect(offered)
+	kept := offered.Intersect(asked)
 	if len(kept) == 0 {
 		return nil, refuseMetadata("scope", "scope has none that is offered: those are %s.", offered)
 	}

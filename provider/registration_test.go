@@ -137,7 +137,7 @@ func TestRegisterWithDefaults(t *testing.T) {
 		"registration_client_uri": h.url + "/oauth/register/" + app.ClientID,
 		"redirect_uris":           []any{"https://agent.example.com/callback"}, "token_endpoint_auth_method": "client_secret_basic",
 		"grant_types": []any{"authorization_code"}, "response_types": []any{"code"}, "application_type": "web",
-		"client_name": "agent.example.com", "scope": "email notes:read private_metadata profile public_metadata",
+		"client_name": "agent.example.com", "scope": "profile email public_metadata private_metadata notes:read",
 	}, shown)
 
 	require.Equal(t, store.OriginRegistration, app.Origin)
@@ -174,7 +174,7 @@ func TestRegisterWithEveryField(t *testing.T) {
 		"redirect_uris":              []any{"https://agent.example.com/callback", "http://127.0.0.1/cb", "com.example.agent:/cb"},
 		"token_endpoint_auth_method": "none", "grant_types": []any{"authorization_code", "refresh_token"}, "response_types": []any{"code"},
 		"application_type": "native", "client_name": "Agent é", "client_uri": "https://agent.example.com/", "logo_uri": "https://agent.example.com/logo.png",
-		"scope": "notes:read profile", "contacts": []any{"ops@agent.example.com"}, "tos_uri": "https://agent.example.com/tos",
+		"scope": "profile notes:read", "contacts": []any{"ops@agent.example.com"}, "tos_uri": "https://agent.example.com/tos",
 		"policy_uri": "https://agent.example.com/policy", "software_id": "4NRB1-0XZABZI9E6-5SM3R", "software_version": "2.1",
 	}, shown)
 	require.NotEqual(t, "mine", app.ClientID)
@@ -188,7 +188,7 @@ func TestRegisterWithEveryField(t *testing.T) {
 // Each case is the minimal registration with one field more, and what is kept.
 func TestRegisterKeepsWhatIsOffered(t *testing.T) {
 	h := newOpenHost(t)
-	all := "email notes:read private_metadata profile public_metadata"
+	all := "profile email public_metadata private_metadata notes:read"
 	for _, tt := range []struct {
 		name, body, field string
 		want              any
@@ -297,8 +297,8 @@ func TestRegisterNamesTheFieldThatIsWrong(t *testing.T) {
 		{`"client_name":" \u200b "`, "client_name: name has nothing that can be seen"},
 		{`"client_name":{"en":"x"}`, "client_name is of type object"},
 		{`"scope":["profile"]`, "scope is of type array: give a string"},
-		{`"scope":"profile  email"`, "scope is malformed"},
-		{`"scope":"admin openid"`, "scope has none that is offered: those are email notes:read"},
+		{`"scope":"profile\temail"`, "scope is malformed"},
+		{`"scope":"admin openid"`, "scope has none that is offered: those are profile email"},
 		{`"scope":"` + strings.Repeat("a ", 600) + `a"`, "scope is longer than 1024"},
 		{`"client_uri":"http://a.example.com"`, "client_uri: client_uri 'http://a.example.com' is not an https URL"},
 		{`"client_uri":"javascript:alert(1)"`, "client_uri"},
@@ -402,7 +402,7 @@ func TestSelfRegisteredApplicationSignsIn(t *testing.T) {
 				require.NotContains(t, page.body, "logo.png")
 				answer := b.answer(page, "allow").redirected(t)
 				got := app.redeem(answer.Get("code"), "code_verifier", verifier).tokens(t)
-				require.Equal(t, "email notes:read private_metadata profile public_metadata", got.Scope)
+				require.Equal(t, "profile email public_metadata private_metadata notes:read", got.Scope)
 				h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
 				next := app.refresh(got.RefreshToken).tokens(t)
 				h.bearer("/api/notes", next.AccessToken).statusIs(t, 200)
@@ -525,7 +525,7 @@ func TestRegisteredScopeIsADefaultAndNoLimit(t *testing.T) {
 	page := b.get(app.request("scope", "profile notes:read"))
 	require.Contains(t, page.text(), "Read your notes")
 	code := b.answer(page, "allow").redirected(t).Get("code")
-	require.Equal(t, "notes:read profile", app.redeem(code).tokens(t).Scope)
+	require.Equal(t, "profile notes:read", app.redeem(code).tokens(t).Scope)
 	b.get(app.request("scope", "unheard_of")).errorPage(t, 400, "invalid_scope")
 
 	// What the host gave to its own is a limit.
@@ -557,7 +557,7 @@ func TestLinkAloneRedirectsToNoSelfRegisteredApplication(t *testing.T) {
 func TestScopesOfSelfRegisteredApplications(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) { c.Registration.Scopes = []string{"profile", "email"} })
 	app, _ := h.clientOf(h.register(native))
-	require.Equal(t, "email profile", app.Scopes.String())
+	require.Equal(t, "profile email", app.Scopes.String())
 	b := h.browser()
 	b.signIn("user_ada")
 	b.get(app.request("scope", "notes:read")).errorPage(t, 400, "may not ask for the scope notes:read")

@@ -709,21 +709,28 @@ func TestRefreshInParallel(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 6: a refresh may ask for less, never for more than was
-// granted.
+// RFC 6749 sections 6 and 3.3: a refresh may ask for less, and never gets more
+// than was granted. Many libraries ask each time for what they asked for at
+// first, whatever the user has left of it: they get that, and are told. Only if
+// nothing is left, or it is malformed, is the request refused.
 func TestRefreshScope(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
 	for name, tt := range map[string]struct{ scope, granted string }{
 		"left out": {omit, "profile email"}, "all": {"email profile", "profile email"}, "less": {"profile", "profile"}, "with OpenID's": {"openid profile offline_access", "profile"},
+		"more": {"profile email notes:read", "profile email"}, "less and more": {"admin notes:read email", "email"}, "spaces": {" email   profile ", "profile email"},
+		"only OpenID's": {"openid", "profile email"}, "only offline": {"offline_access", "profile email"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := granted(t, h.send(t, tokenPath, c.refreshing(c.tokens(t).Refresh, "scope", tt.scope)))
-			require.ElementsMatch(t, splitScope(tt.granted), splitScope(next.Scope))
+			require.Equal(t, tt.granted, next.Scope)
+			document := object(t, h.bearer(t, userInfoPath, next.Access))
+			require.Equal(t, slices.Contains(splitScope(tt.granted), "email"), document["email"] != nil)
+			require.Equal(t, "profile email", granted(t, h.send(t, tokenPath, c.refreshing(next.Refresh))).Scope)
 		})
 	}
 	for name, scope := range map[string]string{
-		"more": "profile email notes:read", "other": "notes:read", "unknown": "admin", "case": "PROFILE", "malformed": `"profile"`, "tab": "profile\temail", "two spaces": "profile  email",
+		"other": "notes:read", "unknown": "admin", "case": "PROFILE", "malformed": `"profile"`, "one malformed": `profile "email"`, "tab": "profile\temail", "newline": "profile email\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			refresh := c.tokens(t).Refresh
@@ -731,6 +738,27 @@ func TestRefreshScope(t *testing.T) {
 			granted(t, h.send(t, tokenPath, c.refreshing(refresh)))
 		})
 	}
+}
+
+// OpenID Connect Core section 11: offline_access is the scope of a refresh token.
+// As there always is one, it is granted to whoever asks for it, and nobody has to
+// agree to it. It opens nothing.
+func TestOfflineAccess(t *testing.T) {
+	h := newHost(t)
+	c := h.confidential()
+	first := c.tokens(t, "scope", "offline_access profile email")
+	require.Equal(t, "profile email offline_access", first.Scope)
+	require.Equal(t, "profile email offline_access", object(t, h.send(t, introspectPath, c.withID("token", first.Access)))["scope"])
+	again := granted(t, h.send(t, tokenPath, c.refreshing(first.Refresh)))
+	require.Equal(t, first.Scope, again.Scope)
+	for asked, want := range map[string]string{
+		"offline_access email": "email offline_access", "profile": "profile", "offline_access": first.Scope, "openid offline_access profile notes:read": "profile offline_access",
+	} {
+		again = granted(t, h.send(t, tokenPath, c.refreshing(again.Refresh, "scope", asked)))
+		require.Equal(t, want, again.Scope, asked)
+	}
+	none := c.tokens(t, "scope", "profile")
+	require.Equal(t, "profile", granted(t, h.send(t, tokenPath, c.refreshing(none.Refresh, "scope", "profile offline_access"))).Scope, "a refresh adds nothing")
 }
 
 // RFC 6749 section 6: the new refresh token has the scope of the old one, also
