@@ -95,7 +95,7 @@ func TestScopesMayBeUnticked(t *testing.T) {
 	form["granted"] = []string{"email"}
 	code = b.post("/oauth/authorize", form).redirected(t).Get("code")
 	require.Equal(t, "email offline_access", other.redeem(code).tokens(t).Scope)
-	require.NotContains(t, b.get(h.url + "/oauth/connections").body, "offline_access")
+	require.NotContains(t, b.get(h.url+"/oauth/connections").body, "offline_access")
 }
 
 // A form cannot grant what was not asked for.

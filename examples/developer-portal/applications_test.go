@@ -137,7 +137,7 @@ func TestEdit(t *testing.T) {
 	page = ada.press(second, "Save", map[string]string{"redirect_uris": callback + "\nhttps://notebook.example/"})
 	require.Equal(t, http.StatusConflict, page.Status)
 	require.Contains(t, page.Text(), "kept at present: Our notebook")
-	require.Contains(t, page.Text(), "kept at present: email notes:read profile")
+	require.Contains(t, page.Text(), "kept at present: profile email notes:read")
 	kept := func() provider.Application {
 		found, err := p.provider.FindApplication(t.Context(), strings.TrimPrefix(app.path, applicationsPath+"/"))
 		require.NoError(t, err)
