@@ -49,16 +49,6 @@ func (c clientCredentials) has(secret string) bool {
 	return same(c.secret) || c.sent != "" && same(c.sent)
 }
 
-// basicCredentials returns what follows the scheme in the Authorization header,
-// if that is Basic.
-func basicCredentials(h http.Header) (encoded string, present bool) {
-	if len(h["Authorization"]) == 0 {
-		return "", false
-	}
-	scheme, encoded, _ := strings.Cut(h["Authorization"][0], " ")
-	return encoded, strings.EqualFold(scheme, "Basic")
-}
-
 // parseBasic reads the Authorization header of RFC 7617, in which id and
 // secret are form-encoded each (RFC 6749 section 2.3.1). Another scheme counts
 // as no header.

@@ -152,7 +152,7 @@ func TestRevokeMalformed(t *testing.T) {
 	access := c.tokens(t).Access
 	form := c.withID("token", access).Encode()
 	for name, body := range map[string]string{
-		"missing": c.withID().Encode(), "empty": c.withID("token", "").Encode(), "twice": form + "&token=" + access, "hint twice": form + "&token_type_hint=a&token_type_hint=b", "bad escape": form + "&x=%zz",
+		"missing": c.withID().Encode(), "empty": c.withID("token", "").Encode(), "twice": form + "&token=" + access, "hint twice": form + "&token_type_hint=a&token_type_hint=b", "bad escape": form + "&token_type_hint=%zz",
 		"secret twice": form + "&client_secret=" + c.secret,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -336,7 +336,7 @@ func TestIntrospectMalformed(t *testing.T) {
 	access := c.tokens(t).Access
 	form := c.withID("token", access).Encode()
 	for name, body := range map[string]string{
-		"missing": c.withID().Encode(), "empty": c.withID("token", "").Encode(), "twice": form + "&token=" + access, "bad escape": form + "&x=%zz", "hint twice": form + "&token_type_hint=a&token_type_hint=b",
+		"missing": c.withID().Encode(), "empty": c.withID("token", "").Encode(), "twice": form + "&token=" + access, "bad escape": form + "&token_type_hint=%zz", "hint twice": form + "&token_type_hint=a&token_type_hint=b",
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, h.sendRaw(t, introspectPath, body), 400, "invalid_request")
@@ -369,6 +369,15 @@ func TestEndpointsIgnoreUnknownParameters(t *testing.T) {
 	require.Equal(t, true, object(t, h.send(t, introspectPath, form))["active"])
 	revoked(t, h.send(t, revokePath, form))
 	require.False(t, h.works(t, access))
+	for _, unknown := range unreadable {
+		access = c.tokens(t).Access
+		form := unknown + "&" + c.withID("token", access).Encode() + "&" + unknown
+		require.Equal(t, true, object(t, h.sendRaw(t, introspectPath, form))["active"], unknown)
+		r := h.sendRaw(t, userInfoPath, unknown+"&access_token="+access)
+		require.Equal(t, http.StatusOK, r.StatusCode, unknown)
+		revoked(t, h.sendRaw(t, revokePath, form))
+		require.False(t, h.works(t, access))
+	}
 }
 
 func (h *host) metadata(t testing.TB) map[string]any {

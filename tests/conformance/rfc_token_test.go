@@ -211,6 +211,10 @@ func TestTokenIgnoresUnknownParameters(t *testing.T) {
 	c := h.confidential()
 	tokens := granted(t, h.send(t, tokenPath, c.redemption(c.code(t), "audience", "x", "response_type", "token", "access_token", "x", "state", "s", "user_id", "user_eve")))
 	require.Equal(t, user, object(t, h.bearer(t, userInfoPath, tokens.Access))["sub"])
+	refresh := c.tokens(t).Refresh
+	for _, unknown := range unreadable {
+		refresh = granted(t, h.sendRaw(t, tokenPath, unknown+"&"+c.refreshing(refresh).Encode()+"&"+unknown)).Refresh
+	}
 }
 
 // RFC 6749 section 3.2: unrecognized parameters must be ignored, also those
@@ -881,9 +885,9 @@ func TestTokenMalformedBody(t *testing.T) {
 	c := h.confidential()
 	form := c.redemption(c.code(t)).Encode()
 	for name, body := range map[string]string{
-		"empty": "", "separators": "&&&", "bad escape": form + "&x=%zz", "cut escape": form + "%", "semicolon": strings.ReplaceAll(form, "&", ";"),
+		"empty": "", "separators": "&&&", "bad escape": form + "&scope=%zz", "cut escape": form + "%", "semicolon": strings.ReplaceAll(form, "&", ";"),
 		"JSON": `{"grant_type":"authorization_code"}`, "no names": "=a&=b", "NUL": "\x00\x00", "bytes": "\xff\xfe\xfd",
-		"NUL in an unknown parameter": form + "&x=%00", "not UTF-8 in an unknown parameter": form + "&x=%ff", "long value": form + "&x=" + strings.Repeat("x", 8<<10+1),
+		"NUL in a parameter": form + "&scope=%00", "not UTF-8 in a parameter": form + "&resource=%ff", "long value": form + "&scope=" + strings.Repeat("x", 8<<10+1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := h.sendRaw(t, tokenPath, body)
