@@ -140,17 +140,17 @@ func settingsOf(app store.Application) ApplicationSettings {
 }
 
 // apply writes the settings into a record, which then shares nothing with them.
-// A record that turns public or confidential loses its secrets. Usual are the
-// scopes of an application for which none are set.
-func (s ApplicationSettings) apply(app *store.Application, usual scopes.Set) {
+// A record that turns public or confidential loses its secrets. Offered are the
+// scopes that the provider offers, in their order.
+func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 	if app.Public != s.Public {
 		app.Secrets = nil
 	}
 	asked := s.Scopes
 	if asked == nil {
-		asked = usual
+		asked = offered.Intersect(scopes.Set{scopes.Profile, scopes.Email})
 	}
-	app.Name, app.RedirectURIs, app.Scopes = s.Name, slices.Clone(s.RedirectURIs), scopes.New(asked...).Minus(tolerated)
+	app.Name, app.RedirectURIs, app.Scopes = s.Name, slices.Clone(s.RedirectURIs), offered.Intersect(asked).Union(asked).Minus(tolerated)
 	app.Public, app.SkipConsent = s.Public, s.SkipConsent
 	app.PKCERequired = s.PKCERequired || s.Public || slices.ContainsFunc(s.RedirectURIs, func(uri string) bool { return !redirect{uri: uri}.web() })
 	app.OwnerID, app.ClientURI, app.LogoURL, app.Metadata = s.OwnerID, s.ClientURI, s.LogoURL, maps.Clone(s.Metadata)

@@ -95,7 +95,7 @@ func digestOf(s ApplicationSettings, secret Secret) string {
 
 func (e ensured) create(ctx context.Context, clientID string, wrong FieldErrors) (store.Application, error) {
 	app := e.p.newManual(clientID)
-	e.settings.apply(&app, e.p.offer.usual)
+	e.settings.apply(&app, e.p.offer.scopes)
 	_, _ = e.addSecret(&app) // A new application has room for one.
 	e.note(&app)
 	err := e.p.createManual(ctx, &app, wrong)
@@ -134,7 +134,7 @@ func (e ensured) apply(app *store.Application) error {
 		return fmt.Errorf("provider: ensure application: the application %s is not the host's own: its origin is %q", app.ID, app.Origin)
 	}
 	wanted := app.Clone()
-	e.settings.apply(&wanted, e.p.offer.usual)
+	e.settings.apply(&wanted, e.p.offer.scopes)
 	changed, err := e.addSecret(&wanted)
 	if err != nil {
 		return err

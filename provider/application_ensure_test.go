@@ -91,7 +91,7 @@ func TestEnsureApplicationBringsUpToDate(t *testing.T) {
 		require.Equal(t, created.ID, got.ID)
 		require.Equal(t, created.Secrets, got.Secrets)
 		if wanted.Scopes == nil {
-			require.Equal(t, "email profile", got.Scopes.String())
+			require.Equal(t, "profile email", got.Scopes.String())
 		}
 		h.ensure(wanted, firstSecret)
 		require.Equal(t, []string{"FindClient"}, steps(), "edit %d", i)

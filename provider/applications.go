@@ -20,7 +20,7 @@ import (
 // startup calls [Provider.EnsureApplication].
 func (p *Provider) CreateApplication(ctx context.Context, s ApplicationSettings) (Application, Secret, error) {
 	app := p.newManual(randomText(16))
-	s.apply(&app, p.offer.usual)
+	s.apply(&app, p.offer.scopes)
 	var secret Secret
 	if !app.Public {
 		made, kept := newSecret(p.now())
@@ -45,7 +45,7 @@ func (p *Provider) CreateApplication(ctx context.Context, s ApplicationSettings)
 // [store.ErrExists] if the client id is taken.
 func (p *Provider) ImportApplication(ctx context.Context, clientID string, s ApplicationSettings, hash store.SecretHash) (Application, error) {
 	app := p.newManual(clientID)
-	s.apply(&app, p.offer.usual)
+	s.apply(&app, p.offer.scopes)
 	var wrong FieldErrors
 	if !hash.IsZero() {
 		if err := checkImportedSecret(s, hash); err != nil {
@@ -146,7 +146,7 @@ func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*
 		if err := edit(&s); err != nil {
 			return err
 		}
-		s.apply(app, p.offer.usual)
+		s.apply(app, p.offer.scopes)
 		return nil
 	}))
 }

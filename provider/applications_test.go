@@ -33,7 +33,7 @@ func TestCreateApplication(t *testing.T) {
 	require.Regexp(t, `^oa_[0-9A-Za-z]{27}$`, app.ID)
 	require.Regexp(t, `^[0-9A-Za-z]{16}$`, app.ClientID)
 	require.Regexp(t, `^[0-9A-Za-z]{43}$`, secret.Reveal())
-	require.Equal(t, "email profile", app.Scopes.String())
+	require.Equal(t, "profile email", app.Scopes.String())
 	require.NotContains(t, fmt.Sprintf("%+v", app), secret.Reveal())
 
 	byID, err := h.FindApplication(ctx, app.ID)

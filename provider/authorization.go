@@ -30,6 +30,7 @@ type authorization struct {
 	formPost bool // response_mode=form_post
 	prompt   []string
 	scopes   scopes.Set
+	offline  bool               // offline access is asked for
 	resource *ProtectedResource // nil: none
 
 	form *form // what the user has answered; nil: the page was not needed
@@ -126,12 +127,8 @@ func (a *authorization) examine() *Error {
 	if a.resource, e = a.resourceFor(a.app, a.params); e != nil {
 		return e
 	}
-	asked, e := a.offer.read(a.app, a.resource, a.params.Get("scope"))
-	if e != nil {
-		return e
-	}
-	a.scopes = asked
-	return nil
+	a.scopes, a.offline, e = a.offer.read(a.app, a.resource, a.params.Get("scope"))
+	return e
 }
 
 // examinePKCE checks the code challenge (RFC 7636). Only S256 is taken: plain

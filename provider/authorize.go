@@ -13,12 +13,19 @@ func (p *Provider) AuthorizeHandler() http.Handler {
 }
 
 func (c *call) serveAuthorize() *Error {
-	if c.r.Method == http.MethodGet {
-		params, e := parseParams(c.r.URL.RawQuery, authorizeParams)
+	query, e := parseParams(c.r.URL.RawQuery, authorizeParams)
+	if c.r.Method != http.MethodPost {
 		if e != nil {
 			return e
 		}
-		return c.authorize(params)
+		return c.authorize(query)
+	}
+	// A sign-in page that answers its own form with 307 has the browser post that
+	// here, with the whole request in the query.
+	asked := e == nil && len(query) > 0
+	if asked && !hasForm(c.r) {
+		seeOther(c.w, withQuery(c.authorizePath(), query))
+		return nil
 	}
 	form, e := readParams(c.w, c.r, append(slices.Clone(consentFields), authorizeParams...))
 	switch {
@@ -29,6 +36,9 @@ func (c *call) serveAuthorize() *Error {
 	}
 	for _, name := range consentFields {
 		form.Del(name)
+	}
+	if len(form) == 0 && asked {
+		form = query
 	}
 	// A request that another site posts comes without the host's cookies, so it
 	// is turned into its GET form, which brings them.
@@ -69,7 +79,7 @@ func (c *call) authorize(params url.Values) *Error {
 	switch {
 	case e != nil:
 		return a.retry(e)
-	case !ask:
+	case !ask && a.r.Method != http.MethodHead: // It only looks what there is.
 		return a.grant()
 	case a.silent():
 		return a.redirectRefusal(refuse(codeConsentRequired, "The user has to agree first, and prompt=none forbids asking."))

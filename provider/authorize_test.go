@@ -50,7 +50,7 @@ func TestWholeFlow(t *testing.T) {
 	got := app.redeem(answer.Get("code")).tokens(t)
 	require.Equal(t, "Bearer", got.TokenType)
 	require.EqualValues(t, 7200, got.ExpiresIn)
-	require.Equal(t, "notes:read profile", got.Scope)
+	require.Equal(t, "profile notes:read", got.Scope)
 
 	r = h.bearer("/oauth/userinfo", got.AccessToken)
 	require.Equal(t, 200, r.StatusCode)

@@ -70,6 +70,7 @@ func (r *ProtectedResource) Require(scope ...string) func(http.Handler) http.Han
 
 // guard is Require for a resource, or for nil.
 func (p *Provider) guard(resource *ProtectedResource, scope []string) func(http.Handler) http.Handler {
+	scope = p.offer.order(scope)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			c := p.newCall("guard", w, r)
@@ -160,7 +161,7 @@ func (t *presentedToken) opens(resource *ProtectedResource, scope []string) *Err
 		needed := strings.Join(scope, " ")
 		if resource != nil {
 			// A client that asks for these anew gives up no scope that it has.
-			needed = t.scopes.Union(scopes.New(scope...)).String()
+			needed = resource.p.offer.order(t.scopes.Union(scope)).String()
 		}
 		return &Error{
 			Code: codeInsufficientScope, Status: http.StatusForbidden, Scope: needed,

@@ -140,7 +140,9 @@ func (c *call) begin(e *endpoint) (answered bool, _ *Error) {
 			Description: "The method is not served here. These are: " + allow + "."}
 	}
 	h.Set("Access-Control-Allow-Methods", allow)
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
+	// The asterisk is every header but Authorization, as there are no cookies
+	// here. The others are named for what is older than it.
+	h.Set("Access-Control-Allow-Headers", "*, Authorization, Content-Type, MCP-Protocol-Version")
 	h.Set("Access-Control-Max-Age", "86400")
 	c.w.WriteHeader(http.StatusNoContent)
 	return true, nil
@@ -203,11 +205,12 @@ func (c *call) report() {
 	}
 }
 
-// writeError refuses a request of a program. A failed client authentication
-// names the scheme to use (RFC 6749 section 5.2).
+// writeError refuses a request of a program. A failed client authentication is
+// challenged if the client used the header (RFC 6749 section 5.2), and only
+// then: a browser would ask its user for a password.
 func (c *call) writeError(e *Error) {
 	h := c.w.Header()
-	if e.Code == codeInvalidClient {
+	if _, basic := basicCredentials(c.r.Header); basic && e.Code == codeInvalidClient {
 		h.Set("WWW-Authenticate", `Basic realm="`+c.cfg.Issuer+`"`)
 	}
 	e.setRetryAfter(h)

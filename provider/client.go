@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -14,13 +15,18 @@ import (
 // clientCredentials is how a client says who it is, not yet believed.
 type clientCredentials struct {
 	id, secret string
+
+	// sent is the secret in the header as it stands there, if that is another
+	// text than what it decodes to: many clients don't encode it.
+	sent string
 }
 
 // readClientCredentials finds the client's id and secret in a request to the
 // token, revocation or introspection endpoint: in the Authorization header or
-// in the body (RFC 6749 section 2.3.1), never in both.
+// in the body (RFC 6749 section 2.3.1). Some clients always use both. That is
+// fine if they say the same.
 func readClientCredentials(r *http.Request, form url.Values) (clientCredentials, *Error) {
-	body := clientCredentials{form.Get("client_id"), form.Get("client_secret")}
+	body := clientCredentials{id: form.Get("client_id"), secret: form.Get("client_secret")}
 	header, present, e := parseBasic(r.Header)
 	switch {
 	case e != nil:
@@ -29,47 +35,54 @@ func readClientCredentials(r *http.Request, form url.Values) (clientCredentials,
 		return clientCredentials{}, invalidClient("Say which client this is: by HTTP Basic, or with client_id in the body.")
 	case !present:
 		return body, nil
-	case body.secret != "":
-		return clientCredentials{}, refuse(codeInvalidRequest, "The client authenticates in two ways at once: use the Authorization header or client_secret, not both.")
+	case body.secret != "" && !header.has(body.secret):
+		return clientCredentials{}, refuse(codeInvalidRequest, "The client_secret in the body is not the one in the Authorization header: use one of them.")
 	case body.id != "" && body.id != header.id:
 		return clientCredentials{}, refuse(codeInvalidRequest, "The client_id in the body is not the one in the Authorization header.")
 	}
 	return header, nil
 }
 
+// has reports whether the secret is what the header says, in either reading.
+func (c clientCredentials) has(secret string) bool {
+	same := func(a string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(secret)) == 1 }
+	return same(c.secret) || c.sent != "" && same(c.sent)
+}
+
 // parseBasic reads the Authorization header of RFC 7617, in which id and
 // secret are form-encoded each (RFC 6749 section 2.3.1). Another scheme counts
 // as no header.
 func parseBasic(h http.Header) (c clientCredentials, present bool, e *Error) {
-	values := h["Authorization"]
-	if len(values) > 1 {
+	if len(h["Authorization"]) > 1 {
 		return c, true, refuse(codeInvalidRequest, "The request has more than one Authorization header.")
 	}
-	if len(values) == 0 {
+	encoded, present := basicCredentials(h)
+	if !present {
 		return c, false, nil
-	}
-	scheme, encoded, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		return c, false, nil
-	}
-	malformed := func() *Error {
-		return invalidClient("The Authorization header is not HTTP Basic with a form-encoded client_id and client_secret.")
 	}
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimLeft(encoded, " "))
-	if err != nil {
-		return c, true, malformed()
-	}
 	id, secret, ok := strings.Cut(string(decoded), ":")
-	if !ok {
-		return c, true, malformed()
+	if err == nil && ok && cleanText(secret) {
+		c.id, err = url.QueryUnescape(id)
+		c.secret, c.sent = decodeSecret(secret)
 	}
-	var errID, errSecret error
-	c.id, errID = url.QueryUnescape(id)
-	c.secret, errSecret = url.QueryUnescape(secret)
-	if errID != nil || errSecret != nil || c.id == "" || !cleanText(c.id) || !cleanText(c.secret) {
-		return clientCredentials{}, true, malformed()
+	if err != nil || c.id == "" || !cleanText(c.id) {
+		return clientCredentials{}, true, invalidClient("The Authorization header is not HTTP Basic with a form-encoded client_id and client_secret.")
 	}
 	return c, true, nil
+}
+
+// decodeSecret returns both readings of a secret in the header. If there is one
+// only, sent is empty.
+func decodeSecret(text string) (secret, sent string) {
+	secret, err := url.QueryUnescape(text)
+	if err != nil || !cleanText(secret) {
+		return text, ""
+	}
+	if secret == text {
+		return text, ""
+	}
+	return secret, text
 }
 
 // invalidClient is the refusal of a client's authentication.
@@ -79,38 +92,34 @@ func invalidClient(description string) *Error {
 
 // authenticateClient finds the client and checks its secret. A public
 // application has none and is known by its client_id alone; it proves itself
-// by PKCE. The answer is the same, and so are its steps, whether the client or
-// only its secret is unknown.
+// by PKCE.
 func (p *Provider) authenticateClient(ctx context.Context, c clientCredentials) (store.Application, *Error) {
 	app, err := p.records.findClient(ctx, c.id)
-	known := err == nil
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return store.Application{}, unavailable("store", err)
-	}
-	if known && app.Public && c.secret == "" {
-		return app, nil
-	}
-	secrets := unknownClient
-	if known && !app.Public {
-		secrets = app.Secrets
-	}
-	ok, err := p.secrets.verify(ctx, c.secret, secrets, p.now())
+	var cause error
 	switch {
+	case errors.Is(err, store.ErrNotFound):
+		cause = errors.New("unknown client")
 	case err != nil:
-		return store.Application{}, unavailable("checking a client secret", err)
-	case known && ok:
+		return store.Application{}, unavailable("store", err)
+	case app.Public && c.secret == "":
 		return app, nil
-	}
-	refusal := invalidClient("Client authentication failed: the client is unknown or its secret is wrong or missing.")
-	switch {
-	case !known:
-		refusal.Err = errors.New("unknown client")
 	case app.Public:
-		refusal.Err = errors.New("a public application sent a secret")
+		cause = errors.New("a public application sent a secret")
 	case c.secret == "":
-		refusal.Err = errors.New("no client secret")
+		cause = errors.New("no client secret")
 	default:
-		refusal.Err = errors.New("wrong client secret")
+		ok, err := p.secrets.verify(ctx, c.secret, app.Secrets, p.now())
+		if err == nil && !ok && c.sent != "" {
+			ok, err = p.secrets.verify(ctx, c.sent, app.Secrets, p.now())
+		}
+		if err != nil {
+			return store.Application{}, unavailable("checking a client secret", err)
+		}
+		if ok {
+			return app, nil
+		}
+		cause = errors.New("wrong client secret")
 	}
-	return app, refusal // app may be zero; it is for the log only
+	// The application may be zero; it is for the log only.
+	return app, invalidClient("Client authentication failed: the client is unknown or its secret is wrong or missing.").because(cause)
 }

@@ -143,7 +143,7 @@ func TestApplicationWithADocumentSignsIn(t *testing.T) {
 	answer := b.answer(page, "allow").redirected(t)
 	require.Equal(t, h.url, answer.Get("iss"))
 	got := app.redeem(answer.Get("code")).tokens(t)
-	require.Equal(t, "notes:read profile", got.Scope, "those of its document that are offered")
+	require.Equal(t, "profile notes:read", got.Scope, "those of its document that are offered")
 
 	require.Contains(t, h.bearer("/oauth/userinfo", got.AccessToken).body, "user_ada")
 	h.bearer("/api/notes", got.AccessToken).statusIs(t, http.StatusOK)
@@ -484,7 +484,7 @@ func TestGoodDocument(t *testing.T) {
 	t.Run("left out, the scopes are all that are offered", func(t *testing.T) {
 		_, site, app := newDocumentHost(t)
 		site.document(map[string]any{"scope": nil})
-		require.Equal(t, "email notes:read private_metadata profile public_metadata", app.tokens("user_ada").Scope)
+		require.Equal(t, "profile email public_metadata private_metadata notes:read", app.tokens("user_ada").Scope)
 	})
 }
 

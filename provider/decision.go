@@ -15,6 +15,7 @@ type decision struct {
 	app      store.Application
 	userID   string
 	scopes   scopes.Set
+	offline  bool // offline access is granted too
 	resource string
 	form     store.ID // the form that was answered, and the ID of the grant; zero: no page was shown
 
@@ -80,7 +81,7 @@ func (c *call) agree(d *decision) *Error {
 // newGrant begins the grant of a decision.
 func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant {
 	g := rules.NewGrant(id, store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}, d.consent.Seen(), rules.At(now))
-	g.Scopes, g.Resource, g.AgreedAt = d.scopes.String(), d.resource, rules.At(d.agreedAt)
+	g.Scopes, g.Resource, g.AgreedAt = withOffline(d.scopes, d.offline).String(), d.resource, rules.At(d.agreedAt)
 	if p.cfg.Lifetimes.Grant > 0 {
 		g.ExpiresAt = rules.At(now.Add(p.cfg.Lifetimes.Grant))
 	}

@@ -85,7 +85,7 @@ func (v *deviceVisit) decide(formID, grantID store.ID, ticked []string) *Error {
 		return nil // Just so. The grant may have ended since, and must not be made anew.
 	}
 	if allow {
-		d := &decision{app: v.app, userID: v.session.UserID, resource: v.device.Resource, form: formID, agreedAt: now}
+		d := &decision{app: v.app, userID: v.session.UserID, offline: v.device.ScopeSet().Has(offlineAccess), resource: v.device.Resource, form: formID, agreedAt: now}
 		if e := v.allow(d, ticked); e != nil {
 			return e
 		}

@@ -245,8 +245,8 @@ func TestDeviceScopesMayBeUnticked(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode)
 		return d.poll().tokens(t).Scope
 	}
-	require.Equal(t, "core email profile", granted("profile", "email"))
-	require.Equal(t, "core email", granted("email"))
+	require.Equal(t, "profile email core", granted("profile", "email"))
+	require.Equal(t, "email core", granted("email"))
 	require.Equal(t, "core", granted())
 
 	// What the application may not ask for any more is not offered.

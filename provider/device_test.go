@@ -147,7 +147,7 @@ func TestDeviceSignIn(t *testing.T) {
 			h.clock.Add(5 * time.Second)
 			got := d.poll().tokens(t)
 			require.Equal(t, []provider.EventKind{provider.EventTokenIssued}, h.eventKinds())
-			require.Equal(t, "notes:read profile", got.Scope)
+			require.Equal(t, "profile notes:read", got.Scope)
 			require.Equal(t, "Bearer", got.TokenType)
 			h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
 			who := h.bearer("/oauth/userinfo", got.AccessToken)

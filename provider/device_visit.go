@@ -147,7 +147,7 @@ func (v *deviceVisit) wrongCode(e *Error) *Error {
 // offered is what the user can allow: what was asked for and what the
 // application may still ask for.
 func (v *deviceVisit) offered() scopes.Set {
-	return v.device.ScopeSet().Intersect(v.offer.mayAskFor(v.app))
+	return v.offer.mayAskFor(v.app).Intersect(v.device.ScopeSet())
 }
 
 // request encodes what the decision form was shown for: all that the page said,

@@ -105,7 +105,7 @@ func ExampleProvider_Offers() {
 	fmt.Println("register yourself:", registers)
 	fmt.Println(p.InstanceID() == exampleProvider().InstanceID())
 	// Output:
-	// email private_metadata profile public_metadata
+	// profile email public_metadata private_metadata
 	// register yourself: false
 	// true
 }

@@ -36,7 +36,7 @@ func ExampleConfig_scopes() {
 		log.Fatal(err)
 	}
 	fmt.Println(app.Scopes)
-	// Output: notes:read profile
+	// Output: profile notes:read
 }
 
 // One of the host's own applications: nobody is asked.

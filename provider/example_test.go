@@ -75,7 +75,7 @@ func ExampleProvider_CreateApplication() {
 		log.Fatal(err)
 	}
 	fmt.Println(app.Name, app.Scopes, secret.IsZero())
-	// Output: Command line email profile true
+	// Output: Command line profile email true
 }
 
 // A secret is rotated without an interruption: both work for a day.

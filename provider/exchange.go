@@ -93,15 +93,18 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	if !ok {
 		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
 	}
-	asked, e := parseAskedScopes(scope)
+	asked, offline, e := parseAskedScopes(scope)
 	if e != nil {
 		return tokenInfo{}, e
+	}
+	if len(asked) > 0 { // Offline access alone narrows nothing.
+		asked = withOffline(asked, offline)
 	}
 	now := x.now()
 	q := rules.Rotation{
 		Presented:        presented.secret,
 		ApplicationID:    x.app.ID,
-		Scopes:           asked.String(),
+		Scopes:           asked,
 		Resource:         x.resource.identifier(),
 		Salt:             rules.NewSalt(),
 		Grace:            x.cfg.Lifetimes.Grace,

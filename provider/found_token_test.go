@@ -32,7 +32,7 @@ func TestLookupTokenSaysWhoseATokenIs(t *testing.T) {
 	access := h.lookUp(got.AccessToken)
 	require.False(t, access.GrantID.IsZero())
 	want := provider.FoundToken{IssuedAt: issuedAt, Live: true, Token: provider.Token{
-		UserID: "user_ada", ApplicationID: app.ID, GrantID: access.GrantID, Scopes: scopes.New("notes:read", "profile"), ExpiresAt: issuedAt.Add(2 * time.Hour),
+		UserID: "user_ada", ApplicationID: app.ID, GrantID: access.GrantID, Scopes: scopes.New("profile", "notes:read"), ExpiresAt: issuedAt.Add(2 * time.Hour),
 	}}
 	require.Equal(t, want, access)
 	want.Refresh, want.ExpiresAt = true, issuedAt.Add(72*time.Hour)

@@ -81,9 +81,9 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	if e := p.offer.admits(app); e != nil {
 		return nil, secret, e
 	}
-	granted := scopes.New(n.Scopes...)
 	may := p.offer.mayAskFor(app)
-	if excess := granted.Minus(may); len(excess) > 0 {
+	granted := may.Intersect(n.Scopes)
+	if excess := n.Scopes.Minus(may); len(excess) > 0 {
 		return nil, secret, fmt.Errorf("the scope %q is not one that the application may ask for: those are %q", excess[0], may)
 	}
 	if _, err := p.user(ctx, n.UserID); err != nil {

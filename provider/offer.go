@@ -13,9 +13,8 @@ import (
 // from the Config; metadata, registration, challenges, error texts, and every
 // decision on scopes read it.
 type offer struct {
-	scopes   scopes.Set // the names in Config.Scopes
+	scopes   scopes.Set // the names in Config.Scopes, whose order all others follow
 	required scopes.Set // those of them that can't be unticked
-	usual    scopes.Set // those that an application gets for which none are set
 
 	// strangers are the scopes that applications may ask for which the host
 	// didn't make, by their origin. An origin that is not there is not let in.
@@ -41,12 +40,11 @@ func newOffer(c *Config, hostName string) offer {
 		}
 	}
 	o.scopes, o.required = scopes.New(names...), scopes.New(required...)
-	o.usual = o.scopes.Intersect(scopes.New(scopes.Profile, scopes.Email))
 	among := func(names []string) scopes.Set {
 		if names == nil {
 			return o.scopes
 		}
-		return scopes.New(names...)
+		return o.scopes.Intersect(names)
 	}
 	if c.Registration != nil {
 		o.strangers[store.OriginRegistration] = among(c.Registration.Scopes)
@@ -98,26 +96,37 @@ func (o *offer) errGrantType(asked string) *Error {
 // more. Nobody has vouched for either list, and its users are asked each time.
 func (o *offer) mayAskFor(app store.Application) scopes.Set {
 	if app.Origin == store.OriginManual {
-		return app.Scopes.Intersect(o.scopes)
+		return o.scopes.Intersect(app.Scopes)
 	}
 	return o.strangers[app.Origin]
 }
 
 // ticked are the scopes that a form grants of those that it has shown.
 func (o *offer) ticked(shown scopes.Set, names []string) (scopes.Set, *Error) {
-	ticked := scopes.New(names...)
-	if !shown.Contains(ticked) {
+	if !shown.Contains(names) {
 		return nil, errStaleForm(errors.New("the form grants a scope that was not asked for"))
 	}
-	return ticked.Union(shown.Intersect(o.required)), nil
+	return shown.Intersect(o.required.Union(names)), nil
 }
 
-// parseAskedScopes reads a scope parameter and drops what is accepted but never
-// granted.
-func parseAskedScopes(text string) (scopes.Set, *Error) {
+// order returns the set in the order of Config.Scopes. What is not there comes
+// last.
+func (o *offer) order(set scopes.Set) scopes.Set { return o.scopes.Intersect(set).Union(set) }
+
+// parseAskedScopes reads a scope parameter, and says whether it asks for
+// offline access, which is not among the scopes that it returns.
+func parseAskedScopes(text string) (asked scopes.Set, offline bool, e *Error) {
 	asked, err := scopes.Parse(text)
 	if err != nil {
-		return nil, refuse(codeInvalidScope, "The scope is malformed: separate names by one space each.").because(err)
+		return nil, false, refuse(codeInvalidScope, "The scope is malformed: it is names with spaces between them.").because(err)
 	}
-	return asked.Minus(tolerated), nil
+	return asked.Minus(tolerated), asked.Has(offlineAccess), nil
+}
+
+// withOffline returns the set, and offline access in it if that is granted.
+func withOffline(set scopes.Set, granted bool) scopes.Set {
+	if granted {
+		return set.Union(scopes.Set{offlineAccess})
+	}
+	return set
 }

@@ -64,7 +64,7 @@ func (p *Provider) pageScopes(set scopes.Set) []pages.Scope {
 			shown = append(shown, pages.Scope{Name: s.Name, Title: s.Title, Required: s.Required})
 		}
 	}
-	for _, name := range set.Minus(p.offer.scopes) {
+	for _, name := range set.Minus(p.offer.scopes).Minus(tolerated) {
 		shown = append(shown, pages.Scope{Name: name, Title: name})
 	}
 	return shown

@@ -72,10 +72,10 @@ func TestScopesMayBeUnticked(t *testing.T) {
 		code := b.post("/oauth/authorize", form).redirected(t).Get("code")
 		return app.redeem(code).tokens(t).Scope
 	}
-	require.Equal(t, "core email profile", granted("profile", "email"))
-	require.Equal(t, "core email", granted("email"))
+	require.Equal(t, "profile email core", granted("profile", "email"))
+	require.Equal(t, "email core", granted("email"))
 	require.Equal(t, "core", granted(), "all unticked")
-	require.Equal(t, "core profile", granted("profile", "profile", "core"))
+	require.Equal(t, "profile core", granted("profile", "profile", "core"))
 
 	// What was unticked is not agreed to.
 	other := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
@@ -86,7 +86,17 @@ func TestScopesMayBeUnticked(t *testing.T) {
 	require.Empty(t, b.get(other.request("scope", "email")).redirected(t).Get("error"), "that is remembered")
 	b.get(other.request()).statusIs(t, http.StatusOK)
 	got := other.tokens("user_ada", "scope", "email")
-	require.Equal(t, 400, other.refresh(got.RefreshToken, "scope", "profile email").StatusCode)
+	again := other.refresh(got.RefreshToken, "scope", "profile email").tokens(t)
+	require.Equal(t, "email", again.Scope, "a library that asks for what it asked for at first is not signed out")
+	require.NotContains(t, h.send("GET", "/oauth/userinfo", http.Header{"Authorization": {"Bearer " + again.AccessToken}}, "").body, "Lovelace")
+
+	// Nobody is asked about offline access, and it is granted whatever is unticked.
+	form = b.get(other.request("scope", "offline_access profile email")).form(t, "allow")
+	require.ElementsMatch(t, []string{"profile", "email"}, form["granted"])
+	form["granted"] = []string{"email"}
+	code = b.post("/oauth/authorize", form).redirected(t).Get("code")
+	require.Equal(t, "email offline_access", other.redeem(code).tokens(t).Scope)
+	require.NotContains(t, b.get(h.url+"/oauth/connections").body, "offline_access")
 }
 
 // A form cannot grant what was not asked for.
@@ -463,7 +473,7 @@ func TestOwnPages(t *testing.T) {
 	require.Equal(t, "DENY", page.Header.Get("X-Frame-Options"))
 	require.Equal(t, "no-store", page.Header.Get("Cache-Control"))
 	code := b.answer(page, "allow").redirected(t).Get("code")
-	require.Equal(t, "email profile", app.redeem(code).tokens(t).Scope)
+	require.Equal(t, "profile email", app.redeem(code).tokens(t).Scope)
 
 	// The same as JSON, for a program in the browser.
 	request, err := http.NewRequest("GET", app.request("prompt", "consent"), nil)

@@ -25,13 +25,13 @@ const (
 	grantedField = "granted" // the name of a scope; as often as there are scopes
 )
 
-// parseParams reads a query or form strictly and returns those parameters that
-// mean something to the endpoint: the known ones. Others are ignored, as
-// extensions may add them (RFC 6749 section 3.1), but each has to be valid
-// UTF-8 without NUL and at most 8 KiB long. A parameter without a value counts
+// parseParams reads a query or form and returns those parameters that mean
+// something to the endpoint: the known ones. They are read strictly: each has to
+// be valid UTF-8 without NUL and at most 8 KiB long. Package net/url would skip
+// what it cannot read, and then two readers of one request could differ on what
+// it says. All others are ignored, whatever they hold: extensions and web
+// analytics add them (RFC 6749 section 3.1). A parameter without a value counts
 // as left out; what comes twice is for the caller to refuse with [repeated].
-// Package net/url would skip what it cannot read, and then two readers of one
-// request could differ on what it says.
 func parseParams(raw string, known []string) (url.Values, *Error) {
 	params := url.Values{}
 	values := make([]string, 0, 8) // of one allocation, for most requests
@@ -43,25 +43,24 @@ func parseParams(raw string, known []string) (url.Values, *Error) {
 			continue
 		}
 		key, value, _ := strings.Cut(pair, "=")
-		key, errKey := url.QueryUnescape(key)
-		value, errValue := url.QueryUnescape(value)
-		if errKey != nil || errValue != nil {
-			return nil, refuse(codeInvalidRequest, "The request has a broken percent-encoding.")
+		key, err := url.QueryUnescape(key)
+		if err != nil || !slices.Contains(known, key) {
+			continue
 		}
-		if !cleanText(key) || !cleanText(value) {
-			return nil, refuse(codeInvalidRequest, "The request has a parameter with invalid UTF-8 or a NUL character.")
-		}
-		if len(key) > maxParam || len(value) > maxParam && key != requestField {
-			return nil, refuse(codeInvalidRequest, "The request has a parameter of more than 8 KiB.")
+		value, err = url.QueryUnescape(value)
+		switch {
+		case err != nil:
+			return nil, refuse(codeInvalidRequest, "The parameter %s has a broken percent-encoding.", key)
+		case !cleanText(value):
+			return nil, refuse(codeInvalidRequest, "The parameter %s has invalid UTF-8 or a NUL character.", key)
+		case len(value) > maxParam && key != requestField:
+			return nil, refuse(codeInvalidRequest, "The parameter %s is longer than 8 KiB.", key)
 		}
 		if key != grantedField { // There is one for each scope.
 			seen++
 		}
 		if seen > maxParams {
 			return nil, refuse(codeInvalidRequest, "The request has more than 100 parameters.")
-		}
-		if !slices.Contains(known, key) {
-			continue
 		}
 		empty = empty || value == ""
 		if earlier := params[key]; earlier != nil {
@@ -158,6 +157,16 @@ func describable(s string) string {
 		return s[:40] + "..."
 	}
 	return s
+}
+
+// basicCredentials returns what follows the scheme in the Authorization header,
+// if that is Basic.
+func basicCredentials(h http.Header) (encoded string, present bool) {
+	if len(h["Authorization"]) == 0 {
+		return "", false
+	}
+	scheme, encoded, _ := strings.Cut(h["Authorization"][0], " ")
+	return encoded, strings.EqualFold(scheme, "Basic")
 }
 
 // remoteAddr is the address of the connection, or the zero Addr where there is

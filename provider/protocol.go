@@ -22,7 +22,13 @@ const (
 
 const tokenType = "Bearer" // of every access token
 
-// tolerated are scopes that many clients always ask for. They are dropped and
-// never granted, as refusing them would lock those clients' users out. OpenID
-// Connect itself is not offered.
-var tolerated = scopes.New("openid", "offline_access")
+// offlineAccess is the scope by which clients ask for a refresh token (OpenID
+// Connect Core section 11). Every code leads to one, so it is granted to whoever
+// asks: it says what is true, and nobody has to agree to it. It is in the scopes
+// of a grant, and not in those of applications and consents.
+const offlineAccess = "offline_access"
+
+// tolerated are scopes that no application has and that many clients always ask
+// for, whom refusing them would lock out. What is asked for is read without
+// them. OpenID Connect itself is not offered.
+var tolerated = scopes.New("openid", offlineAccess)

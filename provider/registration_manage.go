@@ -82,15 +82,12 @@ func (c *call) registered(clientID string, token Secret) (store.Application, *Er
 }
 
 // managedBy reports whether the token manages the application's registration.
-// Its steps are the same where there is no such application.
 func managedBy(app store.Application, token Secret) bool {
-	kept := unknownClient[0].Hash
-	known := app.Origin == store.OriginRegistration && app.Registration != nil
-	if known {
-		kept = app.Registration.Token
+	if app.Origin != store.OriginRegistration || app.Registration == nil {
+		return false
 	}
-	want, ok := kept.SHA256()
-	return hashesTo(token.Reveal(), want) && ok && known
+	want, ok := app.Registration.Token.SHA256()
+	return ok && hashesTo(token.Reveal(), want)
 }
 
 // errRegistrationToken is the one answer to a token that is wrong, of another

@@ -88,7 +88,7 @@ const (
 // metadata advertises, as it has no other way to know them.
 func (o *offer) registeredScopes(origin store.Origin, text string) scopes.Set {
 	offered := o.strangers[origin]
-	if kept := scopes.New(strings.Fields(text)...).Intersect(offered); len(kept) > 0 {
+	if kept := offered.Intersect(scopes.New(strings.Fields(text)...)); len(kept) > 0 {
 		return kept
 	}
 	return offered

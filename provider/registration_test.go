@@ -137,7 +137,7 @@ func TestRegisterWithDefaults(t *testing.T) {
 		"registration_client_uri": h.url + "/oauth/register/" + app.ClientID,
 		"redirect_uris":           []any{"https://agent.example.com/callback"}, "token_endpoint_auth_method": "client_secret_basic",
 		"grant_types": []any{"authorization_code"}, "response_types": []any{"code"}, "application_type": "web",
-		"client_name": "agent.example.com", "scope": "email notes:read private_metadata profile public_metadata",
+		"client_name": "agent.example.com", "scope": "profile email public_metadata private_metadata notes:read",
 	}, shown)
 
 	require.Equal(t, store.OriginRegistration, app.Origin)
@@ -174,7 +174,7 @@ func TestRegisterWithEveryField(t *testing.T) {
 		"redirect_uris":              []any{"https://agent.example.com/callback", "http://127.0.0.1/cb", "com.example.agent:/cb"},
 		"token_endpoint_auth_method": "none", "grant_types": []any{"authorization_code", "refresh_token"}, "response_types": []any{"code"},
 		"application_type": "native", "client_name": "Agent é", "client_uri": "https://agent.example.com/", "logo_uri": "https://agent.example.com/logo.png",
-		"scope": "notes:read profile", "contacts": []any{"ops@agent.example.com"}, "tos_uri": "https://agent.example.com/tos",
+		"scope": "profile notes:read", "contacts": []any{"ops@agent.example.com"}, "tos_uri": "https://agent.example.com/tos",
 		"policy_uri": "https://agent.example.com/policy", "software_id": "4NRB1-0XZABZI9E6-5SM3R", "software_version": "2.1",
 	}, shown)
 	require.NotEqual(t, "mine", app.ClientID)
@@ -337,7 +337,7 @@ func TestSelfRegisteredApplicationSignsIn(t *testing.T) {
 				require.NotContains(t, page.body, "logo.png")
 				answer := b.answer(page, "allow").redirected(t)
 				got := app.redeem(answer.Get("code"), "code_verifier", verifier).tokens(t)
-				require.Equal(t, "email notes:read private_metadata profile public_metadata", got.Scope)
+				require.Equal(t, "profile email public_metadata private_metadata notes:read", got.Scope)
 				h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
 				next := app.refresh(got.RefreshToken).tokens(t)
 				h.bearer("/api/notes", next.AccessToken).statusIs(t, 200)
@@ -460,7 +460,7 @@ func TestRegisteredScopeIsADefaultAndNoLimit(t *testing.T) {
 	page := b.get(app.request("scope", "profile notes:read"))
 	require.Contains(t, page.text(), "Read your notes")
 	code := b.answer(page, "allow").redirected(t).Get("code")
-	require.Equal(t, "notes:read profile", app.redeem(code).tokens(t).Scope)
+	require.Equal(t, "profile notes:read", app.redeem(code).tokens(t).Scope)
 	require.Equal(t, "invalid_scope", b.get(app.request("scope", "unheard_of")).redirected(t).Get("error"))
 
 	// What the host gave to its own is a limit.
@@ -492,13 +492,13 @@ func TestLinkAloneRedirectsToNoSelfRegisteredApplication(t *testing.T) {
 func TestScopesOfSelfRegisteredApplications(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) { c.Registration.Scopes = []string{"profile", "email"} })
 	app, _ := h.clientOf(h.register(native))
-	require.Equal(t, "email profile", app.Scopes.String())
+	require.Equal(t, "profile email", app.Scopes.String())
 	b := h.browser()
 	b.signIn("user_ada")
 	b.get(app.request("scope", "notes:read")).errorPage(t, 400, "may not ask for the scope notes:read")
 	require.Equal(t, "profile", app.tokens("user_ada", "scope", "profile notes:read").Scope, "one that asks for more gets what it may have")
 	other := h.register(strings.TrimSuffix(native, "}")+`,"scope":"notes:read"}`).registered(t, 201)
-	require.Equal(t, "email profile", other["scope"], "none is left, as if it had named none")
+	require.Equal(t, "profile email", other["scope"], "none is left, as if it had named none")
 
 	hd, site, doc := newDocumentHost(t, func(c *provider.Config) { c.ClientIDDocuments.Scopes = []string{"profile"} })
 	site.document(map[string]any{"scope": "profile notes:read"})

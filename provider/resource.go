@@ -28,7 +28,7 @@ func (p *Provider) newResources() ([]*ProtectedResource, error) {
 			r.name = c.URL
 		}
 		if c.Scopes != nil {
-			r.scopes = scopes.New(c.Scopes...)
+			r.scopes = p.offer.scopes.Intersect(c.Scopes)
 		}
 		resources = append(resources, r)
 	}
@@ -107,11 +107,11 @@ func (r *ProtectedResource) understood(s scopes.Set) scopes.Set {
 // read reads the scope parameter of an application that asks a user for access.
 // One that the host made knows its scopes, so it is refused if it asks for more.
 // Others ask for all that metadata names, and get what they may have (RFC 6749
-// section 3.3).
-func (o *offer) read(app store.Application, resource *ProtectedResource, text string) (scopes.Set, *Error) {
-	asked, e := parseAskedScopes(text)
+// section 3.3). Offline says whether offline access is asked for.
+func (o *offer) read(app store.Application, resource *ProtectedResource, text string) (granted scopes.Set, offline bool, e *Error) {
+	asked, offline, e := parseAskedScopes(text)
 	if e != nil {
-		return nil, e
+		return nil, false, e
 	}
 	may := o.mayAskFor(app)
 	if len(asked) == 0 {
@@ -120,14 +120,11 @@ func (o *offer) read(app store.Application, resource *ProtectedResource, text st
 	if len(asked) == 0 && app.Origin != store.OriginManual {
 		asked = resource.understood(may) // It registered with others, before it knew of the resource.
 	}
-	excess := asked.Minus(may)
-	if len(excess) == 0 {
-		return asked, nil
+	granted = may.Intersect(asked)
+	if len(granted) == len(asked) || app.Origin != store.OriginManual && len(granted) > 0 {
+		return granted, offline, nil
 	}
-	if granted := asked.Intersect(may); app.Origin != store.OriginManual && len(granted) > 0 {
-		return granted, nil
-	}
-	return nil, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(excess[0]))
+	return nil, false, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(asked.Minus(may)[0]))
 }
 
 // MetadataURL is where clients find the resource's metadata document (RFC 9728

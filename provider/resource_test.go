@@ -250,7 +250,7 @@ func TestProtectedResourceMetadata(t *testing.T) {
 		},
 		"/reports": {
 			"resource": h.url + "/reports", "authorization_servers": []any{h.url},
-			"scopes_supported":         []any{"email", "notes:read", "notes:write", "private_metadata", "profile", "public_metadata"},
+			"scopes_supported":         []any{"profile", "email", "public_metadata", "private_metadata", "notes:read", "notes:write"},
 			"bearer_methods_supported": []any{"header"},
 		},
 	} {

@@ -70,67 +70,72 @@ func newSecret(now time.Time) (Secret, store.ClientSecret) {
 const maxBcryptCost = 12
 
 // secretVerifier compares presented client secrets with kept hashes.
+//
+// Checking an imported secret is slow by design. So a secret that was found right
+// or wrong is remembered, under a key that never leaves the process; there is one
+// check at a time for each client, so that who tries secrets of one keeps no
+// other from being served; and a bounded number in all, which leaves the machine
+// something to serve everybody else with.
 type secretVerifier struct {
-	// generated compares with the hash of a generated secret. It is a field so
-	// that a test can count what an unknown client costs.
-	generated func(presented string, want [sha256.Size]byte) bool
+	timeout time.Duration // of waiting for a check
+	slots   chan struct{}
 
-	// Checking an imported secret is slow by design, so a secret that was
-	// found right is remembered, under a key that never leaves the process.
-	key  [32]byte
-	mu   sync.Mutex
-	good map[[32]byte]struct{}
-
-	// slots bounds how many slow checks run at once, so that a burst of them
-	// leaves the machine something to serve everybody else with.
-	slots chan struct{}
-
-	timeout time.Duration // of waiting for a slot
+	key          [32]byte
+	mu           sync.Mutex
+	right, wrong map[[32]byte]struct{}
+	turns        map[string]*turn // by hash, while somebody waits or checks
 }
 
+// A turn is what the checks of one hash wait for.
+type turn struct {
+	taken chan struct{}
+	users int
+}
+
+// maxRemembered bounds how many secrets are remembered as right, and how many as
+// wrong.
 const maxRemembered = 4096
 
 func newSecretVerifier(timeout time.Duration) *secretVerifier {
 	v := &secretVerifier{
-		timeout:   timeout,
-		generated: hashesTo,
-		good:      map[[32]byte]struct{}{},
-		slots:     make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		timeout: timeout,
+		slots:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		right:   map[[32]byte]struct{}{},
+		wrong:   map[[32]byte]struct{}{},
+		turns:   map[string]*turn{},
 	}
 	rand.Read(v.key[:]) // Never fails: it would end the program.
 	return v
 }
 
+// hashesTo reports whether the hash is that of the presented secret, in a time
+// that tells nothing.
 func hashesTo(presented string, want [sha256.Size]byte) bool {
 	sum := sha256.Sum256([]byte(presented))
 	return subtle.ConstantTimeCompare(sum[:], want[:]) == 1
 }
 
-// unknownClient is compared with where there is no application, so that the
-// answer for an unknown client takes the steps of one for a wrong secret.
-var unknownClient = []store.ClientSecret{{Hash: store.HashSecret("")}}
-
 // verify reports whether the presented secret is one of the given that live.
 // An error means that the context ended before it was known.
 func (v *secretVerifier) verify(ctx context.Context, presented string, secrets []store.ClientSecret, now time.Time) (bool, error) {
-	found := false
 	for _, s := range secrets {
-		live := s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt)
-		if want, ok := s.Hash.SHA256(); ok {
-			same := v.generated(presented, want)
-			found = found || same && live
+		if !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt) {
 			continue
 		}
-		if !live || found {
-			continue
+		var same bool
+		if want, generated := s.Hash.SHA256(); generated {
+			same = hashesTo(presented, want)
+		} else {
+			var err error
+			if same, err = v.verifyImported(ctx, presented, s.Hash.Reveal()); err != nil {
+				return false, err
+			}
 		}
-		same, err := v.verifyImported(ctx, presented, s.Hash.Reveal())
-		if err != nil {
-			return false, err
+		if same {
+			return true, nil
 		}
-		found = same
 	}
-	return found && presented != "", nil
+	return false, nil
 }
 
 func (v *secretVerifier) verifyImported(ctx context.Context, presented, hash string) (bool, error) {
@@ -138,28 +143,67 @@ func (v *secretVerifier) verifyImported(ctx context.Context, presented, hash str
 	io.WriteString(mac, hash) // Of a fixed length, so that it cannot be confused with what follows.
 	io.WriteString(mac, presented)
 	id := [32]byte(mac.Sum(nil))
-	v.mu.Lock()
-	_, known := v.good[id]
-	v.mu.Unlock()
-	if known {
-		return true, nil
+	if same, known := v.remembered(id); known {
+		return same, nil
 	}
 	ctx, stop := withTimeout(ctx, v.timeout)
 	defer stop()
-	select {
-	case v.slots <- struct{}{}:
-		defer func() { <-v.slots }()
-	case <-ctx.Done():
-		return false, ctx.Err()
+	mine := v.turnOf(hash)
+	defer v.leave(hash, mine)
+	for _, wait := range []chan struct{}{mine.taken, v.slots} {
+		select {
+		case wait <- struct{}{}:
+			defer func() { <-wait }()
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+		if same, known := v.remembered(id); known { // It was sent more than once.
+			return same, nil
+		}
 	}
-	if bcrypt.CompareHashAndPassword([]byte(hash), []byte(presented)) != nil {
-		return false, nil
-	}
+	same := bcrypt.CompareHashAndPassword([]byte(hash), []byte(presented)) == nil
+	v.remember(id, same)
+	return same, nil
+}
+
+func (v *secretVerifier) remembered(id [32]byte) (same, known bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.good) >= maxRemembered {
-		clear(v.good) // They are paid for once more; nothing else is lost.
+	_, right := v.right[id]
+	_, wrong := v.wrong[id]
+	return right, right || wrong
+}
+
+// remember notes what was found. Wrong secrets don't push out right ones.
+func (v *secretVerifier) remember(id [32]byte, same bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	found := v.wrong
+	if same {
+		found = v.right
 	}
-	v.good[id] = struct{}{}
-	return true, nil
+	if len(found) >= maxRemembered {
+		clear(found) // They are paid for once more; nothing else is lost.
+	}
+	found[id] = struct{}{}
+}
+
+func (v *secretVerifier) turnOf(hash string) *turn {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	t := v.turns[hash]
+	if t == nil {
+		t = &turn{taken: make(chan struct{}, 1)}
+		v.turns[hash] = t
+	}
+	t.users++
+	return t
+}
+
+func (v *secretVerifier) leave(hash string, t *turn) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if t.users--; t.users == 0 {
+		delete(v.turns, hash)
+	}
 }

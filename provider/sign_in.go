@@ -22,8 +22,8 @@ type Session struct {
 
 // SignInRequest is what the host's sign-in page is asked to do.
 type SignInRequest struct {
-	// ReturnTo is where to send the browser afterwards: a path and query on
-	// this origin, with the whole authorization request in it, which can be
+	// ReturnTo is where to send the browser afterwards, with status 303: a path
+	// and query on this origin, with the whole authorization request in it, which can be
 	// some kilobytes long.
 	ReturnTo string
 
@@ -45,6 +45,9 @@ type SignInRequest struct {
 // ignores them and sends a signed-in visitor straight back makes the provider
 // answer login_required where an application demands a fresh sign-in, and lets
 // nobody switch accounts.
+//
+// The page should answer its own form with 303 (See Other), as this redirect
+// does: 307 and 308 make the browser post the password once more, to ReturnTo.
 //
 // If the sign-in page has a Content-Security-Policy, its form-action must allow
 // https: (and where native applications are used, their schemes): browsers

@@ -2,8 +2,14 @@ package provider_test
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +49,75 @@ func TestImportedSecretIsChecked(t *testing.T) {
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), secret)
 		require.NotContains(t, err.Error(), string(hash))
+	}
+}
+
+// Many clients send the secret in the header as it is, without the encoding that
+// RFC 6749 section 2.3.1 asks for. That works too, and lets nobody else in.
+func TestImportedSecretAsSent(t *testing.T) {
+	h := newHost(t)
+	for i, secret := range []string{"abc+def", "a%20b", "50%off", "a+b%2Bc", "p+ss w%rd:ü", "%", "a&b=c"} {
+		hash, err := bcrypt.GenerateFromPassword([]byte(secret), bcrypt.MinCost)
+		require.NoError(t, err)
+		app := h.imported("legacy-"+strconv.Itoa(i), provider.ApplicationSettings{}, parseHash(t, string(hash)))
+		try := func(password string, form ...string) *reply {
+			basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(app.ClientID+":"+password))
+			return app.redeem("x", append([]string{"client_id", "", "client_secret", "", "Header:Authorization", basic}, form...)...)
+		}
+		try(secret).refused(t, 400, "invalid_grant")
+		try(url.QueryEscape(secret)).refused(t, 400, "invalid_grant")
+		try(secret, "client_secret", secret).refused(t, 400, "invalid_grant")
+		try(url.QueryEscape(secret), "client_secret", secret).refused(t, 400, "invalid_grant")
+		app.redeem("x", "client_secret", secret).refused(t, 400, "invalid_grant")
+		for _, wrong := range []string{secret + "+", "+" + secret, secret + "%", strings.ToUpper(secret) + "x", url.QueryEscape(url.QueryEscape(secret)) + "+", ""} {
+			try(wrong).refused(t, 401, "invalid_client")
+		}
+		app.redeem("x", "client_secret", secret+"+").refused(t, 401, "invalid_client")
+		try(secret, "client_secret", secret+"x").refused(t, 400, "invalid_request")
+	}
+}
+
+// Who tries secrets of one application, as fast as they can, keeps no other
+// application from being served.
+func TestWrongSecretsOfOneClientHoldUpNoOther(t *testing.T) {
+	const cost, attackers = 10, 24
+	h := newHost(t, func(c *provider.Config) { c.StoreTimeout = time.Minute })
+	imported := func(id, secret string) *application {
+		hash, err := bcrypt.GenerateFromPassword([]byte(secret), cost)
+		require.NoError(t, err)
+		app := h.imported(id, provider.ApplicationSettings{}, parseHash(t, string(hash)))
+		app.secret = secret
+		return app
+	}
+	target := imported("target", "right")
+	target.redeem("x").refused(t, 400, "invalid_grant")
+	ctx, stop := context.WithCancel(context.Background())
+	var tried atomic.Int64
+	var all sync.WaitGroup
+	for i := range attackers {
+		all.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				form := url.Values{"grant_type": {"refresh_token"}, "client_id": {"target"}, "client_secret": {fmt.Sprintf("wrong %d %d", i, n)}}
+				r, err := http.NewRequestWithContext(ctx, "POST", h.url+"/oauth/token", strings.NewReader(form.Encode()))
+				if err == nil {
+					r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+					if answer, err := http.DefaultClient.Do(r); err == nil {
+						answer.Body.Close()
+						tried.Add(1)
+					}
+				}
+			}
+		})
+	}
+	defer all.Wait()
+	defer stop()
+	require.Eventually(t, func() bool { return tried.Load() > 1 }, 30*time.Second, time.Millisecond)
+	for i := range 5 {
+		other := imported(fmt.Sprint("other", i), "right too")
+		before := tried.Load()
+		other.redeem("x").refused(t, 400, "invalid_grant")
+		require.Less(t, tried.Load()-before, int64(attackers/2), "it waits for what has begun, and not for all who try")
+		target.redeem("x").refused(t, 400, "invalid_grant") // What was right before costs nothing.
 	}
 }
 

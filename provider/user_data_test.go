@@ -55,7 +55,7 @@ func TestExportHoldsAllOfOneUser(t *testing.T) {
 	got, text := export(t, h, "user_ada")
 	require.Len(t, got.SignIns, signIns)
 	require.Equal(t, wiki.ID, got.SignIns[0].Application)
-	require.Equal(t, []string{"notes:read", "profile"}, got.SignIns[0].Scopes)
+	require.Equal(t, []string{"profile", "notes:read"}, got.SignIns[0].Scopes)
 	require.Len(t, got.Consents, 1)
 	require.Equal(t, wiki.ID, got.Consents[0].Application)
 	require.Equal(t, mine.ID, got.Applications[0].ID)

@@ -11,7 +11,7 @@ import (
 )
 
 // pageMethods are those of the endpoints that people see.
-var pageMethods = []string{http.MethodGet, http.MethodPost}
+var pageMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost}
 
 // A visit is a call by a browser that somebody may be signed in with. There is
 // one way to send a visitor to sign in and back, for every page.

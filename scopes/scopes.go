@@ -53,41 +53,49 @@ func Default() []Scope {
 	}
 }
 
-// Set is a set of scope names, sorted and without duplicates. [New] and
-// [Parse] make one; the methods only read it. What they return can be the set
-// itself, if nothing is left out of it, so a Set is not written to once it is
-// made. The nil Set is the empty set.
+// Set is a set of scope names without duplicates, in the order in which they
+// were given. The order never matters but to who reads them. [New] and [Parse]
+// make one; the methods only read it. What they return can be the set itself,
+// if nothing is left out of it, so a Set is not written to once it is made. The
+// nil Set is the empty set.
 type Set []string
 
 // New returns the set of the given names. It does not check their characters;
 // [Valid] does.
-func New(names ...string) Set {
-	if len(names) == 0 {
+func New(names ...string) Set { return unique(slices.Clone(names)) }
+
+// unique returns each of the names once. It writes to the slice.
+func unique(names []string) Set {
+	seen := map[string]bool{}
+	kept := names[:0]
+	for _, name := range names {
+		if !seen[name] {
+			seen[name] = true
+			kept = append(kept, name)
+		}
+	}
+	if len(kept) == 0 {
 		return nil
 	}
-	s := slices.Clone(names)
-	slices.Sort(s)
-	return slices.Compact(s)
+	return kept
 }
 
-// Parse reads the scope parameter of RFC 6749 section 3.3: names separated by
-// one space each. An empty string is the empty set. Extra spaces and
-// characters that a name may not have are an error that names the place.
+// Parse reads the scope parameter of RFC 6749 section 3.3: names with spaces
+// between them. Nothing but spaces is the empty set; as many clients put their
+// parameter together from parts, it does not matter how many there are. A
+// character that a name may not have is an error that names the place.
 func Parse(s string) (Set, error) {
 	if s == "" {
 		return nil, nil
 	}
 	names := strings.Split(s, " ")
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
 	for i, name := range names {
-		if name == "" {
-			return nil, fmt.Errorf("scopes: name %d is empty: separate the names by exactly one space", i+1)
-		}
 		if !Valid(name) {
 			return nil, fmt.Errorf("scopes: name %d has a character outside RFC 6749 section 3.3", i+1)
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return unique(names), nil
 }
 
 // Valid reports whether name is a scope-token of RFC 6749 section 3.3: one or
@@ -122,10 +130,10 @@ func (s Set) Contains(other Set) bool {
 // Equal reports whether both sets have the same names.
 func (s Set) Equal(other Set) bool { return s.Contains(other) && other.Contains(s) }
 
-// Union returns the names that are in either set.
+// Union returns the names that are in either set, those of s first.
 func (s Set) Union(other Set) Set { return New(slices.Concat(s, other)...) }
 
-// Intersect returns the names that are in both sets.
+// Intersect returns the names that are in both sets, in the order of s.
 func (s Set) Intersect(other Set) Set { return s.keep(other.Has) }
 
 // Minus returns the names of s that are not in other.

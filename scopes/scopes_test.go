@@ -18,11 +18,14 @@ func TestParse(t *testing.T) {
 	}{
 		{name: "empty", in: ""},
 		{name: "one", in: "email", want: scopes.Set{"email"}},
-		{name: "sorted and unique", in: "profile email profile", want: scopes.Set{"email", "profile"}},
+		{name: "in their order, each once", in: "profile email profile", want: scopes.Set{"profile", "email"}},
+		{name: "only spaces", in: "  "},
 		{name: "every allowed character", in: "!#$%&'()*+,-./09:;<=>?@AZ[]^_`az{|}~", want: scopes.Set{"!#$%&'()*+,-./09:;<=>?@AZ[]^_`az{|}~"}},
-		{name: "leading space", in: " email", wantErr: "name 1 is empty"},
-		{name: "trailing space", in: "email ", wantErr: "name 2 is empty"},
-		{name: "double space", in: "email  profile", wantErr: "name 2 is empty"},
+		{name: "leading space", in: " email", want: scopes.Set{"email"}},
+		{name: "trailing space", in: "email ", want: scopes.Set{"email"}},
+		{name: "spaces between", in: "profile   email", want: scopes.Set{"profile", "email"}},
+		{name: "no-break space", in: "email\u00a0profile", wantErr: "name 1 has a character"},
+		{name: "form feed", in: "profile \f", wantErr: "name 2 has a character"},
 		{name: "tab", in: "email\tprofile", wantErr: "name 1 has a character"},
 		{name: "newline", in: "email\nprofile", wantErr: "name 1 has a character"},
 		{name: "quotation mark", in: `a "b"`, wantErr: "name 2 has a character"},
@@ -47,11 +50,12 @@ func TestParse(t *testing.T) {
 func TestSetArithmetic(t *testing.T) {
 	a, b := scopes.New("profile", "email", "email"), scopes.New("email", "notes:read")
 
-	require.Equal(t, scopes.Set{"email", "profile"}, a)
-	require.Equal(t, scopes.Set{"email", "notes:read", "profile"}, a.Union(b))
+	require.Equal(t, scopes.Set{"profile", "email"}, a)
+	require.Equal(t, scopes.Set{"profile", "email", "notes:read"}, a.Union(b))
+	require.Equal(t, scopes.Set{"email", "notes:read", "profile"}, b.Union(a))
 	require.Equal(t, scopes.Set{"email"}, a.Intersect(b))
 	require.Equal(t, scopes.Set{"profile"}, a.Minus(b))
-	require.Equal(t, "email profile", a.String())
+	require.Equal(t, "profile email", a.String())
 
 	require.True(t, a.Contains(nil))
 	require.True(t, a.Contains(scopes.New("email")))
@@ -107,7 +111,7 @@ func ExampleParse() {
 	fmt.Println(granted)
 	fmt.Println(asked.Minus(granted))
 	// Output:
-	// email profile
+	// profile email
 	// notes:read
 }
 
@@ -133,5 +137,5 @@ func ExampleSet() {
 	fmt.Println(held.Union(scopes.New("email")).String())
 	// Output:
 	// false true false
-	// email notes:read profile
+	// profile notes:read email
 }

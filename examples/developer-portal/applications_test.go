@@ -137,7 +137,7 @@ func TestEdit(t *testing.T) {
 	page = ada.press(second, "Save", map[string]string{"redirect_uris": callback + "\nhttps://notebook.example/"})
 	require.Equal(t, http.StatusConflict, page.Status)
 	require.Contains(t, page.Text(), "kept at present: Our notebook")
-	require.Contains(t, page.Text(), "kept at present: email notes:read profile")
+	require.Contains(t, page.Text(), "kept at present: profile email notes:read")
 	kept := func() provider.Application {
 		found, err := p.provider.FindApplication(t.Context(), strings.TrimPrefix(app.path, applicationsPath+"/"))
 		require.NoError(t, err)
@@ -150,7 +150,7 @@ func TestEdit(t *testing.T) {
 	page = ada.press(page, "Save", map[string]string{"name": "Our notebook"})
 	require.Contains(t, page.Text(), "Your changes are saved.")
 	require.Equal(t, []string{callback, "https://notebook.example/"}, kept().RedirectURIs)
-	require.Equal(t, "email profile", kept().Scopes.String())
+	require.Equal(t, "profile email", kept().Scopes.String())
 
 	for _, wrong := range []map[string]string{{"name": ""}, {"redirect_uris": "http://evil.example/"}} {
 		page = ada.press(page, "Save", wrong)

@@ -59,7 +59,7 @@ func TestConsentPage(t *testing.T) {
 	got = answer(t, grace.press(ticked(page, "granted", "notes:read"), "Allow", nil))
 	token, err := app.oauth.Exchange(t.Context(), got.Get("code"))
 	require.NoError(t, err)
-	require.Equal(t, "notes:read profile", token.Extra("scope"))
+	require.Equal(t, "profile notes:read", token.Extra("scope"))
 	status, _ := p.notes(t, token.AccessToken)
 	require.Equal(t, http.StatusOK, status)
 	claims := p.claims(t, token.AccessToken)

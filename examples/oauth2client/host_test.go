@@ -142,7 +142,7 @@ func requireToken(t *testing.T, token *oauth2.Token) {
 	require.NotEqual(t, token.AccessToken, token.RefreshToken)
 	require.EqualValues(t, 7200, token.ExpiresIn)
 	require.WithinDuration(t, time.Now().Add(7200*time.Second), token.Expiry, time.Minute)
-	require.Equal(t, "email profile", token.Extra("scope"))
+	require.Equal(t, "profile email", token.Extra("scope"))
 }
 
 // requireRefused checks the error of a refused token request.

@@ -31,7 +31,7 @@ func TestApplicationObject(t *testing.T) {
 		"object": "oauth_application", "id": app["id"], "instance_id": app["instance_id"], "client_id": app["client_id"],
 		"name": "Wiki <&> Ä", "client_uri": nil, "client_image_url": nil,
 		"dynamically_registered": false, "consent_screen_enabled": true, "pkce_required": false, "public": false,
-		"scopes": "email profile", "redirect_uris": []any{}, "callback_url": "",
+		"scopes": "profile email", "redirect_uris": []any{}, "callback_url": "",
 		"authorize_url": a.host.URL + "/oauth/authorize", "token_fetch_url": a.host.URL + "/oauth/token", "user_info_url": a.host.URL + "/oauth/userinfo",
 		"discovery_url": a.host.URL + "/.well-known/oauth-authorization-server", "token_introspection_url": a.host.URL + "/oauth/token_info",
 		"created_at": 1680809847940.0, "updated_at": 1680809847940.0, "client_secret": app["client_secret"],
@@ -45,10 +45,10 @@ func TestApplicationObject(t *testing.T) {
 	require.Equal(t, list, a.call("GET", "/v1/oauth_applications", "").object(t))
 
 	a.clock.Add(time.Hour)
-	patched := a.call("PATCH", a.path(app), `{"scopes":"notes:read profile","redirect_uris":["https://wiki.example.com/a","https://wiki.example.com/b?x=1&y"],
+	patched := a.call("PATCH", a.path(app), `{"scopes":"profile notes:read","redirect_uris":["https://wiki.example.com/a","https://wiki.example.com/b?x=1&y"],
 		"name":"Knowledge","consent_screen_enabled":false,"pkce_required":true}`).object(t)
 	for name, value := range map[string]any{
-		"scopes": "notes:read profile", "redirect_uris": []any{"https://wiki.example.com/a", "https://wiki.example.com/b?x=1&y"},
+		"scopes": "profile notes:read", "redirect_uris": []any{"https://wiki.example.com/a", "https://wiki.example.com/b?x=1&y"},
 		"callback_url": "https://wiki.example.com/a", "name": "Knowledge", "consent_screen_enabled": false, "pkce_required": true,
 		"updated_at": 1680809847940.0 + 3600_000,
 	} {
@@ -118,9 +118,9 @@ func TestCreate(t *testing.T) {
 		{"both", `{"name":"x","callback_url":"` + uri + `","redirect_uris":["` + uri + `","http://localhost:1/"]}`,
 			map[string]any{"callback_url": uri, "redirect_uris": []any{uri, "http://localhost:1/"}}},
 		{"what the Go SDK sends when nothing is set", `{"name":"x","callback_url":"","scopes":"","public":false,"consent_screen_enabled":null}`,
-			map[string]any{"callback_url": "", "redirect_uris": []any{}, "scopes": "email profile", "public": false, "consent_screen_enabled": true}},
+			map[string]any{"callback_url": "", "redirect_uris": []any{}, "scopes": "profile email", "public": false, "consent_screen_enabled": true}},
 		{"null", `{"name":"x","callback_url":null,"redirect_uris":null,"scopes":null,"public":null,"consent_screen_enabled":null,"pkce_required":null}`,
-			map[string]any{"redirect_uris": []any{}, "scopes": "email profile", "public": false, "consent_screen_enabled": true, "pkce_required": false}},
+			map[string]any{"redirect_uris": []any{}, "scopes": "profile email", "public": false, "consent_screen_enabled": true, "pkce_required": false}},
 		{"unknown parameters", `{"name":"x","unheard_of":{"a":[1]},"instance_id":"ins_mine","id":"oa_mine","client_id":"mine","dynamically_registered":true}`,
 			map[string]any{"dynamically_registered": false}},
 		{"no consent page", `{"name":"x","consent_screen_enabled":false}`, map[string]any{"consent_screen_enabled": false}},
@@ -128,7 +128,7 @@ func TestCreate(t *testing.T) {
 		{"public", `{"name":"x","public":true,"redirect_uris":["myapp:/callback"]}`,
 			map[string]any{"public": true, "pkce_required": true, "callback_url": "myapp:/callback", "client_secret": ""}},
 		{"public with PKCE", `{"name":"x","public":true,"pkce_required":true}`, map[string]any{"public": true, "pkce_required": true}},
-		{"scopes", `{"name":"x","scopes":"profile notes:read openid"}`, map[string]any{"scopes": "notes:read profile"}},
+		{"scopes", `{"name":"x","scopes":"profile notes:read openid"}`, map[string]any{"scopes": "profile notes:read"}},
 		{"the longest", `{"name":"` + name + `","redirect_uris":["` + long + `"]}`, map[string]any{"name": name, "callback_url": long}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -320,7 +320,7 @@ func TestRotateSecret(t *testing.T) {
 // Deleting takes effect on the very next request, at every endpoint.
 func TestDelete(t *testing.T) {
 	a := newAdmin(t, func(c *provider.Config) { c.Introspection = provider.BearerKey("resource server") })
-	app := a.create(`{"name":"Wiki","callback_url":"` + callback + `","scopes":"notes:read profile"}`)
+	app := a.create(`{"name":"Wiki","callback_url":"` + callback + `","scopes":"profile notes:read"}`)
 	client, other := a.as(app, app["client_secret"].(string)), a.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got, code, kept := client.tokens("user_ada"), client.code("user_ada"), other.tokens("user_ada")
 	page := a.open(client.request("prompt", "consent"))

@@ -46,7 +46,7 @@ func TestRefusedParameters(t *testing.T) {
 		{"both, one of them empty", `"redirect_uris":[],"callback_url":"` + uri + `"`, 422, []string{"form_param_value_conflict callback_url"}, ""},
 		{"an unknown scope", `"scopes":"profile nothing"`, 422, []string{"form_param_value_invalid scopes"}, "nothing does not match one of the allowed values for parameter scopes"},
 		{"two unknown scopes", `"scopes":"all nothing"`, 422, []string{"form_param_value_invalid scopes", "form_param_value_invalid scopes"}, ""},
-		{"malformed scopes", `"scopes":"profile  email"`, 422, []string{"form_param_format_invalid scopes"}, ""},
+		{"malformed scopes", `"scopes":"profile\temail"`, 422, []string{"form_param_format_invalid scopes"}, ""},
 		{"a malformed scope", `"scopes":"pröfile"`, 422, []string{"form_param_format_invalid scopes"}, ""},
 		{"long scopes", `"scopes":"` + strings.Repeat("profile ", 128) + `e"`, 422, []string{"form_param_max_length_exceeded scopes"}, "scopes should not exceed 1024 characters."},
 		{"public without PKCE", `"public":true,"pkce_required":false`, 422, []string{"form_public_client_requires_pkce pkce_required"}, "PKCE is required"},
@@ -59,7 +59,7 @@ func TestRefusedParameters(t *testing.T) {
 			"name is invalid. Received number, must be of type string."},
 		{"everything at once", `"name":"\t","redirect_uris":["x"],"scopes":"nothing"`, 422,
 			[]string{"form_param_format_invalid name", "form_param_format_invalid redirect_uris", "form_param_value_invalid scopes"}, ""},
-		{"everything at once, malformed", `"name":"\t","redirect_uris":["x"],"scopes":" "`, 422,
+		{"everything at once, malformed", `"name":"\t","redirect_uris":["x"],"scopes":"\t"`, 422,
 			[]string{"form_param_format_invalid name", "form_param_format_invalid redirect_uris", "form_param_format_invalid scopes"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestRefusedParameters(t *testing.T) {
 			[]string{"form_param_unknown Name", "form_param_unknown client_id", "form_param_unknown unheard_of"}},
 		{app, "PATCH", `{"name":1,"id":"oa_x"}`, []string{"form_param_value_invalid name", "form_param_unknown id"}},
 		{app, "PATCH", `{"":null}`, []string{"form_param_unknown "}},
-		{app, "PATCH", `{"public":true,"scopes":" "}`, []string{"form_param_format_invalid scopes"}},
+		{app, "PATCH", `{"public":true,"scopes":"\t"}`, []string{"form_param_format_invalid scopes"}},
 		{public, "PATCH", `{"name":"Changed","pkce_required":false}`, []string{"form_public_client_requires_pkce pkce_required"}},
 	} {
 		path := "/v1/oauth_applications"

@@ -13,7 +13,7 @@ func TestSettings(t *testing.T) {
 	a := newAdmin(t)
 	const path = "/v1/instance/oauth_application_settings"
 	want := map[string]any{
-		"object": "oauth_application_settings", "dynamic_oauth_client_registration": false, "default_scopes": []any{"email", "profile"},
+		"object": "oauth_application_settings", "dynamic_oauth_client_registration": false, "default_scopes": []any{"profile", "email"},
 		"oauth_jwt_access_tokens": false, "client_id_metadata_documents_advertised": false,
 		"client_id_metadata_documents_only_allow_pre_registered_clients": false, "client_id_metadata_documents_block_implicitly_allowed_clients": false,
 	}

@@ -70,7 +70,7 @@ func TestVerifyToken(t *testing.T) {
 	require.Regexp(t, `^oat_[0-9a-f]{32}$`, shown["id"])
 	want := map[string]any{
 		"object": "clerk_idp_oauth_access_token", "id": shown["id"], "client_id": app.ClientID, "subject": "user_ada",
-		"scopes": []any{"notes:read", "profile"}, "revoked": false, "revocation_reason": nil, "expired": false,
+		"scopes": []any{"profile", "notes:read"}, "revoked": false, "revocation_reason": nil, "expired": false,
 		"expiration": 1680809847.0 + 7200, "created_at": 1680809847.0, "updated_at": 1680809847.0,
 	}
 	require.Equal(t, want, shown)

@@ -126,8 +126,8 @@ func TestAuthenticateSaysWhatToDo(t *testing.T) {
 			[]string{`the user "user_nobody" is unknown to Config.Users`, "add the user"}},
 		{"no user", nil, "", nil, []string{"the user id is empty", "leave Authenticate out"}},
 		{"an unknown scope", nil, "user_ada", []string{"profile", "notes:raed"},
-			[]string{`"notes:raed"`, "it offers email notes:read private_metadata profile public_metadata"}},
-		{"a malformed scope", nil, "user_ada", []string{"profile", ""}, []string{"scope", "one space"}},
+			[]string{`"notes:raed"`, "it offers profile email public_metadata private_metadata notes:read"}},
+		{"a malformed scope", nil, "user_ada", []string{"profile", "no\ttab"}, []string{"scope", "character"}},
 		{"users that cannot be asked", func(c *provider.Config) {
 			c.Users = func(context.Context, string) (userinfo.User, error) {
 				return userinfo.User{}, errors.New("the database is gone")

@@ -205,7 +205,7 @@ func TestAuthorizeSaysWhatToDo(t *testing.T) {
 		scope string
 		says  []string
 	}{
-		{"an unknown scope", nil, "notes:read", []string{`"notes:read"`, "it offers email"}},
+		{"an unknown scope", nil, "notes:read", []string{`"notes:read"`, "it offers profile email"}},
 		{"no token endpoint", func(c *provider.Config) { c.Paths.Token = "-" }, "", []string{"Config.Paths leaves"}},
 		{"an issuer that is elsewhere", func(c *provider.Config) { c.Issuer = "http://127.0.0.1:1" }, "", []string{"is Config.Issuer the URL of the test's server?"}},
 	} {
@@ -266,7 +266,7 @@ func TestAllowOnAnyConsentPage(t *testing.T) {
 			for _, tt := range []struct {
 				only []string
 				want string
-			}{{nil, "email profile public_metadata"}, {[]string{"profile", "email"}, "email profile"}} {
+			}{{nil, "profile email public_metadata"}, {[]string{"profile", "email"}, "profile email"}} {
 				host.SignIn("user_ada")
 				tokens, err := w.redeem(providertest.Allow(t, host.Client, w.signInURL()+"&prompt=consent", tt.only...))
 				require.NoError(t, err)

@@ -125,7 +125,7 @@ func ExampleAuthorize() {
 	io.Copy(os.Stdout, answer.Body)
 
 	// Output:
-	// notes:read profile
+	// profile notes:read
 	// the notes of user_grace
 }
 

@@ -168,7 +168,7 @@ func TestNotesIsAProvider(t *testing.T) {
 	app, server := startNotes(t)
 	tokens := providertest.Authorize(t, app.provider, signedIn(t, server, "ada"), "notes:read", "profile")
 
-	require.Equal(t, "notes:read profile", tokens.Scope)
+	require.Equal(t, "profile notes:read", tokens.Scope)
 	require.Equal(t, 7200, tokens.ExpiresIn)
 	r := listRequest()
 	r.Header.Set("Authorization", "Bearer "+tokens.AccessToken)

@@ -82,7 +82,7 @@ func TestDeviceByMouse(t *testing.T) {
 			p.shows("Television is connected", "Go back to your device.")
 			token, err := tv.waits()
 			require.NoError(t, err)
-			require.Equal(t, "notes:read profile", token.Extra("scope"))
+			require.Equal(t, "profile notes:read", token.Extra("scope"))
 		})
 	}
 }

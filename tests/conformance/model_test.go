@@ -97,11 +97,11 @@ func (s *signIn) replay(t *rapid.T) {
 
 // use presents the refresh token of the given pair.
 func (s *signIn) use(t *rapid.T, i int) {
-	asked := rapid.SampledFrom([]string{"", "", "", "email", "profile email", "email notes:read"}).Draw(t, "scope")
+	asked := rapid.SampledFrom([]string{"", "", "", "email", "profile email", "email notes:read", "notes:read"}).Draw(t, "scope")
 	status, answer := s.app.post(t, "/oauth/token", "grant_type", "refresh_token", "refresh_token", s.pairs[i].refresh, "scope", asked)
 	want := s.granted
 	if asked != "" {
-		want = scopes.New(splitScope(asked)...)
+		want = s.granted.Intersect(splitScope(asked))
 	}
 	head := len(s.pairs) - 1
 	switch {
@@ -109,7 +109,7 @@ func (s *signIn) use(t *rapid.T, i int) {
 		require.Equal(t, 400, status)
 	case i == head && !s.before(s.pairs[i].rotatedBy):
 		require.Equal(t, 400, status)
-	case i == head && !s.granted.Contains(want):
+	case i == head && len(want) == 0:
 		require.Equal(t, 400, status)
 		require.Equal(t, "invalid_scope", answer["error"])
 	case i == head:
@@ -119,7 +119,6 @@ func (s *signIn) use(t *rapid.T, i int) {
 	case i == head-1 && s.h.clock.Now().Sub(s.rotated) <= grace:
 		if !want.Equal(s.pairs[head].scope) {
 			require.Equal(t, 400, status)
-			require.Equal(t, "invalid_grant", answer["error"])
 			return
 		}
 		require.Equal(t, 200, status, answer)

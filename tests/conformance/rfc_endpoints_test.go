@@ -134,10 +134,11 @@ func TestRevokeClientAuthentication(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := h.send(t, revokePath, c.withID(append(pairs, "token", tokens.Access)...))
 			refused(t, r, 401, "invalid_client")
-			challenged(t, r, "Basic")
+			require.Empty(t, r.Header.Values("WWW-Authenticate"))
 		})
 	}
-	refused(t, h.send(t, revokePath, c.withID("token", tokens.Access), "Authorization", c.basic()), 400, "invalid_request")
+	challenged(t, h.send(t, revokePath, url.Values{"token": {tokens.Access}}, "Authorization", "Basic x"), "Basic")
+	refused(t, h.send(t, revokePath, c.withID("token", tokens.Access, "client_secret", "x"), "Authorization", c.basic()), 400, "invalid_request")
 	require.True(t, h.works(t, tokens.Access))
 	revoked(t, h.send(t, revokePath, url.Values{"token": {tokens.Access}}, "Authorization", c.basic()))
 	require.False(t, h.works(t, tokens.Access))
@@ -151,7 +152,7 @@ func TestRevokeMalformed(t *testing.T) {
 	access := c.tokens(t).Access
 	form := c.withID("token", access).Encode()
 	for name, body := range map[string]string{
-		"missing": c.withID().Encode(), "empty": c.withID("token", "").Encode(), "twice": form + "&token=" + access, "hint twice": form + "&token_type_hint=a&token_type_hint=b", "bad escape": form + "&x=%zz",
+		"missing": c.withID().Encode(), "empty": c.withID("token", "").Encode(), "twice": form + "&token=" + access, "hint twice": form + "&token_type_hint=a&token_type_hint=b", "bad escape": form + "&token_type_hint=%zz",
 		"secret twice": form + "&client_secret=" + c.secret,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -292,7 +293,6 @@ func TestIntrospectAuthentication(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := h.send(t, introspectPath, form)
 			refused(t, r, 401, "invalid_client")
-			require.NotEmpty(t, r.Header.Get("WWW-Authenticate"))
 			require.NotContains(t, r.body, "active")
 		})
 	}
@@ -301,7 +301,8 @@ func TestIntrospectAuthentication(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, r.StatusCode)
 	})
 	t.Run("two ways", func(t *testing.T) {
-		refused(t, h.send(t, introspectPath, c.withID("token", access), "Authorization", c.basic()), 400, "invalid_request")
+		refused(t, h.send(t, introspectPath, c.withID("token", access, "client_secret", "x"), "Authorization", c.basic()), 400, "invalid_request")
+		require.Equal(t, true, object(t, h.send(t, introspectPath, c.withID("token", access), "Authorization", c.basic()))["active"])
 	})
 	t.Run("Basic", func(t *testing.T) {
 		r := h.send(t, introspectPath, url.Values{"token": {access}}, "Authorization", c.basic())
@@ -321,7 +322,6 @@ func TestIntrospectByResourceServer(t *testing.T) {
 		for _, key := range []string{"Bearer x", "Bearer ", "Bearer", "Bearer key_of_the_api2", "Bearer KEY_OF_THE_API", "Basic key_of_the_api", "key_of_the_api", "Bearer " + access} {
 			r := h.send(t, introspectPath, url.Values{"token": {access}}, "Authorization", key)
 			require.Equal(t, http.StatusUnauthorized, r.StatusCode, key)
-			require.NotEmpty(t, r.Header.Get("WWW-Authenticate"))
 			require.NotContains(t, r.body, "active")
 		}
 	}
@@ -336,7 +336,7 @@ func TestIntrospectMalformed(t *testing.T) {
 	access := c.tokens(t).Access
 	form := c.withID("token", access).Encode()
 	for name, body := range map[string]string{
-		"missing": c.withID().Encode(), "empty": c.withID("token", "").Encode(), "twice": form + "&token=" + access, "bad escape": form + "&x=%zz", "hint twice": form + "&token_type_hint=a&token_type_hint=b",
+		"missing": c.withID().Encode(), "empty": c.withID("token", "").Encode(), "twice": form + "&token=" + access, "bad escape": form + "&token_type_hint=%zz", "hint twice": form + "&token_type_hint=a&token_type_hint=b",
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, h.sendRaw(t, introspectPath, body), 400, "invalid_request")
@@ -369,6 +369,15 @@ func TestEndpointsIgnoreUnknownParameters(t *testing.T) {
 	require.Equal(t, true, object(t, h.send(t, introspectPath, form))["active"])
 	revoked(t, h.send(t, revokePath, form))
 	require.False(t, h.works(t, access))
+	for _, unknown := range unreadable {
+		access = c.tokens(t).Access
+		form := unknown + "&" + c.withID("token", access).Encode() + "&" + unknown
+		require.Equal(t, true, object(t, h.sendRaw(t, introspectPath, form))["active"], unknown)
+		r := h.sendRaw(t, userInfoPath, unknown+"&access_token="+access)
+		require.Equal(t, http.StatusOK, r.StatusCode, unknown)
+		revoked(t, h.sendRaw(t, revokePath, form))
+		require.False(t, h.works(t, access))
+	}
 }
 
 func (h *host) metadata(t testing.TB) map[string]any {

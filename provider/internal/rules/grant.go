@@ -24,7 +24,7 @@ type Grant struct {
 	ID                                 store.ID
 	UserID, ApplicationID, WorkspaceID string
 
-	Scopes   string // sorted names with single spaces between them
+	Scopes   string // names with single spaces between them
 	Resource string // RFC 8707; empty: none
 
 	CreatedAt, LastUsedAt Instant
@@ -130,7 +130,7 @@ func (g *Grant) ScopesOf(a *Access) string {
 // ScopeSetOf returns the scopes of an access token of the grant as a set.
 func (g *Grant) ScopeSetOf(a *Access) scopes.Set { return set(g.ScopesOf(a)) }
 
-// set returns the set of names that are sorted already.
+// set returns the set of names with single spaces between them.
 func set(names string) scopes.Set {
 	if names == "" {
 		return nil
@@ -185,9 +185,6 @@ func (g *Grant) give(t NewToken, narrowed string, now Instant) (evicted bool) {
 		evicted = g.access[0].ExpiresAt > now
 		copy(g.access[:], g.access[1:])
 		kept--
-	}
-	if narrowed == g.Scopes {
-		narrowed = ""
 	}
 	g.access[kept] = Access{Hash: t.Hash, Scopes: narrowed, IssuedAt: now, ExpiresAt: g.Until(t.ExpiresAt)}
 	g.accessCount = kept + 1

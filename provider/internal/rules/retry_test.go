@@ -18,7 +18,7 @@ func TestRetry(t *testing.T) {
 			s.retries(first, q.again(time.Duration(i)*time.Second), i)
 		}
 		named := q.again(time.Second)
-		named.Scopes, named.Resource = someScopes, someResource
+		named.Scopes, named.Resource = set(someScopes), someResource
 		s.retries(first, named, "one that names what the grant has")
 		s.retries(first, q.again(grace-tick), "the window is that of the rotation")
 	}
@@ -68,8 +68,8 @@ func TestRetryRefusesInOrder(t *testing.T) {
 		{"another application", ErrMismatch, onRotation(func(q *Rotation) { q.ApplicationID = "app_2" })},
 		{"ended", ErrRevoked, func(r *rotated) { r.end() }},
 		{"cut off", ErrRevoked, func(r *rotated) { r.cutOff() }},
-		{"other scopes", ErrDiffers, onRotation(func(q *Rotation) { q.Scopes = "email" })},
-		{"more scopes", ErrDiffers, onRotation(func(q *Rotation) { q.Scopes = "admin email" })},
+		{"other scopes", ErrScope, onRotation(func(q *Rotation) { q.Scopes = set("admin") })},
+		{"less", ErrDiffers, onRotation(func(q *Rotation) { q.Scopes = set("email") })},
 		{"another resource", ErrResource, onRotation(func(q *Rotation) { q.Resource = otherResource })},
 		{"its token expired", nil, func(r *rotated) { r.change(func(g *Grant) { g.current.expiresAt = start }) }},
 	}
@@ -92,12 +92,17 @@ func TestRetryRefusesInOrder(t *testing.T) {
 func TestRetryOfNarrowed(t *testing.T) {
 	for _, narrowed := range []string{"", "email", someScopes} {
 		s := signedIn(t)
-		q := s.rotation(time.Hour, func(q *Rotation) { q.Scopes = narrowed })
+		q := s.rotation(time.Hour, func(q *Rotation) { q.Scopes = set(narrowed) })
 		first := s.rotates(q)
-		for _, asked := range []string{"profile", "email profile", "admin"} {
+		for asked, want := range map[string]error{"profile": ErrDiffers, "email profile": ErrDiffers, "profile admin": ErrDiffers, "admin": ErrScope} {
 			other := q.again(time.Second)
-			other.Scopes = asked
-			s.noRotation(ErrDiffers, other, asked)
+			other.Scopes = set(asked)
+			s.noRotation(want, other, asked)
+		}
+		if narrowed != "" {
+			other := q.again(time.Second)
+			other.Scopes = set(narrowed + " admin")
+			s.retries(first, other)
 		}
 		s.retries(first, q.again(2*time.Second))
 		s.rotates(s.rotation(2 * time.Hour))
@@ -117,7 +122,7 @@ func TestRetryOfExpired(t *testing.T) {
 // across a retry.
 func TestRetryOfRevokedAccess(t *testing.T) {
 	s := signedIn(t)
-	q := s.rotation(time.Hour, func(q *Rotation) { q.Scopes = "email" })
+	q := s.rotation(time.Hour, func(q *Rotation) { q.Scopes = set("email") })
 	first := s.rotates(q)
 	s.revokes(first.Access.Hash(KindAccess), q.Now)
 
@@ -130,7 +135,7 @@ func TestRetryOfRevokedAccess(t *testing.T) {
 	require.Equal(t, ErrNotFound, err)
 
 	other := q.again(time.Second)
-	other.Scopes = "profile"
+	other.Scopes = set("profile")
 	s.noRotation(ErrDiffers, other)
 	s.rotates(s.rotation(2 * time.Hour))
 	for _, a := range s.read().access {

@@ -2,8 +2,9 @@ package rules
 
 import (
 	"crypto/subtle"
-	"strings"
 	"time"
+
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // Rotation is a request for the next tokens of a grant (RFC 6749 section 6).
@@ -11,9 +12,9 @@ type Rotation struct {
 	Presented     Secret
 	ApplicationID string
 
-	// Scopes narrow the access token; the grant keeps what it has. Sorted names
-	// with single spaces between them; empty: the grant's.
-	Scopes   string
+	// Scopes narrow the access token to those of them that the grant has; the
+	// grant keeps what it has. Empty: the grant's.
+	Scopes   scopes.Set
 	Resource string // as in [Redemption]
 
 	Salt                              Salt          // by which the successors are derived
@@ -73,6 +74,7 @@ func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 	if at == nowhere {
 		return r, Keep, ErrNotFound
 	}
+	narrowed, left := g.narrow(q.Scopes)
 	r.Access, r.Refresh = q.Presented.Successors(g.ID, q.Salt)
 	successor := r.Refresh.Hash(KindRefresh)
 	switch {
@@ -81,22 +83,22 @@ func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 	case g.revoked():
 		return r, Keep, ErrRevoked
 	case g.wrote(successor):
-		r.Token = g.rewritten(q, r.Access.Hash(KindAccess))
+		r.Token = g.rewritten(q, r.Access.Hash(KindAccess), narrowed)
 		return r, Keep, nil
 	case at == previous && g.inGrace(q):
-		r, err = g.retry(q)
+		r, err = g.retry(q, narrowed, left)
 		return r, Keep, err
 	case at != current:
 		return r, Keep, ErrReused
 	case g.current.expiresAt <= q.Now:
 		return r, Keep, ErrExpired
-	case !covers(g.Scopes, q.Scopes):
+	case !left:
 		return r, Keep, ErrScope
 	case !g.isFor(q.Resource):
 		return r, Keep, ErrResource
 	}
 	g.tidy(q.Now, 0)
-	r.Evicted = g.give(NewToken{r.Access.Hash(KindAccess), q.AccessExpiresAt}, q.Scopes, q.Now)
+	r.Evicted = g.give(NewToken{r.Access.Hash(KindAccess), q.AccessExpiresAt}, narrowed, q.Now)
 	g.previous, g.salt, g.rotatedAt = g.current.hash, q.Salt, q.Now
 	g.current = refreshToken{successor, q.Now, g.Until(q.RefreshExpiresAt)}
 	g.generation = r.Refresh.generation()
@@ -108,12 +110,12 @@ func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 
 // rewritten returns the access token of a rotation that finds that it has
 // happened: its first attempt was written and the answer to that was lost.
-func (g *Grant) rewritten(q *Rotation, access Hash) Access {
+func (g *Grant) rewritten(q *Rotation, access Hash, narrowed string) Access {
 	if a := g.FindAccess(access); a != nil {
 		return *a
 	}
 	// Others have rotated on so often that the access token made room.
-	return Access{Hash: access, Scopes: q.Scopes, IssuedAt: q.Now, ExpiresAt: g.Until(q.AccessExpiresAt)}
+	return Access{Hash: access, Scopes: narrowed, IssuedAt: q.Now, ExpiresAt: g.Until(q.AccessExpiresAt)}
 }
 
 // inGrace reports whether a rotation may be repeated. The clocks of two
@@ -123,14 +125,12 @@ func (g *Grant) inGrace(q *Rotation) bool {
 }
 
 // retry answers a repeated rotation as the first one was answered.
-func (g *Grant) retry(q *Rotation) (r Rotated, err error) {
-	asked := q.Scopes
-	if asked == g.Scopes {
-		asked = ""
-	}
+func (g *Grant) retry(q *Rotation, narrowed string, left bool) (r Rotated, err error) {
 	pair := g.newest()
 	switch {
-	case pair.Scopes != asked:
+	case !left:
+		return r, ErrScope
+	case pair.Scopes != narrowed:
 		return r, ErrDiffers
 	case !g.isFor(q.Resource):
 		return r, ErrResource
@@ -144,25 +144,19 @@ func (g *Grant) retry(q *Rotation) (r Rotated, err error) {
 // resource, or none (RFC 8707 section 2.2).
 func (g *Grant) isFor(resource string) bool { return resource == "" || resource == g.Resource }
 
-// covers reports whether every name of asked is in granted.
-func covers(granted, asked string) bool {
-	if asked == "" {
-		return true
+// narrow returns what an access token has for which the scopes are asked: those
+// that were granted, in the order of the grant, and never more. Empty: all of
+// them. Clients ask again for all that they asked for at first, whatever the
+// user has left of it. If nothing is left of what they ask for, left is false.
+// A grant without any scope is as good as it ever was.
+func (g *Grant) narrow(asked scopes.Set) (narrowed string, left bool) {
+	if len(asked) == 0 || g.Scopes == "" {
+		return "", true
 	}
-	for name := range strings.SplitSeq(asked, " ") {
-		if name != "" && !has(granted, name) {
-			return false
-		}
+	granted := g.ScopeSet()
+	kept := granted.Intersect(asked)
+	if len(kept) == len(granted) {
+		return "", true
 	}
-	return true
-}
-
-// has reports whether the name is among names with single spaces between them.
-func has(names, name string) bool {
-	for one := range strings.SplitSeq(names, " ") {
-		if one == name {
-			return true
-		}
-	}
-	return false
+	return kept.String(), len(kept) > 0
 }

@@ -74,7 +74,7 @@ func TestRotateRefusesInOrder(t *testing.T) {
 		{"spent long ago", ErrReused, func(r *rotated) { r.Presented = r.spent[0] }},
 		{"spent last", ErrReused, func(r *rotated) { r.Presented = r.spent[1] }},
 		{"expired", ErrExpired, onRotation(func(q *Rotation) { q.Now = start.Add(20*time.Minute + refreshLife) })},
-		{"more scopes", ErrScope, onRotation(func(q *Rotation) { q.Scopes = "admin email" })},
+		{"other scopes", ErrScope, onRotation(func(q *Rotation) { q.Scopes = set("admin root") })},
 		{"another resource", ErrResource, onRotation(func(q *Rotation) { q.Resource = otherResource })},
 	}
 	for _, resource := range []string{"", someResource} {
@@ -158,19 +158,19 @@ func TestRotateExpiry(t *testing.T) {
 	s.rotates(s.rotation(0, func(q *Rotation) { q.Now = expires.Add(-tick) }))
 }
 
-// More scopes than the grant's are refused unspent; fewer narrow this access
-// token, and not the next.
+// What is asked for is cut to what was granted, for this access token and not for
+// the next. Where nothing is left, it is refused unspent.
 func TestRotateScopes(t *testing.T) {
 	s := signedIn(t)
-	for _, asked := range []string{"admin", "admin " + someScopes, "Email", "emai", "email notes", "notes:read profile x"} {
-		s.noRotation(ErrScope, s.rotation(time.Hour, func(q *Rotation) { q.Scopes = asked }), asked)
+	for _, asked := range []string{"admin", "Email", "emai", "notes", "notes:read\x00", "x y z"} {
+		s.noRotation(ErrScope, s.rotation(time.Hour, func(q *Rotation) { q.Scopes = set(asked) }), asked)
 	}
-	for i, asked := range []string{"email", "", "notes:read profile", someScopes, "profile"} {
-		r := s.rotates(s.rotation(time.Duration(i+1)*time.Hour, func(q *Rotation) { q.Scopes = asked }))
-		want := asked
-		if want == "" {
-			want = someScopes
-		}
+	for i, c := range []struct{ asked, want string }{
+		{"email", "email"}, {"", someScopes}, {"notes:read profile", "notes:read profile"}, {someScopes, someScopes}, {"profile", "profile"},
+		{"profile email", "email profile"}, {"admin " + someScopes, someScopes}, {"email notes", "email"}, {"x profile y notes:read", "notes:read profile"},
+	} {
+		r := s.rotates(s.rotation(time.Duration(i+1)*time.Hour, func(q *Rotation) { q.Scopes = set(c.asked) }))
+		want := c.want
 		require.Equal(t, want, s.read().ScopeSetOf(&r.Token).String())
 		a, err := s.live(r.Access.Hash(KindAccess), r.Token.IssuedAt)
 		require.NoError(t, err)
@@ -179,9 +179,10 @@ func TestRotateScopes(t *testing.T) {
 	}
 
 	none := signedIn(t, func(g *Grant, _ *NewCode) { g.Scopes = "" })
-	none.noRotation(ErrScope, none.rotation(time.Hour, func(q *Rotation) { q.Scopes = "email" }))
-	r := none.rotates(none.rotation(time.Hour))
-	require.Empty(t, none.read().ScopeSetOf(&r.Token))
+	for i, asked := range []string{"", "email", "email profile"} {
+		r := none.rotates(none.rotation(time.Duration(i+1)*time.Hour, func(q *Rotation) { q.Scopes = set(asked) }))
+		require.Empty(t, none.read().ScopeSetOf(&r.Token), "a grant of nothing has lost nothing")
+	}
 }
 
 func TestRotateResource(t *testing.T) {
@@ -200,7 +201,7 @@ func TestRotateResource(t *testing.T) {
 // not, and even without a grace.
 func TestRotateFindsItsOwnWrite(t *testing.T) {
 	s := signedIn(t)
-	q := s.rotation(time.Minute, func(q *Rotation) { q.Grace, q.Scopes = 0, "email" })
+	q := s.rotation(time.Minute, func(q *Rotation) { q.Grace, q.Scopes = 0, set("email") })
 	first := s.rotates(q)
 	for i := range maxRecent {
 		r, step, err := s.rotate(q)
