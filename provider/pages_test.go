@@ -103,7 +103,7 @@ func TestFormCannotGrantMoreThanWasAsked(t *testing.T) {
 	h = newDeviceHost(t)
 	b = h.signedIn("user_ada")
 	d := h.television().device("scope", "profile")
-	form := b.get(d.CompleteURI).form(t, "allow")
+	form := b.enter(d.CompleteURI).form(t, "allow")
 	form.Add("granted", "notes:read")
 	r := b.post(devicePath, form)
 	r.errorPage(t, 403, "does not belong to a page that is still open")
