@@ -212,7 +212,7 @@ type Connection struct {
 	Application Application
 	Scopes      []Scope   // all that was ever granted
 	Since       time.Time // when access was given first
-	LastUsed    time.Time // when the user last signed in there, or the application last refreshed
+	LastUsed    time.Time // the last sign-in or refresh of those sign-ins that live
 }
 
 // FormPost is what the page shows that carries an answer to an application.
