@@ -116,11 +116,11 @@ type Config struct {
 	StoreTimeout time.Duration
 
 	// Limit is asked before a request to the token, revocation, introspection,
-	// registration or device authorization endpoint, to the device page with a
-	// user code, or with a client whose document has to be fetched, costs
-	// anything but the look at its form. A positive duration refuses the
-	// request with 429 and becomes its Retry-After. [LimitByAddress] makes the
-	// usual one. Nil: no limit.
+	// registration or device authorization endpoint, or with a client whose
+	// document has to be fetched, costs anything but the look at its form, and
+	// before the code that a user has entered on the device page is looked up.
+	// A positive duration refuses the request with 429 and becomes its
+	// Retry-After. [LimitByAddress] makes the usual one. Nil: no limit.
 	Limit func(ctx context.Context, l LimitRequest) time.Duration
 
 	// ClientIP finds the address that Limit is given, where a proxy hides it.

@@ -110,7 +110,9 @@ type Registration struct {
 // computer, and decides there. The user is asked each time, as a link with
 // somebody else's code in it may have been sent to them (RFC 8628 section 5.4).
 //
-// A user who enters ten wrong codes within ten minutes has to wait. That is
+// A link with a code fills it in, and the user goes on with a button: following
+// a link looks nothing up. A user who enters ten wrong codes within ten minutes
+// has to wait. That is
 // counted in memory, by each instance for itself: a host with many instances
 // counts for all of them in Config.Limit.
 //

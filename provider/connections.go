@@ -16,10 +16,12 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// ListConnections returns the applications that a user has given access, most
+// ListConnections returns the applications that a user is signed in to, most
 // recently used first, for a page of the host's own; [Provider.ConnectionsHandler]
-// is one that is ready. Applications that only have tokens of
-// [Provider.IssueToken] are not among them. To end one, call [Provider.RevokeGrants] with the user
+// is one that is ready. One that has given its last token back, or let it
+// expire, is not among them, even if the user need not be asked when it comes
+// again, and neither are applications that only have tokens of
+// [Provider.IssueToken]. To end one, call [Provider.RevokeGrants] with the user
 // and the application.
 func (p *Provider) ListConnections(ctx context.Context, userID string) ([]pages.Connection, error) {
 	if userID == "" {
@@ -50,30 +52,42 @@ func (p *Provider) ListConnections(ctx context.Context, userID string) ([]pages.
 	return connections, nil
 }
 
-// connected is what a user's consents and live grants say of one application.
+// connected is what a user's live grants and consent say of one application.
 type connected struct {
 	scopes          scopes.Set
 	since, lastUsed time.Time
 	agreed          bool // on a page
 }
 
-// connected returns what the user has given to applications, by their IDs.
+// note adds what a grant or consent gives, and since when.
+func (c *connected) note(set scopes.Set, since time.Time, agreed bool) {
+	c.scopes = c.scopes.Union(set)
+	if c.since.IsZero() || since.Before(c.since) {
+		c.since = since
+	}
+	c.agreed = c.agreed || agreed
+}
+
+// connected returns the applications that a user is signed in to, by their IDs:
+// those with a live grant. A consent alone lets an application in when the user
+// comes from there again, and tells when they came first.
 func (k records) connected(ctx context.Context, userID string) (map[string]*connected, error) {
+	grants, _, err := k.listGrants(ctx, store.Query{Kind: store.KindGrant, UserID: userID, Limit: listBatch}, listBatch*maxBatches)
+	if err != nil {
+		return nil, err
+	}
 	found := map[string]*connected{}
-	note := func(applicationID string, set scopes.Set, since, used time.Time, agreed bool) {
-		c := found[applicationID]
+	for i := range grants {
+		g := &grants[i]
+		c := found[g.ApplicationID]
 		if c == nil {
-			c = &connected{since: since}
-			found[applicationID] = c
+			c = &connected{}
+			found[g.ApplicationID] = c
 		}
-		c.scopes = c.scopes.Union(set)
-		if since.Before(c.since) {
-			c.since = since
+		c.note(g.Scopes, g.CreatedAt, !g.AgreedAt.IsZero())
+		if g.LastUsedAt.After(c.lastUsed) {
+			c.lastUsed = g.LastUsedAt
 		}
-		if used.After(c.lastUsed) {
-			c.lastUsed = used
-		}
-		c.agreed = c.agreed || agreed
 	}
 	consents := store.Query{Kind: store.KindConsent, UserID: userID, Limit: listBatch}
 	for range maxBatches {
@@ -83,22 +97,19 @@ func (k records) connected(ctx context.Context, userID string) (map[string]*conn
 		}
 		for i := range documents {
 			d := &documents[i]
-			c, err := rules.ReadConsent(d, d.Seen)
+			consent, err := rules.ReadConsent(d, d.Seen)
 			if err != nil {
 				return nil, err
 			}
-			note(d.ApplicationID, c.ScopeSet(), d.CreatedAt, d.LastUsedAt, true)
+			if c := found[d.ApplicationID]; c != nil {
+				c.note(consent.ScopeSet(), d.CreatedAt, true)
+			}
 		}
 		if consents.After = next; next.IsZero() {
 			break
 		}
 	}
-	grants, _, err := k.listGrants(ctx, store.Query{Kind: store.KindGrant, UserID: userID, Limit: listBatch}, listBatch*maxBatches)
-	for i := range grants {
-		g := &grants[i]
-		note(g.ApplicationID, g.Scopes, g.CreatedAt, g.LastUsedAt, !g.AgreedAt.IsZero())
-	}
-	return found, err
+	return found, nil
 }
 
 // ConnectionsHandler serves the page on which the signed-in user sees the

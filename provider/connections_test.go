@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
@@ -79,6 +80,60 @@ func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 	// The address alone cannot say that something is disconnected.
 	require.NotContains(t, b.get(h.url+connections+"?disconnected="+chess.ID).text(), "is disconnected")
 	require.NotContains(t, b.get(h.url+connections+"?disconnected=nonsense").text(), "is disconnected")
+}
+
+// An application was last used when it last did something, in whichever of its
+// sign-ins, and is connected while one of them lives.
+func TestConnectionsAreTheSignInsThatLive(t *testing.T) {
+	h := newHost(t)
+	wiki := h.application(provider.ApplicationSettings{Name: "Wiki"})
+	first := h.clock.Now()
+	listed := func() []pages.Connection {
+		t.Helper()
+		connections, err := h.ListConnections(context.Background(), "user_ada")
+		require.NoError(t, err)
+		return connections
+	}
+	lastUsed := func(at time.Time) {
+		t.Helper()
+		require.Len(t, listed(), 1)
+		require.WithinDuration(t, at, listed()[0].LastUsed, time.Millisecond)
+		require.WithinDuration(t, first, listed()[0].Since, time.Millisecond)
+	}
+	revoke := func(token string) { wiki.post("/oauth/token/revoke", "token", token).statusIs(t, 200) }
+
+	older := wiki.tokens("user_ada")
+	h.clock.Add(24 * time.Hour)
+	newer := wiki.tokens("user_ada")
+	lastUsed(h.clock.Now())
+	h.clock.Add(24 * time.Hour)
+	older = wiki.refresh(older.RefreshToken).tokens(t)
+	refreshed := h.clock.Now()
+	lastUsed(refreshed)
+	h.clock.Add(time.Hour)
+	h.bearer("/oauth/userinfo", older.AccessToken).statusIs(t, 200)
+	lastUsed(refreshed) // Using a token writes nothing.
+
+	revoke(older.AccessToken) // The sign-in goes on.
+	lastUsed(refreshed)
+	revoke(older.RefreshToken)
+	lastUsed(first.Add(24 * time.Hour)) // What is over was not used.
+	revoke(newer.RefreshToken)
+	require.Empty(t, listed(), "it has given back what it had")
+	require.Contains(t, h.signedIn("user_ada").get(h.url+connections).text(), "No application is connected")
+
+	wiki.tokens("user_ada") // It is let in again without a question,
+	lastUsed(h.clock.Now()) // and was not used before it came.
+	h.clock.Add(72*time.Hour - time.Minute)
+	require.Len(t, listed(), 1)
+	h.clock.Add(time.Minute)
+	require.Empty(t, listed(), "nothing it has works")
+
+	// A code that was not redeemed yet is a sign-in too, while it can be.
+	wiki.code("user_ada")
+	require.Len(t, listed(), 1)
+	h.clock.Add(10 * time.Minute)
+	require.Empty(t, listed())
 }
 
 // What the host gave the user is for the host's own page.

@@ -197,16 +197,11 @@ func TestConsentPageHeaders(t *testing.T) {
 	h := newHost(t)
 	b := h.browser()
 	b.signIn("user_ada")
-	for uri, source := range map[string]string{
-		callback:                 "form-action 'self' https:",
-		"http://127.0.0.1:99/cb": "form-action 'self' https: http://localhost:* http://127.0.0.1:*",
-		"http://[::1]:99/cb":     "form-action 'self' https: http:",
-		"cursor://x.y/cb":        "form-action 'self' https: cursor:",
-	} {
+	for _, uri := range []string{callback, "http://127.0.0.1:99/cb", "http://[::1]:99/cb", "cursor://x.y/cb"} {
 		app := h.application(provider.ApplicationSettings{Public: true, RedirectURIs: []string{uri}, Name: `<script>alert("x")</script>`})
 		r := b.get(app.request())
 		policy := r.Header.Get("Content-Security-Policy")
-		require.True(t, strings.HasSuffix(policy, source), policy)
+		require.NotContains(t, policy, "form-action", "an application sends its users on to where it likes")
 		require.NotContains(t, policy, "img-src", "there is no logo")
 		require.Contains(t, policy, "default-src 'none'")
 		require.Contains(t, policy, "frame-ancestors 'none'")

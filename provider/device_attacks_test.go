@@ -80,7 +80,7 @@ func TestForgedDeviceFormEndsNoOthersGrant(t *testing.T) {
 	id := wiki.liveGrants()[0].ID
 	tv, b := h.television(), h.signedIn(attacker)
 	for range 20 {
-		form := b.get(tv.device().CompleteURI).form(t, "allow")
+		form := b.enter(tv.device().CompleteURI).form(t, "allow")
 		deny := maps.Clone(form)
 		deny.Set("decision", "deny")
 		var both sync.WaitGroup
@@ -88,7 +88,7 @@ func TestForgedDeviceFormEndsNoOthersGrant(t *testing.T) {
 		both.Go(func() { b.post(devicePath, deny) })
 		both.Wait()
 	}
-	form := b.get(tv.device().CompleteURI).form(t, "allow")
+	form := b.enter(tv.device().CompleteURI).form(t, "allow")
 	b.post(devicePath, b.forged(attacker, id, form, "deny"))
 	h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
 	wiki.refresh(got.RefreshToken).tokens(t)
@@ -100,7 +100,7 @@ func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_grace")
 	waiting := tv.device()
-	form := b.get(tv.device().CompleteURI).form(t, "allow")
+	form := b.enter(tv.device().CompleteURI).form(t, "allow")
 	guess := func(code string) int {
 		request := url.Values{"user_code": {code}, "device": {strings.Repeat("00", 16)}, "scope": {"profile"}}
 		return b.post(devicePath, b.forged("user_grace", store.NewID(h.clock.Now(), "user_grace"), url.Values{"request": {request.Encode()}}, "deny")).StatusCode
@@ -122,7 +122,7 @@ func TestDenialTakesBackWhatWasAllowedHalfWay(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 	tv, b := h.television(), h.signedIn("user_ada")
 	d := tv.device()
-	form := b.get(d.CompleteURI).form(t, "allow")
+	form := b.enter(d.CompleteURI).form(t, "allow")
 	kept.Fail(errFire, "Replace")
 	b.post(devicePath, form).errorPage(t, 503, "cannot answer")
 	kept.Heal()
@@ -143,7 +143,7 @@ func TestDeviceFormHoldsForWhatThePageShowed(t *testing.T) {
 	} {
 		tv, b := h.television(), h.signedIn("user_ada")
 		d := tv.device()
-		form := b.get(d.CompleteURI).form(t, "allow")
+		form := b.enter(d.CompleteURI).form(t, "allow")
 		h.change(tv, change)
 		require.Equal(t, 400, b.post(devicePath, form).StatusCode)
 		require.Empty(t, tv.liveGrants())
@@ -170,21 +170,21 @@ func TestDeviceOfAClientWithADocument(t *testing.T) {
 	b := h.signedIn("user_ada")
 	b.authorize(app.request())
 	pending, d := app.device(), app.device()
-	require.Contains(t, b.get(d.CompleteURI).text(), "Published by client.example.com:8443")
+	require.Contains(t, b.enter(d.CompleteURI).text(), "Published by client.example.com:8443")
 	b.decide(d, "allow")
 	d.poll().tokens(t)
 
-	form := b.get(pending.CompleteURI).form(t, "allow")
+	form := b.enter(pending.CompleteURI).form(t, "allow")
 	allowed = false
 	app.post("/oauth/device_authorization").refused(t, 400, "unauthorized_client")
 	pending.poll().refused(t, 400, "unauthorized_client")
-	b.get(pending.CompleteURI).errorPage(t, 400, "not let in")
+	b.enter(pending.CompleteURI).errorPage(t, 400, "not let in")
 	b.post(devicePath, form).errorPage(t, 400, "not let in")
 	allowed = true
 
 	site.document(map[string]any{"grant_types": []string{"authorization_code"}})
 	h.clock.Add(6 * time.Minute)
-	b.get(pending.CompleteURI).errorPage(t, 400, "device grant")
+	b.enter(pending.CompleteURI).errorPage(t, 400, "device grant")
 
 	off := newDeviceHost(t, func(c *provider.Config) { c.Store = h.store })
 	off.post("/oauth/device_authorization", "client_id", documentID).refused(t, 400, "unauthorized_client")

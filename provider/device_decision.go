@@ -11,17 +11,7 @@ import (
 )
 
 // decideDevice takes the user's answer.
-func (c *call) decideDevice() *Error {
-	fields, e := readParams(c.w, c.r, consentFields)
-	if e == nil {
-		e = repeated(fields, requestField, decisionField, sealField)
-	}
-	if e == nil {
-		e = c.limit("")
-	}
-	if e != nil {
-		return e
-	}
+func (c *call) decideDevice(fields url.Values) *Error {
 	asked := fields.Get(requestField)
 	request, e := parseParams(asked, []string{userCodeField, deviceField, "scope"})
 	if e != nil {
@@ -41,7 +31,10 @@ func (c *call) decideDevice() *Error {
 	if e != nil && !answered {
 		return v.retry(e)
 	}
-	v.code, _ = parseUserCode(v.typed)
+	if e := c.limit(""); e != nil {
+		return e
+	}
+	v.code, _ = parseUserCode(v.typed())
 	// The code may be another device's by now, or the application have changed.
 	e = v.lookUp(func() bool { return v.request() == asked })
 	if e == nil && answered {

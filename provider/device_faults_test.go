@@ -23,10 +23,10 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 			h := newDeviceHost(t, func(c *provider.Config) { c.Store, c.StoreTimeout = kept, 50*time.Millisecond })
 			tv, b := h.television(), h.signedIn("user_ada")
 			d := tv.device()
-			form := b.get(d.CompleteURI).form(t, "allow")
+			form := b.enter(d.CompleteURI).form(t, "allow")
 			ask := func() *reply { return tv.post("/oauth/device_authorization") }
 			post := func() *reply { return b.post(devicePath, form) }
-			look := func() *reply { return b.get(d.CompleteURI) }
+			look := func() *reply { return b.enter(d.CompleteURI) }
 			poll := func() *reply { return d.poll() }
 			broken := func(page bool, steps []string, send func() *reply) {
 				t.Helper()
@@ -72,7 +72,7 @@ func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 	tv, b := h.television(), h.signedIn("user_ada")
 	d := tv.device()
-	form := b.get(d.CompleteURI).form(t, "allow")
+	form := b.enter(d.CompleteURI).form(t, "allow")
 	kept.Fail(errFire, "Replace")
 	b.post(devicePath, form).errorPage(t, 503, "")
 	kept.Heal()
@@ -94,7 +94,7 @@ func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 	for name, meanwhile := range map[string]func(h *host, d device){
 		"another user has said no": func(h *host, d device) {
 			b := h.signedIn("user_grace")
-			b.post(devicePath, b.get(d.CompleteURI).form(h.t, "deny")).statusIs(h.t, http.StatusSeeOther)
+			b.post(devicePath, b.enter(d.CompleteURI).form(h.t, "deny")).statusIs(h.t, http.StatusSeeOther)
 		},
 		"the device is gone": func(h *host, _ device) {
 			h.clock.Add(20 * time.Minute)
@@ -107,7 +107,7 @@ func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 			h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
 			tv, b := h.television(), h.signedIn("user_ada")
 			d := tv.device()
-			form := b.get(d.CompleteURI).form(t, "allow")
+			form := b.enter(d.CompleteURI).form(t, "allow")
 			kept.Once("Replace", func() { meanwhile(h, d) })
 			h.eventKinds()
 			b.post(devicePath, form).errorPage(t, 400, wrongCode)
@@ -115,7 +115,7 @@ func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 			require.Subset(t, h.eventKinds(), []provider.EventKind{provider.EventGrantCreated, provider.EventGrantRevoked})
 
 			d = tv.device()
-			form = b.get(d.CompleteURI).form(t, "allow")
+			form = b.enter(d.CompleteURI).form(t, "allow")
 			kept.Once("Replace", func() {
 				meanwhile(h, d)
 				kept.Fail(errFire, "End")
@@ -165,12 +165,14 @@ func TestDeviceStoreSteps(t *testing.T) {
 	did("FindClient", "Create")
 	d.poll()
 	did("FindClient", "Find", "Replace")
-	page := b.get(d.CompleteURI)
+	b.get(d.CompleteURI)
+	require.Empty(t, steps, "a link looks nothing up")
+	page := b.enter(d.CompleteURI)
 	did("Find", "FindApplication")
 	b.post(devicePath, page.form(t, "allow"))
 	did("Find", "FindApplication", "FindConsent", "Create", "Create", "Replace")
 	d.poll()
 	did("FindClient", "Find", "Find", "Replace")
-	b.get(h.url + devicePath + "?user_code=BBBB")
+	b.enter(h.url + devicePath + "?user_code=BBBB")
 	require.Empty(t, steps, "what cannot be a code costs no lookup")
 }

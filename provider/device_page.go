@@ -1,7 +1,9 @@
 package provider
 
 import (
+	"maps"
 	"net/http"
+	"net/url"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/provider/pages"
@@ -9,11 +11,17 @@ import (
 
 // The user's part of the device authorization grant (RFC 8628 section 3.3): a
 // page to enter the code, a page to decide on what it stands for, and a page
-// that says that it is done. Nothing is ever granted by following a link: a
-// link with a code in it shows the second page, and that has a sealed form.
+// that says that it is done. Nothing is ever looked up or granted by following a
+// link: a link with a code in it fills the code in, and both the form with the
+// code and that of the decision are sealed. Otherwise links with wrong codes,
+// on any other site, would lock a user out.
 
-// deviceParams are the parameters of the page.
-var deviceParams = []string{userCodeField, resultField, "prompt", signInAfter}
+// deviceParams are the parameters of the page, and deviceFields those of its
+// forms.
+var (
+	deviceParams = []string{userCodeField, enteredField, resultField, "prompt", signInAfter}
+	deviceFields = append([]string{userCodeField}, consentFields...)
+)
 
 // DeviceHandler serves the page on which the signed-in user enters the code
 // that a device shows, and decides. Visitors who are not signed in are sent to
@@ -26,10 +34,40 @@ func (p *Provider) DeviceHandler() http.Handler {
 }
 
 func (c *call) serveDevice() *Error {
-	if c.r.Method == http.MethodPost {
-		return c.decideDevice()
+	if c.r.Method != http.MethodPost {
+		return c.showDevice()
 	}
-	return c.showDevice()
+	fields, e := readParams(c.w, c.r, deviceFields)
+	if e == nil {
+		e = repeated(fields, userCodeField, requestField, decisionField, sealField)
+	}
+	switch {
+	case e != nil:
+		return e
+	case fields.Has(requestField):
+		return c.decideDevice(fields)
+	}
+	return c.enterCode(fields)
+}
+
+// enterCode takes the code that the user has entered, or has found filled in. It
+// is looked up by the page that follows, whose address no link can have.
+func (c *call) enterCode(fields url.Values) *Error {
+	v, e := c.visitDevice(fields.Get(userCodeField), nil)
+	switch {
+	case e != nil:
+		return e
+	case v.anonymous():
+		return v.signIn(SignInRequest{})
+	}
+	sent, e := c.openForm(fields.Get(sealField), v.sealedEntry()...)
+	if e != nil {
+		return v.retry(e)
+	}
+	address := maps.Clone(v.params)
+	address.Set(enteredField, sealNotice(sent.cookie, enteredField, v.session.UserID, v.typed()))
+	seeOther(v.w, withQuery(v.path, address))
+	return nil
 }
 
 // showDevice shows the page that fits: it is a GET and changes nothing.
@@ -38,14 +76,10 @@ func (c *call) showDevice() *Error {
 	if e == nil {
 		e = repeated(params, deviceParams...)
 	}
-	typed := params.Get(userCodeField)
-	if e == nil && typed != "" {
-		e = c.limit("")
-	}
 	if e != nil {
 		return e
 	}
-	v, e := c.visitDevice(typed, params)
+	v, e := c.visitDevice(params.Get(userCodeField), params)
 	switch {
 	case e != nil:
 		return e
@@ -57,11 +91,15 @@ func (c *call) showDevice() *Error {
 	if e := v.open(); e != nil {
 		return e
 	}
-	if v.openResult(params.Get(resultField)) || typed == "" {
+	entered := v.openNotice(enteredField, v.session.UserID, params.Get(enteredField))
+	if v.openResult(params.Get(resultField)) || entered == "" || entered != v.typed() {
 		v.show()
 		return nil
 	}
-	code, ok := parseUserCode(typed)
+	if e := c.limit(""); e != nil {
+		return e
+	}
+	code, ok := parseUserCode(entered)
 	if !ok {
 		return v.wrongCode(errCode())
 	}

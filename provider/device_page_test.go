@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
@@ -35,7 +36,7 @@ func TestDeviceIsAlwaysAskedFor(t *testing.T) {
 		before := len(app.liveGrants())
 		d := app.device()
 		for _, more := range []string{"", "&decision=allow", "&decision=allow&granted=profile", "&result=allowed", "&prompt=none"} {
-			page := b.get(d.CompleteURI + more)
+			page := b.enter(d.CompleteURI + more)
 			require.Contains(t, page.text(), "If somebody sent you this link or code, cancel.")
 		}
 		d.poll().refused(t, 400, "authorization_pending")
@@ -47,9 +48,9 @@ func TestDevicePagesHeaders(t *testing.T) {
 	h := newDeviceHost(t)
 	tv := h.application(provider.ApplicationSettings{Name: "<Television>", Public: true, RedirectURIs: []string{}, LogoURL: "https://tv.example.com/logo.png"})
 	b, d := h.signedIn("user_ada"), tv.device()
-	confirm := b.get(d.CompleteURI)
+	confirm := b.enter(d.CompleteURI)
 	done := b.follow(b.decide(d, "allow"))
-	for _, page := range []*reply{b.get(d.VerificationURI), confirm, done, b.get(d.CompleteURI)} {
+	for _, page := range []*reply{b.get(d.VerificationURI), confirm, done, b.enter(d.CompleteURI)} {
 		policy := page.Header.Get("Content-Security-Policy")
 		require.Contains(t, policy, "default-src 'none'")
 		require.Contains(t, policy, "frame-ancestors 'none'; form-action 'self'")
@@ -78,23 +79,28 @@ func TestWrongCodesAreAllAlike(t *testing.T) {
 	h.clock.Add(10 * time.Minute)
 	var first string
 	for _, code := range []string{allowed.UserCode, denied.UserCode, expired.UserCode, deleted.UserCode, "BBBB-BBBB"} {
-		page := b.get(h.url + devicePath + "?user_code=" + code)
+		page := b.enter(h.url + devicePath + "?user_code=" + code)
 		page.errorPage(t, 400, wrongCode)
 		require.Contains(t, page.body, `value="`+code+`"`, "it can be corrected")
-		same := strings.ReplaceAll(page.body, code, "")
+		same := strings.NewReplacer(code, "", hosttest.Fields(page.body).Get("seal"), "").Replace(page.body)
 		if first == "" {
 			first = same
 		}
 		require.Equal(t, first, same)
 	}
 	for _, code := range []string{"B", "BBBB-BBBB-B", "AAAA-AAAA", "😀", "<script>"} {
-		page := b.get(h.url + devicePath + "?user_code=" + url.QueryEscape(code))
+		page := b.enter(h.url + devicePath + "?user_code=" + url.QueryEscape(code))
 		page.errorPage(t, 400, wrongCode)
 		require.Contains(t, page.body, `value="`+template.HTMLEscapeString(code)+`"`)
 	}
-	long := b.get(h.url + devicePath + "?user_code=" + strings.Repeat("B", 5000))
-	require.NotContains(t, long.body, "BBBBB")
+	for _, long := range []*reply{b.get(h.url + devicePath + "?user_code=" + strings.Repeat("B", 5000)), b.enter(h.url + devicePath + "?user_code=" + strings.Repeat("B", 5000))} {
+		require.Contains(t, long.text(), "Code that your device shows")
+		require.NotContains(t, long.body, "BBBBB")
+	}
 	b.get(h.url+devicePath+"?user_code=x&user_code=y").errorPage(t, 400, "made a mistake")
+	form := b.get(h.url+devicePath).form(t, "")
+	form["user_code"] = []string{"x", "y"}
+	b.post(devicePath, form).errorPage(t, 400, "made a mistake")
 }
 
 // RFC 8628 section 6.1: capitals or not, with or without hyphens and spaces.
@@ -104,7 +110,7 @@ func TestUserCodesAreReadAsPeopleType(t *testing.T) {
 	plain := strings.ReplaceAll(d.UserCode, "-", "")
 	for _, typed := range []string{d.UserCode, plain, strings.ToLower(plain), " " + plain[:2] + " - " + plain[2:] + "\t", strings.Join(strings.Split(plain, ""), "-"),
 		plain[:4] + "\u2013" + plain[4:], plain[:4] + "\u00a0" + plain[4:], "A" + plain + "."} {
-		require.Contains(t, b.get(h.url+devicePath+"?user_code="+url.QueryEscape(typed)).text(), "Your device has to show this very code:\n"+d.UserCode, typed)
+		require.Contains(t, b.enter(h.url+devicePath+"?user_code="+url.QueryEscape(typed)).text(), "Your device has to show this very code:\n"+d.UserCode, typed)
 	}
 }
 
@@ -114,24 +120,24 @@ func TestUserCodesCannotBeGuessed(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = time.Hour })
 	d := h.television().device()
 	b, grace := h.signedIn("user_ada"), h.signedIn("user_grace")
-	guess := func() int { return b.get(h.url + devicePath + "?user_code=BBBB-BBBB").StatusCode }
+	guess := func() int { return b.enter(h.url + devicePath + "?user_code=BBBB-BBBB").StatusCode }
 	for range 30 {
-		b.get(d.CompleteURI).statusIs(t, 200)                                      // Right ones do not count,
-		b.get(h.url+devicePath+"?user_code=BBBB-BBB").errorPage(t, 400, wrongCode) // nor what cannot be a code,
+		b.enter(d.CompleteURI).statusIs(t, 200)                                      // Right ones do not count,
+		b.enter(h.url+devicePath+"?user_code=BBBB-BBB").errorPage(t, 400, wrongCode) // nor what cannot be a code,
 	}
 	for range 20 {
-		grace.get(h.url + devicePath + "?user_code=BBBB-BBBB") // nor others' guesses.
+		grace.enter(h.url + devicePath + "?user_code=BBBB-BBBB") // nor others' guesses.
 	}
 	require.Equal(t, map[int]int{400: 10, 429: 22}, atOnce(32, func(int) int { return guess() }))
 	h.clock.Add(4 * time.Minute)
-	blocked := b.get(d.CompleteURI)
+	blocked := b.enter(d.CompleteURI)
 	blocked.errorPage(t, 429, "There were too many attempts.")
 	require.Equal(t, "360", blocked.Header.Get("Retry-After"))
 	require.NotContains(t, blocked.text(), "Television")
 	h.clock.Add(6*time.Minute - time.Second)
 	require.Equal(t, 429, guess())
 	h.clock.Add(time.Second)
-	b.get(d.CompleteURI).statusIs(t, 200)
+	b.enter(d.CompleteURI).statusIs(t, 200)
 	require.Equal(t, map[int]int{400: 10, 429: 2}, atOnce(12, func(int) int { return guess() }))
 
 	// Posting is no way around: without the seal of the code's page there is
@@ -140,6 +146,37 @@ func TestUserCodesCannotBeGuessed(t *testing.T) {
 	unknown := b.post(devicePath, url.Values{"request": {"user_code=BBBB-BBBB"}, "seal": {"x"}, "decision": {"allow"}})
 	known.errorPage(t, 403, "does not belong to a page that is still open")
 	unknown.errorPage(t, 403, "does not belong to a page that is still open")
+}
+
+// A link fills a code in and a form of another site does nothing: however many
+// there are, they look nothing up and keep nobody from entering a code.
+func TestOtherSitesCannotLockOutOfDevices(t *testing.T) {
+	h := newDeviceHost(t)
+	b, d := h.signedIn("user_ada"), h.television().device()
+	wrong := h.url + devicePath + "?user_code=BBBB-BBBB"
+	entered := b.enter(d.CompleteURI)
+	seen := entered.Request.URL.Query().Get("entered")
+	seal := b.get(h.url+devicePath).form(t, "")
+	foreign := h.signedIn("user_grace").get(wrong).form(t, "")
+	for range 20 {
+		for _, more := range []string{"", "&entered=x", "&entered=" + seen, "&entered=" + url.QueryEscape(seen[:22]+"BBBB-BBBB")} {
+			page := b.get(wrong + more)
+			page.statusIs(t, 200)
+			require.Contains(t, page.body, `name="user_code" value="BBBB-BBBB"`)
+			require.NotContains(t, page.text(), wrongCode)
+		}
+		for _, form := range []url.Values{{}, {"seal": {"x"}}, foreign} {
+			form.Set("user_code", "BBBB-BBBB")
+			b.post(devicePath, form).errorPage(t, 403, "does not belong to a page that is still open")
+		}
+		seal.Set("user_code", "BBBB-BBBB")
+		for _, origin := range []string{"cross-site", "same-site"} {
+			b.post(devicePath, seal, "Sec-Fetch-Site", origin, "Origin", "https://evil.example").errorPage(t, 403, "")
+		}
+	}
+	require.Contains(t, b.enter(d.CompleteURI).text(), d.UserCode)
+	require.Contains(t, b.enter(wrong).text(), wrongCode, "only who presses the button is answered")
+	require.NotContains(t, h.signedIn("user_ada").get(entered.Request.URL.String()).text(), "Television", "another browser")
 }
 
 // Config.Limit is asked with the visitor's address before a code is looked at.
@@ -158,23 +195,26 @@ func TestDevicePageHonoursLimit(t *testing.T) {
 	})
 	b, d := h.signedIn("user_ada"), h.television().device()
 	b.get(d.VerificationURI).statusIs(t, 200)
-	require.Empty(t, asked)
-	form := b.get(d.CompleteURI).form(t, "allow")
+	b.get(d.CompleteURI).statusIs(t, 200)
+	require.Empty(t, asked, "a link looks nothing up")
+	form := b.enter(d.CompleteURI).form(t, "allow")
 	require.Equal(t, []provider.LimitRequest{{Endpoint: "device", IP: netip.MustParseAddr("192.0.2.7")}}, asked)
+	b.post(devicePath, form, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example").errorPage(t, 403, "")
+	require.Len(t, asked, 1, "nor does another site")
 	wait = 90 * time.Second
 	h.requests(t)
-	for _, r := range []*reply{b.get(d.CompleteURI), b.post(devicePath, form), h.browser().get(d.CompleteURI)} {
+	for _, r := range []*reply{b.enter(d.CompleteURI), b.post(devicePath, form)} {
 		r.errorPage(t, 429, "There were too many attempts.")
 		require.Equal(t, "90", r.Header.Get("Retry-After"))
 	}
-	require.Equal(t, [][2]string{{"device", "rate_limited"}, {"device", "rate_limited"}, {"device", "rate_limited"}}, h.requests(t))
+	require.Equal(t, [][2]string{{"device", "ok"}, {"device", "ok"}, {"device", "rate_limited"}, {"device", "rate_limited"}}, h.requests(t))
 	d.poll().refused(t, 400, "authorization_pending")
 }
 
 func TestDevicePageSendsToSignInAndNotForEver(t *testing.T) {
 	h := newDeviceHost(t)
 	b, d := h.browser(), h.television().device()
-	r := b.get(d.CompleteURI)
+	r := b.enter(d.CompleteURI)
 	require.Equal(t, http.StatusSeeOther, r.StatusCode)
 	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
 	back := h.lastSignIn().ReturnTo
@@ -185,10 +225,10 @@ func TestDevicePageSendsToSignInAndNotForEver(t *testing.T) {
 	h.clock.Add(6 * time.Minute)
 	require.Equal(t, http.StatusSeeOther, b.get(h.url+back).StatusCode, "rather a page that was loaded anew")
 	b.signIn("user_ada")
-	require.Contains(t, b.get(h.url+back).text(), d.UserCode, "the code was kept")
+	require.Contains(t, b.get(h.url+back).body, `value="`+d.UserCode+`"`, "the code was kept")
 
 	// Signed out since the page was shown.
-	form := b.get(d.CompleteURI).form(t, "allow")
+	form := b.enter(d.CompleteURI).form(t, "allow")
 	out := h.browser()
 	out.client.Jar.SetCookies(mustParse(h.url), b.client.Jar.Cookies(mustParse(h.url)))
 	out.post("/login", url.Values{"user": {""}, "next": {"/"}})
@@ -208,7 +248,7 @@ func mustParse(text string) *url.URL {
 func TestDevicePageSwitchesAccount(t *testing.T) {
 	h := newDeviceHost(t)
 	b, d := h.signedIn("user_ada"), h.television().device()
-	page := b.get(d.CompleteURI)
+	page := b.enter(d.CompleteURI)
 	const link = devicePath + "?prompt=select_account&amp;user_code="
 	require.Contains(t, page.body, `href="`+link+d.UserCode+`"`)
 	require.Equal(t, http.StatusSeeOther, b.get(d.CompleteURI+"&prompt=select_account").StatusCode)
@@ -217,11 +257,11 @@ func TestDevicePageSwitchesAccount(t *testing.T) {
 	require.Contains(t, b.get(h.url+h.lastSignIn().ReturnTo).text(), "You are signed in as Grace Hopper.")
 
 	// An account that is gone can be switched, too.
-	form := b.get(d.CompleteURI).form(t, "allow")
+	form := b.enter(d.CompleteURI).form(t, "allow")
 	h.mu.Lock()
 	delete(h.users, "user_grace")
 	h.mu.Unlock()
-	for _, r := range []*reply{b.get(d.CompleteURI), b.post(devicePath, form)} {
+	for _, r := range []*reply{b.enter(d.CompleteURI), b.post(devicePath, form)} {
 		r.errorPage(t, 403, "is not available any more")
 		require.Contains(t, r.body, `href="`+link+d.UserCode+`"`)
 	}
@@ -239,7 +279,7 @@ func TestDeviceScopesMayBeUnticked(t *testing.T) {
 	granted := func(ticked ...string) string {
 		t.Helper()
 		d := tv.device("scope", "profile email core")
-		form := b.get(d.CompleteURI).form(t, "allow")
+		form := b.enter(d.CompleteURI).form(t, "allow")
 		require.ElementsMatch(t, []string{"profile", "email"}, form["granted"])
 		form["granted"] = ticked
 		require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode)
@@ -251,10 +291,10 @@ func TestDeviceScopesMayBeUnticked(t *testing.T) {
 
 	// What the application may not ask for any more is not offered.
 	d := tv.device("scope", "profile")
-	form := b.get(d.CompleteURI).form(t, "allow")
+	form := b.enter(d.CompleteURI).form(t, "allow")
 	h.change(tv, func(a *store.Application) { a.Scopes = scopes.New("core") })
 	b.post(devicePath, form).errorPage(t, 400, wrongCode)
-	require.NotContains(t, b.get(d.CompleteURI).text(), "See your name")
+	require.NotContains(t, b.enter(d.CompleteURI).text(), "See your name")
 	b.decide(d, "allow")
 	require.Equal(t, "", d.poll().tokens(t).Scope)
 }
@@ -266,8 +306,8 @@ func TestForgedDeviceFormIsRefused(t *testing.T) {
 	tv := h.television()
 	b, grace := h.signedIn("user_ada"), h.signedIn("user_grace")
 	d, other := tv.device(), tv.device()
-	fresh := func() url.Values { return b.get(d.CompleteURI).form(t, "allow") }
-	foreign := grace.get(d.CompleteURI).form(t, "allow")
+	fresh := func() url.Values { return b.enter(d.CompleteURI).form(t, "allow") }
+	foreign := grace.enter(d.CompleteURI).form(t, "allow")
 	consent := b.get(h.application(provider.ApplicationSettings{}).request()).form(t, "allow")
 	for name, send := range map[string]func(url.Values) *reply{
 		"no seal": func(f url.Values) *reply { f.Del("seal"); return b.post(devicePath, f) },
@@ -335,7 +375,7 @@ func TestDeviceFormMakesOneGrant(t *testing.T) {
 	for _, decision := range []string{"allow", "deny"} {
 		b, d := h.signedIn("user_ada"), tv.device()
 		before := len(tv.liveGrants())
-		page := b.get(d.CompleteURI)
+		page := b.enter(d.CompleteURI)
 		form := page.form(t, decision)
 		h.eventKinds()
 		locations := atOnce(32, func(int) string {
@@ -371,7 +411,7 @@ func TestAnsweredDeviceFormRevivesNothing(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_ada")
 	d := tv.device()
-	form := b.get(d.CompleteURI).form(t, "allow")
+	form := b.enter(d.CompleteURI).form(t, "allow")
 	old := b.client.Jar.Cookies(mustParse(h.url))
 	b.post(devicePath, form)
 	got := d.poll().tokens(t)
@@ -403,7 +443,7 @@ func TestTwoUsersDecideAtOnce(t *testing.T) {
 			if i%3 == 2 && j == 1 {
 				decision = "deny"
 			}
-			forms = append(forms, b.get(d.CompleteURI).form(t, decision))
+			forms = append(forms, b.enter(d.CompleteURI).form(t, decision))
 		}
 		won := make([]bool, 2)
 		statuses := atOnce(2, func(j int) int {
@@ -431,7 +471,7 @@ func TestTwoUsersDecideAtOnce(t *testing.T) {
 func TestLaterUserMakesNoGrant(t *testing.T) {
 	h := newDeviceHost(t)
 	d, b, grace := h.television().device(), h.signedIn("user_ada"), h.signedIn("user_grace")
-	late := grace.get(d.CompleteURI).form(t, "allow")
+	late := grace.enter(d.CompleteURI).form(t, "allow")
 	b.decide(d, "allow")
 	h.eventKinds()
 	grace.post(devicePath, late).errorPage(t, 400, wrongCode)
@@ -467,12 +507,23 @@ func TestOwnDevicePage(t *testing.T) {
 	require.Equal(t, "Ada Lovelace", enter.User.Label)
 	require.Equal(t, devicePath, enter.FormAction)
 	require.False(t, enter.WrongCode)
-	wrong := read(b.get(h.url+enter.FormAction+"?user_code=bbbb+bbbb"), 400)
+	enters := func(code string) *reply {
+		form := url.Values{"user_code": {code}}
+		for _, f := range enter.FormFields {
+			form.Set(f.Name, f.Value)
+		}
+		return b.follow(b.post(enter.FormAction, form))
+	}
+	filled := read(b.get(d.CompleteURI), 200)
+	require.Equal(t, pages.StepEnter, filled.Step)
+	require.Equal(t, d.UserCode, filled.UserCode)
+	require.Empty(t, filled.Application)
+	wrong := read(enters("bbbb bbbb"), 400)
 	require.Equal(t, pages.StepEnter, wrong.Step)
 	require.True(t, wrong.WrongCode)
 	require.Equal(t, "bbbb bbbb", wrong.UserCode)
 
-	confirm := read(b.get(h.url+enter.FormAction+"?user_code="+d.UserCode), 200)
+	confirm := read(enters(d.UserCode), 200)
 	require.Equal(t, pages.StepConfirm, confirm.Step)
 	require.Equal(t, d.UserCode, confirm.UserCode)
 	require.Equal(t, "Television", confirm.Application.Name)
@@ -489,7 +540,7 @@ func TestOwnDevicePage(t *testing.T) {
 	require.Equal(t, "profile", d.poll().tokens(t).Scope)
 	denied := read(b.follow(func() *reply {
 		d := tv.device()
-		page := read(b.get(d.CompleteURI), 200)
+		page := read(enters(d.UserCode), 200)
 		form := url.Values{"decision": {"deny"}}
 		for _, f := range page.FormFields {
 			form.Set(f.Name, f.Value)
@@ -505,11 +556,11 @@ func TestDeviceBelowAPath(t *testing.T) {
 	d := h.television().device()
 	require.Equal(t, h.url+"/sub/oauth/device", d.VerificationURI)
 	b := h.signedIn("user_ada")
-	page := b.get(d.CompleteURI)
+	page := b.enter(d.CompleteURI)
 	require.Contains(t, page.body, `action="/sub/oauth/device"`)
 	done := b.follow(b.post("/sub/oauth/device", page.form(t, "allow")))
 	require.Contains(t, done.text(), "Television is connected")
 	d.poll().tokens(t)
-	h.browser().get(d.CompleteURI)
+	h.browser().enter(d.CompleteURI)
 	require.True(t, strings.HasPrefix(h.lastSignIn().ReturnTo, "/sub/oauth/device?"))
 }

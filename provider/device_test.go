@@ -62,10 +62,23 @@ func (d device) poll(form ...string) *reply {
 	return d.app.post("/oauth/token", append([]string{"grant_type", grantDevice, "device_code", d.DeviceCode}, form...)...)
 }
 
+// enter opens an address of the device page and sends the code that is filled in
+// there. It returns what the page says to it.
+func (b *browser) enter(target string) *reply {
+	b.h.t.Helper()
+	page := b.get(target)
+	if page.StatusCode != http.StatusOK {
+		return page
+	}
+	form := page.form(b.h.t, "")
+	form.Set("user_code", mustParse(target).Query().Get("user_code"))
+	return b.follow(b.post(mustParse(target).Path, form))
+}
+
 // decide is what a user does with a code on the page.
 func (b *browser) decide(d device, decision string) *reply {
 	b.h.t.Helper()
-	return b.post(devicePath, b.get(d.CompleteURI).form(b.h.t, decision))
+	return b.post(devicePath, b.enter(d.CompleteURI).form(b.h.t, decision))
 }
 
 // follow goes where a redirect on the host leads.
@@ -130,8 +143,8 @@ func TestDeviceSignIn(t *testing.T) {
 			enter := b.get(d.VerificationURI)
 			enter.statusIs(t, 200)
 			require.Contains(t, enter.text(), "Code that your device shows")
-			require.Contains(t, enter.body, `method="get" action="/oauth/device"`)
-			confirm := b.get(h.url + devicePath + "?user_code=" + d.UserCode)
+			require.Contains(t, enter.body, `method="post" action="/oauth/device"`)
+			confirm := b.enter(h.url + devicePath + "?user_code=" + d.UserCode)
 			require.Contains(t, confirm.text(), "Television wants to use your ")
 			require.Contains(t, confirm.text(), d.UserCode)
 			require.Contains(t, confirm.text(), "If somebody sent you this link or code, cancel.")
@@ -285,7 +298,7 @@ func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 			}
 			d := tv.device()
 			b := h.signedIn("user_ada")
-			require.Contains(t, b.get(d.CompleteURI).text(), "has not reviewed this application")
+			require.Contains(t, b.enter(d.CompleteURI).text(), "has not reviewed this application")
 			b.decide(d, "allow")
 			d.poll().tokens(t)
 		}
@@ -316,14 +329,14 @@ func TestDeviceCodeExpires(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = 2 * time.Minute })
 	tv, b := h.television(), h.signedIn("user_ada")
 	undecided, allowed, late, open := tv.device(), tv.device(), tv.device(), tv.device()
-	confirm := b.get(open.CompleteURI).form(t, "allow")
+	confirm := b.enter(open.CompleteURI).form(t, "allow")
 	h.clock.Add(2*time.Minute - time.Second)
 	b.decide(allowed, "allow")
 	b.decide(late, "allow")
 	undecided.poll().refused(t, 400, "authorization_pending")
 	h.clock.Add(time.Second)
 	undecided.poll().refused(t, 400, "expired_token")
-	b.get(undecided.CompleteURI).errorPage(t, 400, "No device waits with this code.")
+	b.enter(undecided.CompleteURI).errorPage(t, 400, "No device waits with this code.")
 	b.post(devicePath, confirm).errorPage(t, 400, "No device waits with this code.")
 	open.poll().refused(t, 400, "expired_token")
 	require.Len(t, tv.liveGrants(), 2)
@@ -346,7 +359,7 @@ func TestDenialEndsTheDeviceCode(t *testing.T) {
 	require.Contains(t, done.text(), "Television got no access")
 	require.Equal(t, []provider.EventKind{provider.EventGrantDenied}, h.eventKinds())
 	d.poll().refused(t, 400, "access_denied")
-	b.get(d.CompleteURI).errorPage(t, 400, "No device waits with this code.")
+	b.enter(d.CompleteURI).errorPage(t, 400, "No device waits with this code.")
 	require.Empty(t, tv.liveGrants())
 	h.clock.Add(time.Hour)
 	d.poll().refused(t, 400, "access_denied")
@@ -398,7 +411,7 @@ func TestPollsAtTheMomentOfApproval(t *testing.T) {
 	tv, b := h.television(), h.signedIn("user_ada")
 	for range 20 {
 		d := tv.device()
-		form := b.get(d.CompleteURI).form(t, "allow")
+		form := b.enter(d.CompleteURI).form(t, "allow")
 		answered := make(chan int)
 		go func() { answered <- b.post(devicePath, form).StatusCode }()
 		r := d.poll()
@@ -466,11 +479,11 @@ func TestDeviceGrantIsAGrantLikeAnyOther(t *testing.T) {
 	require.Equal(t, h.clock.Now().UTC().Truncate(time.Microsecond), grants[0].AgreedAt)
 
 	pending, allowed := tv.device(), tv.device()
-	form := b.get(pending.CompleteURI).form(t, "allow")
+	form := b.enter(pending.CompleteURI).form(t, "allow")
 	b.decide(allowed, "allow")
 	require.NoError(t, h.DeleteApplication(ctx, tv.ID))
 	allowed.poll().refused(t, 401, "invalid_client")
-	b.get(pending.CompleteURI).errorPage(t, 400, "No device waits with this code.")
+	b.enter(pending.CompleteURI).errorPage(t, 400, "No device waits with this code.")
 	b.post(devicePath, form).errorPage(t, 400, "No device waits with this code.")
 }
 
@@ -479,7 +492,7 @@ func TestDeviceForAResource(t *testing.T) {
 	h := newDeviceHost(t, withResources)
 	tv, b := h.television(), h.signedIn("user_ada")
 	d := tv.device("resource", h.url+"/mcp")
-	require.Contains(t, b.get(d.CompleteURI).text(), "This is for Acme for agents only.")
+	require.Contains(t, b.enter(d.CompleteURI).text(), "This is for Acme for agents only.")
 	b.decide(d, "allow")
 	d.poll("resource", h.url+"/reports").refused(t, 400, "invalid_target")
 	got := d.poll("resource", h.url+"/mcp").tokens(t)

@@ -19,7 +19,6 @@ import (
 // device and its application once they are found.
 type deviceVisit struct {
 	visit
-	typed  string
 	code   userCode
 	device rules.Device
 	app    store.Application
@@ -27,12 +26,13 @@ type deviceVisit struct {
 }
 
 const (
-	deviceField = "device" // of the request in the form: the device's id
-	resultField = "result" // of the page that comes afterwards
+	deviceField  = "device"  // of the request in the form: the device's id
+	enteredField = "entered" // of the page to decide: says that the user has entered the code
+	resultField  = "result"  // of the page that comes afterwards
 )
 
 // maxTyped is how long a code can be with all that somebody may type between
-// its letters. What is longer is not shown or passed on.
+// its letters. What is longer counts as nothing.
 const maxTyped = 32
 
 // visitDevice begins a visit. The visitor comes back from signing in with the
@@ -46,8 +46,11 @@ func (c *call) visitDevice(typed string, params url.Values) (*deviceVisit, *Erro
 	if typed != "" && len(typed) <= maxTyped {
 		v.params.Set(userCodeField, typed)
 	}
-	return &deviceVisit{visit: v, typed: typed}, nil
+	return &deviceVisit{visit: v}, nil
 }
+
+// typed is the code as it was typed, or as a link has it.
+func (v *deviceVisit) typed() string { return v.params.Get(userCodeField) }
 
 // open begins the page, as the one to enter a code, for the user.
 func (v *deviceVisit) open() *Error {
@@ -62,7 +65,14 @@ func (v *deviceVisit) open() *Error {
 	return nil
 }
 
-func (v *deviceVisit) show() { v.pages.Device(v.w, v.r, v.page) }
+// show shows the page.
+func (v *deviceVisit) show() {
+	if v.page.Step == pages.StepEnter {
+		v.page.UserCode = v.typed()
+		v.page.FormFields = []pages.Field{{Name: sealField, Value: v.sealForm(v.session.UserID, v.sealedEntry()...)}}
+	}
+	v.pages.Device(v.w, v.r, v.page)
+}
 
 // retry says on the error page for e where the visitor can go on.
 func (v *deviceVisit) retry(e *Error) *Error {
@@ -135,9 +145,6 @@ func (v *deviceVisit) wrongCode(e *Error) *Error {
 	if !errors.Is(e, errWrongCode) {
 		return e
 	}
-	if len(v.typed) <= maxTyped {
-		v.page.UserCode = v.typed
-	}
 	v.page.WrongCode, v.page.Status = true, e.Status
 	v.refused(e)
 	v.show()
@@ -160,7 +167,11 @@ func (v *deviceVisit) request() string {
 	}.Encode()
 }
 
-// sealed returns the parts that the form's seal covers.
+// sealedEntry returns the parts that the seal of the form with the code covers.
+// The code is not among them: it is the user's to enter.
+func (v *deviceVisit) sealedEntry() []string { return []string{enteredField, v.session.UserID} }
+
+// sealed returns the parts that the seal of the decision covers.
 func (v *deviceVisit) sealed(request string) []string {
 	return []string{"device", v.session.UserID, request}
 }

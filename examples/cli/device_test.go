@@ -21,16 +21,19 @@ func (p *program) codes() (page, code, complete string) {
 	return found[1], found[2], found[3]
 }
 
-// decideOnDevice signs in at a page for devices, enters the code if there is
-// one, and presses a button. It returns what the page says then.
+// decideOnDevice signs in at a page for devices, enters the code if it is not
+// filled in, and presses a button. It returns what the page says then.
 func (p *person) decideOnDevice(address, code, button string) string {
 	p.t.Helper()
 	page := p.signIn(address)
-	var err error
+	typed := map[string]string{}
 	if code != "" {
-		page, err = p.Press(p.t.Context(), page, "Continue", map[string]string{"user_code": code})
-		require.NoError(p.t, err)
+		typed["user_code"] = code
 	}
+	page, err := p.Press(p.t.Context(), page, "Continue", typed)
+	require.NoError(p.t, err)
+	page, err = p.Follow(p.t.Context(), page)
+	require.NoError(p.t, err)
 	page, err = p.Press(p.t.Context(), page, button, nil)
 	require.NoError(p.t, err)
 	page, err = p.Follow(p.t.Context(), page)

@@ -93,7 +93,7 @@ func writePage(w http.ResponseWriter, status int, name string, view any) {
 	// No scripts, and nothing from elsewhere. It must not name form-action:
 	// browsers apply that to the redirects after a form too, and those after
 	// the sign-in form lead to the application that somebody signs in to. Where
-	// that page is the consent page, Latchkey has said it already: so Add.
+	// that page is the consent page, Latchkey has set a policy already: so Add.
 	header.Add("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(status)
 	body.WriteTo(w)

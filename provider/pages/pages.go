@@ -39,9 +39,9 @@ type Config struct {
 
 	// Consent shows the consent page in the host's own way. The headers that
 	// protect it are set before: no caching, no frames, and a
-	// Content-Security-Policy that says where its form may lead. A policy of
-	// the host's own is to be added to it and not set in its place, and has no
-	// form-action. Nil: the built-in page.
+	// Content-Security-Policy. Add a policy of the host's own to it, do not set
+	// it in its place, and leave form-action out: browsers apply it to the
+	// redirects after the form. Nil: the built-in page.
 	Consent func(w http.ResponseWriter, r *http.Request, page Consent)
 
 	// Error shows the error page in the host's own way, and answers with the
@@ -114,11 +114,11 @@ func (p *Renderer) Consent(w http.ResponseWriter, r *http.Request, page Consent,
 	if p.config.Consent != nil {
 		page.Texts = texts.fill("application", page.Application.Name, "host", p.host.Name, "user", page.User.Label,
 			"address", page.RedirectHost, "resource", page.Resource, "publisher", page.Application.Publisher)
-		guard(w.Header(), formAction(redirectURI))
+		guard(w.Header(), true)
 		p.config.Consent(w, r, page)
 		return
 	}
-	p.write(w, http.StatusOK, "consent.html", page, policy{formAction: formAction(redirectURI), images: []string{page.Host.LogoURL, page.Application.LogoURL}})
+	p.write(w, http.StatusOK, "consent.html", page, policy{leavesSite: true, images: []string{page.Host.LogoURL, page.Application.LogoURL}})
 }
 
 // Error shows the error page.
@@ -129,11 +129,11 @@ func (p *Renderer) Error(w http.ResponseWriter, r *http.Request, page Error) {
 	page.Happened, page.Advice = plain(happened, "host", p.host.Name), plain(advice, "host", p.host.Name)
 	if p.config.Error != nil {
 		page.Texts = texts.fill("host", p.host.Name, "reference", page.Reference)
-		guard(w.Header(), "'self'")
+		guard(w.Header(), false)
 		p.config.Error(w, r, page)
 		return
 	}
-	p.write(w, page.Status, "error.html", page, policy{formAction: "'none'", images: []string{page.Host.LogoURL}})
+	p.write(w, page.Status, "error.html", page, policy{images: []string{page.Host.LogoURL}})
 }
 
 // Device shows the page of a device's Step.
@@ -144,11 +144,11 @@ func (p *Renderer) Device(w http.ResponseWriter, r *http.Request, page Device) {
 	if p.config.Device != nil {
 		page.Texts = texts.fill("application", page.Application.Name, "host", p.host.Name, "user", page.User.Label,
 			"resource", page.Resource, "publisher", page.Application.Publisher)
-		guard(w.Header(), "'self'")
+		guard(w.Header(), false)
 		p.config.Device(w, r, page)
 		return
 	}
-	p.write(w, page.Status, "device.html", page, policy{formAction: "'self'", images: []string{page.Host.LogoURL, page.Application.LogoURL}})
+	p.write(w, page.Status, "device.html", page, policy{images: []string{page.Host.LogoURL, page.Application.LogoURL}})
 }
 
 // Connections shows the page of connected applications.
@@ -159,7 +159,7 @@ func (p *Renderer) Connections(w http.ResponseWriter, r *http.Request, page Conn
 		page.Connections[i].Scopes = page.Texts.scopes(c.Scopes)
 		images = append(images, c.Application.LogoURL)
 	}
-	p.write(w, http.StatusOK, "connections.html", page, policy{formAction: "'self'", images: images})
+	p.write(w, http.StatusOK, "connections.html", page, policy{images: images})
 }
 
 // FormPost shows the page whose form carries an answer to an application, and
@@ -167,6 +167,6 @@ func (p *Renderer) Connections(w http.ResponseWriter, r *http.Request, page Conn
 func (p *Renderer) FormPost(w http.ResponseWriter, r *http.Request, page FormPost) {
 	page.Host, page.Texts = p.host, p.texts(r)
 	p.write(w, http.StatusOK, "form_post.html", page, policy{
-		formAction: postAction(page.FormAction), images: []string{page.Host.LogoURL}, script: p.script,
+		leavesSite: true, images: []string{page.Host.LogoURL}, script: p.script,
 	})
 }

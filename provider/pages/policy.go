@@ -12,7 +12,7 @@ import (
 // policy is what the Content-Security-Policy of a built-in page lets in besides
 // its own style.
 type policy struct {
-	formAction string   // sources
+	leavesSite bool     // as in frame
 	images     []string // addresses; may be empty
 	script     string   // its hash; empty: none
 }
@@ -22,7 +22,7 @@ const maxImageSources = 20
 
 // text returns the policy with the hash of the style.
 func (p policy) text(style string) string {
-	text := "default-src 'none'; style-src " + style + "; " + frame(p.formAction)
+	text := "default-src 'none'; style-src " + style + "; " + frame(p.leavesSite)
 	sources := []string{}
 	for _, image := range p.images {
 		if source := weburl.Source(image); source != "" && !slices.Contains(sources, source) {
@@ -41,11 +41,20 @@ func (p policy) text(style string) string {
 	return text
 }
 
-// frame is the part of the policy that every page has, whoever writes it. Its
-// form-action also governs the redirects that follow a form, so it names where
-// they go.
-func frame(formAction string) string {
-	return "base-uri 'none'; frame-ancestors 'none'; form-action " + formAction
+// frame is the part of the policy that every page has, whoever writes it. A form
+// that stays on the site may lead nowhere else.
+//
+// A form that leaves the site ends at an application, and there is no
+// form-action: browsers apply it to every redirect after the form too, and an
+// application sends its users on to where it likes, such as its own scheme. It
+// would keep nobody out: any https address is an application's, and nothing can
+// be injected into a page that runs no script of others and escapes all text.
+func frame(leavesSite bool) string {
+	const always = "base-uri 'none'; frame-ancestors 'none'"
+	if leavesSite {
+		return always
+	}
+	return always + "; form-action 'self'"
 }
 
 // setHeaders sets the other headers that every page has.
@@ -60,39 +69,9 @@ func setHeaders(h http.Header) {
 
 // guard sets the headers of a page that the host writes. The policy is added, so
 // that it holds beside one of the host's own.
-func guard(h http.Header, formAction string) {
+func guard(h http.Header, leavesSite bool) {
 	setHeaders(h)
-	h.Add("Content-Security-Policy", frame(formAction))
-}
-
-// formAction is the form-action of a page whose form ends in a redirect to
-// an application.
-func formAction(redirectURI string) string {
-	return "'self' " + postAction(redirectURI)
-}
-
-// postAction is the form-action of a page whose form is posted to an
-// application.
-func postAction(redirectURI string) string {
-	return strings.TrimSpace("https: " + formSource(redirectURI))
-}
-
-// formSource is the source that a form-action must name so that the browser
-// follows the redirects after the form: https is allowed always, so it is needed
-// for loopback addresses and native schemes only. Behind a loopback address
-// there is often a second one, where an API sends the browser on to its front
-// end.
-func formSource(uri string) string {
-	u, err := url.Parse(uri)
-	switch {
-	case err != nil || u.Scheme == "https":
-		return ""
-	case u.Scheme != "http":
-		return u.Scheme + ":"
-	case strings.Contains(u.Hostname(), ":"):
-		return "http:" // A policy cannot name an IPv6 address.
-	}
-	return "http://localhost:* http://127.0.0.1:*"
+	h.Add("Content-Security-Policy", frame(leavesSite))
 }
 
 // redirectHost is the host where the visitor will be sent, or "" where that is

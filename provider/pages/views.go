@@ -146,8 +146,9 @@ type Step string
 
 // The steps of the device page.
 const (
-	// StepEnter: the user enters the code that the device shows. The page has
-	// a form that is sent to FormAction by GET, with a field "user_code".
+	// StepEnter: the user enters the code that the device shows, or finds it
+	// filled in after following a link. The page has a form that is posted to
+	// FormAction, with FormFields as hidden fields and a field "user_code".
 	StepEnter Step = "enter"
 	// StepConfirm: the user compares the code and decides. The page has a form
 	// that is posted to FormAction, and consists of what the form of [Consent]
@@ -175,8 +176,9 @@ type Device struct {
 
 	// UserCode is the code that the device shows. The page of StepConfirm must
 	// show it, so that the user can compare the two (RFC 8628 section 3.3.1).
-	// At StepEnter it is what the visitor has entered before, if that was wrong,
-	// and WrongCode is set.
+	// At StepEnter it is what to fill in: the code of the link that the visitor
+	// has followed, or what they have entered before. If that was wrong,
+	// WrongCode is set.
 	UserCode  string `json:"user_code"`
 	WrongCode bool   `json:"wrong_code"`
 
@@ -209,7 +211,7 @@ type Connection struct {
 	Application Application
 	Scopes      []Scope   // all that was ever granted
 	Since       time.Time // when access was given first
-	LastUsed    time.Time // when the user last signed in there, or the application last refreshed
+	LastUsed    time.Time // the last sign-in or refresh of those sign-ins that live
 }
 
 // FormPost is what the page shows that carries an answer to an application.

@@ -117,22 +117,43 @@ func TestRedirectsAfterTheForm(t *testing.T) {
 	}
 }
 
-// From https to an app's own scheme is where the policy ends, as the package's
-// documentation says: the provider cannot know which scheme that will be.
-func TestRedirectToAnApp(t *testing.T) {
-	t.Parallel()
-	const end = "com.example.wiki:/done"
-	server := newTLSServer(t, http.RedirectHandler(end, http.StatusSeeOther))
-	h := newHost(t)
-	app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{server.URL + "/callback"}})
-	p := newPage(t)
-	call(p, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
-	p.isSignedIn(h, "user_ada")
-	p.goes(h.authorizeURL(app, app.RedirectURIs[0]))
-	p.clicks("Allow")
-	p.expects("form-action")
-	p.fails("GET " + server.URL + "/callback")
-	p.shows("Wiki wants to use your Acme Notes account")
+// A callback on the web goes on to where the application likes: to another site,
+// to a program on this device, or to an app's own scheme. Nothing is in the way,
+// however the answer came to the callback.
+func TestCallbackGoesOn(t *testing.T) {
+	site := newTLSServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { show(w, "<h1>At the end</h1>", nil) }))
+	program := httptest.NewServer(site.Config.Handler)
+	t.Cleanup(program.Close)
+	for name, end := range map[string]string{
+		"to another site":             site.URL + "/end",
+		"to a program on this device": strings.Replace(program.URL, "127.0.0.1", "localhost", 1) + "/end",
+		"to a scheme with a period":   "com.example.wiki:/done",
+		"to a scheme without one":     "wiki://done",
+	} {
+		for _, mode := range []string{"query", "form_post"} {
+			t.Run(name+" from "+mode, func(t *testing.T) {
+				t.Parallel()
+				server := newTLSServer(t, http.RedirectHandler(end, http.StatusSeeOther))
+				h := newHost(t)
+				callback := strings.Replace(server.URL, "127.0.0.1", "localhost", 1) + "/callback"
+				app, _ := h.application(provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{callback}})
+				p := newPage(t)
+				call(p, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
+				p.isSignedIn(h, "user_ada")
+				p.goes(h.authorizeURL(app, callback, "response_mode", mode))
+				p.clicks("Allow")
+				if strings.HasPrefix(end, "http") {
+					p.arrives(end)
+					p.shows("At the end")
+					return
+				}
+				// There is no such application here, so that is as far as it gets.
+				// Between two of them Chromium wants a click, in whatever window.
+				p.allows("Not allowed to launch '" + end + "' because a user gesture is required")
+				p.fails("GET " + end)
+			})
+		}
+	}
 }
 
 // isSignedIn gives the browser a session of the host, without the way there.

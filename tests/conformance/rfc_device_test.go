@@ -38,12 +38,25 @@ func (c *client) polling(device map[string]any, pairs ...string) url.Values {
 	return params(c.withID("grant_type", deviceGrant, "device_code", device["device_code"].(string)), pairs...)
 }
 
+// enters is a browser in which the user opens an address of the device page and
+// sends the code that is filled in there.
+func (h *host) enters(t testing.TB, target string) reply {
+	t.Helper()
+	page := h.do(t, "GET", target, http.Header{"Test-User": {user}}, "")
+	require.Equal(t, http.StatusOK, page.StatusCode, brief(page))
+	address, err := url.Parse(target)
+	require.NoError(t, err)
+	form := params(fields(page.body), "user_code", address.Query().Get("user_code"))
+	r := h.do(t, "POST", devicePath, consentHeader(h, page), form.Encode())
+	require.Equal(t, http.StatusSeeOther, r.StatusCode, brief(r))
+	return h.do(t, "GET", r.Header.Get("Location"), consentHeader(h, page), "")
+}
+
 // decides is a browser in which the user follows the complete address and
 // presses a button.
 func (h *host) decides(t testing.TB, device map[string]any, decision string) reply {
 	t.Helper()
-	target := strings.TrimPrefix(device["verification_uri_complete"].(string), h.url)
-	page := h.do(t, "GET", target, http.Header{"Test-User": {user}}, "")
+	page := h.enters(t, strings.TrimPrefix(device["verification_uri_complete"].(string), h.url))
 	require.Equal(t, http.StatusOK, page.StatusCode, brief(page))
 	form := params(fields(page.body), "decision", decision)
 	r := h.do(t, "POST", devicePath, consentHeader(h, page), form.Encode())
@@ -121,10 +134,13 @@ func TestDeviceAuthorizationClientAuthentication(t *testing.T) {
 }
 
 // RFC 8628 sections 3.3 and 3.3.1: the user is shown the code to compare, also
-// where it came with the address.
+// where it came with the address. The address alone only fills it in.
 func TestDevicePageShowsTheCode(t *testing.T) {
 	h := newDeviceHost(t)
 	device := h.public().device(t)
+	link := h.do(t, "GET", strings.TrimPrefix(device["verification_uri_complete"].(string), h.url), http.Header{"Test-User": {user}}, "")
+	require.Contains(t, link.body, `name="user_code" value="`+device["user_code"].(string)+`"`)
+	require.NotContains(t, brief(link), "Wiki")
 	page := h.decides(t, device, "allow")
 	require.Contains(t, brief(page), device["user_code"].(string))
 	require.Contains(t, brief(page), "Wiki")
@@ -263,7 +279,7 @@ func TestDeviceRemotePhishing(t *testing.T) {
 	c.tokens(t)
 	device := c.device(t)
 	target := strings.TrimPrefix(device["verification_uri_complete"].(string), h.url)
-	page := h.do(t, "GET", target+"&decision=allow", http.Header{"Test-User": {user}}, "")
+	page := h.enters(t, target+"&decision=allow")
 	require.Contains(t, brief(page), "If somebody sent you this link or code, cancel.")
 	refused(t, h.send(t, tokenPath, c.polling(device)), 400, "authorization_pending")
 }
@@ -274,7 +290,7 @@ func TestUserCodeInput(t *testing.T) {
 	device := h.public().device(t)
 	code := strings.ReplaceAll(device["user_code"].(string), "-", "")
 	for _, typed := range []string{code, strings.ToLower(code), code[:3] + " " + code[3:], "-" + strings.Join(strings.Split(code, ""), " ")} {
-		page := h.do(t, "GET", devicePath+"?user_code="+url.QueryEscape(typed), http.Header{"Test-User": {user}}, "")
+		page := h.enters(t, devicePath+"?user_code="+url.QueryEscape(typed))
 		require.Equal(t, http.StatusOK, page.StatusCode, brief(page))
 		require.Contains(t, brief(page), device["user_code"].(string))
 	}

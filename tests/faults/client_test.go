@@ -112,7 +112,11 @@ func (r reply) code() string {
 
 // decide answers the form of a page.
 func (c *client) decide(target, user string, page reply, decision string) (reply, error) {
-	form := url.Values{"decision": {decision}}
+	return c.submit(target, user, page, url.Values{"decision": {decision}})
+}
+
+// submit sends the form of a page, with more fields.
+func (c *client) submit(target, user string, page reply, form url.Values) (reply, error) {
 	for _, m := range formInput.FindAllStringSubmatch(page.body, -1) {
 		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
 	}

@@ -28,9 +28,21 @@ func (c *client) mustAskForDevice(t *testing.T, host string) (d device) {
 	return d
 }
 
-// page is what a user sees who enters the code.
+// page is what a user sees who enters the code, or what kept them from it.
 func (c *client) page(host, user string, d device) (reply, error) {
-	return c.do("GET", host+"/oauth/device?"+url.Values{"user_code": {d.UserCode}}.Encode(), http.Header{"Test-User": {user}}, nil)
+	entry, err := c.do("GET", host+"/oauth/device", http.Header{"Test-User": {user}}, nil)
+	if err != nil || entry.status != http.StatusOK {
+		return entry, err
+	}
+	sent, err := c.submit(host+"/oauth/device", user, entry, url.Values{"user_code": {d.UserCode}})
+	if err != nil || sent.status != http.StatusSeeOther {
+		return sent, err
+	}
+	header := http.Header{"Test-User": {user}}
+	for _, cookie := range entry.cookies {
+		header.Add("Cookie", cookie.Name+"="+cookie.Value)
+	}
+	return c.do("GET", host+sent.header.Get("Location"), header, nil)
 }
 
 func (c *client) poll(host string, d device) (reply, error) {

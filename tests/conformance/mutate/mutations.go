@@ -141,8 +141,13 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 8628 section 5.1: user codes cannot be guessed at for long", "device_visit.go",
-		`if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 {`, `if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 && v.typed == "" {`,
+		`if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 {`, `if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 && v.typed() == "" {`,
 		"TestUserCodesCannotBeGuessed",
+	},
+	{
+		"RFC 8628 section 5.1: a link makes no guesses for a user", "device_page.go",
+		`entered := v.openNotice(enteredField, v.session.UserID, params.Get(enteredField))`, `entered := v.typed()`,
+		"TestOtherSitesCannotLockOutOfDevices",
 	},
 	{
 		"RFC 8628 section 6.1: user codes are read as people type", "device_code.go",
