@@ -1,4 +1,5 @@
-// Package weburl knows which addresses a page may link to and show images from.
+// Package weburl knows which addresses a page may link to and show images from,
+// and which are the same.
 package weburl
 
 import (
