@@ -365,6 +365,41 @@ func TestTurningPublicEndsEverythingAndDropsTheSecrets(t *testing.T) {
 	app.redeem("x", "client_secret", secret.Reveal()).refused(t, 400, "invalid_grant")
 }
 
+// A public application redeems no code without PKCE, also if it was confidential
+// when its request was read, so that the code has no challenge.
+func TestTurningPublicBesideAnAnswer(t *testing.T) {
+	for _, skip := range []bool{false, true} {
+		kept := storetest.NewBreakable(memory.New())
+		h := newHost(t, func(c *provider.Config) { c.Store = kept })
+		app := h.application(provider.ApplicationSettings{SkipConsent: skip})
+		b := h.browser()
+		b.signIn("user_ada")
+		form := b.get(app.request())
+		kept.Once("FindConsent", func() {
+			kept.Heal()
+			_, err := h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
+				s.Public, s.SkipConsent = true, skip
+				return nil
+			})
+			require.NoError(t, err)
+		})
+		var answer *reply
+		if skip {
+			answer = b.get(app.request())
+		} else {
+			answer = b.answer(form, "allow")
+		}
+		code := answer.redirected(t).Get("code")
+		require.NotEmpty(t, code)
+		app.Public, app.secret = true, ""
+		app.redeem(code).refused(t, 400, "invalid_grant")
+		app.redeem(code, "code_verifier", "").refused(t, 400, "invalid_grant")
+		grants, _, err := h.ListGrants(ctx, provider.GrantFilter{ApplicationID: app.ID}, "", 0)
+		require.NoError(t, err)
+		require.NotEmpty(t, grants, "the grant is there, and nobody can redeem it")
+	}
+}
+
 func TestListAndRevokeGrants(t *testing.T) {
 	h := newHost(t)
 	one, two := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")}), h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})

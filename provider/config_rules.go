@@ -253,7 +253,7 @@ func (c Config) validateResources(found *problems) {
 		if _, err := parseIssuer(r.URL, c.AllowHTTP); err != nil {
 			found.add(field+".URL", "%w", err)
 		}
-		if slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return other.URL == r.URL }) {
+		if slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return weburl.Same(other.URL, r.URL) }) {
 			found.add("Resources", "has %q twice: keep one", r.URL)
 		}
 		c.mustOffer(found, field, r.Scopes)

@@ -139,6 +139,12 @@ func TestIssuerWithAPath(t *testing.T) {
 		h.url = root + "/sub"
 		got := app.redeem(answer.Get("code")).tokens(t)
 		h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
+
+		// The document is also where clients look that append the well-known path.
+		appended := h.send("GET", "/.well-known/oauth-authorization-server", nil, "")
+		require.Contains(t, appended.body, `"issuer":"`+root+`/sub"`)
+		h.url = root
+		require.Equal(t, h.send("GET", "/.well-known/oauth-authorization-server/sub", nil, "").body, appended.body)
 	}
 }
 

@@ -142,7 +142,7 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	return tokenInfo{
 		access:    x.prefix.encode(rules.KindAccess, credential{presented.grantID, rotated.Access}),
 		refresh:   x.prefix.encode(rules.KindRefresh, credential{presented.grantID, rotated.Refresh}),
-		expiresIn: max(0, rotated.Token.ExpiresAt.Sub(q.Now)),
+		expiresIn: rotated.Token.ExpiresAt.Sub(q.Now),
 		scope:     granted,
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -45,10 +46,11 @@ func (p *Provider) Resource(url string) *ProtectedResource {
 	return r
 }
 
-// findResource returns the resource that a request names, or nil.
+// findResource returns the resource that a request names, or nil. Clients write
+// a URL in ways of their own; what is kept is always the Config's.
 func (p *Provider) findResource(named string) *ProtectedResource {
 	for _, r := range p.resources {
-		if r.url == named || r.path == resourceMetadataPath && r.url+"/" == named {
+		if r.url == named || weburl.Same(r.url, named) {
 			return r
 		}
 	}
@@ -83,7 +85,7 @@ func (p *Provider) askedResource(params url.Values) (*ProtectedResource, *Error)
 	}
 	r := p.findResource(named[0])
 	if r == nil {
-		return nil, refuse(codeInvalidTarget, "The resource is not known here: use the exact URL that its metadata document gives as resource.")
+		return nil, refuse(codeInvalidTarget, "The resource is not known here: use the URL that its metadata document gives as resource.")
 	}
 	return r, nil
 }

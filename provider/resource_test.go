@@ -116,8 +116,8 @@ func TestInvalidTarget(t *testing.T) {
 	b := h.browser()
 	b.signIn("user_ada")
 	for _, resource := range []string{
-		"https://elsewhere.example.com/mcp", h.url, h.url + "/", h.url + "/mcp/", h.url + "/MCP", h.url + "/mcp?x=1", h.url + "/mcp#x",
-		h.url + "/./mcp", h.url + "//mcp", h.url + "/mcp ", "mcp", "/mcp", "urn:mcp",
+		"https://elsewhere.example.com/mcp", h.url, h.url + "/", h.url + "/mcp//", h.url + "/MCP", h.url + "/mcp#x", h.url + "/mcp/..", h.url + "/x/..%2fmcp",
+		h.url + "//mcp", h.url + "/mcp ", "mcp", "/mcp", "urn:mcp", strings.Replace(h.url, "//", "//user@", 1) + "/mcp", h.url + "/mcp\\",
 	} {
 		answer := b.get(app.request("resource", resource)).redirected(t)
 		require.Equal(t, "invalid_target", answer.Get("error"), resource)
@@ -132,6 +132,23 @@ func TestInvalidTarget(t *testing.T) {
 		"grant_type=authorization_code&code="+form+"&client_id="+app.ClientID+"&client_secret="+app.secret+"&redirect_uri="+callback+
 			"&resource="+h.url+"/mcp&resource="+h.url+"/reports")
 	reply.refused(t, 400, "invalid_target")
+}
+
+// RFC 3986 section 6.2.2: clients write a URL in ways of their own. Tokens carry
+// the one of the Config.
+func TestResourceInOtherSpellings(t *testing.T) {
+	h := newHost(t, withResources)
+	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
+	for _, named := range []string{"/mcp/", "/mcp?x=1", "/mcp/?", "/%6Dcp", "/./mcp", "/x/%2e%2e/mcp", "/mcp"} {
+		for _, host := range []string{h.url, strings.Replace(h.url, "http", "HTTP", 1)} {
+			got := app.tokens("user_ada", "resource", host+named)
+			token, err := h.Resource(h.url+"/mcp").Verify(context.Background(), got.AccessToken)
+			require.NoError(t, err, named)
+			require.Equal(t, h.url+"/mcp", token.Resource)
+			again := app.refresh(got.RefreshToken, "resource", h.url+"/mcp").tokens(t)
+			app.refresh(again.RefreshToken, "resource", host+named).tokens(t)
+		}
+	}
 }
 
 // Clients that parse a URL and write it again end one without a path with a

@@ -63,9 +63,12 @@ func (p *Provider) Routes() []Route {
 	add(paths.DeviceAuthorization, p.DeviceAuthorizationHandler(), false)
 	add(paths.Device, p.DeviceHandler(), true)
 	if !paths.NoMetadata {
-		// Not by add: the path of Issuer comes last here, and a proxy that
-		// strips it never sees this one.
+		// The path of Issuer comes last here, and a proxy that strips it never sees
+		// this one.
 		at(metadataPath+p.issuer.Path, p.MetadataHandler(), false)
+		if p.issuer.Path != "" { // Many clients append the well-known path, as OpenID Connect has it.
+			add(metadataPath, p.MetadataHandler(), false)
+		}
 	}
 	for _, r := range p.resources {
 		if r.own {

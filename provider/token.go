@@ -57,8 +57,9 @@ func (c *call) serveToken() *Error {
 	if e != nil {
 		return e
 	}
-	writeJSON(c.w, http.StatusOK, tokenResponse{
-		issued.access, tokenType, int64(issued.expiresIn / time.Second), issued.refresh, issued.scope,
-	})
+	// An answer that is repeated may come when its access token has expired. Zero
+	// would be "never" to some clients; with a second left they refresh.
+	expiresIn := max(1, int64(issued.expiresIn/time.Second))
+	writeJSON(c.w, http.StatusOK, tokenResponse{issued.access, tokenType, expiresIn, issued.refresh, issued.scope})
 	return nil
 }

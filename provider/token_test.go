@@ -3,6 +3,7 @@ package provider_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -204,4 +205,29 @@ func TestReuseIsAnEvent(t *testing.T) {
 	h.clock.Add(30*time.Second + time.Microsecond)
 	app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
 	require.Equal(t, []provider.EventKind{provider.EventReuseDetected}, h.eventKinds())
+}
+
+// expires_in is a positive number, however little is left: zero is "never" to
+// some clients.
+func TestExpiresInIsAlwaysPositive(t *testing.T) {
+	h := newHost(t, func(c *provider.Config) {
+		c.Lifetimes = provider.Lifetimes{Access: 1900 * time.Millisecond, Grace: time.Minute, Grant: time.Hour}
+	})
+	app := h.application(provider.ApplicationSettings{})
+	left := func(r *reply) int {
+		require.NotEmpty(t, r.tokens(t).RefreshToken)
+		var answer struct {
+			ExpiresIn int `json:"expires_in"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(r.body), &answer))
+		return answer.ExpiresIn
+	}
+	got := app.tokens("user_ada")
+	require.Equal(t, 1, left(app.refresh(got.RefreshToken)))
+	h.clock.Add(59 * time.Second) // It is repeated when its access token is long gone.
+	again := app.refresh(got.RefreshToken)
+	require.Equal(t, 1, left(again))
+	last := app.refresh(again.tokens(t).RefreshToken)
+	h.clock.Add(time.Hour - 59*time.Second - 300*time.Millisecond) // The grant is about to end.
+	require.Equal(t, 1, left(app.refresh(last.tokens(t).RefreshToken)))
 }

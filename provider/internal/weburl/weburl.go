@@ -1,5 +1,5 @@
 // Package weburl knows which addresses a page may name, link to, and show images
-// from.
+// from, and which are the same.
 package weburl
 
 import (
