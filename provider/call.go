@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,6 +52,7 @@ type call struct {
 const (
 	outcomeOK          = "ok"
 	outcomeRateLimited = "rate_limited"
+	outcomeClientGone  = "client_gone"
 )
 
 func (c *call) context() context.Context { return c.r.Context() }
@@ -166,12 +168,22 @@ func (e *endpoint) allow() string {
 // request gets.
 func (c *call) refused(e *Error) {
 	c.outcome = e.Code
-	if e.Status == http.StatusTooManyRequests {
+	switch {
+	case c.clientGone(e):
+		c.outcome = outcomeClientGone
+	case e.Status == http.StatusTooManyRequests:
 		c.outcome = outcomeRateLimited
 	}
 	if e.Code != codeAuthorizationPending { // So does each device every few seconds.
 		c.log(e)
 	}
+}
+
+// clientGone reports whether a failure is none of ours: the client has hung up,
+// which ends what the store and the host's functions were asked in its name.
+// What ran out of time did so by itself: writes go on without the client.
+func (c *call) clientGone(e *Error) bool {
+	return e.Status >= http.StatusInternalServerError && c.context().Err() != nil && !errors.Is(e, context.DeadlineExceeded)
 }
 
 func (c *call) log(e *Error) {
@@ -185,11 +197,14 @@ func (c *call) log(e *Error) {
 	if e.Err != nil {
 		attrs = append(attrs, "cause", e.Err.Error())
 	}
-	if e.Status >= http.StatusInternalServerError {
+	switch {
+	case c.clientGone(e):
+		c.cfg.Logger.InfoContext(c.context(), "latchkey: client went away", attrs...)
+	case e.Status >= http.StatusInternalServerError:
 		c.cfg.Logger.ErrorContext(c.context(), "latchkey: request failed", attrs...)
-		return
+	default:
+		c.cfg.Logger.InfoContext(c.context(), "latchkey: request refused", attrs...)
 	}
-	c.cfg.Logger.InfoContext(c.context(), "latchkey: request refused", attrs...)
 }
 
 // event tells Config.Events what has happened in the request.

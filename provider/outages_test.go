@@ -4,6 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -239,4 +242,97 @@ func TestFormNeverGivesOutASpentCode(t *testing.T) {
 	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
 	require.Len(t, h.grantsOf("user_ada"), 1)
 	require.NotContains(t, h.eventKinds(), provider.EventReuseDetected)
+}
+
+// A client that hangs up makes the store's and the host's functions fail, and
+// nothing is wrong with either: no line at level ERROR, and an outcome that no
+// alert counts.
+func TestClientThatHangsUpIsNoFailure(t *testing.T) {
+	h, hang, kept := newHangingHost(t)
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
+	got := app.tokens("user_ada")
+	b := h.browser()
+	b.signIn("user_ada")
+	own := "client_id=" + app.ClientID + "&client_secret=" + app.secret + "&"
+	const formType, jsonType = "application/x-www-form-urlencoded", "application/json"
+	for _, tt := range []struct{ step, endpoint, method, path, contentType, body string }{
+		{"FindClient", "authorize", "GET", strings.TrimPrefix(app.request(), h.url), "", ""},
+		{"Users", "authorize", "GET", strings.TrimPrefix(app.request("prompt", "consent"), h.url), "", ""},
+		{"FindClient", "token", "POST", "/oauth/token", formType, own + "grant_type=refresh_token&refresh_token=" + got.RefreshToken},
+		{"Find", "userinfo", "GET", "/oauth/userinfo", "", ""},
+		{"Users", "userinfo", "GET", "/oauth/userinfo", "", ""},
+		{"Find", "guard", "GET", "/api/notes", "", ""},
+		{"FindClient", "revoke", "POST", "/oauth/token/revoke", formType, own + "token=" + got.AccessToken},
+		{"Find", "introspect", "POST", "/oauth/token_info", formType, own + "token=" + got.AccessToken},
+		{"FindClient", "device_authorization", "POST", "/oauth/device_authorization", formType, own},
+		{"Users", "device", "GET", "/oauth/device", "", ""},
+		{"List", "connections", "GET", "/oauth/connections", "", ""},
+		{"CreateApplication", "register", "POST", "/oauth/register", jsonType, `{"redirect_uris":["https://wiki.example.com/callback"]}`},
+	} {
+		t.Run(tt.endpoint+" at "+tt.step, func(t *testing.T) {
+			h.requests(t)
+			before := len(h.log.String())
+			client, hangUp := context.WithCancel(ctx)
+			hang(tt.step, hangUp)
+			r, err := http.NewRequestWithContext(client, tt.method, h.url+tt.path, strings.NewReader(tt.body))
+			require.NoError(t, err)
+			if tt.contentType != "" {
+				r.Header.Set("Content-Type", tt.contentType)
+			} else {
+				r.Header.Set("Authorization", "Bearer "+got.AccessToken)
+			}
+			_, err = b.client.Do(r)
+			require.ErrorIs(t, err, context.Canceled)
+			line, outcome := `level=INFO msg="latchkey: client went away" endpoint=`+tt.endpoint+" ", "client_gone"
+			if tt.step == "CreateApplication" { // A write goes on without the client, so what it fails by is the store.
+				line, outcome = `level=ERROR msg="latchkey: request failed" endpoint=register `, "temporarily_unavailable"
+			}
+			require.Eventually(t, func() bool {
+				return slices.Equal(h.requests(t), [][2]string{{tt.endpoint, outcome}})
+			}, 10*time.Second, time.Millisecond)
+			require.Contains(t, h.log.String()[before:], line)
+		})
+	}
+	require.Equal(t, 1, strings.Count(h.log.String(), "level=ERROR"))
+
+	// A store that fails while the client waits is another matter.
+	kept.Fail(context.Canceled)
+	h.bearer("/api/notes", got.AccessToken).refused(t, 503, "temporarily_unavailable")
+	require.Contains(t, h.log.String(), `level=ERROR msg="latchkey: request failed" endpoint=guard`)
+}
+
+// newHangingHost returns a host with a function that makes a step of the store,
+// or "Users", call back and then wait until its context ends.
+func newHangingHost(t *testing.T) (*host, func(step string, asked func()), *storetest.Breakable) {
+	kept := storetest.NewBreakable(memory.New())
+	var mu sync.Mutex
+	hanging, asked := "", func() {}
+	wait := func(ctx context.Context, step string) error {
+		mu.Lock()
+		hang, call := step == hanging, asked
+		mu.Unlock()
+		if !hang {
+			return nil
+		}
+		call()
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	kept.Before(wait)
+	h := newHost(t, func(c *provider.Config) {
+		c.Store, c.Registration, c.DeviceAuthorization = kept, &provider.Registration{}, &provider.DeviceAuthorization{}
+		c.StoreTimeout = 500 * time.Millisecond
+		find := c.Users
+		c.Users = func(ctx context.Context, id string) (userinfo.User, error) {
+			if err := wait(ctx, "Users"); err != nil {
+				return userinfo.User{}, err
+			}
+			return find(ctx, id)
+		}
+	})
+	return h, func(step string, f func()) {
+		mu.Lock()
+		defer mu.Unlock()
+		hanging, asked = step, f
+	}, kept
 }
