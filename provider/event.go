@@ -69,7 +69,8 @@ type Event struct {
 	// "connections", "backend" (of package clerkapi), "guard", or a name that
 	// [Provider.Endpoint] was given. Outcome is "ok", or the error code
 	// of the refusal, such as "invalid_grant", or "rate_limited" where
-	// Config.Limit refused. Duration is what the endpoint took with all that it
+	// Config.Limit refused, or "client_gone" where the client hung up before it
+	// had an answer. Duration is what the endpoint took with all that it
 	// asked the store and the host; the guard's is that of its check alone.
 	// ApplicationID is that of the client that has authenticated, of the token
 	// that was presented, or of the one that sent a visitor.
