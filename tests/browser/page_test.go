@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
@@ -268,20 +269,49 @@ const findByText = `(text => {
 	return found[0];
 })`
 
-// middle scrolls to an element and returns its middle, where nothing else may
-// lie on top of it.
+// middle scrolls to an element and returns its middle.
 const middle = `(e => {
 	e.scrollIntoView({block: "center", behavior: "instant"});
-	const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
-	if (!e.contains(document.elementFromPoint(x, y))) throw new Error(e.innerText + " is covered");
-	return [x, y];
+	const r = e.getBoundingClientRect();
+	return [r.x + r.width / 2, r.y + r.height / 2];
 })`
 
-// point finds what has these words on it.
+// atMiddle reports whether nothing else lies on top of an element's middle.
+const atMiddle = `(e => {
+	const r = e.getBoundingClientRect();
+	return e.contains(document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2));
+})`
+
+// findBySelector finds the first element that fits.
+const findBySelector = `(selector => document.querySelector(selector))`
+
+// rests moves the mouse to the middle of what find finds by text, and waits
+// until a click would meet it.
+func (p *page) rests(find, text string) (x, y float64) {
+	p.t.Helper()
+	at := eval[[]float64](p, "text => "+middle+"("+find+"(text))", text)
+	p.mouse(input.DispatchMouseEventTypeMouseMoved, at[0], at[1])
+	for deadline := time.Now().Add(patience); !eval[bool](p, "text => "+atMiddle+"("+find+"(text))", text); {
+		require.True(p.t, time.Now().Before(deadline), "%s is covered", text)
+		time.Sleep(20 * time.Millisecond)
+	}
+	return at[0], at[1]
+}
+
+// mouse does one thing with the mouse.
+func (p *page) mouse(what input.DispatchMouseEventType, x, y float64) {
+	p.t.Helper()
+	e := input.DispatchMouseEventParams{Type: what, X: x, Y: y}
+	if what != input.DispatchMouseEventTypeMouseMoved {
+		e.Button, e.ClickCount = input.MouseButtonLeft, 1
+	}
+	call(p, input.DispatchMouseEvent, e)
+}
+
+// point rests the mouse on what has these words on it.
 func (p *page) point(text string) (x, y float64) {
 	p.t.Helper()
-	at := eval[[]float64](p, "text => "+middle+"("+findByText+"(text))", text)
-	return at[0], at[1]
+	return p.rests(findByText, text)
 }
 
 // clicks clicks with the mouse on what has these words on it.
@@ -294,8 +324,8 @@ func (p *page) clicks(text string) {
 // clicksOn clicks with the mouse on the first thing that a selector finds.
 func (p *page) clicksOn(selector string) {
 	p.t.Helper()
-	at := eval[[]float64](p, "selector => "+middle+"(document.querySelector(selector))", selector)
-	p.do(chromedp.MouseClickXY(at[0], at[1]))
+	x, y := p.rests(findBySelector, selector)
+	p.do(chromedp.MouseClickXY(x, y))
 }
 
 // pastes puts text where the focus is.
