@@ -265,7 +265,7 @@ func TestLogos(t *testing.T) {
 	require.Equal(t, []string{"/logo.svg", "/apps/wiki.svg"}, drawn(consent))
 	require.Equal(t, []string{"/logo.svg", "/apps/wiki.svg"}, drawn(h.url+"/oauth/connections"))
 	// An application that nobody at the host knows shows no picture.
-	h.change(app, func(a *store.Application) { a.Origin = store.OriginRegistration })
+	h.change(app, func(a *store.Application) { a.Origin, a.Reviewed = store.OriginRegistration, false })
 	require.Equal(t, []string{"/logo.svg"}, drawn(consent))
 	p.expects("status 400")
 	p.expects("status of 400")

@@ -86,7 +86,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	hostName, title := "Acme Notes", "Read your notes"
 	if l.long {
 		// One without a place to break a line, and one with many.
-		name, client = strings.Repeat("W", 256), strings.Repeat("Name with words ", 16)
+		name, client = strings.Repeat("W", 256), strings.Repeat("Name with words ", 15)+"and more"
 		at = "localhost:65535/" + strings.Repeat("path/", 100)
 		hostName, title = strings.Repeat("Host", 20), strings.Repeat("Scope", 40)
 	}
@@ -131,11 +131,13 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	tv, _ := h.application(provider.ApplicationSettings{Name: name, Public: true, RedirectURIs: []string{}, Scopes: scopes.New("profile", "email", "notes:read", "notes:list"), LogoURL: logoURL})
 	unknown, _ := h.application(provider.ApplicationSettings{Name: client, Public: true, RedirectURIs: []string{}})
 	h.change(unknown, func(a *store.Application) {
-		a.Origin, a.Registration = store.OriginRegistration, &store.RegistrationRecord{GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code"}}
+		a.Origin, a.Reviewed, a.Registration = store.OriginRegistration, false, &store.RegistrationRecord{GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code"}}
 	})
 	device := func(app provider.Application) func(*page) {
 		return func(p *page) {
 			p.goes(h.device(app, "").codes.VerificationURIComplete)
+			p.clicksOn("main form button.primary")
+			p.arrives(h.url + "/oauth/device?entered=")
 			require.True(t, p.is("button[value=allow]"))
 		}
 	}
@@ -199,6 +201,8 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			p.expects("status 400")
 			p.expects("status of 400")
 			p.goes(h.url + "/oauth/device?user_code=BBBB")
+			p.clicksOn("main form button.primary")
+			p.arrives(h.url + "/oauth/device?entered=")
 			require.True(t, p.is("[aria-invalid]"))
 		}},
 		{"device to confirm", true, device(tv)},

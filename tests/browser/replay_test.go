@@ -21,6 +21,10 @@ func TestDoubleClick(t *testing.T) {
 		p.allows("net::ERR_ABORTED") // if the first click had its answer before the second
 		x, y := p.point("Allow")
 		p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)), chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
+		time.Sleep(time.Second)
+		if p.is("button[value=allow]") { // The second came after the answer, and one at this machine is asked about each time.
+			p.clicks("Allow")
+		}
 		p.arrives(wiki.url)
 		p.shows("userinfo: 200 user_ada")
 	})
@@ -45,6 +49,8 @@ func TestDoubleClick(t *testing.T) {
 		p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
 		<-reached
 		p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
+		p.arrives(h.url + "/oauth/authorize") // It is answered, and one at this machine is asked about each time.
+		p.clicks("Allow")
 		p.arrives(wiki.url)
 		p.shows("userinfo: 200 user_ada")
 	})
@@ -79,35 +85,21 @@ func TestDoubleClickOnDisconnect(t *testing.T) {
 	p.shows("Wiki is disconnected.", "No application is connected")
 }
 
-// The button Back leads past what was answered. The page is asked for anew: a
-// confidential client was allowed already, and a public one gets a new form.
+// The button Back leads past what was answered. The page is asked for anew, with
+// a new form.
 func TestBack(t *testing.T) {
-	t.Run("confidential", func(t *testing.T) {
-		t.Parallel()
-		h := newHost(t)
-		wiki := newClient(h, provider.ApplicationSettings{})
-		p := newPage(t)
-		p.comesTo(wiki, "ada")
-		p.clicks("Allow")
-		p.arrives(wiki.url)
-		p.goesBack()
-		p.arrives(wiki.url)
-		p.shows("userinfo: 200 user_ada")
-	})
-	t.Run("public", func(t *testing.T) {
-		t.Parallel()
-		h := newHost(t)
-		wiki := newClient(h, provider.ApplicationSettings{Public: true})
-		p := newPage(t)
-		p.comesTo(wiki, "ada")
-		p.clicks("Allow")
-		p.arrives(wiki.url)
-		p.goesBack()
-		p.arrives(h.url + "/oauth/authorize")
-		p.clicks("Allow")
-		p.arrives(wiki.url)
-		p.shows("userinfo: 200 user_ada")
-	})
+	t.Parallel()
+	h := newHost(t)
+	wiki := newClient(h, provider.ApplicationSettings{Public: true})
+	p := newPage(t)
+	p.comesTo(wiki, "ada")
+	p.clicks("Allow")
+	p.arrives(wiki.url)
+	p.goesBack()
+	p.arrives(h.url + "/oauth/authorize")
+	p.clicks("Allow")
+	p.arrives(wiki.url)
+	p.shows("userinfo: 200 user_ada")
 }
 
 // The answer to a native application's own scheme leaves the page where it is,
@@ -120,7 +112,7 @@ func TestAnsweredForm(t *testing.T) {
 	p := newPage(t)
 	p.isSignedIn(h, "user_ada")
 	p.goes(h.authorizeURL(app, callback))
-	p.shows("This application runs on your own device", "You will then be sent to com.example.wiki:")
+	p.shows("This application runs on your own device", "You will then be sent to an app on this device.")
 	// There is no such application here.
 	p.clicks("Allow")
 	p.fails("GET com.example.wiki:/callback?code=")

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write docs/rfcs.md anew")
 
 // Titles of the standards in the table.
 var titles = map[int]string{
-	3986: "Uniform Resource Identifier: Generic Syntax",
+	3986: "Uniform Resource Identifier (URI): Generic Syntax",
 	6749: "The OAuth 2.0 Authorization Framework",
 	6750: "Bearer Token Usage",
 	6761: "Special-Use Domain Names",
