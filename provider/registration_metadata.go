@@ -21,7 +21,10 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 		return refuseMetadata("redirect_uris", "redirect_uris is missing: give at least one.")
 	}
 	method := cmp.Or(m.usableAuthMethod(), authNone)
-	app.Name, app.RedirectURIs, app.Public = cmp.Or(m.Name, nameFor(m.RedirectURIs)), m.RedirectURIs, method == authNone
+	app.Name, app.RedirectURIs, app.Public = strings.Join(strings.Fields(m.Name), " "), m.RedirectURIs, method == authNone
+	if app.Name == "" {
+		app.Name = nameFor(m.RedirectURIs)
+	}
 	app.ClientURI, app.LogoURL = linkOnly(m.ClientURI), linkOnly(m.LogoURI)
 	app.Scopes = p.offer.registeredScopes(app.Origin, m.Scope)
 	app.Registration = &store.RegistrationRecord{
@@ -88,7 +91,7 @@ const (
 // metadata advertises, as it has no other way to know them.
 func (o *offer) registeredScopes(origin store.Origin, text string) scopes.Set {
 	offered := o.strangers[origin]
-	if kept := scopes.New(strings.Fields(text)...).Intersect(offered); len(kept) > 0 {
+	if kept := offered.Intersect(scopes.New(strings.Fields(text)...)); len(kept) > 0 {
 		return kept
 	}
 	return offered
@@ -140,10 +143,14 @@ func registrationRefusal(wrong FieldErrors) *Error {
 	first := wrong[0]
 	for _, f := range wrong {
 		if f.Field == "redirect_uris" {
-			return refuseMetadata(f.Field, "%s: %s.", f.Field, f.Message)
+			first = f
+			break
 		}
 	}
-	return refuseMetadata("client_name", "client_%s.", first.Message)
+	if first.Field == "name" {
+		return refuseMetadata("client_name", "client_%s.", first.Message)
+	}
+	return refuseMetadata(first.Field, "%s: %s.", first.Field, first.Message)
 }
 
 // metadataOf is what is kept of an application's metadata. The host may have
