@@ -166,7 +166,9 @@ func (p *Provider) applicationOf(ctx context.Context, clientID string, m clientM
 			"use none, or put none into token_endpoint_auth_methods_supported.", nil)
 	}
 	m.AuthMethod = authNone
-	m.Name = cmp.Or(m.Name, clientdoc.Host(clientID))
+	if strings.TrimSpace(m.Name) == "" {
+		m.Name = clientdoc.Host(clientID)
+	}
 	if !strings.HasPrefix(m.LogoURI, "https://"+clientdoc.Host(clientID)+"/") {
 		m.LogoURI = "" // Another's logo would say that it is the other.
 	}

@@ -409,6 +409,7 @@ func TestBadDocument(t *testing.T) {
 		"key method":            {member("token_endpoint_auth_method", "private_key_jwt"), "put none into token_endpoint_auth_methods_supported"},
 		"name of controls":      {member("client_name", "a\x1b[0m"), "client_name has"},
 		"name turned around":    {member("client_name", "a\u202eb"), "client_name has"},
+		"name of nothing":       {member("client_name", " \u200b "), "client_name has"},
 		"long name":             {member("client_name", strings.Repeat("ä", 257)), "client_name is longer"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,7 +21,10 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 		return refuseMetadata("redirect_uris", "redirect_uris is missing: give at least one.")
 	}
 	method := cmp.Or(m.usableAuthMethod(), authNone)
-	app.Name, app.RedirectURIs, app.Public = cmp.Or(strings.Join(strings.Fields(m.Name), " "), nameFor(m.RedirectURIs)), m.RedirectURIs, method == authNone
+	app.Name, app.RedirectURIs, app.Public = strings.Join(strings.Fields(m.Name), " "), m.RedirectURIs, method == authNone
+	if app.Name == "" {
+		app.Name = nameFor(m.RedirectURIs)
+	}
 	app.ClientURI, app.LogoURL = linkOnly(m.ClientURI), linkOnly(m.LogoURI)
 	app.Scopes = p.offer.registeredScopes(app.Origin, m.Scope)
 	app.Registration = &store.RegistrationRecord{
@@ -138,10 +141,14 @@ func registrationRefusal(wrong FieldErrors) *Error {
 	first := wrong[0]
 	for _, f := range wrong {
 		if f.Field == "redirect_uris" {
-			return refuseMetadata(f.Field, "%s: %s.", f.Field, f.Message)
+			first = f
+			break
 		}
 	}
-	return refuseMetadata("client_name", "client_%s.", first.Message)
+	if first.Field == "name" {
+		return refuseMetadata("client_name", "client_%s.", first.Message)
+	}
+	return refuseMetadata(first.Field, "%s: %s.", first.Field, first.Message)
 }
 
 // metadataOf is what is kept of an application's metadata. The host may have

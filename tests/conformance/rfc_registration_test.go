@@ -170,6 +170,7 @@ func TestRegisterIgnoresAndReplaces(t *testing.T) {
 		{`"scope":"` + strings.Repeat("a ", 5000) + `"`, "scope", everyScope},
 
 		{`"client_name":5`, "client_name", "wiki.example.com"},
+		{`"client_name":"  "`, "client_name", "wiki.example.com"},
 		{`"client_uri":"https://wiki.example.com"`, "client_uri", "https://wiki.example.com"},
 		{`"client_uri":"http://localhost:5173"`, "client_uri", nil},
 		{`"client_uri":"` + h.url + `/"`, "client_uri", nil},

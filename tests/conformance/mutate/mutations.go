@@ -80,6 +80,28 @@ var mutations = []mutation{
 		"TestAuthorizeRedirectURILeftOut",
 	},
 	{
+		"OpenID RP Metadata Choices section 2: who can do nothing that is offered gets no secret", "registration_metadata.go",
+		`cmp.Or(m.usableAuthMethod(), authNone)`, `cmp.Or(m.usableAuthMethod(), authBasic)`,
+		"TestRegisterGivesNoSecretUnasked",
+	},
+	{
+		"RFC 7591 section 2: scopes that are not offered are dropped", "registration_metadata.go",
+		`offered.Intersect(scopes.New(strings.Fields(text)...))`, `scopes.New(strings.Fields(text)...)`,
+		"TestRegisterIgnoresAndReplaces",
+	},
+	{
+		"draft-ietf-oauth-client-id-metadata-document section 4: a document without none is refused", "client_document.go",
+		`if !slices.Contains(m.AuthMethods, authNone) {`, `if false {`,
+		"TestDocumentContent",
+	},
+	{
+		"draft-ietf-oauth-client-id-metadata-document section 5.2: an error is not cached", "internal/clientdoc/cache.go",
+		`	if f.err == nil {
+		c.keep(`, `	if true {
+		c.keep(`,
+		"TestDocumentCaching",
+	},
+	{
 		"RFC 6749 section 5.2: a public client sends no secret", "client.go",
 		`case app.Public && c.secret == "":`, `case app.Public:`,
 		"TestTokenInvalidClient",
