@@ -3,6 +3,7 @@ package providertest
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -46,8 +47,10 @@ type Agent struct {
 // Agents are the agents that [TryAgents] tries, as they were in September 2026.
 // An agent changes its ways whenever its makers like: look at Source if one
 // behaves otherwise.
-func Agents() []Agent {
-	return []Agent{{
+func Agents() []Agent { return slices.Clone(agents) }
+
+var agents = []Agent{
+	{
 		// Its document says that it would rather use a key, and can do without.
 		Name:     "ChatGPT",
 		Source:   "https://chatgpt.com/oauth/client.json on 2026-09-21, and https://developers.openai.com/plugins/build/auth",
@@ -61,7 +64,8 @@ func Agents() []Agent {
 		Registration: `{"client_name":"ChatGPT","redirect_uris":["https://chatgpt.com/connector_platform_oauth_redirect"],` +
 			`"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"none"}`,
 		RedirectURI: "https://chatgpt.com/connector_platform_oauth_redirect",
-	}, {
+	},
+	{
 		// It registers with a scope that is nobody's but its own.
 		Name: "Claude",
 		Source: "https://claude.ai/oauth/mcp-oauth-client-metadata on 2026-09-21, " +
@@ -77,7 +81,8 @@ func Agents() []Agent {
 		RedirectURI:   "https://claude.ai/api/mcp/auth_callback",
 		OfflineAccess: true,
 		Prompt:        "consent",
-	}, {
+	},
+	{
 		// It comes back to a port that its document does not name, on localhost, and
 		// some versions say nothing of the resource.
 		Name: "Claude Code",
@@ -95,7 +100,8 @@ func Agents() []Agent {
 		OfflineAccess: true,
 		Prompt:        "consent",
 		NoResource:    true,
-	}, {
+	},
+	{
 		// It has a scheme of its own, and yet says that it is a web application.
 		Name:   "Cursor",
 		Source: "https://github.com/better-auth/better-auth/issues/10946 (2026-08), and https://cursor.com/docs/mcp for its scopes",
@@ -103,7 +109,8 @@ func Agents() []Agent {
 			`"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"none"}`,
 		RedirectURI: "cursor://anysphere.cursor-mcp/oauth/callback",
 		AllScopes:   true,
-	}, {
+	},
+	{
 		// One request registers its ways back to the desktop and to the web.
 		Name:   "Cursor Agents",
 		Source: "https://github.com/erp-mafia/accounted/pull/2225 (2026-09-03), and https://cursor.com/docs/mcp for its scopes",
@@ -112,7 +119,8 @@ func Agents() []Agent {
 			`"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"none"}`,
 		RedirectURI: "https://www.cursor.com/agents/mcp/oauth/callback",
 		AllScopes:   true,
-	}, {
+	},
+	{
 		// It takes another port when another window has the one in its document.
 		Name: "VS Code",
 		Source: "https://vscode.dev/oauth/client-metadata.json on 2026-09-21, fetchDynamicRegistration in " +
@@ -128,7 +136,8 @@ func Agents() []Agent {
 			`"redirect_uris":["https://insiders.vscode.dev/redirect","https://vscode.dev/redirect","http://127.0.0.1/","http://127.0.0.1:33418/"],` +
 			`"token_endpoint_auth_method":"none","application_type":"native"}`,
 		RedirectURI: "http://127.0.0.1:59656/",
-	}, {
+	},
+	{
 		// Its document names a port, and it takes any.
 		Name: "Copilot CLI",
 		Source: "https://github.com/github/copilot-cli/issues/4793 (2026-09-09) with its document, " +
@@ -139,7 +148,8 @@ func Agents() []Agent {
 		Registration: `{"redirect_uris":["http://127.0.0.1:56679/"],"grant_types":["authorization_code","refresh_token"],` +
 			`"response_types":["code"],"token_endpoint_auth_method":"none"}`,
 		RedirectURI: "http://127.0.0.1:60005/",
-	}, {
+	},
+	{
 		// It asks for all that the host has, not only for what the resource understands.
 		Name: "Codex",
 		Source: "https://chatgpt.com/oauth/codex/client.json in September 2026, " +
@@ -153,7 +163,8 @@ func Agents() []Agent {
 			`"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"none"}`,
 		RedirectURI: "http://127.0.0.1:63546/callback",
 		AllScopes:   true,
-	}, {
+	},
+	{
 		// Its registration names no scope, in a member that is there.
 		Name:   "MCP Inspector",
 		Source: "https://github.com/modelcontextprotocol/inspector/blob/main/core/auth/providers.ts on 2026-09-21",
@@ -161,14 +172,14 @@ func Agents() []Agent {
 			`"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"client_name":"MCP Inspector",` +
 			`"client_uri":"https://github.com/modelcontextprotocol/inspector","scope":"","application_type":"native"}`,
 		RedirectURI: "http://localhost:6274/oauth/callback",
-	}}
+	},
 }
 
 // AgentDocuments is a Config.ClientIDDocuments.Transport for tests. It answers
 // with the documents of [Agents], goes to no network, and finds nothing else.
 func AgentDocuments() http.RoundTripper {
 	documents := agentDocuments{}
-	for _, a := range Agents() {
+	for _, a := range agents {
 		documents[a.ClientID] = a.Document
 	}
 	return documents

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,27 @@ func ExampleTryAgents() {
 	// Change Config.Registration.
 	// providertest: TryAgents: MCP Inspector would be refused: it has to register itself, which nobody can here
 	// Change Config.Registration.
+}
+
+// A host that lets in documents only, on purpose, tries the agents that have one.
+func ExampleAgents() {
+	host := providertest.New(t, withNotes, func(c *provider.Config) {
+		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: providertest.AgentDocuments()}
+	})
+	host.SignIn("user_ada")
+	documented := slices.DeleteFunc(providertest.Agents(), func(a providertest.Agent) bool { return a.Document == "" })
+	providertest.TryAgents(t, host.Provider, host.Client, documented...)
+	for _, a := range documented {
+		fmt.Println(a.Name, "gets in.")
+	}
+
+	// Output:
+	// ChatGPT gets in.
+	// Claude gets in.
+	// Claude Code gets in.
+	// VS Code gets in.
+	// Copilot CLI gets in.
+	// Codex gets in.
 }
 
 // An application is tested with a real host, and somebody who agrees and
