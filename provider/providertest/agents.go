@@ -70,13 +70,13 @@ var agents = []Agent{
 		Name: "Claude",
 		Source: "https://claude.ai/oauth/mcp-oauth-client-metadata on 2026-09-21, " +
 			"https://github.com/anthropics/claude-ai-mcp/issues/96 (2026-03-13) for its authorization requests, and " +
-			"https://github.com/modelcontextprotocol/modelcontextprotocol/issues/653 (2025) for its registration",
+			"https://github.com/modelcontextprotocol/modelcontextprotocol/issues/653 (2025-06-09) for its registration",
 		ClientID: "https://claude.ai/oauth/mcp-oauth-client-metadata",
 		Document: `{"client_id":"https://claude.ai/oauth/mcp-oauth-client-metadata","client_name":"Claude","client_uri":"https://claude.ai",` +
 			`"redirect_uris":["https://claude.ai/api/mcp/auth_callback"],` +
 			`"grant_types":["authorization_code","refresh_token","urn:ietf:params:oauth:grant-type:jwt-bearer"],` +
 			`"response_types":["code"],"token_endpoint_auth_method":"none"}`,
-		Registration: `{"client_name":"Claude","redirect_uris":["https://claude.ai/api/mcp/auth_callback"],` +
+		Registration: `{"client_name":"claudeai","redirect_uris":["https://claude.ai/api/mcp/auth_callback"],` +
 			`"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"none","scope":"claudeai"}`,
 		RedirectURI:   "https://claude.ai/api/mcp/auth_callback",
 		OfflineAccess: true,
@@ -104,7 +104,7 @@ var agents = []Agent{
 	{
 		// It has a scheme of its own, and yet says that it is a web application.
 		Name:   "Cursor",
-		Source: "https://github.com/better-auth/better-auth/issues/10946 (2026-08), and https://cursor.com/docs/mcp for its scopes",
+		Source: "https://github.com/better-auth/better-auth/issues/10946 (2026-08-23), and https://cursor.com/docs/mcp for its scopes",
 		Registration: `{"client_name":"Cursor","application_type":"web","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback"],` +
 			`"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"none"}`,
 		RedirectURI: "cursor://anysphere.cursor-mcp/oauth/callback",

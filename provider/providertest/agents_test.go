@@ -160,12 +160,33 @@ func TestTryAgentsWithoutAWay(t *testing.T) {
 	text := fatal(t, func(t testing.TB) { providertest.TryAgents(t, host.Provider, host.Client) })
 	require.Contains(t, text, "Change Config.Paths.NoMetadata.")
 
+	// A proxy that does not hand on what is below /.well-known.
+	host = providertest.New(t, forAgents, resources)
+	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource/mcp"} {
+		browser := &http.Client{Jar: host.Client.Jar, Transport: without{host.Client.Transport, path}}
+		text = fatal(t, func(t testing.TB) { providertest.TryAgents(t, host.Provider, browser) })
+		require.Contains(t, text, "no agent finds its way: the metadata at "+host.URL+path+" is answered with status 404")
+	}
+
 	host = providertest.New(t, forAgents)
 	refused := &tried{T: t}
 	providertest.TryAgents(refused, host.Provider, host.Client)
 	require.Len(t, refused.refused, len(providertest.Agents()))
 	require.Contains(t, refused.refused[0], "Nobody is signed in in this browser")
 	require.NotContains(t, refused.refused[0], "Change Config", "it is the test that is wrong")
+}
+
+// without finds nothing at a path.
+type without struct {
+	http.RoundTripper
+	path string
+}
+
+func (w without) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == w.path {
+		return &http.Response{StatusCode: 404, Body: http.NoBody, Request: r}, nil
+	}
+	return w.RoundTripper.RoundTrip(r)
 }
 
 func TestAgentsLeaveNothing(t *testing.T) {
