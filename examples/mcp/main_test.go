@@ -34,7 +34,7 @@ func TestMetadata(t *testing.T) {
 			"userinfo_endpoint": "ISSUER/oauth/userinfo",
 			"revocation_endpoint": "ISSUER/oauth/token/revoke",
 			"introspection_endpoint": "ISSUER/oauth/token_info",
-			"scopes_supported": ["email", "notes:read", "notes:write", "private_metadata", "profile", "public_metadata"],
+			"scopes_supported": ["profile", "email", "public_metadata", "private_metadata", "notes:read", "notes:write"],
 			"response_types_supported": ["code"],
 			"response_modes_supported": ["query", "form_post"],
 			"grant_types_supported": ["authorization_code", "refresh_token"],

@@ -42,9 +42,9 @@ func TestSignIn(t *testing.T) {
 	}{
 		{"registered beforehand", (*world).registered, nil, 0, "This application runs on your own device."},
 		{"registered beforehand, with a secret", (*world).registeredWithSecret, nil, 0, "Known agent wants to use"},
-		{"registers itself", (*world).registersItself, registration, 1, "This application registered itself."},
-		{"has a document", (*world).isDocumented, nil, 1, "This application registered itself."},
-		{"registers itself, with a secret", (*world).registersItselfWithSecret, registration, 1, "This application registered itself."},
+		{"registers itself", (*world).registersItself, registration, 1, "Acme Notes has not reviewed this application."},
+		{"has a document", (*world).isDocumented, nil, 1, "Acme Notes has not reviewed this application."},
+		{"registers itself, with a secret", (*world).registersItselfWithSecret, registration, 1, "Acme Notes has not reviewed this application."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)

@@ -133,6 +133,7 @@ type agent struct {
 
 	person  *browser.Browser
 	login   string
+	back    string       // its redirect URI
 	asked   []url.Values // the authorization requests, in their order
 	consent []string     // what the consent pages said
 	token   string       // the newest that it has presented
@@ -147,6 +148,7 @@ func (w *world) agent(login string, register func(*auth.AuthorizationCodeHandler
 	a := &agent{world: w, person: browser.New(nil), login: login}
 	config := &auth.AuthorizationCodeHandlerConfig{RedirectURL: redirectURI, AuthorizationCodeFetcher: a.signIn, RequestRefreshToken: true}
 	register(config)
+	a.back = config.RedirectURL
 	handler, err := auth.NewAuthorizationCodeHandler(config)
 	require.NoError(w.t, err)
 	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
@@ -195,7 +197,7 @@ func (a *agent) answer(address string) url.Values {
 	a.consent = append(a.consent, page.Text())
 	page, err = a.person.Press(ctx, page, "Allow", nil)
 	require.NoError(a.t, err)
-	require.True(a.t, strings.HasPrefix(page.Leads(), redirectURI+"?"), page.Describe())
+	require.True(a.t, strings.HasPrefix(page.Leads(), a.back+"?"), page.Describe())
 	back, err := url.Parse(page.Leads())
 	require.NoError(a.t, err)
 	return back.Query()

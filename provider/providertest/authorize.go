@@ -70,19 +70,18 @@ func authorize(t testing.TB, p *provider.Provider, browser *http.Client, scope [
 	if code := answer.Query().Get("error"); code != "" {
 		return Tokens{}, fmt.Errorf("the authorization endpoint refused: %s: %s", code, answer.Query().Get("error_description"))
 	}
-	return redeem(t.Context(), browser, at.Token, app.ClientID, answer.Query().Get("code"), verifier)
-}
-
-// redeem presents a code at the token endpoint, as a program does: without the
-// browser's cookies.
-func redeem(ctx context.Context, browser *http.Client, endpoint, clientID, code, verifier string) (Tokens, error) {
-	form := url.Values{
+	return redeem(t.Context(), browser, at.Token, url.Values{
 		"grant_type":    {"authorization_code"},
-		"client_id":     {clientID},
-		"code":          {code},
+		"client_id":     {app.ClientID},
+		"code":          {answer.Query().Get("code")},
 		"redirect_uri":  {callback},
 		"code_verifier": {verifier},
-	}
+	})
+}
+
+// redeem presents a code or a refresh token at the token endpoint, as a program
+// does: without the browser's cookies.
+func redeem(ctx context.Context, browser *http.Client, endpoint string, form url.Values) (Tokens, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return Tokens{}, err
@@ -108,5 +107,5 @@ func redeem(ctx context.Context, browser *http.Client, endpoint, clientID, code,
 			"Programs call it without cookies and Origin: no session, sign-in wall or CSRF check of the app may be in front of it (see Route.Session)",
 			endpoint, w.Status, excerpt(body))
 	}
-	return Tokens{clientID, answer.AccessToken, answer.RefreshToken, answer.Scope, answer.ExpiresIn}, nil
+	return Tokens{form.Get("client_id"), answer.AccessToken, answer.RefreshToken, answer.Scope, answer.ExpiresIn}, nil
 }

@@ -93,7 +93,7 @@ func visit(ctx context.Context, browser *http.Client, authorizationURL, decision
 		case page.leads != nil:
 			page, err = b.open(ctx, page.leads)
 		case pressed || page.status >= http.StatusBadRequest:
-			return nil, fmt.Errorf("the browser got no answer for the application, but %s", page)
+			return nil, &pageError{page}
 		default:
 			f, problem := findForm(page.body, decision)
 			if problem != nil {
@@ -209,6 +209,13 @@ func (b *visitor) do(r *http.Request) (*page, error) {
 		}
 	}
 	return p, nil
+}
+
+// pageError is the page on which a visit ended, in place of an answer.
+type pageError struct{ page *page }
+
+func (e *pageError) Error() string {
+	return fmt.Sprintf("the browser got no answer for the application, but %s", e.page)
 }
 
 func readBody(w *http.Response) (string, error) {

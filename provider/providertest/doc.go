@@ -40,6 +40,15 @@
 //
 // It goes through the consent page and the token endpoint by HTTP.
 //
+// # The agents of your users
+//
+// [TryAgents] signs in to your app as ChatGPT, Claude, Cursor and others do,
+// each by its own document or registration, and names those that your Config
+// would refuse, with the field to change. With
+// [AgentDocuments] as Config.ClientIDDocuments.Transport:
+//
+//	providertest.TryAgents(t, app.provider, browser)
+//
 // # An application that signs in with a host
 //
 // [New] starts a whole host, with two users, for the tests of an application

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +30,10 @@ func (exampleT) Cleanup(func())                  {} // The process ends soon eno
 func (exampleT) Context() context.Context        { return context.Background() }
 func (exampleT) Output() io.Writer               { return io.Discard }
 func (exampleT) Fatalf(text string, args ...any) { log.Fatalf(text, args...) }
+func (exampleT) Errorf(text string, args ...any) {
+	text, _, _ = strings.Cut(fmt.Sprintf(text, args...), "\nWhat is known")
+	fmt.Println(text)
+}
 
 // withNotes makes a host offer the scope notes:read.
 func withNotes(c *provider.Config) {
@@ -127,6 +133,45 @@ func ExampleAuthorize() {
 	// Output:
 	// profile notes:read
 	// the notes of user_grace
+}
+
+// A host that lets clients with documents in, and forgot those that register
+// themselves. In a host's own test the provider and the browser are its own.
+func ExampleTryAgents() {
+	host := providertest.New(t, withNotes, func(c *provider.Config) {
+		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: providertest.AgentDocuments()}
+	})
+	host.SignIn("user_ada")
+	providertest.TryAgents(t, host.Provider, host.Client)
+
+	// Output:
+	// providertest: TryAgents: Cursor would be refused: it has to register itself, which nobody can here
+	// Change Config.Registration.
+	// providertest: TryAgents: Cursor Agents would be refused: it has to register itself, which nobody can here
+	// Change Config.Registration.
+	// providertest: TryAgents: MCP Inspector would be refused: it has to register itself, which nobody can here
+	// Change Config.Registration.
+}
+
+// A host that lets in documents only, on purpose, tries the agents that have one.
+func ExampleAgents() {
+	host := providertest.New(t, withNotes, func(c *provider.Config) {
+		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: providertest.AgentDocuments()}
+	})
+	host.SignIn("user_ada")
+	documented := slices.DeleteFunc(providertest.Agents(), func(a providertest.Agent) bool { return a.Document == "" })
+	providertest.TryAgents(t, host.Provider, host.Client, documented...)
+	for _, a := range documented {
+		fmt.Println(a.Name, "gets in.")
+	}
+
+	// Output:
+	// ChatGPT gets in.
+	// Claude gets in.
+	// Claude Code gets in.
+	// VS Code gets in.
+	// Copilot CLI gets in.
+	// Codex gets in.
 }
 
 // An application is tested with a real host, and somebody who agrees and

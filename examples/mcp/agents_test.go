@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"slices"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/auth"
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/examples/internal/acme"
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/providertest"
+)
+
+func withAgents(c *provider.Config) { c.ClientIDDocuments.Transport = providertest.AgentDocuments() }
+
+// The agents that people use are let in, each with its own document or
+// registration.
+func TestAgents(t *testing.T) {
+	w := newWorld(t, withAgents)
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	browser := &http.Client{Jar: jar}
+	signedIn, err := browser.PostForm(w.url+"/login", url.Values{"login": {"ada"}, "password": {acme.Password}})
+	require.NoError(t, err)
+	require.NoError(t, signedIn.Body.Close())
+	providertest.TryAgents(t, w.Provider, browser)
+}
+
+// is makes the SDK's client the agent, which goes by its document, or registers
+// by exactly the request that is known of it.
+func (w *world) is(name string) func(*auth.AuthorizationCodeHandlerConfig) {
+	w.t.Helper()
+	all := providertest.Agents()
+	i := slices.IndexFunc(all, func(a providertest.Agent) bool { return a.Name == name })
+	require.GreaterOrEqual(w.t, i, 0, name)
+	return func(c *auth.AuthorizationCodeHandlerConfig) {
+		c.RedirectURL = all[i].RedirectURI
+		if all[i].ClientID != "" {
+			c.ClientIDMetadataDocumentConfig = &auth.ClientIDMetadataDocumentConfig{URL: all[i].ClientID}
+			return
+		}
+		registered := w.send("POST", "/oauth/register", "", all[i].Registration)
+		require.Equal(w.t, 201, registered.StatusCode, registered.body)
+		var client struct {
+			ID string `json:"client_id"`
+		}
+		require.NoError(w.t, json.Unmarshal([]byte(registered.body), &client))
+		c.PreregisteredClient = &oauthex.ClientCredentials{ClientID: client.ID, Issuer: w.url}
+	}
+}
+
+// They find their way from the address alone, sign their user in, and use the
+// tools, also those for which the user has to agree to more.
+func TestAgentsUseTools(t *testing.T) {
+	for name, sentTo := range map[string]string{
+		"ChatGPT":     "You will then be sent to chatgpt.com",
+		"Claude Code": "You will then be sent to localhost:58135",
+		"Cursor":      "an app on this device",
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, withAgents)
+			a := w.agent("ada", w.is(name))
+			require.Equal(t, notesOfAda, a.titles())
+			a.addNote("From " + name)
+			require.Equal(t, append(notesOfAda[:2:2], "From "+name), a.titles())
+			require.Equal(t, []string{"notes:read", "notes:read notes:write"}, a.scopes())
+			for _, page := range a.consent {
+				require.Contains(t, page, name+" wants to use your Acme Notes account")
+				require.Contains(t, page, sentTo)
+			}
+		})
+	}
+}
