@@ -74,7 +74,7 @@ func (a *authorization) allowedOnce() (bool, *Error) {
 	if e := a.prepare(d); e != nil {
 		return false, e
 	}
-	return d.consent.AgreedAt != 0, nil
+	return d.consent.Stands(), nil
 }
 
 // answer sends parameters to the application by the visitor's browser, with

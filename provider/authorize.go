@@ -117,16 +117,19 @@ func (a *authorization) mustAsk() (bool, *Error) {
 	// there (RFC 8252 section 8.6), so having agreed once says nothing about who
 	// asks now.
 	remembered := !a.app.Public && a.redirect.https()
-	if slices.Contains(a.prompt, "consent") || !skip && !remembered {
-		return true, nil
-	}
 	d := a.decide()
-	if e := a.prepare(d); e != nil || skip {
+	switch e := a.prepare(d); {
+	case e != nil:
 		return false, e
+	case slices.Contains(a.prompt, "consent"), !skip && !remembered:
+		return true, nil
+	case skip:
+		return false, nil
 	}
-	if !d.consent.Covers(a.scopes, d.resource) {
+	agreed, ok := d.consent.Covers(a.scopes, a.offer.required, d.resource)
+	if !ok {
 		return true, nil
 	}
-	d.agreedAt = d.consent.AgreedAt.Time()
+	a.scopes, d.agreedAt = agreed, d.consent.Answer(d.resource).AgreedAt.Time()
 	return false, nil
 }

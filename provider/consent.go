@@ -23,7 +23,7 @@ func (a *authorization) consentPage() *Error {
 	page := pages.Consent{
 		Application:  a.pageApplication(a.app),
 		User:         pageUser(user, a.session.UserID),
-		Scopes:       a.pageScopes(a.scopes),
+		Scopes:       a.askScopes(a.scopes, a.decide().declined()),
 		OnThisDevice: !a.redirect.https(),
 		FormAction:   a.path,
 		FormFields: []pages.Field{
@@ -62,16 +62,20 @@ func (c *call) decide(form url.Values) *Error {
 		return e
 	case a.anonymous():
 		return a.signInAsAsked()
-	case form.Get(decisionField) != "allow":
+	}
+	d := a.decide()
+	d.form, d.shown = a.form.id, a.scopes
+	if form.Get(decisionField) != "allow" {
+		if e = c.withdraw(d); e != nil {
+			return a.retry(e)
+		}
 		c.event(Event{Kind: EventGrantDenied, ApplicationID: a.app.ID, UserID: a.session.UserID})
 		// A user's own choice is an event and no refusal to log.
 		c.outcome = codeAccessDenied
 		a.answer(param{"error", codeAccessDenied}, param{"error_description", "The user said no."})
 		return nil
 	}
-	a.scopes = granted
-	d := a.decide()
-	d.form, d.agreedAt = a.form.id, c.now()
+	a.scopes, d.agreedAt = granted, c.now()
 	if e = a.prepare(d); e == nil {
 		// The user whom the page was shown to may be gone by now.
 		_, e = c.findUser(c.context(), a.session.UserID)

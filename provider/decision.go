@@ -15,7 +15,8 @@ type decision struct {
 	app      store.Application
 	userID   string
 	scopes   scopes.Set
-	offline  bool // offline access is granted too
+	shown    scopes.Set // on the page, scopes and those that were unticked
+	offline  bool       // offline access is granted too
 	resource string
 	form     store.ID // the form that was answered, and the ID of the grant; zero: no page was shown
 
@@ -51,13 +52,20 @@ func errSignedOut() *Error {
 	return errStaleForm(errors.New("the user has signed out meanwhile"))
 }
 
+// declined is what the user has left unticked before.
+func (d *decision) declined() scopes.Set { return d.consent.Answer(d.resource).DeclinedSet() }
+
+// answer is the decision as the rules of consents see it.
+func (d *decision) answer() rules.Decision {
+	return rules.Decision{Form: d.form, Resource: d.resource, Shown: d.shown, Ticked: d.scopes, Now: rules.At(d.agreedAt)}
+}
+
 // agree keeps what the user has agreed to on the page. It comes before the
 // grant: a consent without a grant gives access to nobody.
 func (c *call) agree(d *decision) *Error {
 	key := store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}
 	for range maxRounds {
-		q := rules.Agreement{Form: d.form, Scopes: d.scopes, Resource: d.resource, Now: rules.At(d.agreedAt)}
-		step, err := d.consent.Agree(key, q)
+		step, err := d.consent.Agree(key, d.answer())
 		if err != nil {
 			return errStaleForm(err) // The user has taken back what the form gave.
 		}
@@ -76,6 +84,44 @@ func (c *call) agree(d *decision) *Error {
 		}
 	}
 	return unavailable("store", errContended)
+}
+
+// withdraw takes back what the user has agreed to before, of what they are shown
+// on the page that they cancel. A form that they have allowed a moment ago, by
+// another click, gives nothing either.
+func (c *call) withdraw(d *decision) *Error {
+	for range maxRounds {
+		var err error
+		if d.consent, err = c.records.findConsent(c.context(), d.userID, d.app.ID); err != nil {
+			return unavailable("store", err)
+		}
+		if d.consent.Gave(d.form) {
+			if e := c.takeBack(d, d.form); e != nil {
+				return e
+			}
+		}
+		if d.consent.Cancel(d.answer()) == rules.Keep {
+			return nil
+		}
+		err = c.records.keepConsent(c.context(), &d.consent)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return unavailable("store", err)
+		}
+	}
+	return unavailable("store", errContended)
+}
+
+// takeBack ends a grant that a form has made and the application will not get.
+// A form's number is only as good as the user's own cookie, so it ends nothing
+// that is not the user's.
+func (c *call) takeBack(d *decision, id store.ID) *Error {
+	if err := c.RevokeGrants(c.context(), GrantFilter{ID: id, UserID: d.userID, ApplicationID: d.app.ID}); err != nil {
+		return unavailable("store", err)
+	}
+	return nil
 }
 
 // newGrant begins the grant of a decision.

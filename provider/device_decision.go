@@ -77,11 +77,9 @@ func (v *deviceVisit) decide(formID, grantID store.ID, ticked []string) *Error {
 	case step == rules.Keep:
 		return nil // Just so. The grant may have ended since, and must not be made anew.
 	}
-	if allow {
-		d := &decision{app: v.app, userID: v.session.UserID, offline: v.device.ScopeSet().Has(offlineAccess), resource: v.device.Resource, form: formID, agreedAt: now}
-		if e := v.allow(d, ticked); e != nil {
-			return e
-		}
+	d := v.decision(formID)
+	if e := v.keepAnswer(d, allow, ticked); e != nil {
+		return e
 	}
 	err := v.records.keepDecision(v.context(), v.device, grantID, rules.At(now))
 	switch {
@@ -89,7 +87,7 @@ func (v *deviceVisit) decide(formID, grantID store.ID, ticked []string) *Error {
 		// Somebody else was quicker, or it was too late: the device will never
 		// know of the grant.
 		if allow {
-			if e := v.takeBack(formID); e != nil {
+			if e := v.takeBack(d, formID); e != nil {
 				return e
 			}
 		}
@@ -103,7 +101,7 @@ func (v *deviceVisit) decide(formID, grantID store.ID, ticked []string) *Error {
 	}
 	// The same form may have allowed it before, in a request that failed half
 	// way.
-	if e := v.takeBack(formID); e != nil {
+	if e := v.takeBack(d, formID); e != nil {
 		return e
 	}
 	v.event(Event{Kind: EventGrantDenied, ApplicationID: v.app.ID, UserID: v.session.UserID})
@@ -111,9 +109,19 @@ func (v *deviceVisit) decide(formID, grantID store.ID, ticked []string) *Error {
 	return nil
 }
 
+// keepAnswer makes the grant that the user has allowed, or takes back what they
+// have agreed to before.
+func (v *deviceVisit) keepAnswer(d *decision, allow bool, ticked []string) *Error {
+	if !allow {
+		return v.withdraw(d)
+	}
+	d.agreedAt = v.now()
+	return v.allow(d, ticked)
+}
+
 // allow makes the grant that the user has agreed to.
 func (v *deviceVisit) allow(d *decision, ticked []string) (e *Error) {
-	if d.scopes, e = v.offer.ticked(v.offered(), ticked); e != nil {
+	if d.scopes, e = v.offer.ticked(d.shown, ticked); e != nil {
 		return e
 	}
 	if e := v.prepare(d); e != nil {
@@ -167,16 +175,6 @@ func (k records) keepDecision(ctx context.Context, v rules.Device, grantID store
 		v = found
 	}
 	return errContended
-}
-
-// takeBack ends a grant that the form has made and the device will not get. A
-// form's number is only as good as the user's own cookie, so it ends nothing
-// that is not the user's.
-func (v *deviceVisit) takeBack(id store.ID) *Error {
-	if err := v.RevokeGrants(v.context(), GrantFilter{ID: id, UserID: v.session.UserID, ApplicationID: v.app.ID}); err != nil {
-		return unavailable("store", err)
-	}
-	return nil
 }
 
 // seeResult sends the browser to the page that says that it is done.

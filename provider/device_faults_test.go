@@ -168,7 +168,7 @@ func TestDeviceStoreSteps(t *testing.T) {
 	b.get(d.CompleteURI)
 	require.Empty(t, steps, "a link looks nothing up")
 	page := b.enter(d.CompleteURI)
-	did("Find", "FindApplication")
+	did("Find", "FindApplication", "FindConsent")
 	b.post(devicePath, page.form(t, "allow"))
 	did("Find", "FindApplication", "FindConsent", "Create", "Create", "Replace")
 	d.poll()

@@ -157,6 +157,14 @@ func (v *deviceVisit) offered() scopes.Set {
 	return v.offer.mayAskFor(v.app).Intersect(v.device.ScopeSet())
 }
 
+// decision begins the decision on what is offered.
+func (v *deviceVisit) decision(form store.ID) *decision {
+	return &decision{
+		app: v.app, userID: v.session.UserID, shown: v.offered(), offline: v.device.ScopeSet().Has(offlineAccess),
+		resource: v.device.Resource, form: form,
+	}
+}
+
 // request encodes what the decision form was shown for: all that the page said,
 // which may have changed since.
 func (v *deviceVisit) request() string {

@@ -373,7 +373,10 @@ func TestConsentIsForAResource(t *testing.T) {
 	require.True(t, asked("resource", h.url+"/mcp"))
 	require.False(t, asked("resource", h.url+"/mcp"))
 	require.True(t, asked("resource", h.url+"/reports"))
-	require.True(t, asked())
+	for range 2 {
+		require.False(t, asked(), "each is remembered")
+		require.False(t, asked("resource", h.url+"/mcp"))
+	}
 
 	page := b.get(app.request("resource", h.url+"/mcp", "prompt", "consent"))
 	require.Contains(t, page.text(), "This is for Acme for agents only.")

@@ -94,6 +94,7 @@ type exportedDocument struct {
 	ApplicationID string     `json:"application_id"`
 	WorkspaceID   string     `json:"workspace_id,omitempty"`
 	Scopes        scopes.Set `json:"scopes"`
+	Declined      scopes.Set `json:"declined,omitempty"` // asked for, and left unticked
 	Resource      string     `json:"resource,omitempty"`
 	CreatedAt     time.Time  `json:"created_at"`
 	LastUsedAt    time.Time  `json:"last_used_at"`
@@ -121,7 +122,7 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 		var g rules.Grant
 		err := rules.ReadGrant(&g, d, &d.Seen)
 		e.SignIns = append(e.SignIns, exportedDocument{
-			d.ID, d.ApplicationID, d.WorkspaceID, g.ScopeSet(), g.Resource, d.CreatedAt, d.LastUsedAt, g.AgreedAt.Time(), g.ExpiresAt.Time(),
+			d.ID, d.ApplicationID, d.WorkspaceID, g.ScopeSet(), nil, g.Resource, d.CreatedAt, d.LastUsedAt, g.AgreedAt.Time(), g.ExpiresAt.Time(),
 		})
 		return err
 	})
@@ -130,9 +131,11 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 	}
 	err = p.eachOf(ctx, store.KindConsent, userID, func(d *store.Document) error {
 		c, err := rules.ReadConsent(d, d.Seen)
-		e.Consents = append(e.Consents, exportedDocument{
-			d.ID, d.ApplicationID, d.WorkspaceID, c.ScopeSet(), c.Resource, d.CreatedAt, d.LastUsedAt, c.AgreedAt.Time(), time.Time{},
-		})
+		for _, a := range c.Answers() {
+			e.Consents = append(e.Consents, exportedDocument{
+				d.ID, d.ApplicationID, d.WorkspaceID, a.AgreedSet(), a.DeclinedSet(), a.Resource, d.CreatedAt, d.LastUsedAt, a.AgreedAt.Time(), time.Time{},
+			})
+		}
 		return err
 	})
 	if err != nil {

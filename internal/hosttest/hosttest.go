@@ -90,7 +90,7 @@ func Send(t require.TestingT, c *http.Client, r *http.Request) (answer *http.Res
 }
 
 // formInput is a hidden field or a checkbox that is ticked.
-var formInput = regexp.MustCompile(`<input type="(?:hidden|checkbox)" name="([^"]*)" value="([^"]*)"(?: checked)?>`)
+var formInput = regexp.MustCompile(`<input type="(?:hidden" name="([^"]*)" value="([^"]*)"|checkbox" name="([^"]*)" value="([^"]*)" checked)>`)
 
 // Fields returns what a page's form holds, as a browser reads it: raw line ends
 // are normalized and what is not UTF-8 is replaced before character references
@@ -99,7 +99,7 @@ func Fields(page string) url.Values {
 	page = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "\uFFFD").Replace(strings.ToValidUTF8(page, "\uFFFD"))
 	form := url.Values{}
 	for _, m := range formInput.FindAllStringSubmatch(page, -1) {
-		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
+		form.Add(html.UnescapeString(m[1]+m[3]), html.UnescapeString(m[2]+m[4]))
 	}
 	return form
 }

@@ -17,7 +17,7 @@ func ExampleConsent() {
 {{if .OnThisDevice}}<p>It runs on this device. Go on only if you started it.</p>{{end}}
 <form method="post" action="{{.FormAction}}">
   {{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
-  {{range .Scopes}}<label><input type="checkbox" name="granted" value="{{.Name}}" checked> {{.Title}}</label>{{end}}
+  {{range .Scopes}}<label><input type="checkbox" name="granted" value="{{.Name}}"{{if not .Declined}} checked{{end}}> {{.Title}}</label>{{end}}
   <button name="decision" value="deny">{{.Texts.Cancel}}</button>
   <button name="decision" value="allow">{{.Texts.Allow}}</button>
 </form>

@@ -44,6 +44,7 @@ type Scope struct {
 	Name     string `json:"name"`
 	Title    string `json:"title"`    // in the visitor's language
 	Required bool   `json:"required"` // cannot be unticked
+	Declined bool   `json:"declined"` // was left unticked before, so its box starts unticked
 }
 
 // Field is a hidden field of a form.
@@ -59,7 +60,7 @@ type Field struct {
 // The page has a form that is posted to FormAction (RFC 6749 section 3.1). It
 // consists of FormFields as hidden fields; of a field "granted" for each scope
 // that is allowed, with the scope's name as its value, usually a checkbox that
-// is ticked at first; and of two buttons "decision" with the values "allow" and
+// is ticked at first unless the scope is Declined; and of two buttons "decision" with the values "allow" and
 // "deny". Scopes that are Required are granted with or without a field. The
 // form is to be posted by the browser itself and not by fetch, because the
 // answer sends the browser to the application.

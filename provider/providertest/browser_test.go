@@ -132,15 +132,19 @@ func TestAllowReadsForms(t *testing.T) {
 
 func TestAllowOnlySomeScopes(t *testing.T) {
 	address, posted := pageServer(t, form+`<input type="checkbox" name="granted" value="profile" checked>
-		<input type="checkbox" name="granted" value="email" checked><input type="checkbox" name="granted" value="notes:read" checked>`+buttons)
+		<input type="checkbox" name="granted" value="email" checked><input type="checkbox" name="granted" value="notes:read" checked>
+		<input type="checkbox" name="granted" value="notes:write">`+buttons)
 	providertest.Allow(t, http.DefaultClient, address, "profile", "notes:read")
 	require.Equal(t, []string{"profile", "notes:read"}, posted()["granted"])
 	providertest.Allow(t, http.DefaultClient, address)
 	require.Equal(t, []string{"profile", "email", "notes:read"}, posted()["granted"])
 
+	providertest.Allow(t, http.DefaultClient, address, "profile", "notes:write")
+	require.Equal(t, []string{"profile", "notes:write"}, posted()["granted"], "it was unticked before")
+
 	text := fatal(t, func(t testing.TB) { providertest.Allow(t, http.DefaultClient, address, "profile", "phone") })
 	require.Contains(t, text, `no box for the scope "phone"`)
-	require.Contains(t, text, `["profile" "email" "notes:read"]`)
+	require.Contains(t, text, `["profile" "email" "notes:read" "notes:write"]`)
 }
 
 func TestAllowSaysWhatToDo(t *testing.T) {
@@ -250,7 +254,7 @@ func TestAuthorizeWhereTheTokenEndpointIsWalled(t *testing.T) {
 // ownPage is a consent page of a host's own.
 var ownPage = template.Must(template.New("").Parse(`<!DOCTYPE html><title>Notes</title><form action="{{.FormAction}}" method="post">
 {{range .FormFields}}<input name="{{.Name}}" value="{{.Value}}" hidden>{{end}}
-{{range .Scopes}}<input type="checkbox" name="granted" value="{{.Name}}" checked> {{.Title}}{{end}}
+{{range .Scopes}}<input type="checkbox" name="granted" value="{{.Name}}"{{if not .Declined}} checked{{end}}> {{.Title}}{{end}}
 <input type="submit" name="decision" value="deny"> <input type="submit" name="decision" value="allow"></form>`))
 
 func TestAllowOnAnyConsentPage(t *testing.T) {

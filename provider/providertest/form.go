@@ -14,6 +14,7 @@ import (
 type form struct {
 	action string
 	fields url.Values
+	boxes  []string // the scopes that can be ticked
 }
 
 // What is read of HTML. It is enough for forms that work without scripts, and
@@ -70,6 +71,9 @@ func (f *form) add(element string, has map[string]string, decision string) error
 		return errors.New("the form has a <" + element + ">, which cannot be read here: use inputs and buttons")
 	}
 	value, valued := has["value"]
+	if name == grantedField {
+		f.boxes = append(f.boxes, value)
+	}
 	_, ticked := has["checked"]
 	switch {
 	case element == "button" && (kind == "" || kind == "submit"), element == "input" && kind == "submit":
@@ -90,12 +94,12 @@ func (f *form) add(element string, has map[string]string, decision string) error
 	return nil
 }
 
-// tickOnly takes the ticks off the boxes of other scopes. Without any scope it
-// leaves all as they are.
+// tickOnly ticks the boxes of the scopes, which may have been left unticked
+// before, and no others. Without any scope it leaves all as they are.
 func (f *form) tickOnly(scope []string) error {
 	for _, name := range scope {
-		if !slices.Contains(f.fields[grantedField], name) {
-			return fmt.Errorf("the consent page has no box for the scope %q that can be left ticked: those that are ticked are %q, and what is always granted has none", name, f.fields[grantedField])
+		if !slices.Contains(f.boxes, name) {
+			return fmt.Errorf("the consent page has no box for the scope %q: there are those of %q, and what is always granted has none", name, f.boxes)
 		}
 	}
 	if len(scope) > 0 {

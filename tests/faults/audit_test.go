@@ -157,6 +157,7 @@ func (l *load) auditConsents(live []*signIn) (n int) {
 	for k, s := range l.consents {
 		d, cuts, err := l.kept.FindConsent(l.t.Context(), k.user, k.app, "")
 		require.NoError(l.t, err)
+		s.keepDocuments()
 		some, none := s.may(&l.cuts, span{from: now, to: now})
 		found := d.Mark != 0 && !cuts.Exceed(&d.Seen)
 		if found && !some || !found && !none {

@@ -153,14 +153,35 @@ func settle(spans []*span) {
 
 // consents are what one user has agreed to give one application, once or more.
 type consents struct {
-	mu     sync.Mutex
-	agreed []*thing
+	mu       sync.Mutex
+	agreed   []*thing
+	canceled []*span // by answers that take back what was agreed to before
 }
 
 func (s *consents) add(t *thing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	t.ends = append(t.ends, s.canceled...)
 	s.agreed = append(s.agreed, t)
+}
+
+// cancel notes that the user is about to say no, and returns what to call once
+// that was answered, or not.
+func (s *consents) cancel() (end func(answered bool)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cancel := &span{from: time.Now()}
+	s.canceled = append(s.canceled, cancel)
+	for _, t := range s.agreed {
+		t.ends = append(t.ends, cancel)
+	}
+	return func(answered bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if answered {
+			cancel.to = time.Now()
+		}
+	}
 }
 
 // settle says when a consent that was added was given.
@@ -168,6 +189,22 @@ func (s *consents) settle(t *thing, during span) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.made = during
+}
+
+// ended reports whether one that was added may have ended.
+func (s *consents) ended(c *cutoffs, t *thing, during span) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, die := c.may(t, during)
+	return die
+}
+
+// keepDocuments leaves out what was canceled. Nothing that was agreed to is left
+// then, but its document is.
+func (s *consents) keepDocuments() {
+	for _, t := range s.agreed {
+		t.ends = nil
+	}
 }
 
 // may reports whether a request may find a consent, and whether it may find

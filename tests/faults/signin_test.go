@@ -78,8 +78,10 @@ func (w *worker) agree(s *signIn, consents *consents, page reply, times int) *si
 		return func(host string) (reply, error) { return s.app.decide(host+"/oauth/authorize", s.user, page, decision) }
 	}
 	if w.one(16) {
+		end := consents.cancel()
 		answers, during := w.ask("deny", answer("deny"))
 		a := answers[0]
+		end(strings.Contains(a.header.Get("Location"), "error=access_denied"))
 		if !a.unknown && !w.gone(s.app, during, a.status == http.StatusBadRequest) && !strings.Contains(a.header.Get("Location"), "error=access_denied") {
 			w.wrong("%s: denied: %s", s, a.reply)
 		}
@@ -102,8 +104,10 @@ func (w *worker) agree(s *signIn, consents *consents, page reply, times int) *si
 			s.code = code
 		case w.gone(s.app, during, a.status == http.StatusBadRequest):
 		default:
-			// The first of two forms was cut off before the second came.
-			if _, die := w.cuts.may(s.thing, during); !die || times == 1 {
+			// The first of two forms was cut off before the second came, or the
+			// user has canceled on another page.
+			_, die := w.cuts.may(s.thing, during)
+			if !die && !consents.ended(&w.cuts, agreed, during) || times == 1 {
 				w.wrong("%s: no code for a form: %s", s, a.reply)
 			}
 		}

@@ -175,20 +175,22 @@ func (a *actor) agree(s *visit) (seen store.Cuts, refused string) {
 			found.doc = a.ask(call{verb: findConsent}).doc
 		}
 		c, err := ReadConsent(&found.doc, found.cuts)
+		_, covered := c.Covers(set(s.scope), nil, s.resource)
 		switch {
 		case err != nil:
 			return seen, err.Error()
 		case found.cuts.Forever() || s.recheck && a.ask(call{verb: findApplication}).err != nil:
 			return seen, gone
-		case s.quiet && !c.Covers(set(s.scope), s.resource):
+		case s.quiet && !covered:
 			return seen, page
 		case s.quiet:
 			return c.Seen(), ""
 		}
-		if a.planted == formsAreForgotten || a.planted == formsAreNeverVoid && c.AgreedAt == 0 {
+		if a.planted == formsAreForgotten || a.planted == formsAreNeverVoid && !c.Stands() {
 			c.count, c.void = 0, 0
 		}
-		step, err := c.Agree(checkKey, Agreement{Form: formID(a.request.form), Scopes: scopes.New(s.scope), Resource: s.resource, Now: a.now()})
+		shown := scopes.New(s.scope)
+		step, err := c.Agree(checkKey, Decision{Form: formID(a.request.form), Shown: shown, Ticked: shown, Resource: s.resource, Now: a.now()})
 		if err != nil {
 			return seen, page
 		}

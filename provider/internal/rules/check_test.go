@@ -77,7 +77,7 @@ func chainedGrant() kept {
 // consentedBefore has a consent from long ago.
 func consentedBefore() (k kept) {
 	var c Consent
-	_, _ = c.Agree(checkKey, Agreement{Form: formID(9), Scopes: set("email"), Now: start.Add(-day)})
+	_, _ = c.Agree(checkKey, Decision{Form: formID(9), Shown: set("email"), Ticked: set("email"), Now: start.Add(-day)})
 	k.docs[consentSlot] = c.Document(1)
 	return k
 }

@@ -48,7 +48,7 @@ func fullGrant() (g Grant) {
 
 func fullConsent() (c Consent) {
 	fill(reflect.ValueOf(&c).Elem(), new(int64))
-	c.count, c.void, c.unknown = maxForms, 3, unknownField
+	c.answered, c.count, c.void, c.unknown = maxAnswers, maxForms, 0b101, unknownField
 	return c
 }
 
@@ -243,7 +243,7 @@ func TestImpossibleState(t *testing.T) {
 	}
 
 	c := fullConsent()
-	c.void = c.count + 1
+	c.count, c.void = 3, 0b1010
 	d := c.Document(1)
 	_, err := ReadConsent(&d, d.Seen)
 	require.ErrorIs(t, err, ErrState)
@@ -339,7 +339,16 @@ func FuzzReadGrant(f *testing.F) {
 	fuzz(f, codecs()[0])
 }
 
-func FuzzReadConsent(f *testing.F) { fuzz(f, codecs()[1]) }
+func FuzzReadConsent(f *testing.F) {
+	a := &answered{t: f}
+	for n := range byte(2*maxAnswers + 1) {
+		a.allow(n, 0, string(rune('a'+n%(maxAnswers+1))), "email profile", "profile")
+		f.Add(a.doc.State)
+	}
+	a.cancel(1, "a", "profile")
+	f.Add(a.doc.State)
+	fuzz(f, codecs()[1])
+}
 
 func FuzzReadDevice(f *testing.F) { fuzz(f, codecs()[2]) }
 

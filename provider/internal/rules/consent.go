@@ -8,37 +8,82 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// maxForms is how many of the last forms a consent remembers.
-const maxForms = 8
+// maxForms is how many of the last forms a consent remembers, and maxAnswers
+// for how many resources it remembers what the user has answered.
+const (
+	maxForms   = 8
+	maxAnswers = 8
+)
 
-// Consent is what a user has agreed to give an application on the consent page.
-// It outlives the grants, until the user or a cut-off takes it back.
+// Consent is what a user has answered an application on the consent page. It
+// outlives the grants, until the user or a cut-off takes it back.
 type Consent struct {
 	UserID, ApplicationID, WorkspaceID string
 
-	Scopes string // all that was ever agreed to
-
-	// Agreed is what the user said yes to for Resource, most recently at
-	// AgreedAt. While it covers what is asked, the page need not be shown again.
-	Agreed   string
-	Resource string
-	AgreedAt Instant
-
 	CreatedAt, LastUsedAt Instant
 
-	forms   [maxForms]store.ID // the last forms that it was given by
+	answers  [maxAnswers]Answer // one for each resource, the newest last
+	answered int
+
+	forms   [maxForms]store.ID // the last forms that were answered
 	count   int
-	void    int // how many of the forms, from the first, were answered before a cut-off
+	void    uint8 // a bit for each of the forms: it gives nothing any more
 	seen    store.Cuts
 	mark    int64 // zero: it is not kept yet
 	unknown string
 }
 
+// An Answer is what a user has said to an application, for one resource. What is
+// in neither list was never asked about, or was taken back.
+type Answer struct {
+	Resource         string
+	Agreed, Declined string
+
+	// AgreedAt is when the user said yes most recently. Zero: they never did, or
+	// they canceled since, so they are asked before anything is granted.
+	AgreedAt Instant
+}
+
+// A Decision is what a user does on a page that has shown scopes for a resource.
+type Decision struct {
+	Form          store.ID // of the page; the ID of the grant that may follow
+	Resource      string
+	Shown, Ticked scopes.Set // Ticked says nothing if they cancel
+	Now           Instant
+}
+
+// AgreedSet returns what the user agrees to as a set.
+func (a Answer) AgreedSet() scopes.Set { return set(a.Agreed) }
+
+// DeclinedSet returns what the user has left unticked as a set.
+func (a Answer) DeclinedSet() scopes.Set { return set(a.Declined) }
+
+// allow is the answer after the user has allowed what they left ticked. The
+// newest decision counts for all that was shown, and for nothing else.
+func (a Answer) allow(q *Decision) Answer {
+	ticked := q.Shown.Intersect(q.Ticked)
+	return Answer{
+		q.Resource, set(a.Agreed).Minus(q.Shown).Union(ticked).String(),
+		set(a.Declined).Minus(q.Shown).Union(q.Shown.Minus(ticked)).String(), q.Now,
+	}
+}
+
+// cancel is the answer after the user has canceled. That takes back what was
+// shown, and the next request is asked about, whatever it is for.
+func (a Answer) cancel(q *Decision) Answer {
+	return Answer{Resource: q.Resource, Agreed: set(a.Agreed).Minus(q.Shown).String(), Declined: a.Declined}
+}
+
+// covers returns what the user gives of the scopes. It is not ok unless they
+// have answered about each of them, and have agreed to those that are required.
+func (a Answer) covers(asked, required scopes.Set) (agreed scopes.Set, ok bool) {
+	agreed = asked.Intersect(set(a.Agreed))
+	ok = a.AgreedAt != 0 && agreed.Contains(asked.Intersect(required)) && agreed.Union(set(a.Declined)).Contains(asked)
+	return agreed, ok
+}
+
 const (
-	consentScopes = iota + 1
-	consentAgreed
-	consentResource
-	consentAgreedAt
+	consentAnswer = iota + 1
 	consentForms
 	consentVoid
 )
@@ -61,21 +106,15 @@ func ReadConsent(d *store.Document, now store.Cuts) (c Consent, err error) {
 			break
 		}
 		switch tag {
-		case consentScopes:
-			c.Scopes = v.rest()
-		case consentAgreed:
-			c.Agreed = v.rest()
-		case consentResource:
-			c.Resource = v.rest()
-		case consentAgreedAt:
-			c.AgreedAt = v.time()
+		case consentAnswer:
+			c.keep(Answer{AgreedAt: v.time(), Resource: v.take(v.uvarint()), Agreed: v.take(v.uvarint()), Declined: v.rest()})
 		case consentForms:
 			for v.s != "" && c.count < maxForms {
 				v.bytes(c.forms[c.count][:])
 				c.count++
 			}
 		case consentVoid:
-			c.void = int(v.byte())
+			c.void = v.byte()
 		default:
 			c.unknown += raw
 			continue
@@ -84,38 +123,67 @@ func ReadConsent(d *store.Document, now store.Cuts) (c Consent, err error) {
 			r.bad = true
 		}
 	}
-	if !r.done() || d.Kind != store.KindConsent || c.void > c.count {
+	if !r.done() || d.Kind != store.KindConsent || c.void>>c.count != 0 {
 		return c, fmt.Errorf("rules: the consent %s: %w", d.ID, ErrState)
 	}
 	if now.Exceed(&d.Seen) {
-		c = Consent{forms: c.forms, count: c.count, void: c.count, seen: now, mark: d.Mark}
+		c = Consent{forms: c.forms, count: c.count, void: 1<<c.count - 1, seen: now, mark: d.Mark}
 	}
 	return c, nil
 }
 
-// Covers reports whether the user has agreed to give the scopes for the
-// resource.
-func (c *Consent) Covers(asked scopes.Set, resource string) bool {
-	return c.AgreedAt != 0 && c.Resource == resource && set(c.Agreed).Contains(asked)
+// keep keeps an answer instead of the one for its resource. If there are too
+// many, the one that was given longest ago goes.
+func (c *Consent) keep(a Answer) {
+	at := slices.IndexFunc(c.answers[:c.answered], func(kept Answer) bool { return kept.Resource == a.Resource })
+	if at < 0 && c.answered < maxAnswers {
+		at = c.answered
+		c.answered++
+	}
+	copy(c.answers[max(at, 0):c.answered], c.answers[max(at, 0)+1:c.answered])
+	c.answers[c.answered-1] = a
 }
 
-// ScopeSet returns all scopes that were ever agreed to as a set.
-func (c *Consent) ScopeSet() scopes.Set { return set(c.Scopes) }
-
-// Agreement is the user's yes on a page.
-type Agreement struct {
-	Form     store.ID // of the page; the ID of the grant that follows
-	Scopes   scopes.Set
-	Resource string
-	Now      Instant
+// Answer returns what the user has answered for the resource.
+func (c *Consent) Answer(resource string) Answer {
+	for _, a := range c.answers[:c.answered] {
+		if a.Resource == resource {
+			return a
+		}
+	}
+	return Answer{Resource: resource}
 }
 
-// Agree notes an agreement. A form that is sent again is not a newer decision,
-// so it changes nothing. It is refused with ErrRevoked if a cut-off has come
-// since it was sent first.
-func (c *Consent) Agree(key store.CutKey, q Agreement) (Step, error) {
-	if i := slices.Index(c.forms[:c.count], q.Form); i >= 0 {
-		if i < c.void {
+// Answers returns what the user has answered, the newest last.
+func (c *Consent) Answers() []Answer { return slices.Clone(c.answers[:c.answered]) }
+
+// Covers returns what the user gives of the scopes for the resource. If that is
+// not ok, they have to be asked first.
+func (c *Consent) Covers(asked, required scopes.Set, resource string) (agreed scopes.Set, ok bool) {
+	return c.Answer(resource).covers(asked, required)
+}
+
+// Stands reports whether the user has agreed to anything that they, or a
+// cut-off, have not taken back.
+func (c *Consent) Stands() bool {
+	return slices.ContainsFunc(c.answers[:c.answered], func(a Answer) bool { return a.AgreedAt != 0 })
+}
+
+// ScopeSet returns all scopes that the user agrees to, for any resource.
+func (c *Consent) ScopeSet() (agreed scopes.Set) {
+	for _, a := range c.answers[:c.answered] {
+		agreed = agreed.Union(set(a.Agreed))
+	}
+	return agreed
+}
+
+// Agree notes what the user has allowed. A form that is sent again is no newer
+// decision, so it changes nothing. It is refused with ErrRevoked if what it gave
+// was taken back since: by a cut-off, or by the user on another page.
+func (c *Consent) Agree(key store.CutKey, q Decision) (Step, error) {
+	before := c.Answer(q.Resource)
+	if i := c.form(q.Form); i >= 0 {
+		if c.void>>i&1 != 0 || before.AgreedAt == 0 || !set(before.Agreed).Contains(q.Shown.Intersect(q.Ticked)) {
 			return Keep, ErrRevoked
 		}
 		return Keep, nil
@@ -124,20 +192,48 @@ func (c *Consent) Agree(key store.CutKey, q Agreement) (Step, error) {
 	if c.CreatedAt == 0 {
 		c.CreatedAt = q.Now
 	}
-	if c.AgreedAt == 0 || c.Resource != q.Resource {
-		c.Agreed = ""
+	c.LastUsedAt = max(c.LastUsedAt, q.Now)
+	c.keep(before.allow(&q))
+	c.remember(q.Form)
+	return Write, nil
+}
+
+// Cancel notes that the user has said no. It takes back what they have agreed to
+// before, so where they have not, nothing changes. The form gives nothing any
+// more, if it is the one that they have allowed first.
+func (c *Consent) Cancel(q Decision) Step {
+	before, i := c.Answer(q.Resource), c.form(q.Form)
+	after := before.cancel(&q)
+	if after == before || i >= 0 && c.void>>i&1 != 0 {
+		return Keep
 	}
-	c.Agreed = set(c.Agreed).Union(q.Scopes).String()
-	c.Scopes = set(c.Scopes).Union(q.Scopes).String()
-	c.Resource, c.AgreedAt, c.LastUsedAt = q.Resource, q.Now, max(c.LastUsedAt, q.Now)
+	c.keep(after)
+	if i < 0 {
+		i = c.remember(q.Form)
+	}
+	c.void |= 1 << i
+	return Write
+}
+
+// Gave reports whether the user has allowed something by the form.
+func (c *Consent) Gave(form store.ID) bool {
+	i := c.form(form)
+	return i >= 0 && c.void>>i&1 == 0
+}
+
+// form returns where a form is among those that are remembered, or -1.
+func (c *Consent) form(id store.ID) int { return slices.Index(c.forms[:c.count], id) }
+
+// remember remembers a form, and returns where.
+func (c *Consent) remember(form store.ID) int {
 	if c.count == maxForms {
 		copy(c.forms[:], c.forms[1:])
 		c.count--
-		c.void = max(0, c.void-1)
+		c.void >>= 1
 	}
-	c.forms[c.count] = q.Form
+	c.forms[c.count] = form
 	c.count++
-	return Write, nil
+	return c.count - 1
 }
 
 // Seen returns the numbers of the cut-offs when the consent was read. A grant
@@ -156,10 +252,16 @@ func (c *Consent) Document(mark int64) store.Document {
 		CreatedAt: c.CreatedAt.Time(), LastUsedAt: c.LastUsedAt.Time(), Seen: c.seen, Mark: mark,
 	}
 	w := newWriter(c.CreatedAt)
-	w.text(consentScopes, c.Scopes)
-	w.text(consentAgreed, c.Agreed)
-	w.text(consentResource, c.Resource)
-	w.instant(consentAgreedAt, c.AgreedAt)
+	for _, a := range c.answers[:c.answered] {
+		start := w.field(consentAnswer)
+		w.time(a.AgreedAt)
+		w.uvarint(uint64(len(a.Resource)))
+		w.string(a.Resource)
+		w.uvarint(uint64(len(a.Agreed)))
+		w.string(a.Agreed)
+		w.string(a.Declined)
+		w.end(start)
+	}
 	if c.count > 0 {
 		start := w.field(consentForms)
 		for _, form := range c.forms[:c.count] {
@@ -169,7 +271,7 @@ func (c *Consent) Document(mark int64) store.Document {
 	}
 	if c.void > 0 {
 		start := w.field(consentVoid)
-		w.bytes([]byte{byte(c.void)})
+		w.bytes([]byte{c.void})
 		w.end(start)
 	}
 	w.string(c.unknown)

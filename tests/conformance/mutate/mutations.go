@@ -41,7 +41,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 6749 section 10.6: the grant is for the user who agreed", "consent.go",
-		`{"consent", a.session.UserID, a.params`, `{"consent", "", a.params`,
+		`"consent", a.session.UserID, a.params`, `"consent", "", a.params`,
 		"TestForgedConsentIsRefused",
 	},
 	{
@@ -143,7 +143,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 8252 section 8.6: a public application is asked for each time", "authorize.go",
-		`if !skip && a.app.Public {`, `if !skip && a.app.Public && a.app.Name == "" {`,
+		`remembered := !a.app.Public && a.redirect.https()`, `remembered := a.redirect.https()`,
 		"TestConsentIsRememberedForConfidentialApplicationsOnly",
 	},
 	{

@@ -1,0 +1,319 @@
+package provider_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/pages"
+	"github.com/latchkey-go/latchkey/scopes"
+)
+
+// boxes returns the names of the boxes of a page that are ticked.
+func boxes(t *testing.T, page *reply) []string { return page.form(t, "")["granted"] }
+
+// allow answers a page with only these boxes ticked, and returns the code.
+func (b *browser) allow(page *reply, ticked ...string) string {
+	b.h.t.Helper()
+	form := page.form(b.h.t, "allow")
+	form["granted"] = ticked
+	code := b.post("/oauth/authorize", form).redirected(b.h.t).Get("code")
+	require.NotEmpty(b.h.t, code)
+	return code
+}
+
+// silent returns the scope of the tokens that an application gets where the user
+// is not asked.
+func (b *browser) silent(app *application, changes ...string) string {
+	b.h.t.Helper()
+	answer := b.get(app.request(changes...)).redirected(b.h.t)
+	require.Empty(b.h.t, answer.Get("error"))
+	return app.redeem(answer.Get("code")).tokens(b.h.t).Scope
+}
+
+// The newest decision counts for all that its page has shown: what was unticked
+// later does not come back silently.
+func TestNewestDecisionCounts(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
+	b := h.signedIn("user_ada")
+	consent := []string{"scope", "profile email", "prompt", "consent"}
+	b.allow(b.get(app.request(consent...)), "profile", "email")
+	require.Equal(t, "profile email", b.silent(app, "scope", "profile email"))
+	b.allow(b.get(app.request(consent...)), "profile")
+	require.Equal(t, "profile", b.silent(app, "scope", "profile email"))
+	require.Equal(t, "profile", b.silent(app, "scope", "profile email", "prompt", "none"))
+	require.Empty(t, b.silent(app, "scope", "email"), "it knows who the user is, and no more")
+
+	// What is asked for beyond that is asked, with the box that was unticked.
+	page := b.get(app.request("scope", "profile email notes:read"))
+	require.Equal(t, []string{"profile", "notes:read"}, boxes(t, page))
+	require.Contains(t, page.body, `value="email"> <span>`)
+	b.allow(page, "email", "notes:read")
+	require.Equal(t, "email notes:read", b.silent(app, "scope", "profile email notes:read"))
+	connections, err := h.ListConnections(ctx, "user_ada")
+	require.NoError(t, err)
+	require.Len(t, connections, 1)
+	var out bytes.Buffer
+	require.NoError(t, h.ExportUser(ctx, "user_ada", &out))
+	require.Regexp(t, `(?s)"consents":.*"scopes":\s*\[\s*"email",\s*"notes:read"\s*\],\s*"declined":\s*\[\s*"profile"\s*\]`, out.String())
+}
+
+// What was declined is not asked for again with every sign-in.
+func TestDeclinedScopesAreRemembered(t *testing.T) {
+	h := newHost(t, func(c *provider.Config) {
+		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
+	})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "core")})
+	b := h.signedIn("user_ada")
+	b.allow(b.get(app.request()), "profile")
+	for range 3 {
+		require.Equal(t, "profile core", b.silent(app), "a required scope can't be declined")
+	}
+	require.Equal(t, []string{"profile"}, boxes(t, b.get(app.request("prompt", "consent"))))
+
+	// Whoever is asked each time finds the boxes as they were left.
+	public := h.application(provider.ApplicationSettings{Public: true, Scopes: scopes.New("profile", "email")})
+	require.Equal(t, []string{"profile", "email"}, boxes(t, b.get(public.request())))
+	b.allow(b.get(public.request()), "email")
+	require.Equal(t, []string{"email"}, boxes(t, b.get(public.request())))
+
+	// Another user has declined nothing.
+	require.Equal(t, []string{"profile", "email"}, boxes(t, h.signedIn("user_grace").get(app.request())))
+
+	// Neither has who disconnects.
+	require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada", ApplicationID: app.ID}))
+	require.Equal(t, []string{"profile", "email"}, boxes(t, b.get(app.request())))
+}
+
+// A page of the host's own is told which boxes to leave unticked.
+func TestOwnPageIsToldWhatWasDeclined(t *testing.T) {
+	var shown []pages.Scope
+	h := newDeviceHost(t, func(c *provider.Config) {
+		c.Pages.Consent = func(_ http.ResponseWriter, _ *http.Request, page pages.Consent) { shown = page.Scopes }
+	})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
+	b := h.signedIn("user_ada")
+	declined := func() []bool {
+		b.get(app.request("prompt", "consent"))
+		return []bool{shown[0].Declined, shown[1].Declined}
+	}
+	require.Equal(t, []bool{false, false}, declined())
+	d := app.device()
+	form := b.enter(d.CompleteURI).form(t, "allow")
+	form["granted"] = []string{"profile"}
+	b.post(devicePath, form)
+	require.Equal(t, []bool{false, true}, declined(), "on the device page")
+}
+
+// Cancel takes back what the page has shown, and what follows is asked about.
+func TestCancelTakesBack(t *testing.T) {
+	h := newHost(t, withResources)
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
+	b := h.signedIn("user_ada")
+	ask := func(changes ...string) *reply { return b.get(app.request(changes...)) }
+	deny := func(page *reply) {
+		t.Helper()
+		require.Equal(t, "access_denied", b.answer(page, "deny").redirected(t).Get("error"))
+	}
+	deny(ask("scope", "profile"))
+	require.Zero(t, h.consents(t), "nothing was agreed to, so nothing is kept")
+
+	mcp := []string{"scope", "notes:read", "resource", h.url + "/mcp"}
+	b.allow(ask("scope", "profile email"), "profile", "email")
+	b.allow(ask(mcp...), "notes:read")
+	deny(ask("scope", "profile email", "prompt", "consent"))
+	for _, scope := range []string{"profile", "email", "profile email", "notes:read"} {
+		ask("scope", scope).statusIs(t, http.StatusOK)
+		require.Equal(t, "consent_required", ask("scope", scope, "prompt", "none").redirected(t).Get("error"), scope)
+	}
+	require.Equal(t, "notes:read", b.silent(app, mcp...), "another resource was not on the page")
+
+	// It is no answer about what comes later.
+	b.allow(ask("scope", "profile"), "profile")
+	require.Equal(t, "profile", b.silent(app, "scope", "profile"))
+	ask("scope", "profile email").statusIs(t, http.StatusOK)
+}
+
+// consents returns how many consents are kept of user_ada.
+func (h *host) consents(t *testing.T) int {
+	t.Helper()
+	got, _ := export(t, h, "user_ada")
+	return len(got.Consents)
+}
+
+// The device page is always shown, and what is decided there is remembered by
+// the same rule.
+func TestDevicePageRemembersTheDecision(t *testing.T) {
+	h := newDeviceHost(t)
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
+	b := h.signedIn("user_ada")
+	decide := func(decision string, ticked ...string) {
+		t.Helper()
+		form := b.enter(app.device("scope", "profile email").CompleteURI).form(t, decision)
+		form["granted"] = ticked
+		require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode)
+	}
+	b.allow(b.get(app.request()), "profile", "email")
+	decide("allow", "email")
+	require.Equal(t, "email", b.silent(app))
+	require.Equal(t, []string{"email"}, boxes(t, b.enter(app.device("scope", "profile email").CompleteURI)))
+	decide("deny")
+	b.get(app.request()).statusIs(t, http.StatusOK)
+}
+
+// Of two pages that are open at once, what was decided on last counts, whichever
+// was shown first.
+func TestTwoTabsAnsweredOutOfOrder(t *testing.T) {
+	for _, last := range []int{0, 1} {
+		h := newHost(t)
+		app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
+		b := h.signedIn("user_ada")
+		tabs := []*reply{b.get(app.request()), b.get(app.request())}
+		b.allow(tabs[1-last], "profile", "email")
+		b.allow(tabs[last], "profile")
+		require.Equal(t, "profile", b.silent(app))
+
+		tabs = []*reply{b.get(app.request("prompt", "consent")), b.get(app.request("prompt", "consent"))}
+		b.allow(tabs[1-last], "profile", "email")
+		require.Equal(t, "access_denied", b.answer(tabs[last], "deny").redirected(t).Get("error"))
+		b.get(app.request()).statusIs(t, http.StatusOK)
+	}
+}
+
+// formAgain is a form that can be sent again as from a browser that has not
+// noticed its answer: its cookies are those of when the page was shown.
+type formAgain struct {
+	h       *host
+	form    url.Values
+	cookies []*http.Cookie
+}
+
+func (b *browser) keep(page *reply) formAgain {
+	address, err := url.Parse(b.h.url)
+	require.NoError(b.h.t, err)
+	return formAgain{b.h, page.form(b.h.t, "allow"), b.client.Jar.Cookies(address)}
+}
+
+func (f formAgain) send(decision string, ticked ...string) *reply {
+	b := f.h.browser()
+	address, _ := url.Parse(f.h.url)
+	b.client.Jar.SetCookies(address, f.cookies)
+	f.form.Set("decision", decision)
+	if ticked != nil {
+		f.form["granted"] = ticked
+	}
+	return b.post("/oauth/authorize", f.form)
+}
+
+// stale checks that a form gives nothing any more.
+func (r *reply) stale(t *testing.T) {
+	t.Helper()
+	r.errorPage(t, http.StatusForbidden, "does not belong to a page that is still open")
+}
+
+// A form that is sent again is no newer decision than those of other pages, and
+// a Cancel on it is newer than its Allow.
+func TestFormSentAgainIsNoNewerDecision(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
+	b := h.signedIn("user_ada")
+	first := b.keep(b.get(app.request()))
+	code := first.send("allow").redirected(t).Get("code")
+	require.Equal(t, code, first.send("allow").redirected(t).Get("code"))
+	b.allow(b.get(app.request("prompt", "consent")), "profile")
+	first.send("allow").stale(t)
+	require.Equal(t, "profile", b.silent(app))
+
+	second := b.keep(b.get(app.request("prompt", "consent")))
+	code = second.send("allow", "profile", "email").redirected(t).Get("code")
+	require.Equal(t, "access_denied", second.send("deny").redirected(t).Get("error"))
+	app.redeem(code).refused(t, 400, "invalid_grant")
+	second.send("allow").stale(t)
+	b.get(app.request()).statusIs(t, http.StatusOK)
+	b.allow(b.get(app.request()), "profile", "email")
+	require.Equal(t, "access_denied", second.send("deny").redirected(t).Get("error"))
+	require.Equal(t, "profile email", b.silent(app), "the Cancel was before")
+}
+
+// A form makes one grant and one code at most, and never gives out a code that
+// can't be redeemed, however often it is sent.
+func TestFormSentOneAfterTheOther(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{})
+	b := h.signedIn("user_ada")
+	again := b.keep(b.get(app.request()))
+	code := again.send("allow").redirected(t).Get("code")
+	for range 19 {
+		require.Equal(t, code, again.send("allow").redirected(t).Get("code"))
+	}
+	require.Len(t, h.grantsOf("user_ada"), 1)
+	signedIn := app.redeem(code).tokens(t)
+	for range 20 {
+		again.send("allow").stale(t)
+	}
+	require.Len(t, h.grantsOf("user_ada"), 1)
+	app.refresh(signedIn.RefreshToken).tokens(t)
+}
+
+// Two tabs that are answered at once overwrite each other's cookie, so one of
+// them may not know any more that it was answered. Going back to it and
+// pressing Allow leads to no code that was spent.
+func TestTwoTabsAnsweredAtOnce(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{})
+	b := h.signedIn("user_ada")
+	tabs := []formAgain{b.keep(b.get(app.request())), b.keep(b.get(app.request()))}
+	var codes [2]string
+	var all sync.WaitGroup
+	for i, tab := range tabs {
+		all.Go(func() { codes[i] = tab.send("allow").redirected(t).Get("code") })
+	}
+	all.Wait()
+	require.NotEqual(t, codes[0], codes[1])
+	require.Len(t, h.grantsOf("user_ada"), 2)
+	for i, tab := range tabs {
+		signedIn := app.redeem(codes[i]).tokens(t)
+		tab.send("allow").stale(t)
+		app.refresh(signedIn.RefreshToken).tokens(t)
+	}
+	require.Len(t, h.grantsOf("user_ada"), 2)
+}
+
+// Back and Allow, in the browser that knows of the answer: the visitor begins
+// anew, and is not asked what they have just answered.
+func TestBackAndAllow(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{})
+	b := h.signedIn("user_ada")
+	page := b.get(app.request())
+	signedIn := app.redeem(b.allow(page)).tokens(t)
+	r := b.answer(page, "allow")
+	require.Equal(t, http.StatusSeeOther, r.StatusCode)
+	code := b.get(h.url + r.Header.Get("Location")).redirected(t).Get("code")
+	app.redeem(code).tokens(t)
+	app.refresh(signedIn.RefreshToken).tokens(t)
+}
+
+// A form of twelve minutes ago: its code has expired if it was answered then,
+// and a cleanup in between does not make room for another grant.
+func TestFormOfTwelveMinutesAgo(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{})
+	b := h.signedIn("user_ada")
+	answered, open := b.keep(b.get(app.request())), b.keep(b.get(app.request()))
+	answered.send("allow").redirected(t)
+	for range 4 {
+		h.clock.Add(12 * time.Minute)
+		h.cleanup(t)
+		answered.send("allow").stale(t)
+	}
+	app.redeem(open.send("allow").redirected(t).Get("code")).tokens(t)
+	open.send("allow").stale(t)
+}
