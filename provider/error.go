@@ -37,6 +37,8 @@ type Error struct {
 
 	reason   pages.Reason // of the error page; empty: as the status says
 	retryURL string       // the same
+
+	noted []any // for the log: names, and the values that were refused
 }
 
 // Error returns the code, the description and the cause.
@@ -83,6 +85,19 @@ func refuse(code, format string, args ...any) *Error {
 // because returns e with its cause.
 func (e *Error) because(cause error) *Error {
 	e.Err = cause
+	return e
+}
+
+// with notes for the log what was sent. It is for what is no secret and says
+// nothing of the user: never a token, code, secret, verifier, state or address.
+// The value may be a stranger's, so it becomes one short line of ASCII.
+func (e *Error) with(name, value string) *Error {
+	const longest = 200
+	if len(value) > longest {
+		value = value[:longest] + "..."
+	}
+	quoted := strconv.QuoteToASCII(value)
+	e.noted = append(e.noted, name, quoted[1:len(quoted)-1])
 	return e
 }
 
