@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -43,7 +44,7 @@ func TestRefusalsLogWhatWasSent(t *testing.T) {
 		"an unknown client":       {[]string{"client_id", "nobody"}, []string{"client_id=nobody", "redirect_uri=" + callback}},
 		"one with a line break":   {[]string{"client_id", "x\nlevel=ERROR"}, []string{`client_id="x\\nlevel=ERROR"`}},
 		"one that looks right":    {[]string{"redirect_uri", "https://wіki.example.com/callback"}, []string{`w\u0456ki`}},
-		"one that is long":        {[]string{"client_id", strings.Repeat("x", 8000)}, []string{"client_id=" + strings.Repeat("x", 200) + "... "}},
+		"one that is long":        {[]string{"client_id", strings.Repeat("x.", 4000)}, []string{"client_id=" + strings.Repeat("x.", 100) + "... "}},
 		"another response_type":   {[]string{"response_type", "code token"}, []string{`response_type="code token"`}},
 		"another response_mode":   {[]string{"response_mode", "fragment"}, []string{"response_mode=fragment"}},
 		"a scope too much":        {[]string{"scope", "profile notes:read"}, []string{`scope="profile notes:read"`}},
@@ -67,6 +68,61 @@ func TestRefusalsLogWhatWasSent(t *testing.T) {
 	require.Contains(t, h.logged(), "grant_type=password")
 	app.refresh(app.tokens("user_ada").RefreshToken, "resource", "https://other.example.com").refused(t, 400, "invalid_target")
 	require.Contains(t, h.logged(), "resource=https://other.example.com")
+}
+
+// A client learns only that its code or token is not good; the log has why. One
+// that has authenticated with its secret learns what it forgot to send.
+func TestTokenRefusalsHaveTheirCause(t *testing.T) {
+	h := newHost(t)
+	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
+	public := h.application(provider.ApplicationSettings{Public: true})
+	pkce := []string{"code_challenge", challenge(verifier), "code_challenge_method", "S256"}
+	const general = "The code is not valid: it is unknown, expired, revoked or used, or was issued to another client or for another redirect_uri or code_verifier."
+	for name, tt := range map[string]struct {
+		ask         func() *reply
+		cause, says string
+	}{
+		"verifier missing":            {func() *reply { return app.redeem(app.code("user_ada", pkce...)) }, "the code_verifier is missing", "The code_verifier is missing"},
+		"verifier missing, public":    {func() *reply { return public.redeem(public.code("user_ada"), "code_verifier", "") }, "the code_verifier is missing", general},
+		"verifier wrong":              {func() *reply { return app.redeem(app.code("user_ada", pkce...), "code_verifier", verifier+"x") }, "the code_verifier is not that of", general},
+		"verifier not expected":       {func() *reply { return app.redeem(app.code("user_ada"), "code_verifier", verifier) }, "asked for without a code_challenge", general},
+		"redirect URI missing":        {func() *reply { return app.redeem(app.code("user_ada"), "redirect_uri", "") }, "the redirect_uri is missing", "The redirect_uri is missing"},
+		"redirect URI other":          {func() *reply { return app.redeem(app.code("user_ada"), "redirect_uri", callback+"2") }, "the redirect_uri is not that of", general},
+		"another client's":            {func() *reply { return other.redeem(app.code("user_ada")) }, "it belongs to another application", general},
+		"another's, without verifier": {func() *reply { return other.redeem(app.code("user_ada", pkce...), "redirect_uri", "") }, "it belongs to another application", general},
+		"unknown":                     {func() *reply { return app.redeem("x") }, "unknown code or token", general},
+		"spent": {func() *reply {
+			code := app.code("user_ada")
+			app.redeem(code).tokens(t)
+			return app.redeem(code)
+		}, "presented again after it was spent", general},
+		"expired": {func() *reply {
+			code := app.code("user_ada")
+			h.clock.Add(11 * time.Minute)
+			return app.redeem(code)
+		}, "cause=expired", general},
+		"revoked": {func() *reply {
+			code := app.code("user_ada")
+			require.NoError(t, h.RevokeGrants(t.Context(), provider.GrantFilter{UserID: "user_ada"}))
+			return app.redeem(code)
+		}, "grant revoked", general},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := tt.ask()
+			answer.refused(t, 400, "invalid_grant")
+			require.Contains(t, answer.body, `"error_description":"`+tt.says)
+			line := h.logged()
+			require.Contains(t, line, tt.cause)
+			require.Equal(t, strings.Contains(name, "redirect URI other"), strings.Contains(line, " redirect_uri="+callback+"2"))
+		})
+	}
+	token := app.tokens("user_ada").RefreshToken
+	other.refresh(token).refused(t, 400, "invalid_grant")
+	require.Contains(t, h.logged(), "it belongs to another application")
+	app.refresh(token, "scope", "notes:read").refused(t, 400, "invalid_scope")
+	require.Contains(t, h.logged(), "scope=notes:read")
+	app.refresh(app.code("user_ada")).refused(t, 400, "invalid_grant")
+	require.Contains(t, h.logged(), "unknown code or token")
 }
 
 // A request may hold secrets in every parameter that is for one, and say who the
@@ -102,6 +158,15 @@ func TestRefusalsLogNoSecret(t *testing.T) {
 		b.post("/oauth/authorize", url.Values{"request": {form.Encode()}, "decision": {"allow"}, "seal": {secret}})
 		b.post("/oauth/device", form)
 		h.send("GET", "/oauth/userinfo?"+form.Encode(), http.Header{"Authorization": {"Bearer " + secret}}, "")
+	}
+	code, token := app.code("user_ada"), app.tokens("user_ada")
+	for _, misplaced := range []string{app.secret, code, token.AccessToken, token.RefreshToken} {
+		for _, name := range []string{"client_id", "redirect_uri", "response_type", "response_mode", "scope", "resource", "grant_type"} {
+			b.get(app.request(name, "https://x.example/?"+misplaced))
+			app.post("/oauth/token", "grant_type", "authorization_code", "code", "x", name, misplaced)
+		}
+		require.NotContains(t, h.log.String(), misplaced)
+		require.NotContains(t, h.log.String(), misplaced[len(misplaced)/2:])
 	}
 	log := h.log.String()
 	require.Greater(t, strings.Count(log, "latchkey: request refused"), 80)
