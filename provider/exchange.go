@@ -164,6 +164,8 @@ func (p *Provider) userStillThere(ctx context.Context, userID string) *Error {
 		return nil
 	case !errors.Is(err, userinfo.ErrNotFound):
 		return unavailable("Config.Users", err)
+	case errors.Is(err, errNotThatUser): // Once that is mended, the next sign-ins do well.
+		return refuse(codeInvalidGrant, "The user account is gone.").because(err)
 	}
 	if err := p.RevokeGrants(ctx, GrantFilter{UserID: userID}); err != nil {
 		return unavailable("store", err)
