@@ -58,8 +58,22 @@ func (a *authorization) decide() *decision {
 func (a *authorization) silent() bool { return slices.Equal(a.prompt, []string{"none"}) }
 
 // identify finds the application and checks the redirect URI: the two things
-// without which nothing may be sent anywhere.
+// without which nothing may be sent anywhere. What is refused goes to the log,
+// as nobody else who could mend it is told.
 func (a *authorization) identify() *Error {
+	e := a.findRedirect()
+	if e == nil {
+		return nil
+	}
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		if sent := a.params.Get(name); sent != "" {
+			e.with(name, sent)
+		}
+	}
+	return e
+}
+
+func (a *authorization) findRedirect() *Error {
 	if e := repeated(a.params, "client_id", "redirect_uri", "state", "response_mode"); e != nil {
 		return e // It is not clear where to answer, or how.
 	}
@@ -101,24 +115,24 @@ func (a *authorization) examine() *Error {
 	switch mode := a.params.Get("response_mode"); mode {
 	case "", "query", "form_post":
 	default:
-		return refuse(codeInvalidRequest, "The response_mode is not offered: use query or form_post.")
+		return refuse(codeInvalidRequest, "The response_mode is not offered: use query or form_post.").with("response_mode", mode)
 	}
 	if a.formPost && !a.redirect.web() {
 		a.formPost = false
-		return refuse(codeInvalidRequest, "The response_mode form_post is for redirect URIs of http and https: use query.")
+		return refuse(codeInvalidRequest, "The response_mode form_post is for redirect URIs of http and https: use query.").with("response_mode", "form_post").with("redirect_uri", a.redirect.uri)
 	}
-	switch a.params.Get("response_type") {
+	switch asked := a.params.Get("response_type"); asked {
 	case "code":
 	case "":
 		return refuse(codeInvalidRequest, "The parameter response_type is missing: use code.")
 	default:
-		return refuse(codeUnsupportedResponseType, "The response_type is not offered: use code.")
+		return refuse(codeUnsupportedResponseType, "The response_type is not offered: use code.").with("response_type", asked)
 	}
 	if r := a.app.Registration; a.app.Origin != store.OriginManual && r != nil && !slices.Contains(r.GrantTypes, grantAuthorizationCode) {
 		return refuse(codeUnauthorizedClient, "The application has not registered the grant authorization_code: name it in its grant_types.")
 	}
 	if slices.Contains(a.prompt, "none") && len(a.prompt) > 1 {
-		return refuse(codeInvalidRequest, "The prompt none cannot be combined with another.")
+		return refuse(codeInvalidRequest, "The prompt none cannot be combined with another.").with("prompt", a.params.Get("prompt"))
 	}
 	if e := a.examinePKCE(); e != nil {
 		return e
@@ -143,7 +157,7 @@ func (a *authorization) examinePKCE() *Error {
 	case challenge == "":
 		return nil
 	case method != "S256":
-		return errChallenge()
+		return errChallenge().with("code_challenge_method", method)
 	}
 	if raw, err := base64.RawURLEncoding.Strict().DecodeString(challenge); err != nil || len(raw) != 32 {
 		return errChallenge()

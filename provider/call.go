@@ -191,6 +191,7 @@ func (c *call) log(e *Error) {
 	if id := cmp.Or(c.application, c.claimed); id != "" {
 		attrs = append(attrs, "application", id)
 	}
+	attrs = append(attrs, e.noted...)
 	if c.reference != "" {
 		attrs = append(attrs, "reference", c.reference)
 	}

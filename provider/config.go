@@ -41,7 +41,8 @@ type Config struct {
 
 	// Users finds a user by the id that CurrentUser returned. It is asked for
 	// the consent page, at each refresh and for the userinfo document; a user
-	// who is not found is refused there. To cut a user off at once everywhere,
+	// who is not found is refused there. A user who is returned under another ID,
+	// or none, counts as not found. To cut a user off at once everywhere,
 	// call [Provider.RevokeGrants].
 	Users userinfo.Lookup
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -37,6 +38,8 @@ type Error struct {
 
 	reason   pages.Reason // of the error page; empty: as the status says
 	retryURL string       // the same
+
+	noted []any // for the log: names, and the values that were refused
 }
 
 // Error returns the code, the description and the cause.
@@ -85,6 +88,27 @@ func (e *Error) because(cause error) *Error {
 	e.Err = cause
 	return e
 }
+
+// with notes for the log what was sent. It is for what is no secret and says
+// nothing of the user: never a token, code, secret, verifier, state or address.
+// The value may be a stranger's, so it becomes one short line of ASCII, without
+// what looks like a credential that was sent in the wrong place.
+func (e *Error) with(name, value string) *Error {
+	const longest = 200
+	value = credentialLike.ReplaceAllString(value, redacted)
+	if len(value) > longest {
+		value = value[:longest] + "..."
+	}
+	quoted := strconv.QuoteToASCII(value)
+	e.noted = append(e.noted, name, quoted[1:len(quoted)-1])
+	return e
+}
+
+// credentialLike matches a client secret or a token of ours, whole or most of it,
+// and no name of a host: those have hyphens and dots where they are that long.
+var credentialLike = regexp.MustCompile(`[0-9A-Za-z_]{40,}`)
+
+const redacted = "[redacted]"
 
 // unavailable is the answer when something that the provider depends on fails
 // or does not answer in time.

@@ -74,7 +74,11 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 	})
 	if err != nil {
 		x.reportReuse(code.grantID, err)
-		return tokenInfo{}, grantRefusal(what, err)
+		e := x.refusal(what, "", err)
+		if errors.Is(err, rules.ErrOtherRedirectURI) {
+			e.with("redirect_uri", q.RedirectURI)
+		}
+		return tokenInfo{}, e
 	}
 	x.event(Event{Kind: EventTokenIssued, ApplicationID: x.app.ID, UserID: userID, GrantID: code.grantID})
 	return answer, nil
@@ -128,7 +132,7 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	})
 	if err != nil {
 		x.reportReuse(presented.grantID, err)
-		return tokenInfo{}, grantRefusal(what, err)
+		return tokenInfo{}, x.refusal(what, scope, err)
 	}
 	event := Event{Kind: EventTokenRefreshed, ApplicationID: x.app.ID, UserID: userID, GrantID: presented.grantID}
 	if rotated.Retried {
@@ -160,11 +164,31 @@ func (p *Provider) userStillThere(ctx context.Context, userID string) *Error {
 		return nil
 	case !errors.Is(err, userinfo.ErrNotFound):
 		return unavailable("Config.Users", err)
+	case errors.Is(err, errNotThatUser): // Once that is mended, the next sign-ins do well.
+		return refuse(codeInvalidGrant, "The user account is gone.").because(err)
 	}
 	if err := p.RevokeGrants(ctx, GrantFilter{UserID: userID}); err != nil {
 		return unavailable("store", err)
 	}
 	return refuse(codeInvalidGrant, "The user account is gone.").because(err)
+}
+
+// refusal is grantRefusal with what this request asked for. A client that has
+// proved who it is by its secret is told what it forgot to send.
+func (x *exchange) refusal(what, scope string, err error) *Error {
+	e := grantRefusal(what, err)
+	switch {
+	case e.Code == codeInvalidScope:
+		e.with("scope", scope)
+	case e.Code == codeInvalidTarget:
+		e.with(resourceParam, x.resource.identifier())
+	case x.app.Public:
+	case errors.Is(err, rules.ErrNoVerifier):
+		e.Description = "The code_verifier is missing: the code was asked for with a code_challenge."
+	case errors.Is(err, rules.ErrNoRedirectURI):
+		e.Description = "The redirect_uri is missing: send the one of the authorization request again."
+	}
+	return e
 }
 
 // reportReuse tells Config.Events when a grant was just ended because something

@@ -3,17 +3,44 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// user asks the host for a user.
+// errNotThatUser is a mistake in Config.Users. It counts as a user who is not
+// found: what else it returned is nobody's.
+var errNotThatUser = fmt.Errorf("%w: Config.Users returned no error, and a user whose ID is not the one that it was asked for: it must return userinfo.ErrNotFound for a user who is not there, and fill in User.ID for one who is",
+	userinfo.ErrNotFound)
+
+// user asks the host for a user. The one that it returns has the ID.
 func (p *Provider) user(ctx context.Context, id string) (userinfo.User, error) {
-	ctx, stop := p.records.bounded(ctx)
+	bounded, stop := p.records.bounded(ctx)
 	defer stop()
-	return p.cfg.Users(ctx, id)
+	user, err := p.cfg.Users(bounded, id)
+	switch {
+	case err == nil && user.ID == id && id != "":
+		return user, nil
+	case err == nil:
+		p.cfg.Logger.ErrorContext(ctx, "latchkey: a mistake in the host", "cause", errNotThatUser.Error())
+		return userinfo.User{}, errNotThatUser
+	case saysNoRows(err):
+		err = fmt.Errorf("%w (if that means that there is no such user, return userinfo.ErrNotFound instead)", err)
+	}
+	return userinfo.User{}, err
+}
+
+// saysNoRows reports whether an error is what database libraries return where
+// nothing is found.
+func saysNoRows(err error) bool {
+	if errors.Is(err, userinfo.ErrNotFound) {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, "no rows in result set") || strings.Contains(text, "record not found") || strings.Contains(text, "no documents in result")
 }
 
 // findUser finds the signed-in user.
@@ -21,6 +48,7 @@ func (p *Provider) findUser(ctx context.Context, id string) (userinfo.User, *Err
 	user, err := p.user(ctx, id)
 	switch {
 	case errors.Is(err, userinfo.ErrNotFound):
+		err = fmt.Errorf("Config.CurrentUser says that the user %.200q is signed in, and Config.Users does not find that ID: where nobody is signed in, CurrentUser returns an empty UserID: %w", id, err)
 		return user, &Error{Code: codeAccessDenied, Status: http.StatusForbidden, reason: pages.ReasonNoAccount, Err: err,
 			Description: "The signed-in user is not known any more."}
 	case err != nil:

@@ -40,6 +40,7 @@ type host struct {
 	store  store.Store
 	clock  *hosttest.Clock
 	log    *hosttest.Log
+	read   int // bytes of the log, by logged
 	server *httptest.Server
 
 	mu      sync.Mutex

@@ -87,7 +87,7 @@ func (o *offer) errGrantType(asked string) *Error {
 	if asked == "" {
 		return refuse(codeInvalidRequest, "The parameter grant_type is missing: use %s.", choice)
 	}
-	return refuse(codeUnsupportedGrantType, "The grant_type is not offered: use %s.", choice)
+	return refuse(codeUnsupportedGrantType, "The grant_type is not offered: use %s.", choice).with("grant_type", asked)
 }
 
 // mayAskFor are the scopes that an application may ask for. What one that
@@ -118,7 +118,7 @@ func (o *offer) order(set scopes.Set) scopes.Set { return o.scopes.Intersect(set
 func parseAskedScopes(text string) (asked scopes.Set, offline bool, e *Error) {
 	asked, err := scopes.Parse(text)
 	if err != nil {
-		return nil, false, refuse(codeInvalidScope, "The scope is malformed: it is names with spaces between them.").because(err)
+		return nil, false, refuse(codeInvalidScope, "The scope is malformed: it is names with spaces between them.").because(err).with("scope", text)
 	}
 	return asked.Minus(tolerated), asked.Has(offlineAccess), nil
 }

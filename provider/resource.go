@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/scopes"
@@ -81,11 +82,11 @@ func (p *Provider) askedResource(params url.Values) (*ProtectedResource, *Error)
 	case len(p.resources) == 0 || len(named) == 0:
 		return nil, nil
 	case len(named) > 1:
-		return nil, refuse(codeInvalidTarget, "The request names more than one resource: ask for tokens of each by itself.")
+		return nil, refuse(codeInvalidTarget, "The request names more than one resource: ask for tokens of each by itself.").with("resource", strings.Join(named, " "))
 	}
 	r := p.findResource(named[0])
 	if r == nil {
-		return nil, refuse(codeInvalidTarget, "The resource is not known here: use the URL that its metadata document gives as resource.")
+		return nil, refuse(codeInvalidTarget, "The resource is not known here: use the URL that its metadata document gives as resource.").with("resource", named[0])
 	}
 	return r, nil
 }
@@ -126,7 +127,7 @@ func (o *offer) read(app store.Application, resource *ProtectedResource, text st
 	if len(granted) == len(asked) || app.Origin != store.OriginManual && len(granted) > 0 {
 		return granted, offline, nil
 	}
-	return nil, false, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(asked.Minus(may)[0]))
+	return nil, false, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(asked.Minus(may)[0])).with("scope", text)
 }
 
 // MetadataURL is where clients find the resource's metadata document (RFC 9728

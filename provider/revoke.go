@@ -63,7 +63,7 @@ func (c *call) revokeToken(text, applicationID string) (event Event, err error) 
 	case err != nil:
 		return event, err
 	case t.applicationID != applicationID:
-		return event, rules.ErrMismatch
+		return event, rules.ErrOtherApplication
 	case errors.Is(t.dead, rules.ErrRevoked), errors.Is(t.dead, rules.ErrExpired):
 		return event, nil
 	}

@@ -43,8 +43,6 @@ func (s Secret) Reveal() string {
 // IsZero reports whether there is no secret.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
-const redacted = "[redacted]"
-
 // String returns "[redacted]".
 func (s Secret) String() string { return redacted }
 

@@ -167,7 +167,7 @@ func TestLogsHoldNoSecret(t *testing.T) {
 	h.bearer("/oauth/userinfo", got.AccessToken)
 	h.send("GET", "/oauth/userinfo?access_token="+got.AccessToken, nil, "")
 	b := h.browser()
-	b.get(app.request("state", "a-secret-state", "redirect_uri", "https://evil.example.com/a-secret-uri"))
+	b.get(app.request("state", "a-secret-state", "code_challenge", "a-secret-challenge", "redirect_uri", "https://evil.example.com/"))
 	b.signIn("user_ada")
 	b.get(app.request("scope", "nothing", "login_hint", "ada@example.com"))
 	log := h.log.String()

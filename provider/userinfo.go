@@ -54,9 +54,6 @@ func (c *call) userInfo() (*userinfo.Document, *Error) {
 	case err != nil:
 		return nil, unavailable("Config.Users", err)
 	}
-	// The id is the one that was signed in, whatever the record says: an
-	// application must never see two users under one id.
-	user.ID = token.userID
 	document := user.Document(c.cfg.InstanceID, token.scopes)
 	return &document, nil
 }

@@ -168,7 +168,7 @@ func (v *Device) Poll(code Hash, applicationID string, slowDown time.Duration, n
 	case !v.Code.Equal(code):
 		return false, Keep, ErrNotFound
 	case v.ApplicationID != applicationID:
-		return false, Keep, ErrMismatch
+		return false, Keep, ErrOtherApplication
 	case !v.Waits(now):
 		return false, Keep, nil
 	}

@@ -153,7 +153,7 @@ func TestPollRefusesInOrder(t *testing.T) {
 	}
 	causes := []cause[*poll]{
 		{"another code", ErrNotFound, func(p *poll) { p.code[31] ^= 1 }},
-		{"another application", ErrMismatch, func(p *poll) { p.app = "app_2" }},
+		{"another application", ErrOtherApplication, func(p *poll) { p.app = "app_2" }},
 		{"decided", nil, func(p *poll) { _, _ = p.decide(form(0), 0) }},
 		{"expired", nil, func(p *poll) { p.after = deviceLife }},
 	}

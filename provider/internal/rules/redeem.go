@@ -29,11 +29,14 @@ func (g *Grant) Redeem(q *Redemption) (Step, error) {
 	if !q.Refresh.Hash.IsZero() {
 		successor = q.Refresh.Hash
 	}
+	mismatch := g.code.mismatch(q)
 	switch {
 	case g.code.hash.IsZero() || !g.code.hash.Equal(q.Code):
 		return Keep, ErrNotFound
-	case g.ApplicationID != q.ApplicationID || !g.code.matches(q):
-		return Keep, ErrMismatch
+	case g.ApplicationID != q.ApplicationID:
+		return Keep, ErrOtherApplication
+	case mismatch != nil:
+		return Keep, mismatch
 	case g.revoked():
 		return Keep, ErrRevoked
 	case g.wrote(successor):
@@ -56,12 +59,24 @@ func (g *Grant) Redeem(q *Redemption) (Step, error) {
 	return Write, nil
 }
 
-// matches reports whether the code is presented by whom it was sent to.
-func (c *code) matches(q *Redemption) bool {
-	if c.challenge != digest(q.Challenge) || q.NeedsChallenge && c.flags&codeChallenged == 0 {
-		return false
+// mismatch says how a code is not presented as it was issued; nil: it is.
+func (c *code) mismatch(q *Redemption) error {
+	challenged := c.flags&codeChallenged != 0
+	switch {
+	case !challenged && q.NeedsChallenge:
+		return ErrNoChallenge
+	case challenged && q.Challenge == "":
+		return ErrNoVerifier
+	case !challenged && q.Challenge != "":
+		return ErrUnexpectedVerifier
+	case c.challenge != digest(q.Challenge):
+		return ErrWrongVerifier
+	case c.redirect == digest(q.RedirectURI), c.flags&codeRedirectOptional != 0 && q.RedirectURI == "":
+		return nil
+	case q.RedirectURI == "":
+		return ErrNoRedirectURI
 	}
-	return c.redirect == digest(q.RedirectURI) || c.flags&codeRedirectOptional != 0 && q.RedirectURI == ""
+	return ErrOtherRedirectURI
 }
 
 // Redeemable reports whether the code with the hash can be redeemed.

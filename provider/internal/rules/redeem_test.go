@@ -39,9 +39,11 @@ func TestRedeemRefusesInOrder(t *testing.T) {
 	edit := func(change func(*Redemption)) func(request) { return func(r request) { change(r.Redemption) } }
 	causes := []cause[request]{
 		{"a code that the grant never had", ErrNotFound, edit(func(q *Redemption) { q.Code[31] ^= 1 })},
-		{"another application", ErrMismatch, edit(func(q *Redemption) { q.ApplicationID = "app_2" })},
-		{"another redirect URI", ErrMismatch, edit(func(q *Redemption) { q.RedirectURI += "/" })},
-		{"another verifier", ErrMismatch, edit(func(q *Redemption) { q.Challenge = strings.ToLower(q.Challenge) })},
+		{"another application", ErrOtherApplication, edit(func(q *Redemption) { q.ApplicationID = "app_2" })},
+		{"no verifier", ErrNoVerifier, edit(func(q *Redemption) { q.Challenge = "" })},
+		{"another verifier", ErrWrongVerifier, edit(func(q *Redemption) { q.Challenge = strings.ToLower(someChallenge) })},
+		{"no redirect URI", ErrNoRedirectURI, edit(func(q *Redemption) { q.RedirectURI = "" })},
+		{"another redirect URI", ErrOtherRedirectURI, edit(func(q *Redemption) { q.RedirectURI = "https://evil.example/callback" })},
 		{"ended", ErrRevoked, func(r request) { r.end() }},
 		{"cut off", ErrRevoked, func(r request) { r.cutOff() }},
 		{"its own write", nil, func(r request) { r.change(func(g *Grant) { g.note(r.Refresh.Hash) }) }},
@@ -70,29 +72,30 @@ func TestRedeemMismatchChangesNothing(t *testing.T) {
 	for name, tt := range map[string]struct {
 		code func(*Grant, *NewCode)
 		edit func(*Redemption)
+		want error
 	}{
-		"no application":            {asItIs, func(q *Redemption) { q.ApplicationID = "" }},
-		"another application":       {asItIs, func(q *Redemption) { q.ApplicationID = "App_1" }},
-		"a foreign redirect URI":    {asItIs, func(q *Redemption) { q.RedirectURI = "https://evil.example/callback" }},
-		"one in upper case":         {asItIs, func(q *Redemption) { q.RedirectURI = strings.ToUpper(q.RedirectURI) }},
-		"no redirect URI":           {asItIs, func(q *Redemption) { q.RedirectURI = "" }},
-		"another where optional":    {optional, func(q *Redemption) { q.RedirectURI = "https://evil.example/callback" }},
-		"optional, other verifier":  {optional, func(q *Redemption) { q.RedirectURI, q.Challenge = "", "x" }},
-		"no verifier":               {asItIs, func(q *Redemption) { q.Challenge = "" }},
-		"verifier for no challenge": {noChallenge, func(q *Redemption) { q.Challenge = someChallenge }},
-		"public without challenge":  {noChallenge, func(q *Redemption) { q.Challenge, q.NeedsChallenge = "", true }},
-		"public, verifier for none": {noChallenge, func(q *Redemption) { q.NeedsChallenge = true }},
+		"no application":            {asItIs, func(q *Redemption) { q.ApplicationID = "" }, ErrOtherApplication},
+		"another application":       {asItIs, func(q *Redemption) { q.ApplicationID = "App_1" }, ErrOtherApplication},
+		"a foreign redirect URI":    {asItIs, func(q *Redemption) { q.RedirectURI = "https://evil.example/callback" }, ErrOtherRedirectURI},
+		"one in upper case":         {asItIs, func(q *Redemption) { q.RedirectURI = strings.ToUpper(q.RedirectURI) }, ErrOtherRedirectURI},
+		"no redirect URI":           {asItIs, func(q *Redemption) { q.RedirectURI = "" }, ErrNoRedirectURI},
+		"another where optional":    {optional, func(q *Redemption) { q.RedirectURI = "https://evil.example/callback" }, ErrOtherRedirectURI},
+		"optional, other verifier":  {optional, func(q *Redemption) { q.RedirectURI, q.Challenge = "", "x" }, ErrWrongVerifier},
+		"no verifier":               {asItIs, func(q *Redemption) { q.Challenge = "" }, ErrNoVerifier},
+		"verifier for no challenge": {noChallenge, func(q *Redemption) { q.Challenge = someChallenge }, ErrUnexpectedVerifier},
+		"public without challenge":  {noChallenge, func(q *Redemption) { q.Challenge, q.NeedsChallenge = "", true }, ErrNoChallenge},
+		"public, verifier for none": {noChallenge, func(q *Redemption) { q.NeedsChallenge = true }, ErrNoChallenge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSignIn(t, tt.code)
-			s.refuses(ErrMismatch, s.redemption(tt.edit))
+			s.refuses(tt.want, s.redemption(tt.edit))
 			right := s.redemption(func(q *Redemption) {
 				if s.read().code.flags&codeChallenged == 0 {
 					q.Challenge = ""
 				}
 			})
 			s.redeems(right)
-			s.refuses(ErrMismatch, s.redemption(tt.edit), "spent")
+			s.refuses(tt.want, s.redemption(tt.edit), "spent")
 			_, err := s.live(right.Access.Hash, right.Now)
 			require.NoError(t, err)
 		})

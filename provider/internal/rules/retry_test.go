@@ -65,7 +65,7 @@ func TestRetryAfterTheSuccessorWasUsed(t *testing.T) {
 
 func TestRetryRefusesInOrder(t *testing.T) {
 	causes := []cause[*rotated]{
-		{"another application", ErrMismatch, onRotation(func(q *Rotation) { q.ApplicationID = "app_2" })},
+		{"another application", ErrOtherApplication, onRotation(func(q *Rotation) { q.ApplicationID = "app_2" })},
 		{"ended", ErrRevoked, func(r *rotated) { r.end() }},
 		{"cut off", ErrRevoked, func(r *rotated) { r.cutOff() }},
 		{"other scopes", ErrScope, onRotation(func(q *Rotation) { q.Scopes = set("admin") })},

@@ -79,7 +79,7 @@ func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 	successor := r.Refresh.Hash(KindRefresh)
 	switch {
 	case g.ApplicationID != q.ApplicationID:
-		return r, Keep, ErrMismatch
+		return r, Keep, ErrOtherApplication
 	case g.revoked():
 		return r, Keep, ErrRevoked
 	case g.wrote(successor):

@@ -64,7 +64,7 @@ func onRotation(change func(*Rotation)) func(*rotated) {
 func TestRotateRefusesInOrder(t *testing.T) {
 	causes := []cause[*rotated]{
 		{"a token that the grant never had", ErrNotFound, onRotation(func(q *Rotation) { q.Presented = NewRefresh() })},
-		{"another application", ErrMismatch, onRotation(func(q *Rotation) { q.ApplicationID = "app_2" })},
+		{"another application", ErrOtherApplication, onRotation(func(q *Rotation) { q.ApplicationID = "app_2" })},
 		{"ended", ErrRevoked, func(r *rotated) { r.end() }},
 		{"cut off", ErrRevoked, func(r *rotated) { r.cutOff() }},
 		{"its own write", nil, func(r *rotated) {
@@ -137,7 +137,7 @@ func TestRotateEveryEarlierTokenIsReuse(t *testing.T) {
 	late := s.rotation(81 * time.Hour)
 	for i, old := range spent {
 		late.Presented, late.ApplicationID = old, "app_2"
-		s.noRotation(ErrMismatch, late, i)
+		s.noRotation(ErrOtherApplication, late, i)
 		late.ApplicationID = someKey.ApplicationID
 		s.noRotation(ErrReused, late, i)
 		_, _, err := s.read().LiveRefresh(&old, late.Now)

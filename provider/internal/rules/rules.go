@@ -16,6 +16,7 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -37,8 +38,8 @@ var (
 	// token.
 	ErrNotFound = errors.New("unknown code or token")
 	// ErrMismatch means that it belongs to another application, or came with
-	// another redirect URI or verifier.
-	ErrMismatch = errors.New("presented by another application or with other parameters")
+	// another redirect URI or verifier. Each way has an error that wraps it.
+	ErrMismatch = errors.New("not as it was issued")
 	// ErrRevoked means that the grant was ended or cut off.
 	ErrRevoked = errors.New("grant revoked")
 	// ErrReused means that a spent code or refresh token was presented again.
@@ -54,6 +55,17 @@ var (
 	ErrDiffers = errors.New("repeated with another scope")
 	// ErrDecided means that somebody else has decided on the device.
 	ErrDecided = errors.New("decided before")
+)
+
+// The ways in which a code or token is not presented as it was issued.
+var (
+	ErrOtherApplication   = fmt.Errorf("%w: it belongs to another application", ErrMismatch)
+	ErrNoChallenge        = fmt.Errorf("%w: a public application asked for the code without a code_challenge", ErrMismatch)
+	ErrNoVerifier         = fmt.Errorf("%w: the code_verifier is missing", ErrMismatch)
+	ErrUnexpectedVerifier = fmt.Errorf("%w: there is a code_verifier, and the code was asked for without a code_challenge", ErrMismatch)
+	ErrWrongVerifier      = fmt.Errorf("%w: the code_verifier is not that of the code_challenge", ErrMismatch)
+	ErrNoRedirectURI      = fmt.Errorf("%w: the redirect_uri is missing", ErrMismatch)
+	ErrOtherRedirectURI   = fmt.Errorf("%w: the redirect_uri is not that of the authorization request", ErrMismatch)
 )
 
 // Refused reports whether err is a refusal by a rule, rather than a failure to

@@ -55,7 +55,7 @@ func (g *Grant) RevokeAccess(h Hash, applicationID string, now Instant, grace ti
 	case a == nil:
 		return Keep, ErrNotFound
 	case g.ApplicationID != applicationID:
-		return Keep, ErrMismatch
+		return Keep, ErrOtherApplication
 	case g.revoked() || a.ExpiresAt <= now:
 		return Keep, nil
 	}

@@ -109,7 +109,7 @@ func TestRevokeAccessRefusesInOrder(t *testing.T) {
 	}
 	causes := []cause[*request]{
 		{"a token that the grant never had", ErrNotFound, func(r *request) { r.hash[0] ^= 1 }},
-		{"another application", ErrMismatch, func(r *request) { r.app = "app_2" }},
+		{"another application", ErrOtherApplication, func(r *request) { r.app = "app_2" }},
 		{"ended", nil, func(r *request) { r.end() }},
 		{"cut off", nil, func(r *request) { r.cutOff() }},
 		{"expired", nil, func(r *request) { r.now = start.Add(time.Second + accessLife) }},

@@ -1,0 +1,113 @@
+package provider_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// A Config.Users that answers a question about nobody with a user finds nobody:
+// not on a page, not at a refresh, not for a token, and not for IssueToken. The
+// log says whose mistake it is.
+func TestUsersWhoAreNotThoseAskedForAreNotFound(t *testing.T) {
+	for name, mistake := range map[string]userinfo.User{
+		"empty": {}, "without an ID": {Name: "Ada"}, "in capitals": {ID: "USER_ADA"}, "somebody else": {ID: "user_grace"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wrong := false
+			var h *host
+			h = newHost(t, func(c *provider.Config) {
+				c.Users = func(ctx context.Context, id string) (userinfo.User, error) {
+					if wrong {
+						return mistake, nil
+					}
+					return h.user(ctx, id)
+				}
+			})
+			app := h.application(provider.ApplicationSettings{})
+			token := app.tokens("user_ada")
+			settings := provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID}
+			wrong = true
+			said := func() {
+				t.Helper()
+				text := h.log.String()[h.read:]
+				h.read += len(text)
+				require.Contains(t, text, `level=ERROR msg="latchkey: a mistake in the host"`)
+				require.Contains(t, text, "Config.Users returned no error")
+			}
+			b := h.browser()
+			b.signIn("user_ada")
+			b.get(app.request("prompt", "consent")).errorPage(t, http.StatusForbidden, "")
+			said()
+			app.refresh(token.RefreshToken).refused(t, 400, "invalid_grant")
+			said()
+			require.Equal(t, http.StatusUnauthorized, h.bearer("/oauth/userinfo", token.AccessToken).StatusCode)
+			said()
+			_, _, err := h.IssueToken(t.Context(), settings)
+			require.ErrorIs(t, err, userinfo.ErrNotFound)
+			require.ErrorContains(t, err, "Config.Users")
+			said()
+			// A mistake that is mended has ended nothing.
+			wrong = false
+			app.refresh(token.RefreshToken).tokens(t)
+			_, _, err = h.IssueToken(t.Context(), settings)
+			require.NoError(t, err)
+			settings.UserID = "user_nobody"
+			_, _, err = h.IssueToken(t.Context(), settings)
+			require.ErrorIs(t, err, userinfo.ErrNotFound)
+		})
+	}
+}
+
+// An ID that CurrentUser returns and Users doesn't find is a mistake of either.
+func TestLogNamesTheCallbacksThatDisagree(t *testing.T) {
+	for _, id := range []string{"0", "<nil>", "user nobody"} {
+		h := newHost(t, func(c *provider.Config) {
+			c.CurrentUser = func(*http.Request) (provider.Session, error) { return provider.Session{UserID: id}, nil }
+		})
+		h.browser().get(h.application(provider.ApplicationSettings{}).request()).errorPage(t, http.StatusForbidden, "")
+		line := h.logged()
+		require.Contains(t, line, "Config.CurrentUser")
+		require.Contains(t, line, "Config.Users")
+		require.Contains(t, line, fmt.Sprintf(`\"%s\"`, id))
+		require.Contains(t, line, "CurrentUser returns an empty UserID")
+	}
+}
+
+// What databases say where there is no row is no answer, and the log says what
+// to return instead. It is not said of other failures.
+func TestLogSaysWhatToReturnForNoRows(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		hint bool
+	}{
+		{sql.ErrNoRows, true},
+		{fmt.Errorf("find user: %w", sql.ErrNoRows), true},
+		{errors.New("record not found"), true},
+		{errors.New("mongo: no documents in result"), true},
+		{errors.New("connection refused"), false},
+	} {
+		h := newHost(t)
+		app := h.application(provider.ApplicationSettings{})
+		b := h.browser()
+		b.signIn("user_ada")
+		h.down = tt.err
+		b.get(app.request()).errorPage(t, http.StatusServiceUnavailable, "")
+		line := h.logged()
+		require.Contains(t, line, "level=ERROR")
+		require.Contains(t, line, "Config.Users: "+tt.err.Error())
+		if tt.hint {
+			require.Contains(t, line, "return userinfo.ErrNotFound instead")
+		} else {
+			require.NotContains(t, line, "ErrNotFound")
+		}
+	}
+}

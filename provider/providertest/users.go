@@ -1,0 +1,43 @@
+package providertest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"testing"
+
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// CheckUsers checks a host's Config.Users: the user with this ID, who must be
+// there, is found under it, and IDs that nobody has are not found.
+func CheckUsers(t testing.TB, users userinfo.Lookup, userID string) {
+	t.Helper()
+	if err := checkUsers(t.Context(), users, userID); err != nil {
+		t.Fatalf("providertest: CheckUsers: %v", err)
+	}
+}
+
+func checkUsers(ctx context.Context, users userinfo.Lookup, userID string) error {
+	user, err := users(ctx, userID)
+	switch {
+	case err != nil:
+		return errors.New("the user that must be there is not found: " + err.Error())
+	case userID == "" || user.ID != userID:
+		return errors.New("the user that is found has another ID, or none: fill in User.ID with the ID that was asked for")
+	}
+	for _, nobody := range []string{"", "0", rand.Text()} {
+		if nobody == userID {
+			continue
+		}
+		switch user, err := users(ctx, nobody); {
+		case err == nil && user.ID == nobody && nobody == "0":
+			// There are hosts with such a user.
+		case err == nil:
+			return errors.New("a user who is not there is returned as an empty one, or as another, and without an error: return userinfo.ErrNotFound")
+		case !errors.Is(err, userinfo.ErrNotFound):
+			return errors.New("the error for a user who is not there must be userinfo.ErrNotFound or wrap it; any other means that the answer is not known now: " + err.Error())
+		}
+	}
+	return nil
+}
