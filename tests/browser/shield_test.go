@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -104,11 +103,13 @@ func TestButtonsAppearUnderTheMouse(t *testing.T) {
 			p.picture("shielded")
 
 			time.Sleep(time.Second)
+			p.mu.Lock()
+			loaded := len(p.loaded)
+			p.mu.Unlock()
 			p.mouse(input.DispatchMouseEventTypeMousePressed, x, y)
 			p.mouse(input.DispatchMouseEventTypeMouseReleased, x, y)
-			require.Eventually(t, func() bool {
-				return strings.Contains(eval[string](p, `() => document.body.innerText`), button.after)
-			}, patience, 50*time.Millisecond)
+			p.until("what the button does", func() bool { return len(p.loaded) > loaded })
+			p.shows(button.after)
 		})
 	}
 }
