@@ -94,14 +94,19 @@ func (e *Error) because(cause error) *Error {
 // The value may be a stranger's, so it becomes one short line of ASCII, without
 // what looks like a credential that was sent in the wrong place.
 func (e *Error) with(name, value string) *Error {
+	e.noted = append(e.noted, name, loggable(value))
+	return e
+}
+
+// loggable returns what may be logged of a text that a stranger sent.
+func loggable(value string) string {
 	const longest = 200
 	value = credentialLike.ReplaceAllString(value, redacted)
 	if len(value) > longest {
 		value = value[:longest] + "..."
 	}
 	quoted := strconv.QuoteToASCII(value)
-	e.noted = append(e.noted, name, quoted[1:len(quoted)-1])
-	return e
+	return quoted[1 : len(quoted)-1]
 }
 
 // credentialLike matches a client secret or a token of ours, whole or most of it,

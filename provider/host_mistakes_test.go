@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -109,5 +111,79 @@ func TestLogSaysWhatToReturnForNoRows(t *testing.T) {
 		} else {
 			require.NotContains(t, line, "ErrNotFound")
 		}
+	}
+}
+
+// A middleware that has read the body and kept nothing of it is a mistake of the
+// host's, which no client can mend. One that parsed the form is none.
+func TestLogSaysThatTheBodyWasReadBefore(t *testing.T) {
+	h := newHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
+	app := h.application(provider.ApplicationSettings{})
+	token := app.tokens("user_ada").RefreshToken
+	inner := h.server.Config.Handler
+	var before func(r *http.Request)
+	h.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		before(r)
+		inner.ServeHTTP(w, r)
+	})
+	drain := func(r *http.Request) { io.Copy(io.Discard, r.Body) }
+	replace := func(r *http.Request) { r.Body = http.NoBody }
+	for _, before = range []func(*http.Request){drain, replace} {
+		for _, ask := range []func() *reply{
+			func() *reply { return app.refresh(token) },
+			func() *reply { return app.post("/oauth/token/revoke", "token", token) },
+			func() *reply { return h.register(`{"redirect_uris":["https://x.example.com/"]}`) },
+		} {
+			ask().refused(t, http.StatusInternalServerError, "server_error")
+			line := h.logged()
+			require.Contains(t, line, "level=ERROR")
+			require.Contains(t, line, "a middleware of the host has read it before Latchkey")
+		}
+	}
+	before = func(r *http.Request) { require.NoError(t, r.ParseForm()) }
+	app.refresh(token).tokens(t)
+	before = func(*http.Request) {}
+	h.send("POST", "/oauth/token", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, "").refused(t, 401, "invalid_client")
+}
+
+// Visitors who come by another host than Issuer's are no visitors of the pages
+// that applications send them to. That is said once, and not of what a proxy
+// calls the app behind it.
+func TestLogWarnsOfAnotherHostOnce(t *testing.T) {
+	for _, tt := range []struct {
+		issuer, host string // empty: the server's own
+		warns        bool
+	}{
+		{"", "", false},
+		{"", "app.example.com", true},
+		{"http://localhost:8080", "127.0.0.1:8080", true},
+		{"https://app.example.com", "www.example.com", true},
+		{"https://app.example.com", "app.example.com:8443", true},
+		{"https://app.example.com", "APP.example.com:443", false},
+		{"https://app.example.com", "127.0.0.1:8080", false},
+		{"https://app.example.com", "backend:8080", false},
+	} {
+		h := newHost(t, func(c *provider.Config) {
+			if tt.issuer != "" {
+				c.Issuer = tt.issuer
+			}
+		})
+		app := h.application(provider.ApplicationSettings{})
+		for _, path := range []string{"/oauth/authorize?client_id=" + app.ClientID, "/oauth/connections", "/oauth/authorize?client_id=" + app.ClientID} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.server.URL+path, nil)
+			require.NoError(t, err)
+			if tt.host != "" {
+				r.Host = tt.host
+			}
+			send(t, &http.Client{CheckRedirect: noRedirect}, r)
+		}
+		log := h.log.String()
+		if !tt.warns {
+			require.NotContains(t, log, "another host", "%v", tt)
+			continue
+		}
+		require.Equal(t, 1, strings.Count(log, "level=WARN"), "%v: %s", tt, log)
+		require.Contains(t, log, "Config.Issuer")
+		require.Contains(t, log, "host="+tt.host, "%v", tt)
 	}
 }

@@ -126,7 +126,20 @@ func readParams(w http.ResponseWriter, r *http.Request, known []string) (url.Val
 	case err != nil:
 		return nil, refuse(codeInvalidRequest, "The request body could not be read.").because(err)
 	}
+	if e := drained(r, body.Len()); e != nil {
+		return nil, e
+	}
 	return parseParams(body.String(), known)
+}
+
+// drained returns the failure of a host whose middleware has read the body
+// before us and kept nothing of it.
+func drained(r *http.Request, read int) *Error {
+	if read > 0 || r.ContentLength <= 0 {
+		return nil
+	}
+	return asError(errors.New("the request came with a body, and nothing of it is left: a middleware of the host has read it before Latchkey. " +
+		"Leave Latchkey's endpoints out of it, call r.ParseForm there, or put the body back into r.Body"))
 }
 
 // hasForm reports whether the body says that it is a form, and only that.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
@@ -31,6 +32,8 @@ type Provider struct {
 	secrets *secretVerifier
 
 	guesses *guesses // of user codes
+
+	otherHost sync.Once // that one is seen is said once
 
 	ownAddress bool // Config.ClientIP was left out, for Check
 }

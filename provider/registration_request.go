@@ -67,6 +67,9 @@ func readRegistration(w http.ResponseWriter, r *http.Request) (*registrationRequ
 	case err != nil:
 		return nil, refuse(codeInvalidRequest, "The request body could not be read.").because(err)
 	}
+	if e := drained(r, len(body)); e != nil {
+		return nil, e
+	}
 	request, e := parseRegistration(body)
 	if e == nil {
 		e = request.wrongRedirects

@@ -3,10 +3,13 @@ package provider
 import (
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
@@ -44,6 +47,7 @@ const (
 // visit asks the host who is signed in. The parameters are those of the request;
 // the mark of an earlier visit is taken out of them.
 func (c *call) visit(path string, params url.Values) (visit, *Error) {
+	c.warnOfOtherHost()
 	session, err := c.cfg.CurrentUser(c.r)
 	if err != nil {
 		return visit{}, unavailable("Config.CurrentUser", err)
@@ -57,6 +61,24 @@ func (c *call) visit(path string, params url.Values) (visit, *Error) {
 		v.params.Del(signInAfter)
 	}
 	return v, nil
+}
+
+// warnOfOtherHost says once that visitors come by another host than that of
+// Issuer, where they have no session when an application sends them there.
+func (c *call) warnOfOtherHost() {
+	if weburl.Same(c.issuer.Scheme+"://"+c.r.Host, c.issuer.Scheme+"://"+c.issuer.Host) {
+		return
+	}
+	// What a proxy calls the app that it stands before is no name of visitors'.
+	name := (&url.URL{Host: c.r.Host}).Hostname()
+	_, err := netip.ParseAddr(name)
+	if upstream := err == nil || !strings.Contains(name, "."); upstream && !weburl.IsLoopback(c.issuer.Hostname()) {
+		return
+	}
+	c.otherHost.Do(func() {
+		c.cfg.Logger.WarnContext(c.context(), "latchkey: visitors come by another host than that of Config.Issuer: set Issuer to the URL that they use; if a proxy replaces the Host header, have it pass on the one that was sent",
+			"endpoint", c.endpoint, "host", loggable(c.r.Host), "issuer_host", c.issuer.Host)
+	})
 }
 
 // again is the path and query of the page as the visitor came to it.

@@ -36,6 +36,9 @@ func (c *core) try(ctx context.Context, name string, step func(ctx context.Conte
 			// What a driver makes of it may not say so.
 			err = fmt.Errorf("%w: %w", ended, err)
 		}
+		if c.dialect.unmigrated(err) && !strings.Contains(err.Error(), runMigrate) {
+			err = fmt.Errorf("%s: %w", runMigrate, err)
+		}
 		if ctx.Err() != nil || tries == maxTries || c.inTx || !c.dialect.gaveUp(err) {
 			return fmt.Errorf("sqlstore: %s: %w", name, err)
 		}
@@ -81,6 +84,25 @@ func (d Dialect) gaveUp(err error) bool {
 			return code.Code()&0xff == 5 || code.Code()&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED
 		}
 		return strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked")
+	}
+	return false
+}
+
+// runMigrate is what to do where a table is not as it must be.
+const runMigrate = "run Migrate, or the files of Schema"
+
+// unmigrated reports whether the error says that a table or a column isn't
+// there.
+func (d Dialect) unmigrated(err error) bool {
+	switch d {
+	case Postgres:
+		var state interface{ SQLState() string }
+		return errors.As(err, &state) && (state.SQLState() == "42P01" || state.SQLState() == "42703")
+	case MySQL:
+		number := mysqlNumber(err)
+		return number == 1146 || number == 1054
+	case SQLite:
+		return strings.Contains(err.Error(), "no such table") || strings.Contains(err.Error(), "no such column") || strings.Contains(err.Error(), "has no column named")
 	}
 	return false
 }

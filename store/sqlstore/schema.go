@@ -162,7 +162,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 			missing = append(missing, s.rows(ctx, text, nil, func(func(...any) error) error { return nil }))
 		}
 		if err := errors.Join(missing...); err != nil {
-			return fmt.Errorf("the tables with the prefix %q aren't as they must be: run Migrate, or the files of Schema: %w", s.prefix, err)
+			return fmt.Errorf("the tables with the prefix %q aren't as they must be: %s: %w", s.prefix, runMigrate, err)
 		}
 		return nil
 	})

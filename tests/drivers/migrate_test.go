@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -158,6 +159,21 @@ func TestCheckSchema(t *testing.T) {
 		err = s.CheckSchema(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 		require.NotContains(t, err.Error(), "Migrate")
+	})
+}
+
+// Who forgot to migrate is told so by whatever fails first.
+func TestWithoutTables(t *testing.T) {
+	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
+		s, prefix := fresh(t, db, server.dialect)
+		execAll(t, db, "drop table "+prefix+"cuts", "drop table "+prefix+"documents", "drop table "+prefix+"applications")
+		_, find := s.FindApplication(t.Context(), "oa_1")
+		_, _, read := s.Find(t.Context(), store.NewID(time.Now(), "user_ada"))
+		_, _, list := s.ListApplications(t.Context(), store.ApplicationQuery{Limit: 1})
+		for _, err := range []error{find, read, list, s.DeleteApplication(t.Context(), "oa_1"), s.CheckSchema(t.Context())} {
+			require.Error(t, err)
+			require.Equal(t, 1, strings.Count(err.Error(), "run Migrate"), err)
+		}
 	})
 }
 
