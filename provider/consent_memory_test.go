@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 // boxes returns the names of the boxes of a page that are ticked.
@@ -90,6 +91,30 @@ func TestDeclinedScopesAreRemembered(t *testing.T) {
 	// Neither has who disconnects.
 	require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada", ApplicationID: app.ID}))
 	require.Equal(t, []string{"profile", "email"}, boxes(t, b.get(app.request())))
+}
+
+// A scope that was made required after the user has declined it is asked for.
+func TestDeclinedScopeBecomesRequired(t *testing.T) {
+	kept := memory.New()
+	var shown []pages.Scope
+	open := func(required bool) *host {
+		return newHost(t, func(c *provider.Config) {
+			c.Store = kept
+			c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: required})
+			if required {
+				c.Pages.Consent = func(_ http.ResponseWriter, _ *http.Request, page pages.Consent) { shown = page.Scopes }
+			}
+		})
+	}
+	before, after := open(false), open(true)
+	app := before.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "core")})
+	b := before.signedIn("user_ada")
+	b.allow(b.get(app.request()), "profile")
+	require.Equal(t, "profile", b.silent(app))
+	app.h = after
+	after.signedIn("user_ada").get(app.request())
+	require.Len(t, shown, 2, "the page is shown")
+	require.Equal(t, pages.Scope{Name: "core", Title: "Be useful", Required: true}, shown[1], "nobody can leave it unticked")
 }
 
 // A page of the host's own is told which boxes to leave unticked.

@@ -15,7 +15,7 @@ type decision struct {
 	app      store.Application
 	userID   string
 	scopes   scopes.Set
-	shown    scopes.Set // on the page, scopes and those that were unticked
+	shown    scopes.Set // on the page; scopes are those that were left ticked
 	offline  bool       // offline access is granted too
 	resource string
 	form     store.ID // the form that was answered, and the ID of the grant; zero: no page was shown

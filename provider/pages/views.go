@@ -210,7 +210,7 @@ type Connections struct {
 // Connection is an application that a user has given access.
 type Connection struct {
 	Application Application
-	Scopes      []Scope   // all that was ever granted
+	Scopes      []Scope   // what its sign-ins have, and what it gets without asking
 	Since       time.Time // when access was given first
 	LastUsed    time.Time // the last sign-in or refresh of those sign-ins that live
 }

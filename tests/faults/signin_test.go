@@ -105,9 +105,10 @@ func (w *worker) agree(s *signIn, consents *consents, page reply, times int) *si
 		case w.gone(s.app, during, a.status == http.StatusBadRequest):
 		default:
 			// The first of two forms was cut off before the second came, or the
-			// user has canceled on another page.
+			// user has canceled on another page, perhaps before this one was kept
+			// again because the answer to that was lost.
 			_, die := w.cuts.may(s.thing, during)
-			if !die && !consents.ended(&w.cuts, agreed, during) || times == 1 {
+			if (!die || times == 1) && !consents.ended(&w.cuts, agreed, during) {
 				w.wrong("%s: no code for a form: %s", s, a.reply)
 			}
 		}

@@ -34,6 +34,7 @@ type result struct {
 const (
 	ok      = "ok"
 	page    = "page"    // the user is shown a page: they were not asked yet, or it is too late
+	denied  = "denied"  // the user has said no
 	unknown = "unknown" // 503: it is unknown what was done
 	starved = "starved" // 503: it was overtaken in each round
 	nothing = "nothing" // there was nothing to ask with

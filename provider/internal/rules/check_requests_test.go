@@ -165,6 +165,30 @@ func (s visit) answer(form int) request {
 	}}
 }
 
+// cancel has the user say no on another page than those that are answered. What
+// they are told doesn't depend on what they had agreed to before.
+func (s visit) cancel(form int) request {
+	return request{name: "cancel", form: form, run: func(a *actor) result {
+		for a.round = range a.rounds() {
+			found := a.ask(call{verb: findConsent})
+			c, err := ReadConsent(&found.doc, found.cuts)
+			if err != nil {
+				return result{outcome: err.Error()}
+			}
+			if c.Cancel(Decision{Form: formID(form), Shown: scopes.New(s.scope), Resource: s.resource, Now: a.now()}) == Keep {
+				return result{outcome: denied}
+			}
+			switch err := a.ask(call{verb: replace, doc: c.Document(a.mark(c.Mark())), mark: c.Mark()}).err; {
+			case err == nil:
+				return result{outcome: denied}
+			case errors.Is(err, errUnknown):
+				return result{outcome: unknown}
+			}
+		}
+		return result{outcome: starved}
+	}}
+}
+
 // agree reads the consent and the numbers of the cut-offs, and keeps what the
 // user has agreed to. A request without a page is refused unless the user has
 // agreed before.
