@@ -66,7 +66,7 @@ func TestDeviceByMouse(t *testing.T) {
 			p.clicks("Code that your device shows")
 			p.pastes("bbbb bbbb")
 			p.clicks("Continue")
-			p.arrives(h.url + "/oauth/device?user_code=bbbb+bbbb")
+			p.arrives(h.url + "/oauth/device?entered=")
 			p.shows("No device waits with this code.")
 			require.Equal(t, "bbbb bbbb", eval[string](p, `() => document.querySelector("#user_code").value`))
 
@@ -74,7 +74,7 @@ func TestDeviceByMouse(t *testing.T) {
 			p.clicks("Code that your device shows")
 			p.pastes(strings.ToLower(strings.ReplaceAll(tv.codes.UserCode, "-", " ")))
 			p.clicks("Continue")
-			p.arrives(h.url + "/oauth/device?user_code=")
+			p.arrives(h.url + "/oauth/device?entered=")
 			p.shows("Television wants to use your Acme Notes account", tv.codes.UserCode, "If somebody sent you this link or code, cancel.")
 			p.clicks("See your email address")
 			p.clicks("Allow")
@@ -106,7 +106,7 @@ func TestDeviceByKeyboard(t *testing.T) {
 			p.press(kb.Tab)
 			require.Equal(t, "button: Continue", p.focused())
 			p.press(kb.Enter)
-			p.arrives(h.url + "/oauth/device?user_code=" + tv.codes.UserCode)
+			p.arrives(h.url + "/oauth/device?entered=")
 			for _, want := range []string{
 				"a: Use another account", "input: See your name, username and picture", "input: See your email address", "button: Cancel", "button: Allow",
 			} {
@@ -123,8 +123,8 @@ func TestDeviceByKeyboard(t *testing.T) {
 	}
 }
 
-// An address with the code in it, such as a picture to scan has it, asks all the
-// same; Enter on it allows nothing.
+// An address with the code in it, such as a picture to scan has it, fills the
+// code in and asks all the same; Enter on it allows nothing.
 func TestDeviceByAddress(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -134,13 +134,23 @@ func TestDeviceByAddress(t *testing.T) {
 	p.seen = 0
 	p.signsIn(h, "ada")
 	p.arrives(h.url + "/oauth/device?")
-	p.shows(tv.codes.UserCode, "If somebody sent you this link or code, cancel.")
+	filledIn := func() {
+		t.Helper()
+		require.Equal(t, tv.codes.UserCode, eval[string](p, `() => document.querySelector("#user_code").value`))
+		p.clicks("Continue")
+		p.arrives(h.url + "/oauth/device?entered=")
+		p.shows(tv.codes.UserCode, "If somebody sent you this link or code, cancel.")
+	}
 	p.press(kb.Enter)
-	require.Contains(t, p.address(), "user_code="+tv.codes.UserCode)
+	filledIn()
+	at := p.address()
+	p.press(kb.Enter)
+	require.Equal(t, at, p.address())
 	p.clicks("Use another account")
 	p.signsIn(h, "grace")
 	p.arrives(h.url + "/oauth/device?")
-	p.shows("You are signed in as Grace Hopper.", tv.codes.UserCode)
+	p.shows("You are signed in as Grace Hopper.")
+	filledIn()
 	p.clicks("Cancel")
 	p.arrives(h.url + "/oauth/device?result=")
 	p.shows("Nothing was allowed")
@@ -158,12 +168,14 @@ func TestDeviceBackAndAgain(t *testing.T) {
 	p := newPage(t)
 	p.isSignedIn(h, "user_ada")
 	p.goes(tv.codes.VerificationURIComplete)
+	p.clicks("Continue")
+	p.arrives(h.url + "/oauth/device?entered=")
 	p.clicks("Allow")
 	done := p.arrives(h.url + "/oauth/device?result=")
 	p.allows("status 400")
 	p.allows("status of 400")
 	p.goesBack()
-	p.arrives(h.url + "/oauth/device?user_code=")
+	p.arrives(h.url + "/oauth/device?entered=")
 	if p.is("button[value=allow]") { // It was kept, and not asked for anew.
 		p.clicks("Allow")
 		require.Equal(t, done, p.arrives(h.url+"/oauth/device?result="))

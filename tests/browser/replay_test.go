@@ -128,8 +128,11 @@ func TestAnsweredForm(t *testing.T) {
 	p.clicks("Allow")
 	p.arrives(h.url + "/oauth/authorize")
 	p.shows("Wiki wants to use your Acme Notes account")
-	p.clicks("Cancel")
-	p.fails("GET com.example.wiki:/callback?error=access_denied")
+	// In this window, Chromium asks by now whether to open the application.
+	q := p.another()
+	q.goes(h.authorizeURL(app, callback))
+	q.clicks("Cancel")
+	q.fails("GET com.example.wiki:/callback?error=access_denied")
 }
 
 // A form is for the one who was asked, and not for ever.
