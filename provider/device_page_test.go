@@ -148,9 +148,9 @@ func TestUserCodesCannotBeGuessed(t *testing.T) {
 	unknown.errorPage(t, 403, "does not belong to a page that is still open")
 }
 
-// RFC 8628 section 5.1: a link fills a code in and a form of another site does
-// nothing: however many there are, they look nothing up and keep nobody from
-// entering a code.
+// RFC 8628 section 5.1: only the user's own guesses count. A link fills a code
+// in and a form of another site does nothing: however many there are, they look
+// nothing up and keep nobody from entering a code.
 func TestOtherSitesCannotLockOutOfDevices(t *testing.T) {
 	h := newDeviceHost(t)
 	b, d := h.signedIn("user_ada"), h.television().device()

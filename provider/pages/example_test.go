@@ -18,6 +18,7 @@ func ExampleConsent() {
 <form method="post" action="{{.FormAction}}">
   {{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
   {{range .Scopes}}<label><input type="checkbox" name="granted" value="{{.Name}}"{{if not .Declined}} checked{{end}}> {{.Title}}</label>{{end}}
+  <button formmethod="dialog" class="hidden" tabindex="-1" aria-hidden="true"></button>
   <button name="decision" value="deny">{{.Texts.Cancel}}</button>
   <button name="decision" value="allow">{{.Texts.Allow}}</button>
 </form>

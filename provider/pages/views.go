@@ -63,7 +63,10 @@ type Field struct {
 // is ticked at first unless the scope is Declined; and of two buttons "decision" with the values "allow" and
 // "deny". Scopes that are Required are granted with or without a field. The
 // form is to be posted by the browser itself and not by fetch, because the
-// answer sends the browser to the application.
+// answer sends the browser to the application. Neither the key Enter in a box
+// nor a click that was meant for another window should decide: the built-in page
+// has a first button that sends nothing, and a shield over the others until the
+// mouse has rested there.
 type Consent struct {
 	Host  Host  `json:"host"`
 	Texts Texts `json:"texts"` // in the visitor's language, with the names filled in

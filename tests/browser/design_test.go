@@ -102,7 +102,7 @@ func TestRightToLeft(t *testing.T) {
 			const words = box.nextElementSibling.getBoundingClientRect();
 			return box.getBoundingClientRect().left >= words.right ? "right" : "left";
 		})`), "the boxes are at the right of their words")
-		require.Equal(t, []string{"allow", "deny"}, eval[[]string](p, `() => [...document.querySelectorAll(".actions button")].sort((a, b) =>
+		require.Equal(t, []string{"allow", "deny"}, eval[[]string](p, `() => [...document.querySelectorAll("button[name]")].sort((a, b) =>
 			a.getBoundingClientRect().x - b.getBoundingClientRect().x).map(b => b.value)`), "from left to right")
 	}
 }

@@ -136,7 +136,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	device := func(app provider.Application) func(*page) {
 		return func(p *page) {
 			p.goes(h.device(app, "").codes.VerificationURIComplete)
-			p.clicksOn("main form button.primary")
+			p.clicksOn("main button")
 			p.arrives(h.url + "/oauth/device?entered=")
 			require.True(t, p.is("button[value=allow]"))
 		}
@@ -201,7 +201,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			p.expects("status 400")
 			p.expects("status of 400")
 			p.goes(h.url + "/oauth/device?user_code=BBBB")
-			p.clicksOn("main form button.primary")
+			p.clicksOn("main button")
 			p.arrives(h.url + "/oauth/device?entered=")
 			require.True(t, p.is("[aria-invalid]"))
 		}},

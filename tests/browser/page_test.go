@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,6 +38,7 @@ type page struct {
 	url      string        // of the document that is there
 	loaded   []string      // the addresses of all documents that were loaded
 	seen     int           // how many of them the test has waited for
+	posted   int           // how many forms were sent
 	faults   []string
 	expected []string                     // these have to be among them
 	allowed  []string                     // these may be
@@ -133,6 +135,9 @@ func (p *page) listen(event any) {
 		p.loaded = append(p.loaded, p.url)
 	case *network.EventRequestWillBeSent:
 		p.requests[e.RequestID] = e.Request.Method + " " + e.Request.URL
+		if e.Request.Method == http.MethodPost {
+			p.posted++
+		}
 
 	case *runtime.EventConsoleAPICalled:
 		texts := []string{}

@@ -56,22 +56,40 @@ func (b pressable) opened(t *testing.T) (p *page, x, y float64) {
 	return p, at[0], at[1]
 }
 
-// stays says that nothing was pressed.
-func (b pressable) stays(p *page) {
+// posts is how many forms the page has sent.
+func (p *page) posts() int {
 	p.t.Helper()
-	time.Sleep(300 * time.Millisecond)
-	require.NotContains(p.t, eval[string](p, `() => document.body.innerText`), b.after)
-	require.True(p.t, eval[bool](p, "text => !!"+findByText+"(text)", b.button))
+	eval[bool](p, `() => true`) // It comes after all that the page had to say.
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.posted
 }
 
-// doubleClicks clicks twice, as fast as people do, without moving the mouse.
+// leads does something, and checks that the browser then shows the text.
+func (p *page) leads(to string, do func()) {
+	p.t.Helper()
+	p.mu.Lock()
+	p.seen = len(p.loaded)
+	p.mu.Unlock()
+	do()
+	p.arrives("")
+	p.shows(to)
+}
+
+// presses clicks without moving the mouse.
+func (p *page) presses(x, y float64) {
+	p.t.Helper()
+	p.mouse(input.DispatchMouseEventTypeMousePressed, x, y)
+	p.mouse(input.DispatchMouseEventTypeMouseReleased, x, y)
+}
+
+// doubleClicks clicks twice, as fast as people do.
 func (p *page) doubleClicks(x, y float64) {
 	p.t.Helper()
-	for range 2 {
-		p.mouse(input.DispatchMouseEventTypeMousePressed, x, y)
-		p.mouse(input.DispatchMouseEventTypeMouseReleased, x, y)
-		time.Sleep(110 * time.Millisecond)
-	}
+	p.presses(x, y)
+	time.Sleep(110 * time.Millisecond)
+	p.presses(x, y)
+	time.Sleep(110 * time.Millisecond)
 }
 
 // A page may appear under a mouse that is just being clicked twice: on a
@@ -82,34 +100,111 @@ func TestButtonsAppearUnderTheMouse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, x, y := button.opened(t)
-			if name == "allow" {
+			if name == "allow" { // Those who want nothing to move are protected too.
 				call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}})
 			}
 			p.doubleClicks(x, y)
-			button.stays(p)
+			require.Equal(t, before, p.posts(), "at once")
 
-			// It begins anew whenever the mouse comes from elsewhere.
 			time.Sleep(time.Second)
 			p.mouse(input.DispatchMouseEventTypeMouseMoved, 1, 1)
 			p.doubleClicks(x, y)
-			button.stays(p)
+			require.Equal(t, before, p.posts(), "it begins anew when the mouse comes from elsewhere")
 
-			// A press that began on the shield is none.
 			p.mouse(input.DispatchMouseEventTypeMouseMoved, 1, 1)
 			p.mouse(input.DispatchMouseEventTypeMousePressed, x, y)
 			time.Sleep(time.Second)
 			p.mouse(input.DispatchMouseEventTypeMouseReleased, x, y)
-			button.stays(p)
-			p.picture("shielded")
+			require.Equal(t, before, p.posts(), "a press that began on the shield")
 
 			time.Sleep(time.Second)
-			p.mu.Lock()
-			loaded := len(p.loaded)
-			p.mu.Unlock()
-			p.mouse(input.DispatchMouseEventTypeMousePressed, x, y)
-			p.mouse(input.DispatchMouseEventTypeMouseReleased, x, y)
-			p.until("what the button does", func() bool { return len(p.loaded) > loaded })
-			p.shows(button.after)
+			p.leads(button.after, func() { p.presses(x, y) })
 		})
 	}
+}
+
+// The mouse need not move for that: it may lie there when the page comes.
+func TestButtonsUnderARestingMouse(t *testing.T) {
+	t.Parallel()
+	p, x, y := pressables["allow"].opened(t)
+	p.mouse(input.DispatchMouseEventTypeMouseMoved, x, y)
+	time.Sleep(time.Second) // The page before may be one that has such a button there too.
+	p.goes(p.address())
+	before := p.posts()
+	p.doubleClicks(x, y)
+	require.Equal(t, before, p.posts())
+	time.Sleep(time.Second)
+	p.leads(pressables["allow"].after, func() { p.presses(x, y) })
+}
+
+// Keys and fingers do not meet the shield, on a telephone or on a computer that
+// has a mouse as well.
+func TestButtonsWithoutAMouse(t *testing.T) {
+	ways := map[string]func(p *page, button string, x, y float64){
+		"Enter": func(p *page, button string, _, _ float64) {
+			p.focuses(button)
+			p.press(kb.Enter)
+		},
+		"space": func(p *page, button string, _, _ float64) {
+			p.focuses(button)
+			p.press(" ")
+		},
+		"a finger": func(p *page, _ string, x, y float64) { p.taps(x, y) },
+		"a finger on a telephone": func(p *page, _ string, x, y float64) {
+			call(p, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true})
+			require.True(p.t, eval[bool](p, `() => matchMedia("(pointer: coarse)").matches`))
+			p.taps(x, y)
+		},
+	}
+	for name, button := range pressables {
+		for way, press := range ways {
+			t.Run(name+" by "+way, func(t *testing.T) {
+				t.Parallel()
+				p, x, y := button.opened(t)
+				p.leads(button.after, func() { press(p, button.button, x, y) })
+			})
+		}
+	}
+}
+
+// focuses moves the focus to what has these words on it, as a screen reader does.
+func (p *page) focuses(text string) {
+	p.t.Helper()
+	eval[bool](p, "text => { const e = "+findByText+"(text); (e.control ?? e).focus(); return true; }", text)
+}
+
+// taps taps with a finger.
+func (p *page) taps(x, y float64) {
+	p.t.Helper()
+	call(p, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchStart, TouchPoints: []*input.TouchPoint{{X: x, Y: y}}})
+	time.Sleep(50 * time.Millisecond)
+	call(p, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
+}
+
+// Enter presses the first button of a form. Wherever the focus is in it, that
+// decides nothing; who wants to decide by keys goes to the button.
+func TestEnterDecidesNothing(t *testing.T) {
+	for _, name := range []string{"allow", "allow a device"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, _, _ := pressables[name].opened(t)
+			before := p.posts()
+			p.press(kb.Enter) // before anything has the focus
+			p.focuses("See your name, username and picture")
+			p.press(" ")
+			p.press(kb.Enter)
+			time.Sleep(200 * time.Millisecond)
+			require.Equal(t, before, p.posts())
+			require.Equal(t, "input: See your name, username and picture", p.focused(), "and moves nothing")
+			p.tabsTo("Allow")
+			p.leads(pressables[name].after, func() { p.press(kb.Enter) })
+		})
+	}
+	// Where there is only a code to enter, it sends that.
+	t.Run("enter a code", func(t *testing.T) {
+		t.Parallel()
+		p, _, _ := pressables["enter a code"].opened(t)
+		p.focuses("Code that your device shows")
+		p.leads(pressables["enter a code"].after, func() { p.press(kb.Enter) })
+	})
 }
