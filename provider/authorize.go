@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 )
 
 // AuthorizeHandler serves the authorization endpoint (RFC 6749 section 3.1)
@@ -103,8 +105,10 @@ func (a *authorization) signedInAsAsked() (bool, *Error) {
 	switch {
 	case !a.wasSent(freshFor):
 		return false, nil
-	case force && !a.session.SignedInAt.IsZero() && a.session.SignedInAt.Before(a.sentAt.Add(-clockSkew)):
-		return false, refuse(codeLoginRequired, "The user came back without signing in again.")
+	case force && !a.session.SignedInAt.IsZero() && a.session.SignedInAt.Before(a.sentAt.Add(-signInSkew)):
+		return false, refuse(codeLoginRequired, "The user came back without signing in again.").because(fmt.Errorf(
+			"the application asked for a fresh sign-in: the user was sent to Config.SignIn at %s, and Config.CurrentUser says that they signed in at %s",
+			a.sentAt.UTC().Format(time.RFC3339), a.session.SignedInAt.UTC().Format(time.RFC3339)))
 	}
 	return true, nil
 }

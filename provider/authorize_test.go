@@ -99,7 +99,7 @@ func TestPromptLoginAsksForAFreshSignInOnce(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{})
 	b := h.browser()
 	b.signIn("user_ada")
-	h.clock.Add(time.Minute)
+	h.clock.Add(2 * time.Minute)
 
 	r := b.get(app.request("prompt", "login", "login_hint", "ada@example.com"))
 	require.Equal(t, http.StatusSeeOther, r.StatusCode)
@@ -127,6 +127,48 @@ func TestPromptLoginAsksForAFreshSignInOnce(t *testing.T) {
 	back = h.signIns[len(h.signIns)-1].ReturnTo
 	fresh.signIn("user_ada")
 	require.Equal(t, http.StatusOK, fresh.get(h.url+back).StatusCode)
+}
+
+// The clock of the host's sessions may be late, and a session may not know when
+// it began. Where a sign-in is too old, the log has the times.
+func TestPromptLoginToleratesALateClock(t *testing.T) {
+	for name, tt := range map[string]struct {
+		signedIn func(sent time.Time) time.Time
+		ok       bool
+	}{
+		"at once":         {func(sent time.Time) time.Time { return sent }, true},
+		"7 seconds late":  {func(sent time.Time) time.Time { return sent.Add(-7 * time.Second) }, true},
+		"59 seconds late": {func(sent time.Time) time.Time { return sent.Add(-59 * time.Second) }, true},
+		"a clock ahead":   {func(sent time.Time) time.Time { return sent.Add(time.Hour) }, true},
+		"not known":       {func(time.Time) time.Time { return time.Time{} }, true},
+		"zero seconds":    {func(time.Time) time.Time { return time.Unix(0, 0) }, true},
+		"2 minutes":       {func(sent time.Time) time.Time { return sent.Add(-2 * time.Minute) }, false},
+		"a year":          {func(sent time.Time) time.Time { return sent.AddDate(-1, 0, 0) }, false},
+		"in 1970":         {func(time.Time) time.Time { return time.Unix(1, 0) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var signedIn time.Time
+			h := newHost(t, func(c *provider.Config) {
+				c.CurrentUser = func(*http.Request) (provider.Session, error) {
+					return provider.Session{UserID: "user_ada", SignedInAt: signedIn}, nil
+				}
+			})
+			app := h.application(provider.ApplicationSettings{})
+			b := h.browser()
+			require.Equal(t, http.StatusSeeOther, b.get(app.request("prompt", "login")).StatusCode)
+			sent := h.clock.Now()
+			signedIn = tt.signedIn(sent)
+			answer := b.get(h.url + h.signIns[0].ReturnTo)
+			if tt.ok {
+				require.Equal(t, http.StatusOK, answer.StatusCode)
+				return
+			}
+			require.Equal(t, "login_required", answer.redirected(t).Get("error"))
+			line := h.logged()
+			require.Contains(t, line, "Config.SignIn at "+sent.UTC().Format(time.RFC3339))
+			require.Contains(t, line, "signed in at "+signedIn.UTC().Format(time.RFC3339))
+		})
+	}
 }
 
 func TestPromptSelectAccountAsksToSwitch(t *testing.T) {

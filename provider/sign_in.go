@@ -14,7 +14,8 @@ type Session struct {
 	// signed in.
 	UserID string
 
-	// SignedInAt is when the user last proved who they are. Zero: not known;
+	// SignedInAt is when the user last proved who they are. The clock that it
+	// comes from may be up to a minute late. Zero, or time.Unix(0, 0): not known;
 	// then an application's wish for a fresh sign-in is met by sending the
 	// user to SignIn once, without proof that they did.
 	SignedInAt time.Time

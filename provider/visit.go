@@ -42,6 +42,10 @@ const (
 
 	// clockSkew is by how much the clocks of two instances may differ.
 	clockSkew = 5 * time.Second
+
+	// signInSkew is by how much the clock of the host's sessions may be late,
+	// such as that of another machine, or of a database.
+	signInSkew = time.Minute
 )
 
 // visit asks the host who is signed in. The parameters are those of the request;
@@ -51,6 +55,9 @@ func (c *call) visit(path string, params url.Values) (visit, *Error) {
 	session, err := c.cfg.CurrentUser(c.r)
 	if err != nil {
 		return visit{}, unavailable("Config.CurrentUser", err)
+	}
+	if session.SignedInAt.Unix() <= 0 {
+		session.SignedInAt = time.Time{} // A session that has no time reads as zero seconds.
 	}
 	v := visit{call: c, session: session, path: path, params: params}
 	if seconds, err := strconv.ParseInt(params.Get(signInAfter), 10, 64); err == nil {

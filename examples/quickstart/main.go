@@ -25,6 +25,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 func main() {
@@ -121,7 +123,13 @@ func parseOptions(args []string, help io.Writer) (options, error) {
 	if u, err := url.Parse(o.issuer); err == nil && u.Path != "" {
 		return o, badUsage("-issuer %q has a path: leave it out, as the pages of this example live at the root", o.issuer)
 	}
-	return o, nil
+	if o.issuer != "" {
+		if _, err := newHost(o.issuer, memory.New(), o.perMinute); err != nil {
+			return o, badUsage("%w (-issuer says by which URL browsers reach Acme)", err)
+		}
+	}
+	_, err = parseStore(o.store)
+	return o, err
 }
 
 // serve runs both apps until ctx ends, or for as long as -walk takes.

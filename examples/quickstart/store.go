@@ -36,40 +36,52 @@ type openedStore struct {
 
 // openStore opens the store that -store names and brings its tables up to date.
 func openStore(ctx context.Context, name string) (openedStore, error) {
+	open, err := parseStore(name)
+	if err != nil {
+		return openedStore{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
+	return open(ctx)
+}
+
+// parseStore judges what -store names, and returns what opens it.
+func parseStore(name string) (open func(context.Context) (openedStore, error), err error) {
 	kind, rest, _ := strings.Cut(name, ":")
+	inSQL := func(driver, dsn string, dialect sqlstore.Dialect, where string) func(context.Context) (openedStore, error) {
+		return func(ctx context.Context) (openedStore, error) { return openSQL(ctx, driver, dsn, dialect, where) }
+	}
 	switch {
 	case name == "memory":
-		return openedStore{memory.New(), "in memory, until the program ends", func() error { return nil }}, nil
+		return func(context.Context) (openedStore, error) {
+			return openedStore{memory.New(), "in memory, until the program ends", func() error { return nil }}, nil
+		}, nil
 	case kind == "sqlite" && rest != "":
 		file, err := filepath.Abs(rest)
-		if err != nil {
-			return openedStore{}, err
-		}
 		dsn := url.URL{Scheme: "file", Opaque: filepath.ToSlash(file), RawQuery: "_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)"}
-		return openSQL(ctx, "sqlite", dsn.String(), sqlstore.SQLite, "in the file "+file)
+		return inSQL("sqlite", dsn.String(), sqlstore.SQLite, "in the file "+file), err
 	case kind == "postgres" || kind == "postgresql":
-		return openSQL(ctx, "pgx", name, sqlstore.Postgres, "in PostgreSQL at "+hostOf(name))
+		return inSQL("pgx", name, sqlstore.Postgres, "in PostgreSQL at "+hostOf(name)), nil
 	case kind == "mysql":
 		dsn, err := mysqlDSN(name)
-		if err != nil {
-			return openedStore{}, err
-		}
-		return openSQL(ctx, "mysql", dsn, sqlstore.MySQL, "in MySQL at "+hostOf(name))
+		return inSQL("mysql", dsn, sqlstore.MySQL, "in MySQL at "+hostOf(name)), err
 	case kind == "redis" || kind == "rediss":
 		opts, err := redis.ParseURL(name)
 		if err != nil {
-			return openedStore{}, badUsage("-store %s is not a URL of Redis, such as redis://localhost:6379/0", hide(name))
+			return nil, badUsage("-store %s is not a URL of Redis, such as redis://localhost:6379/0", hide(name))
 		}
-		client := redis.NewClient(opts)
-		if err := client.Ping(ctx).Err(); err != nil {
-			return openedStore{}, errors.Join(fmt.Errorf("-store: Redis at %s does not answer: %w", opts.Addr, err), client.Close())
-		}
-		kept, err := redisstore.New(client, redisstore.Options{})
-		return openedStore{kept, "in Redis at " + opts.Addr, client.Close}, err
+		return func(ctx context.Context) (openedStore, error) { return openRedis(ctx, opts) }, nil
 	}
-	return openedStore{}, badUsage("-store %s is not possible: use %s", hide(name), storeForms)
+	return nil, badUsage("-store %s is not possible: use %s", hide(name), storeForms)
+}
+
+func openRedis(ctx context.Context, opts *redis.Options) (openedStore, error) {
+	client := redis.NewClient(opts)
+	if err := client.Ping(ctx).Err(); err != nil {
+		return openedStore{}, errors.Join(fmt.Errorf("-store: Redis at %s does not answer: %w", opts.Addr, err), client.Close())
+	}
+	kept, err := redisstore.New(client, redisstore.Options{})
+	return openedStore{kept, "in Redis at " + opts.Addr, client.Close}, err
 }
 
 func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect, where string) (openedStore, error) {

@@ -46,6 +46,22 @@ func listNotes(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "the notes of %s", token.UserID)
 }
 
+// Whether Config.Users keeps its contract is for the host's own tests. Here it
+// is a function with two users.
+func ExampleCheckUsers() {
+	names := map[string]string{"1": "Ada", "2": "Grace"}
+	users := func(_ context.Context, id string) (userinfo.User, error) {
+		name, ok := names[id]
+		if !ok {
+			return userinfo.User{}, userinfo.ErrNotFound
+		}
+		return userinfo.User{ID: id, Name: name}, nil
+	}
+	providertest.CheckUsers(t, users, "1")
+	fmt.Println("good")
+	// Output: good
+}
+
 // A host's handler is tested by a request of some user. Here the provider is
 // that of a ready host; in a host's own test it is the host's own.
 func ExampleAuthenticate() {
