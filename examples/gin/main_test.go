@@ -154,7 +154,7 @@ func token(t *testing.T, site string, wiki oauth2.Config, scope ...string) *oaut
 func TestClientSignsIn(t *testing.T) {
 	site, wiki := startedProvider(t)
 	got := token(t, site, *wiki, "profile", "email", "notes:read")
-	require.Equal(t, "email notes:read profile", got.Extra("scope"))
+	require.Equal(t, "profile email notes:read", got.Extra("scope"))
 
 	client := wiki.Client(t.Context(), got)
 	answer, err := client.Get(site + "/oauth/userinfo")

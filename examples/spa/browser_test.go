@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
@@ -161,6 +162,9 @@ func TestInBrowser(t *testing.T) {
 	t.Run("Acme is down", func(t *testing.T) { testAcmeIsDown(t, browser) })
 }
 
+// presses is Enter on a button: the pages make a mouse rest on theirs first.
+func presses(button chromedp.CSS) chromedp.Action[chromedp.Void] { return chromedp.SendKeys(button, kb.Enter) }
+
 // The whole life of a sign-in, by clicking.
 func testSignIn(t *testing.T, browser context.Context, d *demo) {
 	p := newTab(t, browser)
@@ -168,7 +172,7 @@ func testSignIn(t *testing.T, browser context.Context, d *demo) {
 	p.toConsent("ada")
 	require.True(t, strings.HasPrefix(p.address(), d.acmeURL+"/oauth/authorize?"))
 	require.Contains(t, p.text("body"), "Notes Reader")
-	p.do(chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
+	p.do(presses(allowButton), chromedp.WaitVisible(readButton))
 	require.Contains(t, p.text("#signed-in"), "Ada Lovelace")
 	require.Contains(t, p.text("#notes"), "Bernoulli numbers")
 	require.Contains(t, p.text("#notes"), "Measure a pigeon first")
@@ -193,7 +197,7 @@ func testSignIn(t *testing.T, browser context.Context, d *demo) {
 	require.Equal(t, `[{},{},""]`, p.script("JSON.stringify([localStorage, sessionStorage, document.cookie])"))
 
 	// A reload forgets the tokens. Acme still knows the user.
-	p.do(chromedp.Reload(), chromedp.Click(signInButton), chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
+	p.do(chromedp.Reload(), chromedp.Click(signInButton), presses(allowButton), chromedp.WaitVisible(readButton))
 	require.Contains(t, p.text("#signed-in"), "Ada Lovelace")
 	d.happened()
 
@@ -211,7 +215,7 @@ func testSignIn(t *testing.T, browser context.Context, d *demo) {
 	p.do(chromedp.Navigate(d.acmeURL), chromedp.Click(chromedp.CSS("form[action='/logout'] button")),
 		chromedp.WaitVisible(chromedp.CSS("a[href='/login']")), chromedp.Navigate(d.spaURL))
 	p.toConsent("grace")
-	p.do(chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
+	p.do(presses(allowButton), chromedp.WaitVisible(readButton))
 	require.Contains(t, p.text("#signed-in"), "Grace Hopper")
 	require.Contains(t, p.text("#notes"), "Nanoseconds")
 	require.Empty(t, p.complaints())
@@ -222,7 +226,7 @@ func testDenied(t *testing.T, browser context.Context) {
 	p := newTab(t, browser)
 	p.do(chromedp.Navigate(d.spaURL))
 	p.toConsent("ada")
-	p.do(chromedp.Click(cancelButton), chromedp.WaitVisible(signInButton))
+	p.do(presses(cancelButton), chromedp.WaitVisible(signInButton))
 	require.Equal(t, "You did not allow Notes Reader to see your notes.", p.text(message))
 	require.Equal(t, d.spaURL+"/", p.address())
 	require.Empty(t, p.complaints())
@@ -236,10 +240,10 @@ func testAllowedInPart(t *testing.T, browser context.Context) {
 	box := func(scope string) chromedp.CSS { return chromedp.CSS("input[type=checkbox][value='" + scope + "']") }
 	p.do(chromedp.Navigate(d.spaURL))
 	p.toConsent("ada")
-	p.do(chromedp.Click(box("notes:read")), chromedp.Click(allowButton), chromedp.WaitVisible(signInButton))
+	p.do(chromedp.Click(box("notes:read")), presses(allowButton), chromedp.WaitVisible(signInButton))
 	require.Equal(t, "You did not allow Notes Reader to see your notes.", p.text(message))
 	require.Equal(t, 1, d.happened()[provider.EventGrantRevoked])
-	p.do(chromedp.Click(signInButton), chromedp.Click(box("profile")), chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
+	p.do(chromedp.Click(signInButton), chromedp.Click(box("profile")), presses(allowButton), chromedp.WaitVisible(readButton))
 	require.Contains(t, p.text("#signed-in"), "an Acme user")
 	require.Contains(t, p.text("#notes"), "Bernoulli numbers")
 	require.Empty(t, p.complaints())
@@ -290,7 +294,7 @@ func testEndedByAcme(t *testing.T, browser context.Context) {
 	p := newTab(t, browser)
 	p.do(chromedp.Navigate(d.spaURL))
 	p.toConsent("ada")
-	p.do(chromedp.Click(allowButton), chromedp.WaitVisible(readButton))
+	p.do(presses(allowButton), chromedp.WaitVisible(readButton))
 	err := d.Provider.RevokeGrants(t.Context(), provider.GrantFilter{UserID: "user_1815"})
 	require.NoError(t, err)
 	p.do(chromedp.Click(readButton), chromedp.WaitVisible(signInButton))

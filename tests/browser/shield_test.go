@@ -6,6 +6,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
@@ -103,6 +104,7 @@ func TestButtonsAppearUnderTheMouse(t *testing.T) {
 			if name == "allow" { // Those who want nothing to move are protected too.
 				call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}})
 			}
+			before := p.posts()
 			p.doubleClicks(x, y)
 			require.Equal(t, before, p.posts(), "at once")
 
