@@ -163,7 +163,9 @@ func TestInBrowser(t *testing.T) {
 }
 
 // presses is Enter on a button: the pages make a mouse rest on theirs first.
-func presses(button chromedp.CSS) chromedp.Action[chromedp.Void] { return chromedp.SendKeys(button, kb.Enter) }
+func presses(button chromedp.CSS) chromedp.Action[chromedp.Void] {
+	return chromedp.SendKeys(button, kb.Enter)
+}
 
 // The whole life of a sign-in, by clicking.
 func testSignIn(t *testing.T, browser context.Context, d *demo) {
@@ -243,7 +245,8 @@ func testAllowedInPart(t *testing.T, browser context.Context) {
 	p.do(chromedp.Click(box("notes:read")), presses(allowButton), chromedp.WaitVisible(signInButton))
 	require.Equal(t, "You did not allow Notes Reader to see your notes.", p.text(message))
 	require.Equal(t, 1, d.happened()[provider.EventGrantRevoked])
-	p.do(chromedp.Click(signInButton), chromedp.Click(box("profile")), presses(allowButton), chromedp.WaitVisible(readButton))
+	// What was not allowed before is not ticked.
+	p.do(chromedp.Click(signInButton), chromedp.Click(box("profile")), chromedp.Click(box("notes:read")), presses(allowButton), chromedp.WaitVisible(readButton))
 	require.Contains(t, p.text("#signed-in"), "an Acme user")
 	require.Contains(t, p.text("#notes"), "Bernoulli numbers")
 	require.Empty(t, p.complaints())
