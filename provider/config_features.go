@@ -16,7 +16,8 @@ import (
 // A document is fetched for a visitor who is signed in, never for a link alone,
 // and is kept as an application only when a user has agreed: so nobody can make
 // this server ask others, or fill its store, without users who do so. The
-// application is public: it uses PKCE, and is asked about each time.
+// application is public and not reviewed: it uses PKCE, its users are asked each
+// time, and the page has a warning: see [Provider.ReviewApplication].
 // [Provider.ListApplications] lists those that were kept by their Origin,
 // [Provider.DeleteApplication] ends all that was issued to one, and Allow keeps
 // it from coming back.
@@ -69,11 +70,11 @@ type ClientIDDocuments struct {
 // 7591), without the host's doing, and how long they are kept. Its zero value
 // lets everybody, which is what MCP clients need: give Config.Limit then.
 //
-// Such an application gets its Origin and no owner. It has to use PKCE; the
-// consent page is shown each time, says that the application registered itself,
-// and leaves its logo out. The scopes that it registers with are what it gets
-// when it asks for none, and no limit: that is Scopes. It manages its registration by the token that it
-// is given (RFC 7592).
+// Such an application gets its Origin and no owner, and has to use PKCE. Until
+// the host reviews it, the consent page has a warning and no logo: see
+// [Provider.ReviewApplication]. The scopes that it registers with are what it
+// gets when it asks for none, and no limit: that is Scopes. It manages its
+// registration by the token that it is given (RFC 7592).
 type Registration struct {
 	// Allow is asked with the request and the application as it would be kept;
 	// an error refuses. The method is POST for a new application, and the
