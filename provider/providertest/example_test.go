@@ -236,17 +236,3 @@ func ExampleNew() {
 	// 60 seconds
 	// user_bare <nil> <nil>
 }
-
-// Config.Users is easy to get wrong where a user isn't there.
-func ExampleCheckUsers() {
-	ada := userinfo.User{ID: "user_ada", Name: "Ada Lovelace"}
-	users := func(_ context.Context, id string) (userinfo.User, error) {
-		if id != ada.ID {
-			return userinfo.User{}, userinfo.ErrNotFound
-		}
-		return ada, nil
-	}
-	providertest.CheckUsers(t, users, ada.ID)
-	fmt.Println("Users is as it has to be.")
-	// Output: Users is as it has to be.
-}
