@@ -51,7 +51,7 @@ func TestGoCreateGetUpdateDelete(t *testing.T) {
 	want := clerk.OAuthApplication{
 		APIResource: app.APIResource,
 		Object:      "oauth_application", ID: app.ID, InstanceID: "ins_test", Name: "Wiki", ClientID: app.ClientID,
-		ConsentScreenEnabled: true, Scopes: "email profile", CallbackURL: callback,
+		ConsentScreenEnabled: true, Scopes: "profile email", CallbackURL: callback,
 		DiscoveryURL: h.URL + "/.well-known/oauth-authorization-server", AuthorizeURL: h.URL + "/oauth/authorize",
 		TokenFetchURL: h.URL + "/oauth/token", UserInfoURL: h.URL + "/oauth/userinfo",
 		CreatedAt: app.CreatedAt, UpdatedAt: app.CreatedAt, ClientSecret: app.ClientSecret,

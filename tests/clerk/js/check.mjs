@@ -109,7 +109,7 @@ const wantToken = {
   id: token.id,
   clientId: env.CLIENT_ID,
   subject: 'user_ada',
-  scopes: ['email', 'profile'],
+  scopes: ['profile', 'email'],
   revoked: false,
   revocationReason: null,
   expired: false,

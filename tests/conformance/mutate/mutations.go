@@ -70,7 +70,7 @@ var mutations = []mutation{
 		"TestTokenParameterTwice",
 	},
 	{
-		"RFC 6749 section 3.1.2: a redirect URI has no fragment", "redirect.go",
+		"RFC 6749 section 3.1.2: a redirect URI has no fragment", "redirect_rules.go",
 		`case strings.Contains(raw, "#"):`, `case u.Fragment != "":`,
 		"TestRegistrationRefusesUnsafeRedirectURIs",
 	},
