@@ -67,7 +67,7 @@ func (a *authorization) identify() *Error {
 	}
 	for _, name := range []string{"client_id", "redirect_uri"} {
 		if sent := a.params.Get(name); sent != "" {
-			e.with(name, sent)
+			e = e.with(name, sent)
 		}
 	}
 	return e
@@ -97,6 +97,9 @@ func (a *authorization) findRedirect() *Error {
 		return refuse(codeInvalidRequest, "The application that sent you here has several redirect URIs registered and did not say which one to use: redirect_uri is missing.")
 	case !a.redirect.named:
 		a.redirect.uri = app.RedirectURIs[0]
+	}
+	if app.Reviewed && a.redirect.https() {
+		return nil
 	}
 	// The rules may have changed since it was registered, or a review ended.
 	if err := a.offer.redirectRule(&app).check(a.redirect.uri); err != nil {

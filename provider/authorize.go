@@ -128,6 +128,8 @@ func (a *authorization) mustAsk() (bool, *Error) {
 	case slices.Contains(a.prompt, "consent"), !skip && !remembered:
 		return true, nil
 	case skip:
+		// The host speaks for the user, but not against them.
+		a.scopes = a.scopes.Minus(d.declined().Minus(a.offer.required))
 		return false, nil
 	}
 	agreed, ok := d.consent.Covers(a.scopes, a.offer.required, d.resource)

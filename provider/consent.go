@@ -3,7 +3,9 @@ package provider
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
@@ -52,28 +54,20 @@ func (a *authorization) sealed() []string {
 // decide takes the user's answer.
 func (c *call) decide(form url.Values) *Error {
 	a, granted, e := c.readDecision(form)
+	answered, allow := e != nil && errors.Is(e, errAnswered), form.Get(decisionField) == "allow"
 	switch {
-	case e != nil && errors.Is(e, errAnswered):
-		// It is not answered twice, but asked again if it has to be.
+	case answered && allow:
 		c.refused(e)
-		seeOther(c.w, a.again())
-		return nil
-	case e != nil:
+		return a.allowAgain(granted)
+	case e != nil && !answered:
 		return e
 	case a.anonymous():
 		return a.signInAsAsked()
 	}
 	d := a.decide()
 	d.form, d.shown = a.form.id, a.scopes
-	if form.Get(decisionField) != "allow" {
-		if e = c.withdraw(d); e != nil {
-			return a.retry(e)
-		}
-		c.event(Event{Kind: EventGrantDenied, ApplicationID: a.app.ID, UserID: a.session.UserID})
-		// A user's own choice is an event and no refusal to log.
-		c.outcome = codeAccessDenied
-		a.answer(param{"error", codeAccessDenied}, param{"error_description", "The user said no."})
-		return nil
+	if !allow {
+		return a.cancel(d)
 	}
 	a.scopes, d.agreedAt = granted, c.now()
 	if e = a.prepare(d); e == nil {
@@ -86,9 +80,38 @@ func (c *call) decide(form url.Values) *Error {
 	return a.grant()
 }
 
+// cancel takes back what the page has shown, and sends the user's no to the
+// application. It may come after Allow on the same page.
+func (a *authorization) cancel(d *decision) *Error {
+	if e := a.withdraw(d); e != nil {
+		return a.retry(e)
+	}
+	a.event(Event{Kind: EventGrantDenied, ApplicationID: a.app.ID, UserID: a.session.UserID})
+	// A user's own choice is an event and no refusal to log.
+	a.outcome = codeAccessDenied
+	a.answer(param{"error", codeAccessDenied}, param{"error_description", "The user said no."})
+	return nil
+}
+
+// allowAgain begins anew, for a form that the browser knows to be answered: the
+// user is asked again if need be. That is so too if other boxes are ticked now:
+// what was unticked must not be granted without a page.
+func (a *authorization) allowAgain(ticked scopes.Set) *Error {
+	d := a.decide()
+	if e := a.prepare(d); e != nil {
+		return a.retry(e)
+	}
+	to := a.again()
+	if given, ok := d.consent.Covers(a.scopes, a.offer.required, d.resource); ok && !given.Equal(ticked) {
+		to = a.switchURL(strings.Join(append(slices.Clone(a.prompt), "consent"), " "))
+	}
+	seeOther(a.w, to)
+	return nil
+}
+
 // readDecision checks all that was checked before the form was shown, and the
-// form, and returns the scopes that the user has left ticked. With nobody signed
-// in it ends early, and without an error.
+// form, and returns the scopes that the user has left ticked, also with
+// errAnswered. With nobody signed in it ends early, and without an error.
 func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.Set, e *Error) {
 	if e := repeated(form, requestField, decisionField, sealField); e != nil {
 		return nil, nil, e
@@ -109,8 +132,11 @@ func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.S
 	}
 	if e != nil {
 		e = errStaleForm(e) // No page was shown for it, or not as things are now.
-	} else if a.form, e = c.openForm(form.Get(sealField), a.sealed()...); e == nil {
-		granted, e = c.offer.ticked(a.scopes, form[grantedField])
+	} else if a.form, e = c.openForm(form.Get(sealField), a.sealed()...); a.form != nil {
+		var excess *Error
+		if granted, excess = c.offer.ticked(a.scopes, form[grantedField]); excess != nil {
+			e = excess
+		}
 	}
 	if e != nil {
 		e.retryURL = a.again()

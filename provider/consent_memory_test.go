@@ -318,12 +318,48 @@ func TestBackAndAllow(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{})
 	b := h.signedIn("user_ada")
 	page := b.get(app.request())
-	signedIn := app.redeem(b.allow(page)).tokens(t)
+	signedIn := app.redeem(b.allow(page, "profile", "email")).tokens(t)
 	r := b.answer(page, "allow")
 	require.Equal(t, http.StatusSeeOther, r.StatusCode)
 	code := b.get(h.url + r.Header.Get("Location")).redirected(t).Get("code")
 	app.redeem(code).tokens(t)
 	app.refresh(signedIn.RefreshToken).tokens(t)
+}
+
+// Back and another answer, in the browser that knows of the first: what is
+// unticked or canceled there does not come back silently.
+func TestBackAndAnotherAnswer(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
+	b := h.signedIn("user_ada")
+	page := b.get(app.request())
+	form := page.form(t, "allow")
+	b.allow(page, "profile", "email")
+
+	form["granted"] = []string{"profile"}
+	asked := b.follow(b.post("/oauth/authorize", form))
+	asked.statusIs(t, http.StatusOK)
+	b.allow(asked, "profile")
+	require.Equal(t, "profile", b.silent(app))
+
+	page = b.get(app.request("prompt", "consent"))
+	b.allow(page, "profile")
+	require.Equal(t, "access_denied", b.answer(page, "deny").redirected(t).Get("error"))
+	b.get(app.request()).statusIs(t, http.StatusOK)
+	b.follow(b.answer(page, "allow")).statusIs(t, http.StatusOK)
+}
+
+// SkipConsent is the host's word for users who were not asked. What they have
+// unticked where the application asked for the page is not granted without it.
+func TestSkippedConsentKeepsWhatWasDeclined(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{SkipConsent: true, Scopes: scopes.New("profile", "email")})
+	b := h.signedIn("user_ada")
+	require.Equal(t, "profile email", b.silent(app))
+	b.allow(b.get(app.request("prompt", "consent")), "profile")
+	require.Equal(t, "profile", b.silent(app))
+	b.allow(b.get(app.request("prompt", "consent")), "profile", "email")
+	require.Equal(t, "profile email", b.silent(app))
 }
 
 // A form of twelve minutes ago: its code has expired if it was answered then,

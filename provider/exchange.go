@@ -76,7 +76,7 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 		x.reportReuse(code.grantID, err)
 		e := x.refusal(what, "", err)
 		if errors.Is(err, rules.ErrOtherRedirectURI) {
-			e.with("redirect_uri", q.RedirectURI)
+			e = e.with("redirect_uri", q.RedirectURI)
 		}
 		return tokenInfo{}, e
 	}
@@ -179,9 +179,9 @@ func (x *exchange) refusal(what, scope string, err error) *Error {
 	e := grantRefusal(what, err)
 	switch {
 	case e.Code == codeInvalidScope:
-		e.with("scope", scope)
+		e = e.with("scope", scope)
 	case e.Code == codeInvalidTarget:
-		e.with(resourceParam, x.resource.identifier())
+		e = e.with(resourceParam, x.resource.identifier())
 	case x.app.Public:
 	case errors.Is(err, rules.ErrNoVerifier):
 		e.Description = "The code_verifier is missing: the code was asked for with a code_challenge."

@@ -127,7 +127,8 @@ func sealOf(key []byte, id store.ID, parts []string) []byte {
 	return mac.Sum(nil)
 }
 
-// openForm checks the seal of a form that was sent.
+// openForm checks the seal of a form that was sent. It returns the form with
+// errAnswered too.
 func (c *call) openForm(seal string, parts ...string) (*form, *Error) {
 	if err := c.csrf.Check(c.r); err != nil {
 		return nil, errStaleForm(err)
@@ -149,8 +150,8 @@ func (c *call) openForm(seal string, parts ...string) (*form, *Error) {
 	if c.now().Sub(f.shown()) > formLifetime {
 		return nil, errStaleForm(errors.New("the form is too old"))
 	}
-	if slices.ContainsFunc(cookie.answered, func(n []byte) bool { return bytes.Equal(n, f.number()) }) {
-		return nil, errStaleForm(errAnswered)
+	if f.answered() {
+		return f, errStaleForm(errAnswered)
 	}
 	return f, nil
 }
@@ -162,6 +163,11 @@ func (f *form) shown() time.Time {
 
 func (f *form) number() []byte { return f.id[6 : 6+formNumberSize] }
 
+// answered reports whether the browser knows that the form was answered.
+func (f *form) answered() bool {
+	return slices.ContainsFunc(f.cookie.answered, func(n []byte) bool { return bytes.Equal(n, f.number()) })
+}
+
 // code is the authorization code that answers the form.
 func (f *form) code() credential {
 	return credential{f.id, rules.Secret(sealOf(f.cookie.key, f.id, []string{"code"}))}
@@ -170,6 +176,9 @@ func (f *form) code() credential {
 // answerForm notes in the cookie that the form was answered. It comes before the
 // answer is written; so a form that could not be answered can be sent again.
 func (c *call) answerForm(f *form) {
+	if f.answered() {
+		return
+	}
 	if len(f.cookie.answered) >= maxAnswered {
 		f.cookie = newFormCookie()
 	} else {

@@ -122,9 +122,9 @@ func TestFormCannotGrantMoreThanWasAsked(t *testing.T) {
 	d.poll().refused(t, 400, "authorization_pending")
 }
 
-// A form that was answered is not answered again: the visitor is asked anew.
+// A form that was answered is not allowed again: the visitor is asked anew.
 // Browsers go on to show it while an application takes its time, and when a
-// native one has taken the answer.
+// native one has taken the answer. Cancel on it is a no all the same.
 func TestAnsweredFormIsRefused(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -134,15 +134,15 @@ func TestAnsweredFormIsRefused(t *testing.T) {
 		page := b.get(app.request("prompt", "consent"))
 		b.answer(page, decision).redirected(t)
 		h.eventKinds()
-		for _, again := range []string{"allow", "deny"} {
-			h.requests(t)
-			r := b.answer(page, again)
-			require.Equal(t, http.StatusSeeOther, r.StatusCode)
-			require.True(t, strings.HasPrefix(r.Header.Get("Location"), "/oauth/authorize?"), r.Header.Get("Location"))
-			require.Equal(t, [][2]string{{"authorize", "invalid_request"}}, h.requests(t))
-			require.NotEqual(t, page.form(t, "").Get("seal"), b.get(h.url+r.Header.Get("Location")).form(t, "").Get("seal"))
-		}
+		h.requests(t)
+		r := b.answer(page, "allow")
+		require.Equal(t, http.StatusSeeOther, r.StatusCode)
+		require.True(t, strings.HasPrefix(r.Header.Get("Location"), "/oauth/authorize?"), r.Header.Get("Location"))
+		require.Equal(t, [][2]string{{"authorize", "invalid_request"}}, h.requests(t))
+		require.NotEqual(t, page.form(t, "").Get("seal"), b.get(h.url+r.Header.Get("Location")).form(t, "").Get("seal"))
 		require.Empty(t, h.eventKinds())
+		require.Equal(t, "access_denied", b.answer(page, "deny").redirected(t).Get("error"))
+		require.Contains(t, h.eventKinds(), provider.EventGrantDenied)
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
@@ -33,7 +33,7 @@ type Provider struct {
 
 	guesses *guesses // of user codes
 
-	otherHost sync.Once // that one is seen is said once
+	otherHost atomic.Bool // that one is seen is said once
 
 	ownAddress bool // Config.ClientIP was left out, for Check
 }

@@ -73,7 +73,7 @@ func (c *call) visit(path string, params url.Values) (visit, *Error) {
 // warnOfOtherHost says once that visitors come by another host than that of
 // Issuer, where they have no session when an application sends them there.
 func (c *call) warnOfOtherHost() {
-	if weburl.Same(c.issuer.Scheme+"://"+c.r.Host, c.issuer.Scheme+"://"+c.issuer.Host) {
+	if c.r.Host == c.issuer.Host || c.otherHost.Load() || weburl.Same(c.issuer.Scheme+"://"+c.r.Host, c.issuer.Scheme+"://"+c.issuer.Host) {
 		return
 	}
 	// What a proxy calls the app that it stands before is no name of visitors'.
@@ -82,10 +82,10 @@ func (c *call) warnOfOtherHost() {
 	if upstream := err == nil || !strings.Contains(name, "."); upstream && !weburl.IsLoopback(c.issuer.Hostname()) {
 		return
 	}
-	c.otherHost.Do(func() {
+	if c.otherHost.CompareAndSwap(false, true) {
 		c.cfg.Logger.WarnContext(c.context(), "latchkey: visitors come by another host than that of Config.Issuer: set Issuer to the URL that they use; if a proxy replaces the Host header, have it pass on the one that was sent",
 			"endpoint", c.endpoint, "host", loggable(c.r.Host), "issuer_host", c.issuer.Host)
-	})
+	}
 }
 
 // again is the path and query of the page as the visitor came to it.

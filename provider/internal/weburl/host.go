@@ -18,14 +18,14 @@ func IsHost(host string) bool {
 	if len(host) > 253 {
 		return false
 	}
-	labels := strings.Split(host, ".")
-	for _, label := range labels {
+	last := ""
+	for label := range strings.SplitSeq(host, ".") {
+		last = label
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Trim(label, letters+"-") != "" {
 			return false
 		}
 	}
-	last := labels[len(labels)-1][0]
-	return last < '0' || last > '9' // Browsers read a name that ends in a number as an address.
+	return last[0] < '0' || last[0] > '9' // Browsers read a name that ends in a number as an address.
 }
 
 // MayBePlain reports whether a host may be reached without TLS: it is the
