@@ -103,17 +103,6 @@ func TestWrongCodesAreAllAlike(t *testing.T) {
 	b.post(devicePath, form).errorPage(t, 400, "made a mistake")
 }
 
-// RFC 8628 section 6.1: capitals or not, with or without hyphens and spaces.
-func TestUserCodesAreReadAsPeopleType(t *testing.T) {
-	h := newDeviceHost(t)
-	b, d := h.signedIn("user_ada"), h.television().device()
-	plain := strings.ReplaceAll(d.UserCode, "-", "")
-	for _, typed := range []string{d.UserCode, plain, strings.ToLower(plain), " " + plain[:2] + " - " + plain[2:] + "\t", strings.Join(strings.Split(plain, ""), "-"),
-		plain[:4] + "\u2013" + plain[4:], plain[:4] + "\u00a0" + plain[4:], "A" + plain + "."} {
-		require.Contains(t, b.enter(h.url+devicePath+"?user_code="+url.QueryEscape(typed)).text(), "Your device has to show this very code:\n"+d.UserCode, typed)
-	}
-}
-
 // RFC 8628 section 5.1: guessing ends after ten wrong codes, also when they come
 // at once, and begins anew ten minutes after the first.
 func TestUserCodesCannotBeGuessed(t *testing.T) {

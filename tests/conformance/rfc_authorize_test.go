@@ -891,7 +891,8 @@ func TestAuthorizeRedirectsWith303(t *testing.T) {
 }
 
 // RFC 9700 section 4.16 and RFC 6749 section 10.13: the pages cannot be
-// framed. RFC 9700 section 4.2.4: they do not give their address away.
+// framed. RFC 9700 section 4.2.4: they do not give their address away. RFC 6749
+// section 10.12: they run nothing from elsewhere, which could press a button.
 func TestAuthorizePagesAreProtected(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -1002,7 +1003,8 @@ func TestCodeExpires(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.redemption(code)), 400, "invalid_grant")
 }
 
-// RFC 6749 section 10.12: nobody but the user can agree.
+// RFC 6749 section 10.12, and section 10.6 on whose grant it is: nobody but the
+// user can agree.
 func TestConsentIsProtectedAgainstForgery(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -1012,6 +1014,13 @@ func TestConsentIsProtectedAgainstForgery(t *testing.T) {
 		"from another site": func(h http.Header, _ url.Values) {
 			h.Set("Origin", "https://evil.example")
 			h.Set("Sec-Fetch-Site", "cross-site")
+		},
+		"from a sub-domain": func(h http.Header, _ url.Values) {
+			h.Set("Origin", "https://sub.app.example")
+			h.Set("Sec-Fetch-Site", "same-site")
+		},
+		"from another browser of the user": func(header http.Header, _ url.Values) {
+			header.Set("Cookie", consentHeader(h, h.visit(t, c.request().Encode())).Get("Cookie"))
 		},
 		"from another origin": func(h http.Header, _ url.Values) { h.Set("Origin", "https://evil.example"); h.Del("Sec-Fetch-Site") },
 		"opaque origin":       func(h http.Header, _ url.Values) { h.Set("Origin", "null"); h.Del("Sec-Fetch-Site") },

@@ -234,8 +234,13 @@ func TestDeviceCodeReplay(t *testing.T) {
 	device := c.device(t)
 	h.decides(t, device, "allow")
 	tokens := granted(t, h.send(t, tokenPath, c.polling(device)))
+	next := granted(t, h.send(t, tokenPath, c.refreshing(tokens.Refresh)))
+	refused(t, h.send(t, tokenPath, h.public().polling(device)), 400, "invalid_grant")
+	require.True(t, h.works(t, next.Access), "another client's replay ends nothing")
 	refused(t, h.send(t, tokenPath, c.polling(device)), 400, "invalid_grant")
 	require.False(t, h.works(t, tokens.Access))
+	require.False(t, h.works(t, next.Access))
+	refused(t, h.send(t, tokenPath, c.refreshing(next.Refresh)), 400, "invalid_grant")
 }
 
 // RFC 8628 section 4: metadata names the endpoint and the grant if there is one.
@@ -284,12 +289,14 @@ func TestDeviceRemotePhishing(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.polling(device)), 400, "authorization_pending")
 }
 
-// RFC 8628 section 6.1: capitals, hyphens and spaces make no difference.
+// RFC 8628 section 6.1: capitals, hyphens, spaces, and what is not of the
+// alphabet make no difference.
 func TestUserCodeInput(t *testing.T) {
 	h := newDeviceHost(t)
 	device := h.public().device(t)
 	code := strings.ReplaceAll(device["user_code"].(string), "-", "")
-	for _, typed := range []string{code, strings.ToLower(code), code[:3] + " " + code[3:], "-" + strings.Join(strings.Split(code, ""), " ")} {
+	for _, typed := range []string{device["user_code"].(string), code, strings.ToLower(code), code[:3] + " " + code[3:], "-" + strings.Join(strings.Split(code, ""), " "),
+		" " + code[:2] + " - " + code[2:] + "\t", strings.Join(strings.Split(code, ""), "-"), code[:4] + "\u2013" + code[4:], code[:4] + "\u00a0" + code[4:], "A" + code + "."} {
 		page := h.enters(t, devicePath+"?user_code="+url.QueryEscape(typed))
 		require.Equal(t, http.StatusOK, page.StatusCode, brief(page))
 		require.Contains(t, brief(page), device["user_code"].(string))

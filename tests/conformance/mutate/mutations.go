@@ -32,7 +32,7 @@ var mutations = []mutation{
 	{
 		"RFC 6749 section 4.1.2.1: a denial is access_denied", "consent.go",
 		`{"error", codeAccessDenied}`, `{"error", codeServerError}`,
-		"TestDenialIsAccessDenied",
+		"TestAuthorizeAccessDenied",
 	},
 	{
 		"RFC 6749 section 4.1.3: the code is bound to the redirect URI", "issue.go",
@@ -42,7 +42,7 @@ var mutations = []mutation{
 	{
 		"RFC 6749 section 10.6: the grant is for the user who agreed", "consent.go",
 		`"consent", a.session.UserID, a.params`, `"consent", "", a.params`,
-		"TestForgedConsentIsRefused",
+		"TestConsentIsProtectedAgainstForgery",
 	},
 	{
 		"A form cannot grant what was not asked for", "offer.go",
@@ -57,7 +57,7 @@ var mutations = []mutation{
 	{
 		"RFC 6749 section 10.12: the consent page can be answered only by its own form", "pages/policy.go",
 		`h.Set("Referrer-Policy", "same-origin")`, `h.Set("Referrer-Policy", "unsafe-url")`,
-		"TestConsentPageHeaders",
+		"TestAuthorizePagesAreProtected",
 	},
 	{
 		"RFC 6749 section 3.1: no parameter of an authorization request comes twice", "authorization.go",
@@ -174,7 +174,7 @@ var mutations = []mutation{
 	{
 		"RFC 8628 section 6.1: user codes are read as people type", "device_code.go",
 		`strings.ToUpper(typed)`, `strings.TrimSpace(typed)`,
-		"TestUserCodesAreReadAsPeopleType",
+		"TestUserCodeInput",
 	},
 	{
 		"RFC 9207 section 2: the issuer is in every answer", "authorization_answer.go",
