@@ -82,9 +82,7 @@ func (p *Provider) refreshDocument(ctx context.Context, app store.Application) e
 	recently := p.now().Add(-min(maxUseAge, p.cfg.expireAfter(store.OriginDocument)/10))
 	_, err := p.records.updateApplication(ctx, app.ID, func(kept *store.Application) error {
 		described := app.Clone()
-		described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
-		described.OwnerID, described.Metadata, described.Reviewed = kept.OwnerID, kept.Metadata, kept.Reviewed
-		described.Reviewed = stillReviewed(kept, &described)
+		keepHostsPart(&described, kept)
 		switch {
 		case kept.Registration == nil: // deleteIfUnused was first.
 			return store.ErrNotFound

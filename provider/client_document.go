@@ -79,11 +79,17 @@ func (p *Provider) findClientFor(r *http.Request, userID, clientID string) (stor
 	}
 	app, e := p.findDocument(r, userID, clientID)
 	if e == nil && err == nil {
-		app.CreatedAt, app.UpdatedAt, app.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
-		app.OwnerID, app.Metadata, app.Reviewed = kept.OwnerID, kept.Metadata, kept.Reviewed
-		app.Reviewed = stillReviewed(&kept, &app)
+		keepHostsPart(&app, &kept)
 	}
 	return app, e
+}
+
+// keepHostsPart fills in what a document does not say of its application: what
+// the host has kept with it, and whether its review still holds.
+func keepHostsPart(described, kept *store.Application) {
+	described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
+	described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
+	described.Reviewed = stillReviewed(kept, described)
 }
 
 // admits refuses an application that is kept, but not let in any more: its origin

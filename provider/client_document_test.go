@@ -269,6 +269,10 @@ func TestWhoIsNotLetInAnyMoreGetsNoTokens(t *testing.T) {
 				r.refused(t, tt.status, tt.code)
 			}
 			shut.bearer("/api/notes", got.AccessToken).statusIs(t, 200) // until it expires
+			kept, err := h.FindClient(ctx, app.ClientID)
+			require.NoError(t, err)
+			_, _, err = shut.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: kept.ID})
+			require.ErrorContains(t, err, tt.code)
 
 			app.h = h
 			app.redeem(code).tokens(t)

@@ -14,6 +14,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 // boxes returns the names of the boxes of a page that are ticked.
@@ -377,4 +378,29 @@ func TestFormOfTwelveMinutesAgo(t *testing.T) {
 	}
 	app.redeem(open.send("allow").redirected(t).Get("code")).tokens(t)
 	open.send("allow").stale(t)
+}
+
+// A no that could not be kept is said to have failed, and can be said again:
+// neither the application nor a later request takes it for a yes.
+func TestCancelWhileTheStoreIsDown(t *testing.T) {
+	for name, breaks := range map[string]func(*storetest.Breakable){
+		"nothing is written":   func(kept *storetest.Breakable) { kept.Fail(errFire, "Replace") },
+		"nothing is read":      func(kept *storetest.Breakable) { kept.Fail(errFire, "FindConsent") },
+		"the answer gets lost": func(kept *storetest.Breakable) { kept.Lose(errFire, "Replace") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept := storetest.NewBreakable(memory.New())
+			h := newHost(t, func(c *provider.Config) { c.Store = kept })
+			app := h.application(provider.ApplicationSettings{})
+			b := h.signedIn("user_ada")
+			require.NotEmpty(t, b.authorize(app.request()).Get("code"))
+			page := b.get(app.request("prompt", "consent"))
+			breaks(kept)
+			b.answer(page, "deny").errorPage(t, 503, "")
+			kept.Heal()
+			require.Equal(t, "access_denied", b.answer(page, "deny").redirected(t).Get("error"))
+			b.get(app.request()).statusIs(t, 200)
+			require.Equal(t, "consent_required", b.get(app.request("prompt", "none")).redirected(t).Get("error"))
+		})
+	}
 }

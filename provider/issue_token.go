@@ -78,7 +78,7 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	if err != nil {
 		return nil, secret, err
 	}
-	if e := p.offer.admits(app); e != nil {
+	if e := p.admits(ctx, app); e != nil {
 		return nil, secret, e
 	}
 	may := p.offer.mayAskFor(app)

@@ -117,19 +117,25 @@ func readParams(w http.ResponseWriter, r *http.Request, known []string) (url.Val
 	body := takeBuffer()
 	defer body.release()
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		e := refuse(codeInvalidRequest, "The request body is larger than 1 MiB.")
-		e.Status = http.StatusRequestEntityTooLarge
-		return nil, e
-	case err != nil:
-		return nil, refuse(codeInvalidRequest, "The request body could not be read.").because(err)
-	}
-	if e := drained(r, body.Len()); e != nil {
+	if e := bodyRefusal(r, body.Len(), "1 MiB", err); e != nil {
 		return nil, e
 	}
 	return parseParams(body.String(), known)
+}
+
+// bodyRefusal says why a body that was read to its end is of no use: it is larger
+// than it may be, or was not there. Nil: it is of use.
+func bodyRefusal(r *http.Request, read int, most string, err error) *Error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		e := refuse(codeInvalidRequest, "The request body is larger than %s.", most)
+		e.Status = http.StatusRequestEntityTooLarge
+		return e
+	case err != nil:
+		return refuse(codeInvalidRequest, "The request body could not be read.").because(err)
+	}
+	return drained(r, read)
 }
 
 // drained returns the failure of a host whose middleware has read the body

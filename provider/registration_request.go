@@ -58,16 +58,7 @@ func readRegistration(w http.ResponseWriter, r *http.Request) (*registrationRequ
 		return nil, refuse(codeInvalidRequest, "Send the metadata in the body as application/json.")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRegistration))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		e := refuse(codeInvalidRequest, "The request body is larger than 64 KiB.")
-		e.Status = http.StatusRequestEntityTooLarge
-		return nil, e
-	case err != nil:
-		return nil, refuse(codeInvalidRequest, "The request body could not be read.").because(err)
-	}
-	if e := drained(r, len(body)); e != nil {
+	if e := bodyRefusal(r, len(body), "64 KiB", err); e != nil {
 		return nil, e
 	}
 	request, e := parseRegistration(body)
