@@ -304,7 +304,7 @@ func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 		}
 	}
 	tv := h.television()
-	h.change(tv, func(a *store.Application) { a.Origin = store.OriginRegistration })
+	h.change(tv, func(a *store.Application) { a.Origin, a.Reviewed = store.OriginRegistration, false })
 	tv.post("/oauth/device_authorization").refused(t, 400, "unauthorized_client")
 }
 

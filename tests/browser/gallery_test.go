@@ -118,7 +118,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	h.change(bare, func(a *store.Application) { a.Scopes = nil })
 	bare.Scopes = nil
 	registered, _ := h.application(provider.ApplicationSettings{Name: client, Public: true, RedirectURIs: []string{"http://" + at}})
-	h.change(registered, func(a *store.Application) { a.Origin = store.OriginRegistration })
+	h.change(registered, func(a *store.Application) { a.Origin, a.Reviewed = store.OriginRegistration, false })
 	for _, app := range []provider.Application{bare, own, wiki} { // two of the same name
 		_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: app.Scopes})
 		require.NoError(t, err)
@@ -150,7 +150,10 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	}
 	return h, []state{
 		{"consent", true, consent(wiki)},
-		{"consent with warnings", false, consent(registered)},
+		{"consent with warnings", false, func(p *page) {
+			consent(registered)(p)
+			require.Equal(t, 2, eval[int](p, `() => document.querySelectorAll(".warning").length`), "it is not reviewed, and runs on this device")
+		}},
 		{"consent without scopes", false, consent(bare)},
 		{"consent for a resource to a published client", false, consent(provider.Application{ClientID: documentURL, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}}},
 			"resource", h.url+"/mcp")},
@@ -206,7 +209,10 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			require.True(t, p.is("[aria-invalid]"))
 		}},
 		{"device to confirm", true, device(tv)},
-		{"device to confirm with warnings", false, device(unknown)},
+		{"device to confirm with warnings", false, func(p *page) {
+			device(unknown)(p)
+			require.Equal(t, 2, eval[int](p, `() => document.querySelectorAll(".warning").length`), "it is not reviewed, and every device has a warning")
+		}},
 		{"device allowed", false, deviceAnswered("allow")},
 		{"device denied", false, deviceAnswered("deny")},
 		{"form_post", true, func(p *page) {
