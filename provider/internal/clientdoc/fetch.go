@@ -22,7 +22,7 @@ const (
 // notFetched is one text for whatever keeps an answer from coming, so that
 // nobody can find out by it what this server can reach. The log has the cause.
 func notFetched(cause error) error {
-	return &Error{"cannot be fetched: it does not arrive whole within 5 seconds, from an https server at a public address.", cause, true}
+	return &Error{Wrong: "cannot be fetched: it does not arrive whole within 5 seconds, from an https server at a public address.", Err: cause, passing: true}
 }
 
 // fetch fetches a document, reads it, and says how long it may be used.

@@ -1,0 +1,240 @@
+package docstest
+
+import (
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the tables of docs/errors.md anew")
+
+// The tables of docs/errors.md have every error of the provider by its text.
+// Their first columns are read from the code; what they say of the cause and the
+// cure is written by hand, and a row without it is an error. To add the rows of
+// new errors, and drop those of old ones:
+//
+//	go test ./docs/docstest -run TestErrors -update
+func TestErrors(t *testing.T) {
+	const name = "docs/errors.md"
+	texts := errorTexts(t)
+	lines := read(t, name)
+	known := map[string]string{} // what is written by hand, by the columns before it
+	for _, line := range lines {
+		if m := errorRow.FindStringSubmatch(line); m != nil {
+			known[m[1]] = m[2]
+		}
+	}
+	var want []string
+	for i := 0; i < len(lines); i++ {
+		want = append(want, lines[i])
+		m := errorTable.FindStringSubmatch(lines[i])
+		if m == nil {
+			continue
+		}
+		require.NotEmpty(t, texts[m[1]], "%s:%d: no error is in the table %s", name, i+1, m[1])
+		for i+1 < len(lines) && (lines[i+1] == "" || strings.HasPrefix(lines[i+1], "|")) {
+			i++
+			if !errorRow.MatchString(lines[i]) {
+				want = append(want, lines[i])
+			}
+		}
+		end := len(want)
+		for end > 0 && want[end-1] == "" {
+			end--
+		}
+		var rows []string
+		for _, key := range texts[m[1]] {
+			if strings.Trim(known[key], "| ") == "" {
+				known[key] = " | |"
+			}
+			if known[key] == " | |" {
+				t.Errorf("%s: %s has no cause or no cure: write them", name, key)
+			}
+			rows = append(rows, key+known[key])
+		}
+		want = slices.Insert(want, end, rows...)
+		delete(texts, m[1])
+	}
+	require.Empty(t, texts, "tables that are missing in %s", name)
+	if *update {
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(strings.Join(want, "\n")), 0o600))
+		return
+	}
+	require.Equal(t, want, lines, "%s is out of date: go test ./docs/docstest -run TestErrors -update", name)
+}
+
+var (
+	errorTable = regexp.MustCompile(`^<!-- errors: (\w+) -->$`)
+	errorRow   = regexp.MustCompile("^(\\| `[^`]+` \\|)( .*\\|)$")
+)
+
+// errorTexts returns the texts of all errors, as they begin the rows of a table.
+func errorTexts(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	set := token.NewFileSet()
+	for _, name := range files(t, ".go") {
+		table := tableOf(name)
+		if table == "" {
+			continue
+		}
+		file, err := parser.ParseFile(set, filepath.Join(root, filepath.FromSlash(name)), nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(file, func(node ast.Node) bool {
+			kind, text, ok := errorText(node)
+			if call, is := node.(*ast.CallExpr); is && strings.HasPrefix(called(call), "refuse") && !ok && len(call.Args) > 1 && isCode(call.Args[0]) {
+				t.Errorf("%s: the text of a refusal is not written where it is made, so nobody can look it up", set.Position(call.Pos()))
+			}
+			text = strings.TrimPrefix(text, "%w: ")
+			if !ok || inner[text] || isFrame(text) {
+				return true
+			}
+			text = strings.ReplaceAll(verbs.ReplaceAllString(text, "…"), "%%", "%")
+			into := table
+			if kind != "" {
+				into = kind
+			}
+			row := "| `" + strings.ReplaceAll(text, "|", `\|`) + "` |"
+			if !slices.Contains(found[into], row) {
+				found[into] = append(found[into], row)
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// tableOf is the table that has the errors of a file besides refusals.
+func tableOf(name string) string {
+	switch dir := path.Dir(name); {
+	case strings.HasSuffix(name, "_test.go"), slices.Contains([]string{"provider/config_rules.go", "provider/new.go", "provider/check.go"}, name):
+		return "" // What New and Check say names the field of the Config and what to give.
+	case name == "provider/redirect_rules.go", name == "provider/application_rules.go", dir == "provider/internal/displayname":
+		return "fields"
+	case dir == "provider/internal/clientdoc":
+		return "documents"
+	case dir == "provider", dir == "provider/internal/rules":
+		return "causes"
+	}
+	return ""
+}
+
+var (
+	verbs = regexp.MustCompile(`%[.\d]*[a-zA-Z]`)
+	words = regexp.MustCompile(`[\pL_]{2,}`)
+)
+
+// isFrame reports whether a text only says where another one came from.
+func isFrame(text string) bool {
+	const few = 3
+	return verbs.MatchString(text) && (len(words.FindAllString(verbs.ReplaceAllString(text, ""), few)) < few || callOf.MatchString(text))
+}
+
+var callOf = regexp.MustCompile(`^provider: [a-z ]+: %w$`)
+
+// inner are errors that stay inside: nobody is ever shown them.
+var inner = map[string]bool{"provider: nothing differs": true, "provider: the use was noted just now": true, "panic: %v\n%s": true}
+
+// makers are the functions that make an error, and which of their arguments is
+// its text.
+var makers = map[string]struct {
+	text  int
+	table string
+}{
+	"refuse":         {1, "answers"},
+	"invalidClient":  {0, "answers"},
+	"errDocument":    {0, "documents"},
+	"refuseMetadata": {1, "fields"},
+	"add":            {3, ""},
+	"over":           {3, ""},
+	"fail":           {0, ""},
+	"errors.New":     {0, ""},
+	"fmt.Errorf":     {0, ""},
+}
+
+// errorText returns the text of an error that the node makes.
+func errorText(node ast.Node) (table, text string, ok bool) {
+	switch node := node.(type) {
+	case *ast.CallExpr:
+		maker, known := makers[called(node)]
+		if !known || len(node.Args) <= maker.text {
+			return "", "", false
+		}
+		text, ok = constant(node.Args[maker.text])
+		return maker.table, text, ok
+	case *ast.KeyValueExpr: // of an Error
+		key, _ := node.Key.(*ast.Ident)
+		if key == nil || key.Name != "Description" && key.Name != "Wrong" {
+			return "", "", false
+		}
+		text, ok = constant(node.Value)
+		if key.Name == "Wrong" {
+			return "documents", text, ok
+		}
+		return "answers", text, ok
+	case *ast.ReturnStmt: // of a function that returns what is wrong
+		if len(node.Results) != 1 {
+			return "", "", false
+		}
+		text, ok = constant(node.Results[0])
+		return "", text, ok && strings.Contains(text, " ")
+	}
+	return "", "", false
+}
+
+// isCode reports whether e is an error code, or the field that was wrong.
+func isCode(e ast.Expr) bool {
+	name, ok := e.(*ast.Ident)
+	return ok && (strings.HasPrefix(name.Name, "code") || name.Name == "name" || name.Name == "field")
+}
+
+func called(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		if of, ok := f.X.(*ast.Ident); ok && (of.Name == "errors" || of.Name == "fmt") {
+			return of.Name + "." + f.Sel.Name
+		}
+		return f.Sel.Name
+	}
+	return ""
+}
+
+// constant returns a text of literals. What is put in between becomes a verb.
+func constant(e ast.Expr) (text string, ok bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		return text, err == nil && e.Kind == token.STRING
+	case *ast.BinaryExpr:
+		left, ok := constant(e.X)
+		right, ok2 := constant(e.Y)
+		if !ok && !ok2 {
+			return "", false
+		}
+		if !ok {
+			left = "%s"
+		}
+		if !ok2 {
+			right = "%s"
+		}
+		return left + right, true
+	case *ast.CallExpr:
+		if called(e) == "fmt.Sprintf" {
+			return constant(e.Args[0])
+		}
+	}
+	return "", false
+}
