@@ -152,7 +152,7 @@ func (p *Provider) verify(ctx context.Context, resource *ProtectedResource, bear
 // opens refuses a token for another resource, or without one of the scopes.
 func (t *presentedToken) opens(resource *ProtectedResource, scope []string) *Error {
 	if t.resource != resource.identifier() {
-		return errOtherResource()
+		return errOtherResource().with("resource_of_token", t.resource)
 	}
 	for _, name := range scope {
 		if t.scopes.Has(name) {
@@ -163,10 +163,11 @@ func (t *presentedToken) opens(resource *ProtectedResource, scope []string) *Err
 			// A client that asks for these anew gives up no scope that it has.
 			needed = resource.p.offer.order(t.scopes.Union(scope)).String()
 		}
-		return &Error{
+		e := &Error{
 			Code: codeInsufficientScope, Status: http.StatusForbidden, Scope: needed,
 			Description: "The access token does not have the scope that this needs.", Err: ErrInsufficientScope,
 		}
+		return e.with("scope", t.scopes.String()).with("scope_needed", strings.Join(scope, " "))
 	}
 	return nil
 }

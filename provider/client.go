@@ -121,5 +121,5 @@ func (p *Provider) authenticateClient(ctx context.Context, c clientCredentials) 
 		cause = errors.New("wrong client secret")
 	}
 	// The application may be zero; it is for the log only.
-	return app, invalidClient("Client authentication failed: the client is unknown or its secret is wrong or missing.").because(cause)
+	return app, invalidClient("Client authentication failed: the client is unknown or its secret is wrong or missing.").because(cause).with("client_id", c.id)
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -32,16 +33,21 @@ func (c *call) client(form url.Values) (store.Application, *Error) {
 // limit asks Config.Limit and returns the refusal if there is one.
 func (c *call) limit(clientID string) *Error { return c.Provider.limit(c.r, c.endpoint, clientID) }
 
+var errLimited = errors.New("over the limit of Config.Limit")
+
 func (p *Provider) limit(r *http.Request, endpoint, clientID string) *Error {
 	if p.cfg.Limit == nil {
 		return nil
 	}
-	wait := p.cfg.Limit(r.Context(), LimitRequest{Endpoint: endpoint, ClientID: clientID, IP: p.cfg.ClientIP(r)})
+	ip := p.cfg.ClientIP(r)
+	wait := p.cfg.Limit(r.Context(), LimitRequest{Endpoint: endpoint, ClientID: clientID, IP: ip})
 	if wait <= 0 {
 		return nil
 	}
-	return &Error{
-		Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait,
+	e := &Error{
+		Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait, Err: errLimited,
 		Description: "Too many requests. Wait as long as Retry-After says.",
 	}
+	// By the address a host sees whether it is a client's or its own proxy's.
+	return e.with("client_id", clientID).with("ip", ip.String())
 }
