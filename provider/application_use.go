@@ -38,7 +38,7 @@ func (p *Provider) noteUse(ctx context.Context, app store.Application) *Error {
 	case err == nil || errors.Is(err, errUseNoted):
 		return nil
 	case errors.Is(err, store.ErrNotFound):
-		return errNotRegistered(err)
+		return errNotRegistered(errUnknownClient)
 	}
 	return unavailable("store", err)
 }

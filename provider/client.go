@@ -85,6 +85,18 @@ func decodeSecret(text string) (secret, sent string) {
 	return secret, text
 }
 
+// unlessSecret returns a client id for the log. A client that confuses the two
+// sends its secret in place of it, and those of other providers may look like
+// anything, but are long.
+func unlessSecret(clientID string) string {
+	if len(clientID) >= minSecret && !strings.Contains(clientID, "://") {
+		return redacted
+	}
+	return clientID
+}
+
+var errUnknownClient = errors.New("unknown client")
+
 // invalidClient is the refusal of a client's authentication.
 func invalidClient(description string) *Error {
 	return &Error{Code: codeInvalidClient, Status: http.StatusUnauthorized, Description: description}
@@ -98,7 +110,7 @@ func (p *Provider) authenticateClient(ctx context.Context, c clientCredentials) 
 	var cause error
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		cause = errors.New("unknown client")
+		cause = errUnknownClient
 	case err != nil:
 		return store.Application{}, unavailable("store", err)
 	case app.Public && c.secret == "":
@@ -121,5 +133,5 @@ func (p *Provider) authenticateClient(ctx context.Context, c clientCredentials) 
 		cause = errors.New("wrong client secret")
 	}
 	// The application may be zero; it is for the log only.
-	return app, invalidClient("Client authentication failed: the client is unknown or its secret is wrong or missing.").because(cause).with("client_id", c.id)
+	return app, invalidClient("Client authentication failed: the client is unknown or its secret is wrong or missing.").because(cause).with("client_id", unlessSecret(c.id))
 }

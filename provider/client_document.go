@@ -70,9 +70,11 @@ func (p *Provider) findClientFor(r *http.Request, userID, clientID string) (stor
 		return kept, p.offer.admits(kept)
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return kept, unavailable("store", err)
-	case p.documents == nil || !strings.Contains(clientID, "://"):
+	case !strings.Contains(clientID, "://"):
+		return kept, errNotRegistered(errUnknownClient)
+	case p.documents == nil:
 		// Not even one that was kept while documents were let in.
-		return kept, errNotRegistered(err)
+		return kept, errNotRegistered(errDocumentsOff)
 	}
 	if e := p.mayUseDocument(r.Context(), clientID); e != nil {
 		return kept, e
@@ -91,6 +93,8 @@ func keepHostsPart(described, kept *store.Application) {
 	described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
 	described.Reviewed = stillReviewed(kept, described)
 }
+
+var errDocumentsOff = errors.New("its client_id is the URL of a client ID metadata document, and Config.ClientIDDocuments is nil")
 
 // admits refuses an application that is kept, but not let in any more: its origin
 // is switched off, or the host does not allow its document now.

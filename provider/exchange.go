@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
@@ -182,6 +183,8 @@ func (x *exchange) refusal(what, scope string, err error) *Error {
 		e = e.with("scope", scope)
 	case e.Code == codeInvalidTarget:
 		e = e.with(resourceParam, x.resource.identifier())
+	case errors.Is(err, rules.ErrReused):
+		e.Err = fmt.Errorf("%w, so its sign-in has been ended", err)
 	case x.app.Public:
 	case errors.Is(err, rules.ErrNoVerifier):
 		e.Description = "The code_verifier is missing: the code was asked for with a code_challenge."

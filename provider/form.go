@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -82,7 +83,7 @@ func (p *Provider) formCookieName() string {
 func (c *call) readFormCookie() (kept formCookie, err error) {
 	cookie, err := c.r.Cookie(c.formCookieName())
 	if err != nil {
-		return kept, err
+		return kept, fmt.Errorf("the cookie %s was not sent: the browser blocks it, something between here and the browser removes it, or the page was opened under another host name", c.formCookieName())
 	}
 	content, err := base64.RawURLEncoding.DecodeString(cookie.Value)
 	if err != nil || len(content) < formKeySize || (len(content)-formKeySize)%formNumberSize != 0 {

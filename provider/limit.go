@@ -33,8 +33,6 @@ func (c *call) client(form url.Values) (store.Application, *Error) {
 // limit asks Config.Limit and returns the refusal if there is one.
 func (c *call) limit(clientID string) *Error { return c.Provider.limit(c.r, c.endpoint, clientID) }
 
-var errLimited = errors.New("over the limit of Config.Limit")
-
 func (p *Provider) limit(r *http.Request, endpoint, clientID string) *Error {
 	if p.cfg.Limit == nil {
 		return nil
@@ -45,9 +43,9 @@ func (p *Provider) limit(r *http.Request, endpoint, clientID string) *Error {
 		return nil
 	}
 	e := &Error{
-		Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait, Err: errLimited,
+		Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait,
+		Err:         errors.New("over the limit of Config.Limit; if the ip is that of a proxy of yours, set Config.ClientIP, or all clients share one limit"),
 		Description: "Too many requests. Wait as long as Retry-After says.",
 	}
-	// By the address a host sees whether it is a client's or its own proxy's.
 	return e.with("client_id", clientID).with("ip", ip.String())
 }

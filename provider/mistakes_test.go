@@ -48,6 +48,13 @@ var mistakes = []struct {
 		cause: []string{"client_id=staging-client", `cause="unknown client"`},
 	},
 	{
+		what: "An AI agent comes with a client ID metadata document, and the host hasn't switched them on.",
+		make: func(h *host, app *application) {
+			h.signedIn("user_ada").get(app.request("client_id", "https://agent.example.com/client.json"))
+		},
+		cause: []string{"client_id=https://agent.example.com/client.json", "Config.ClientIDDocuments is nil"},
+	},
+	{
 		what: "A client sends an old secret.",
 		make: func(_ *host, app *application) {
 			app.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", "x", "client_secret", "old")
@@ -82,7 +89,7 @@ var mistakes = []struct {
 			app.redeem(code)
 			app.redeem(code)
 		},
-		cause: []string{"The code is not valid", "presented again after it was spent"},
+		cause: []string{"The code is not valid", "presented again after it was spent, so its sign-in has been ended"},
 	},
 	{
 		what: "A client leaves redirect_uri out when it redeems the code.",
@@ -100,21 +107,21 @@ var mistakes = []struct {
 			h.clock.Add(10 * time.Minute)
 			app.refresh(token)
 		},
-		cause: []string{"The refresh_token is not valid", "presented again after it was spent"},
+		cause: []string{"The refresh_token is not valid", "presented again after it was spent, so its sign-in has been ended"},
 	},
 	{
 		what: "A client asks for a scope that it isn't registered for.",
 		make: func(h *host, app *application) {
 			h.signedIn("user_ada").get(app.request("scope", "profile private_metadata"))
 		},
-		cause: []string{`scope="profile private_metadata"`, "may not ask for the scope private_metadata"},
+		cause: []string{`scope="profile private_metadata"`, `scope_allowed="profile notes:read"`},
 	},
 	{
 		what: "A client sends JSON to the token endpoint.",
 		make: func(h *host, _ *application) {
 			h.send("POST", "/oauth/token", http.Header{"Content-Type": {"application/json"}}, `{"grant_type":"refresh_token"}`)
 		},
-		cause: []string{"as application/x-www-form-urlencoded"},
+		cause: []string{"as application/x-www-form-urlencoded", "content_type=application/json"},
 	},
 	{
 		what: "A client calls the API after its access token has expired.",
@@ -173,7 +180,7 @@ var mistakes = []struct {
 			b := h.browser()
 			b.get(h.url + mustParse(b.get(app.request()).Header.Get("Location")).Query().Get("next"))
 		},
-		cause: []string{"Config.SignIn", "nobody is signed in"},
+		cause: []string{"Config.SignIn", "nobody is signed in", "SameSite=Strict"},
 	},
 	{
 		what: "SignIn sends on a user who is signed in already, though a fresh sign-in was asked for.",
@@ -202,7 +209,7 @@ var mistakes = []struct {
 			page := h.signedIn("user_ada").get(app.request())
 			h.signedIn("user_ada").answer(page, "allow") // It has the session's cookie alone.
 		},
-		cause: []string{"without the cookie"},
+		cause: []string{"the cookie latchkey_form was not sent"},
 	},
 	{
 		what:  "The app is reached by another host name than that of Issuer.",
@@ -224,7 +231,7 @@ var mistakes = []struct {
 		what:  "Config.Limit counts the address of the proxy, as ClientIP is not set.",
 		edit:  func(c *provider.Config) { c.Limit = provider.LimitByAddress(1) },
 		make:  func(h *host, app *application) { app.refresh("x"); app.refresh("x") },
-		cause: []string{"over the limit of Config.Limit", "ip=127.0.0.1"},
+		cause: []string{"over the limit of Config.Limit", "set Config.ClientIP", "ip=127.0.0.1"},
 	},
 }
 

@@ -107,7 +107,7 @@ func readForm(w http.ResponseWriter, r *http.Request, known []string) (url.Value
 // readParams is readForm without a look at what comes twice.
 func readParams(w http.ResponseWriter, r *http.Request, known []string) (url.Values, *Error) {
 	if !hasForm(r) {
-		return nil, refuse(codeInvalidRequest, "Send the parameters in the body as application/x-www-form-urlencoded.")
+		return nil, refuse(codeInvalidRequest, "Send the parameters in the body as application/x-www-form-urlencoded.").with("content_type", r.Header.Get("Content-Type"))
 	}
 	if r.PostForm != nil {
 		// The host's middleware has read the body before us, and reading it

@@ -132,7 +132,7 @@ func TestRefusalsLogNoSecret(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
 	b := h.browser()
 	b.signIn("user_ada")
-	const secret = "s3cret"
+	const secret = "s3cret-of-another-provider-thats-imported"
 	hidden := []string{
 		"state", secret, "login_hint", secret + "@example.com", "code_challenge", secret, "code", secret, "code_verifier", secret,
 		"refresh_token", secret, "access_token", secret, "token", secret, "device_code", secret, "user_code", secret,

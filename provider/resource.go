@@ -127,7 +127,7 @@ func (o *offer) read(app store.Application, resource *ProtectedResource, text st
 	if len(granted) == len(asked) || app.Origin != store.OriginManual && len(granted) > 0 {
 		return granted, offline, nil
 	}
-	return nil, false, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(asked.Minus(may)[0])).with("scope", text)
+	return nil, false, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(asked.Minus(may)[0])).with("scope", text).with("scope_allowed", may.String())
 }
 
 // MetadataURL is where clients find the resource's metadata document (RFC 9728

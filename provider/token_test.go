@@ -163,7 +163,7 @@ func TestLogsHoldNoSecret(t *testing.T) {
 	app.redeem(code)
 	app.refresh(got.RefreshToken)
 	app.redeem(code, "client_secret", "a-wrong-secret")
-	app.redeem(code, "client_id", "a-secret-sent-as-the-id")
+	app.redeem(code, "client_id", "a-secret-sent-as-the-id-"+"of-an-import")
 	h.bearer("/oauth/userinfo", got.AccessToken)
 	h.send("GET", "/oauth/userinfo?access_token="+got.AccessToken, nil, "")
 	b := h.browser()

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -109,6 +110,9 @@ func (v *visit) wasSent(ago time.Duration) bool {
 	return now.Sub(v.sentAt) <= ago && !v.sentAt.After(now.Add(clockSkew))
 }
 
+var errNoSession = errors.New("they left the sign-in page without signing in, or CurrentUser doesn't find their session: " +
+	"a cookie with SameSite=Strict is not sent when a visitor comes from another site, nor is one of another host name or path")
+
 // signIn sends a visitor to the host's sign-in page and back to this page. One
 // who came back from there without being signed in is told so: with cookies
 // blocked, or a host that knows its visitors elsewhere only, nobody would ever
@@ -118,6 +122,7 @@ func (v *visit) signIn(wish SignInRequest) *Error {
 		return &Error{
 			Code: codeLoginRequired, Status: http.StatusForbidden, reason: pages.ReasonNotSignedIn, retryURL: v.again(),
 			Description: "The visitor came back from Config.SignIn, and Config.CurrentUser says that nobody is signed in.",
+			Err:         errNoSession,
 		}
 	}
 	back := url.Values{signInAfter: {strconv.FormatInt(v.now().Unix(), 10)}}

@@ -183,6 +183,13 @@ func errorText(node ast.Node) (table, text string, ok bool) {
 			return "documents", text, ok
 		}
 		return "answers", text, ok
+	case *ast.AssignStmt: // to the Description of an Error
+		to, is := node.Lhs[0].(*ast.SelectorExpr)
+		if !is || to.Sel.Name != "Description" {
+			return "", "", false
+		}
+		text, ok = constant(node.Rhs[0])
+		return "answers", text, ok
 	case *ast.ReturnStmt: // of a function that returns what is wrong
 		if len(node.Results) != 1 {
 			return "", "", false
