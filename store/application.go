@@ -50,6 +50,18 @@ type Application struct {
 	// newest first. A manual application may have some.
 	Applied []AppliedSettings
 
+	// Keys are the public keys by which it authenticates in place of a secret
+	// (RFC 7523). Zero: it has none.
+	Keys ClientKeys `json:",omitzero"`
+
+	// PostLogoutRedirectURIs are where its users may be sent after they have
+	// signed out, compared byte for byte.
+	PostLogoutRedirectURIs []string `json:",omitempty"`
+
+	// IDTokenAlg is the JWS algorithm of its ID tokens. Empty: the provider's
+	// usual one.
+	IDTokenAlg string `json:",omitempty"`
+
 	OwnerID   string // the host's user who manages it; empty: nobody
 	ClientURI string // its home page
 	LogoURL   string
@@ -58,6 +70,16 @@ type Application struct {
 	CreatedAt, UpdatedAt time.Time
 	Version              int64 // set by the store: 1 at first, one more with each update
 }
+
+// ClientKeys are the public keys of an application: a JWK Set (RFC 7517), or the
+// address of one.
+type ClientKeys struct {
+	Set string `json:"jwks,omitempty"`
+	URI string `json:"jwks_uri,omitempty"`
+}
+
+// IsZero reports whether there are no keys.
+func (k ClientKeys) IsZero() bool { return k == ClientKeys{} }
 
 // AppliedSettings notes that the host's code has put settings in force, so that
 // two versions of it don't overwrite each other's for ever.
@@ -117,6 +139,7 @@ func (r *RegistrationRecord) texts() []string {
 // Clone returns a copy that shares nothing with app.
 func (app Application) Clone() Application {
 	app.RedirectURIs = slices.Clone(app.RedirectURIs)
+	app.PostLogoutRedirectURIs = slices.Clone(app.PostLogoutRedirectURIs)
 	app.Scopes = slices.Clone(app.Scopes)
 	app.Secrets = slices.Clone(app.Secrets)
 	app.Applied = slices.Clone(app.Applied)
@@ -130,8 +153,10 @@ func (app Application) Check() error {
 	if app.ID == "" || app.ClientID == "" {
 		return errors.New("store: an application without an ID or a client ID")
 	}
-	texts := []string{app.ID, app.ClientID, app.Name, string(app.Origin), app.OwnerID, app.ClientURI, app.LogoURL}
+	texts := []string{app.ID, app.ClientID, app.Name, string(app.Origin), app.OwnerID, app.ClientURI, app.LogoURL,
+		app.Keys.Set, app.Keys.URI, app.IDTokenAlg}
 	texts = append(texts, app.RedirectURIs...)
+	texts = append(texts, app.PostLogoutRedirectURIs...)
 	texts = append(texts, app.Scopes...)
 	texts = append(texts, app.Registration.texts()...)
 	for _, secret := range app.Secrets {

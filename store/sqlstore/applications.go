@@ -23,6 +23,9 @@ type details struct {
 	Reviewed     bool                      `json:"reviewed,omitempty"`
 	Registration *store.RegistrationRecord `json:"registration,omitempty"`
 	Applied      []store.AppliedSettings   `json:"applied,omitempty"`
+	Keys         store.ClientKeys          `json:"keys,omitzero"`
+	AfterLogout  []string                  `json:"post_logout_redirect_uris,omitempty"`
+	IDTokenAlg   string                    `json:"id_token_alg,omitempty"`
 	ClientURI    string                    `json:"client_uri,omitempty"`
 	LogoURL      string                    `json:"logo_url,omitempty"`
 	Metadata     map[string]string         `json:"metadata,omitempty"`
@@ -53,6 +56,7 @@ func (r *applicationRow) application() (store.Application, error) {
 		RedirectURIs: d.RedirectURIs, Scopes: d.Scopes, Secrets: d.Secrets,
 		Public: d.Public, PKCERequired: d.PKCERequired, SkipConsent: d.SkipConsent, Reviewed: d.Reviewed,
 		Origin: store.Origin(r.origin.String), Registration: d.Registration, Applied: d.Applied,
+		Keys: d.Keys, PostLogoutRedirectURIs: d.AfterLogout, IDTokenAlg: d.IDTokenAlg,
 		OwnerID: r.owner.String, ClientURI: d.ClientURI, LogoURL: d.LogoURL, Metadata: d.Metadata,
 		CreatedAt: timeOf(r.created), UpdatedAt: timeOf(r.updated), Version: r.version.Int64,
 	}, nil
@@ -68,7 +72,8 @@ func applicationArgs(app store.Application) ([]any, error) {
 	text, err := json.Marshal(details{
 		RedirectURIs: app.RedirectURIs, Scopes: app.Scopes, Secrets: app.Secrets,
 		Public: app.Public, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent, Reviewed: app.Reviewed,
-		Registration: app.Registration, Applied: app.Applied, ClientURI: app.ClientURI, LogoURL: app.LogoURL, Metadata: app.Metadata,
+		Registration: app.Registration, Applied: app.Applied,
+		Keys: app.Keys, AfterLogout: app.PostLogoutRedirectURIs, IDTokenAlg: app.IDTokenAlg, ClientURI: app.ClientURI, LogoURL: app.LogoURL, Metadata: app.Metadata,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: the details of the application: %w", err)

@@ -61,6 +61,7 @@ func textsComeBack(t *trial) {
 			ID: "id " + text, ClientID: "client " + text, Name: text, RedirectURIs: []string{text, text + "2"},
 			Secrets: []store.ClientSecret{{ID: text, Hash: store.HashSecret(text), CreatedAt: t.start}},
 			Origin:  store.OriginManual, OwnerID: text, ClientURI: text, LogoURL: text,
+			Keys: store.ClientKeys{Set: text, URI: text}, PostLogoutRedirectURIs: []string{text, text + "2"}, IDTokenAlg: text,
 			Metadata: map[string]string{text: text, text + "2": text}, CreatedAt: t.start, UpdatedAt: t.start, Version: 1,
 			Registration: &store.RegistrationRecord{
 				Type: text, AuthMethod: text, GrantTypes: []string{text, text + "2"}, Contacts: []string{text + "2", text},
@@ -124,6 +125,7 @@ func longTexts(t *trial) {
 	app := store.Application{
 		ID: id("app"), ClientID: id("client"), Name: text("name"), RedirectURIs: []string{text("https://a.example/"), text("https://b.example/")},
 		Origin: store.OriginManual, OwnerID: id("owner"), ClientURI: text("https://c.example/"), LogoURL: text("https://d.example/"),
+		Keys: store.ClientKeys{Set: text("keys"), URI: text("https://k.example/")}, PostLogoutRedirectURIs: []string{text("https://l.example/")},
 		Metadata: map[string]string{"key": text("value")}, Version: 1,
 		Registration: &store.RegistrationRecord{
 			Contacts: []string{text("contact"), text("other")}, TermsURI: text("https://g.example/"), PolicyURI: text("https://h.example/"),
@@ -212,6 +214,10 @@ func badApplication(t *trial) {
 			"Secrets":        func(app *store.Application) { app.Secrets = []store.ClientSecret{{ID: bad}} },
 			"Origin":         func(app *store.Application) { app.Origin = store.Origin(bad) },
 			"Applied":        func(app *store.Application) { app.Applied = []store.AppliedSettings{{Digest: bad}} },
+			"Keys":           func(app *store.Application) { app.Keys.Set = bad },
+			"Keys' URI":      func(app *store.Application) { app.Keys.URI = bad },
+			"After logout":   func(app *store.Application) { app.PostLogoutRedirectURIs = []string{"ok", bad} },
+			"IDTokenAlg":     func(app *store.Application) { app.IDTokenAlg = bad },
 			"OwnerID":        func(app *store.Application) { app.OwnerID = bad },
 			"ClientURI":      func(app *store.Application) { app.ClientURI = bad },
 			"LogoURL":        func(app *store.Application) { app.LogoURL = bad },

@@ -170,7 +170,7 @@ func outputIsCopied(t *trial) {
 		if len(app.Applied) == 0 {
 			t.fatalf("finding an application with applied settings: got none")
 		}
-		app.RedirectURIs[0], app.Scopes[0], app.Secrets[0].ID, app.Applied[0].Digest = "x", "x", "x", "x"
+		app.RedirectURIs[0], app.Scopes[0], app.Secrets[0].ID, app.Applied[0].Digest, app.PostLogoutRedirectURIs[0] = "x", "x", "x", "x", "x"
 		app.Metadata["x"] = "x"
 		delete(app.Metadata, "team")
 		app.Registration.Type, app.Registration.GrantTypes[0], app.Registration.Contacts[0] = "x", "x", "x"
