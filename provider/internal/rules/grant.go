@@ -32,6 +32,9 @@ type Grant struct {
 	ExpiresAt             Instant // no token outlives it; zero: no such end
 	EndedAt               Instant // zero: it lives
 
+	// SignIn is what ID tokens say of how the user signed in. Zero: there are none.
+	SignIn SignIn
+
 	// CutOff is set if a cut-off has come since the grant was decided on.
 	CutOff bool
 

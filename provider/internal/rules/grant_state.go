@@ -18,6 +18,7 @@ const (
 	grantPrevious
 	grantRecent
 	grantAccess // as often as there are access tokens, oldest first
+	grantSignIn
 )
 
 // ReadGrant reads a grant into g, which must be zero. The numbers are those
@@ -83,6 +84,8 @@ func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
 			a.ExpiresAt = a.IssuedAt + Instant(v.number())
 			a.ended = v.byte() != 0
 			a.Scopes = v.rest()
+		case grantSignIn:
+			g.SignIn = v.signIn()
 		default:
 			g.unknown += raw
 			continue
@@ -155,6 +158,11 @@ func (g *Grant) Document(mark int64) store.Document {
 			w.bytes([]byte{0})
 		}
 		w.string(a.Scopes)
+		w.end(start)
+	}
+	if g.SignIn != (SignIn{}) {
+		start := w.field(grantSignIn)
+		w.signIn(&g.SignIn)
 		w.end(start)
 	}
 	w.string(g.unknown)
