@@ -10,17 +10,6 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// authorizeParams are the parameters of an authorization request that mean
-// something here. All others are ignored (RFC 6749 section 3.1).
-var authorizeParams = []string{
-	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "code_challenge", "code_challenge_method",
-	"prompt", "login_hint", resourceParam, signInAfter,
-}
-
-// singleParams are those of them that may come once. For a second resource RFC
-// 8707 has an error of its own.
-var singleParams = slices.DeleteFunc(slices.Clone(authorizeParams), func(name string) bool { return name == resourceParam })
-
 // authorization is one authorization request on its way through. It is a visit
 // whose params are the application's.
 type authorization struct {
@@ -30,7 +19,7 @@ type authorization struct {
 	formPost bool // response_mode=form_post
 	prompt   []string
 	scopes   scopes.Set
-	offline  bool               // offline access is asked for
+	extra    scopes.Set         // those of the protocol that are asked for
 	resource *ProtectedResource // nil: none
 
 	form *form // what the user has answered; nil: the page was not needed
@@ -112,7 +101,7 @@ func (a *authorization) findRedirect() *Error {
 // fills in as much as it can also when something is.
 func (a *authorization) examine() *Error {
 	a.formPost = a.params.Get("response_mode") == "form_post"
-	if e := repeated(a.params, singleParams...); e != nil {
+	if e := repeated(a.params, a.offer.singleParams...); e != nil {
 		return e
 	}
 	switch mode := a.params.Get("response_mode"); mode {
@@ -144,7 +133,7 @@ func (a *authorization) examine() *Error {
 	if a.resource, e = a.resourceFor(a.app, a.params); e != nil {
 		return e
 	}
-	a.scopes, a.offline, e = a.offer.read(a.app, a.resource, a.params.Get("scope"))
+	a.scopes, a.extra, e = a.offer.read(a.app, a.resource, a.params.Get("scope"))
 	return e
 }
 

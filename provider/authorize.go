@@ -15,7 +15,7 @@ func (p *Provider) AuthorizeHandler() http.Handler {
 }
 
 func (c *call) serveAuthorize() *Error {
-	query, e := parseParams(c.r.URL.RawQuery, authorizeParams)
+	query, e := parseParams(c.r.URL.RawQuery, c.offer.params)
 	if c.r.Method != http.MethodPost {
 		if e != nil {
 			return e
@@ -29,7 +29,7 @@ func (c *call) serveAuthorize() *Error {
 		seeOther(c.w, withQuery(c.authorizePath(), query))
 		return nil
 	}
-	form, e := readParams(c.w, c.r, append(slices.Clone(consentFields), authorizeParams...))
+	form, e := readParams(c.w, c.r, append(slices.Clone(consentFields), c.offer.params...))
 	switch {
 	case e != nil:
 		return e

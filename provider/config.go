@@ -110,6 +110,19 @@ type Config struct {
 	// 8628). Store must implement store.Devices. Nil: they cannot.
 	DeviceAuthorization *DeviceAuthorization
 
+	// Keys and OpenID Connect.
+
+	// Keys sign ID tokens and check what clients sign: keys.New makes the usual
+	// ones. With them applications may have public keys in place of a secret, and
+	// authenticate by private_key_jwt (RFC 7523). Nil: they cannot, and OpenID
+	// has to be nil too.
+	Keys Keys
+
+	// OpenID makes the provider an OpenID Provider: applications that ask for the
+	// scope openid get ID tokens. Nil: OpenID Connect is not offered, and that
+	// scope is ignored.
+	OpenID *OpenID
+
 	// Operations.
 
 	// StoreTimeout is how long a call to Store may take before the request
@@ -187,7 +200,14 @@ type Paths struct {
 	DeviceAuthorization string // "/oauth/device_authorization"
 	Device              string // "/oauth/device"
 
-	// NoMetadata leaves out the authorization server metadata, for a host
+	// JWKS and Logout are there with Config.OpenID only: the public keys, and
+	// where applications send users to sign out, which must not be mounted
+	// elsewhere. Logout is there with OpenID.SignOut only.
+	JWKS   string // "/oauth/jwks"
+	Logout string // "/oauth/logout"
+
+	// NoMetadata leaves out the authorization server metadata, and the discovery
+	// document of OpenID Connect, for a host
 	// whose origin has the document of another server. RFC 8414 says where it
 	// is, so it cannot be moved.
 	NoMetadata bool

@@ -132,6 +132,34 @@ type DeviceAuthorization struct {
 	Interval time.Duration
 }
 
+// OpenID is what the provider offers by OpenID Connect. Its zero value offers the
+// code flow, without a way to sign out.
+//
+// An application that asks for the scope openid gets an ID token beside its
+// access token, from the code, at each refresh, and for devices. It names the user as user_id
+// does, says when and how they signed in as far as Session does, and holds what
+// the granted scopes reveal, as the userinfo document does. Scopes named address
+// and phone in Config.Scopes reveal those fields of [userinfo.User].
+//
+// Implicit and hybrid flows, request objects, pairwise subjects, encryption, and
+// signed userinfo documents are not offered.
+type OpenID struct {
+	// SignOut ends the host's own session of the visitor: it is called for a
+	// visitor who has asked, or agreed, to sign out, before they are sent on, and
+	// may set cookies but must not write the answer. An error shows an error page
+	// with status 503. Nil: applications can't send users to sign out
+	// (OpenID Connect RP-Initiated Logout 1.0).
+	SignOut func(w http.ResponseWriter, r *http.Request) error
+
+	// IDTokenLifetime is how long an ID token may be verified. The default is an
+	// hour, the most is a day.
+	IDTokenLifetime time.Duration
+
+	// ACRValues are the authentication context class references that
+	// Session.ACR may have, for the metadata. Nil: none are named.
+	ACRValues []string
+}
+
 // Resource is an API of the host's for which tokens are issued apart (RFC
 // 8707): an MCP server, for example. An application that names its URL in the
 // parameter resource gets tokens that work there and nowhere else, so that what

@@ -22,6 +22,12 @@ const defaultStoreTimeout = 5 * time.Second
 // defaultLifetimes are Clerk's, and a grace.
 var defaultLifetimes = Lifetimes{Code: 10 * time.Minute, Access: 2 * time.Hour, Refresh: 72 * time.Hour, Grace: 30 * time.Second}
 
+// An ID token lives no longer than the keys are published that have signed it.
+const (
+	defaultIDTokenLifetime = time.Hour
+	maxIDTokenLifetime     = 24 * time.Hour
+)
+
 const defaultExpireAfter = 90 * 24 * time.Hour
 
 const (
@@ -73,6 +79,16 @@ func (c Config) withDefaults() Config {
 	} else {
 		p.DeviceAuthorization, p.Device = leaveOut, leaveOut
 	}
+	if c.OpenID != nil {
+		c.OpenID = c.OpenID.withDefaults()
+		p.JWKS = cmp.Or(p.JWKS, "/oauth/jwks")
+		p.Logout = cmp.Or(p.Logout, "/oauth/logout")
+	} else {
+		p.JWKS = leaveOut
+	}
+	if c.OpenID == nil || c.OpenID.SignOut == nil {
+		p.Logout = leaveOut
+	}
 	return c
 }
 
@@ -100,6 +116,11 @@ func (d ClientIDDocuments) withDefaults() ClientIDDocuments {
 func (r Registration) withDefaults() Registration {
 	r.ExpireAfter = cmp.Or(r.ExpireAfter, defaultExpireAfter)
 	return r
+}
+
+func (o OpenID) withDefaults() *OpenID {
+	o.IDTokenLifetime = cmp.Or(o.IDTokenLifetime, defaultIDTokenLifetime)
+	return &o
 }
 
 // withDefaults fills in what was left at zero.
@@ -150,6 +171,7 @@ func (c Config) validate() error {
 	if c.DeviceAuthorization != nil {
 		c.DeviceAuthorization.validate(&found, c.Paths)
 	}
+	c.validateOpenID(&found)
 	c.Paths.validate(&found)
 	return errors.Join(found...)
 }
@@ -260,6 +282,31 @@ func (c Config) validateResources(found *problems) {
 	}
 }
 
+func (c Config) validateOpenID(found *problems) {
+	if c.Keys != nil && len(c.Keys.Algorithms()) == 0 {
+		found.add("Keys", "can sign with no algorithm: make it with keys.New or keys.Static")
+	}
+	o := c.OpenID
+	if o == nil {
+		return
+	}
+	if c.Keys == nil {
+		found.add("Keys", "is missing: OpenID needs keys to sign ID tokens with; keys.New makes them")
+	}
+	if c.Paths.JWKS == leaveOut {
+		found.add("Paths.JWKS", "is left out: applications verify ID tokens with the keys there")
+	}
+	found.addShort("OpenID.IDTokenLifetime", o.IDTokenLifetime, time.Second)
+	if o.IDTokenLifetime > maxIDTokenLifetime {
+		found.add("OpenID.IDTokenLifetime", "is %v: give at most %v, as long as a key is published after it has signed last", o.IDTokenLifetime, maxIDTokenLifetime)
+	}
+	for _, value := range o.ACRValues {
+		if !scopes.Valid(value) {
+			found.add("OpenID.ACRValues", "has %q: use printable ASCII without space, quotation mark and backslash", value)
+		}
+	}
+}
+
 func (d *DeviceAuthorization) validate(found *problems, paths Paths) {
 	for _, v := range []struct {
 		field       string
@@ -286,6 +333,7 @@ func (p Paths) validate(found *problems) {
 	for _, e := range []struct{ field, path string }{
 		{"Authorize", p.Authorize}, {"Token", p.Token}, {"UserInfo", p.UserInfo}, {"Revoke", p.Revoke}, {"Introspect", p.Introspect},
 		{"Connections", p.Connections}, {"Register", p.Register}, {"DeviceAuthorization", p.DeviceAuthorization}, {"Device", p.Device},
+		{"JWKS", p.JWKS}, {"Logout", p.Logout},
 	} {
 		if e.path == leaveOut || e.path == "" {
 			continue

@@ -116,7 +116,7 @@ func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.S
 	if e := repeated(form, requestField, decisionField, sealField); e != nil {
 		return nil, nil, e
 	}
-	params, e := parseParams(form.Get(requestField), authorizeParams)
+	params, e := parseParams(form.Get(requestField), c.offer.params)
 	if e != nil {
 		return nil, nil, e
 	}

@@ -15,8 +15,9 @@ type decision struct {
 	app      store.Application
 	userID   string
 	scopes   scopes.Set
-	shown    scopes.Set // on the page; scopes are those that were left ticked
-	offline  bool       // offline access is granted too
+	shown    scopes.Set   // on the page; scopes are those that were left ticked
+	extra    scopes.Set   // granted too, without being asked about
+	signIn   rules.SignIn // for ID tokens
 	resource string
 	form     store.ID // the form that was answered, and the ID of the grant; zero: no page was shown
 
@@ -127,7 +128,10 @@ func (c *call) takeBack(d *decision, id store.ID) *Error {
 // newGrant begins the grant of a decision.
 func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant {
 	g := rules.NewGrant(id, store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}, d.consent.Seen(), rules.At(now))
-	g.Scopes, g.Resource, g.AgreedAt = withOffline(d.scopes, d.offline).String(), d.resource, rules.At(d.agreedAt)
+	g.Scopes, g.Resource, g.AgreedAt = d.scopes.Union(d.extra).String(), d.resource, rules.At(d.agreedAt)
+	if d.extra.Has(openID) {
+		g.SignIn = d.signIn
+	}
 	if p.cfg.Lifetimes.Grant > 0 {
 		g.ExpiresAt = rules.At(now.Add(p.cfg.Lifetimes.Grant))
 	}

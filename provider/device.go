@@ -79,14 +79,14 @@ func (c *call) authorizeDevice() (answer *deviceResponse, e *Error) {
 	if e != nil {
 		return nil, e
 	}
-	asked, offline, e := c.offer.read(app, resource, form.Get("scope"))
+	asked, extra, e := c.offer.read(app, resource, form.Get("scope"))
 	if e != nil {
 		return nil, e
 	}
 	now, own := c.now(), c.cfg.DeviceAuthorization
 	code, userCode, e := c.createDevice(rules.Device{
 		ApplicationID: app.ID,
-		Scopes:        withOffline(asked, offline).String(),
+		Scopes:        asked.Union(extra).String(),
 		Resource:      resource.identifier(),
 		CreatedAt:     rules.At(now),
 		ExpiresAt:     rules.At(now.Add(own.CodeLifetime)),

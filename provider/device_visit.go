@@ -160,7 +160,7 @@ func (v *deviceVisit) offered() scopes.Set {
 // decision begins the decision on what is offered.
 func (v *deviceVisit) decision(form store.ID) *decision {
 	return &decision{
-		app: v.app, userID: v.session.UserID, shown: v.offered(), offline: v.device.ScopeSet().Has(offlineAccess),
+		app: v.app, userID: v.session.UserID, shown: v.offered(), extra: v.offer.extra.Intersect(v.device.ScopeSet()),
 		resource: v.device.Resource, form: form,
 	}
 }

@@ -12,6 +12,10 @@ type Endpoints struct {
 
 	DeviceAuthorization string // RFC 8628
 	Device              string // the page on which users enter the codes of devices
+
+	Discovery string // the same as Metadata, as OpenID Connect names it
+	JWKS      string // the public keys
+	Logout    string // where applications send users to sign out
 }
 
 // Endpoints returns where the endpoints are, for a host's own pages and tests.
@@ -27,12 +31,16 @@ func (p *Provider) Endpoints() Endpoints {
 		Issuer: p.cfg.Issuer, Authorize: at(paths.Authorize), Token: at(paths.Token), UserInfo: at(paths.UserInfo),
 		Revoke: at(paths.Revoke), Introspect: at(paths.Introspect), Connections: at(paths.Connections),
 		DeviceAuthorization: at(paths.DeviceAuthorization), Device: at(paths.Device),
+		JWKS: at(paths.JWKS), Logout: at(paths.Logout),
 	}
 	if p.registers() {
 		e.Register = at(paths.Register)
 	}
 	if !paths.NoMetadata {
 		e.Metadata = p.issuer.Scheme + "://" + p.issuer.Host + metadataPath + p.issuer.Path
+		if p.cfg.OpenID != nil {
+			e.Discovery = p.cfg.Issuer + discoveryPath
+		}
 	}
 	return e
 }
@@ -44,6 +52,10 @@ func (p *Provider) InstanceID() string { return p.cfg.InstanceID }
 // metadataPath is where RFC 8414 section 3 puts the document: in front of the
 // path of the issuer.
 const metadataPath = "/.well-known/oauth-authorization-server"
+
+// discoveryPath is where OpenID Connect Discovery section 4 puts the same
+// document: behind the path of the issuer.
+const discoveryPath = "/.well-known/openid-configuration"
 
 // Names of endpoints, for Config.Limit.
 const (

@@ -98,12 +98,12 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	if !ok {
 		return tokenInfo{}, grantRefusal(what, rules.ErrNotFound)
 	}
-	asked, offline, e := parseAskedScopes(scope)
+	asked, extra, e := x.offer.parseAsked(scope)
 	if e != nil {
 		return tokenInfo{}, e
 	}
-	if len(asked) > 0 { // Offline access alone narrows nothing.
-		asked = withOffline(asked, offline)
+	if len(asked) > 0 { // Those of the protocol alone narrow nothing.
+		asked = asked.Union(extra)
 	}
 	now := x.now()
 	q := rules.Rotation{

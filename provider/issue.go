@@ -12,7 +12,7 @@ import (
 // it gets the same code, unless that can't be redeemed any more.
 func (a *authorization) issueCode() (string, *Error) {
 	now, d := a.now(), a.decide()
-	d.scopes, d.offline = a.scopes, a.offline
+	d.scopes, d.extra = a.scopes, a.extra
 	code := newCredential(store.NewID(now, d.userID))
 	if a.form != nil {
 		code = a.form.code()

@@ -28,12 +28,29 @@ type metadata struct {
 	IssParameter          bool       `json:"authorization_response_iss_parameter_supported"`
 	Resources             []string   `json:"protected_resources,omitempty"` // RFC 9728
 	ClientDocuments       bool       `json:"client_id_metadata_document_supported,omitempty"`
+	*openIDMetadata
+}
+
+// openIDMetadata is what OpenID Connect Discovery section 3, and RP-Initiated
+// Logout section 2.1, add.
+type openIDMetadata struct {
+	JWKS         string   `json:"jwks_uri"`
+	Logout       string   `json:"end_session_endpoint,omitempty"`
+	SubjectTypes []string `json:"subject_types_supported"`
+	IDTokenAlgs  []string `json:"id_token_signing_alg_values_supported"`
+	Claims       []string `json:"claims_supported"`
+	Prompts      []string `json:"prompt_values_supported"`
+	ACRValues    []string `json:"acr_values_supported,omitempty"`
+	ClaimsParam  bool     `json:"claims_parameter_supported"`
+	RequestParam bool     `json:"request_parameter_supported"`
+	RequestURI   bool     `json:"request_uri_parameter_supported"` // If it is not there, it counts as true.
 }
 
 // MetadataHandler serves the authorization server metadata document (RFC
 // 8414), by which clients find everything else. Its path is
 // /.well-known/oauth-authorization-server followed by the path of Issuer, at
-// the root of the issuer's host.
+// the root of the issuer's host. With Config.OpenID it is the discovery document
+// of OpenID Connect too, at /.well-known/openid-configuration.
 func (p *Provider) MetadataHandler() http.Handler {
 	endpoints := p.Endpoints()
 	m := metadata{
@@ -62,6 +79,13 @@ func (p *Provider) MetadataHandler() http.Handler {
 	}
 	for _, r := range p.resources {
 		m.Resources = append(m.Resources, r.url)
+	}
+	if p.cfg.OpenID != nil {
+		m.Scopes = scopes.New(openID).Union(m.Scopes).Union(p.offer.extra)
+		m.openIDMetadata = &openIDMetadata{
+			JWKS: endpoints.JWKS, Logout: endpoints.Logout, SubjectTypes: []string{"public"}, IDTokenAlgs: p.cfg.Keys.Algorithms(),
+			Claims: p.offer.claims(), Prompts: []string{"none", "login", "consent", "select_account"}, ACRValues: p.cfg.OpenID.ACRValues, ClaimsParam: true,
+		}
 	}
 	document, err := json.Marshal(m)
 	if err != nil {

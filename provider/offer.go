@@ -20,7 +20,14 @@ type offer struct {
 	// didn't make, by their origin. An origin that is not there is not let in.
 	strangers map[store.Origin]scopes.Set
 
+	// extra are the scopes of the protocol itself, which are granted to whoever
+	// asks and which nobody has to agree to. They are in the scopes of a grant,
+	// and not in those of applications and consents.
+	extra scopes.Set
+
 	grantTypes []string
+
+	params, singleParams []string // of an authorization request
 
 	issuer    string // applications may have logos below it
 	hostName  string // on the pages
@@ -29,6 +36,7 @@ type offer struct {
 
 func newOffer(c *Config, hostName string) offer {
 	o := offer{
+		extra: scopes.Set{offlineAccess}, params: authorizeParams,
 		strangers: map[store.Origin]scopes.Set{}, grantTypes: []string{grantAuthorizationCode, grantRefreshToken},
 		issuer: c.Issuer, hostName: hostName, plainHTTP: c.AllowHTTP,
 	}
@@ -52,6 +60,12 @@ func newOffer(c *Config, hostName string) offer {
 	if c.ClientIDDocuments != nil {
 		o.strangers[store.OriginDocument] = among(c.ClientIDDocuments.Scopes)
 	}
+	if c.OpenID != nil {
+		o.extra = scopes.Set{openID, offlineAccess}
+		o.params = slices.Concat(authorizeParams, openIDParams)
+	}
+	// For a second resource RFC 8707 has an error of its own.
+	o.singleParams = slices.DeleteFunc(slices.Clone(o.params), func(name string) bool { return name == resourceParam })
 	if c.DeviceAuthorization != nil {
 		o.grantTypes = append(o.grantTypes, grantTypeDevice)
 	}
@@ -113,20 +127,12 @@ func (o *offer) ticked(shown scopes.Set, names []string) (scopes.Set, *Error) {
 // last.
 func (o *offer) order(set scopes.Set) scopes.Set { return o.scopes.Intersect(set).Union(set) }
 
-// parseAskedScopes reads a scope parameter, and says whether it asks for
-// offline access, which is not among the scopes that it returns.
-func parseAskedScopes(text string) (asked scopes.Set, offline bool, e *Error) {
+// parseAsked reads a scope parameter. Extra are those of the scopes that the
+// protocol itself has.
+func (o *offer) parseAsked(text string) (asked, extra scopes.Set, e *Error) {
 	asked, err := scopes.Parse(text)
 	if err != nil {
-		return nil, false, refuse(codeInvalidScope, "The scope is malformed: it is names with spaces between them.").because(err).with("scope", text)
+		return nil, nil, refuse(codeInvalidScope, "The scope is malformed: it is names with spaces between them.").because(err).with("scope", text)
 	}
-	return asked.Minus(tolerated), asked.Has(offlineAccess), nil
-}
-
-// withOffline returns the set, and offline access in it if that is granted.
-func withOffline(set scopes.Set, granted bool) scopes.Set {
-	if granted {
-		return set.Union(scopes.Set{offlineAccess})
-	}
-	return set
+	return asked.Minus(tolerated), o.extra.Intersect(asked), nil
 }

@@ -24,11 +24,35 @@ const tokenType = "Bearer" // of every access token
 
 // offlineAccess is the scope by which clients ask for a refresh token (OpenID
 // Connect Core section 11). Every code leads to one, so it is granted to whoever
-// asks: it says what is true, and nobody has to agree to it. It is in the scopes
-// of a grant, and not in those of applications and consents.
+// asks: it says what is true.
 const offlineAccess = "offline_access"
+
+// openID is the scope by which clients ask for an ID token.
+const openID = "openid"
 
 // tolerated are scopes that no application has and that many clients always ask
 // for, whom refusing them would lock out. What is asked for is read without
-// them. OpenID Connect itself is not offered.
-var tolerated = scopes.New("openid", offlineAccess)
+// them.
+var tolerated = scopes.New(openID, offlineAccess)
+
+// authorizeParams are the parameters of an authorization request that mean
+// something here. All others are ignored (RFC 6749 section 3.1).
+var authorizeParams = []string{
+	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "code_challenge", "code_challenge_method",
+	"prompt", "login_hint", resourceParam, signInAfter,
+}
+
+// openIDParams are those that OpenID Connect adds (Core section 3.1.2.1).
+var openIDParams = []string{
+	"nonce", "max_age", "id_token_hint", "acr_values", "claims", "ui_locales", "claims_locales", "display", "request", "request_uri", "registration",
+}
+
+const (
+	// resourceParam names a resource (RFC 8707 section 2).
+	resourceParam = "resource"
+
+	// signInAfter is a parameter of the provider's own. It goes along when a
+	// visitor is sent to sign in and says when that was, so that the provider can
+	// tell the return from a first visit.
+	signInAfter = "sign_in_after"
+)

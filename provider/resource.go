@@ -58,9 +58,6 @@ func (p *Provider) findResource(named string) *ProtectedResource {
 	return nil
 }
 
-// resourceParam is the parameter of RFC 8707 section 2.
-const resourceParam = "resource"
-
 // resourceFor returns the resource that an application asks its user for access
 // to, or nil. One that the host didn't make may not know of resources, so it gets
 // the default one if it names none.
@@ -110,13 +107,16 @@ func (r *ProtectedResource) understood(s scopes.Set) scopes.Set {
 // read reads the scope parameter of an application that asks a user for access.
 // One that the host made knows its scopes, so it is refused if it asks for more.
 // Others ask for all that metadata names, and get what they may have (RFC 6749
-// section 3.3). Offline says whether offline access is asked for.
-func (o *offer) read(app store.Application, resource *ProtectedResource, text string) (granted scopes.Set, offline bool, e *Error) {
-	asked, offline, e := parseAskedScopes(text)
+// section 3.3). Extra are those of the protocol itself.
+func (o *offer) read(app store.Application, resource *ProtectedResource, text string) (granted, extra scopes.Set, e *Error) {
+	asked, extra, e := o.parseAsked(text)
 	if e != nil {
-		return nil, false, e
+		return nil, nil, e
 	}
 	may := o.mayAskFor(app)
+	if extra.Has(openID) && len(asked) == 0 {
+		return nil, extra, nil // It wants to know who the user is, and nothing else.
+	}
 	if len(asked) == 0 {
 		asked = resource.understood(app.Scopes)
 	}
@@ -125,9 +125,9 @@ func (o *offer) read(app store.Application, resource *ProtectedResource, text st
 	}
 	granted = may.Intersect(asked)
 	if len(granted) == len(asked) || app.Origin != store.OriginManual && len(granted) > 0 {
-		return granted, offline, nil
+		return granted, extra, nil
 	}
-	return nil, false, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(asked.Minus(may)[0])).with("scope", text).with("scope_allowed", may.String())
+	return nil, nil, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(asked.Minus(may)[0])).with("scope", text).with("scope_allowed", may.String())
 }
 
 // MetadataURL is where clients find the resource's metadata document (RFC 9728

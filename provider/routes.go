@@ -62,12 +62,19 @@ func (p *Provider) Routes() []Route {
 	}
 	add(paths.DeviceAuthorization, p.DeviceAuthorizationHandler(), false)
 	add(paths.Device, p.DeviceHandler(), true)
+	add(paths.JWKS, p.JWKSHandler(), false)
 	if !paths.NoMetadata {
 		// The path of Issuer comes last here, and a proxy that strips it never sees
 		// this one.
 		at(metadataPath+p.issuer.Path, p.MetadataHandler(), false)
 		if p.issuer.Path != "" { // Many clients append the well-known path, as OpenID Connect has it.
 			add(metadataPath, p.MetadataHandler(), false)
+		}
+		if p.cfg.OpenID != nil {
+			add(discoveryPath, p.MetadataHandler(), false)
+			if p.issuer.Path != "" { // RFC 8414 section 5 has it in front of the path, as its own document.
+				at(discoveryPath+p.issuer.Path, p.MetadataHandler(), false)
+			}
 		}
 	}
 	for _, r := range p.resources {

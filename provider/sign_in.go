@@ -19,6 +19,14 @@ type Session struct {
 	// then an application's wish for a fresh sign-in is met by sending the
 	// user to SignIn once, without proof that they did.
 	SignedInAt time.Time
+
+	// What follows is told to applications by ID tokens only. ACR and AMR say how
+	// the user signed in, such as "urn:example:mfa", and "pwd" and "otp" (RFC
+	// 8176). ID names the session, and is the sid of ID tokens; it must not be
+	// what is in the cookie.
+	ACR string
+	AMR []string
+	ID  string
 }
 
 // SignInRequest is what the host's sign-in page is asked to do.
@@ -34,6 +42,10 @@ type SignInRequest struct {
 
 	// Force asks for a sign-in even if somebody is signed in (prompt=login).
 	Force bool
+
+	// ACRValues are the authentication context class references that the
+	// application wishes, the best first (OpenID Connect Core section 3.1.2.1).
+	ACRValues []string
 
 	// SwitchAccount asks to let the visitor choose another account.
 	SwitchAccount bool

@@ -27,11 +27,6 @@ type visit struct {
 	sentAt  time.Time  // when they were sent to sign in; zero: they were not
 }
 
-// signInAfter is a parameter of the provider's own. It goes along when a
-// visitor is sent to sign in and says when that was, so that the provider can
-// tell the return from a first visit.
-const signInAfter = "sign_in_after"
-
 const (
 	// freshFor is how long a visitor may take for a fresh sign-in.
 	freshFor = time.Hour

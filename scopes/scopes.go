@@ -28,6 +28,14 @@ const (
 	PrivateMetadata = "private_metadata"
 )
 
+// The scopes of OpenID Connect (Core section 5.4) that are not among [Default]. A
+// host that offers it and knows addresses or phone numbers of its users adds
+// them, with a title.
+const (
+	Address = "address"
+	Phone   = "phone"
+)
+
 // Scope is one thing that an application may ask for.
 type Scope struct {
 	// Name is what travels in requests and tokens, such as "notes:read".

@@ -6,6 +6,7 @@ package userinfo
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/latchkey-go/latchkey/scopes"
 )
@@ -34,10 +35,36 @@ type User struct {
 	// These are revealed by the scope profile. Picture is an absolute URL.
 	Name, GivenName, FamilyName, Username, Picture string
 
+	// These are revealed by the scope profile to applications that speak OpenID
+	// Connect (Core section 5.1). Profile and Website are URLs; Birthdate is
+	// "2006-01-02"; Zoneinfo is a name such as "Europe/Paris", and Locale one such
+	// as "fr-CA".
+	MiddleName, Nickname, Profile, Website, Gender, Birthdate, Zoneinfo, Locale string
+
+	// UpdatedAt is when what is known of the user last changed. The scope profile
+	// reveals it to the same applications.
+	UpdatedAt time.Time
+
+	// PhoneNumber, such as "+1 555 0100", and PhoneNumberVerified are revealed to them by the
+	// scope phone, and Address by the scope address.
+	PhoneNumber         string
+	PhoneNumberVerified bool
+	Address             Address
+
 	// PublicMetadata and UnsafeMetadata are revealed by the scope
 	// public_metadata, PrivateMetadata by private_metadata. Values must be
 	// such that encoding/json can encode them.
 	PublicMetadata, PrivateMetadata, UnsafeMetadata map[string]any
+}
+
+// Address is a postal address (OpenID Connect Core section 5.1.1).
+type Address struct {
+	Formatted     string `json:"formatted,omitempty"` // all of it, with line breaks
+	StreetAddress string `json:"street_address,omitempty"`
+	Locality      string `json:"locality,omitempty"` // city
+	Region        string `json:"region,omitempty"`
+	PostalCode    string `json:"postal_code,omitempty"`
+	Country       string `json:"country,omitempty"`
 }
 
 // Document is the userinfo document. Its first four fields are always there;
@@ -48,15 +75,8 @@ type Document struct {
 	UserID     string `json:"user_id"`
 	Subject    string `json:"sub"` // the same as UserID
 
-	Email         string `json:"email,omitempty"`
-	EmailVerified *bool  `json:"email_verified,omitempty"`
-
-	Name              string `json:"name,omitempty"`
-	GivenName         string `json:"given_name,omitempty"`
-	FamilyName        string `json:"family_name,omitempty"`
-	Username          string `json:"username,omitempty"`
-	PreferredUsername string `json:"preferred_username,omitempty"` // the same as Username
-	Picture           string `json:"picture,omitempty"`
+	Claims
+	Username string `json:"username,omitempty"` // the same as PreferredUsername
 
 	// A granted map that the host left nil is an empty object.
 	PublicMetadata  map[string]any `json:"public_metadata,omitzero"`
@@ -64,18 +84,44 @@ type Document struct {
 	UnsafeMetadata  map[string]any `json:"unsafe_metadata,omitzero"`
 }
 
+// Claims are what is known of a user under the names of OpenID Connect (Core
+// section 5.1), cut to the granted scopes.
+type Claims struct {
+	Email         string `json:"email,omitempty"`
+	EmailVerified *bool  `json:"email_verified,omitempty"`
+
+	Name              string `json:"name,omitempty"`
+	GivenName         string `json:"given_name,omitempty"`
+	FamilyName        string `json:"family_name,omitempty"`
+	PreferredUsername string `json:"preferred_username,omitempty"`
+	Picture           string `json:"picture,omitempty"`
+
+	*MoreClaims
+}
+
+// MoreClaims are those that only applications get that speak OpenID Connect.
+type MoreClaims struct {
+	MiddleName string `json:"middle_name,omitempty"`
+	Nickname   string `json:"nickname,omitempty"`
+	Profile    string `json:"profile,omitempty"`
+	Website    string `json:"website,omitempty"`
+	Gender     string `json:"gender,omitempty"`
+	Birthdate  string `json:"birthdate,omitempty"`
+	Zoneinfo   string `json:"zoneinfo,omitempty"`
+	Locale     string `json:"locale,omitempty"`
+	UpdatedAt  int64  `json:"updated_at,omitempty"` // seconds since 1970
+
+	PhoneNumber         string   `json:"phone_number,omitempty"`
+	PhoneNumberVerified *bool    `json:"phone_number_verified,omitempty"`
+	Address             *Address `json:"address,omitempty"`
+}
+
 // Document returns the userinfo document of u for an application that holds
 // the granted scopes. The metadata maps are u's own, not copies.
 func (u User) Document(instanceID string, granted scopes.Set) Document {
-	d := Document{Object: "oauth_user_info", InstanceID: instanceID, UserID: u.ID, Subject: u.ID}
+	d := Document{Object: "oauth_user_info", InstanceID: instanceID, UserID: u.ID, Subject: u.ID, Claims: u.claims(granted)}
 	if granted.Has(scopes.Profile) {
-		d.Name, d.GivenName, d.FamilyName = u.Name, u.GivenName, u.FamilyName
-		d.Username, d.PreferredUsername = u.Username, u.Username
-		d.Picture = u.Picture
-	}
-	if granted.Has(scopes.Email) && u.Email != "" {
-		verified := u.EmailVerified // so that only this is allocated, and not u
-		d.Email, d.EmailVerified = u.Email, &verified
+		d.Username = u.Username
 	}
 	if granted.Has(scopes.PublicMetadata) {
 		d.PublicMetadata, d.UnsafeMetadata = object(u.PublicMetadata), object(u.UnsafeMetadata)
@@ -84,6 +130,51 @@ func (u User) Document(instanceID string, granted scopes.Set) Document {
 		d.PrivateMetadata = object(u.PrivateMetadata)
 	}
 	return d
+}
+
+// Claims returns the claims about u for an application that holds the granted
+// scopes. Those of [MoreClaims] are among them if "openid" is one of the scopes.
+func (u User) Claims(granted scopes.Set) Claims { return u.claims(granted) }
+
+func (u *User) claims(granted scopes.Set) (c Claims) {
+	if granted.Has(scopes.Profile) {
+		c.Name, c.GivenName, c.FamilyName = u.Name, u.GivenName, u.FamilyName
+		c.PreferredUsername, c.Picture = u.Username, u.Picture
+	}
+	if granted.Has(scopes.Email) && u.Email != "" {
+		verified := u.EmailVerified // so that only this is allocated, and not u
+		c.Email, c.EmailVerified = u.Email, &verified
+	}
+	if granted.Has("openid") {
+		c.MoreClaims = u.moreClaims(granted)
+	}
+	return c
+}
+
+// moreClaims returns nil if there are none.
+func (u *User) moreClaims(granted scopes.Set) *MoreClaims {
+	var c MoreClaims
+	if granted.Has(scopes.Profile) {
+		c = MoreClaims{
+			MiddleName: u.MiddleName, Nickname: u.Nickname, Profile: u.Profile, Website: u.Website, Gender: u.Gender,
+			Birthdate: u.Birthdate, Zoneinfo: u.Zoneinfo, Locale: u.Locale,
+		}
+		if !u.UpdatedAt.IsZero() {
+			c.UpdatedAt = u.UpdatedAt.Unix()
+		}
+	}
+	if granted.Has(scopes.Phone) && u.PhoneNumber != "" {
+		verified := u.PhoneNumberVerified
+		c.PhoneNumber, c.PhoneNumberVerified = u.PhoneNumber, &verified
+	}
+	if granted.Has(scopes.Address) && u.Address != (Address{}) {
+		address := u.Address
+		c.Address = &address
+	}
+	if c == (MoreClaims{}) {
+		return nil
+	}
+	return &c
 }
 
 func object(m map[string]any) map[string]any {
