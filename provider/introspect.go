@@ -58,8 +58,8 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 	} else {
 		asker, e = c.client(form)
 		if e != nil && e.Code == codeInvalidClient && e.Err == nil && refused != nil {
-			// It is no client. A resource server's operator has to learn why its key
-			// did not do.
+			// Probably a resource server: its operator needs to know why its key was
+			// refused.
 			e = e.because(fmt.Errorf("Config.Introspection: %w", refused))
 		}
 	}
