@@ -92,7 +92,7 @@ func (a *authorization) findRedirect() *Error {
 	case len(app.RedirectURIs) == 0:
 		return refuse(codeInvalidRequest, "The application that sent you here has no redirect URI registered, so it cannot sign anybody in yet. Its developer can add one.")
 	case a.redirect.named && !redirectRegistered(&app, a.redirect.uri, a.params.Has("code_challenge")):
-		return refuse(codeInvalidRequest, "The application that sent you here asked to be answered at an address that is not registered for it: redirect_uri has to be one of its registered URIs, character for character.")
+		return refuse(codeInvalidRequest, "The application that sent you here gave a redirect_uri that is not registered for it: it has to be one of its registered URIs, character for character.")
 	case !a.redirect.named && len(app.RedirectURIs) > 1:
 		return refuse(codeInvalidRequest, "The application that sent you here has several redirect URIs registered and did not say which one to use: redirect_uri is missing.")
 	case !a.redirect.named:
@@ -103,7 +103,7 @@ func (a *authorization) findRedirect() *Error {
 	}
 	// The rules may have changed since it was registered, or a review ended.
 	if err := a.offer.redirectRule(&app).check(a.redirect.uri); err != nil {
-		return refuse(codeInvalidRequest, "The address at which the application that sent you here asked to be answered is not allowed any more. Its developer can register another one.").because(err)
+		return refuse(codeInvalidRequest, "The redirect_uri of the application that sent you here is not allowed any more. Its developer can register another one.").because(err)
 	}
 	return nil
 }

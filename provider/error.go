@@ -144,7 +144,7 @@ func grantRefusal(what string, err error) *Error {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, rules.ErrScope):
-		return refuse(codeInvalidScope, "The scope has nothing that was granted. Leave scope out to get all that was.").because(err)
+		return refuse(codeInvalidScope, "The scope names nothing that was granted. Leave scope out to get all that was granted.").because(err)
 	case errors.Is(err, rules.ErrResource):
 		return refuse(codeInvalidTarget, "The user has not agreed to this resource: name it in the authorization request too.").because(err)
 	case rules.Refused(err):
