@@ -11,19 +11,26 @@ type errorResponse struct {
 	Description string `json:"error_description"`
 }
 
-// writeJSON answers with JSON that no cache keeps (RFC 6749 section 5.1).
+// writeJSON answers with JSON that no cache keeps (RFC 6749 section 5.1). The body
+// is one of ours, which always encodes.
 func writeJSON(w http.ResponseWriter, status int, body any) {
+	if err := encodeJSON(w, status, body); err != nil {
+		panic("provider: answer: " + err.Error())
+	}
+}
+
+// encodeJSON is writeJSON for a body with values of the host's. It has written
+// nothing if it fails.
+func encodeJSON(w http.ResponseWriter, status int, body any) error {
 	buffer := takeBuffer()
 	defer buffer.release()
 	if err := json.NewEncoder(buffer).Encode(body); err != nil {
-		// Only a host's metadata can do this: a channel, a function, a cycle.
-		status = http.StatusInternalServerError
-		buffer.Reset()
-		buffer.WriteString(`{"error":"server_error","error_description":"Something went wrong here."}` + "\n")
+		return err
 	}
 	jsonHeaders.set(w.Header())
 	w.WriteHeader(status)
 	w.Write(buffer.Bytes())
+	return nil
 }
 
 // A headerSet is a list of headers that never change. Their values are shared by

@@ -64,7 +64,7 @@ func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Err
 			return unavailable("store", err)
 		}
 	}
-	return unavailable("store", errors.New("the application of a document is created and deleted all the time"))
+	return unavailable("store", errors.New("the application of the document is deleted each time that it is created"))
 }
 
 func (p *Provider) createDocument(ctx context.Context, app store.Application) error {

@@ -21,6 +21,7 @@ type authorization struct {
 	scopes   scopes.Set
 	extra    scopes.Set         // those of the protocol that are asked for
 	resource *ProtectedResource // nil: none
+	openID   openIDRequest
 
 	form *form // what the user has answered; nil: the page was not needed
 
@@ -38,7 +39,7 @@ func (c *call) newAuthorization(params url.Values) (*authorization, *Error) {
 // decide begins the decision on the request, or returns the one that was begun.
 func (a *authorization) decide() *decision {
 	if a.decision.userID == "" {
-		a.decision = decision{app: a.app, userID: a.session.UserID, resource: a.resource.identifier()}
+		a.decision = decision{app: a.app, userID: a.session.UserID, resource: a.resource.identifier(), signIn: a.signedIn(a.openID)}
 	}
 	return &a.decision
 }
@@ -81,7 +82,7 @@ func (a *authorization) findRedirect() *Error {
 	case len(app.RedirectURIs) == 0:
 		return refuse(codeInvalidRequest, "The application that sent you here has no redirect URI registered, so it cannot sign anybody in yet. Its developer can add one.")
 	case a.redirect.named && !redirectRegistered(&app, a.redirect.uri, a.params.Has("code_challenge")):
-		return refuse(codeInvalidRequest, "The application that sent you here asked to be answered at an address that is not registered for it: redirect_uri has to be one of its registered URIs, character for character.")
+		return refuse(codeInvalidRequest, "The application that sent you here gave a redirect_uri that is not registered for it: it has to be one of its registered URIs, character for character.")
 	case !a.redirect.named && len(app.RedirectURIs) > 1:
 		return refuse(codeInvalidRequest, "The application that sent you here has several redirect URIs registered and did not say which one to use: redirect_uri is missing.")
 	case !a.redirect.named:
@@ -92,7 +93,7 @@ func (a *authorization) findRedirect() *Error {
 	}
 	// The rules may have changed since it was registered, or a review ended.
 	if err := a.offer.redirectRule(&app).check(a.redirect.uri); err != nil {
-		return refuse(codeInvalidRequest, "The address at which the application that sent you here asked to be answered is not allowed any more. Its developer can register another one.").because(err)
+		return refuse(codeInvalidRequest, "The redirect_uri of the application that sent you here is not allowed any more. Its developer can register another one.").because(err)
 	}
 	return nil
 }
@@ -129,11 +130,17 @@ func (a *authorization) examine() *Error {
 	if e := a.examinePKCE(); e != nil {
 		return e
 	}
+	if e := a.readOpenID(); e != nil {
+		return e
+	}
 	var e *Error
 	if a.resource, e = a.resourceFor(a.app, a.params); e != nil {
 		return e
 	}
 	a.scopes, a.extra, e = a.offer.read(a.app, a.resource, a.params.Get("scope"))
+	if a.extra.Has(openID) { // Claims that are asked for one by one are revealed by their scopes.
+		a.scopes = a.offer.order(a.scopes.Union(a.offer.mayAskFor(a.app).Intersect(a.openID.scopes)))
+	}
 	return e
 }
 

@@ -9,10 +9,13 @@ import (
 
 // signInAsAsked sends the visitor to sign in as the application wishes.
 func (a *authorization) signInAsAsked() *Error {
+	another := a.openID.subject != "" && a.session.UserID != a.openID.subject
+	lacks := !a.anonymous() && a.missing() != nil
 	return a.signIn(SignInRequest{
 		LoginHint:     a.params.Get("login_hint"),
-		Force:         slices.Contains(a.prompt, "login"),
-		SwitchAccount: slices.Contains(a.prompt, "select_account"),
+		Force:         slices.Contains(a.prompt, "login") || lacks && !another,
+		SwitchAccount: slices.Contains(a.prompt, "select_account") || lacks && another,
+		ACRValues:     a.openID.acr,
 	})
 }
 

@@ -93,18 +93,21 @@ func errLoginRequired() *Error {
 	return refuse(codeLoginRequired, "The user has to sign in first.")
 }
 
-// signedInAsAsked reports whether the session satisfies prompt=login and
-// prompt=select_account, or the visitor has to be sent to sign in. It never
+// signedInAsAsked reports whether the session is as the request asks, by prompt,
+// max_age, and the like, or the visitor has to be sent to sign in. It never
 // sends anybody there twice: a host that returns a visitor without the sign-in
 // that was asked for gets an error to its client, not a loop.
 func (a *authorization) signedInAsAsked() (bool, *Error) {
-	force := slices.Contains(a.prompt, "login")
-	if !force && !slices.Contains(a.prompt, "select_account") {
-		return true, nil
-	}
+	force, missing := slices.Contains(a.prompt, "login"), a.missing()
 	switch {
+	case missing != nil && a.silent():
+		return false, missing
+	case missing == nil && !force && !slices.Contains(a.prompt, "select_account"):
+		return true, nil
 	case !a.wasSent(freshFor):
 		return false, nil
+	case missing != nil:
+		return false, missing
 	case force && !a.session.SignedInAt.IsZero() && a.session.SignedInAt.Before(a.sentAt.Add(-signInSkew)):
 		return false, refuse(codeLoginRequired, "The user came back without signing in again.").because(fmt.Errorf(
 			"the application asked for a fresh sign-in: the user was sent to Config.SignIn at %s, and Config.CurrentUser says that they signed in at %s",

@@ -139,7 +139,7 @@ func (c *call) begin(e *endpoint) (answered bool, _ *Error) {
 	h.Set("Allow", allow)
 	if !e.open || c.r.Method != http.MethodOptions {
 		return false, &Error{Code: codeInvalidRequest, Status: http.StatusMethodNotAllowed,
-			Description: "The method is not served here. These are: " + allow + "."}
+			Description: "The method is not allowed here. Use " + allow + "."}
 	}
 	h.Set("Access-Control-Allow-Methods", allow)
 	// The asterisk is every header but Authorization, as there are no cookies

@@ -32,7 +32,7 @@ func readClientCredentials(r *http.Request, form url.Values) (clientCredentials,
 	case e != nil:
 		return clientCredentials{}, e
 	case !present && body.id == "":
-		return clientCredentials{}, invalidClient("Say which client this is: by HTTP Basic, or with client_id in the body.")
+		return clientCredentials{}, invalidClient("Say which client this is: use HTTP Basic, or send client_id in the body.")
 	case !present:
 		return body, nil
 	case body.secret != "" && !header.has(body.secret):

@@ -49,7 +49,7 @@ func (p *Provider) findDocument(r *http.Request, userID, clientID string) (store
 		return app, &own
 	case errors.Is(err, clientdoc.ErrTooMany):
 		return app, &Error{Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: time.Minute, Err: err,
-			Description: "You have opened too many applications that have to be looked up first. Wait a minute."}
+			Description: "You have opened too many new applications in a short time. Wait a minute."}
 	}
 	return app, unavailable("client documents", err)
 }
@@ -134,7 +134,7 @@ func (p *Provider) mayUseDocument(ctx context.Context, clientID string) *Error {
 	case ctx.Err() != nil:
 		return unavailable("Config.ClientIDDocuments.Allow", err)
 	}
-	return refuse(codeInvalidClient, "The application is not let in at this server.").because(err)
+	return refuse(codeInvalidClient, "This server does not accept the application.").because(err)
 }
 
 // parseDocument reads a document. What else is in it than the metadata of RFC
@@ -151,7 +151,7 @@ func (p *Provider) parseDocument(ctx context.Context, clientID string, body []by
 	case own != clientID:
 		return store.Application{}, errDocument("is wrong: client_id is not the URL that it was fetched from, character for character.", nil)
 	case request.has("client_secret"), request.has("client_secret_expires_at"):
-		return store.Application{}, errDocument("is wrong: client_secret or client_secret_expires_at is in it, and what everybody can read is no secret: leave both out.", nil)
+		return store.Application{}, errDocument("is wrong: it has client_secret or client_secret_expires_at, and anybody can read it: leave both out.", nil)
 	case len(request.RedirectURIs) == 0 && request.wrongRedirects != nil:
 		return store.Application{}, errDocument("is wrong: "+request.wrongRedirects.Description, nil)
 	}

@@ -372,7 +372,7 @@ func TestBadDocument(t *testing.T) {
 		serve func(*documentSite)
 		says  string
 	}{
-		"not found": {func(s *documentSite) { s.handle(http.NotFound) }, "status 404 in place of 200"},
+		"not found": {func(s *documentSite) { s.handle(http.NotFound) }, "status 404 instead of 200"},
 		"created":   {func(s *documentSite) { s.handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201) }) }, "status 201"},
 		"redirect": {func(s *documentSite) {
 			s.handle(http.RedirectHandler("/oauth/client.json", http.StatusFound).ServeHTTP)
@@ -385,7 +385,7 @@ func TestBadDocument(t *testing.T) {
 		"too large":             {body(good + `,"x":"` + strings.Repeat("a", 16<<10) + `"}`), "larger than 16 KiB"},
 		"endless":               {endless, "larger than 16 KiB"},
 		"gzip bomb":             {body(bomb.String(), "Content-Encoding", "gzip"), "compressed"},
-		"cut off":               {body(good+"}", "Content-Length", "5000"), "does not arrive whole"},
+		"cut off":               {body(good+"}", "Content-Length", "5000"), "has to send all of it"},
 		"empty":                 {body(""), "not a JSON object"},
 		"null":                  {body("null"), "not a JSON object"},
 		"array":                 {body(`["` + secretText + `"]`), "not a JSON object"},
@@ -408,7 +408,7 @@ func TestBadDocument(t *testing.T) {
 		"redirect_uris null":    {member("redirect_uris", []any{nil}), "redirect_uris is of type array: give an array of strings"},
 		"too many redirects":    {member("redirect_uris", make([]string, 101)), "101 redirect URIs are too many"},
 		"long redirect":         {member("redirect_uris", []string{"https://a.example/" + strings.Repeat("a", 1024)}), "is too long"},
-		"secret":                {member("client_secret", secretText), "client_secret or client_secret_expires_at is in it"},
+		"secret":                {member("client_secret", secretText), "it has client_secret or client_secret_expires_at"},
 		"secret method":         {member("token_endpoint_auth_method", "client_secret_basic"), "token_endpoint_auth_method is client_secret_basic, which is not offered"},
 		"key method":            {member("token_endpoint_auth_method", "private_key_jwt"), "put none into token_endpoint_auth_methods_supported"},
 		"name of controls":      {member("client_name", "a\x1b[0m"), "client_name has"},
@@ -496,7 +496,7 @@ func TestGoodDocument(t *testing.T) {
 // A host that is slow, silent or not there is refused in time, and what it has
 // or is cannot be told from the answer.
 func TestDocumentCannotBeFetched(t *testing.T) {
-	const says = "cannot be fetched: it does not arrive whole within 5 seconds"
+	const says = "cannot be fetched: an https server at a public address has to send all of it within 5 seconds"
 	t.Run("slow header and slow body", func(t *testing.T) {
 		h, site, app := newDocumentHost(t)
 		stop := make(chan struct{})
@@ -529,7 +529,7 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 		})
 		h.clock.Add(time.Minute)
 		start = time.Now()
-		b.get(app.request()).errorPage(t, http.StatusBadRequest, "does not arrive whole within 5 seconds")
+		b.get(app.request()).errorPage(t, http.StatusBadRequest, "has to send all of it within 5 seconds")
 		require.WithinDuration(t, start.Add(5*time.Second), time.Now(), 2*time.Second)
 	})
 	t.Run("refused addresses and failures read alike", func(t *testing.T) {
@@ -750,8 +750,8 @@ func TestDocumentChanges(t *testing.T) {
 	page := b.get(app.request())
 	h.clock.Add(10 * time.Minute)
 	site.document(map[string]any{"redirect_uris": []string{"https://new.example.com/cb"}})
-	b.answer(page, "allow").errorPage(t, http.StatusBadRequest, "an address that is not registered")
-	b.get(app.request()).errorPage(t, http.StatusBadRequest, "an address that is not registered")
+	b.answer(page, "allow").errorPage(t, http.StatusBadRequest, "gave a redirect_uri that is not registered")
+	b.get(app.request()).errorPage(t, http.StatusBadRequest, "gave a redirect_uri that is not registered")
 	require.Equal(t, version, h.kept()[0].Version, "what is kept changes when a user agrees")
 
 	for name, change := range map[string]map[string]any{
@@ -835,7 +835,7 @@ func TestAllowRefusesDocuments(t *testing.T) {
 	b := h.signedIn("user_ada")
 	refuse.Store(true)
 	page := b.get(app.request())
-	page.errorPage(t, http.StatusBadRequest, "not let in at this server")
+	page.errorPage(t, http.StatusBadRequest, "This server does not accept the application")
 	require.NotContains(t, page.body, "on the list")
 	require.Contains(t, h.log.String(), "on the list")
 	require.Zero(t, site.fetches.Load())
@@ -844,8 +844,8 @@ func TestAllowRefusesDocuments(t *testing.T) {
 	refuse.Store(false)
 	page = b.get(app.request())
 	refuse.Store(true)
-	b.answer(page, "allow").errorPage(t, http.StatusBadRequest, "not let in")
-	b.get(app.request()).errorPage(t, http.StatusBadRequest, "not let in")
+	b.answer(page, "allow").errorPage(t, http.StatusBadRequest, "does not accept the application")
+	b.get(app.request()).errorPage(t, http.StatusBadRequest, "does not accept the application")
 	require.Empty(t, h.kept())
 }
 

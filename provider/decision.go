@@ -34,8 +34,11 @@ func (c *call) prepare(d *decision) *Error {
 	if d.consent, err = c.records.findConsent(c.context(), d.userID, d.app.ID); err != nil {
 		return unavailable("store", err)
 	}
-	if seen := d.consent.Seen(); seen.Forever() {
-		return errNotRegistered(errors.New("the application or the user was deleted meanwhile"))
+	switch seen := d.consent.Seen(); {
+	case erased(seen):
+		return errNoAccount(errors.New("EraseUser was called for this user, and Config.CurrentUser says that they are still signed in"))
+	case seen.Forever():
+		return errNotRegistered(errors.New("the application was deleted meanwhile"))
 	}
 	session, err := c.cfg.CurrentUser(c.r)
 	switch {
@@ -45,6 +48,15 @@ func (c *call) prepare(d *decision) *Error {
 		return errSignedOut()
 	}
 	return nil
+}
+
+// erased reports whether the user of a consent is gone for good, by the numbers
+// that it has seen.
+func erased(seen store.Cuts) bool {
+	var ofUser store.Cuts
+	i := store.CutKey{UserID: "any"}.Index()
+	ofUser[i] = seen[i]
+	return ofUser.Forever()
 }
 
 // errSignedOut: the visitor has signed out, or was, while their request was on

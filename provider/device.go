@@ -181,7 +181,7 @@ func (x *exchange) redeemDeviceCode(text string) (tokenInfo, *Error) {
 	case now >= device.ExpiresAt:
 		return tokenInfo{}, errDeviceExpired()
 	case tooSoon:
-		return tokenInfo{}, refuse(codeSlowDown, "The device asks too often: wait 5 seconds longer than before each time.")
+		return tokenInfo{}, refuse(codeSlowDown, "The device polls too often: wait 5 seconds longer between polls from now on.")
 	}
 	return tokenInfo{}, refuse(codeAuthorizationPending, "The user has not decided yet. Ask again after the interval.")
 }

@@ -178,8 +178,8 @@ func TestDeviceOfAClientWithADocument(t *testing.T) {
 	allowed = false
 	app.post("/oauth/device_authorization").refused(t, 400, "unauthorized_client")
 	pending.poll().refused(t, 400, "unauthorized_client")
-	b.enter(pending.CompleteURI).errorPage(t, 400, "not let in")
-	b.post(devicePath, form).errorPage(t, 400, "not let in")
+	b.enter(pending.CompleteURI).errorPage(t, 400, "does not accept the application")
+	b.post(devicePath, form).errorPage(t, 400, "does not accept the application")
 	allowed = true
 
 	site.document(map[string]any{"grant_types": []string{"authorization_code"}})

@@ -87,10 +87,10 @@ func (v *deviceVisit) retry(e *Error) *Error {
 
 // errWrongCode is the one answer to a code that is unknown, has expired or was
 // decided on, so that guessing tells nothing.
-var errWrongCode = errors.New("there is no device that waits with this user code")
+var errWrongCode = errors.New("no device is waiting with this user code")
 
 func errCode() *Error {
-	return refuse(codeInvalidRequest, "The user code is not one that a device waits with.").because(errWrongCode)
+	return refuse(codeInvalidRequest, "No device is waiting with this user code.").because(errWrongCode)
 }
 
 // lookUp finds the device that shows the code. It counts against the user if
@@ -161,7 +161,7 @@ func (v *deviceVisit) offered() scopes.Set {
 func (v *deviceVisit) decision(form store.ID) *decision {
 	return &decision{
 		app: v.app, userID: v.session.UserID, shown: v.offered(), extra: v.offer.extra.Intersect(v.device.ScopeSet()),
-		resource: v.device.Resource, form: form,
+		resource: v.device.Resource, form: form, signIn: v.signedIn(openIDRequest{}),
 	}
 }
 

@@ -44,7 +44,7 @@ func detached(ctx context.Context) context.Context {
 const maxRounds = 8
 
 // errContended ends a change that was overtaken in every round.
-var errContended = errors.New("the document is changed all the time")
+var errContended = errors.New("other requests changed the record each time that it was about to be written")
 
 // newMark draws the mark of a write: a random number that is not zero.
 func newMark() int64 {

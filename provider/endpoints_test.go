@@ -63,6 +63,10 @@ func TestIntrospectionByAKey(t *testing.T) {
 	require.NoError(t, h.DeleteApplication(ctx, app.ID))
 	require.Equal(t, false, active(grace.RefreshToken, key), "its application is gone")
 
+	h.read = len(h.log.String())
+	h.post("/oauth/token_info", "token", grace.AccessToken, "Header:Authorization", "Bearer "+key+"x").refused(t, 401, "invalid_client")
+	require.Contains(t, h.logged(), "Config.Introspection: provider: invalid token: wrong bearer key")
+
 	require.Panics(t, func() { provider.BearerKey() })
 	require.Panics(t, func() { provider.BearerKey("") })
 }

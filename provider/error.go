@@ -65,8 +65,9 @@ const (
 	codeInvalidScope            = "invalid_scope"
 	codeInvalidTarget           = "invalid_target" // RFC 8707
 	codeAccessDenied            = "access_denied"
-	codeLoginRequired           = "login_required"   // OpenID Connect Core section 3.1.2.6
-	codeConsentRequired         = "consent_required" // the same
+	codeLoginRequired           = "login_required"                    // OpenID Connect Core section 3.1.2.6
+	codeConsentRequired         = "consent_required"                  // the same
+	codeUnmetAuthentication     = "unmet_authentication_requirements" // OpenID Connect Core Error Code unmet_authentication_requirements
 	codeServerError             = "server_error"
 	codeUnavailable             = "temporarily_unavailable"
 	codeInvalidRedirectURI      = "invalid_redirect_uri"    // RFC 7591
@@ -144,7 +145,7 @@ func grantRefusal(what string, err error) *Error {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, rules.ErrScope):
-		return refuse(codeInvalidScope, "The scope has nothing that was granted. Leave scope out to get all that was.").because(err)
+		return refuse(codeInvalidScope, "The scope names nothing that was granted. Leave scope out to get all that was granted.").because(err)
 	case errors.Is(err, rules.ErrResource):
 		return refuse(codeInvalidTarget, "The user has not agreed to this resource: name it in the authorization request too.").because(err)
 	case rules.Refused(err):

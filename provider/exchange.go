@@ -31,8 +31,8 @@ type exchange struct {
 // the getters and setters, which nobody here calls.
 type tokenInfo struct {
 	oauth2.TokenInfo
-	access, refresh, scope string
-	expiresIn              time.Duration
+	access, refresh, id, scope string
+	expiresIn                  time.Duration
 }
 
 // redeemCode gives the first tokens for a code (RFC 6749 section 4.1.3).
@@ -67,11 +67,18 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 	answer := tokenInfo{access: x.prefix.encode(rules.KindAccess, access), refresh: x.prefix.encode(rules.KindRefresh, refresh)}
 	err := x.records.changeGrant(x.context(), code.grantID, func(g *rules.Grant) (rules.Step, error) {
 		step, err := g.Redeem(&q)
-		if err == nil {
-			userID = g.UserID
-			answer.scope, answer.expiresIn = g.Scopes, g.Until(q.Access.ExpiresAt).Sub(q.Now)
+		if err != nil {
+			return step, err
 		}
-		return step, err
+		userID = g.UserID
+		answer.scope, answer.expiresIn = g.Scopes, g.Until(q.Access.ExpiresAt).Sub(q.Now)
+		if answer.id == "" {
+			var e *Error
+			if answer.id, e = x.idToken(issuedGrant{g.UserID, g.ScopeSet(), g.SignIn, answer.access, true}, nil); e != nil {
+				return rules.Keep, e
+			}
+		}
+		return step, nil
 	})
 	if err != nil {
 		x.reportReuse(code.grantID, err)
@@ -119,16 +126,27 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	}
 	var rotated rules.Rotated
 	var userID, granted string
+	var user userinfo.User
+	var answer tokenInfo
 	err := x.records.changeGrant(x.context(), presented.grantID, func(g *rules.Grant) (step rules.Step, err error) {
 		if rotated, step, err = g.Rotate(&q); err != nil {
 			return step, err
 		}
 		if userID == "" {
-			if e := x.userStillThere(x.context(), g.UserID); e != nil {
+			var e *Error
+			if user, e = x.userStillThere(x.context(), g.UserID); e != nil {
 				return rules.Keep, e
 			}
 		}
 		userID, granted = g.UserID, g.ScopesOf(&rotated.Token)
+		access := x.prefix.encode(rules.KindAccess, credential{presented.grantID, rotated.Access})
+		if answer.id == "" || answer.access != access {
+			var e *Error
+			if answer.id, e = x.idToken(issuedGrant{userID, g.ScopeSetOf(&rotated.Token), g.SignIn, access, false}, &user); e != nil {
+				return rules.Keep, e
+			}
+		}
+		answer.access = access
 		return step, nil
 	})
 	if err != nil {
@@ -144,12 +162,9 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 		event.Kind, event.Err = EventTokenRevoked, errTooManyTokens
 		x.event(event)
 	}
-	return tokenInfo{
-		access:    x.prefix.encode(rules.KindAccess, credential{presented.grantID, rotated.Access}),
-		refresh:   x.prefix.encode(rules.KindRefresh, credential{presented.grantID, rotated.Refresh}),
-		expiresIn: rotated.Token.ExpiresAt.Sub(q.Now),
-		scope:     granted,
-	}, nil
+	answer.refresh = x.prefix.encode(rules.KindRefresh, credential{presented.grantID, rotated.Refresh})
+	answer.expiresIn, answer.scope = rotated.Token.ExpiresAt.Sub(q.Now), granted
+	return answer, nil
 }
 
 // errTooManyTokens is why an access token ended that its application did not
@@ -158,20 +173,20 @@ var errTooManyTokens = errors.New("the grant had too many live access tokens, so
 
 // userStillThere refuses to refresh for a user whom the host no longer knows,
 // and ends what that user had.
-func (p *Provider) userStillThere(ctx context.Context, userID string) *Error {
-	_, err := p.user(ctx, userID)
+func (p *Provider) userStillThere(ctx context.Context, userID string) (userinfo.User, *Error) {
+	user, err := p.user(ctx, userID)
 	switch {
 	case err == nil:
-		return nil
+		return user, nil
 	case !errors.Is(err, userinfo.ErrNotFound):
-		return unavailable("Config.Users", err)
+		return user, unavailable("Config.Users", err)
 	case errors.Is(err, errNotThatUser): // Once that is mended, the next sign-ins do well.
-		return refuse(codeInvalidGrant, "The user account is gone.").because(err)
+		return user, refuse(codeInvalidGrant, "The user account is gone.").because(err)
 	}
 	if err := p.RevokeGrants(ctx, GrantFilter{UserID: userID}); err != nil {
-		return unavailable("store", err)
+		return user, unavailable("store", err)
 	}
-	return refuse(codeInvalidGrant, "The user account is gone.").because(err)
+	return user, refuse(codeInvalidGrant, "The user account is gone.").because(err)
 }
 
 // refusal is grantRefusal with what this request asked for. A client that has

@@ -49,10 +49,15 @@ func (p *Provider) findUser(ctx context.Context, id string) (userinfo.User, *Err
 	switch {
 	case errors.Is(err, userinfo.ErrNotFound):
 		err = fmt.Errorf("Config.CurrentUser says that the user %.200q is signed in, and Config.Users does not find that ID: where nobody is signed in, CurrentUser returns an empty UserID: %w", id, err)
-		return user, &Error{Code: codeAccessDenied, Status: http.StatusForbidden, reason: pages.ReasonNoAccount, Err: err,
-			Description: "The signed-in user is not known any more."}
+		return user, errNoAccount(err)
 	case err != nil:
 		return user, unavailable("Config.Users", err)
 	}
 	return user, nil
+}
+
+// errNoAccount refuses a visitor who is signed in as a user who is not there.
+func errNoAccount(cause error) *Error {
+	return &Error{Code: codeAccessDenied, Status: http.StatusForbidden, reason: pages.ReasonNoAccount, Err: cause,
+		Description: "The signed-in user is not known any more."}
 }

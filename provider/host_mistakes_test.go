@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -112,6 +113,21 @@ func TestLogSaysWhatToReturnForNoRows(t *testing.T) {
 			require.NotContains(t, line, "ErrNotFound")
 		}
 	}
+}
+
+// Metadata that JSON can't hold is a failure, and the log says of what.
+func TestLogSaysThatMetadataIsNotJSON(t *testing.T) {
+	h := newHost(t)
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("public_metadata")})
+	token := app.tokens("user_ada")
+	h.mu.Lock()
+	ada := h.users["user_ada"]
+	ada.PublicMetadata = map[string]any{"plan": func() {}}
+	h.users["user_ada"] = ada
+	h.mu.Unlock()
+	h.read = len(h.log.String())
+	h.bearer("/oauth/userinfo", token.AccessToken).refused(t, http.StatusInternalServerError, "server_error")
+	require.Contains(t, h.logged(), "a user whose metadata can't be JSON")
 }
 
 // A middleware that has read the body and kept nothing of it is a mistake of the

@@ -48,11 +48,20 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 		return nil, e
 	}
 	var asker store.Application
-	anyToken := c.cfg.Introspection != nil && c.cfg.Introspection(c.r) == nil
+	var refused error // of a resource server
+	if c.cfg.Introspection != nil {
+		refused = c.cfg.Introspection(c.r)
+	}
+	anyToken := c.cfg.Introspection != nil && refused == nil
 	if anyToken {
 		e = c.limit("")
 	} else {
 		asker, e = c.client(form)
+		if e != nil && e.Code == codeInvalidClient && e.Err == nil && refused != nil {
+			// Probably a resource server: its operator needs to know why its key was
+			// refused.
+			e = e.because(fmt.Errorf("Config.Introspection: %w", refused))
+		}
 	}
 	switch {
 	case e != nil:

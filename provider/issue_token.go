@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
 )
 
 // TokenSettings says which access token [Provider.IssueToken] makes.
@@ -71,8 +72,11 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	if err != nil {
 		return nil, secret, err
 	}
-	if seen := consent.Seen(); seen.Forever() {
-		return nil, secret, fmt.Errorf("the application or the user was deleted: %w", store.ErrNotFound)
+	switch seen := consent.Seen(); {
+	case erased(seen):
+		return nil, secret, fmt.Errorf("EraseUser was called for this user: %w", userinfo.ErrNotFound)
+	case seen.Forever():
+		return nil, secret, fmt.Errorf("the application was deleted: %w", store.ErrNotFound)
 	}
 	app, err := p.records.findApplication(ctx, n.ApplicationID)
 	if err != nil {

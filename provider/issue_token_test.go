@@ -87,7 +87,7 @@ func TestIssueTokenKeepsStrangersToTheirScopes(t *testing.T) {
 	require.ErrorContains(t, issue(h, "notes:read"), `the scope "notes:read" is not one that the application may ask for: those are "profile"`)
 	require.NoError(t, issue(open(&provider.Registration{}), "notes:read"))
 	for _, scope := range [][]string{nil, {"profile"}} {
-		require.ErrorContains(t, issue(open(nil), scope...), "not let in")
+		require.ErrorContains(t, issue(open(nil), scope...), "no longer accepts")
 	}
 }
 

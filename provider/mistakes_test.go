@@ -155,7 +155,7 @@ var mistakes = []struct {
 			d.poll()
 			d.poll()
 		},
-		cause: []string{"error=slow_down", "asks too often"},
+		cause: []string{"error=slow_down", "polls too often"},
 	},
 	{
 		what: "Users returns sql.ErrNoRows.",

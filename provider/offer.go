@@ -78,7 +78,7 @@ func (o *offer) admits(app store.Application) *Error {
 	if _, on := o.strangers[app.Origin]; on || app.Origin == store.OriginManual {
 		return nil
 	}
-	return refuse(codeUnauthorizedClient, "Applications that registered themselves are not let in at this server any more.")
+	return refuse(codeUnauthorizedClient, "This server no longer accepts applications that its operator has not registered.")
 }
 
 // closes reports whether applications that the host didn't make are let in, but
@@ -132,7 +132,7 @@ func (o *offer) order(set scopes.Set) scopes.Set { return o.scopes.Intersect(set
 func (o *offer) parseAsked(text string) (asked, extra scopes.Set, e *Error) {
 	asked, err := scopes.Parse(text)
 	if err != nil {
-		return nil, nil, refuse(codeInvalidScope, "The scope is malformed: it is names with spaces between them.").because(err).with("scope", text)
+		return nil, nil, refuse(codeInvalidScope, "The scope is malformed: send scope names separated by spaces.").because(err).with("scope", text)
 	}
 	return asked.Minus(tolerated), o.extra.Intersect(asked), nil
 }

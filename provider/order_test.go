@@ -20,16 +20,16 @@ var layers = []struct {
 	files string
 }{
 	{"whole", "doc check routes new run registration_expiry"},
-	{"other endpoints and methods", "metadata connections user_data issue_token found_token userinfo introspect revoke"},
+	{"other endpoints and methods", "metadata jwks connections user_data issue_token found_token userinfo introspect revoke"},
 	{"device page", "device_page device_decision device_visit"},
-	{"tokens", "token engine device exchange"},
-	{"sign-in", "authorize consent authorization_answer issue authorization decision application_use"},
+	{"tokens", "token engine device exchange id_token"},
+	{"sign-in", "authorize consent authorization_answer issue authorization openid decision application_use"},
 	{"applications and grants", "registration_manage registration client_document registration_metadata registration_request application_ensure applications grants"},
 	{"guard", "bearer resource"},
 	{"request", "limit_by_address limit client host form visit page call endpoints"},
 	{"provider", "provider application_records documents"},
-	{"rules", "application_rules redirect_rules offer config_rules"},
-	{"config", "config config_features application redirect application_id field_error"},
+	{"rules", "claims application_rules redirect_rules offer config_rules"},
+	{"config", "config config_features keys application redirect application_id field_error"},
 	{"leaves", "params log_events event device_code credential secret base62 answer protocol sign_in guesses deadline buffer error"},
 }
 

@@ -60,7 +60,7 @@ func TestApplicationsStayWhileRegistrationIsOff(t *testing.T) {
 	require.Equal(t, 1, h.cleanup(t))
 	_, err := h.FindApplication(ctx, app.ID)
 	require.NoError(t, err)
-	h.signedIn("user_ada").get(app.request()).errorPage(t, 400, "not let in")
+	h.signedIn("user_ada").get(app.request()).errorPage(t, 400, "no longer accepts")
 }
 
 // A popular application costs one write a day.

@@ -157,7 +157,7 @@ func (c *call) replaceRegistration(app store.Application, token Secret) (*client
 func (r *registrationRequest) mayReplace(app store.Application) (secret string, e *Error) {
 	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
 		if r.has(name) {
-			return "", refuseMetadata(name, "%s is not the client's to change: leave it out.", name)
+			return "", refuseMetadata(name, "%s cannot be changed by the client: leave it out.", name)
 		}
 	}
 	clientID, e := r.text("client_id")

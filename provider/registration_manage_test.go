@@ -130,7 +130,7 @@ func TestUpdateOfARegistrationIsChecked(t *testing.T) {
 		{minimal, "invalid_client_metadata", "client_id is missing"},
 		{with(app, minimal, "client_id", `"other"`), "invalid_client_metadata", "client_id is not that of this registration"},
 		{with(app, minimal, "client_id", `7`), "invalid_client_metadata", "client_id is of type number"},
-		{with(app, minimal, "registration_access_token", `"`+token+`"`), "invalid_client_metadata", "registration_access_token is not the client's to change"},
+		{with(app, minimal, "registration_access_token", `"`+token+`"`), "invalid_client_metadata", "registration_access_token cannot be changed by the client"},
 		{with(app, minimal, "registration_client_uri", `"x"`), "invalid_client_metadata", "registration_client_uri"},
 		{with(app, minimal, "client_secret_expires_at", `0`), "invalid_client_metadata", "client_secret_expires_at"},
 		{with(app, minimal, "client_id_issued_at", `0`), "invalid_client_metadata", "client_id_issued_at"},

@@ -79,7 +79,7 @@ func (p *Provider) askedResource(params url.Values) (*ProtectedResource, *Error)
 	case len(p.resources) == 0 || len(named) == 0:
 		return nil, nil
 	case len(named) > 1:
-		return nil, refuse(codeInvalidTarget, "The request names more than one resource: ask for tokens of each by itself.").with("resource", strings.Join(named, " "))
+		return nil, refuse(codeInvalidTarget, "The request names more than one resource: ask for tokens for one at a time.").with("resource", strings.Join(named, " "))
 	}
 	r := p.findResource(named[0])
 	if r == nil {

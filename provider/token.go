@@ -17,6 +17,7 @@ type tokenResponse struct {
 	TokenType    string `json:"token_type"`
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
 	Scope        string `json:"scope"`
 }
 
@@ -60,6 +61,6 @@ func (c *call) serveToken() *Error {
 	// An answer that is repeated may come when its access token has expired. Zero
 	// would be "never" to some clients; with a second left they refresh.
 	expiresIn := max(1, int64(issued.expiresIn/time.Second))
-	writeJSON(c.w, http.StatusOK, tokenResponse{issued.access, tokenType, expiresIn, issued.refresh, issued.scope})
+	writeJSON(c.w, http.StatusOK, tokenResponse{issued.access, tokenType, expiresIn, issued.refresh, issued.id, issued.scope})
 	return nil
 }

@@ -11,9 +11,9 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/store/storetest"
+	"github.com/latchkey-go/latchkey/userinfo"
 )
 
 // export returns what ExportUser writes, and as text.
@@ -102,7 +102,7 @@ func TestEraseUserLeavesNothing(t *testing.T) {
 	app.refresh(ada.RefreshToken).refused(t, 400, "invalid_grant")
 	app.redeem(code).refused(t, 400, "invalid_grant")
 	_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: []string{"notes:read"}})
-	require.ErrorIs(t, err, store.ErrNotFound, "a token for the erased user")
+	require.ErrorIs(t, err, userinfo.ErrNotFound, "a token for the erased user")
 	got, _ := export(t, h, "user_ada")
 	require.Empty(t, got.SignIns)
 	require.Empty(t, got.Consents)
@@ -131,7 +131,8 @@ func TestEraseUserLeavesNothing(t *testing.T) {
 }
 
 // A page that an erased user still has open gives no access, though the user is
-// still signed in to the host.
+// still signed in to the host. Page and log say what is wrong, and that it is not
+// the application.
 func TestErasedUserCannotAllow(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
@@ -139,7 +140,9 @@ func TestErasedUserCannotAllow(t *testing.T) {
 	b.signIn("user_ada")
 	page := b.get(app.request())
 	require.NoError(t, h.EraseUser(ctx, "user_ada"))
-	b.answer(page, "allow").errorPage(t, 400, "")
+	b.answer(page, "allow").errorPage(t, 403, "The signed-in user is not known any more.")
+	require.Contains(t, h.logged(), "EraseUser was called for this user")
+	b.get(app.request()).errorPage(t, 403, "The signed-in user is not known any more.")
 	require.Empty(t, h.grantsOf("user_ada"))
 }
 

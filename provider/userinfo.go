@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -20,10 +21,13 @@ func (p *Provider) UserInfoHandler() http.Handler {
 
 func (c *call) serveUserInfo() *Error {
 	document, e := c.userInfo()
-	if e == nil {
-		writeJSON(c.w, http.StatusOK, document)
+	if e != nil {
+		return e
 	}
-	return e
+	if err := encodeJSON(c.w, http.StatusOK, document); err != nil { // a channel, a function, a cycle
+		return asError(fmt.Errorf("Config.Users returned a user whose metadata can't be JSON: %w", err))
+	}
+	return nil
 }
 
 // userInfo finds the document of the user whose access token is presented, cut

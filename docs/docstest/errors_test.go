@@ -122,9 +122,9 @@ func tableOf(name string) string {
 		return "" // What New and Check say names the field of the Config and what to give.
 	case name == "provider/redirect_rules.go", name == "provider/application_rules.go", dir == "provider/internal/displayname":
 		return "fields"
-	case dir == "provider/internal/clientdoc":
+	case name == "provider/internal/clientdoc/url.go":
 		return "documents"
-	case dir == "provider", dir == "provider/internal/rules":
+	case dir == "provider", dir == "provider/internal/rules", dir == "provider/internal/clientdoc":
 		return "causes"
 	}
 	return ""
@@ -141,10 +141,14 @@ func isFrame(text string) bool {
 	return verbs.MatchString(text) && (len(words.FindAllString(verbs.ReplaceAllString(text, ""), few)) < few || callOf.MatchString(text))
 }
 
-var callOf = regexp.MustCompile(`^provider: [a-z ]+: %w$`)
+var callOf = regexp.MustCompile(`^(provider|rules): [a-z ]+( %s)?: %w$`)
 
-// inner are errors that stay inside: nobody is ever shown them.
-var inner = map[string]bool{"provider: nothing differs": true, "provider: the use was noted just now": true, "panic: %v\n%s": true}
+// inner are errors that stay inside, so nobody is ever shown them, and texts that
+// are not errors.
+var inner = map[string]bool{
+	"provider: nothing differs": true, "provider: the use was noted just now": true, "decided before": true, "panic: %v\n%s": true,
+	"Unnamed application": true,
+}
 
 // makers are the functions that make an error, and which of their arguments is
 // its text.
@@ -173,6 +177,13 @@ func errorText(node ast.Node) (table, text string, ok bool) {
 		}
 		text, ok = constant(node.Args[maker.text])
 		return maker.table, text, ok
+	case *ast.AssignStmt: // of another Description to an Error
+		field, is := node.Lhs[0].(*ast.SelectorExpr)
+		if !is || field.Sel.Name != "Description" {
+			return "", "", false
+		}
+		text, ok = constant(node.Rhs[0])
+		return "answers", text, ok
 	case *ast.KeyValueExpr: // of an Error
 		key, _ := node.Key.(*ast.Ident)
 		if key == nil || key.Name != "Description" && key.Name != "Wrong" {
@@ -182,13 +193,6 @@ func errorText(node ast.Node) (table, text string, ok bool) {
 		if key.Name == "Wrong" {
 			return "documents", text, ok
 		}
-		return "answers", text, ok
-	case *ast.AssignStmt: // to the Description of an Error
-		to, is := node.Lhs[0].(*ast.SelectorExpr)
-		if !is || to.Sel.Name != "Description" {
-			return "", "", false
-		}
-		text, ok = constant(node.Rhs[0])
 		return "answers", text, ok
 	case *ast.ReturnStmt: // of a function that returns what is wrong
 		if len(node.Results) != 1 {

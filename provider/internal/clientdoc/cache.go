@@ -56,12 +56,12 @@ func (e *Error) Unwrap() error { return e.Err }
 // ErrBusy says that as many documents as may be are being fetched, of all or of
 // one host. ErrTooMany says it of one user.
 var (
-	ErrBusy    = errors.New("too many are being fetched")
-	ErrTooMany = errors.New("too many are fetched for this user")
+	ErrBusy    = errors.New("too many documents are being fetched")
+	ErrTooMany = errors.New("too many documents are being fetched for this user")
 )
 
 // errSlow says that a document did not arrive while somebody waited.
-var errSlow = errors.New("it takes its time")
+var errSlow = errors.New("the document takes too long to fetch")
 
 // Options are what a [Cache] needs. Only Now and Parse are required.
 type Options[T any] struct {

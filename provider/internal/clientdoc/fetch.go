@@ -22,7 +22,7 @@ const (
 // notFetched is one text for whatever keeps an answer from coming, so that
 // nobody can find out by it what this server can reach. The log has the cause.
 func notFetched(cause error) error {
-	return &Error{Wrong: "cannot be fetched: it does not arrive whole within 5 seconds, from an https server at a public address.", Err: cause, passing: true}
+	return &Error{Wrong: "cannot be fetched: an https server at a public address has to send all of it within 5 seconds.", Err: cause, passing: true}
 }
 
 // fetch fetches a document, reads it, and says how long it may be used.
@@ -63,9 +63,9 @@ func checkAnswer(answer *http.Response) error {
 	case answer.StatusCode >= 300 && answer.StatusCode < 400:
 		return &Error{Wrong: "is answered with a redirect, which is not followed: use the URL where it is."}
 	case answer.StatusCode != http.StatusOK:
-		return &Error{Wrong: fmt.Sprintf("is answered with status %d in place of 200.", answer.StatusCode), passing: answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= 500}
+		return &Error{Wrong: fmt.Sprintf("is answered with status %d instead of 200.", answer.StatusCode), passing: answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= 500}
 	case err != nil || !isJSON:
-		return &Error{Wrong: "is no JSON: its Content-Type is not application/json.", Err: err}
+		return &Error{Wrong: "is not JSON: its Content-Type is not application/json.", Err: err}
 	case answer.Uncompressed || !slices.Contains([]string{"", "identity"}, strings.ToLower(answer.Header.Get("Content-Encoding"))):
 		return &Error{Wrong: "is compressed, though that was not asked for."}
 	}

@@ -8,10 +8,6 @@ type SignIn struct {
 	ACR     string
 	AMR     string // names with single spaces between them
 	Session string // sid
-
-	// Claims are those about the user that the application has asked to find in
-	// its ID tokens (section 5.5), with single spaces between them.
-	Claims string
 }
 
 func (w *writer) signIn(s *SignIn) {
@@ -21,11 +17,11 @@ func (w *writer) signIn(s *SignIn) {
 	}
 	w.bytes([]byte{known})
 	w.time(at)
-	for _, text := range []string{s.Nonce, s.ACR, s.AMR, s.Session} {
+	for _, text := range []string{s.Nonce, s.ACR, s.AMR} {
 		w.uvarint(uint64(len(text)))
 		w.string(text)
 	}
-	w.string(s.Claims)
+	w.string(s.Session)
 }
 
 func (r *reader) signIn() (s SignIn) {
@@ -33,9 +29,9 @@ func (r *reader) signIn() (s SignIn) {
 	if known != 0 {
 		s.At = at
 	}
-	for _, text := range []*string{&s.Nonce, &s.ACR, &s.AMR, &s.Session} {
+	for _, text := range []*string{&s.Nonce, &s.ACR, &s.AMR} {
 		*text = r.take(r.uvarint())
 	}
-	s.Claims = r.rest()
+	s.Session = r.rest()
 	return s
 }

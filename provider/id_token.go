@@ -1,0 +1,129 @@
+package provider
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// idToken are the claims of an ID token (OpenID Connect Core section 2).
+type idToken struct {
+	Issuer     string   `json:"iss"`
+	Subject    string   `json:"sub"`
+	Audience   string   `json:"aud"`
+	ExpiresAt  int64    `json:"exp"`
+	IssuedAt   int64    `json:"iat"`
+	AuthTime   int64    `json:"auth_time,omitempty"`
+	Nonce      string   `json:"nonce,omitempty"`
+	ACR        string   `json:"acr,omitempty"`
+	AMR        []string `json:"amr,omitempty"`
+	Session    string   `json:"sid,omitempty"`
+	AccessHash string   `json:"at_hash,omitempty"`
+
+	userinfo.Claims
+}
+
+// defaultIDTokenAlg is what applications expect that have not asked for another
+// (OpenID Connect Core section 15.1, Dynamic Client Registration section 2).
+const defaultIDTokenAlg = "RS256"
+
+// idTokenAlg is the algorithm by which the application's ID tokens are signed.
+// One that is not offered any more gives way to one that is.
+func (p *Provider) idTokenAlg(app *store.Application) string {
+	offered := p.cfg.Keys.Algorithms()
+	for _, alg := range []string{app.IDTokenAlg, defaultIDTokenAlg} {
+		if slices.Contains(offered, alg) {
+			return alg
+		}
+	}
+	return offered[0]
+}
+
+// An issuedGrant is what an ID token is made from: a grant, and the access token
+// that goes along.
+type issuedGrant struct {
+	userID string
+	scopes scopes.Set // of the access token
+	signIn rules.SignIn
+	access string
+	first  bool // it comes from the code, and not from a refresh
+}
+
+// idToken makes the ID token of a grant, or none if it isn't for one. It comes
+// before anything is written: if it can't be signed, nothing is spent.
+func (x *exchange) idToken(g issuedGrant, user *userinfo.User) (string, *Error) {
+	if x.cfg.OpenID == nil || !g.scopes.Has(openID) {
+		return "", nil
+	}
+	now := x.now()
+	alg := x.idTokenAlg(&x.app)
+	claims := idToken{
+		Issuer: x.cfg.Issuer, Subject: g.userID, Audience: x.app.ClientID,
+		IssuedAt: now.Unix(), ExpiresAt: now.Add(x.cfg.OpenID.IDTokenLifetime).Unix(),
+		ACR: g.signIn.ACR, AMR: strings.Fields(g.signIn.AMR), Session: g.signIn.Session, AccessHash: accessHash(alg, g.access),
+	}
+	if g.first { // After a refresh there should be none (Core section 12.2).
+		claims.Nonce = g.signIn.Nonce
+	}
+	if g.signIn.At != 0 {
+		claims.AuthTime = g.signIn.At.Time().Unix()
+	}
+	if user == nil && tellsOfUser(g.scopes) {
+		found, e := x.userStillThere(x.context(), g.userID)
+		if e != nil {
+			return "", e
+		}
+		user = &found
+	}
+	if user != nil {
+		claims.Claims = user.Claims(g.scopes)
+	}
+	content, err := json.Marshal(claims)
+	if err == nil {
+		var token string
+		if token, err = x.cfg.Keys.Sign(x.context(), alg, content); err == nil {
+			return token, nil
+		}
+	}
+	return "", unavailable("Config.Keys", err)
+}
+
+// accessHash is the at_hash of an access token (Core section 3.1.3.6): half of
+// its hash by the hash function of the algorithm, which for Ed25519 is SHA-512.
+func accessHash(alg, access string) string {
+	if alg == "EdDSA" {
+		sum := sha512.Sum512([]byte(access))
+		return base64.RawURLEncoding.EncodeToString(sum[:32])
+	}
+	sum := sha256.Sum256([]byte(access))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// ownIDToken reads an ID token that this provider has issued, which may have
+// expired. The error is for the log.
+func (p *Provider) ownIDToken(ctx context.Context, text string) (token idToken, err error) {
+	content, err := p.cfg.Keys.Verify(ctx, text)
+	if err == nil {
+		err = json.Unmarshal(content, &token)
+	}
+	switch {
+	case err != nil:
+		return idToken{}, fmt.Errorf("Config.Keys: %w", err)
+	case token.Issuer != p.cfg.Issuer:
+		return idToken{}, errors.New("it is another issuer's")
+	case token.Subject == "" || token.Audience == "":
+		return idToken{}, errors.New("it has no sub or no aud")
+	}
+	return token, nil
+}

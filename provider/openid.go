@@ -1,0 +1,193 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/scopes"
+)
+
+// An openIDRequest is what an authorization request asks for by OpenID Connect
+// (Core section 3.1.2.1). Its zero value asks for nothing.
+type openIDRequest struct {
+	nonce string
+
+	// maxAge is how long ago the user may have signed in. Negative: however long.
+	maxAge time.Duration
+
+	// subject is whom the ID token has to be about. Empty: whoever signs in.
+	subject string
+
+	// acr are the authentication context class references that are wished; it
+	// is refused without one of them if acrNeeded is set.
+	acr       []string
+	acrNeeded bool
+
+	// scopes are those that reveal the claims about the user that are asked for,
+	// in the ID token or in the userinfo document: what a scope reveals is in both.
+	scopes scopes.Set
+}
+
+const (
+	maxNonce       = 1024 // bytes
+	maxAskedClaims = 100  // names of claims in a request
+)
+
+// notSupported are parameters that a provider may refuse (Core section 3.1.2.6).
+var notSupported = []struct{ param, code string }{
+	{"request", "request_not_supported"}, {"request_uri", "request_uri_not_supported"}, {"registration", "registration_not_supported"},
+}
+
+// readOpenID reads what OpenID Connect adds to the request. What it says of
+// display, ui_locales, and claims_locales is a wish that may be ignored.
+func (a *authorization) readOpenID() *Error {
+	a.openID = openIDRequest{maxAge: -1}
+	if a.cfg.OpenID == nil {
+		return nil
+	}
+	for _, p := range notSupported {
+		if a.params.Has(p.param) {
+			return refuse(p.code, "The parameter %s is not supported: send the parameters themselves.", p.param)
+		}
+	}
+	q := &a.openID
+	if q.nonce = a.params.Get("nonce"); len(q.nonce) > maxNonce {
+		return refuse(codeInvalidRequest, "The nonce is longer than %d bytes.", maxNonce)
+	}
+	if text := a.params.Get("max_age"); text != "" {
+		seconds, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return refuse(codeInvalidRequest, "The max_age is not a number of seconds: send a whole number from 0 on.").with("max_age", text)
+		}
+		q.maxAge = time.Duration(seconds) * time.Second
+	}
+	q.acr = strings.Fields(a.params.Get("acr_values"))
+	if e := q.readClaims(a.params.Get("claims")); e != nil {
+		return e
+	}
+	return a.readHint()
+}
+
+// readHint reads the id_token_hint, which says whom the request is about.
+func (a *authorization) readHint() *Error {
+	hint := a.params.Get("id_token_hint")
+	if hint == "" {
+		return nil
+	}
+	token, err := a.ownIDToken(a.context(), hint)
+	if err != nil {
+		return refuse(codeInvalidRequest, "The id_token_hint is not an ID token of this server, or is too old: leave it out.").because(err)
+	}
+	if q := &a.openID; q.subject == "" || q.subject == token.Subject {
+		q.subject = token.Subject
+		return nil
+	}
+	return refuse(codeInvalidRequest, "The id_token_hint and the claims ask for different users: send one of them.")
+}
+
+// askedClaim is what a request says of a claim (Core section 5.5.1). Null asks
+// for it without a condition.
+type askedClaim struct {
+	Essential bool              `json:"essential"`
+	Value     json.RawMessage   `json:"value"`
+	Values    []json.RawMessage `json:"values"`
+}
+
+// texts are the texts among the values that a claim should have.
+func (c *askedClaim) texts() (texts []string) {
+	for _, raw := range append(c.Values, c.Value) {
+		var text string
+		if raw != nil && json.Unmarshal(raw, &text) == nil && text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// readClaims reads the parameter claims (Core section 5.5). Claims that are not
+// known here are ignored.
+func (q *openIDRequest) readClaims(text string) *Error {
+	if text == "" {
+		return nil
+	}
+	var asked struct {
+		UserInfo map[string]*askedClaim `json:"userinfo"`
+		IDToken  map[string]*askedClaim `json:"id_token"`
+	}
+	if err := json.NewDecoder(bytes.NewReader([]byte(text))).Decode(&asked); err != nil {
+		return refuse(codeInvalidRequest, "The parameter claims is not the JSON object of OpenID Connect Core section 5.5.").because(err)
+	}
+	if len(asked.UserInfo)+len(asked.IDToken) > maxAskedClaims {
+		return refuse(codeInvalidRequest, "The parameter claims asks for more than %d claims.", maxAskedClaims)
+	}
+	for _, name := range slices.Sorted(maps.Keys(asked.UserInfo)) {
+		q.scopes = q.scopes.Union(scopesOfClaim(name))
+	}
+	for _, name := range slices.Sorted(maps.Keys(asked.IDToken)) {
+		claim := asked.IDToken[name]
+		q.scopes = q.scopes.Union(scopesOfClaim(name))
+		if claim == nil {
+			continue
+		}
+		values := claim.texts()
+		switch name {
+		case "sub":
+			if len(values) > 1 {
+				return refuse(codeInvalidRequest, "The parameter claims asks for more than one sub: send one value.")
+			}
+			q.subject = strings.Join(values, "")
+		case "acr":
+			q.acr, q.acrNeeded = append(values, q.acr...), claim.Essential && len(values) > 0
+		}
+	}
+	return nil
+}
+
+// missing says what the session lacks that the request asks for, or nothing. A
+// visitor who was sent to sign in has done all they could about the age.
+func (a *authorization) missing() *Error {
+	s, q := &a.session, &a.openID
+	wasSent := a.wasSent(freshFor)
+	fresh := wasSent && !s.SignedInAt.Before(a.sentAt.Add(-signInSkew))
+	switch {
+	case q.subject != "" && s.UserID != q.subject:
+		return errMissing(codeLoginRequired, errOtherUser)
+	case q.acrNeeded && !slices.Contains(q.acr, s.ACR):
+		return errMissing(codeUnmetAuthentication, fmt.Errorf("the application needs one of the acr values %q, and Session.ACR is %q", q.acr, s.ACR))
+	case q.maxAge < 0 || fresh && !s.SignedInAt.IsZero():
+		return nil
+	case s.SignedInAt.IsZero():
+		return errMissing(codeLoginRequired, errNoSignInTime)
+	case a.now().Sub(s.SignedInAt) > q.maxAge:
+		return errMissing(codeLoginRequired, fmt.Errorf("the application accepts a sign-in of the last %v, and Config.CurrentUser says that the user signed in at %s",
+			q.maxAge, s.SignedInAt.UTC().Format(time.RFC3339)))
+	}
+	return nil
+}
+
+func errMissing(code string, cause error) *Error {
+	return refuse(code, "The user has to sign in again, or in another way, and did not.").because(cause)
+}
+
+var (
+	errOtherUser    = errors.New("the application asks for another user than the one who is signed in")
+	errNoSignInTime = errors.New("the application asks when the user signed in, and Session.SignedInAt is zero: have Config.CurrentUser fill it in")
+)
+
+// signedIn is what ID tokens say of how the user has signed in.
+func (v *visit) signedIn(q openIDRequest) rules.SignIn {
+	s := rules.SignIn{Nonce: q.nonce, ACR: v.session.ACR, Session: v.session.ID}
+	s.AMR = strings.Join(slices.DeleteFunc(slices.Clone(v.session.AMR), func(name string) bool { return !scopes.Valid(name) }), " ")
+	if !v.session.SignedInAt.IsZero() {
+		s.At = rules.At(v.session.SignedInAt)
+	}
+	return s
+}
