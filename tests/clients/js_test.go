@@ -101,3 +101,8 @@ func TestAISDK(t *testing.T) {
 	a := newAcme(t, "-access-lifetime", "2s")
 	a.node("js", "ai-sdk.mjs", "MCP_URL="+a.url+"/mcp")
 }
+
+func TestMCPRemote(t *testing.T) {
+	a := newAcme(t, "-access-lifetime", "2s")
+	a.node("js", "mcp-remote.mjs", "MCP_URL="+a.url+"/mcp", "FOLDER="+t.TempDir())
+}
