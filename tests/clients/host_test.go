@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -92,9 +93,11 @@ type visit struct {
 //
 //	POST /allow   the body is the authorization URL
 //	POST /deny    the same, of somebody who presses Cancel
+//	POST /approve the body is the URL that a device shows, with its code
 //
 // The answer is the URL at the client where the browser is sent in the end. It
-// doesn't go there: the client reads it, or opens it if it listens there.
+// doesn't go there: the client reads it, or opens it if it listens there. For a
+// device it is empty.
 func newPerson(t testing.TB, browser *http.Client) *person {
 	p := &person{t: t, browser: browser, visits: make(chan visit)}
 	mux := http.NewServeMux()
@@ -135,6 +138,28 @@ func (p *person) deny(address string) *url.URL {
 	return providertest.Deny(p.t, p.browser, address)
 }
 
+// approve opens the page of a device, confirms the code, and presses Allow.
+func (p *person) approve(address string) {
+	p.t.Helper()
+	at, err := url.Parse(address)
+	require.NoError(p.t, err)
+	path := *at
+	path.RawQuery = ""
+	send := func(method, target string, form url.Values) string {
+		r, err := http.NewRequestWithContext(p.t.Context(), method, target, strings.NewReader(form.Encode()))
+		require.NoError(p.t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		answer, page := hosttest.Send(p.t, p.browser, r)
+		require.Equal(p.t, http.StatusOK, answer.StatusCode, page)
+		return page
+	}
+	form := hosttest.Fields(send("GET", address, nil))
+	form.Set("user_code", at.Query().Get("user_code"))
+	form = hosttest.Fields(send("POST", path.String(), form))
+	form.Set("decision", "allow")
+	require.Contains(p.t, send("POST", path.String(), form), `role="status"`, "the page says that it is done")
+}
+
 func (p *person) note(address string) {
 	p.t.Helper()
 	request, err := url.Parse(address)
@@ -167,6 +192,9 @@ func (p *person) run(dir string, env []string, program string, args ...string) s
 				v.answer <- p.allow(v.address).String()
 			case "deny":
 				v.answer <- p.deny(v.address).String()
+			case "approve":
+				p.approve(v.address)
+				v.answer <- ""
 			default:
 				p.t.Fatalf("the person can't %q", v.decision)
 			}

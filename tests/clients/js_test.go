@@ -77,3 +77,32 @@ func (p *person) node(folder, script string, env ...string) {
 	p.t.Helper()
 	require.Contains(p.t, p.run(javaScript(p.t, folder), env, "node", script), "all is well\n", "it came to its end")
 }
+
+// What the scripts register as their redirect URI where nobody listens.
+const wiki = "https://wiki.example.com/callback"
+
+func TestOpenIDClient(t *testing.T) {
+	h := newHost(t)
+	id, secret := h.application(false, wiki)
+	h.node("js", "openid-client.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+id, "CLIENT_SECRET="+secret)
+}
+
+func TestOAuth4WebAPI(t *testing.T) {
+	h := newHost(t)
+	h.node("js", "oauth4webapi.mjs", "LATCHKEY_URL="+h.url)
+}
+
+func TestMCPSDK(t *testing.T) {
+	a := newAcme(t, "-access-lifetime", "2s")
+	a.node("js", "mcp-sdk.mjs", "MCP_URL="+a.url+"/mcp")
+}
+
+func TestAISDK(t *testing.T) {
+	a := newAcme(t, "-access-lifetime", "2s")
+	a.node("js", "ai-sdk.mjs", "MCP_URL="+a.url+"/mcp")
+}
+
+func TestMCPRemote(t *testing.T) {
+	a := newAcme(t, "-access-lifetime", "2s")
+	a.node("js", "mcp-remote.mjs", "MCP_URL="+a.url+"/mcp", "FOLDER="+t.TempDir())
+}
