@@ -86,12 +86,13 @@ type person struct {
 // visit is a client that waits for the person.
 type visit struct {
 	decision, address string
+	scope             []string // that is left ticked; nil: all of it
 	answer            chan string
 }
 
 // newPerson starts a server for programs that send the person to the browser:
 //
-//	POST /allow   the body is the authorization URL
+//	POST /allow   the body is the authorization URL; "?scope=..." for each scope if not all stay ticked
 //	POST /deny    the same, of somebody who presses Cancel
 //	POST /approve the body is the URL that a device shows, with its code
 //
@@ -103,7 +104,7 @@ func newPerson(t testing.TB, browser *http.Client) *person {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{decision}", func(w http.ResponseWriter, r *http.Request) {
 		address, err := io.ReadAll(r.Body)
-		v := visit{r.PathValue("decision"), string(address), make(chan string, 1)}
+		v := visit{r.PathValue("decision"), string(address), r.URL.Query()["scope"], make(chan string, 1)}
 		select {
 		case p.visits <- v:
 		case <-r.Context().Done():
@@ -189,7 +190,7 @@ func (p *person) run(dir string, env []string, program string, args ...string) s
 			// called here and not by the server.
 			switch v.decision {
 			case "allow":
-				v.answer <- p.allow(v.address).String()
+				v.answer <- p.allow(v.address, v.scope...).String()
 			case "deny":
 				v.answer <- p.deny(v.address).String()
 			case "approve":
