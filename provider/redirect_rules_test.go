@@ -36,7 +36,7 @@ func TestLoopbackPortIsFree(t *testing.T) {
 			b.get(app.request("redirect_uri", uri)).errorPage(t, 400, "not registered")
 		}
 		// Without PKCE, anybody on the machine could use what arrives there.
-		b.get(app.request("redirect_uri", "http://localhost:58135/callback", "code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "not registered")
+		b.get(app.request("redirect_uri", "http://localhost:58135/callback", "code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "code_challenge is missing")
 	}
 	// One on a server of its own has a port of its own.
 	server := h.application(provider.ApplicationSettings{RedirectURIs: []string{"http://localhost/callback"}, PKCERequired: true})
