@@ -36,11 +36,14 @@ func TestMCPConformance(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, suite.Start())
 	var said strings.Builder
+	var address string
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		fmt.Fprintln(&said, lines.Text())
-		// It waits for somebody who opens this.
-		if strings.HasPrefix(lines.Text(), acme.url+"/oauth/authorize?") {
-			answer, page := hosttest.Do(t, "GET", acme.allow(lines.Text()).String(), nil, "")
+		switch line := lines.Text(); {
+		case strings.HasPrefix(line, acme.url+"/oauth/authorize?"):
+			address = line // It waits for somebody who opens this, but doesn't listen yet.
+		case strings.HasPrefix(line, "Callback server started"):
+			answer, page := hosttest.Do(t, "GET", acme.allow(address).String(), nil, "")
 			require.Equal(t, http.StatusOK, answer.StatusCode, page)
 		}
 	}
