@@ -185,7 +185,7 @@ func TestAllowHTTP(t *testing.T) {
 // The host's own name is for what the host vouches for.
 func TestHostNameIsNotForStrangers(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) { c.Pages.Name = "Acme Notes" })
-	for _, name := range []string{"Acme Notes", "ACME NOTES", "acme-notes", "AcmeNotes!", "Ａcme Notes", " Acme  Notes "} {
+	for _, name := range []string{"Acme Notes", "ACME NOTES", "acme-notes", "AcmeNotes!", "Ａcme Notes", "𝐀𝐜𝐦𝐞 𝐍𝐨𝐭𝐞𝐬", " Acme  Notes "} {
 		h.register(`{"redirect_uris":["https://a.example.com/cb"],"client_name":`+strconv.Quote(name)+`}`).says(t, 400, "invalid_client_metadata", "that of Acme Notes itself")
 		_, _, err := h.CreateApplication(ctx, provider.ApplicationSettings{Name: "Acme Notes", OwnerID: "user_ada"})
 		require.ErrorContains(t, err, "that of Acme Notes itself")
