@@ -26,6 +26,7 @@ func TestDeceivingApplications(t *testing.T) {
 	for _, test := range []struct{ what, name, uri, host string }{
 		{"Cyrillic", "Аррӏе", "https://xn--80ak6aa92e.com/callback", "xn--80ak6aa92e.com"},
 		{"Greek", "ΡΑΥΡΑΙ", "https://xn--mxaaitbzm.example/callback", "xn--mxaaitbzm.example"},
+		{"letters of formulas", "𝐆𝐨𝐨𝐠𝐥𝐞", "https://evil.example/callback", "evil.example"},
 		{"subdomain", "Google", "https://google.com.evil.example/callback", "google.com.evil.example"},
 		{"many subdomains", "Google", "https://" + long + "/callback", long},
 		{"hyphens", "Sign in with Google", "https://accounts-google-com.example/callback", "accounts-google-com.example"},
