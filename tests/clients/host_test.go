@@ -255,7 +255,8 @@ func (h *host) application(public bool, redirectURIs ...string) (clientID, secre
 // server. Ada is signed in in the person's browser.
 type acme struct {
 	*person
-	url string // the MCP server is at url/mcp
+	url      string // the MCP server is at url/mcp
+	password string // of ada
 }
 
 var buildAcme = sync.OnceValues(func() (string, error) {
@@ -309,5 +310,5 @@ func newAcme(t testing.TB, args ...string) *acme {
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusOK, answer.StatusCode)
-	return &acme{person: newPerson(t, browser), url: where[1]}
+	return &acme{person: newPerson(t, browser), url: where[1], password: password[1]}
 }

@@ -41,27 +41,17 @@ var (
 	installed  = map[string]installation{}
 )
 
+// copyScripts copies js as it is, so that the scripts of a folder in it find
+// those above.
+var copyScripts = sync.OnceValue(func() error {
+	return os.CopyFS(filepath.Join(shared, "js"), os.DirFS("js"))
+})
+
 func npmCI(folder string) (string, error) {
+	if err := copyScripts(); err != nil {
+		return "", err
+	}
 	dir := filepath.Join(shared, folder)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	files, err := os.ReadDir(folder)
-	if err != nil {
-		return "", err
-	}
-	for _, f := range files {
-		if f.IsDir() {
-			continue
-		}
-		content, err := os.ReadFile(filepath.Join(folder, f.Name()))
-		if err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(filepath.Join(dir, f.Name()), content, 0o600); err != nil {
-			return "", err
-		}
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
@@ -105,4 +95,14 @@ func TestAISDK(t *testing.T) {
 func TestMCPRemote(t *testing.T) {
 	a := newAcme(t, "-access-lifetime", "2s")
 	a.node("js", "mcp-remote.mjs", "MCP_URL="+a.url+"/mcp", "FOLDER="+t.TempDir())
+}
+
+// n8n's client brings 250 MB of n8n along.
+func TestN8n(t *testing.T) {
+	slow(t)
+	h := newHost(t)
+	const callback = "https://n8n.example.com/rest/oauth2-credential/callback"
+	id, secret := h.application(false, callback)
+	public, _ := h.application(true, callback)
+	h.node("js/n8n", "n8n.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+id, "CLIENT_SECRET="+secret, "PUBLIC_ID="+public)
 }
