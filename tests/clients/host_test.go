@@ -211,14 +211,13 @@ type host struct {
 	*providertest.Host
 	*person
 	url string
-	log *hosttest.Log
 }
 
 // newHost starts a host at which ada is signed in, and clients may register
 // themselves. It has GET /api/notes, which takes notes:read.
 func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	t.Helper()
-	h := &host{log: &hosttest.Log{}}
+	h := &host{}
 	first := func(c *provider.Config) {
 		c.Scopes = append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"})
 		c.Registration = &provider.Registration{}

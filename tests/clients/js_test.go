@@ -72,27 +72,32 @@ func (p *person) node(folder, script string, env ...string) {
 const wiki = "https://wiki.example.com/callback"
 
 func TestOpenIDClient(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	id, secret := h.application(false, wiki)
 	h.node("js", "openid-client.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+id, "CLIENT_SECRET="+secret)
 }
 
 func TestOAuth4WebAPI(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.node("js", "oauth4webapi.mjs", "LATCHKEY_URL="+h.url)
 }
 
 func TestMCPSDK(t *testing.T) {
+	t.Parallel()
 	a := newAcme(t, "-access-lifetime", "2s")
 	a.node("js", "mcp-sdk.mjs", "MCP_URL="+a.url+"/mcp")
 }
 
 func TestAISDK(t *testing.T) {
+	t.Parallel()
 	a := newAcme(t, "-access-lifetime", "2s")
 	a.node("js", "ai-sdk.mjs", "MCP_URL="+a.url+"/mcp")
 }
 
 func TestMCPRemote(t *testing.T) {
+	t.Parallel()
 	a := newAcme(t, "-access-lifetime", "2s")
 	a.node("js", "mcp-remote.mjs", "MCP_URL="+a.url+"/mcp", "FOLDER="+t.TempDir())
 }
@@ -100,6 +105,7 @@ func TestMCPRemote(t *testing.T) {
 // n8n's client brings 250 MB of n8n along.
 func TestN8n(t *testing.T) {
 	slow(t)
+	t.Parallel()
 	h := newHost(t)
 	const callback = "https://n8n.example.com/rest/oauth2-credential/callback"
 	id, secret := h.application(false, callback)
