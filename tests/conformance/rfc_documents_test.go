@@ -96,7 +96,7 @@ func TestDocumentURLRules(t *testing.T) {
 		"http://client.example.com/oauth/client.json", "https://client.example.com", "https://client.example.com/", documentID + "#f",
 		"https://user:secret@client.example.com/oauth/client.json", "https://client.example.com@evil.example/c", "https://client.example.com/./oauth/client.json",
 		"https://client.example.com/x/../oauth/client.json", "https://client.example.com/%2e%2e/c", "https://127.0.0.1/c", "https://[::ffff:169.254.169.254]/latest",
-		"https://client.example.com:22/c", "https://CLIENT.example.com/c", "file:///etc/passwd", "javascript://client.example.com/c",
+		"https://client.example.com:22/c", "https://CLIENT.example.com/c", "file:///etc/passwd", "javascript://client.example.com/c", "https://client.example.com/a b",
 		"https://client.example.com/" + strings.Repeat("a", 512),
 	} {
 		query := d.request("client_id", id).Encode()
@@ -272,7 +272,7 @@ func TestDocumentCaching(t *testing.T) {
 	for i, tt := range []struct {
 		header []string
 		fresh  time.Duration
-	}{{nil, 5 * time.Minute}, {[]string{"Cache-Control", "max-age=600"}, 10 * time.Minute}} {
+	}{{nil, 5 * time.Minute}, {[]string{"Cache-Control", "no-store"}, time.Minute}, {[]string{"Cache-Control", "max-age=600"}, 10 * time.Minute}} {
 		d.publish(nil, tt.header...)
 		for range 3 {
 			d.code(t)
@@ -288,7 +288,7 @@ func TestDocumentCaching(t *testing.T) {
 	onPage(t, d.h.visit(t, d.request().Encode()))
 	d.publish(nil)
 	require.NotEmpty(t, d.code(t))
-	require.Equal(t, int32(5), d.fetches.Load())
+	require.Equal(t, int32(6), d.fetches.Load())
 }
 
 // draft-ietf-oauth-client-id-metadata-document-02 section 6, RFC 8414 section 2:
