@@ -157,6 +157,20 @@ func TestDefaultScopesOfAResource(t *testing.T) {
 	require.Equal(t, "profile", app.tokens("user_ada", "resource", h.url+"/mcp", "scope", "profile").Scope)
 }
 
+// A scope that was taken out of the Config keeps nobody out who names none.
+func TestDefaultScopesAreThoseThatAreLeft(t *testing.T) {
+	before := newOpenHost(t, withResources)
+	own := before.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:write")})
+	stranger, _ := before.clientOf(before.register(strings.TrimSuffix(native, "}") + `,"scope":"notes:write"}`))
+	after := newOpenHost(t, func(c *provider.Config) { c.Store = before.store })
+	for app, want := range map[*application]string{own: "profile", stranger: "profile email public_metadata private_metadata notes:read"} {
+		app.h = after
+		require.Equal(t, want, app.tokens("user_ada").Scope)
+	}
+	answer := after.signedIn("user_ada").get(own.request("scope", "notes:write")).redirected(t)
+	require.Equal(t, "invalid_scope", answer.Get("error"))
+}
+
 func sorted(scope string) string {
 	set, err := scopes.Parse(scope)
 	if err != nil {
