@@ -495,13 +495,23 @@ func TestVisitorsShareAFetch(t *testing.T) {
 		serve  http.HandlerFunc
 	}{"good": {200, nil}, "bad": {400, http.NotFound}} {
 		t.Run(name, func(t *testing.T) {
-			h, site, app := newDocumentHost(t)
+			var arrived atomic.Int32
+			h, site, app := newDocumentHost(t, func(c *provider.Config) {
+				currentUser := c.CurrentUser
+				c.CurrentUser = func(r *http.Request) (provider.Session, error) {
+					arrived.Add(1)
+					return currentUser(r)
+				}
+			})
 			answer := c.serve
 			if answer == nil {
 				answer = site.serve
 			}
 			site.handle(func(w http.ResponseWriter, r *http.Request) {
-				time.Sleep(200 * time.Millisecond)
+				for arrived.Load() < visitors && r.Context().Err() == nil {
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(200 * time.Millisecond) // From there they have a few steps to the fetch.
 				answer(w, r)
 			})
 			var wg sync.WaitGroup
