@@ -215,7 +215,7 @@ func TestRegisterNamesTheMemberThatIsWrong(t *testing.T) {
 		minimal: "client_id is missing",
 		with(app, minimal, "client_id", `"other"`):                     "client_id is not that of this registration",
 		with(app, minimal, "client_id", `7`):                           "client_id is of type number",
-		with(app, minimal, "registration_access_token", `"`+token+`"`): "registration_access_token is not the client's to change",
+		with(app, minimal, "registration_access_token", `"`+token+`"`): "registration_access_token cannot be changed by the client",
 		with(app, minimal, "client_secret", `"chosen"`):                "client_secret is not the one",
 	} {
 		h.manage("PUT", app.ClientID, token, body).says(t, 400, "invalid_client_metadata", says)

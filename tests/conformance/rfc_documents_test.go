@@ -136,7 +136,7 @@ func TestDocumentContent(t *testing.T) {
 		"too large":             {body(good + `,"x":"` + strings.Repeat("a", 16<<10) + `"}`), "larger than 16 KiB"},
 		"endless":               {endless, "larger than 16 KiB"},
 		"gzip bomb":             {body(bomb.String(), "Content-Encoding", "gzip"), "compressed"},
-		"cut off":               {body(good+"}", "Content-Length", "5000"), "does not arrive whole"},
+		"cut off":               {body(good+"}", "Content-Length", "5000"), "has to send all of it"},
 		"empty":                 {body(""), "not a JSON object"},
 		"null":                  {body("null"), "not a JSON object"},
 		"array":                 {body(`["` + content + `"]`), "not a JSON object"},
@@ -152,8 +152,8 @@ func TestDocumentContent(t *testing.T) {
 		"CLIENT_ID":             {body(`{"CLIENT_ID":"` + documentID + `","redirect_uris":["` + callback + `"]}`), "client_id is not the URL"},
 		"client_id a number":    {member("client_id", 5), "client_id is of type number"},
 		"client_id twice":       {body(good + `,"client_id":"` + documentID + `"}`), "client_id is there twice"},
-		"client_secret":         {member("client_secret", content), "client_secret or client_secret_expires_at is in it"},
-		"its end":               {member("client_secret_expires_at", 0), "client_secret or client_secret_expires_at is in it"},
+		"client_secret":         {member("client_secret", content), "it has client_secret or client_secret_expires_at"},
+		"its end":               {member("client_secret_expires_at", 0), "it has client_secret or client_secret_expires_at"},
 		"client_secret_basic":   {member("token_endpoint_auth_method", "client_secret_basic"), "token_endpoint_auth_method is client_secret_basic, which is not offered"},
 		"client_secret_post":    {member("token_endpoint_auth_method", "client_secret_post"), "not offered"},
 		"client_secret_jwt":     {member("token_endpoint_auth_method", "client_secret_jwt"), "not offered"},
@@ -252,7 +252,7 @@ func TestDocumentAnswer(t *testing.T) {
 			w.WriteHeader(status)
 			w.Write([]byte(`{"client_id":"` + documentID + `","redirect_uris":["` + callback + `"]}`))
 		}
-		says := fmt.Sprintf("status %d in place of 200", status)
+		says := fmt.Sprintf("status %d instead of 200", status)
 		if status/100 == 3 {
 			says = "redirect, which is not followed"
 		}
