@@ -153,7 +153,7 @@ func drained(r *http.Request, read int) *Error {
 func mediaType(r *http.Request) string {
 	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && contentType == "" {
-		return "missing or malformed"
+		return "none"
 	}
 	return contentType
 }
