@@ -1,4 +1,4 @@
-.PHONY: check fmt lint tidy test budgets docs apidiff fuzz mutate engines size run
+.PHONY: check fmt lint tidy test budgets docs apidiff fuzz mutate engines size clients run
 
 # Everything that a change must pass. Fuzz targets run on their seeds, as tests.
 check: fmt lint tidy test budgets docs apidiff
@@ -74,6 +74,11 @@ SIZE ?= 1000000
 size:
 	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run Size ./store/memory ./tests/drivers
 	LATCHKEY_SIZE=$(SIZE) go test -count=1 -v -timeout 3h -run Size ./store/redisstore
+
+# Every client library that signs in, with those that take long to install. None
+# is skipped.
+clients:
+	CI=true LATCHKEY_CLIENTS=all go test -count=1 -timeout 30m ./tests/clients
 
 run:
 	go run ./examples/quickstart

@@ -81,7 +81,11 @@ func (a *authorization) findRedirect() *Error {
 	switch {
 	case len(app.RedirectURIs) == 0:
 		return refuse(codeInvalidRequest, "The application that sent you here has no redirect URI registered, so it cannot sign anybody in yet. Its developer can add one.")
-	case a.redirect.named && !redirectRegistered(&app, a.redirect.uri, a.params.Has("code_challenge")):
+	case a.redirect.named && redirectRegistered(&app, a.redirect.uri, a.params.Has("code_challenge")):
+		// It is one of them.
+	case a.redirect.named && redirectRegistered(&app, a.redirect.uri, true):
+		return refuse(codeInvalidRequest, "The application that sent you here listens on another port of your device than the one that is registered for it. That takes PKCE: code_challenge is missing.")
+	case a.redirect.named:
 		return refuse(codeInvalidRequest, "The application that sent you here gave a redirect_uri that is not registered for it: it has to be one of its registered URIs, character for character.")
 	case !a.redirect.named && len(app.RedirectURIs) > 1:
 		return refuse(codeInvalidRequest, "The application that sent you here has several redirect URIs registered and did not say which one to use: redirect_uri is missing.")

@@ -107,7 +107,7 @@ func readForm(w http.ResponseWriter, r *http.Request, known []string) (url.Value
 // readParams is readForm without a look at what comes twice.
 func readParams(w http.ResponseWriter, r *http.Request, known []string) (url.Values, *Error) {
 	if !hasForm(r) {
-		return nil, refuse(codeInvalidRequest, "Send the parameters in the body as application/x-www-form-urlencoded.").with("content_type", r.Header.Get("Content-Type"))
+		return nil, refuse(codeInvalidRequest, "Send the parameters in the body as application/x-www-form-urlencoded.").with("content_type", mediaType(r))
 	}
 	if r.PostForm != nil {
 		// The host's middleware has read the body before us, and reading it
@@ -146,6 +146,16 @@ func drained(r *http.Request, read int) *Error {
 	}
 	return asError(errors.New("the request came with a body, and nothing of it is left: a middleware of the host has read it before Latchkey. " +
 		"Leave Latchkey's endpoints out of it, call r.ParseForm there, or put the body back into r.Body"))
+}
+
+// mediaType is what the body says that it is, for the log. Nothing else of the
+// header goes there.
+func mediaType(r *http.Request) string {
+	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil && contentType == "" {
+		return "none"
+	}
+	return contentType
 }
 
 // hasForm reports whether the body says that it is a form, and only that.

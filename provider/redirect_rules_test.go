@@ -36,7 +36,7 @@ func TestLoopbackPortIsFree(t *testing.T) {
 			b.get(app.request("redirect_uri", uri)).errorPage(t, 400, "not registered")
 		}
 		// Without PKCE, anybody on the machine could use what arrives there.
-		b.get(app.request("redirect_uri", "http://localhost:58135/callback", "code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "not registered")
+		b.get(app.request("redirect_uri", "http://localhost:58135/callback", "code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "code_challenge is missing")
 	}
 	// One on a server of its own has a port of its own.
 	server := h.application(provider.ApplicationSettings{RedirectURIs: []string{"http://localhost/callback"}, PKCERequired: true})
@@ -185,7 +185,7 @@ func TestAllowHTTP(t *testing.T) {
 // The host's own name is for what the host vouches for.
 func TestHostNameIsNotForStrangers(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) { c.Pages.Name = "Acme Notes" })
-	for _, name := range []string{"Acme Notes", "ACME NOTES", "acme-notes", "AcmeNotes!", "Ａcme Notes", " Acme  Notes "} {
+	for _, name := range []string{"Acme Notes", "ACME NOTES", "acme-notes", "AcmeNotes!", "Ａcme Notes", "𝐀𝐜𝐦𝐞 𝐍𝐨𝐭𝐞𝐬", " Acme  Notes "} {
 		h.register(`{"redirect_uris":["https://a.example.com/cb"],"client_name":`+strconv.Quote(name)+`}`).says(t, 400, "invalid_client_metadata", "that of Acme Notes itself")
 		_, _, err := h.CreateApplication(ctx, provider.ApplicationSettings{Name: "Acme Notes", OwnerID: "user_ada"})
 		require.ErrorContains(t, err, "that of Acme Notes itself")

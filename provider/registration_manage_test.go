@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,121 +31,6 @@ func with(app *application, body string, members ...string) string {
 		panic(err)
 	}
 	return string(encoded)
-}
-
-// RFC 7592 section 2.1.
-func TestReadRegistration(t *testing.T) {
-	h := newOpenHost(t)
-	want := h.register(minimal).registered(t, 201)
-	clientID, token := want["client_id"].(string), want["registration_access_token"].(string)
-	delete(want, "client_secret") // Only its hash is kept.
-	require.Equal(t, want, h.manage("GET", clientID, token, "").registered(t, 200))
-	for _, method := range []string{"POST", "PATCH", "HEAD"} {
-		r := h.manage(method, clientID, token, minimal)
-		r.statusIs(t, 405)
-		require.Equal(t, "GET, PUT, DELETE, OPTIONS", r.Header.Get("Allow"))
-	}
-}
-
-// An unknown client, another one's token, a wrong one and that of a deleted
-// client are told apart by nobody.
-func TestRegistrationTokenIsItsOwnClientsOnly(t *testing.T) {
-	h := newOpenHost(t)
-	app, token := h.clientOf(h.register(minimal))
-	other, othersToken := h.clientOf(h.register(native))
-	gone, goneToken := h.clientOf(h.register(minimal))
-	h.manage("DELETE", gone.ClientID, goneToken, "").statusIs(t, 204)
-	manual := h.application(provider.ApplicationSettings{})
-	access := other.tokens("user_ada")
-	before := h.applications(t)
-
-	var bodies []string
-	for _, tt := range []struct{ clientID, token string }{
-		{app.ClientID, othersToken}, {other.ClientID, token}, {app.ClientID, token + "x"}, {app.ClientID, strings.ToUpper(token)},
-		{app.ClientID, app.secret}, {app.ClientID, access.AccessToken},
-		{"unknown", token}, {gone.ClientID, goneToken}, {manual.ClientID, token}, {manual.ClientID, manual.secret}, {app.ID, token},
-		{"%00", token}, {app.ClientID + "%20", token},
-	} {
-		for _, method := range []string{"GET", "PUT", "DELETE"} {
-			r := h.manage(method, tt.clientID, tt.token, with(app, minimal))
-			r.refused(t, 401, "invalid_token")
-			require.Contains(t, r.Header.Get("WWW-Authenticate"), `error="invalid_token"`)
-			bodies = append(bodies, r.body)
-		}
-	}
-	for _, body := range bodies {
-		require.Equal(t, bodies[0], body)
-	}
-	for _, header := range []http.Header{nil, {"Authorization": {"Basic " + token}}} {
-		r := h.send("GET", registerPath+"/"+app.ClientID, header, "")
-		r.statusIs(t, 401)
-		require.Equal(t, `Bearer realm="`+h.url+`"`, r.Header.Get("WWW-Authenticate"))
-	}
-	h.send("GET", registerPath+"/"+app.ClientID+"?access_token="+token, nil, "").refused(t, 400, "invalid_request")
-	require.Equal(t, before, h.applications(t))
-	h.manage("GET", app.ClientID, token, "").registered(t, 200)
-	for _, secret := range []string{token, othersToken, goneToken} {
-		require.NotContains(t, h.log.String(), secret)
-	}
-}
-
-// RFC 7592 section 2.2: what is sent takes the place of everything.
-func TestUpdateReplacesAllMetadata(t *testing.T) {
-	h := newOpenHost(t)
-	first := h.register(`{"redirect_uris":["https://a.example.com/cb"],"client_name":"One","scope":"profile","contacts":["a"],"tos_uri":"https://a.example.com/tos",
-		"client_uri":"https://a.example.com","logo_uri":"https://a.example.com/x.png","software_id":"x","grant_types":["authorization_code","refresh_token"]}`)
-	app, token := h.clientOf(first)
-	h.eventKinds()
-	h.clock.Add(time.Hour)
-	want := h.register(`{"redirect_uris":["https://b.example.com/cb"]}`).registered(t, 201)
-	h.eventKinds()
-	got := h.manage("PUT", app.ClientID, token, with(app, `{"redirect_uris":["https://b.example.com/cb"]}`)).registered(t, 200)
-	for _, own := range []string{"client_id", "client_secret", "registration_access_token", "registration_client_uri", "client_id_issued_at"} {
-		delete(want, own)
-	}
-	for name := range want {
-		require.Equal(t, want[name], got[name], name)
-	}
-	require.Len(t, got, len(want)+4, "and no secret: %v", got)
-	require.Equal(t, token, got["registration_access_token"])
-	require.Equal(t, float64(app.CreatedAt.Unix()), got["client_id_issued_at"])
-	require.Equal(t, got, h.manage("GET", app.ClientID, token, "").registered(t, 200))
-	require.Equal(t, []provider.EventKind{provider.EventApplicationUpdated}, h.eventKinds())
-	app.redeem("x").refused(t, 400, "invalid_grant") // Its secret still works.
-
-	kept, err := h.FindApplication(ctx, app.ID)
-	require.NoError(t, err)
-	require.Equal(t, app.Secrets, kept.Secrets)
-	require.Equal(t, store.OriginRegistration, kept.Origin)
-	require.True(t, kept.PKCERequired)
-	require.Equal(t, app.UpdatedAt.Add(time.Hour), kept.UpdatedAt)
-}
-
-func TestUpdateOfARegistrationIsChecked(t *testing.T) {
-	h := newOpenHost(t)
-	app, token := h.clientOf(h.register(minimal))
-	before := h.manage("GET", app.ClientID, token, "").registered(t, 200)
-	for _, tt := range []struct{ body, code, says string }{
-		{minimal, "invalid_client_metadata", "client_id is missing"},
-		{with(app, minimal, "client_id", `"other"`), "invalid_client_metadata", "client_id is not that of this registration"},
-		{with(app, minimal, "client_id", `7`), "invalid_client_metadata", "client_id is of type number"},
-		{with(app, minimal, "registration_access_token", `"`+token+`"`), "invalid_client_metadata", "registration_access_token cannot be changed by the client"},
-		{with(app, minimal, "registration_client_uri", `"x"`), "invalid_client_metadata", "registration_client_uri"},
-		{with(app, minimal, "client_secret_expires_at", `0`), "invalid_client_metadata", "client_secret_expires_at"},
-		{with(app, minimal, "client_id_issued_at", `0`), "invalid_client_metadata", "client_id_issued_at"},
-		{with(app, minimal, "client_secret", `"chosen"`), "invalid_client_metadata", "client_secret is not the one"},
-		{with(app, minimal, "redirect_uris", `[]`), "invalid_redirect_uri", "redirect_uris is missing"},
-		{with(app, minimal, "redirect_uris", `["http://a.example.com"]`), "invalid_redirect_uri", "plain http"},
-		{with(app, minimal, "client_name", `"a\u202eb"`), "invalid_client_metadata", "client_name"},
-		{"[]", "invalid_request", "JSON"},
-	} {
-		h.manage("PUT", app.ClientID, token, tt.body).says(t, 400, tt.code, tt.says)
-	}
-	require.Equal(t, before, h.manage("GET", app.ClientID, token, "").registered(t, 200))
-	h.manage("PUT", app.ClientID, token, with(app, minimal, "client_secret", `"`+app.secret+`"`, "registration_client_uri", "null")).registered(t, 200)
-
-	public, token := h.clientOf(h.register(native))
-	h.manage("PUT", public.ClientID, token, with(public, native, "client_secret", `"x"`)).says(t, 400, "invalid_client_metadata", "client_secret is not the one")
 }
 
 // A client that changes what it is starts anew.
@@ -177,33 +61,6 @@ func TestUpdateBetweenPublicAndConfidential(t *testing.T) {
 	kept, err := h.FindApplication(ctx, app.ID)
 	require.NoError(t, err)
 	require.Empty(t, kept.Secrets)
-}
-
-// RFC 7592 section 2.3.
-func TestDeleteRegistrationEndsEverything(t *testing.T) {
-	h := newOpenHost(t)
-	app, token := h.clientOf(h.register(native))
-	bystander, _ := h.clientOf(h.register(native))
-	got, others := app.tokens("user_ada"), bystander.tokens("user_ada")
-	code := app.code("user_ada")
-	h.eventKinds()
-	r := h.manage("DELETE", app.ClientID, token, "")
-	r.statusIs(t, 204)
-	require.Empty(t, r.body)
-	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
-	require.Equal(t, []provider.EventKind{provider.EventGrantRevoked, provider.EventApplicationDeleted}, h.eventKinds())
-
-	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
-	app.refresh(got.RefreshToken).refused(t, 401, "invalid_client")
-	app.redeem(code).refused(t, 401, "invalid_client")
-	h.browser().get(app.request()).errorPage(t, 400, "not registered")
-	_, err := h.FindApplication(ctx, app.ID)
-	require.ErrorIs(t, err, store.ErrNotFound)
-	require.Empty(t, app.liveGrants())
-	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		h.manage(method, app.ClientID, token, with(app, native)).refused(t, 401, "invalid_token")
-	}
-	h.bearer("/api/notes", others.AccessToken).statusIs(t, 200)
 }
 
 // What Allow has let in cannot become something that it would not.

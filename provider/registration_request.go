@@ -55,7 +55,7 @@ type registrationRequest struct {
 func readRegistration(w http.ResponseWriter, r *http.Request) (*registrationRequest, *Error) {
 	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || contentType != "application/json" || len(r.Header["Content-Type"]) != 1 {
-		return nil, refuse(codeInvalidRequest, "Send the metadata in the body as application/json.").with("content_type", r.Header.Get("Content-Type"))
+		return nil, refuse(codeInvalidRequest, "Send the metadata in the body as application/json.").with("content_type", mediaType(r))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRegistration))
 	if e := bodyRefusal(r, len(body), "64 KiB", err); e != nil {

@@ -120,68 +120,42 @@ func TestRegistrationConfigIsChecked(t *testing.T) {
 	require.NoError(t, err, "its default path is free while registration is off")
 }
 
-// RFC 7591 section 3.2.1, with nothing but what is required.
-func TestRegisterWithDefaults(t *testing.T) {
+// What the host has of a registration, from its beginning to its end.
+func TestHostSeesARegistration(t *testing.T) {
 	h := newOpenHost(t)
-	r := h.register(minimal)
-	shown := r.registered(t, 201)
-	require.Equal(t, "no-cache", r.Header.Get("Pragma"))
-	app, err := h.FindClient(ctx, shown["client_id"].(string))
-	require.NoError(t, err)
-	require.Regexp(t, `^[0-9A-Za-z]{16}$`, shown["client_id"])
-	require.Regexp(t, `^[0-9A-Za-z]{43}$`, shown["client_secret"])
-	require.Regexp(t, `^rat_[0-9A-Za-z]{43}$`, shown["registration_access_token"])
-	require.Equal(t, map[string]any{
-		"client_id": app.ClientID, "client_secret": shown["client_secret"], "registration_access_token": shown["registration_access_token"],
-		"client_id_issued_at": float64(app.CreatedAt.Unix()), "client_secret_expires_at": float64(0),
-		"registration_client_uri": h.url + "/oauth/register/" + app.ClientID,
-		"redirect_uris":           []any{"https://agent.example.com/callback"}, "token_endpoint_auth_method": "client_secret_basic",
-		"grant_types": []any{"authorization_code"}, "response_types": []any{"code"}, "application_type": "web",
-		"client_name": "agent.example.com", "scope": "profile email public_metadata private_metadata notes:read",
-	}, shown)
-
+	answer := h.register(strings.TrimSuffix(minimal, "}") + `,"owner_id":"user_ada","contacts":["ops@agent.example.com"]}`)
+	app, token := h.clientOf(answer)
+	require.Regexp(t, `^[0-9A-Za-z]{16}$`, app.ClientID)
+	require.Regexp(t, `^[0-9A-Za-z]{43}$`, app.secret)
+	require.Regexp(t, `^rat_[0-9A-Za-z]{43}$`, token)
+	require.Equal(t, h.url+registerPath+"/"+app.ClientID, answer.registered(t, 201)["registration_client_uri"])
 	require.Equal(t, store.OriginRegistration, app.Origin)
 	require.True(t, app.PKCERequired)
-	require.False(t, app.Public)
 	require.False(t, app.SkipConsent)
 	require.Empty(t, app.OwnerID)
 	require.Equal(t, []provider.EventKind{provider.EventApplicationRegistered}, h.eventKinds())
-	kept := fmt.Sprintf("%+v %+v", app, *app.Registration)
-	for _, secret := range []string{"client_secret", "registration_access_token"} {
-		require.NotContains(t, kept, shown[secret], "only its hash is kept")
-		require.NotContains(t, h.log.String(), shown[secret])
-	}
-}
 
-// RFC 7591 section 2, with every field that is kept.
-func TestRegisterWithEveryField(t *testing.T) {
-	h := newOpenHost(t)
-	body := `{
-		"redirect_uris": ["https://agent.example.com/callback", "http://127.0.0.1/cb", "com.example.agent:/cb"],
-		"token_endpoint_auth_method": "none", "grant_types": ["refresh_token", "authorization_code", "authorization_code"], "response_types": ["code"],
-		"application_type": "native", "client_name": "Agent é", "client_uri": "https://agent.example.com/", "logo_uri": "https://agent.example.com/logo.png",
-		"scope": "profile notes:read", "contacts": ["ops@agent.example.com"], "tos_uri": "https://agent.example.com/tos",
-		"policy_uri": "https://agent.example.com/policy", "software_id": "4NRB1-0XZABZI9E6-5SM3R", "software_version": "2.1",
-		"jwks": {"keys": []}, "jwks_uri": "https://agent.example.com/jwks", "software_statement": "x.y.z", "client_name#ja": "x", "unheard_of": [[{}]],
-		"client_id": "mine", "client_secret": "mine", "registration_access_token": "mine", "default_max_age": 3, "owner_id": "user_ada"
-	}`
-	shown := h.register(body).registered(t, 201)
-	app, err := h.FindClient(ctx, shown["client_id"].(string))
+	h.clock.Add(time.Hour)
+	h.manage("PUT", app.ClientID, token, with(app, minimal, "client_name", `"Two"`)).registered(t, 200)
+	require.Equal(t, []provider.EventKind{provider.EventApplicationUpdated}, h.eventKinds())
+	kept, err := h.FindApplication(ctx, app.ID)
 	require.NoError(t, err)
-	require.Equal(t, map[string]any{
-		"client_id": app.ClientID, "registration_access_token": shown["registration_access_token"],
-		"client_id_issued_at": float64(app.CreatedAt.Unix()), "registration_client_uri": h.url + "/oauth/register/" + app.ClientID,
-		"redirect_uris":              []any{"https://agent.example.com/callback", "http://127.0.0.1/cb", "com.example.agent:/cb"},
-		"token_endpoint_auth_method": "none", "grant_types": []any{"authorization_code", "refresh_token"}, "response_types": []any{"code"},
-		"application_type": "native", "client_name": "Agent é", "client_uri": "https://agent.example.com/", "logo_uri": "https://agent.example.com/logo.png",
-		"scope": "profile notes:read", "contacts": []any{"ops@agent.example.com"}, "tos_uri": "https://agent.example.com/tos",
-		"policy_uri": "https://agent.example.com/policy", "software_id": "4NRB1-0XZABZI9E6-5SM3R", "software_version": "2.1",
-	}, shown)
-	require.NotEqual(t, "mine", app.ClientID)
-	require.NotEqual(t, "mine", shown["registration_access_token"])
-	require.True(t, app.Public)
-	require.Empty(t, app.Secrets)
-	require.Empty(t, app.OwnerID)
+	require.Equal(t, app.Secrets, kept.Secrets)
+	require.Equal(t, store.OriginRegistration, kept.Origin)
+	require.True(t, kept.PKCERequired)
+	require.Equal(t, app.UpdatedAt.Add(time.Hour), kept.UpdatedAt)
+
+	app.tokens("user_ada")
+	h.eventKinds()
+	h.manage("DELETE", app.ClientID, token, "").statusIs(t, 204)
+	require.Equal(t, []provider.EventKind{provider.EventGrantRevoked, provider.EventApplicationDeleted}, h.eventKinds())
+	_, err = h.FindApplication(ctx, app.ID)
+	require.ErrorIs(t, err, store.ErrNotFound)
+	require.Empty(t, app.liveGrants())
+	for _, secret := range []string{app.secret, token} {
+		require.NotContains(t, fmt.Sprintf("%+v %+v", kept, *kept.Registration), secret, "only its hash is kept")
+		require.NotContains(t, h.log.String(), secret)
+	}
 	require.NotContains(t, h.log.String(), "ops@")
 }
 
@@ -199,40 +173,6 @@ func TestRegisteredApplicationTypeFollowsFromItsRedirects(t *testing.T) {
 		require.Equal(t, tt.kind, shown["application_type"], tt.uris)
 		require.Equal(t, tt.name, shown["client_name"], "the name that is left out")
 	}
-}
-
-func TestRegisterRefusesBadRedirectURIs(t *testing.T) {
-	h := newOpenHost(t)
-	for _, tt := range []struct{ body, says string }{
-		{`{}`, "redirect_uris is missing"},
-		{`{"redirect_uris":[]}`, "redirect_uris is missing"},
-		{`{"redirect_uris":null}`, "redirect_uris is missing"},
-		{`{"redirect_uris":"https://a.example.com/cb"}`, "redirect_uris is of type string: give an array of strings"},
-		{`{"redirect_uris":["https://a.example.com/cb",null]}`, "redirect_uris is of type array: give an array of strings"},
-		{`{"redirect_uris":[1]}`, "redirect_uris"},
-		{`{"redirect_uris":["javascript:alert(1)"],"token_endpoint_auth_method":"none"}`, "scheme javascript"},
-		{`{"redirect_uris":["JavaScript:alert(1)"],"token_endpoint_auth_method":"none"}`, "capital letters"},
-		{`{"redirect_uris":["data:text/html,<script>alert(1)</script>"],"token_endpoint_auth_method":"none"}`, "character"},
-		{`{"redirect_uris":["data:text/html,x"],"token_endpoint_auth_method":"none"}`, "scheme data"},
-		{`{"redirect_uris":["vbscript:x"],"token_endpoint_auth_method":"none"}`, "scheme vbscript"},
-		{`{"redirect_uris":["file:///etc/passwd"],"token_endpoint_auth_method":"none"}`, "scheme file"},
-		{`{"redirect_uris":["http://a.example.com/cb"],"token_endpoint_auth_method":"none"}`, "plain http"},
-		{`{"redirect_uris":["http://127.0.0.1.example.com/cb"]}`, "plain http"},
-		{`{"redirect_uris":["https://a.example.com/#x"]}`, "fragment"},
-		{`{"redirect_uris":["https://u@a.example.com/"]}`, "user"},
-		{`{"redirect_uris":["//a.example.com/"]}`, "relative"},
-		{`{"redirect_uris":["https://a.example.com/","https:///x"]}`, "no host"},
-		{`{"redirect_uris":["https://*.example.com/"]}`, "wildcard"},
-		{`{"redirect_uris":["https://a.example.com/\"\\<>"]}`, "character"},
-		{`{"redirect_uris":["https://a.example.com/é"]}`, "character"},
-		{`{"redirect_uris":["https://a.example.com/cb","https://a.example.com/cb"]}`, "twice"},
-		{`{"redirect_uris":["https://a.example.com/` + strings.Repeat("x", 1024) + `"]}`, "too long"},
-		{`{"redirect_uris":["x:/a"` + strings.Repeat(`,"x:/a"`, 100) + `]}`, "101 redirect URIs"},
-		{`{"redirect_uris":["myapp:/cb"]}`, "a scheme with a period"},
-	} {
-		h.register(tt.body).says(t, 400, "invalid_redirect_uri", tt.says)
-	}
-	require.Zero(t, h.applications(t))
 }
 
 // applications is how many are kept.
@@ -260,6 +200,26 @@ func TestRegisterNamesTheMemberThatIsWrong(t *testing.T) {
 	require.Zero(t, h.applications(t))
 	h.register(strings.TrimSuffix(minimal, "}")+`,"Client_Name":"Other","client_n\u0061me":"Ag\u0065nt","contacts":["ops@a.example.com"]}`).registered(t, 201)
 	require.NotContains(t, h.log.String(), "@a.example.com", "a log has no addresses")
+
+	for body, says := range map[string]string{
+		`{"redirect_uris":null}`:                              "redirect_uris is missing",
+		`{"redirect_uris":"https://a.example.com/cb"}`:        "redirect_uris is of type string: give an array of strings",
+		`{"redirect_uris":["https://a.example.com/cb",null]}`: "redirect_uris is of type array: give an array of strings",
+		`{"redirect_uris":["http://a.example.com"]}`:          "plain http",
+		`{"redirect_uris":["myapp:/cb"]}`:                     "a scheme with a period",
+	} {
+		h.register(body).says(t, 400, "invalid_redirect_uri", says)
+	}
+	app, token := h.clientOf(h.register(minimal))
+	for body, says := range map[string]string{
+		minimal: "client_id is missing",
+		with(app, minimal, "client_id", `"other"`):                     "client_id is not that of this registration",
+		with(app, minimal, "client_id", `7`):                           "client_id is of type number",
+		with(app, minimal, "registration_access_token", `"`+token+`"`): "registration_access_token cannot be changed by the client",
+		with(app, minimal, "client_secret", `"chosen"`):                "client_secret is not the one",
+	} {
+		h.manage("PUT", app.ClientID, token, body).says(t, 400, "invalid_client_metadata", says)
+	}
 }
 
 func TestRegisterReadsOneSmallJSONObject(t *testing.T) {
@@ -466,26 +426,6 @@ func TestRegisteredScopeIsADefaultAndNoLimit(t *testing.T) {
 	// What the host gave to its own is a limit.
 	own := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
 	require.Equal(t, "invalid_scope", b.get(own.request("scope", "profile notes:read")).redirected(t).Get("error"))
-}
-
-// RFC 9700 section 4.11.2: nobody vouches for where an application that
-// registered itself sends people, so a link alone sends nobody there. Once its
-// page was answered, it is told whatever there is to tell.
-func TestLinkAloneRedirectsToNoSelfRegisteredApplication(t *testing.T) {
-	h := newOpenHost(t)
-	app, _ := h.clientOf(h.register(native))
-	b := h.browser()
-	b.signIn("user_ada")
-	for _, changes := range [][]string{{"prompt", "none"}, {"response_type", "token"}, {"scope", "unheard_of"}, {"prompt", "none login"}, {"code_challenge", "x"}} {
-		b.get(app.request(changes...)).errorPage(t, 400, "made a mistake")
-		b.get(app.request(append(changes, "response_mode", "form_post")...)).errorPage(t, 400, "made a mistake")
-	}
-	require.NotEmpty(t, b.answer(b.get(app.request()), "deny").redirected(t).Get("error"))
-	require.NotEmpty(t, b.authorize(app.request()).Get("code"))
-
-	for _, uri := range []string{"search-ms:/x", "search:/x", "ms-msdt:/id", "ms-settings:/x", "microsoft-edge:https://evil.example.com/", "shell:/x"} {
-		h.register(`{"redirect_uris":["`+uri+`"],"token_endpoint_auth_method":"none"}`).refused(t, 400, "invalid_redirect_uri")
-	}
 }
 
 // The host may keep scopes from applications that registered themselves.

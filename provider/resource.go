@@ -118,7 +118,7 @@ func (o *offer) read(app store.Application, resource *ProtectedResource, text st
 		return nil, extra, nil // It wants to know who the user is, and nothing else.
 	}
 	if len(asked) == 0 {
-		asked = resource.understood(app.Scopes)
+		asked = resource.understood(may.Intersect(app.Scopes)) // What the Config offers no more is not held against it.
 	}
 	if len(asked) == 0 && app.Origin != store.OriginManual {
 		asked = resource.understood(may) // It registered with others, before it knew of the resource.

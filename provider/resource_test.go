@@ -2,7 +2,6 @@ package provider_test
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,131 +24,6 @@ func withResources(c *provider.Config) {
 }
 
 const allScopes = "profile notes:read notes:write"
-
-// challenged returns the parts of a challenge that a client acts on.
-func (r *reply) challenged(t testing.TB, status int, parts ...string) {
-	t.Helper()
-	require.Equal(t, status, r.StatusCode, r.body)
-	for _, part := range parts {
-		require.Contains(t, r.Header.Get("WWW-Authenticate"), part)
-	}
-}
-
-// RFC 8707 section 2: a token for a resource works there and nowhere else.
-func TestTokenForAResource(t *testing.T) {
-	h := newHost(t, withResources)
-	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
-	mcp := app.tokens("user_ada", "resource", h.url+"/mcp")
-	reports := app.tokens("user_ada", "resource", h.url+"/reports")
-	unbound := app.tokens("user_ada")
-
-	works := func(path, token string) {
-		t.Helper()
-		h.bearer(path, token).statusIs(t, 200)
-	}
-	refused := func(path, token string) {
-		t.Helper()
-		h.bearer(path, token).refused(t, 401, "invalid_token")
-	}
-	works("/mcp", mcp.AccessToken)
-	refused("/mcp", reports.AccessToken)
-	refused("/mcp", unbound.AccessToken)
-	works("/reports", reports.AccessToken)
-	refused("/reports", mcp.AccessToken)
-	works("/api/notes", unbound.AccessToken)
-	refused("/api/notes", mcp.AccessToken)
-	refused("/api/notes", reports.AccessToken)
-	works("/oauth/userinfo", unbound.AccessToken)
-	refused("/oauth/userinfo", mcp.AccessToken)
-
-	ctx := context.Background()
-	_, err := h.Verify(ctx, mcp.AccessToken)
-	require.ErrorIs(t, err, provider.ErrInvalidToken)
-	token, err := h.Resource(h.url+"/mcp").Verify(ctx, mcp.AccessToken, "notes:read")
-	require.NoError(t, err)
-	require.Equal(t, h.url+"/mcp", token.Resource)
-	_, err = h.Resource(h.url+"/reports").Verify(ctx, mcp.AccessToken)
-	require.ErrorIs(t, err, provider.ErrInvalidToken)
-	_, err = h.Resource(h.url+"/mcp").Verify(ctx, unbound.AccessToken)
-	require.ErrorIs(t, err, provider.ErrInvalidToken)
-}
-
-// RFC 8707 section 2.2: a refresh token gives tokens for the resource of its
-// grant, and for no other.
-func TestResourceOnTheTokenEndpoint(t *testing.T) {
-	h := newHost(t, withResources)
-	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
-	mcp, reports := h.url+"/mcp", h.url+"/reports"
-
-	code := app.code("user_ada", "resource", mcp)
-	app.redeem(code, "resource", reports).refused(t, 400, "invalid_target")
-	app.redeem(code, "resource", "https://elsewhere.example.com").refused(t, 400, "invalid_target")
-	first := app.redeem(code, "resource", mcp).tokens(t) // The refusals have spent nothing.
-	h.bearer("/mcp", first.AccessToken).statusIs(t, 200)
-
-	app.refresh(first.RefreshToken, "resource", reports).refused(t, 400, "invalid_target")
-	second := app.refresh(first.RefreshToken).tokens(t)
-	h.bearer("/mcp", second.AccessToken).statusIs(t, 200)
-	third := app.refresh(second.RefreshToken, "resource", mcp).tokens(t)
-	h.bearer("/mcp", third.AccessToken).statusIs(t, 200)
-	h.bearer("/api/notes", third.AccessToken).refused(t, 401, "invalid_token")
-
-	// A grant for no resource gives no tokens for one: its user was not asked.
-	unbound := app.code("user_ada")
-	app.redeem(unbound, "resource", mcp).refused(t, 400, "invalid_target")
-	whole := app.redeem(unbound).tokens(t) // Nothing was spent.
-	app.refresh(whole.RefreshToken, "resource", mcp).refused(t, 400, "invalid_target")
-	last := app.refresh(whole.RefreshToken).tokens(t)
-	app.refresh(whole.RefreshToken, "resource", mcp).refused(t, 400, "invalid_target") // nor do they as a retry,
-	app.refresh(whole.RefreshToken).tokens(t)                                          // which this is again.
-	h.bearer("/api/notes", last.AccessToken).statusIs(t, 200)
-	app.redeem(unbound, "resource", mcp).refused(t, 400, "invalid_grant") // A thief who names one is noticed.
-	h.bearer("/api/notes", last.AccessToken).refused(t, 401, "invalid_token")
-	foreign := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
-	foreign.redeem(app.code("user_ada"), "resource", mcp).refused(t, 400, "invalid_grant")
-}
-
-// RFC 8707 section 2: what names no known resource is invalid_target.
-func TestInvalidTarget(t *testing.T) {
-	h := newHost(t, withResources)
-	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
-	b := h.browser()
-	b.signIn("user_ada")
-	for _, resource := range []string{
-		"https://elsewhere.example.com/mcp", h.url, h.url + "/", h.url + "/mcp//", h.url + "/MCP", h.url + "/mcp#x", h.url + "/mcp/..", h.url + "/x/..%2fmcp",
-		h.url + "//mcp", h.url + "/mcp ", "mcp", "/mcp", "urn:mcp", strings.Replace(h.url, "//", "//user@", 1) + "/mcp", h.url + "/mcp\\",
-	} {
-		answer := b.get(app.request("resource", resource)).redirected(t)
-		require.Equal(t, "invalid_target", answer.Get("error"), resource)
-		require.NotEmpty(t, answer.Get("state"))
-	}
-	for _, twice := range []string{"/mcp", "/reports"} {
-		answer := b.get(app.request("resource", h.url+"/mcp") + "&resource=" + h.url + twice).redirected(t)
-		require.Equal(t, "invalid_target", answer.Get("error"))
-	}
-	form := app.code("user_ada")
-	reply := h.send("POST", "/oauth/token", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
-		"grant_type=authorization_code&code="+form+"&client_id="+app.ClientID+"&client_secret="+app.secret+"&redirect_uri="+callback+
-			"&resource="+h.url+"/mcp&resource="+h.url+"/reports")
-	reply.refused(t, 400, "invalid_target")
-}
-
-// RFC 3986 section 6.2.2: clients write a URL in ways of their own. Tokens carry
-// the one of the Config.
-func TestResourceInOtherSpellings(t *testing.T) {
-	h := newHost(t, withResources)
-	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
-	for _, named := range []string{"/mcp/", "/mcp?x=1", "/mcp/?", "/%6Dcp", "/./mcp", "/x/%2e%2e/mcp", "/mcp"} {
-		for _, host := range []string{h.url, strings.Replace(h.url, "http", "HTTP", 1)} {
-			got := app.tokens("user_ada", "resource", host+named)
-			token, err := h.Resource(h.url+"/mcp").Verify(context.Background(), got.AccessToken)
-			require.NoError(t, err, named)
-			require.Equal(t, h.url+"/mcp", token.Resource)
-			again := app.refresh(got.RefreshToken, "resource", h.url+"/mcp").tokens(t)
-			app.refresh(again.RefreshToken, "resource", host+named).tokens(t)
-		}
-	}
-}
 
 // Clients that parse a URL and write it again end one without a path with a
 // slash.
@@ -256,38 +130,6 @@ func (r *reply) nothing(t testing.TB) {
 	require.Equal(t, "the host's own page", r.body)
 }
 
-// RFC 9728 sections 2 and 3.1: each resource has a document, at its path behind
-// the well-known one.
-func TestProtectedResourceMetadata(t *testing.T) {
-	h := newHost(t, withResources)
-	for path, want := range map[string]map[string]any{
-		"/mcp": {
-			"resource": h.url + "/mcp", "authorization_servers": []any{h.url}, "scopes_supported": []any{"notes:read", "notes:write"},
-			"bearer_methods_supported": []any{"header"}, "resource_name": "Acme for agents",
-		},
-		"/reports": {
-			"resource": h.url + "/reports", "authorization_servers": []any{h.url},
-			"scopes_supported":         []any{"profile", "email", "public_metadata", "private_metadata", "notes:read", "notes:write"},
-			"bearer_methods_supported": []any{"header"},
-		},
-	} {
-		r := h.send("GET", "/.well-known/oauth-protected-resource"+path, nil, "")
-		r.statusIs(t, 200)
-		require.Equal(t, "application/json", r.Header.Get("Content-Type"))
-		require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"))
-		var got map[string]any
-		require.NoError(t, json.Unmarshal([]byte(r.body), &got))
-		require.Equal(t, want, got)
-	}
-	h.send("GET", "/.well-known/oauth-protected-resource", nil, "").nothing(t)
-	h.send("GET", "/.well-known/oauth-protected-resource/api", nil, "").nothing(t)
-
-	// RFC 9728 section 4: the authorization server names its resources.
-	var server map[string]any
-	require.NoError(t, json.Unmarshal([]byte(h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body), &server))
-	require.Equal(t, []any{h.url + "/mcp", h.url + "/reports"}, server["protected_resources"])
-}
-
 // A resource on another host has its document there, where the host mounts it.
 func TestResourceOnAnotherHost(t *testing.T) {
 	const api = "https://api.example.com/v1"
@@ -304,32 +146,6 @@ func TestResourceOnAnotherHost(t *testing.T) {
 	require.Contains(t, send(t, http.DefaultClient, request).body, `"resource":"`+api+`"`)
 }
 
-// RFC 9728 section 5.1: a refusal says where the metadata is and which scopes to
-// ask for. RFC 6750 section 3.1: without a token there is no error.
-func TestChallengeOfAResource(t *testing.T) {
-	h := newHost(t, withResources)
-	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
-	metadata := `resource_metadata="` + h.url + `/.well-known/oauth-protected-resource/mcp"`
-	realm := `Bearer realm="` + h.url + `", ` + metadata
-
-	none := h.send("GET", "/mcp", nil, "")
-	require.Equal(t, 401, none.StatusCode)
-	require.Equal(t, realm+`, scope="notes:read"`, none.Header.Get("WWW-Authenticate"))
-	h.bearer("/mcp", "unknown").challenged(t, 401, realm, `scope="notes:read"`, `error="invalid_token"`)
-	other := app.tokens("user_ada", "resource", h.url+"/reports")
-	h.bearer("/mcp", other.AccessToken).challenged(t, 401, realm, `scope="notes:read"`, `error="invalid_token"`)
-
-	// Step-up: what the token has is asked for again, or the next one would
-	// lack it.
-	lacking := app.tokens("user_ada", "resource", h.url+"/mcp", "scope", "notes:write")
-	stepUp := h.bearer("/mcp", lacking.AccessToken)
-	stepUp.challenged(t, 403, realm, `error="insufficient_scope"`, `scope="notes:read notes:write"`)
-	require.NotContains(t, stepUp.Header.Get("WWW-Authenticate"), `scope="notes:read",`)
-
-	// The guard of the host's whole API has no such document.
-	require.NotContains(t, h.send("GET", "/api/notes", nil, "").Header.Get("WWW-Authenticate"), "resource_metadata")
-}
-
 // An application that asks for no scope is given those that the resource
 // understands.
 func TestDefaultScopesOfAResource(t *testing.T) {
@@ -339,6 +155,20 @@ func TestDefaultScopesOfAResource(t *testing.T) {
 	require.Equal(t, allScopes, sorted(app.tokens("user_ada", "resource", h.url+"/reports").Scope))
 	require.Equal(t, allScopes, sorted(app.tokens("user_ada").Scope))
 	require.Equal(t, "profile", app.tokens("user_ada", "resource", h.url+"/mcp", "scope", "profile").Scope)
+}
+
+// A scope that was taken out of the Config keeps nobody out who names none.
+func TestDefaultScopesAreThoseThatAreLeft(t *testing.T) {
+	before := newOpenHost(t, withResources)
+	own := before.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:write")})
+	stranger, _ := before.clientOf(before.register(strings.TrimSuffix(native, "}") + `,"scope":"notes:write"}`))
+	after := newOpenHost(t, func(c *provider.Config) { c.Store = before.store })
+	for app, want := range map[*application]string{own: "profile", stranger: "profile email public_metadata private_metadata notes:read"} {
+		app.h = after
+		require.Equal(t, want, app.tokens("user_ada").Scope)
+	}
+	answer := after.signedIn("user_ada").get(own.request("scope", "notes:write")).redirected(t)
+	require.Equal(t, "invalid_scope", answer.Get("error"))
 }
 
 func sorted(scope string) string {
@@ -387,22 +217,6 @@ func TestConsentIsForAResource(t *testing.T) {
 	form := page.form(t, "allow")
 	alter(form, "resource", h.url+"/reports")
 	b.post("/oauth/authorize", form).errorPage(t, 403, "Your answer does not belong")
-}
-
-// RFC 7662 section 2.2: introspection says what a token is for.
-func TestIntrospectionSaysTheAudience(t *testing.T) {
-	h := newHost(t, withResources)
-	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
-	audience := func(token string) any {
-		var got map[string]any
-		require.NoError(t, json.Unmarshal([]byte(app.post("/oauth/token_info", "token", token).body), &got))
-		require.Equal(t, true, got["active"])
-		return got["aud"]
-	}
-	bound := app.tokens("user_ada", "resource", h.url+"/mcp")
-	require.Equal(t, h.url+"/mcp", audience(bound.AccessToken))
-	require.Equal(t, h.url+"/mcp", audience(bound.RefreshToken))
-	require.Nil(t, audience(app.tokens("user_ada").AccessToken))
 }
 
 func TestIssueTokenForAResource(t *testing.T) {

@@ -104,13 +104,13 @@ func TestOwnPagesGetEverything(t *testing.T) {
 	wiki := pages.Application{Name: "Wiki"}
 
 	protected(render(t, c, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
-		p.Consent(w, r, pages.Consent{Application: wiki, Scopes: asked}, "https://wiki.example.com/callback")
+		p.Consent(w, r, pages.Consent{Application: wiki, Scopes: asked}, "https://WIKI.example.com/callback")
 	}), "")
 	require.Equal(t, host, consent.Host)
 	require.Equal(t, "Wiki wants to use your Acme account", consent.Texts.ConsentTitle)
 	require.Equal(t, []pages.Scope{{Name: "notes:read", Title: "Look at your notes"}, {Name: "email", Title: "See your email address"}}, consent.Scopes)
 	require.Equal(t, "Read your notes", asked[0].Title, "what was given is not changed")
-	require.Equal(t, "wiki.example.com", consent.RedirectHost)
+	require.Equal(t, "wiki.example.com", consent.RedirectHost, "in small letters, as browsers have it")
 
 	protected(render(t, c, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
 		p.Error(w, r, pages.Error{Status: 403, Reason: pages.ReasonNoCookies, Reference: "r1"})

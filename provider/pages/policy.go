@@ -75,11 +75,12 @@ func guard(h http.Header, leavesSite bool) {
 }
 
 // redirectHost is the host where the visitor will be sent, or "" where that is
-// an application with a scheme of its own. A scheme can be named like a host.
+// an application with a scheme of its own. A scheme can be named like a host. It
+// is in small letters, as browsers have it: a capital i looks like an l.
 func redirectHost(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
 		return ""
 	}
-	return u.Host
+	return strings.ToLower(u.Host)
 }

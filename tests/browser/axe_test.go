@@ -1,66 +1,22 @@
 package browser
 
 import (
-	"context"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
-// axe is the source of axe-core, which finds what people with disabilities
-// would stumble over.
-var axe struct {
-	once   sync.Once
-	source string
-	err    error
-}
-
+// axeSource is the source of axe-core, which finds what people with
+// disabilities would stumble over.
 func axeSource(t testing.TB) string {
 	t.Helper()
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			missing(t, "%s is not installed, so the pages are not tried with axe-core", program)
-		}
-	}
-	axe.once.Do(func() { axe.source, axe.err = installAxe() })
-	if axe.err != nil {
-		missing(t, "npm cannot install axe-core, so the pages are not tried with it: %v", axe.err)
-	}
-	return axe.source
-}
-
-func installAxe() (string, error) {
-	dir, err := os.MkdirTemp("", "latchkey-axe-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		content, err := os.ReadFile(filepath.Join("js", name))
-		if err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			return "", err
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.Dir = dir
-	if output, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, output)
-	}
-	source, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
-	return string(source), err
+	source, err := os.ReadFile(npmPackage(t, "axe-core", "axe.min.js"))
+	require.NoError(t, err)
+	return string(source)
 }
 
 // axe runs rules on the page (nil: all of them), in light and in dark, and fails

@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 	if chromium.stop != nil {
 		chromium.stop()
 	}
+	if npmPackages.dir != "" {
+		os.RemoveAll(npmPackages.dir)
+	}
 	if pictures.dir != "" {
 		fmt.Println("the screenshots are in", pictures.dir)
 	}

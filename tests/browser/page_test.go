@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -365,6 +366,13 @@ func (p *page) is(selector string) bool {
 	return eval[bool](p, `s => document.querySelector(s) !== null`, selector)
 }
 
+// isClosed reports whether the tab has closed itself.
+func (p *page) isClosed() bool {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	return errors.Is(chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void]("1")), chromedp.ErrTargetDetached)
+}
+
 // check fails the test for everything that the page complained of. A question
 // to the page and one to the browser come after all that they had to say.
 func (p *page) check() {
@@ -372,11 +380,13 @@ func (p *page) check() {
 	if p.ctx.Err() != nil {
 		return
 	}
-	if p.t.Failed() {
-		p.picture("failed")
+	if !p.isClosed() {
+		if p.t.Failed() {
+			p.picture("failed")
+		}
+		eval[bool](p, `() => true`)
+		call(p, cdppage.GetNavigationHistory, cdp.Empty{})
 	}
-	eval[bool](p, `() => true`)
-	call(p, cdppage.GetNavigationHistory, cdp.Empty{})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, expected := range p.expected {

@@ -412,6 +412,23 @@ func TestAuthorizeRedirectURILeftOut(t *testing.T) {
 	onPage(t, h.visit(t, url.Values{"response_type": {"code"}, "client_id": {none.ClientID}}.Encode()))
 }
 
+// unsafeRedirectURIs are refused to everybody, with what is said of each.
+var unsafeRedirectURIs = map[string]string{
+	"": "is empty", "/callback": "is relative", "callback": "is relative", "//wiki.example.com/cb": "is relative",
+	callback + "#x": "has a fragment", callback + "#": "has a fragment", "intent://x#Intent;end": "has a fragment",
+	"javascript:alert(1)": "scheme javascript", "JavaScript:alert(1)": "capital letters", "data:text/html,x": "scheme data", "file:///etc/passwd": "scheme file",
+	"vbscript:x": "scheme vbscript", "blob:https://wiki.example.com/x": "scheme blob", "about:blank": "scheme about", "search-ms:/x": "scheme search-ms",
+	"search:/x": "scheme search", "ms-msdt:/id": "scheme ms-msdt", "ms-settings:/x": "scheme ms-settings", "shell:/x": "scheme shell",
+	"microsoft-edge:https://evil.example/": "scheme microsoft-edge",
+	"https://user@wiki.example.com/cb":     "has a user", "https://u:p@wiki.example.com/callback": "has a user",
+	"http://wiki.example.com/cb": "is plain http", "http://192.168.1.1/cb": "is plain http", "http://127.0.0.2/cb": "is plain http", "http://127.0.0.1.example.com/cb": "is plain http",
+	"https://": "has no host", "https:///cb": "has no host", "https:wiki.example.com": "has no host",
+	"https://*.example.com/cb": "has a wildcard", "https://wiki*.example.com/cb": "has a wildcard", "http://*/cb": "has a wildcard", "https://wiki.example.com:*/cb": "is not a URL",
+	"https://wiki.example.com:99999/cb": "bad port", "https://wiki.example.com:/cb": "bad port",
+	"https://wiki.example.com/a b": "has a character", "https://wiki.example.com/\r\n": "has a character", `https://wiki.example.com\@evil.example`: "has a character",
+	"https://w\u0456ki.example.com/": "has a character", "https://wiki.example.com/%zz": "is not a URL", "myapp:": "scheme",
+}
+
 // RFC 6749 section 3.1.2: a redirect URI is absolute and has no fragment.
 // RFC 8252 sections 7.1 and 8.4 and RFC 9700 section 2.1: nor is it one that a
 // browser executes, or http to anything but loopback, and a scheme of its own is
@@ -422,21 +439,7 @@ func TestRegistrationRefusesUnsafeRedirectURIs(t *testing.T) {
 		_, _, err := h.CreateApplication(t.Context(), provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{uri}, Public: public})
 		return err
 	}
-	for uri, says := range map[string]string{
-		"": "is empty", "/callback": "is relative", "callback": "is relative", "//wiki.example.com/cb": "is relative",
-		callback + "#x": "has a fragment", callback + "#": "has a fragment", "intent://x#Intent;end": "has a fragment",
-		"javascript:alert(1)": "scheme javascript", "JavaScript:alert(1)": "capital letters", "data:text/html,x": "scheme data", "file:///etc/passwd": "scheme file",
-		"vbscript:x": "scheme vbscript", "blob:https://wiki.example.com/x": "scheme blob", "about:blank": "scheme about", "search-ms:/x": "scheme search-ms",
-		"search:/x": "scheme search", "ms-msdt:/id": "scheme ms-msdt", "ms-settings:/x": "scheme ms-settings", "shell:/x": "scheme shell",
-		"microsoft-edge:https://evil.example/": "scheme microsoft-edge",
-		"https://user@wiki.example.com/cb":     "has a user", "https://u:p@wiki.example.com/callback": "has a user",
-		"http://wiki.example.com/cb": "is plain http", "http://192.168.1.1/cb": "is plain http", "http://127.0.0.2/cb": "is plain http", "http://127.0.0.1.example.com/cb": "is plain http",
-		"https://": "has no host", "https:///cb": "has no host", "https:wiki.example.com": "has no host",
-		"https://*.example.com/cb": "has a wildcard", "https://wiki*.example.com/cb": "has a wildcard", "http://*/cb": "has a wildcard", "https://wiki.example.com:*/cb": "is not a URL",
-		"https://wiki.example.com:99999/cb": "bad port", "https://wiki.example.com:/cb": "bad port",
-		"https://wiki.example.com/a b": "has a character", "https://wiki.example.com/\r\n": "has a character", `https://wiki.example.com\@evil.example`: "has a character",
-		"https://w\u0456ki.example.com/": "has a character", "https://wiki.example.com/%zz": "is not a URL", "myapp:": "scheme",
-	} {
+	for uri, says := range unsafeRedirectURIs {
 		for _, public := range []bool{false, true} {
 			require.ErrorContains(t, register(uri, public), says, "%q public=%v", uri, public)
 		}
@@ -855,6 +858,20 @@ func TestAuthorizeIsNoOpenRedirector(t *testing.T) {
 		require.Equal(t, "xyz", answer.Get("state"))
 		require.Equal(t, h.url, answer.Get("iss"))
 	})
+
+	// Nobody vouches for where one that registered itself sends people, so that
+	// a link alone sends nobody there. Once its page was answered, it is told.
+	open := newOpenHost(t)
+	stranger := open.registers(t, open.asksToRegister(t, metadata("redirect_uris", []string{callback}, "token_endpoint_auth_method", "none"))).client(t)
+	for _, pairs := range [][]string{{"prompt", "none"}, {"response_type", "token"}, {"scope", "unheard_of"}, {"prompt", "none login"}, {"code_challenge", "x"}} {
+		for _, mode := range []string{omit, "form_post"} {
+			r := open.visit(t, stranger.request(append(pairs, "response_mode", mode)...).Encode())
+			onPage(t, r)
+			require.Contains(t, brief(r), "made a mistake")
+		}
+	}
+	stranger.sentBack(t, open.submit(t, open.visit(t, stranger.request().Encode()), "deny"), "access_denied")
+	require.NotEmpty(t, stranger.code(t))
 }
 
 // RFC 9700 section 4.11.2: what the sign-in page sends back to is the

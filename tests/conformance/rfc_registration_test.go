@@ -1,10 +1,14 @@
 package conformance
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -68,6 +72,7 @@ func informed(t testing.TB, r reply) map[string]any {
 	t.Helper()
 	require.Equal(t, jsonType, r.Header.Get("Content-Type"))
 	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	require.Equal(t, "no-cache", r.Header.Get("Pragma"))
 	return object(t, r)
 }
 
@@ -101,20 +106,49 @@ func TestRegistrationEndpointIsAdvertised(t *testing.T) {
 // registered, with defaults for what was left out.
 func TestRegisterAnswersWithAllMetadata(t *testing.T) {
 	h := newOpenHost(t)
-	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "client_name", "Agent", "client_uri", "https://wiki.example.com")))
-	require.Equal(t, []any{callback}, c.information["redirect_uris"])
-	require.Equal(t, "Agent", c.information["client_name"])
-	require.Equal(t, "https://wiki.example.com", c.information["client_uri"])
-	require.Equal(t, "client_secret_basic", c.information["token_endpoint_auth_method"])
-	require.Equal(t, []any{"authorization_code"}, c.information["grant_types"])
-	require.Equal(t, []any{"code"}, c.information["response_types"])
-	require.NotEmpty(t, c.secret)
-	require.Equal(t, float64(0), c.information["client_secret_expires_at"], "required where there is a secret; 0 is never")
-	require.Equal(t, float64(h.clock.Now().Unix()), c.information["client_id_issued_at"])
-	other := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "client_name", "Agent")))
-	require.NotEqual(t, c.id, other.id)
-	require.NotEqual(t, c.secret, other.secret)
-	require.NotEqual(t, c.token, other.token)
+	for sent, kept := range map[string]string{
+		`{"redirect_uris": ["` + callback + `"]}`: `{
+			"redirect_uris": ["` + callback + `"], "token_endpoint_auth_method": "client_secret_basic", "client_secret_expires_at": 0,
+			"grant_types": ["authorization_code"], "response_types": ["code"], "application_type": "web",
+			"client_name": "wiki.example.com", "scope": "` + everyScope + `"
+		}`,
+		`{
+			"redirect_uris": ["` + callback + `", "http://127.0.0.1/cb", "com.example.agent:/cb"],
+			"token_endpoint_auth_method": "none", "grant_types": ["refresh_token", "authorization_code", "authorization_code"], "response_types": ["code"],
+			"application_type": "native", "client_name": "Agent é", "client_uri": "https://wiki.example.com/", "logo_uri": "https://wiki.example.com/logo.png",
+			"scope": "profile notes:read", "contacts": ["ops@wiki.example.com"], "tos_uri": "https://wiki.example.com/tos",
+			"policy_uri": "https://wiki.example.com/policy", "software_id": "4NRB1-0XZABZI9E6-5SM3R", "software_version": "2.1",
+			"jwks": {"keys": []}, "jwks_uri": "https://wiki.example.com/jwks", "software_statement": "x.y.z", "client_name#ja": "x", "unheard_of": [[{}]],
+			"client_id": "mine", "client_secret": "mine", "registration_access_token": "mine", "default_max_age": 3
+		}`: `{
+			"redirect_uris": ["` + callback + `", "http://127.0.0.1/cb", "com.example.agent:/cb"],
+			"token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
+			"application_type": "native", "client_name": "Agent é", "client_uri": "https://wiki.example.com/", "logo_uri": "https://wiki.example.com/logo.png",
+			"scope": "profile notes:read", "contacts": ["ops@wiki.example.com"], "tos_uri": "https://wiki.example.com/tos",
+			"policy_uri": "https://wiki.example.com/policy", "software_id": "4NRB1-0XZABZI9E6-5SM3R", "software_version": "2.1"
+		}`,
+	} {
+		c, other := h.registers(t, h.asksToRegister(t, sent)), h.registers(t, h.asksToRegister(t, sent))
+		require.Equal(t, float64(h.clock.Now().Unix()), c.information["client_id_issued_at"])
+		require.Equal(t, c.information["token_endpoint_auth_method"] == "none", c.secret == "")
+		require.NotEqual(t, c.id, other.id)
+		require.NotEqual(t, c.token, other.token)
+		require.True(t, c.secret == "" || c.secret != other.secret)
+		require.NotContains(t, []string{c.id, c.token, other.id}, "mine")
+		require.JSONEq(t, kept, metadataOf(t, c.information))
+	}
+}
+
+// metadataOf is what a client has chosen, or could have, without what each gets
+// of its own.
+func metadataOf(t testing.TB, information map[string]any) string {
+	rest := maps.Clone(information)
+	for _, own := range []string{"client_id", "client_id_issued_at", "client_secret", "registration_access_token", "registration_client_uri"} {
+		delete(rest, own)
+	}
+	encoded, err := json.Marshal(rest)
+	require.NoError(t, err)
+	return string(encoded)
 }
 
 // RFC 7591 section 2: token_endpoint_auth_method none is a public client, which
@@ -243,8 +277,19 @@ func TestRegisterErrors(t *testing.T) {
 		"a name that turns what follows":                 {metadata("redirect_uris", []string{callback}, "client_name", "a\u202eb"), "invalid_client_metadata"},
 		"one is no string":                               {metadata("redirect_uris", []any{callback, 5}), "invalid_redirect_uri"},
 		"one is bad":                                     {metadata("redirect_uris", []string{callback, "http://wiki.example.com/cb"}), "invalid_redirect_uri"},
+		"one is null":                                    {metadata("redirect_uris", []any{callback, nil}), "invalid_redirect_uri"},
+		"one comes twice":                                {metadata("redirect_uris", []string{callback, callback}), "invalid_redirect_uri"},
+		"one is too long":                                {metadata("redirect_uris", []string{callback + strings.Repeat("x", 1024)}), "invalid_redirect_uri"},
+		"too many":                                       {metadata("redirect_uris", slices.Repeat([]string{"http://[::1]"}, 101)), "invalid_redirect_uri"},
+		"none":                                           {metadata("redirect_uris", []string{}), "invalid_redirect_uri"},
+		"null":                                           {metadata("redirect_uris", nil), "invalid_redirect_uri"},
+		"a text":                                         {metadata("redirect_uris", callback), "invalid_redirect_uri"},
+		"a scheme that is nobody's own":                  {metadata("redirect_uris", []string{"myapp:/cb"}), "invalid_redirect_uri"},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, h.asksToRegister(t, tt.body), 400, tt.code) })
+	}
+	for uri := range unsafeRedirectURIs {
+		refused(t, h.asksToRegister(t, metadata("redirect_uris", []string{uri}, "token_endpoint_auth_method", "none")), 400, "invalid_redirect_uri")
 	}
 	refused(t, h.asksToRegister(t, "{"), 400, "invalid_request", "invalid_client_metadata")
 	refused(t, h.sendRaw(t, registerPath, "client_name=x"), 400, "invalid_request", "invalid_client_metadata")
@@ -265,33 +310,46 @@ func TestRegisteredClientsAreMarked(t *testing.T) {
 	}
 }
 
-// RFC 7592 section 2.1 and section 3: the registration as it is now.
+// RFC 7592 section 2.1 and section 3: the registration as it is now. RFC 9110
+// section 15.5.6: what else is done to it is told what can be.
 func TestConfigurationRead(t *testing.T) {
 	h := newOpenHost(t)
 	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "contacts", []string{"a@wiki.example.com"})))
 	r := c.manage(t, "GET", c.token, "")
 	require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
 	got := informed(t, r)
-	delete(c.information, "client_secret")
+	delete(c.information, "client_secret") // Only its hash is kept.
 	require.Equal(t, c.information, got)
+	for _, method := range []string{"POST", "PATCH", "HEAD"} {
+		r := c.manage(t, method, c.token, "{}")
+		require.Equal(t, http.StatusMethodNotAllowed, r.StatusCode)
+		require.Equal(t, "GET, PUT, DELETE, OPTIONS", r.Header.Get("Allow"))
+	}
 }
 
 // RFC 7592 section 2.2: the update replaces everything; what is left out is
-// gone.
+// gone, or as if it had just been registered so.
 func TestConfigurationUpdate(t *testing.T) {
 	h := newOpenHost(t)
-	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "client_name", "One", "contacts", []string{"a"}, "scope", "profile")))
-	next := "https://wiki.example.com/next"
-	r := c.manage(t, "PUT", c.token, metadata("client_id", c.id, "client_secret", c.secret, "redirect_uris", []string{next}, "client_name", "Two"))
-	require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
-	got := informed(t, r)
-	require.Equal(t, c.id, got["client_id"])
-	require.Equal(t, []any{next}, got["redirect_uris"])
-	require.Equal(t, "Two", got["client_name"])
-	require.NotContains(t, got, "contacts")
-	require.NotEqual(t, "profile", got["scope"])
-	require.Equal(t, c.information["registration_client_uri"], got["registration_client_uri"])
-	onPage(t, h.visit(t, c.client(t).request("redirect_uri", callback).Encode()))
+	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "client_name", "One", "contacts", []string{"a"}, "scope", "profile",
+		"client_uri", "https://wiki.example.com", "tos_uri", "https://wiki.example.com/tos", "software_id", "x", "grant_types", []string{"authorization_code", "refresh_token"})))
+	next := []any{"redirect_uris", []string{"https://wiki.example.com/next"}, "client_name", "Two"}
+	h.clock.Add(time.Hour)
+	fresh := h.registers(t, h.asksToRegister(t, metadata(next...)))
+	for _, secret := range []any{nil, c.secret} {
+		r := c.manage(t, "PUT", c.token, metadata(append(next, "client_id", c.id, "client_secret", secret, "registration_client_uri", nil)...))
+		require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
+		got := informed(t, r)
+		require.JSONEq(t, metadataOf(t, fresh.information), metadataOf(t, got))
+		require.NotContains(t, got, "client_secret", "it has one, of which only the hash is kept")
+		for _, own := range []string{"client_id", "client_id_issued_at", "registration_access_token", "registration_client_uri"} {
+			require.Equal(t, c.information[own], got[own], own)
+		}
+		require.Equal(t, got, informed(t, c.manage(t, "GET", c.token, "")))
+	}
+	app := c.client(t)
+	onPage(t, h.visit(t, app.request("redirect_uri", callback).Encode()))
+	refused(t, h.send(t, tokenPath, app.redemption("x")), 400, "invalid_grant") // Its secret still works.
 }
 
 // RFC 7592 section 2.2: what an update must and must not have.
@@ -307,57 +365,95 @@ func TestConfigurationUpdateErrors(t *testing.T) {
 		"client_id_issued_at":       {"client_id_issued_at", 0},
 		"a secret of its own":       {"client_secret", "chosen"},
 		"a name that turns":         {"client_name", "a\u202eb"},
+		"a number for a client_id":  {"client_id", 7},
+		"no redirect URIs":          {"redirect_uris", []string{}},
+		"plain http":                {"redirect_uris", []string{"http://wiki.example.com/cb"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			code := "invalid_client_metadata"
+			if pairs[0] == "redirect_uris" {
+				code = "invalid_redirect_uri"
+			}
 			body := metadata(append([]any{"client_id", c.id, "redirect_uris", []string{callback}}, pairs...)...)
-			refused(t, c.manage(t, "PUT", c.token, body), 400, "invalid_client_metadata", "invalid_request")
+			refused(t, c.manage(t, "PUT", c.token, body), 400, code)
 		})
 	}
+	refused(t, c.manage(t, "PUT", c.token, "[]"), 400, "invalid_request")
+	public := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "token_endpoint_auth_method", "none")))
+	body := metadata("client_id", public.id, "redirect_uris", []string{callback}, "token_endpoint_auth_method", "none", "client_secret", "x")
+	refused(t, public.manage(t, "PUT", public.token, body), 400, "invalid_client_metadata")
 	delete(c.information, "client_secret")
 	require.Equal(t, c.information, informed(t, c.manage(t, "GET", c.token, "")))
 }
 
-// RFC 7592 section 2.3: 204, and neither the client nor its tokens work any
-// more.
+// RFC 7592 section 2.3: 204, and neither the client nor what it was given works
+// any more. Nobody else notices.
 func TestConfigurationDelete(t *testing.T) {
 	h := newOpenHost(t)
-	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{"http://127.0.0.1/cb"}, "token_endpoint_auth_method", "none")))
+	body := metadata("redirect_uris", []string{"http://127.0.0.1/cb"}, "token_endpoint_auth_method", "none")
+	c, bystander := h.registers(t, h.asksToRegister(t, body)), h.registers(t, h.asksToRegister(t, body)).client(t)
 	app := c.client(t)
-	tokens := app.tokens(t)
+	tokens, code, others := app.tokens(t), app.code(t), bystander.tokens(t)
 	r := c.manage(t, "DELETE", c.token, "")
 	require.Equal(t, http.StatusNoContent, r.StatusCode, brief(r))
+	require.Empty(t, r.body)
 	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
 	require.False(t, h.works(t, tokens.Access))
 	refused(t, h.send(t, tokenPath, app.refreshing(tokens.Refresh)), 401, "invalid_client")
-	require.Equal(t, http.StatusUnauthorized, c.manage(t, "GET", c.token, "").StatusCode)
+	refused(t, h.send(t, tokenPath, app.redemption(code)), 401, "invalid_client")
+	onPage(t, h.visit(t, app.request().Encode()))
+	require.True(t, h.works(t, others.Access))
 }
 
 // RFC 7592 sections 2.1, 2.2 and 2.3: without the client's own registration
-// access token the answer is 401, by RFC 6750 section 3.
+// access token the answer is 401, by RFC 6750 section 3, and the same whatever
+// is wrong: nobody learns who is registered.
 func TestConfigurationToken(t *testing.T) {
 	h := newOpenHost(t)
-	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback})))
-	other := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback})))
-	unknown := &registration{h: h, path: registerPath + "/unknown"}
+	body := metadata("redirect_uris", []string{callback})
+	c, other, gone := h.registers(t, h.asksToRegister(t, body)), h.registers(t, h.asksToRegister(t, body)), h.registers(t, h.asksToRegister(t, body))
+	require.Equal(t, http.StatusNoContent, gone.manage(t, "DELETE", gone.token, "").StatusCode)
+	manual := h.confidential()
+	at := func(id string) *registration { return &registration{h: h, path: registerPath + "/" + id} }
+	var answer string
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
 		body := ""
 		if method == "PUT" {
 			body = metadata("client_id", c.id, "redirect_uris", []string{callback})
 		}
-		for name, r := range map[string]reply{
-			"another client's": c.manage(t, method, other.token, body),
-			"wrong":            c.manage(t, method, flip(c.token), body),
-			"the secret":       c.manage(t, method, c.secret, body),
-			"unknown client":   unknown.manage(t, method, c.token, body),
+		for name, tt := range map[string]struct {
+			at    *registration
+			token string
+		}{
+			"another client's":           {c, other.token},
+			"wrong":                      {c, flip(c.token)},
+			"longer":                     {c, c.token + "x"},
+			"in capitals":                {c, strings.ToUpper(c.token)},
+			"the secret":                 {c, c.secret},
+			"an access token":            {c, manual.tokens(t).Access},
+			"unknown client":             {at("unknown"), c.token},
+			"deleted client":             {gone, gone.token},
+			"the host's own client":      {at(manual.ClientID), c.token},
+			"the host's own and its own": {at(manual.ClientID), manual.secret},
+			"by the host's name for it":  {at(c.client(t).ID), c.token},
+			"NUL":                        {at("%00"), c.token},
+			"a space behind":             {at(c.id + "%20"), c.token},
 		} {
 			t.Run(method+" "+name, func(t *testing.T) {
+				r := tt.at.manage(t, method, tt.token, body)
 				refused(t, r, 401, "invalid_token")
 				require.Equal(t, "invalid_token", challenged(t, r, "Bearer")["error"])
+				answer = cmp.Or(answer, r.body)
+				require.Equal(t, answer, r.body)
 			})
 		}
-		r := h.do(t, method, c.path, nil, body)
-		require.Equal(t, http.StatusUnauthorized, r.StatusCode)
-		require.NotContains(t, challenged(t, r, "Bearer"), "error")
+		for _, header := range []http.Header{nil, {"Authorization": {"Basic " + c.token}}} {
+			r := h.do(t, method, c.path, header, body)
+			require.Equal(t, http.StatusUnauthorized, r.StatusCode)
+			require.NotContains(t, challenged(t, r, "Bearer"), "error")
+		}
+		refused(t, h.do(t, method, c.path+"?access_token="+c.token, nil, body), 400, "invalid_request")
 	}
 	require.Equal(t, http.StatusOK, c.manage(t, "GET", c.token, "").StatusCode)
+	require.Equal(t, http.StatusOK, other.manage(t, "GET", other.token, "").StatusCode)
 }

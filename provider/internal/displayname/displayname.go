@@ -106,7 +106,8 @@ func script(r rune) string {
 }
 
 // Same reports whether two names read alike: they differ in nothing but upper
-// and lower case, wide letters, marks, and what stands between words.
+// and lower case, wide letters and those of formulas and emblems, marks, and what
+// stands between words.
 func Same(a, b string) bool {
 	folded := fold(a)
 	return a == b || folded != "" && folded == fold(b)
@@ -114,13 +115,42 @@ func Same(a, b string) bool {
 
 func fold(name string) string {
 	return strings.Map(func(r rune) rune {
-		const wide = '\uff01' - '!'
-		if r >= '\uff01' && r <= '\uff5e' {
-			r -= wide
-		}
+		r = plain(r)
 		if !unicode.IsLetter(r) && !unicode.IsNumber(r) {
 			return -1
 		}
 		return unicode.ToLower(r)
-	}, name)
+	}, letterlike.Replace(name))
+}
+
+// styled are ranges of letters that are plain ones in another style.
+var styled = []struct {
+	first, last rune
+	plain       string // over and over again
+}{
+	{0xff10, 0xff19, digits}, {0xff21, 0xff3a, capitals}, {0xff41, 0xff5a, smalls}, // wide
+	{0x1d400, 0x1d6a3, capitals + smalls}, {0x1d7ce, 0x1d7ff, digits}, // of formulas: bold, italic, script, ...
+	{0x24b6, 0x24cf, capitals}, {0x24d0, 0x24e9, smalls}, // in circles
+	{0x1f130, 0x1f149, capitals}, {0x1f150, 0x1f169, capitals}, {0x1f170, 0x1f189, capitals}, // in squares
+	{0x1f1e6, 0x1f1ff, capitals}, // of flags
+}
+
+const (
+	digits   = "0123456789"
+	capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	smalls   = "abcdefghijklmnopqrstuvwxyz"
+)
+
+// letterlike are the letters of formulas that are not among the others, and what
+// they are plainly.
+var letterlike = strings.NewReplacer("ℬ", "B", "ℂ", "C", "ℭ", "C", "ℰ", "E", "ℱ", "F", "ℋ", "H", "ℌ", "H", "ℍ", "H", "ℐ", "I", "ℑ", "I", "ℒ", "L", "ℳ", "M",
+	"ℕ", "N", "ℙ", "P", "ℚ", "Q", "ℛ", "R", "ℜ", "R", "ℝ", "R", "ℤ", "Z", "ℨ", "Z", "ℯ", "e", "ℊ", "g", "ℎ", "h", "ℓ", "l", "ℴ", "o")
+
+func plain(r rune) rune {
+	for _, s := range styled {
+		if r >= s.first && r <= s.last {
+			return rune(s.plain[int(r-s.first)%len(s.plain)])
+		}
+	}
+	return r
 }

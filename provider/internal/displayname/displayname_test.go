@@ -60,6 +60,10 @@ func TestSameNames(t *testing.T) {
 	for _, name := range []string{"Acme Wiki", "ACME wiki", "acme-wiki", "AcmeWiki", "Acme  Wiki!", "Ａｃｍｅ Wiki", "A\u0301cme Wiki"} {
 		require.True(t, Same("Acme Wiki", name), name)
 	}
+	for _, name := range []string{"𝐀𝐜𝐦𝐞 𝐖𝐢𝐤𝐢", "𝘈𝘤𝘮𝘦 𝘞𝘪𝘬𝘪", "𝒜𝒸𝓂ℯ 𝒲𝒾𝓀𝒾", "𝕬𝖈𝖒𝖊 𝖂𝖎𝖐𝖎", "𝙰𝚌𝚖𝚎 𝚆𝚒𝚔𝚒", "Ⓐⓒⓜⓔ Ⓦⓘⓚⓘ", "🄰🄲🄼🄴 🅆🄸🄺🄸", "🅐🅒🅜🅔 🅦🅘🅚🅘", "🅰🅲🅼🅴 🆆🅸🅺🅸", "🇦 🇨 🇲 🇪 wiki"} {
+		require.True(t, Same("Acme Wiki", name), name)
+	}
+	require.True(t, Same("Room 101", "ℝ𝕠𝕠𝕞 𝟙𝟘𝟙"))
 	for _, name := range []string{"Acme", "Acme Wiki 2", "Wiki for Acme", ""} {
 		require.False(t, Same("Acme Wiki", name), name)
 	}

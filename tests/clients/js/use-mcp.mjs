@@ -1,0 +1,17 @@
+// A page of an app that uses an MCP server in the browser by use-mcp. Its state
+// is what the page says; the hook is in window.mcp, for the test to call tools.
+import { createElement } from 'react';
+import { createRoot } from 'react-dom/client';
+import { onMcpAuthorization } from 'use-mcp';
+import { useMcp } from 'use-mcp/react';
+
+function App({ url }) {
+  window.mcp = useMcp({ url, clientName: 'Unknown page', autoReconnect: false });
+  return createElement('p', { id: 'state' }, window.mcp.state);
+}
+
+if (location.pathname === '/oauth/callback') {
+  onMcpAuthorization();
+} else {
+  createRoot(document.getElementById('app')).render(createElement(App, { url: document.body.dataset.server }));
+}

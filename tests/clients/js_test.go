@@ -1,0 +1,114 @@
+package clients
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// javaScript installs the packages of a folder, once, and returns where they and
+// its scripts are.
+func javaScript(t testing.TB, folder string) string {
+	t.Helper()
+	need(t, "node", "npm")
+	installing.Lock()
+	defer installing.Unlock()
+	done, ok := installed[folder]
+	if !ok {
+		done.dir, done.err = npmCI(folder)
+		installed[folder] = done
+	}
+	if done.err != nil {
+		missing(t, "npm can't install the clients of %s, so they are not tried: %v", folder, done.err)
+	}
+	return done.dir
+}
+
+type installation struct {
+	dir string
+	err error
+}
+
+var (
+	installing sync.Mutex
+	installed  = map[string]installation{}
+)
+
+// copyScripts copies js as it is, so that the scripts of a folder in it find
+// those above.
+var copyScripts = sync.OnceValue(func() error {
+	return os.CopyFS(filepath.Join(shared, "js"), os.DirFS("js"))
+})
+
+func npmCI(folder string) (string, error) {
+	if err := copyScripts(); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(shared, folder)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	npm.Dir = dir
+	if output, err := npm.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, output)
+	}
+	return dir, nil
+}
+
+// node runs a script of a folder to its end, which it has to reach.
+func (p *person) node(folder, script string, env ...string) {
+	p.t.Helper()
+	require.Contains(p.t, p.run(javaScript(p.t, folder), env, "node", script), "all is well\n", "it came to its end")
+}
+
+// What the scripts register as their redirect URI where nobody listens.
+const wiki = "https://wiki.example.com/callback"
+
+func TestOpenIDClient(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	id, secret := h.application(false, wiki)
+	h.node("js", "openid-client.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+id, "CLIENT_SECRET="+secret)
+}
+
+func TestOAuth4WebAPI(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.node("js", "oauth4webapi.mjs", "LATCHKEY_URL="+h.url)
+}
+
+func TestMCPSDK(t *testing.T) {
+	t.Parallel()
+	a := newAcme(t, "-access-lifetime", "2s")
+	a.node("js", "mcp-sdk.mjs", "MCP_URL="+a.url+"/mcp")
+}
+
+func TestAISDK(t *testing.T) {
+	t.Parallel()
+	a := newAcme(t, "-access-lifetime", "2s")
+	a.node("js", "ai-sdk.mjs", "MCP_URL="+a.url+"/mcp")
+}
+
+func TestMCPRemote(t *testing.T) {
+	t.Parallel()
+	a := newAcme(t, "-access-lifetime", "2s")
+	a.node("js", "mcp-remote.mjs", "MCP_URL="+a.url+"/mcp", "FOLDER="+t.TempDir())
+}
+
+// n8n's client brings 250 MB of n8n along.
+func TestN8n(t *testing.T) {
+	slow(t)
+	t.Parallel()
+	h := newHost(t)
+	const callback = "https://n8n.example.com/rest/oauth2-credential/callback"
+	id, secret := h.application(false, callback)
+	public, _ := h.application(true, callback)
+	h.node("js/n8n", "n8n.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+id, "CLIENT_SECRET="+secret, "PUBLIC_ID="+public)
+}
