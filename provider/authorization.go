@@ -134,10 +134,10 @@ func (a *authorization) examine() *Error {
 	if e := a.examinePKCE(); e != nil {
 		return e
 	}
-	if e := a.readOpenID(); e != nil {
+	var e *Error
+	if a.openID, e = a.readOpenID(); e != nil {
 		return e
 	}
-	var e *Error
 	if a.resource, e = a.resourceFor(a.app, a.params); e != nil {
 		return e
 	}

@@ -10,7 +10,7 @@ import (
 // signInAsAsked sends the visitor to sign in as the application wishes.
 func (a *authorization) signInAsAsked() *Error {
 	another := a.openID.subject != "" && a.session.UserID != a.openID.subject
-	lacks := !a.anonymous() && a.missing() != nil
+	lacks := !a.anonymous() && a.openID.missing(&a.visit) != nil
 	return a.signIn(SignInRequest{
 		LoginHint:     a.params.Get("login_hint"),
 		Force:         slices.Contains(a.prompt, "login") || lacks && !another,

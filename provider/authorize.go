@@ -98,7 +98,7 @@ func errLoginRequired() *Error {
 // sends anybody there twice: a host that returns a visitor without the sign-in
 // that was asked for gets an error to its client, not a loop.
 func (a *authorization) signedInAsAsked() (bool, *Error) {
-	force, missing := slices.Contains(a.prompt, "login"), a.missing()
+	force, missing := slices.Contains(a.prompt, "login"), a.openID.missing(&a.visit)
 	switch {
 	case missing != nil && a.silent():
 		return false, missing

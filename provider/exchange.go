@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -74,7 +73,7 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 		answer.scope, answer.expiresIn = g.Scopes, g.Until(q.Access.ExpiresAt).Sub(q.Now)
 		if answer.id == "" {
 			var e *Error
-			if answer.id, e = x.idToken(issuedGrant{g.UserID, g.ScopeSet(), g.SignIn, answer.access, true}, nil); e != nil {
+			if answer.id, e = x.idToken(&x.app, issuedGrant{g.UserID, g.ScopeSet(), g.SignIn, answer.access, true}, nil); e != nil {
 				return rules.Keep, e
 			}
 		}
@@ -142,7 +141,7 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 		access := x.prefix.encode(rules.KindAccess, credential{presented.grantID, rotated.Access})
 		if answer.id == "" || answer.access != access {
 			var e *Error
-			if answer.id, e = x.idToken(issuedGrant{userID, g.ScopeSetOf(&rotated.Token), g.SignIn, access, false}, &user); e != nil {
+			if answer.id, e = x.idToken(&x.app, issuedGrant{userID, g.ScopeSetOf(&rotated.Token), g.SignIn, access, false}, &user); e != nil {
 				return rules.Keep, e
 			}
 		}
@@ -170,24 +169,6 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 // errTooManyTokens is why an access token ended that its application did not
 // revoke.
 var errTooManyTokens = errors.New("the grant had too many live access tokens, so the oldest has ended")
-
-// userStillThere refuses to refresh for a user whom the host no longer knows,
-// and ends what that user had.
-func (p *Provider) userStillThere(ctx context.Context, userID string) (userinfo.User, *Error) {
-	user, err := p.user(ctx, userID)
-	switch {
-	case err == nil:
-		return user, nil
-	case !errors.Is(err, userinfo.ErrNotFound):
-		return user, unavailable("Config.Users", err)
-	case errors.Is(err, errNotThatUser): // Once that is mended, the next sign-ins do well.
-		return user, refuse(codeInvalidGrant, "The user account is gone.").because(err)
-	}
-	if err := p.RevokeGrants(ctx, GrantFilter{UserID: userID}); err != nil {
-		return user, unavailable("store", err)
-	}
-	return user, refuse(codeInvalidGrant, "The user account is gone.").because(err)
-}
 
 // refusal is grantRefusal with what this request asked for. A client that has
 // proved who it is by its secret is told what it forgot to send.

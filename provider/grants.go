@@ -12,6 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
 )
 
 // Grant is one sign-in of one user to one application on one device. Its code
@@ -191,4 +192,22 @@ func (p *Provider) RevokeAllGrants(ctx context.Context) error {
 	}
 	p.emit(ctx, Event{Kind: EventGrantRevoked})
 	return nil
+}
+
+// userStillThere refuses to refresh for a user whom the host no longer knows,
+// and ends what that user had.
+func (p *Provider) userStillThere(ctx context.Context, userID string) (userinfo.User, *Error) {
+	user, err := p.user(ctx, userID)
+	switch {
+	case err == nil:
+		return user, nil
+	case !errors.Is(err, userinfo.ErrNotFound):
+		return user, unavailable("Config.Users", err)
+	case errors.Is(err, errNotThatUser): // Once that is mended, the next sign-ins do well.
+		return user, refuse(codeInvalidGrant, "The user account is gone.").because(err)
+	}
+	if err := p.RevokeGrants(ctx, GrantFilter{UserID: userID}); err != nil {
+		return user, unavailable("store", err)
+	}
+	return user, refuse(codeInvalidGrant, "The user account is gone.").because(err)
 }

@@ -62,15 +62,15 @@ type issuedGrant struct {
 
 // idToken makes the ID token of a grant, or none if it isn't for one. It comes
 // before anything is written: if it can't be signed, nothing is spent.
-func (x *exchange) idToken(g issuedGrant, user *userinfo.User) (string, *Error) {
-	if x.cfg.OpenID == nil || !g.scopes.Has(openID) {
+func (c *call) idToken(app *store.Application, g issuedGrant, user *userinfo.User) (string, *Error) {
+	if c.cfg.OpenID == nil || !g.scopes.Has(openID) {
 		return "", nil
 	}
-	now := x.now()
-	alg := x.idTokenAlg(&x.app)
+	now := c.now()
+	alg := c.idTokenAlg(app)
 	claims := idToken{
-		Issuer: x.cfg.Issuer, Subject: g.userID, Audience: x.app.ClientID,
-		IssuedAt: now.Unix(), ExpiresAt: now.Add(x.cfg.OpenID.IDTokenLifetime).Unix(),
+		Issuer: c.cfg.Issuer, Subject: g.userID, Audience: app.ClientID,
+		IssuedAt: now.Unix(), ExpiresAt: now.Add(c.cfg.OpenID.IDTokenLifetime).Unix(),
 		ACR: g.signIn.ACR, AMR: strings.Fields(g.signIn.AMR), Session: g.signIn.Session, AccessHash: accessHash(alg, g.access),
 	}
 	if g.first { // After a refresh there should be none (Core section 12.2).
@@ -80,7 +80,7 @@ func (x *exchange) idToken(g issuedGrant, user *userinfo.User) (string, *Error) 
 		claims.AuthTime = g.signIn.At.Time().Unix()
 	}
 	if user == nil && tellsOfUser(g.scopes) {
-		found, e := x.userStillThere(x.context(), g.userID)
+		found, e := c.userStillThere(c.context(), g.userID)
 		if e != nil {
 			return "", e
 		}
@@ -92,7 +92,7 @@ func (x *exchange) idToken(g issuedGrant, user *userinfo.User) (string, *Error) 
 	content, err := json.Marshal(claims)
 	if err == nil {
 		var token string
-		if token, err = x.cfg.Keys.Sign(x.context(), alg, content); err == nil {
+		if token, err = c.cfg.Keys.Sign(c.context(), alg, content); err == nil {
 			return token, nil
 		}
 	}

@@ -46,51 +46,45 @@ var notSupported = []struct{ param, code string }{
 	{"request", "request_not_supported"}, {"request_uri", "request_uri_not_supported"}, {"registration", "registration_not_supported"},
 }
 
-// readOpenID reads what OpenID Connect adds to the request. What it says of
+// readOpenID reads what OpenID Connect adds to a request. What it says of
 // display, ui_locales, and claims_locales is a wish that may be ignored.
-func (a *authorization) readOpenID() *Error {
-	a.openID = openIDRequest{maxAge: -1}
-	if a.cfg.OpenID == nil {
-		return nil
+func (v *visit) readOpenID() (q openIDRequest, e *Error) {
+	q.maxAge = -1
+	if v.cfg.OpenID == nil {
+		return q, nil
 	}
 	for _, p := range notSupported {
-		if a.params.Has(p.param) {
-			return refuse(p.code, "The parameter %s is not supported: send the parameters themselves.", p.param)
+		if v.params.Has(p.param) {
+			return q, refuse(p.code, "The parameter %s is not supported: send the parameters themselves.", p.param)
 		}
 	}
-	q := &a.openID
-	if q.nonce = a.params.Get("nonce"); len(q.nonce) > maxNonce {
-		return refuse(codeInvalidRequest, "The nonce is longer than %d bytes.", maxNonce)
+	if q.nonce = v.params.Get("nonce"); len(q.nonce) > maxNonce {
+		return q, refuse(codeInvalidRequest, "The nonce is longer than %d bytes.", maxNonce)
 	}
-	if text := a.params.Get("max_age"); text != "" {
+	if text := v.params.Get("max_age"); text != "" {
 		seconds, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			return refuse(codeInvalidRequest, "The max_age is not a number of seconds: send a whole number from 0 on.").with("max_age", text)
+			return q, refuse(codeInvalidRequest, "The max_age is not a number of seconds: send a whole number, 0 or more.").with("max_age", text)
 		}
 		q.maxAge = time.Duration(seconds) * time.Second
 	}
-	q.acr = strings.Fields(a.params.Get("acr_values"))
-	if e := q.readClaims(a.params.Get("claims")); e != nil {
-		return e
+	q.acr = strings.Fields(v.params.Get("acr_values"))
+	if e := q.readClaims(v.params.Get("claims")); e != nil {
+		return q, e
 	}
-	return a.readHint()
-}
-
-// readHint reads the id_token_hint, which says whom the request is about.
-func (a *authorization) readHint() *Error {
-	hint := a.params.Get("id_token_hint")
+	hint := v.params.Get("id_token_hint")
 	if hint == "" {
-		return nil
+		return q, nil
 	}
-	token, err := a.ownIDToken(a.context(), hint)
-	if err != nil {
-		return refuse(codeInvalidRequest, "The id_token_hint is not an ID token of this server, or is too old: leave it out.").because(err)
+	token, err := v.ownIDToken(v.context(), hint)
+	switch {
+	case err != nil:
+		return q, refuse(codeInvalidRequest, "The id_token_hint is not an ID token of this server, or its key is not kept any more: leave it out.").because(err)
+	case q.subject != "" && q.subject != token.Subject:
+		return q, refuse(codeInvalidRequest, "The id_token_hint and the claims ask for different users: send one of them.")
 	}
-	if q := &a.openID; q.subject == "" || q.subject == token.Subject {
-		q.subject = token.Subject
-		return nil
-	}
-	return refuse(codeInvalidRequest, "The id_token_hint and the claims ask for different users: send one of them.")
+	q.subject = token.Subject
+	return q, nil
 }
 
 // askedClaim is what a request says of a claim (Core section 5.5.1). Null asks
@@ -151,12 +145,11 @@ func (q *openIDRequest) readClaims(text string) *Error {
 	return nil
 }
 
-// missing says what the session lacks that the request asks for, or nothing. A
-// visitor who was sent to sign in has done all they could about the age.
-func (a *authorization) missing() *Error {
-	s, q := &a.session, &a.openID
-	wasSent := a.wasSent(freshFor)
-	fresh := wasSent && !s.SignedInAt.Before(a.sentAt.Add(-signInSkew))
+// missing says what the session of a visitor lacks that the request asks for, or
+// nothing. One who was sent to sign in has done all they could about the age.
+func (q *openIDRequest) missing(v *visit) *Error {
+	s := &v.session
+	fresh := v.wasSent(freshFor) && !s.SignedInAt.Before(v.sentAt.Add(-signInSkew))
 	switch {
 	case q.subject != "" && s.UserID != q.subject:
 		return errMissing(codeLoginRequired, errOtherUser)
@@ -166,7 +159,7 @@ func (a *authorization) missing() *Error {
 		return nil
 	case s.SignedInAt.IsZero():
 		return errMissing(codeLoginRequired, errNoSignInTime)
-	case a.now().Sub(s.SignedInAt) > q.maxAge:
+	case v.now().Sub(s.SignedInAt) > q.maxAge:
 		return errMissing(codeLoginRequired, fmt.Errorf("the application accepts a sign-in of the last %v, and Config.CurrentUser says that the user signed in at %s",
 			q.maxAge, s.SignedInAt.UTC().Format(time.RFC3339)))
 	}
