@@ -61,12 +61,14 @@ func (c *clock) pass(d time.Duration) {
 // instances of one deployment share a store and a clock.
 type deployment struct {
 	t     testing.TB
+	inner store.Store // what store is of
 	store *storetest.Breakable
 	clock *clock
 }
 
 func deploy(t testing.TB) *deployment {
-	return &deployment{t, storetest.NewBreakable(memory.New()), newClock()}
+	inner := memory.New()
+	return &deployment{t, inner, storetest.NewBreakable(inner), newClock()}
 }
 
 // options are those of an instance. ES256 alone is quick to make.
