@@ -21,9 +21,11 @@ const (
 	KindGrant   Kind = iota + 1 // one sign-in of one user to one application
 	KindConsent                 // what one user has agreed to give one application
 	KindDevice                  // one device that waits for its user (RFC 8628)
+	KindKeys                    // the keys that sign for everybody, sealed
+	KindOnce                    // something that works once, such as an assertion (RFC 7523)
 )
 
-// String returns "grant", "consent", or "device".
+// String returns "grant", "consent", "device", "keys", or "once".
 func (k Kind) String() string {
 	switch k {
 	case KindGrant:
@@ -32,6 +34,10 @@ func (k Kind) String() string {
 		return "consent"
 	case KindDevice:
 		return "device"
+	case KindKeys:
+		return "keys"
+	case KindOnce:
+		return "once"
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }

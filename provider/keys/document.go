@@ -1,0 +1,176 @@
+package keys
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// documentID is the ID of the one document that has the keys. It is made like a
+// consent's, for nobody.
+var documentID = func() store.ID {
+	id := store.ID([]byte("latchkey signing"))
+	id[6] = 0x80 | id[6]&0x0f // version 8 (RFC 9562): an ID of our own making
+	id[8] = 0x80 | id[8]&0x3f
+	binary.BigEndian.PutUint16(id[14:], store.UserTag(""))
+	return id
+}()
+
+// ErrLost means that there was a document with the keys, and is none any more.
+var ErrLost = fmt.Errorf("keys: the document %s, which has the signing keys, is gone from the store."+
+	" Restore it from a backup. If there is none, restart every instance: there are new keys then,"+
+	" and nothing that the old ones signed can be verified", documentID)
+
+// maxRounds bounds how often the document is read again because another instance
+// has changed it.
+const maxRounds = 8
+
+// document reads and writes the keys in the store.
+type document struct {
+	store   store.Documents
+	secrets []string
+	policy  policy
+	now     func() time.Time
+	turn    chan struct{} // held by the one that writes
+}
+
+// read returns the document, the numbers of its cut-offs, and the keys in it. With
+// a mark, and if that has not changed, it doesn't open them.
+func (d *document) read(ctx context.Context, mark int64) (kept store.Document, cuts store.Cuts, keys []entry, secret int, err error) {
+	kept, cuts, err = d.store.Find(ctx, documentID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return kept, cuts, nil, 0, ErrLost
+	case err != nil:
+		return kept, cuts, nil, 0, fmt.Errorf("keys: reading the signing keys: %w", err)
+	case kept.Kind != store.KindKeys:
+		return kept, cuts, nil, 0, fmt.Errorf("keys: the document %s is of the kind %s, so it has no signing keys", documentID, kept.Kind)
+	case !kept.EndedAt.IsZero():
+		return kept, cuts, nil, 0, fmt.Errorf("keys: somebody has ended the document %s: delete it and restart to have new signing keys", documentID)
+	case kept.Mark == mark:
+		return kept, cuts, nil, 0, nil
+	}
+	keys, secret, err = open(d.secrets, kept.State)
+	if err != nil {
+		return kept, cuts, nil, 0, fmt.Errorf("keys: the document %s has the signing keys, but %w", documentID, err)
+	}
+	return kept, cuts, keys, secret, nil
+}
+
+// write lets the policy decide on the keys, after change if that isn't nil, and
+// keeps what has changed. If there are none yet, create makes them.
+func (k *Keys) write(ctx context.Context, create bool, change func([]entry, time.Time) ([]entry, error)) error {
+	d := k.kept
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	made := maker{}
+	for range maxRounds {
+		at := store.Micro(d.now())
+		kept, cuts, keys, secret, err := d.read(ctx, 0)
+		if create && errors.Is(err, ErrLost) {
+			if err = d.create(ctx, at, made); err == nil || errors.Is(err, store.ErrExists) {
+				continue // What counts is what is there now, and what cut-offs there are.
+			}
+		}
+		if err != nil {
+			return err
+		}
+		next := keys
+		if change != nil {
+			if next, err = change(next, at); err != nil {
+				return err
+			}
+		}
+		next = d.policy.next(next, at)
+		// A cut-off of everything is none of the keys, but after a day it would
+		// have them swept.
+		if secret == 0 && !cuts.Exceed(&kept.Seen) && equal(keys, next) {
+			return k.adopt(keys, at, kept.Mark)
+		}
+		mark := kept.Mark
+		if err := d.fill(&kept, next, at, made); err != nil {
+			return err
+		}
+		kept.Seen = cuts
+		err = d.store.Replace(ctx, kept, mark)
+		if errors.Is(err, store.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("keys: keeping the signing keys: %w", err)
+		}
+		return k.adopt(next, at, kept.Mark)
+	}
+	return fmt.Errorf("keys: the document %s is changed all the time", documentID)
+}
+
+// create keeps the first keys.
+func (d *document) create(ctx context.Context, at time.Time, made maker) error {
+	first := store.Document{ID: documentID, Kind: store.KindKeys, CreatedAt: at}
+	if err := d.fill(&first, d.policy.next(nil, at), at, made); err != nil {
+		return err
+	}
+	if err := d.store.Create(ctx, first); err != nil {
+		return fmt.Errorf("keys: keeping the first signing keys: %w", err)
+	}
+	return nil
+}
+
+// fill makes the keys that are yet to be made, and seals all.
+func (d *document) fill(kept *store.Document, keys []entry, at time.Time, made maker) (err error) {
+	if err := made.make(keys); err != nil {
+		return err
+	}
+	var mark [8]byte
+	rand.Read(mark[:]) // Never fails: it would end the program.
+	kept.Mark = int64(binary.BigEndian.Uint64(mark[:]) | 1)
+	kept.LastUsedAt = at
+	kept.State, err = seal(d.secrets[0], keys)
+	return err
+}
+
+// maker has the keys that one write has made, by algorithm, so that another round
+// makes no others.
+type maker map[string]*key
+
+// make makes the keys that have nothing in Private: at most one of an algorithm.
+func (m maker) make(keys []entry) error {
+	for i := range keys {
+		if len(keys[i].Private) > 0 {
+			continue
+		}
+		alg := keys[i].Algorithm
+		if m[alg] == nil {
+			made, err := generate(alg)
+			if err != nil {
+				return fmt.Errorf("keys: making a key for %s: %w", alg, err)
+			}
+			m[alg] = made
+		}
+		keys[i].ID, keys[i].Private = m[alg].id, m[alg].private
+	}
+	return nil
+}
+
+// equal reports whether nothing has changed. IDs stand for keys; those yet to be
+// made have none.
+func equal(a, b []entry) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].ID != b[i].ID || !a[i].SignsAt.Equal(b[i].SignsAt) {
+			return false
+		}
+	}
+	return true
+}

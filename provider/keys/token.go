@@ -1,0 +1,149 @@
+package keys
+
+import (
+	"crypto"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+	josejson "github.com/go-jose/go-jose/v4/json" // It refuses duplicate members, and names are compared with their case.
+)
+
+const (
+	maxOwnToken    = 64 << 10
+	maxClientToken = 8 << 10
+)
+
+// token is a JWT that was read and is yet to be verified. Nothing of it is to be
+// believed.
+type token struct {
+	text string
+	header
+}
+
+// header is what is read of the header (RFC 7515 section 4.1). The other members
+// are never used: jku, x5u, x5c, and x5t say which key verifies, and that isn't for
+// the JWT to say.
+type header struct {
+	Algorithm   string  `json:"alg"`
+	KeyID       *string `json:"kid"`
+	Type        *string `json:"typ"`
+	ContentType *string `json:"cty"`
+
+	// These are refused.
+	JWK        josejson.RawMessage `json:"jwk"`
+	Critical   josejson.RawMessage `json:"crit"`
+	Base64     josejson.RawMessage `json:"b64"`
+	Zip        josejson.RawMessage `json:"zip"`
+	Encryption josejson.RawMessage `json:"enc"`
+}
+
+// verified are the algorithms that a JWT may have. All are asymmetric.
+var verified = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+// parseToken reads a JWT in compact form, of at most limit bytes. Errors have no
+// part of it but the kid, the alg, and the typ.
+func parseToken(text string, limit int) (*token, error) {
+	switch {
+	case text == "":
+		return nil, errors.New("the JWT is empty")
+	case len(text) > limit:
+		return nil, fmt.Errorf("the JWT has %d bytes; %d are the most", len(text), limit)
+	case strings.HasPrefix(text, "{"):
+		return nil, errors.New("the JWT is in JSON serialization; it must be in compact form")
+	}
+	switch parts := strings.Count(text, ".") + 1; parts {
+	case 3:
+	case 5:
+		return nil, errors.New("the JWT is encrypted; it must only be signed")
+	default:
+		return nil, fmt.Errorf("the JWT has %d parts; it must have three", parts)
+	}
+	first, rest, _ := strings.Cut(text, ".")
+	second, third, _ := strings.Cut(rest, ".")
+	raw, err := decode(first)
+	if err != nil {
+		return nil, fmt.Errorf("the header of the JWT %w", err)
+	}
+	// Otherwise one signature could be written in many ways.
+	if _, err := decode(second); err != nil {
+		return nil, fmt.Errorf("the payload of the JWT %w", err)
+	}
+	if third == "" {
+		return nil, errors.New("the JWT has no signature")
+	}
+	if _, err := decode(third); err != nil {
+		return nil, fmt.Errorf("the signature of the JWT %w", err)
+	}
+	t := &token{text: text}
+	if err := object(raw, &t.header); err != nil {
+		return nil, fmt.Errorf("the header of the JWT %w", err)
+	}
+	return t, t.check()
+}
+
+// check refuses what no honest client sends, or what can't be served.
+func (h *header) check() error {
+	for _, refused := range []struct {
+		name  string
+		value josejson.RawMessage
+	}{{"jwk", h.JWK}, {"crit", h.Critical}, {"b64", h.Base64}, {"zip", h.Zip}, {"enc", h.Encryption}} {
+		if len(refused.value) > 0 {
+			return fmt.Errorf("the header of the JWT has %q, which is not accepted", refused.name)
+		}
+	}
+	if h.ContentType != nil {
+		return fmt.Errorf("the header of the JWT has the cty %.40q: a JWT in another is not accepted", *h.ContentType)
+	}
+	if !slices.Contains(verified, h.Algorithm) {
+		return fmt.Errorf("the alg of the JWT is %.20q; it must be one of %s", h.Algorithm, strings.Join(verified, ", "))
+	}
+	return nil
+}
+
+// verify returns the claims if the key has signed the JWT. The key must fit its
+// alg.
+func (t *token) verify(key crypto.PublicKey) (claims []byte, err error) {
+	jws, err := jose.ParseSignedCompact(t.text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(t.Algorithm)})
+	if err != nil {
+		return nil, errors.New("the JWT can't be read")
+	}
+	if claims, err = jws.Verify(key); err != nil {
+		return nil, errors.New("the signature of the JWT is wrong: another key has made it, or it was changed")
+	}
+	var members map[string]any
+	if err := object(claims, &members); err != nil {
+		return nil, fmt.Errorf("the payload of the JWT %w", err)
+	}
+	return claims, nil
+}
+
+// object reads a JSON object without duplicate members. The error goes on after
+// what it is, and says nothing of what is in it.
+func object(raw []byte, to any) error {
+	if len(raw) == 0 || raw[0] != '{' {
+		return errors.New("is no JSON object")
+	}
+	if err := josejson.Unmarshal(raw, to); err != nil {
+		return errors.New("is no JSON object, has a member twice, or one of the wrong type")
+	}
+	return nil
+}
+
+// decode reads base64url in its one form: without padding, line breaks, and bits
+// that mean nothing (RFC 7515 section 2).
+func decode(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") { // The package skips them.
+		return nil, errNotEncoded
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, errNotEncoded
+	}
+	return raw, nil
+}
+
+var errNotEncoded = errors.New("is not in base64url without padding")
