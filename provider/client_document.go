@@ -17,7 +17,7 @@ import (
 
 func newDocuments(p *Provider) *clientdoc.Cache[store.Application] {
 	return clientdoc.New(clientdoc.Options[store.Application]{
-		Transport: p.cfg.ClientIDDocuments.Transport, Now: p.now,
+		Transport: p.cfg.Transport, Now: p.now,
 		Parse: func(ctx context.Context, clientID string, body []byte) (store.Application, error) {
 			app, e := p.parseDocument(ctx, clientID, body)
 			if e != nil {

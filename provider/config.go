@@ -110,6 +110,13 @@ type Config struct {
 	// 8628). Store must implement store.Devices. Nil: they cannot.
 	DeviceAuthorization *DeviceAuthorization
 
+	// Transport fetches what applications keep at URLs of their own: client ID
+	// metadata documents, and JWK Sets. Nil: one that connects to public
+	// addresses only, whatever a name resolves to at that moment, and to no
+	// proxy. A host that has to use a proxy sets its own, and leaves it to the
+	// proxy to keep requests away from what is inside.
+	Transport http.RoundTripper
+
 	// Keys and OpenID Connect.
 
 	// Keys sign ID tokens and check what clients sign: keys.New makes the usual

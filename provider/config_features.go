@@ -58,12 +58,6 @@ type ClientIDDocuments struct {
 	// deletes one to which nobody has signed in for so long and of which no
 	// grant is left. The default is 90 days.
 	ExpireAfter time.Duration
-
-	// Transport fetches the documents. Nil: one that connects to public
-	// addresses only, whatever a name resolves to at that moment, and to no
-	// proxy. A host that has to use a proxy sets its own, and leaves it to the
-	// proxy to keep requests away from what is inside.
-	Transport http.RoundTripper
 }
 
 // Registration says who may register applications by the protocol itself (RFC

@@ -44,7 +44,7 @@ func try(t *testing.T, edit func(*provider.Config), agents ...providertest.Agent
 func forAgents(c *provider.Config) {
 	withNotes(c)
 	c.Registration = &provider.Registration{}
-	c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: providertest.AgentDocuments()}
+	c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, providertest.AgentDocuments()
 }
 
 func with(edits ...func(*provider.Config)) func(*provider.Config) {
@@ -112,8 +112,8 @@ func TestAgentsThatAreRefused(t *testing.T) {
 			}
 		}, []string{"VS Code"}, "Change Config.ClientIDDocuments.Allow."},
 		{"documents out of reach", func(c *provider.Config) {
-			c.ClientIDDocuments.Transport = http.NewFileTransport(http.Dir(t.TempDir()))
-		}, documented, "Change Config.ClientIDDocuments.Transport: in a test it is AgentDocuments()."},
+			c.Transport = http.NewFileTransport(http.Dir(t.TempDir()))
+		}, documented, "Change Config.Transport: in a test it is AgentDocuments()."},
 		{"no default resource", func(c *provider.Config) {
 			resources(c)
 			c.ClientIDDocuments.Resource = ""

@@ -47,7 +47,7 @@ func newDocumented(t testing.TB) *documented {
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
 	}
-	h := newHostWith(t, func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: transport} })
+	h := newHostWith(t, func(c *provider.Config) { c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, transport })
 	d.client = &client{Application: provider.Application{
 		ClientID: documentID, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}, Public: true},
 	}, h: h}
