@@ -34,6 +34,10 @@ type clientMetadata struct {
 	SoftwareID      string   `json:"software_id,omitempty"`
 	SoftwareVersion string   `json:"software_version,omitempty"`
 
+	JWKS       json.RawMessage `json:"jwks,omitempty"`
+	JWKSURI    string          `json:"jwks_uri,omitempty"`
+	IDTokenAlg string          `json:"id_token_signed_response_alg,omitempty"` // OpenID Connect Dynamic Client Registration section 2
+
 	// AuthMethods are all that the application can do. The one above is then no
 	// more than its preference (OpenID Connect Relying Party Metadata Choices
 	// section 2).
@@ -88,11 +92,17 @@ func parseRegistration(body []byte) (*registrationRequest, *Error) {
 		"policy_uri":       &request.PolicyURI,
 		"software_id":      &request.SoftwareID,
 		"software_version": &request.SoftwareVersion,
+		"jwks_uri":         &request.JWKSURI,
+
+		"id_token_signed_response_alg": &request.IDTokenAlg,
 	} {
 		_ = json.Unmarshal(members[name], into) // Of another type: left out.
 	}
 	request.GrantTypes, _ = textsOf(members["grant_types"])
 	request.Contacts, _ = textsOf(members["contacts"])
+	if raw := members["jwks"]; len(raw) > 0 && raw[0] == '{' {
+		request.JWKS = raw
+	}
 	request.readAuthMethods()
 	request.readRedirectURIs()
 	return request, nil

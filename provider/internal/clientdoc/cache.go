@@ -54,6 +54,10 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Passing reports whether it says nothing of the document that there was, so that
+// the next try may well succeed.
+func (e *Error) Passing() bool { return e.passing }
+
 // ErrBusy says that as many documents as may be are being fetched, of all or of
 // one host. ErrTooMany says it of one user.
 var (
