@@ -43,11 +43,12 @@ func hostHandler(host *acme.Host) http.Handler {
 // client is what Wiki is told about itself.
 type client struct{ id, secret string }
 
-// registerWiki makes Wiki known to Acme Notes.
-func registerWiki(ctx context.Context, p *provider.Provider, wikiURL string) (client, error) {
-	app, secret, err := p.CreateApplication(ctx, provider.ApplicationSettings{
-		Name:         "Wiki",
-		RedirectURIs: []string{wikiURL + "/callback"},
-	})
+// registerWiki makes Wiki known to Acme Notes. It may have another redirect URI.
+func registerWiki(ctx context.Context, p *provider.Provider, wikiURL, redirectURI string) (client, error) {
+	redirectURIs := []string{wikiURL + "/callback"}
+	if redirectURI != "" {
+		redirectURIs = append(redirectURIs, redirectURI)
+	}
+	app, secret, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki", RedirectURIs: redirectURIs})
 	return client{app.ClientID, secret.Reveal()}, err
 }

@@ -3,6 +3,11 @@
 //
 //	go run ./examples/openid    and open the address that it prints
 //
+// To try an OpenID Connect client of yours too, give the program its redirect
+// URI, and give it the issuer, client ID, and secret that the program prints:
+//
+//	go run ./examples/openid -redirect-uri http://127.0.0.1:4180/oauth2/callback
+//
 // What makes Acme Notes an OpenID Provider is in host.go. Wiki is in wiki.go: it
 // knows nothing of Latchkey, and is written with github.com/coreos/go-oidc.
 package main
@@ -33,6 +38,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "localhost:8080", "`host:port` where Acme Notes, the provider, listens; port 0 takes a free one")
 	wikiAddr := flags.String("wiki-addr", "127.0.0.1:8081", "`host:port` where Wiki listens; port 0 takes a free one")
+	redirectURI := flags.String("redirect-uri", "", "a redirect `URI` of an OpenID Connect client of yours, to try that too")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -42,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "openid: %q is not a flag (-h lists the flags)\n", flags.Arg(0))
 		return 2
 	}
-	if err := serve(ctx, *addr, *wikiAddr, stdout); err != nil {
+	if err := serve(ctx, *addr, *wikiAddr, *redirectURI, stdout); err != nil {
 		fmt.Fprintln(stderr, "openid:", err)
 		return 1
 	}
@@ -50,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // serve runs both until ctx ends.
-func serve(ctx context.Context, addr, wikiAddr string, stdout io.Writer) error {
+func serve(ctx context.Context, addr, wikiAddr, redirectURI string, stdout io.Writer) error {
 	acmeListener, issuer, err := acme.Listen(ctx, "-addr", addr)
 	if err != nil {
 		return err
@@ -66,7 +72,7 @@ func serve(ctx context.Context, addr, wikiAddr string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	client, err := registerWiki(ctx, host.Provider, wikiURL)
+	client, err := registerWiki(ctx, host.Provider, wikiURL, redirectURI)
 	if err != nil {
 		return err
 	}
@@ -80,15 +86,14 @@ func serve(ctx context.Context, addr, wikiAddr string, stdout io.Writer) error {
 	go func() { ended <- acme.Serve(ctx, wikiListener, newWiki(issuer, wikiURL, client)) }()
 	fmt.Fprintf(stdout, `Open %s and sign in with Acme Notes, the provider, which is at %s.
 The users are ada and grace; the password of both is: %s
-Any other OpenID Connect client works too. It needs:
+A client of yours (see -redirect-uri) needs:
 
   issuer         %s
   client ID      %s
   client secret  %s
-  redirect URI   %s/callback
 
 Press Ctrl+C to stop.
-`, wikiURL, issuer, acme.Password, issuer, client.id, client.secret, wikiURL)
+`, wikiURL, issuer, acme.Password, issuer, client.id, client.secret)
 	first := <-ended
 	cancel()
 	return errors.Join(first, <-ended)

@@ -40,7 +40,7 @@ func started(t *testing.T) (wiki, issuer, says string) {
 		require.Zero(t, <-status, &stderr)
 	})
 	addresses := regexp.MustCompile(`http://\w[^\s,]*\d`).FindAllString(text.String(), -1)
-	require.Len(t, addresses, 3)
+	require.Greater(t, len(addresses), 2)
 	return addresses[0], addresses[1], text.String()
 }
 
