@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
@@ -53,13 +54,24 @@ func (p *Provider) runOnce(ctx context.Context) (err error) {
 	return err
 }
 
-// Cleanup deletes what has expired, in small steps, until nothing is left, and
-// returns the number of deleted records. It also deletes applications that
-// registered themselves and are no longer used, at most a thousand in one call.
-// [Provider.Run] calls it every few minutes; a host with a scheduler calls it
-// itself, on every instance if it likes. It stops when ctx
+// Cleanup has Config.Keys rotate its keys, and deletes what has expired, in small
+// steps, until nothing is left. It returns the number of deleted records. It also
+// deletes applications that registered themselves and are no longer used, at most
+// a thousand in one call. [Provider.Run] calls it every few minutes; a host with a
+// scheduler calls it itself, on every instance if it likes. It stops when ctx
 // ends, and what it did until then stays done.
 func (p *Provider) Cleanup(ctx context.Context) (int, error) {
+	var keys error
+	if p.cfg.Keys != nil {
+		if keys = p.cfg.Keys.Maintain(ctx); keys != nil {
+			keys = fmt.Errorf("provider: cleanup: Config.Keys: %w", keys)
+		}
+	}
+	total, err := p.deleteExpired(ctx)
+	return total, errors.Join(keys, err)
+}
+
+func (p *Provider) deleteExpired(ctx context.Context) (int, error) {
 	total, err := 0, error(nil)
 	for n := cleanupBatch; err == nil && n == cleanupBatch; total += n {
 		n, err = p.records.sweep(ctx)
