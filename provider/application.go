@@ -33,7 +33,7 @@ type ApplicationSettings struct {
 
 	// Keys are the public keys by which it authenticates in place of a secret
 	// (private_key_jwt): it gets none. They need Config.Keys. Zero: it has none.
-	Keys ClientKeys
+	Keys ApplicationKeys
 
 	// IDTokenAlg is the algorithm by which its ID tokens are signed: one that
 	// Config.Keys offers. Empty: RS256 if it does, or else its first.
@@ -55,9 +55,9 @@ type ApplicationSettings struct {
 	Metadata  map[string]string // the host's own notes, at most 16 KiB
 }
 
-// ClientKeys are the public keys of an application: a JWK Set (RFC 7517), or the
+// ApplicationKeys are the public keys of an application: a JWK Set (RFC 7517), or the
 // address of one, never both.
-type ClientKeys struct {
+type ApplicationKeys struct {
 	// Set is the JSON text, of at most 16 KiB. It has no private key.
 	Set string
 
@@ -70,7 +70,7 @@ type ClientKeys struct {
 }
 
 // IsZero reports whether there are none.
-func (k ClientKeys) IsZero() bool { return k == ClientKeys{} }
+func (k ApplicationKeys) IsZero() bool { return k == ApplicationKeys{} }
 
 // Application is a registered application. It holds no secret, and no hash of
 // one, so it may be shown, logged, and encoded.
@@ -155,7 +155,7 @@ func settingsOf(app store.Application) ApplicationSettings {
 		RedirectURIs: slices.Clone(app.RedirectURIs),
 		Scopes:       append(scopes.Set{}, app.Scopes...), // Never nil, which would ask for the default.
 		Public:       app.Public,
-		Keys:         ClientKeys(app.Keys),
+		Keys:         ApplicationKeys(app.Keys),
 		IDTokenAlg:   app.IDTokenAlg,
 		PKCERequired: app.PKCERequired,
 		SkipConsent:  app.SkipConsent,
