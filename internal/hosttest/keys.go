@@ -1,0 +1,133 @@
+package hosttest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Keys signs as a provider.Keys does, by ES256 and with one key. The module of
+// the real ones requires this one, so that tests here can't use them.
+type Keys struct {
+	key *ecdsa.PrivateKey
+
+	// Fails is what each method answers while it holds an error.
+	Fails atomic.Pointer[error]
+
+	// Signed counts the signatures, and Maintained the calls of Maintain.
+	Signed, Maintained atomic.Int64
+}
+
+// NewKeys returns keys of its own.
+func NewKeys() *Keys {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return &Keys{key: key}
+}
+
+// Fail has every method fail with err, or none if that is nil.
+func (k *Keys) Fail(err error) {
+	if err == nil {
+		k.Fails.Store(nil)
+		return
+	}
+	k.Fails.Store(&err)
+}
+
+func (k *Keys) failure() error {
+	if err := k.Fails.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Algorithms returns "ES256".
+func (k *Keys) Algorithms() []string { return []string{"ES256"} }
+
+// Sign signs the claims.
+func (k *Keys) Sign(_ context.Context, alg string, claims []byte) (string, error) {
+	if err := k.failure(); err != nil {
+		return "", err
+	}
+	if alg != "ES256" {
+		return "", errors.New("hosttest: these keys sign by ES256 only")
+	}
+	k.Signed.Add(1)
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode([]byte(`{"alg":"ES256","typ":"JWT"}`)) + "." + encode(claims)
+	sum := sha256.Sum256([]byte(text))
+	r, s, err := ecdsa.Sign(rand.Reader, k.key, sum[:])
+	if err != nil {
+		return "", err
+	}
+	return text + "." + encode(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)), nil
+}
+
+// Verify returns the claims of what Sign has returned.
+func (k *Keys) Verify(_ context.Context, token string) ([]byte, error) {
+	if err := k.failure(); err != nil {
+		return nil, err
+	}
+	text, signature, ok := cutLast(token, ".")
+	_, payload, _ := strings.Cut(text, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(signature)
+	if !ok || err != nil || len(raw) != 64 {
+		return nil, errors.New("hosttest: this is no token of these keys")
+	}
+	sum := sha256.Sum256([]byte(text))
+	if !ecdsa.Verify(&k.key.PublicKey, sum[:], new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:])) {
+		return nil, errors.New("hosttest: the signature is wrong")
+	}
+	return base64.RawURLEncoding.DecodeString(payload)
+}
+
+// PublicKeys returns the public key.
+func (k *Keys) PublicKeys(context.Context) ([]byte, time.Duration, error) {
+	if err := k.failure(); err != nil {
+		return nil, 0, err
+	}
+	point, err := k.key.PublicKey.Bytes()
+	if err != nil {
+		return nil, 0, err
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	set, err := json.Marshal(map[string]any{"keys": []map[string]string{
+		{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": encode(point[1:33]), "y": encode(point[33:])},
+	}})
+	return set, time.Hour, err
+}
+
+// CheckClientKeys takes no keys of clients.
+func (k *Keys) CheckClientKeys([]byte) error {
+	return errors.New("hosttest: these keys check none of clients")
+}
+
+// VerifyClient verifies nothing.
+func (k *Keys) VerifyClient([]byte, string) ([]byte, bool, error) {
+	return nil, false, errors.New("hosttest: these keys check none of clients")
+}
+
+// Maintain counts.
+func (k *Keys) Maintain(context.Context) error {
+	k.Maintained.Add(1)
+	return k.failure()
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
