@@ -121,12 +121,12 @@ func TestOpenIDConfig(t *testing.T) {
 }
 
 // TestOpenIDTable checks that each module of the plans has a test, and that
-// docs/openid-conformance.md says so. Write it anew with
+// docs/openid.md says so. Write it anew with
 //
 //	go test ./tests/conformance -run TestOpenIDTable -update
 func TestOpenIDTable(t *testing.T) {
 	want := openIDTable(t)
-	const path = "../../docs/openid-conformance.md"
+	const path = "../../docs/openid.md"
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
 	}
@@ -153,7 +153,7 @@ func openIDTable(t *testing.T) string {
 		if done[plan.modules[0]] {
 			continue
 		}
-		fmt.Fprintf(&b, "\n## %s\n\nRun by `%s`.\n\n| module | what it checks | test |\n| --- | --- | --- |\n", titles, strings.Join(tests, "` and `"))
+		fmt.Fprintf(&b, "\n## %s\n\nEach is a test of its name in `%s`.\n\n| module | what it checks | where |\n| --- | --- | --- |\n", titles, strings.Join(tests, "` and `"))
 		for _, name := range plan.modules {
 			m, ok := suiteModules[name]
 			require.True(t, ok, "the module %s has no test", name)
@@ -162,8 +162,8 @@ func openIDTable(t *testing.T) string {
 			if len(m.warns) > 0 {
 				what += " **The suite warns:** " + strings.Join(m.warns, "; ") + "."
 			}
-			function, file := sourceOf(m.test)
-			fmt.Fprintf(&b, "| %s | %s | [%s](../tests/conformance/%s) |\n", name, what, function, file)
+			file := sourceOf(m.test)
+			fmt.Fprintf(&b, "| %s | %s | [%s](../tests/conformance/%s) |\n", name, what, file, file)
 		}
 	}
 	for name := range suiteModules {
@@ -172,10 +172,9 @@ func openIDTable(t *testing.T) string {
 	return b.String()
 }
 
-// sourceOf returns the name and the file of a function.
-func sourceOf(f func(*suiteRun)) (name, file string) {
+// sourceOf returns the file that a function is in.
+func sourceOf(f func(*suiteRun)) string {
 	function := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
-	file, _ = function.FileLine(function.Entry())
-	name = function.Name()
-	return name[strings.LastIndex(name, ".")+1:], filepath.Base(file)
+	file, _ := function.FileLine(function.Entry())
+	return filepath.Base(file)
 }
