@@ -121,12 +121,12 @@ func TestOpenIDConfig(t *testing.T) {
 }
 
 // TestOpenIDTable checks that each module of the plans has a test, and that
-// docs/openid.md says so. Write it anew with
+// docs/openid-conformance.md says so. Write it anew with
 //
 //	go test ./tests/conformance -run TestOpenIDTable -update
 func TestOpenIDTable(t *testing.T) {
 	want := openIDTable(t)
-	const path = "../../docs/openid.md"
+	const path = "../../docs/openid-conformance.md"
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
 	}
@@ -138,7 +138,7 @@ func TestOpenIDTable(t *testing.T) {
 func openIDTable(t *testing.T) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Which test holds which module of OpenID's conformance suite\n\nThe OpenID Foundation certifies providers by a suite, "+
-		"[openid-certification/conformance-suite](https://gitlab.com/openid/conformance-suite).\n"+
+		"[openid-certification/conformance-suite](https://github.com/openid-certification/conformance-suite).\n"+
 		"These are the modules of its plans as they are at commit `%.7s`, and the tests that\ncheck what each one checks. "+
 		"Generated: `go test ./tests/conformance -run TestOpenIDTable -update`.\n", suiteCommit)
 	done := map[string]bool{}
