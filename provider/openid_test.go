@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -263,4 +264,22 @@ func TestHintsOfOthersAreRefused(t *testing.T) {
 		require.True(t, h.signIns[len(h.signIns)-1].SwitchAccount)
 	}
 	b.get(app.request("scope", "openid", "id_token_hint", sign(keys, good))).statusIs(t, http.StatusOK)
+}
+
+// Whatever the request lacks may be in the object, and a request that is posted
+// doesn't lose it.
+func TestRequestObjectsAreRefusedFirst(t *testing.T) {
+	h, _ := newOpenIDHost(t)
+	app := h.application(provider.ApplicationSettings{Public: true})
+	b := h.browser()
+	b.signIn("user_ada")
+	for param, code := range map[string]string{
+		"request": "request_not_supported", "request_uri": "request_uri_not_supported", "registration": "registration_not_supported",
+	} {
+		q := url.Values{"client_id": {app.ClientID}, "redirect_uri": {app.RedirectURIs[0]}, param: {"eyJhbGciOiJub25lIn0.e30."}}
+		require.Equal(t, code, b.get(h.url+"/oauth/authorize?"+q.Encode()).redirected(t).Get("error"))
+		posted := b.post("/oauth/authorize", q)
+		require.Equal(t, http.StatusSeeOther, posted.StatusCode)
+		require.Equal(t, code, b.get(h.url+posted.Header.Get("Location")).redirected(t).Get("error"))
+	}
 }
