@@ -29,6 +29,7 @@ var titles = map[int]string{
 	6761: "Special-Use Domain Names",
 	6890: "Special-Purpose IP Address Registries",
 	7009: "Token Revocation",
+	7517: "JSON Web Key (JWK)",
 	7591: "Dynamic Client Registration Protocol",
 	7592: "Dynamic Client Registration Management Protocol",
 	7617: "The 'Basic' HTTP Authentication Scheme",
