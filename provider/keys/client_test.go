@@ -193,7 +193,7 @@ func encodings(private any) map[string][]byte {
 		all["PKCS #1"] = x509.MarshalPKCS1PublicKey(key)
 		all["n"] = key.N.Bytes()
 	case *ecdsa.PublicKey:
-		all["x"] = key.X.Bytes()                                 //nolint:staticcheck // It is what an attacker uses.
+		all["x"] = key.X.Bytes()
 		all["point"] = elliptic.Marshal(key.Curve, key.X, key.Y) //nolint:staticcheck // Likewise.
 	}
 	return all
@@ -395,6 +395,29 @@ func TestVerifyRefusesHostileTokens(t *testing.T) {
 	} {
 		_, err := k.Verify(ctx, token)
 		require.Error(t, err, name)
+	}
+}
+
+// A key signs nothing here but JWTs of one typ and one alg. What it has signed
+// elsewhere, such as in a KMS that others use too, is none of ours.
+func TestVerifyRefusesWhatOurKeyHasSignedElsewhere(t *testing.T) {
+	own := own()
+	k, err := keys.Static(own.rsa, own.ec)
+	require.NoError(t, err)
+	ids := []string{kid(t, sign(t, k, keys.RS256)), kid(t, sign(t, k, keys.ES256))}
+	_, err = k.Verify(ctx, signed(jose.ES256, own.ec, ids[1], "typ", "JWT"))
+	require.NoError(t, err)
+	for name, tt := range map[string]struct{ token, want string }{
+		"another alg": {signed(jose.PS256, own.rsa, ids[0], "typ", "JWT"), "signs with RS256 only"},
+		"another typ": {signed(jose.ES256, own.ec, ids[1], "typ", "at+jwt"), "typ"},
+		"typ jwt":     {signed(jose.ES256, own.ec, ids[1], "typ", "jwt"), "typ"},
+		"no typ":      {signed(jose.ES256, own.ec, ids[1]), "typ"},
+		"no kid":      {signed(jose.ES256, own.ec, "", "typ", "JWT"), "kid"},
+		"another kid": {signed(jose.ES256, own.ec, ids[0], "typ", "JWT"), "signs with RS256 only"},
+		"crit":        {signed(jose.ES256, own.ec, ids[1], "typ", "JWT", "crit", []string{"b64"}), "crit"},
+	} {
+		_, err := k.Verify(ctx, tt.token)
+		require.ErrorContains(t, err, tt.want, name)
 	}
 }
 
