@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -287,6 +288,26 @@ func TestStoreThatHangsHoldsNobodyUp(t *testing.T) {
 		sign(t, k, keys.ES256)
 	}
 	require.Empty(t, asked)
+}
+
+// A host that starts, or a Cleanup, without a deadline ends all the same.
+func TestStoreThatHangsIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := deploy(t)
+		k := d.start()
+		d.clock.pass(90 * 24 * time.Hour)
+		d.store.Hang("Find")
+		_, err := keys.New(ctx, d.options())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, k.Maintain(ctx), context.DeadlineExceeded)
+		d.store.Hang("Replace")
+		require.ErrorIs(t, k.Maintain(ctx), context.DeadlineExceeded)
+		d.store.Heal()
+		d.remove()
+		d.store.Hang("Create")
+		_, err = keys.New(ctx, d.options())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
 }
 
 // A client that hangs up doesn't spoil what others wait for, and a request that has
