@@ -6,6 +6,7 @@ require (
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/gin-contrib/sessions v1.0.4
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-chi/chi/v5 v5.5.0
@@ -13,6 +14,7 @@ require (
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/labstack/echo/v5 v5.4.4
 	github.com/latchkey-go/latchkey v0.0.0
+	github.com/latchkey-go/latchkey/provider/keys v0.0.0
 	github.com/latchkey-go/latchkey/store/redisstore v0.0.0
 	github.com/latchkey-go/latchkey/store/sqlstore v0.0.0
 	github.com/modelcontextprotocol/go-sdk v1.8.0
@@ -49,6 +51,7 @@ require (
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/gabriel-vasile/mimetype v1.4.12 // indirect
 	github.com/gin-contrib/sse v1.1.0 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
@@ -110,3 +113,5 @@ replace github.com/latchkey-go/latchkey => ../
 replace github.com/latchkey-go/latchkey/store/sqlstore => ../store/sqlstore
 
 replace github.com/latchkey-go/latchkey/store/redisstore => ../store/redisstore
+
+replace github.com/latchkey-go/latchkey/provider/keys => ../provider/keys

@@ -118,6 +118,9 @@ func (a *authorization) examine() *Error {
 		a.formPost = false
 		return refuse(codeInvalidRequest, "The response_mode form_post is for redirect URIs of http and https: use query.").with("response_mode", "form_post").with("redirect_uri", a.redirect.uri)
 	}
+	if e := a.refuseObjects(); e != nil {
+		return e
+	}
 	switch asked := a.params.Get("response_type"); asked {
 	case "code":
 	case "":

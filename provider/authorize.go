@@ -2,6 +2,7 @@ package provider
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,9 +37,7 @@ func (c *call) serveAuthorize() *Error {
 	case form.Has(decisionField):
 		return c.decide(form)
 	}
-	for _, name := range consentFields {
-		form.Del(name)
-	}
+	maps.DeleteFunc(form, func(name string, _ []string) bool { return !slices.Contains(c.offer.params, name) })
 	if len(form) == 0 && asked {
 		form = query
 	}

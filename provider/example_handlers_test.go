@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -43,6 +44,34 @@ func ExampleProvider_TokenHandler() {
 	defer response.Body.Close()
 	fmt.Println(response.Status)
 	// Output: 401 Unauthorized
+}
+
+// signingKeys stand for those that keys.New makes.
+var signingKeys provider.Keys = hosttest.NewKeys()
+
+// With OpenID Connect there are the public keys, and the discovery document at
+// a second path.
+func ExampleProvider_JWKSHandler() {
+	cfg := goodConfig()
+	cfg.Keys = signingKeys
+	cfg.OpenID = &provider.OpenID{}
+	p, err := provider.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/oauth/jwks", p.JWKSHandler())
+	mux.Handle("/.well-known/openid-configuration", p.MetadataHandler())
+
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	response, err := http.Get(server.URL + "/oauth/jwks")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	fmt.Println(response.Status, response.Header.Get("Cache-Control"))
+	// Output: 200 OK public, max-age=3600
 }
 
 // What a host switches on has handlers too.

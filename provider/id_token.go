@@ -87,7 +87,7 @@ func (c *call) idToken(app *store.Application, g issuedGrant, user *userinfo.Use
 		user = &found
 	}
 	if user != nil {
-		claims.Claims = user.Claims(g.scopes)
+		claims.Claims = user.Document(c.cfg.InstanceID, g.scopes).Claims
 	}
 	content, err := json.Marshal(claims)
 	if err == nil {

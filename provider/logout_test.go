@@ -150,11 +150,11 @@ func TestLogoutAsksWhoeverTheHintDoesNotName(t *testing.T) {
 	})
 	app, other := h.leaver(provider.ApplicationSettings{}), h.leaver(provider.ApplicationSettings{Name: "Chess"})
 	hint := app.idToken("user_ada")
-	foreign, err := hosttest.NewKeys().Sign(context.Background(), "EdDSA", []byte(`{"iss":"`+h.url+`","sub":"user_ada","aud":"`+app.ClientID+`"}`))
+	foreign, err := hosttest.NewKeys().Sign(context.Background(), "ES256", []byte(`{"iss":"`+h.url+`","sub":"user_ada","aud":"`+app.ClientID+`"}`))
 	require.NoError(t, err)
 	claims, err := json.Marshal(map[string]string{"iss": "https://other.example.com", "sub": "user_ada", "aud": app.ClientID})
 	require.NoError(t, err)
-	elsewhere, err := keys.Sign(context.Background(), "EdDSA", claims)
+	elsewhere, err := keys.Sign(context.Background(), "ES256", claims)
 	require.NoError(t, err)
 	for name, tt := range map[string]struct {
 		hint    string

@@ -46,17 +46,26 @@ var notSupported = []struct{ param, code string }{
 	{"request", "request_not_supported"}, {"request_uri", "request_uri_not_supported"}, {"registration", "registration_not_supported"},
 }
 
+// refuseObjects refuses a request that has its parameters elsewhere. It comes
+// before any parameter is missed, as it may be there.
+func (v *visit) refuseObjects() *Error {
+	if v.cfg.OpenID == nil {
+		return nil
+	}
+	for _, p := range notSupported {
+		if v.params.Has(p.param) {
+			return refuse(p.code, "The parameter %s is not supported: send the parameters themselves.", p.param)
+		}
+	}
+	return nil
+}
+
 // readOpenID reads what OpenID Connect adds to a request. What it says of
 // display, ui_locales, and claims_locales is a wish that may be ignored.
 func (v *visit) readOpenID() (q openIDRequest, e *Error) {
 	q.maxAge = -1
 	if v.cfg.OpenID == nil {
 		return q, nil
-	}
-	for _, p := range notSupported {
-		if v.params.Has(p.param) {
-			return q, refuse(p.code, "The parameter %s is not supported: send the parameters themselves.", p.param)
-		}
 	}
 	if q.nonce = v.params.Get("nonce"); len(q.nonce) > maxNonce {
 		return q, refuse(codeInvalidRequest, "The nonce is longer than %d bytes.", maxNonce)

@@ -139,7 +139,12 @@ func (s Set) Contains(other Set) bool {
 func (s Set) Equal(other Set) bool { return s.Contains(other) && other.Contains(s) }
 
 // Union returns the names that are in either set, those of s first.
-func (s Set) Union(other Set) Set { return New(slices.Concat(s, other)...) }
+func (s Set) Union(other Set) Set {
+	if s.Contains(other) {
+		return slices.Clip(s)
+	}
+	return unique(slices.Concat(s, other))
+}
 
 // Intersect returns the names that are in both sets, in the order of s.
 func (s Set) Intersect(other Set) Set { return s.keep(other.Has) }
@@ -151,12 +156,11 @@ func (s Set) Minus(other Set) Set {
 
 func (s Set) keep(want func(string) bool) Set {
 	unwanted := func(name string) bool { return !want(name) }
-	if !slices.ContainsFunc(s, unwanted) {
+	switch {
+	case !slices.ContainsFunc(s, want):
+		return nil
+	case !slices.ContainsFunc(s, unwanted):
 		return slices.Clip(s)
 	}
-	kept := slices.DeleteFunc(slices.Clone(s), unwanted)
-	if len(kept) == 0 {
-		return nil
-	}
-	return kept
+	return slices.DeleteFunc(slices.Clone(s), unwanted)
 }

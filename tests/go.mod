@@ -9,9 +9,12 @@ require (
 	github.com/chromedp/chromedp v0.23.0
 	github.com/clerk/clerk-sdk-go/v2 v2.5.0
 	github.com/cli/oauth v1.2.2
+	github.com/coreos/go-oidc/v3 v3.21.0
+	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/latchkey-go/latchkey v0.0.0
+	github.com/latchkey-go/latchkey/provider/keys v0.0.0
 	github.com/latchkey-go/latchkey/store/redisstore v0.0.0
 	github.com/latchkey-go/latchkey/store/sqlstore v0.0.0
 	github.com/lib/pq v1.12.3
@@ -55,6 +58,7 @@ require (
 
 replace (
 	github.com/latchkey-go/latchkey => ..
+	github.com/latchkey-go/latchkey/provider/keys => ../provider/keys
 	github.com/latchkey-go/latchkey/store/redisstore => ../store/redisstore
 	github.com/latchkey-go/latchkey/store/sqlstore => ../store/sqlstore
 )

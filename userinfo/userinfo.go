@@ -132,10 +132,7 @@ func (u User) Document(instanceID string, granted scopes.Set) Document {
 	return d
 }
 
-// Claims returns the claims about u for an application that holds the granted
-// scopes. Those of [MoreClaims] are among them if "openid" is one of the scopes.
-func (u User) Claims(granted scopes.Set) Claims { return u.claims(granted) }
-
+// claims has those of MoreClaims if "openid" is among the granted scopes.
 func (u *User) claims(granted scopes.Set) (c Claims) {
 	if granted.Has(scopes.Profile) {
 		c.Name, c.GivenName, c.FamilyName = u.Name, u.GivenName, u.FamilyName

@@ -2,64 +2,132 @@ package hosttest
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
-// Keys are a provider's Config.Keys of one Ed25519 key, for tests that can't
-// link package keys and its JOSE, or have no use for them. They don't do what
-// clients' keys are for.
-type Keys struct{ private ed25519.PrivateKey }
+// Keys signs as a provider.Keys does, by ES256 and with one key. The module of
+// the real ones requires this one, so that tests here can't use them.
+type Keys struct {
+	key *ecdsa.PrivateKey
 
-// NewKeys returns keys that nobody else has.
+	// Fails is what each method answers while it holds an error.
+	Fails atomic.Pointer[error]
+
+	// Signed counts the signatures, and Maintained the calls of Maintain.
+	Signed, Maintained atomic.Int64
+}
+
+// NewKeys returns keys of its own.
 func NewKeys() *Keys {
-	_, private, err := ed25519.GenerateKey(nil)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	return &Keys{private}
+	return &Keys{key: key}
 }
 
-// Algorithms implements provider.Keys, as do the others.
-func (k *Keys) Algorithms() []string { return []string{"EdDSA"} }
+// Fail has every method fail with err, or none if that is nil.
+func (k *Keys) Fail(err error) {
+	if err == nil {
+		k.Fails.Store(nil)
+		return
+	}
+	k.Fails.Store(&err)
+}
 
-// edHeader is the one header of these JWTs.
-var edHeader = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"EdDSA"}`))
+func (k *Keys) failure() error {
+	if err := k.Fails.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
+// Algorithms returns "ES256".
+func (k *Keys) Algorithms() []string { return []string{"ES256"} }
+
+// Sign signs the claims.
 func (k *Keys) Sign(_ context.Context, alg string, claims []byte) (string, error) {
-	if alg != "EdDSA" {
-		return "", errors.New("hosttest: no key for " + alg)
+	if err := k.failure(); err != nil {
+		return "", err
 	}
-	content := edHeader + "." + base64.RawURLEncoding.EncodeToString(claims)
-	return content + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(k.private, []byte(content))), nil
+	if alg != "ES256" {
+		return "", errors.New("hosttest: these keys sign by ES256 only")
+	}
+	k.Signed.Add(1)
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode([]byte(`{"alg":"ES256","typ":"JWT"}`)) + "." + encode(claims)
+	sum := sha256.Sum256([]byte(text))
+	r, s, err := ecdsa.Sign(rand.Reader, k.key, sum[:])
+	if err != nil {
+		return "", err
+	}
+	return text + "." + encode(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)), nil
 }
 
+// Verify returns the claims of what Sign has returned.
 func (k *Keys) Verify(_ context.Context, token string) ([]byte, error) {
-	end := max(strings.LastIndexByte(token, '.'), 0)
-	claims, isOurs := strings.CutPrefix(token[:end], edHeader+".")
-	signature, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token[end:], "."))
-	if !isOurs || err != nil || !ed25519.Verify(k.private.Public().(ed25519.PublicKey), []byte(token[:end]), signature) {
-		return nil, errors.New("hosttest: not signed by this key")
+	if err := k.failure(); err != nil {
+		return nil, err
 	}
-	return base64.RawURLEncoding.DecodeString(claims)
+	text, signature, ok := cutLast(token, ".")
+	_, payload, _ := strings.Cut(text, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(signature)
+	if !ok || err != nil || len(raw) != 64 {
+		return nil, errors.New("hosttest: this is no token of these keys")
+	}
+	sum := sha256.Sum256([]byte(text))
+	if !ecdsa.Verify(&k.key.PublicKey, sum[:], new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:])) {
+		return nil, errors.New("hosttest: the signature is wrong")
+	}
+	return base64.RawURLEncoding.DecodeString(payload)
 }
 
+// PublicKeys returns the public key.
 func (k *Keys) PublicKeys(context.Context) ([]byte, time.Duration, error) {
-	public := base64.RawURLEncoding.EncodeToString(k.private.Public().(ed25519.PublicKey))
-	set, err := json.Marshal(map[string]any{"keys": []map[string]string{{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "x": public}}})
+	if err := k.failure(); err != nil {
+		return nil, 0, err
+	}
+	point, err := k.key.PublicKey.Bytes()
+	if err != nil {
+		return nil, 0, err
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	set, err := json.Marshal(map[string]any{"keys": []map[string]string{
+		{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": encode(point[1:33]), "y": encode(point[33:])},
+	}})
 	return set, time.Hour, err
 }
 
-func (k *Keys) CheckClientKeys([]byte) error { return errNoClientKeys }
-
-func (k *Keys) VerifyClient([]byte, string) ([]byte, bool, error) {
-	return nil, false, errNoClientKeys
+// CheckClientKeys takes no keys of clients.
+func (k *Keys) CheckClientKeys([]byte) error {
+	return errors.New("hosttest: these keys check none of clients")
 }
 
-func (k *Keys) Maintain(context.Context) error { return nil }
+// VerifyClient verifies nothing.
+func (k *Keys) VerifyClient([]byte, string) ([]byte, bool, error) {
+	return nil, false, errors.New("hosttest: these keys check none of clients")
+}
 
-var errNoClientKeys = errors.New("hosttest: these keys know none of clients")
+// Maintain counts.
+func (k *Keys) Maintain(context.Context) error {
+	k.Maintained.Add(1)
+	return k.failure()
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/latchkey-go/latchkey/provider/benchtest"
+	"github.com/latchkey-go/latchkey/provider/keys"
+	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 // budgets are how many allocations a request may cost in the handler, over the
@@ -62,4 +64,39 @@ func (o operation) allocations(t *testing.T, s *benchtest.Stack) float64 {
 			t.Fatalf("status %d, error %v; want %d", answer.Status, err, o.status)
 		}
 	})
+}
+
+// An ID token costs a signature, and next to nothing else: no question to the
+// host, and no call of the store that there wouldn't be without it.
+func TestIDTokenCostsASignature(t *testing.T) {
+	plain, err := benchtest.NewMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain.Scope = "profile"
+	for _, alg := range []string{keys.ES256, keys.RS256, keys.EdDSA} {
+		t.Run(alg, func(t *testing.T) {
+			openID, err := benchtest.NewOpenID(t.Context(), alg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept := memory.New()
+			signing, err := keys.New(t.Context(), keys.Options{Store: kept, Secrets: []string{"a secret of the host's for this test alone"}, Algorithms: []string{alg}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			signature := testing.AllocsPerRun(100, func() {
+				if _, err := signing.Sign(t.Context(), alg, []byte(`{"iss":"http://localhost:8080","sub":"user_ada","aud":"1234567890123456","exp":1,"iat":1,"at_hash":"1234567890123456789012"}`)); err != nil {
+					t.Fatal(err)
+				}
+			})
+			for _, name := range []string{"token", "refresh"} {
+				with, without := operations[name].allocations(t, openID), operations[name].allocations(t, plain)
+				t.Logf("%s: %.0f allocations, %.0f without an ID token, of which the signature has %.0f", name, with, without, signature)
+				if !raceDetector && with-without-signature > 10 {
+					t.Errorf("%s: %.0f allocations more than a request without an ID token and a signature", name, with-without-signature)
+				}
+			}
+		})
+	}
 }

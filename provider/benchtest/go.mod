@@ -4,11 +4,12 @@ module github.com/latchkey-go/latchkey/provider/benchtest
 go 1.25.0
 
 require (
-	github.com/go-jose/go-jose/v4 v4.1.4
+	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/go-oauth2/oauth2/v4 v4.5.4
 	github.com/google/uuid v1.6.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/latchkey-go/latchkey v0.0.0
+	github.com/latchkey-go/latchkey/provider/keys v0.0.0
 	github.com/latchkey-go/latchkey/store/sqlstore v0.0.0
 	github.com/openshift/osin v1.0.1
 	github.com/ory/fosite v0.49.0
@@ -112,5 +113,6 @@ require (
 
 replace (
 	github.com/latchkey-go/latchkey => ../..
+	github.com/latchkey-go/latchkey/provider/keys => ../keys
 	github.com/latchkey-go/latchkey/store/sqlstore => ../../store/sqlstore
 )

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/latchkey-go/latchkey/provider/benchtest"
+	"github.com/latchkey-go/latchkey/provider/keys"
 )
 
 // stacks are what each benchmark measures, the limit first.
@@ -80,6 +81,26 @@ func BenchmarkRefresh(b *testing.B)    { run(b, chains) }
 func BenchmarkUserInfo(b *testing.B)   { run(b, operations["userinfo"].measure) }
 func BenchmarkRequire(b *testing.B)    { run(b, operations["Require"].measure) }
 func BenchmarkIntrospect(b *testing.B) { run(b, operations["introspect"].measure) }
+
+// BenchmarkIDToken is a code exchange without an ID token, and with one by each
+// algorithm.
+func BenchmarkIDToken(b *testing.B) {
+	plain, err := benchtest.NewMemory()
+	if err != nil {
+		b.Fatal(err)
+	}
+	stacks := []*benchtest.Stack{plain}
+	for _, alg := range []string{keys.EdDSA, keys.ES256, keys.RS256} {
+		s, err := benchtest.NewOpenID(b.Context(), alg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		stacks = append(stacks, s)
+	}
+	for _, s := range stacks {
+		b.Run(s.Name, func(b *testing.B) { token(false).measure(b, s, 1, s.Do) })
+	}
+}
 
 // BenchmarkFlow is a whole sign-in: authorize, token and userinfo.
 func BenchmarkFlow(b *testing.B) { run(b, flow) }

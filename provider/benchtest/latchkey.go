@@ -2,6 +2,7 @@ package benchtest
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/keys"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/store/sqlstore"
@@ -19,9 +21,9 @@ import (
 
 // NewLatchkey returns this library's provider over a store, in a host that
 // does next to nothing itself.
-func NewLatchkey(name string, s store.Store) (*Stack, error) {
+func NewLatchkey(name string, s store.Store, edit ...func(*provider.Config)) (*Stack, error) {
 	users := map[string]userinfo.User{"user_ada": {ID: "user_ada", Name: "Ada Lovelace", Email: "ada@example.com"}}
-	p, err := provider.New(provider.Config{
+	cfg := provider.Config{
 		Issuer: "http://localhost:8080",
 		Store:  s,
 		CurrentUser: func(r *http.Request) (provider.Session, error) {
@@ -40,7 +42,11 @@ func NewLatchkey(name string, s store.Store) (*Stack, error) {
 			return u, nil
 		},
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	for _, e := range edit {
+		e(&cfg)
+	}
+	p, err := provider.New(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +70,22 @@ func NewLatchkey(name string, s store.Store) (*Stack, error) {
 
 // NewMemory returns the provider over its memory store.
 func NewMemory() (*Stack, error) { return NewLatchkey("latchkey", memory.New()) }
+
+// NewOpenID returns the provider over its memory store with OpenID Connect, whose
+// ID tokens are signed by the algorithm.
+func NewOpenID(ctx context.Context, alg string) (*Stack, error) {
+	kept := memory.New()
+	signing, err := keys.New(ctx, keys.Options{Store: kept, Secrets: []string{rand.Text() + rand.Text()}, Algorithms: []string{alg}})
+	if err != nil {
+		return nil, err
+	}
+	s, err := NewLatchkey("latchkey+"+alg, kept, func(c *provider.Config) { c.Keys, c.OpenID = signing, &provider.OpenID{} })
+	if err != nil {
+		return nil, err
+	}
+	s.Scope = "openid"
+	return s, nil
+}
 
 // DSN is where the database is.
 const DSN = "postgres://postgres@127.0.0.1:5432/postgres?connect_timeout=2"

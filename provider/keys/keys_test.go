@@ -162,7 +162,11 @@ func TestEachAlgorithmSignsAndVerifies(t *testing.T) {
 	require.Len(t, set.Keys, 3)
 	for i, alg := range o.Algorithms {
 		require.Equal(t, alg, set.Keys[i].Algorithm)
-		for range 50 { // Numbers of ECDSA with zeros in front are rare.
+		times := 3
+		if alg == keys.ES256 {
+			times = 1000 // One in 128 has a number with zeros in front.
+		}
+		for range times {
 			token := sign(t, k, alg)
 			require.True(t, verifies(t, set, token))
 			require.Equal(t, set.Keys[i].KeyID, kid(t, token))

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +19,11 @@ import (
 func javaScript(t testing.TB, folder string) string {
 	t.Helper()
 	need(t, "node", "npm")
+	version, err := exec.CommandContext(t.Context(), "node", "--version").Output()
+	require.NoError(t, err)
+	if major, _, _ := strings.Cut(strings.TrimPrefix(string(version), "v"), "."); len(major) < 2 || major < "20" {
+		missing(t, "Node.js is %s, and the clients need 20 or later, so they are not tried", strings.TrimSpace(string(version)))
+	}
 	installing.Lock()
 	defer installing.Unlock()
 	done, ok := installed[folder]

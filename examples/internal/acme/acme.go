@@ -144,3 +144,8 @@ func (h *Host) findUser(_ context.Context, id string) (userinfo.User, error) {
 	}
 	return userinfo.User{}, userinfo.ErrNotFound
 }
+
+// EndSession signs the visitor out. It is provider.OpenID.SignOut.
+func (h *Host) EndSession(_ http.ResponseWriter, r *http.Request) error {
+	return h.sessions.Destroy(r.Context())
+}

@@ -9,6 +9,9 @@ import { allow } from './person.mjs';
 
 const server = process.env.MCP_URL;
 
+let log = '';
+process.on('uncaughtExceptionMonitor', () => console.error(log));
+
 // remote starts mcp-remote with the folder where it keeps what it knows. visits
 // are the addresses that it has shown to its person.
 async function remote(folder, visit, ...flags) {
@@ -19,21 +22,18 @@ async function remote(folder, visit, ...flags) {
     stderr: 'pipe',
   });
   const visits = [];
-  let log = '', visiting = Promise.resolve();
+  let said = '', visiting = Promise.resolve();
   transport.stderr.on('data', data => {
     log += data;
-    const shown = [...log.matchAll(/visit(?:ing)?:\s+(http\S+)\s/g)].map(match => match[1]);
+    said += data;
+    const shown = [...said.matchAll(/visit(?:ing)?:\s+(http\S+)\s/g)].map(match => match[1]);
     for (const address of shown.slice(visits.length)) {
       visits.push(new URL(address));
       visiting = visiting.then(() => visit(address));
     }
   });
   const client = new Client({ name: 'test', version: '1' });
-  try {
-    await client.connect(transport);
-  } catch (error) {
-    throw new Error(log, { cause: error });
-  }
+  await client.connect(transport);
   return {
     visits,
     call: async (name, args = {}) => (await client.callTool({ name, arguments: args })).structuredContent,
@@ -44,12 +44,21 @@ async function remote(folder, visit, ...flags) {
   };
 }
 
-// browse agrees, and goes to where mcp-remote listens.
+// browse agrees, and goes to where mcp-remote listens. People take longer than
+// it does to listen there.
 async function browse(address) {
   const callback = await allow(address);
   assert.equal(callback.hostname, 'localhost');
-  const page = await fetch(callback);
-  assert.equal(page.status, 200, await page.text());
+  for (let tries = 0; ; tries++) {
+    try {
+      const page = await fetch(callback);
+      assert.equal(page.status, 200, await page.text());
+      return;
+    } catch (error) {
+      if (error.cause?.code !== 'ECONNREFUSED' || tries > 100) throw error;
+      await new Promise(resolve => setTimeout(resolve, 100));
+    }
+  }
 }
 
 const titles = async agent => (await agent.call('list_notes')).notes.map(note => note.title);

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"html/template"
+	"log"
+	"net/http"
+	"sync"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+// wiki is an app that signs its users in by OpenID Connect.
+type wiki struct {
+	issuer, url string
+	client      client
+
+	mu       sync.Mutex
+	found    *oidc.Provider     // by discovery; nil: not yet
+	sessions map[string]session // by the value of the cookie
+}
+
+// session is a user who is signed in.
+type session struct {
+	IDToken string
+	Subject string
+	Name    string `json:"name"`
+	Email   string `json:"email"`
+}
+
+func newWiki(issuer, url string, c client) http.Handler {
+	w := &wiki{issuer: issuer, url: url, client: c, sessions: map[string]session{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", w.home)
+	mux.HandleFunc("GET /login", w.login)
+	mux.HandleFunc("GET /callback", w.callback)
+	return mux
+}
+
+// discover reads where Acme's endpoints are, and has its public keys fetched and
+// cached from then on.
+func (w *wiki) discover() (*oidc.Provider, oauth2.Config, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.found == nil {
+		found, err := oidc.NewProvider(context.Background(), w.issuer) // It keeps the context, to fetch keys with.
+		if err != nil {
+			return nil, oauth2.Config{}, err
+		}
+		w.found = found
+	}
+	return w.found, oauth2.Config{
+		ClientID: w.client.id, ClientSecret: w.client.secret, Endpoint: w.found.Endpoint(),
+		RedirectURL: w.url + "/callback", Scopes: []string{oidc.ScopeOpenID, "profile", "email"},
+	}, nil
+}
+
+// What one sign-in remembers, in cookies of its own.
+var remembered = []string{"state", "nonce", "verifier"}
+
+// login sends the visitor to Acme.
+func (w *wiki) login(rw http.ResponseWriter, r *http.Request) {
+	_, config, err := w.discover()
+	if err != nil {
+		fail(rw, http.StatusBadGateway, "Acme Notes can't be reached.", err)
+		return
+	}
+	value := map[string]string{}
+	for _, name := range remembered {
+		value[name] = rand.Text() + rand.Text()
+		http.SetCookie(rw, &http.Cookie{Name: "wiki_" + name, Value: value[name], Path: "/callback", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	}
+	http.Redirect(rw, r, config.AuthCodeURL(value["state"], oidc.Nonce(value["nonce"]), oauth2.S256ChallengeOption(value["verifier"])), http.StatusSeeOther)
+}
+
+// callback is where Acme sends the visitor back to.
+func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
+	found, config, err := w.discover()
+	if err != nil {
+		fail(rw, http.StatusBadGateway, "Acme Notes can't be reached.", err)
+		return
+	}
+	value := map[string]string{}
+	for _, name := range remembered {
+		if cookie, err := r.Cookie("wiki_" + name); err == nil {
+			value[name] = cookie.Value
+		}
+		http.SetCookie(rw, &http.Cookie{Name: "wiki_" + name, Path: "/callback", MaxAge: -1})
+	}
+	answer := r.URL.Query()
+	switch {
+	case value["state"] == "" || answer.Get("state") != value["state"]:
+		fail(rw, http.StatusBadRequest, "This sign-in didn't begin in this browser. Try again.", nil)
+		return
+	case answer.Get("error") != "":
+		fail(rw, http.StatusForbidden, "Acme Notes didn't sign you in: "+answer.Get("error"), nil)
+		return
+	}
+	token, err := config.Exchange(r.Context(), answer.Get("code"), oauth2.VerifierOption(value["verifier"]))
+	if err != nil {
+		fail(rw, http.StatusBadGateway, "The sign-in failed.", err)
+		return
+	}
+	var s session
+	s.IDToken, _ = token.Extra("id_token").(string)
+	idToken, err := found.Verifier(&oidc.Config{ClientID: w.client.id}).Verify(r.Context(), s.IDToken)
+	if err == nil {
+		err = idToken.Claims(&s)
+	}
+	if err != nil || idToken.Nonce != value["nonce"] {
+		fail(rw, http.StatusBadGateway, "The ID token isn't one for this sign-in.", err)
+		return
+	}
+	s.Subject = idToken.Subject
+	id := rand.Text()
+	w.mu.Lock()
+	w.sessions[id] = s
+	w.mu.Unlock()
+	http.SetCookie(rw, &http.Cookie{Name: "wiki_session", Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.Redirect(rw, r, "/", http.StatusSeeOther)
+}
+
+var page = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Wiki</title>
+<style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}a{padding:.5rem 1rem;border:1px solid;border-radius:.4rem}</style>
+<h1>Wiki</h1>
+{{if .Subject}}<p>Hello, {{.Name}}. Acme Notes says that you are {{.Subject}}, and that your email address is {{.Email}}.</p>
+{{else}}<p><a href="/login">Sign in with Acme Notes</a></p>{{end}}`))
+
+func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
+	var s session
+	if cookie, err := r.Cookie("wiki_session"); err == nil {
+		w.mu.Lock()
+		s = w.sessions[cookie.Value]
+		w.mu.Unlock()
+	}
+	page.Execute(rw, s)
+}
+
+// fail tells the visitor, and the log why.
+func fail(w http.ResponseWriter, status int, says string, err error) {
+	if err != nil {
+		log.Printf("wiki: %s %v", says, err)
+	}
+	http.Error(w, says, status)
+}
