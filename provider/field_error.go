@@ -41,7 +41,8 @@ type FieldError struct {
 	// "redirect_uris", "scopes", "client_uri", "client_image_url", "client_id",
 	// "secret", "secret_hash", "public", "owner_id" or "metadata"; or, of an application
 	// that registered itself, as RFC 7591 has it: "tos_uri", "policy_uri",
-	// "contacts", "software_id" or "software_version".
+	// "contacts", "software_id" or "software_version". "post_logout_redirect_uris"
+	// is its name in OpenID Connect.
 	Field string
 
 	// Message says in English what is wrong, and can be shown next to the field.

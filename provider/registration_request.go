@@ -34,6 +34,9 @@ type clientMetadata struct {
 	SoftwareID      string   `json:"software_id,omitempty"`
 	SoftwareVersion string   `json:"software_version,omitempty"`
 
+	// OpenID Connect RP-Initiated Logout section 3.1.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+
 	// AuthMethods are all that the application can do. The one above is then no
 	// more than its preference (OpenID Connect Relying Party Metadata Choices
 	// section 2).
@@ -93,6 +96,7 @@ func parseRegistration(body []byte) (*registrationRequest, *Error) {
 	}
 	request.GrantTypes, _ = textsOf(members["grant_types"])
 	request.Contacts, _ = textsOf(members["contacts"])
+	request.PostLogoutRedirectURIs, _ = textsOf(members["post_logout_redirect_uris"])
 	request.readAuthMethods()
 	request.readRedirectURIs()
 	return request, nil
