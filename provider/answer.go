@@ -71,10 +71,11 @@ func setHeaders(h http.Header, pairs ...string) {
 	}
 }
 
-// seeOther sends the browser on to a path of this origin.
-func seeOther(w http.ResponseWriter, path string) {
+// seeOther sends the browser on: to a path of this origin, or where an application
+// may send it.
+func seeOther(w http.ResponseWriter, target string) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	h.Set("Location", path)
+	h.Set("Location", target)
 	w.WriteHeader(http.StatusSeeOther)
 }

@@ -22,6 +22,12 @@ type ApplicationSettings struct {
 	// added.
 	RedirectURIs []string
 
+	// PostLogoutRedirectURIs are where its users may be sent after they have
+	// signed out: see [Provider.LogoutHandler]. The rules of RedirectURIs hold,
+	// and they are compared byte for byte. They are kept without Config.OpenID
+	// too, and then mean nothing.
+	PostLogoutRedirectURIs []string
+
 	// Scopes are what it may ask for, and what it gets when it asks for
 	// nothing. Nil: those of "profile" and "email" that Config.Scopes has.
 	// Empty, but not nil: none.
@@ -163,6 +169,8 @@ func settingsOf(app store.Application) ApplicationSettings {
 		ClientURI:    app.ClientURI,
 		LogoURL:      app.LogoURL,
 		Metadata:     maps.Clone(app.Metadata),
+
+		PostLogoutRedirectURIs: slices.Clone(app.PostLogoutRedirectURIs),
 	}
 }
 
@@ -177,6 +185,7 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 	if asked == nil {
 		asked = offered.Intersect(scopes.Set{scopes.Profile, scopes.Email})
 	}
+	app.PostLogoutRedirectURIs = slices.Clone(s.PostLogoutRedirectURIs)
 	app.Name, app.RedirectURIs, app.Scopes = s.Name, slices.Clone(s.RedirectURIs), offered.Intersect(asked).Union(asked).Minus(tolerated)
 	app.Public, app.SkipConsent, app.Keys, app.IDTokenAlg = s.Public, s.SkipConsent, store.ClientKeys(s.Keys), s.IDTokenAlg
 	app.PKCERequired = s.PKCERequired || s.Public || slices.ContainsFunc(s.RedirectURIs, func(uri string) bool { return !redirect{uri: uri}.web() })
@@ -186,7 +195,7 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 // same reports whether two settings that were read from records are equal. A
 // store may return an empty collection as nil.
 func (s ApplicationSettings) same(o ApplicationSettings) bool {
-	return s.Name == o.Name && slices.Equal(s.RedirectURIs, o.RedirectURIs) && s.Scopes.Equal(o.Scopes) &&
+	return s.Name == o.Name && slices.Equal(s.RedirectURIs, o.RedirectURIs) && slices.Equal(s.PostLogoutRedirectURIs, o.PostLogoutRedirectURIs) && s.Scopes.Equal(o.Scopes) &&
 		s.Public == o.Public && s.Keys == o.Keys && s.IDTokenAlg == o.IDTokenAlg && s.PKCERequired == o.PKCERequired && s.SkipConsent == o.SkipConsent &&
 		s.OwnerID == o.OwnerID && s.ClientURI == o.ClientURI && s.LogoURL == o.LogoURL && maps.Equal(s.Metadata, o.Metadata)
 }

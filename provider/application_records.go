@@ -90,6 +90,7 @@ func sameApplication(a, b store.Application) bool {
 	asKept := func(app store.Application) store.Application {
 		app = app.Micro()
 		app.RedirectURIs, app.Scopes = nilIfEmpty(app.RedirectURIs), nilIfEmpty(app.Scopes)
+		app.PostLogoutRedirectURIs = nilIfEmpty(app.PostLogoutRedirectURIs)
 		app.Secrets, app.Applied = nilIfEmpty(app.Secrets), nilIfEmpty(app.Applied)
 		if len(app.Metadata) == 0 {
 			app.Metadata = nil

@@ -36,7 +36,7 @@ func stillReviewed(before, after *store.Application) bool {
 	own := func(app *store.Application) bool { return app.Origin == store.OriginManual && app.OwnerID == "" }
 	return before.Reviewed && (own(before) && own(after) ||
 		before.OwnerID == after.OwnerID && before.Name == after.Name && before.LogoURL == after.LogoURL && before.ClientURI == after.ClientURI &&
-			slices.Equal(before.RedirectURIs, after.RedirectURIs))
+			slices.Equal(before.RedirectURIs, after.RedirectURIs) && slices.Equal(before.PostLogoutRedirectURIs, after.PostLogoutRedirectURIs))
 }
 
 // checkName checks what pages call an application.
@@ -65,7 +65,9 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 	case !isClientID(app.ClientID) && (app.Origin != store.OriginDocument || clientdoc.CheckURL(app.ClientID) != nil):
 		e.add("client_id", FieldFormat, app.ClientID, "client id %q has characters besides letters, digits and -._~:/@, or more than %d of them", app.ClientID, maxClientID)
 	}
-	e = append(e, o.checkRedirectURIs(&app)...)
+	rule := o.redirectRule(&app)
+	e = append(e, checkRedirectURIs("redirect_uris", app.RedirectURIs, rule)...)
+	e = append(e, checkRedirectURIs("post_logout_redirect_uris", app.PostLogoutRedirectURIs, rule)...)
 	e = append(e, o.checkScopes(app.Scopes)...)
 	e = append(e, o.checkAuthentication(&app)...)
 	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
@@ -146,9 +148,7 @@ func (o *offer) checkScopes(asked scopes.Set) (e FieldErrors) {
 	return e
 }
 
-func (o *offer) checkRedirectURIs(app *store.Application) (e FieldErrors) {
-	const field = "redirect_uris"
-	uris, rule := app.RedirectURIs, o.redirectRule(app)
+func checkRedirectURIs(field string, uris []string, rule redirectRule) (e FieldErrors) {
 	if len(uris) > maxRedirectURIs {
 		// One look at their number is all that so many are worth.
 		e.over(field, FieldTooMany, maxRedirectURIs, "%d redirect URIs are too many: use at most %d", len(uris), maxRedirectURIs)

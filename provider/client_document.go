@@ -160,6 +160,10 @@ func (p *Provider) applicationOf(ctx context.Context, clientID string, m clientM
 		m.LogoURI = "" // Another's logo would say that it is the other.
 	}
 	var e *Error
+	_, wrong := usableAfterLogout(m.PostLogoutRedirectURIs, p.offer.redirectRule(&app))
+	for _, f := range wrong {
+		p.leftOut(ctx, clientID, f.Value, f.Message)
+	}
 	if m.RedirectURIs, e = p.usableRedirectURIs(ctx, app, m.RedirectURIs); e == nil {
 		e = p.applyMetadata(m, &app)
 	}

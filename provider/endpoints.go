@@ -77,4 +77,6 @@ func (p *Provider) registers() bool {
 // origin.
 func (p *Provider) authorizePath() string { return p.issuer.Path + p.cfg.Paths.Authorize }
 
+func (p *Provider) logoutPath() string { return p.issuer.Path + p.cfg.Paths.Logout }
+
 func (p *Provider) devicePath() string { return p.issuer.Path + p.cfg.Paths.Device }

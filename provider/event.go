@@ -45,6 +45,9 @@ const (
 	// EventApplicationDeleted: an application that registered itself deleted
 	// its registration, or [Provider.Cleanup] did, as it was no longer used.
 	EventApplicationDeleted EventKind = "application.deleted"
+	// EventSignedOut: a user was sent by an application, if one is named, to sign
+	// out of the host, and OpenID.SignOut has ended their session. Grants go on.
+	EventSignedOut EventKind = "user.signed_out"
 	// EventClientRejected: a client failed to authenticate.
 	EventClientRejected EventKind = "client.rejected"
 	// EventRequest: an endpoint or the guard has dealt with a request. It is
@@ -65,7 +68,7 @@ type Event struct {
 
 	// Endpoint, Outcome and Duration are those of an EventRequest. Endpoint is
 	// "authorize", "token", "userinfo", "revoke", "introspect", "register",
-	// "device_authorization", "device", "metadata", "resource_metadata",
+	// "device_authorization", "device", "logout", "metadata", "resource_metadata",
 	// "connections", "backend" (of package clerkapi), "guard", or a name that
 	// [Provider.Endpoint] was given. Outcome is "ok", or the error code
 	// of the refusal, such as "invalid_grant", or "rate_limited" where

@@ -41,9 +41,10 @@ type FieldError struct {
 	// Field is the field's name as Clerk's Backend API has it: "name",
 	// "redirect_uris", "scopes", "client_uri", "client_image_url", "client_id",
 	// "secret", "secret_hash", "public", "owner_id" or "metadata"; or as RFC 7591
-	// has it, which has more: "jwks", "jwks_uri", "id_token_signed_response_alg",
-	// and of an application that registered itself "tos_uri", "policy_uri",
-	// "contacts", "software_id" or "software_version".
+	// and OpenID Connect have it, which have more: "jwks", "jwks_uri",
+	// "id_token_signed_response_alg", "post_logout_redirect_uris", and of an
+	// application that registered itself "tos_uri", "policy_uri", "contacts",
+	// "software_id" or "software_version".
 	Field string
 
 	// Message says in English what is wrong, and can be shown next to the field.

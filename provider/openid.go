@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,7 +124,7 @@ func (q *openIDRequest) readClaims(text string) *Error {
 		UserInfo map[string]*askedClaim `json:"userinfo"`
 		IDToken  map[string]*askedClaim `json:"id_token"`
 	}
-	if err := json.NewDecoder(bytes.NewReader([]byte(text))).Decode(&asked); err != nil {
+	if err := json.Unmarshal([]byte(text), &asked); err != nil {
 		return refuse(codeInvalidRequest, "The parameter claims is not the JSON object of OpenID Connect Core section 5.5.").because(err)
 	}
 	if len(asked.UserInfo)+len(asked.IDToken) > maxAskedClaims {

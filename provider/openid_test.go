@@ -283,3 +283,24 @@ func TestRequestObjectsAreRefusedFirst(t *testing.T) {
 		require.Equal(t, code, b.get(h.url+posted.Header.Get("Location")).redirected(t).Get("error"))
 	}
 }
+
+// What a request says by OpenID Connect may tell who its user is.
+func TestRefusalsOfOpenIDLogNoSecret(t *testing.T) {
+	h, keys := newOpenIDHost(t)
+	app := h.application(provider.ApplicationSettings{})
+	b := h.signedIn("user_ada")
+	const secret = "s3cret"
+	hint, err := keys.Sign(t.Context(), "ES256", []byte(`{"iss":"https://`+secret+`.example","sub":"`+secret+`","aud":"x"}`))
+	require.NoError(t, err)
+	for name, value := range map[string]string{
+		"claims": `{"id_token":{"sub":{"values":["` + secret + `","x"]}}}`, "id_token_hint": hint, "nonce": strings.Repeat(secret, 500), "request": secret,
+		"request_uri": "https://" + secret + ".example", "registration": secret,
+	} {
+		h.read = len(h.log.String())
+		require.NotEmpty(t, b.get(app.request("scope", "openid", name, value)).redirected(t).Get("error"), name)
+		require.NotContains(t, h.logged(), secret, name)
+		b.get(app.request("scope", "openid", name, secret))
+	}
+	require.NotContains(t, h.log.String(), secret)
+	require.NotContains(t, h.log.String(), hint[len(hint)/2:])
+}

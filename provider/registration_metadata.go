@@ -35,6 +35,7 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	if method == authKey {
 		app.Keys = m.keys()
 	}
+	app.PostLogoutRedirectURIs, _ = usableAfterLogout(m.PostLogoutRedirectURIs, p.offer.redirectRule(app))
 	app.Scopes = p.offer.registeredScopes(app.Origin, m.Scope)
 	app.Registration = &store.RegistrationRecord{
 		Token: app.Registration.Token, Type: registeredType(m), AuthMethod: method, GrantTypes: grants, Contacts: notesOnly(m.Contacts),
@@ -167,6 +168,27 @@ func nameFor(redirectURIs []string) string {
 	return "Unnamed application"
 }
 
+// usableAfterLogout are those of the URIs to which users may be sent after they
+// have signed out, and says what is wrong with the others. Nobody needs one to
+// sign in, so a bad one refuses no application.
+func usableAfterLogout(uris []string, rule redirectRule) (usable []string, wrong FieldErrors) {
+	const field = "post_logout_redirect_uris"
+	if len(uris) > maxRedirectURIs {
+		return nil, checkRedirectURIs(field, uris, rule)
+	}
+	for _, uri := range uris {
+		if slices.Contains(usable, uri) {
+			continue
+		}
+		if e := checkRedirectURIs(field, []string{uri}, rule); len(e) > 0 {
+			wrong = append(wrong, e...)
+			continue
+		}
+		usable = append(usable, uri)
+	}
+	return usable, wrong
+}
+
 // registrationRefusal turns what is wrong with an application into the error of
 // RFC 7591 section 3.2.2, with the names of its section 2.
 func registrationRefusal(wrong FieldErrors) *Error {
@@ -205,6 +227,8 @@ func metadataOf(app store.Application) clientMetadata {
 		JWKS:            json.RawMessage(app.Keys.Set),
 		JWKSURI:         app.Keys.URI,
 		IDTokenAlg:      app.IDTokenAlg,
+
+		PostLogoutRedirectURIs: app.PostLogoutRedirectURIs,
 	}
 	switch {
 	case app.Public:

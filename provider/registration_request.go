@@ -38,6 +38,9 @@ type clientMetadata struct {
 	JWKSURI    string          `json:"jwks_uri,omitempty"`
 	IDTokenAlg string          `json:"id_token_signed_response_alg,omitempty"` // OpenID Connect Dynamic Client Registration section 2
 
+	// OpenID Connect RP-Initiated Logout section 3.1.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+
 	// AuthMethods are all that the application can do. The one above is then no
 	// more than its preference (OpenID Connect Relying Party Metadata Choices
 	// section 2).
@@ -103,6 +106,7 @@ func parseRegistration(body []byte) (*registrationRequest, *Error) {
 	if raw := members["jwks"]; len(raw) > 0 && raw[0] == '{' {
 		request.JWKS = raw
 	}
+	request.PostLogoutRedirectURIs, _ = textsOf(members["post_logout_redirect_uris"])
 	request.readAuthMethods()
 	request.readRedirectURIs()
 	return request, nil

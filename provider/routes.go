@@ -62,6 +62,7 @@ func (p *Provider) Routes() []Route {
 	}
 	add(paths.DeviceAuthorization, p.DeviceAuthorizationHandler(), false)
 	add(paths.Device, p.DeviceHandler(), true)
+	add(paths.Logout, p.LogoutHandler(), true)
 	add(paths.JWKS, p.JWKSHandler(), false)
 	if !paths.NoMetadata {
 		// The path of Issuer comes last here, and a proxy that strips it never sees

@@ -193,7 +193,7 @@ func encodings(private any) map[string][]byte {
 		all["PKCS #1"] = x509.MarshalPKCS1PublicKey(key)
 		all["n"] = key.N.Bytes()
 	case *ecdsa.PublicKey:
-		all["x"] = key.X.Bytes()                                 //nolint:staticcheck // It is what an attacker uses.
+		all["x"] = key.X.Bytes()
 		all["point"] = elliptic.Marshal(key.Curve, key.X, key.Y) //nolint:staticcheck // Likewise.
 	}
 	return all
@@ -206,7 +206,7 @@ type attack struct {
 	want  string
 }
 
-func attacks() map[string]attack {
+var attacks = sync.OnceValue(func() map[string]attack {
 	k := own()
 	ec, rsaSet := setOf(jwk(k.ec, "k")), setOf(jwk(k.rsa, "k"))
 	good := signed(jose.ES256, k.ec, "k")
@@ -291,7 +291,7 @@ func attacks() map[string]attack {
 		"a deep header":             {ec, header(`{"alg":"ES256","kid":"k","x":` + strings.Repeat("[", 5000) + `}`), true, "no JSON object"},
 		"a huge kid":                {ec, signed(jose.ES256, k.ec, strings.Repeat("k", 5000)), false, "no key with the kid"},
 
-		"a million members":           {ec, payload(`{"a":1` + many(1000000, `,"%d":1`) + `}`), true, "8192 are the most"},
+		"a million members":           {ec, payload(`{"a":1` + strings.Repeat(`,"a":1`, 1000000) + `}`), true, "8192 are the most"},
 		"claims that are a list":      {ec, payload(`[]`), true, "no JSON object"},
 		"claims that are empty":       {ec, payload(``), true, "no JSON object"},
 		"claims with two sub":         {ec, payload(`{"sub":"me","sub":"you"}`), true, "twice"},
@@ -340,7 +340,7 @@ func attacks() map[string]attack {
 		}
 	}
 	return all
-}
+})
 
 func many(n int, format string) string {
 	var b strings.Builder
@@ -368,7 +368,7 @@ func TestHostileClients(t *testing.T) {
 			require.Empty(t, claims)
 			require.Equal(t, tt.known, known, err)
 			require.ErrorContains(t, err, tt.want)
-			require.Less(t, time.Since(began), time.Second)
+			require.Less(t, time.Since(began), 5*time.Second)
 			require.Less(t, len(err.Error()), 500)
 			for part := range strings.SplitSeq(tt.token, ".") {
 				require.False(t, len(part) > 20 && strings.Contains(err.Error(), part), "the error has the JWT: %s", err)
@@ -395,6 +395,29 @@ func TestVerifyRefusesHostileTokens(t *testing.T) {
 	} {
 		_, err := k.Verify(ctx, token)
 		require.Error(t, err, name)
+	}
+}
+
+// A key signs nothing here but JWTs of one typ and one alg. What it has signed
+// elsewhere, such as in a KMS that others use too, is none of ours.
+func TestVerifyRefusesWhatOurKeyHasSignedElsewhere(t *testing.T) {
+	own := own()
+	k, err := keys.Static(own.rsa, own.ec)
+	require.NoError(t, err)
+	ids := []string{kid(t, sign(t, k, keys.RS256)), kid(t, sign(t, k, keys.ES256))}
+	_, err = k.Verify(ctx, signed(jose.ES256, own.ec, ids[1], "typ", "JWT"))
+	require.NoError(t, err)
+	for name, tt := range map[string]struct{ token, want string }{
+		"another alg": {signed(jose.PS256, own.rsa, ids[0], "typ", "JWT"), "signs with RS256 only"},
+		"another typ": {signed(jose.ES256, own.ec, ids[1], "typ", "at+jwt"), "typ"},
+		"typ jwt":     {signed(jose.ES256, own.ec, ids[1], "typ", "jwt"), "typ"},
+		"no typ":      {signed(jose.ES256, own.ec, ids[1]), "typ"},
+		"no kid":      {signed(jose.ES256, own.ec, "", "typ", "JWT"), "kid"},
+		"another kid": {signed(jose.ES256, own.ec, ids[0], "typ", "JWT"), "signs with RS256 only"},
+		"crit":        {signed(jose.ES256, own.ec, ids[1], "typ", "JWT", "crit", []string{"b64"}), "crit"},
+	} {
+		_, err := k.Verify(ctx, tt.token)
+		require.ErrorContains(t, err, tt.want, name)
 	}
 }
 

@@ -57,7 +57,7 @@ func (k *Keys) current(ctx context.Context, maxAge time.Duration) (*set, error) 
 	}
 	k.mu.Unlock()
 
-	err := error(nil)
+	var err error
 	switch {
 	case first:
 		err = k.fly(ctx, f, now, serves)

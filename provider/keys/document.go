@@ -30,6 +30,10 @@ var ErrLost = fmt.Errorf("keys: the document %s, which has the signing keys, is 
 // has changed it.
 const maxRounds = 8
 
+// callTimeout bounds one call of the store, so that one that hangs is an error also
+// where the host has set no deadline.
+const callTimeout = 10 * time.Second
+
 // document reads and writes the keys in the store.
 type document struct {
 	store   store.Documents
@@ -42,6 +46,8 @@ type document struct {
 // read returns the document, the numbers of its cut-offs, and the keys in it. With
 // a mark, and if that has not changed, it doesn't open them.
 func (d *document) read(ctx context.Context, mark int64) (kept store.Document, cuts store.Cuts, keys []entry, secret int, err error) {
+	ctx, stop := context.WithTimeout(ctx, callTimeout)
+	defer stop()
 	kept, cuts, err = d.store.Find(ctx, documentID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -101,7 +107,7 @@ func (k *Keys) write(ctx context.Context, create bool, change func([]entry, time
 			return err
 		}
 		kept.Seen = cuts
-		err = d.store.Replace(ctx, kept, mark)
+		err = d.replace(ctx, kept, mark)
 		if errors.Is(err, store.ErrConflict) {
 			continue
 		}
@@ -119,10 +125,18 @@ func (d *document) create(ctx context.Context, at time.Time, made maker) error {
 	if err := d.fill(&first, d.policy.next(nil, at), at, made); err != nil {
 		return err
 	}
+	ctx, stop := context.WithTimeout(ctx, callTimeout)
+	defer stop()
 	if err := d.store.Create(ctx, first); err != nil {
 		return fmt.Errorf("keys: keeping the first signing keys: %w", err)
 	}
 	return nil
+}
+
+func (d *document) replace(ctx context.Context, kept store.Document, mark int64) error {
+	ctx, stop := context.WithTimeout(ctx, callTimeout)
+	defer stop()
+	return d.store.Replace(ctx, kept, mark)
 }
 
 // fill makes the keys that are yet to be made, and seals all.

@@ -161,6 +161,9 @@ func (k *Keys) PublicKeys(ctx context.Context) (set []byte, maxAge time.Duration
 // provider's Run and Cleanup call it, every few minutes, on any number of
 // instances at once. It does nothing for [Static] keys.
 //
+// It must run before documents are swept: after a cut-off of everything, it is what
+// keeps the keys from being swept a day later.
+//
 // It returns an error if the store fails, if the document of the keys is gone, or
 // if it can't be read. The keys that the instance has serve for an hour then.
 func (k *Keys) Maintain(ctx context.Context) error {

@@ -12,7 +12,7 @@ type State string
 const (
 	Next    State = "next"    // it is published, and will sign
 	Signing State = "signing" // it signs
-	Past    State = "past"    // it is published until what it has signed has expired
+	Past    State = "past"    // it is only published, until what it has signed has expired
 )
 
 // Key is one key, without what is private.

@@ -13,7 +13,7 @@ import (
 // The algorithms that sign (RFC 7518 section 3.1, RFC 8037 section 3.1).
 const (
 	RS256 = "RS256" // RSA with 2048 bits; what relying parties expect
-	ES256 = "ES256" // ECDSA on P-256; a signature costs a tenth
+	ES256 = "ES256" // ECDSA on P-256; a signature costs a tenth, or less
 	EdDSA = "EdDSA" // Ed25519; few relying parties know it
 )
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -260,58 +261,82 @@ func TestStoreThatIsDown(t *testing.T) {
 // While a copy serves, requests wait neither for a store that hangs nor for each
 // other, and ask it rarely.
 func TestStoreThatHangsHoldsNobodyUp(t *testing.T) {
-	d := deploy(t)
-	k := d.start()
-	sign(t, k, keys.ES256)
-	asked := make(chan struct{}, 1000)
-	d.store.Before(func(ctx context.Context, _ string) error {
-		asked <- struct{}{}
-		<-ctx.Done()
-		return ctx.Err()
+	synctest.Test(t, func(t *testing.T) {
+		d := deploy(t)
+		k := d.start()
+		sign(t, k, keys.ES256)
+		asked := make(chan struct{}, 1000)
+		d.store.Before(func(ctx context.Context, _ string) error {
+			asked <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		d.clock.pass(time.Minute)
+		began := time.Now()
+		first := make(chan struct{})
+		go func() {
+			defer close(first)
+			sign(t, k, keys.ES256)
+		}()
+		<-asked
+		for range 100 {
+			sign(t, k, keys.ES256)
+		}
+		require.Zero(t, time.Since(began))
+		<-first
+		require.Equal(t, 500*time.Millisecond, time.Since(began))
+		for range 100 {
+			sign(t, k, keys.ES256)
+		}
+		require.Empty(t, asked)
 	})
-	d.clock.pass(time.Minute)
-	began := time.Now()
-	first := make(chan struct{})
-	go func() {
-		defer close(first)
-		sign(t, k, keys.ES256)
-	}()
-	<-asked
-	for range 100 {
-		sign(t, k, keys.ES256)
-	}
-	require.Less(t, time.Since(began), 400*time.Millisecond)
-	<-first
-	require.Less(t, time.Since(began), 2*time.Second)
-	for range 100 {
-		sign(t, k, keys.ES256)
-	}
-	require.Empty(t, asked)
+}
+
+// A host that starts, or a Cleanup, without a deadline ends all the same.
+func TestStoreThatHangsIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := deploy(t)
+		k := d.start()
+		d.clock.pass(90 * 24 * time.Hour)
+		d.store.Hang("Find")
+		_, err := keys.New(ctx, d.options())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, k.Maintain(ctx), context.DeadlineExceeded)
+		d.store.Hang("Replace")
+		require.ErrorIs(t, k.Maintain(ctx), context.DeadlineExceeded)
+		d.store.Heal()
+		d.remove()
+		d.store.Hang("Create")
+		_, err = keys.New(ctx, d.options())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
 }
 
 // A client that hangs up doesn't spoil what others wait for, and a request that has
 // no copy to go on with ends when its client does.
 func TestRequestsThatEnd(t *testing.T) {
-	d := deploy(t)
-	k := d.start()
-	d.clock.pass(2 * time.Hour)
-	gone, stop := context.WithCancel(ctx)
-	stop()
-	_, err := k.Sign(gone, keys.ES256, []byte("{}"))
-	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		d := deploy(t)
+		k := d.start()
+		d.clock.pass(2 * time.Hour)
+		gone, stop := context.WithCancel(ctx)
+		stop()
+		_, err := k.Sign(gone, keys.ES256, []byte("{}"))
+		require.NoError(t, err)
 
-	d.clock.pass(2 * time.Hour)
-	asked := make(chan struct{})
-	d.store.Once("Find", func() { close(asked); time.Sleep(time.Second) })
-	done := make(chan error)
-	go func() {
-		_, err := k.Sign(ctx, keys.ES256, []byte("{}"))
-		done <- err
-	}()
-	<-asked
-	_, err = k.Sign(gone, keys.ES256, []byte("{}"))
-	require.ErrorIs(t, err, context.Canceled)
-	require.NoError(t, <-done)
+		d.clock.pass(2 * time.Hour)
+		asked := make(chan struct{})
+		d.store.Once("Find", func() { close(asked); time.Sleep(time.Second) })
+		done := make(chan error)
+		go func() {
+			_, err := k.Sign(ctx, keys.ES256, []byte("{}"))
+			done <- err
+		}()
+		<-asked
+		_, err = k.Sign(gone, keys.ES256, []byte("{}"))
+		require.ErrorIs(t, err, context.Canceled)
+		require.NoError(t, <-done)
+	})
 }
 
 func TestStoreThatPanicsLeavesNobodyWaiting(t *testing.T) {

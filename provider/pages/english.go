@@ -67,5 +67,14 @@ func English() Texts {
 		DeviceAllowed:      "{application} can now use your {host} account. Go back to your device. You can close this page.",
 		DeviceDeniedTitle:  "Nothing was allowed",
 		DeviceDenied:       "{application} got no access to your {host} account. You can close this page.",
+
+		SignOutTitle:  "Sign out of {host}?",
+		SignOutAsks:   "{application} asks to sign you out of {host}.",
+		SignOutKeeps:  "This is for this browser only. Applications that you have connected stay connected.",
+		SignOut:       "Sign out",
+		SignedOut:     "You are signed out",
+		SignedOutHint: "Nobody is signed in to {host} in this browser.",
+		SignOutNot:    "You are still signed in",
+		SignOutClose:  "You can close this page.",
 	}
 }

@@ -73,5 +73,14 @@ func German() Texts {
 		DeviceAllowed:      "{application} kann jetzt dein Konto bei {host} nutzen. Geh zurück zu deinem Gerät. Du kannst diese Seite schließen.",
 		DeviceDeniedTitle:  "Nichts wurde erlaubt",
 		DeviceDenied:       "{application} hat keinen Zugriff auf dein Konto bei {host} bekommen. Du kannst diese Seite schließen.",
+
+		SignOutTitle:  "Bei {host} abmelden?",
+		SignOutAsks:   "{application} möchte dich bei {host} abmelden.",
+		SignOutKeeps:  "Das gilt nur für diesen Browser. Anwendungen, die du verbunden hast, bleiben verbunden.",
+		SignOut:       "Abmelden",
+		SignedOut:     "Du bist abgemeldet",
+		SignedOutHint: "In diesem Browser ist bei {host} niemand angemeldet.",
+		SignOutNot:    "Du bist noch angemeldet",
+		SignOutClose:  "Du kannst diese Seite schließen.",
 	}
 }

@@ -52,6 +52,10 @@ type Config struct {
 	// way, and answers with the page's Status. Headers are set as for Consent.
 	// Nil: the built-in pages.
 	Device func(w http.ResponseWriter, r *http.Request, page Device)
+
+	// SignOut shows the page on which users sign out in the host's own way.
+	// Headers are set as for Consent. Nil: the built-in page.
+	SignOut func(w http.ResponseWriter, r *http.Request, page SignOut)
 }
 
 // Renderer writes the pages, the built-in ones or the host's own. It is what
@@ -160,6 +164,25 @@ func (p *Renderer) Connections(w http.ResponseWriter, r *http.Request, page Conn
 		images = append(images, c.Application.LogoURL)
 	}
 	p.write(w, http.StatusOK, "connections.html", page, policy{images: images})
+}
+
+// SignOut shows the page of a sign-out's Step. If redirectURI is not empty, the
+// visitor goes on there: after the form, or by a link.
+func (p *Renderer) SignOut(w http.ResponseWriter, r *http.Request, page SignOut, redirectURI string) {
+	texts := p.texts(r)
+	page.Host, page.Texts, page.Leaves = p.host, texts, redirectURI != ""
+	page.RedirectHost = redirectHost(redirectURI)
+	if page.RedirectHost == "" {
+		texts.SentTo, page.Texts.SentTo = texts.SentToApp, texts.SentToApp
+	}
+	if p.config.SignOut != nil {
+		page.Texts = texts.fill("application", page.Application.Name, "host", p.host.Name, "user", page.User.Label,
+			"address", page.RedirectHost, "publisher", page.Application.Publisher)
+		guard(w.Header(), page.Leaves)
+		p.config.SignOut(w, r, page)
+		return
+	}
+	p.write(w, http.StatusOK, "sign_out.html", page, policy{leavesSite: page.Leaves, images: []string{page.Host.LogoURL, page.Application.LogoURL}})
 }
 
 // FormPost shows the page whose form carries an answer to an application, and

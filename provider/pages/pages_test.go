@@ -49,9 +49,15 @@ func TestPolicyOfBuiltInPages(t *testing.T) {
 		"connections": func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
 			p.Connections(w, r, pages.Connections{})
 		},
+		"sign_out": func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+			p.SignOut(w, r, pages.SignOut{Step: pages.StepSignOut}, "")
+		},
+		"sign_out and go on": func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+			p.SignOut(w, r, pages.SignOut{Step: pages.StepSignOut}, "https://wiki.example.com/bye")
+		},
 	} {
 		text := render(t, pages.Config{}, show).Header().Get("Content-Security-Policy")
-		if name == "consent" || name == "form_post" {
+		if name == "consent" || name == "form_post" || name == "sign_out and go on" {
 			require.NotContains(t, text, "form-action", name)
 		} else {
 			require.Contains(t, text, "; form-action 'self'", name)
@@ -85,6 +91,7 @@ func TestOwnPagesGetEverything(t *testing.T) {
 	var consent pages.Consent
 	var problem pages.Error
 	var device pages.Device
+	var signOut pages.SignOut
 	own := pages.English()
 	own.Scopes = map[string]string{"notes:read": "Look at your notes"}
 	c := pages.Config{
@@ -92,6 +99,7 @@ func TestOwnPagesGetEverything(t *testing.T) {
 		Consent: func(_ http.ResponseWriter, _ *http.Request, page pages.Consent) { consent = page },
 		Error:   func(_ http.ResponseWriter, _ *http.Request, page pages.Error) { problem = page },
 		Device:  func(_ http.ResponseWriter, _ *http.Request, page pages.Device) { device = page },
+		SignOut: func(_ http.ResponseWriter, _ *http.Request, page pages.SignOut) { signOut = page },
 	}
 	protected := func(w *httptest.ResponseRecorder, action string) {
 		require.Equal(t, []string{"base-uri 'none'; frame-ancestors 'none'" + action}, w.Header().Values("Content-Security-Policy"))
@@ -125,6 +133,59 @@ func TestOwnPagesGetEverything(t *testing.T) {
 	require.Equal(t, host, device.Host)
 	require.Equal(t, "Wiki is connected", device.Texts.DeviceAllowedTitle)
 	require.Equal(t, consent.Scopes, device.Scopes)
+
+	protected(render(t, c, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+		p.SignOut(w, r, pages.SignOut{Step: pages.StepSignOut, Application: wiki}, "https://WIKI.example.com/bye")
+	}), "")
+	require.Equal(t, host, signOut.Host)
+	require.Equal(t, "Wiki asks to sign you out of Acme.", signOut.Texts.SignOutAsks)
+	require.Equal(t, "You will then be sent to wiki.example.com.", signOut.Texts.SentTo)
+	require.True(t, signOut.Leaves)
+	protected(render(t, c, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+		p.SignOut(w, r, pages.SignOut{Step: pages.StepSignedOut}, "")
+	}), "; form-action 'self'")
+	require.False(t, signOut.Leaves)
+}
+
+// The page to sign out says who asks and where the visitor is sent, as far as
+// there is such a one, and warns of an application that nobody has reviewed. A
+// link to an app leads there, whatever its scheme.
+func TestSignOutPage(t *testing.T) {
+	show := func(page pages.SignOut, redirectURI string) string {
+		return render(t, pages.Config{Name: "Acme"}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+			p.SignOut(w, r, page, redirectURI)
+		}).Body.String()
+	}
+	const asks, sent, warns = "asks to sign you out", "You will then be sent to", `class="warning"`
+	wiki, stranger := pages.Application{Name: "Wiki", Reviewed: true}, pages.Application{Name: "<Wiki>"}
+	question := pages.SignOut{Step: pages.StepSignOut, FormAction: "/oauth/logout", FormFields: []pages.Field{{Name: "seal", Value: "s"}}, User: pages.User{Label: "Ada"}}
+	for name, tt := range map[string]struct {
+		app  pages.Application
+		uri  string
+		says []string
+		not  []string
+	}{
+		"nobody sent them": {pages.Application{}, "", nil, []string{asks, sent, warns}},
+		"an application":   {wiki, "", []string{asks}, []string{sent, warns}},
+		"one that goes on": {wiki, "https://wiki.example.com/bye", []string{asks, sent, "wiki.example.com"}, []string{warns}},
+		"a stranger":       {stranger, "https://wiki.example.com/bye", []string{asks, sent, "wiki.example.com", warns, "&lt;Wiki&gt;"}, nil},
+	} {
+		question.Application = tt.app
+		body := show(question, tt.uri)
+		for _, text := range append(tt.says, "Sign out of <bdi>Acme</bdi>?", "You are signed in as <bdi>Ada</bdi>.", `<form method="post" action="/oauth/logout">`,
+			`<input type="hidden" name="seal" value="s">`, `value="allow"`, `value="deny"`, `formmethod="dialog"`) {
+			require.Contains(t, body, text, name)
+		}
+		for _, text := range tt.not {
+			require.NotContains(t, body, text, name)
+		}
+	}
+	require.NotContains(t, show(pages.SignOut{Step: pages.StepSignedOut}, ""), "href")
+	app := show(pages.SignOut{Step: pages.StepSignedOut, Application: stranger, ContinueURL: `com.example.wiki:/bye?state="`}, "com.example.wiki:/bye")
+	require.Contains(t, app, `href="com.example.wiki:/bye?state=%22"`)
+	require.Contains(t, app, "You will then be sent to an app on this device.")
+	require.Contains(t, app, warns)
+	require.Contains(t, show(pages.SignOut{Step: pages.StepStay}, ""), "You are still signed in")
 }
 
 // Each reason has words of its own, and one that is not known those of a bad

@@ -92,6 +92,17 @@ type Texts struct {
 	DeviceAllowed      string `json:"device_allowed"`
 	DeviceDeniedTitle  string `json:"device_denied_title"`
 	DeviceDenied       string `json:"device_denied"`
+
+	// The page on which users sign out of the host. It shares texts with the
+	// consent page.
+	SignOutTitle  string `json:"sign_out_title"`
+	SignOutAsks   string `json:"sign_out_asks"`
+	SignOutKeeps  string `json:"sign_out_keeps"`
+	SignOut       string `json:"sign_out"`
+	SignedOut     string `json:"signed_out"`
+	SignedOutHint string `json:"signed_out_hint"`
+	SignOutNot    string `json:"sign_out_not"`
+	SignOutClose  string `json:"sign_out_close"`
 }
 
 // complete returns the texts with the English ones for those that are empty.

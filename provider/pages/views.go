@@ -145,7 +145,7 @@ type Error struct {
 	RetryURL string `json:"retry_url"`
 }
 
-// Step says what a [Device] page is for.
+// Step says what a [Device] or [SignOut] page is for.
 type Step string
 
 // The steps of the device page.
@@ -194,6 +194,47 @@ type Device struct {
 	Application Application `json:"application"`
 	Scopes      []Scope     `json:"scopes"`   // empty: only who the user is
 	Resource    string      `json:"resource"` // as on [Consent]
+
+	FormAction string  `json:"form_action"`
+	FormFields []Field `json:"form_fields"`
+}
+
+// The steps of the page to sign out.
+const (
+	// StepSignOut: the user is asked whether they want to sign out. The page has
+	// a form that is posted to FormAction by the browser itself, with FormFields
+	// as hidden fields and two buttons "decision" with the values "allow" and
+	// "deny".
+	StepSignOut Step = "sign_out"
+	// StepSignedOut: nobody is signed in.
+	StepSignedOut Step = "signed_out"
+	// StepStay: the user did not want to sign out, and is still signed in.
+	StepStay Step = "stay"
+)
+
+// SignOut is what the page shows on which users sign out of the host, for
+// Config.SignOut to show it in the host's own way. What does not apply to the
+// Step is empty.
+type SignOut struct {
+	Host  Host  `json:"host"`
+	Texts Texts `json:"texts"` // in the visitor's language, with the names filled in
+	Step  Step  `json:"step"`
+
+	// User is who is signed in, at StepSignOut.
+	User User `json:"user"`
+
+	// Application is the one that has sent the visitor. Its Name is empty if it
+	// isn't known.
+	Application Application `json:"application"`
+
+	// Leaves is set if the visitor goes on to the application: after the form of
+	// StepSignOut, or by following ContinueURL, which StepSignedOut then has.
+	// RedirectHost is the host where that is. Empty: it is an app on the
+	// visitor's device. Texts.SentTo says either. The page must warn of an
+	// Application that is not Reviewed.
+	Leaves       bool   `json:"leaves"`
+	RedirectHost string `json:"redirect_host"`
+	ContinueURL  string `json:"continue_url"`
 
 	FormAction string  `json:"form_action"`
 	FormFields []Field `json:"form_fields"`

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
@@ -56,6 +57,8 @@ var hebrew = pages.Texts{
 	DeviceNotReviewed: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", DeviceAllowedTitle: "{application} מחובר",
 	DeviceAllowed: "{application} יכול עכשיו להשתמש בחשבון שלך אצל {host}.", DeviceDeniedTitle: "דבר לא אושר",
 	DeviceDenied: "{application} לא קיבל גישה אל החשבון שלך אצל {host}.",
+	SignOutTitle: "לצאת מ-{host}?", SignOutAsks: "{application} מבקש להוציא אותך מ-{host}.", SignOutKeeps: "היציאה היא מהדפדפן הזה בלבד.",
+	SignOut: "יציאה", SignedOut: "יצאת", SignedOutHint: "איש אינו מחובר אל {host} בדפדפן הזה.", SignOutNot: "החיבור נמשך", SignOutClose: "אפשר לסגור את הדף.",
 }
 
 // documentURL is the client_id of a client that has a document there. httptest
@@ -99,6 +102,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		if l.logos {
 			c.Pages.LogoURL = c.Issuer + "/logo.svg"
 		}
+		c.Keys, c.OpenID = hosttest.NewKeys(), &provider.OpenID{SignOut: func(http.ResponseWriter, *http.Request) error { return nil }}
 		c.Resources = []provider.Resource{{URL: c.Issuer + "/mcp", Name: hostName}}
 		c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, publishes(t, map[string]any{
 			"client_id": documentURL, "client_name": client, "redirect_uris": []string{callback}, "scope": "profile email",
@@ -111,13 +115,13 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	if l.logos {
 		logoURL = h.url + "/apps/wiki.svg"
 	}
-	wiki, _ := h.application(provider.ApplicationSettings{Name: name, RedirectURIs: []string{callback}, Scopes: scopes.New("profile", "email", "notes:read", "notes:list"),
+	wiki, _ := h.application(provider.ApplicationSettings{Name: name, RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{callback}, Scopes: scopes.New("profile", "email", "notes:read", "notes:list"),
 		ClientURI: "https://wiki.example.com/", LogoURL: logoURL})
 	own, _ := h.application(provider.ApplicationSettings{Name: name, RedirectURIs: []string{callback}, SkipConsent: true})
 	bare, _ := h.application(provider.ApplicationSettings{Name: client, RedirectURIs: []string{callback}})
 	h.change(bare, func(a *store.Application) { a.Scopes = nil })
 	bare.Scopes = nil
-	registered, _ := h.application(provider.ApplicationSettings{Name: client, Public: true, RedirectURIs: []string{"http://" + at}})
+	registered, _ := h.application(provider.ApplicationSettings{Name: client, Public: true, RedirectURIs: []string{"http://" + at}, PostLogoutRedirectURIs: []string{"http://" + at}})
 	h.change(registered, func(a *store.Application) { a.Origin, a.Reviewed = store.OriginRegistration, false })
 	for _, app := range []provider.Application{bare, own, wiki} { // two of the same name
 		_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: app.Scopes})
@@ -146,6 +150,11 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			device(tv)(p)
 			p.clicksOn("button[value=" + decision + "]")
 			p.arrives(h.url + "/oauth/device?result=")
+		}
+	}
+	logout := func(app provider.Application) func(*page) {
+		return func(p *page) {
+			p.goes(h.url + "/oauth/logout?" + url.Values{"client_id": {app.ClientID}, "post_logout_redirect_uri": app.PostLogoutRedirectURIs}.Encode())
 		}
 	}
 	return h, []state{
@@ -220,6 +229,31 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			consent(own, "response_mode", "form_post")(p)
 			call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: false})
 			require.True(t, p.is("main button"))
+		}},
+		{"sign out", true, func(p *page) { p.goes(h.url + "/oauth/logout") }},
+		{"sign out for an application", true, func(p *page) {
+			logout(wiki)(p)
+			require.True(t, p.is("button[value=allow]"))
+		}},
+		{"sign out with a warning", true, func(p *page) {
+			logout(registered)(p)
+			require.True(t, p.is(".warning"))
+		}},
+		{"sign out declined", false, func(p *page) {
+			logout(wiki)(p)
+			p.clicksOn("button[value=deny]")
+			p.until("the answer", func() bool { return !p.is("button") })
+		}},
+		{"signed out", false, func(p *page) {
+			p.isSignedIn(h, "")
+			defer p.isSignedIn(h, "user_ada")
+			p.goes(h.url + "/oauth/logout")
+		}},
+		{"signed out with a link", true, func(p *page) {
+			p.isSignedIn(h, "")
+			defer p.isSignedIn(h, "user_ada")
+			logout(registered)(p)
+			require.True(t, p.is(".warning"))
 		}},
 	}
 }

@@ -89,7 +89,7 @@ func TestGoWebApp(t *testing.T) {
 	flow.BrowseURL = func(address string) error {
 		asked, err := url.Parse(address)
 		require.NoError(t, err)
-		answer, page := hosttest.Send(t, h.Host.Client, mustGet(t, address))
+		answer, page := hosttest.Send(t, h.Client, mustGet(t, address))
 		require.Equal(t, http.StatusBadRequest, answer.StatusCode)
 		require.Contains(t, page, "code_challenge")
 

@@ -225,7 +225,7 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	}
 	h.Host = providertest.New(t, append([]func(*provider.Config){first}, edit...)...)
 	h.SignIn("user_ada")
-	h.person, h.url = newPerson(t, h.Host.Client), h.URL
+	h.person, h.url = newPerson(t, h.Client), h.URL
 	h.Mux.Handle("GET /api/notes", h.Provider.Require("notes:read")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, _ := provider.TokenFromContext(r.Context())
 		w.Header().Set("Content-Type", "application/json")

@@ -84,6 +84,13 @@ func TestOpenIDClient(t *testing.T) {
 	h.node("js", "openid-client.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+id, "CLIENT_SECRET="+secret)
 }
 
+func TestOpenIDClientByOpenIDConnect(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, openID(t))
+	id, secret := h.application(false, wiki)
+	h.node("js", "openid-connect.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+id, "CLIENT_SECRET="+secret)
+}
+
 func TestOAuth4WebAPI(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

@@ -54,7 +54,8 @@ var everything = userinfo.User{
 // on a page and have sessions. The relying party is a server of its own.
 type openIDHost struct {
 	*provider.Provider
-	url     string
+	url     string // of the issuer
+	origin  string
 	clock   *hosttest.Clock
 	relying *relyingParty
 	trust   http.RoundTripper // of both servers
@@ -75,12 +76,16 @@ func newOpenIDHost(t testing.TB, change ...func(*provider.Config)) *openIDHost {
 	var mux *http.ServeMux
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
-	h.url, h.trust = server.URL, server.Client().Transport
+	h.origin, h.trust = server.URL, server.Client().Transport
 	first := func(cfg *provider.Config) {
-		cfg.Issuer = h.url
+		cfg.Issuer = h.origin
 		cfg.CurrentUser = h.currentUser
 		cfg.SignIn = provider.RedirectTo("/login", "next")
-		cfg.Users = func(context.Context, string) (userinfo.User, error) { return everything, nil }
+		cfg.Users = func(_ context.Context, id string) (userinfo.User, error) {
+			u := everything
+			u.ID = id
+			return u, nil
+		}
 		cfg.Scopes = append(scopes.Default(), scopes.Scope{Name: scopes.Address, Title: "See your address"}, scopes.Scope{Name: scopes.Phone, Title: "See your phone number"})
 		cfg.Logger = slog.New(slog.DiscardHandler)
 		cfg.Now = h.clock.Now
@@ -93,6 +98,7 @@ func newOpenIDHost(t testing.TB, change ...func(*provider.Config)) *openIDHost {
 	}
 	app := providertest.New(t, append([]func(*provider.Config){first}, change...)...)
 	h.Provider, mux = app.Provider, app.Mux
+	h.url = h.Endpoints().Issuer
 	mux.HandleFunc("GET /login", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<h1>Sign in</h1>") })
 	mux.HandleFunc("POST /login", h.signIn)
 	h.first, h.second, h.post = h.client(t, "Wiki"), h.client(t, "Calendar"), h.client(t, "Shop")
@@ -121,7 +127,7 @@ func (h *openIDHost) currentUser(r *http.Request) (provider.Session, error) {
 func (h *openIDHost) signIn(w http.ResponseWriter, r *http.Request) {
 	value := rand.Text()
 	h.mu.Lock()
-	h.sessions[value] = provider.Session{UserID: user, SignedInAt: h.clock.Now(), ACR: contextClasses[0], AMR: []string{"pwd"}, ID: rand.Text()}
+	h.sessions[value] = provider.Session{UserID: r.PostFormValue("user"), SignedInAt: h.clock.Now(), ACR: contextClasses[0], AMR: []string{"pwd"}, ID: rand.Text()}
 	h.mu.Unlock()
 	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: value, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode})
 	http.Redirect(w, r, provider.LocalPath(r.PostFormValue("next"), "/"), http.StatusSeeOther)
@@ -190,6 +196,8 @@ func (p *relyingParty) arrivals() int {
 type openIDBrowser struct {
 	h              *openIDHost
 	http           *http.Client
+	user           string // as whom they sign in
+	comesBack      bool   // they leave the sign-in page without signing in again
 	signIns, asked int
 }
 
@@ -197,7 +205,7 @@ func (h *openIDHost) browser(t testing.TB) *openIDBrowser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	return &openIDBrowser{h: h, http: &http.Client{Transport: h.trust, Jar: jar, CheckRedirect: hosttest.Program.CheckRedirect}}
+	return &openIDBrowser{h: h, user: user, http: &http.Client{Transport: h.trust, Jar: jar, CheckRedirect: hosttest.Program.CheckRedirect}}
 }
 
 // formAction is where the form of form_post leads.
@@ -217,6 +225,12 @@ func (b *openIDBrowser) open(t testing.TB, address string, posted url.Values) ar
 	} else {
 		r = b.request(t, "GET", address, nil, "")
 	}
+	return b.follow(t, r)
+}
+
+// follow sends a request and goes on to where that leads.
+func (b *openIDBrowser) follow(t testing.TB, r *http.Request) arrival {
+	t.Helper()
 	for range 12 {
 		before := b.h.relying.arrivals()
 		answer, text := hosttest.Send(t, b.http, r)
@@ -251,17 +265,20 @@ func (b *openIDBrowser) next(t testing.TB, at string, page reply) *http.Request 
 		return nil
 	case here.Path == "/login":
 		b.signIns++
-		return b.request(t, "POST", b.h.url+"/login", url.Values{"next": {here.Query().Get("next")}}, b.h.url)
+		if b.comesBack {
+			return b.request(t, "GET", b.h.origin+here.Query().Get("next"), nil, "")
+		}
+		return b.request(t, "POST", b.h.origin+"/login", url.Values{"next": {here.Query().Get("next")}, "user": {b.user}}, b.h.origin)
 	case strings.Contains(page.body, `value="allow"`):
 		b.asked++
 		form := fields(page.body)
 		form.Set("decision", "allow")
-		return b.request(t, "POST", b.h.url+authorizePath, form, b.h.url)
+		return b.request(t, "POST", b.h.origin+here.Path, form, b.h.origin)
 	case action != nil && strings.HasPrefix(html.UnescapeString(action[1]), b.h.relying.url+"/"):
 		require.Contains(t, page.Header.Get("Content-Type"), "text/html")
 		require.Contains(t, page.Header.Get("Cache-Control"), "no-store")
 		require.Contains(t, page.body, "<script>", "it posts itself")
-		return b.request(t, "POST", html.UnescapeString(action[1]), fields(page.body), b.h.url)
+		return b.request(t, "POST", html.UnescapeString(action[1]), fields(page.body), b.h.origin)
 	}
 	return nil
 }
@@ -311,4 +328,13 @@ func texts(t require.TestingT, o map[string]any, name string) []string {
 
 func has(t require.TestingT, o map[string]any, name, value string) bool {
 	return slices.Contains(texts(t, o, name), value)
+}
+
+// read reads an answer to its end.
+func read(t testing.TB, answer *http.Response) reply {
+	t.Helper()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	return reply{answer, string(body)}
 }

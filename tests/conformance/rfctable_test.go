@@ -30,6 +30,7 @@ var titles = map[int]string{
 	6890: "Special-Purpose IP Address Registries",
 	7009: "Token Revocation",
 	7515: "JSON Web Signature",
+	7517: "JSON Web Key (JWK)",
 	7521: "Assertion Framework for OAuth 2.0 Client Authentication and Authorization Grants",
 	7523: "JSON Web Token Profile for OAuth 2.0 Client Authentication and Authorization Grants",
 	7591: "Dynamic Client Registration Protocol",

@@ -1,0 +1,313 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/latchkey-go/latchkey/provider/pages"
+	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/userinfo"
+)
+
+// logoutParams are the parameters of OpenID Connect RP-Initiated Logout section
+// 2. What logout_hint and ui_locales say is a wish that may be ignored.
+var (
+	logoutParams = []string{"id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"}
+	logoutFields = append([]string{requestField, decisionField, sealField}, logoutParams...)
+)
+
+// LogoutHandler serves the page to which applications send users to sign out
+// (OpenID Connect RP-Initiated Logout 1.0). It ends the host's own session of the
+// visitor, by OpenID.SignOut, and nothing else: grants go on, so that an
+// application keeps what it may do while the user is away. To end them too,
+// have OpenID.SignOut call [Provider.RevokeGrants]. Without OpenID.SignOut it
+// answers with 404.
+//
+// The user is asked first, unless the application sends an ID token of theirs
+// along. Afterwards they are sent on to one of the PostLogoutRedirectURIs of the
+// application if it asks for that, and else see a page. An application that is
+// not reviewed can't use this to send people around by a link: somebody who is
+// not signed in sees a page then, with a link and a warning (RFC 9700 section
+// 4.11.2).
+func (p *Provider) LogoutHandler() http.Handler {
+	if p.cfg.OpenID == nil || p.cfg.OpenID.SignOut == nil {
+		return http.NotFoundHandler()
+	}
+	return p.handler(endpoint{name: "logout", methods: pageMethods, serve: (*call).serveLogout, refuse: (*call).errorPage})
+}
+
+func (c *call) serveLogout() *Error {
+	if c.r.Method != http.MethodPost || !hasForm(c.r) {
+		params, e := parseParams(c.r.URL.RawQuery, logoutParams)
+		switch {
+		case e != nil:
+			return e
+		case c.r.Method == http.MethodPost:
+			seeOther(c.w, withQuery(c.logoutPath(), params))
+			return nil
+		}
+		return c.logout(params)
+	}
+	form, e := readParams(c.w, c.r, logoutFields)
+	switch {
+	case e != nil:
+		return e
+	case form.Has(decisionField):
+		return c.decideLogout(form)
+	}
+	for _, name := range []string{requestField, sealField} {
+		form.Del(name)
+	}
+	// What another site posts comes without the host's cookies, so it is turned
+	// into its GET form, which brings them.
+	seeOther(c.w, withQuery(c.logoutPath(), form))
+	return nil
+}
+
+// A logoutVisit is a visit to sign out.
+type logoutVisit struct {
+	visit
+	app store.Application // which has sent the visitor; zero: not known
+	uri string            // where they go afterwards; empty: nowhere
+
+	// hinted is set if an ID token says that the application means the user who
+	// is signed in, and this session.
+	hinted bool
+}
+
+// logout answers a request to sign out.
+func (c *call) logout(params url.Values) *Error {
+	v, e := c.visitLogout(params)
+	switch {
+	case e != nil:
+		return e
+	case v.anonymous():
+		return v.goOn()
+	case v.hinted && c.r.Method != http.MethodHead: // It only looks what there is.
+		return v.signOut(nil)
+	}
+	return v.askToSignOut()
+}
+
+// visitLogout begins a visit. What it refuses signs nobody out, and sends nobody
+// anywhere; the visitor can go on without the application.
+func (c *call) visitLogout(params url.Values) (*logoutVisit, *Error) {
+	if e := repeated(params, logoutParams...); e != nil {
+		return nil, e
+	}
+	visit, e := c.visit(c.logoutPath(), params)
+	if e != nil {
+		return nil, e
+	}
+	v := &logoutVisit{visit: visit}
+	clientID, unusable, e := v.readHint()
+	if e == nil {
+		e = v.findRedirect(clientID, unusable)
+	}
+	if e == nil {
+		return v, nil
+	}
+	if e.Status < http.StatusInternalServerError {
+		e.retryURL = v.path
+	}
+	for _, name := range []string{"client_id", "post_logout_redirect_uri"} {
+		if sent := params.Get(name); sent != "" {
+			e = e.with(name, sent)
+		}
+	}
+	return nil, e
+}
+
+// readHint returns the application that sends the visitor, by its ID or by the
+// ID token. One that is not of this server, or whose key is not kept any more,
+// says nothing: unusable is why. A user is then asked as if it had not come.
+func (v *logoutVisit) readHint() (clientID string, unusable error, _ *Error) {
+	clientID = v.params.Get("client_id")
+	hint := v.params.Get("id_token_hint")
+	if hint == "" {
+		return clientID, nil, nil
+	}
+	token, err := v.ownIDToken(v.context(), hint)
+	switch {
+	case err != nil:
+		return clientID, err, nil
+	case clientID != "" && clientID != token.Audience:
+		return "", nil, refuse(codeInvalidRequest, "The application that sent you here gave an id_token_hint that was issued to another application than its client_id names.")
+	}
+	sameSession := token.Session == "" || v.session.ID == "" || token.Session == v.session.ID
+	v.hinted = token.Subject == v.session.UserID && sameSession
+	return token.Audience, nil, nil
+}
+
+// findRedirect finds the application, and checks where it wants the visitor to
+// be sent. If that is nowhere, an application that isn't known doesn't matter.
+func (v *logoutVisit) findRedirect(clientID string, unusable error) *Error {
+	uri := v.params.Get("post_logout_redirect_uri")
+	switch {
+	case clientID == "" && uri != "" && unusable != nil:
+		return refuse(codeInvalidRequest, "The application that sent you here gave an id_token_hint that is not an ID token of this server, or whose key is not kept any more. It can send client_id too.").because(unusable)
+	case clientID == "" && uri != "":
+		return refuse(codeInvalidRequest, "The application that sent you here gave a post_logout_redirect_uri and did not say which application it is: send id_token_hint or client_id.")
+	case unusable != nil:
+		v.cfg.Logger.InfoContext(v.context(), "latchkey: id_token_hint not used, so the user is asked whether to sign out",
+			"endpoint", v.endpoint, "client_id", loggable(clientID), "cause", unusable.Error())
+	}
+	if clientID == "" {
+		return nil
+	}
+	app, e := v.findSender(clientID)
+	switch {
+	case e != nil && uri != "":
+		return e
+	case e != nil || app.ID == "":
+		return nil // What can't be found keeps nobody from signing out.
+	}
+	v.app, v.application = app, app.ID
+	if uri == "" {
+		return nil
+	}
+	if !slices.Contains(app.PostLogoutRedirectURIs, uri) {
+		return refuse(codeInvalidRequest, "The application that sent you here gave a post_logout_redirect_uri that is not registered for it: it has to be one of its post_logout_redirect_uris, character for character.")
+	}
+	// The rules may have changed since it was registered, or a review ended.
+	if err := v.offer.redirectRule(&app).check(uri); err != nil {
+		return refuse(codeInvalidRequest, "The post_logout_redirect_uri of the application that sent you here is not allowed any more. Its developer can register another one.").because(err)
+	}
+	v.uri = uri
+	return nil
+}
+
+// findSender finds the application that sends the visitor. Nobody but a user
+// makes this server fetch a document; for others one that is not kept is not
+// known, which is no error.
+func (v *logoutVisit) findSender(clientID string) (store.Application, *Error) {
+	if !v.anonymous() || !v.namesDocument(url.Values{"client_id": {clientID}}) {
+		return v.findClientFor(v.r, v.session.UserID, clientID)
+	}
+	kept, err := v.records.findClient(v.context(), clientID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return store.Application{}, nil
+	case err != nil:
+		return store.Application{}, unavailable("store", err)
+	}
+	return kept, v.admits(v.context(), kept)
+}
+
+// target is where the visitor goes, with the state that the application has sent.
+func (v *logoutVisit) target() string {
+	if state := v.params.Get("state"); state != "" {
+		return appendQuery(v.uri, []param{{"state", state}})
+	}
+	return v.uri
+}
+
+// goOn sends a visitor on who is not signed in. A link alone is enough for that,
+// so it is for applications that the host vouches for.
+func (v *logoutVisit) goOn() *Error {
+	page := pages.SignOut{Step: pages.StepSignedOut}
+	switch {
+	case v.uri != "" && v.app.Reviewed:
+		seeOther(v.w, v.target())
+		return nil
+	case v.uri != "":
+		page.Application, page.ContinueURL = v.pageApplication(v.app), v.target()
+	}
+	v.pages.SignOut(v.w, v.r, page, v.uri)
+	return nil
+}
+
+// askToSignOut asks the user. A user whose account is gone can sign out too.
+func (v *logoutVisit) askToSignOut() *Error {
+	user, e := v.findUser(v.context(), v.session.UserID)
+	switch {
+	case e != nil && e.reason == pages.ReasonNoAccount:
+		user = userinfo.User{}
+	case e != nil:
+		return e
+	}
+	page := pages.SignOut{
+		Step: pages.StepSignOut, User: pageUser(user, v.session.UserID), FormAction: v.path,
+		FormFields: []pages.Field{
+			{Name: requestField, Value: v.params.Encode()},
+			{Name: sealField, Value: v.sealForm(v.session.UserID, v.sealed()...)},
+		},
+	}
+	if v.app.ID != "" {
+		page.Application = v.pageApplication(v.app)
+	}
+	v.pages.SignOut(v.w, v.r, page, v.uri)
+	return nil
+}
+
+// sealed is what the seal of the form holds for: who was asked, and what the page
+// said.
+func (v *logoutVisit) sealed() []string {
+	return []string{
+		"logout", v.session.UserID, v.session.ID, v.params.Encode(), v.uri,
+		v.app.Name, v.app.LogoURL, v.app.ClientURI, strconv.FormatBool(v.app.Reviewed),
+	}
+}
+
+// decideLogout takes the user's answer.
+func (c *call) decideLogout(form url.Values) *Error {
+	if e := repeated(form, requestField, decisionField, sealField); e != nil {
+		return e
+	}
+	params, e := parseParams(form.Get(requestField), logoutParams)
+	if e != nil {
+		return e
+	}
+	v, e := c.visitLogout(params)
+	switch {
+	case e != nil:
+		return e
+	case v.anonymous(): // As after the first click of two.
+		return v.goOn()
+	}
+	sent, e := c.openForm(form.Get(sealField), v.sealed()...)
+	switch {
+	case e != nil && errors.Is(e, errAnswered):
+		// The user has signed in again since, or another window has.
+		c.refused(e)
+		seeOther(c.w, v.again())
+		return nil
+	case e != nil:
+		e.retryURL = v.again()
+		return e
+	case form.Get(decisionField) != "allow":
+		c.outcome = codeAccessDenied // A user's own choice is no refusal to log.
+		v.pages.SignOut(v.w, v.r, pages.SignOut{Step: pages.StepStay}, "")
+		return nil
+	}
+	return v.signOut(sent)
+}
+
+// signOut ends the host's session, and sends the visitor on. The form is the one
+// that the user has answered; nil: they were not asked.
+func (v *logoutVisit) signOut(answered *form) *Error {
+	h := v.w.Header()
+	before := slices.Clone(h["Set-Cookie"])
+	if err := v.cfg.OpenID.SignOut(v.w, v.r); err != nil {
+		// Without its cookie, a session that has not ended could not be ended any
+		// more.
+		if h.Del("Set-Cookie"); before != nil {
+			h["Set-Cookie"] = before
+		}
+		return unavailable("Config.OpenID.SignOut", err)
+	}
+	if answered != nil {
+		v.answerForm(answered)
+	}
+	v.event(Event{Kind: EventSignedOut, ApplicationID: v.app.ID, UserID: v.session.UserID})
+	if v.uri == "" {
+		// The page says what is so now, and its address has no hint.
+		seeOther(v.w, v.path)
+		return nil
+	}
+	seeOther(v.w, v.target())
+	return nil
+}

@@ -1,0 +1,69 @@
+// openid-client by OpenID Connect: from the address of the issuer to a person
+// who is signed in, with all the checks that it has.
+import assert from 'node:assert/strict';
+import * as client from 'openid-client';
+import { allow, approve } from './person.mjs';
+
+const { LATCHKEY_URL, CLIENT_ID, CLIENT_SECRET } = process.env;
+const redirect_uri = 'https://wiki.example.com/callback';
+
+// Without an algorithm it is OpenID Connect that it discovers. The signatures of
+// ID tokens are checked too, which it leaves out where TLS is enough.
+const config = await client.discovery(new URL(LATCHKEY_URL), CLIENT_ID, undefined, client.ClientSecretBasic(CLIENT_SECRET), {
+  execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks],
+});
+const server = config.serverMetadata();
+assert.equal(server.issuer, LATCHKEY_URL);
+assert.ok(server.id_token_signing_alg_values_supported.includes('RS256'));
+assert.equal(server.supportsPKCE(), true);
+
+async function signIn(more = {}, expected = {}) {
+  const pkceCodeVerifier = client.randomPKCECodeVerifier();
+  const expectedState = client.randomState();
+  const expectedNonce = client.randomNonce();
+  const url = client.buildAuthorizationUrl(config, {
+    redirect_uri, state: expectedState, nonce: expectedNonce, scope: 'openid profile email',
+    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier), code_challenge_method: 'S256', ...more,
+  });
+  const checks = { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true, ...expected };
+  return client.authorizationCodeGrant(config, await allow(url), checks);
+}
+
+const tokens = await signIn();
+const claims = tokens.claims();
+assert.equal(claims.iss, LATCHKEY_URL);
+assert.equal(claims.sub, 'user_ada');
+assert.equal(claims.aud, CLIENT_ID);
+assert.equal(claims.email, 'ada@example.com');
+assert.equal(claims.name, 'Ada Lovelace');
+assert.equal(tokens.scope, 'profile email openid');
+const user = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
+assert.equal(user.email, 'ada@example.com');
+await assert.rejects(client.fetchUserInfo(config, tokens.access_token, 'user_grace'), 'it is about another user');
+
+// A refresh brings a new ID token of the same sign-in.
+const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
+assert.equal(refreshed.claims().sub, claims.sub);
+assert.equal(refreshed.claims().auth_time, claims.auth_time);
+assert.equal(refreshed.claims().nonce, undefined);
+
+// A sign-in that may not be old, and one that is known from before.
+const recent = await signIn({ max_age: '60' }, { maxAge: 60 });
+assert.ok(recent.claims().auth_time >= claims.auth_time);
+const silent = await signIn({ prompt: 'none', id_token_hint: tokens.id_token });
+assert.equal(silent.claims().sub, claims.sub);
+await assert.rejects(signIn({ prompt: 'none', id_token_hint: 'x' }), e => e.error === 'invalid_request');
+
+// A nonce that is another's.
+await assert.rejects(signIn({}, { expectedNonce: 'another' }), e => {
+  assert.match(e.cause?.message ?? e.message, /nonce/);
+  return true;
+});
+
+// A device gets an ID token too.
+const device = await client.initiateDeviceAuthorization(config, { scope: 'openid email' });
+await approve(device.verification_uri_complete);
+const onDevice = await client.pollDeviceAuthorizationGrant(config, device);
+assert.equal(onDevice.claims().sub, 'user_ada');
+assert.equal(onDevice.claims().email, 'ada@example.com');
+console.log('all is well');
