@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/providertest"
 	"github.com/latchkey-go/latchkey/store"
@@ -73,6 +74,8 @@ func TestAgentsAreLetIn(t *testing.T) {
 		"registration":               with(forAgents, onlyRegistration),
 		"resources":                  with(forAgents, resources),
 		"resources and registration": with(forAgents, resources, onlyRegistration),
+		// ChatGPT would rather sign, and says that it need not.
+		"keys": with(forAgents, func(c *provider.Config) { c.Keys = hosttest.NewKeys() }),
 		"few scopes": with(forAgents, func(c *provider.Config) {
 			c.Registration.Scopes, c.ClientIDDocuments.Scopes = []string{"notes:read"}, []string{"notes:read"}
 		}),
