@@ -17,7 +17,7 @@ import (
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // assertionAlgs are the algorithms that [Keys.VerifyClient] has to know.
-var assertionAlgs = []string{"ES256", "EdDSA", "RS256", "PS256", "ES384", "RS384", "PS384", "ES512", "RS512", "PS512"}
+var assertionAlgs = []string{"ES256", "EdDSA", "Ed25519", "RS256", "PS256", "ES384", "RS384", "PS384", "ES512", "RS512", "PS512"}
 
 const (
 	// assertionSkew is how far the clock of a client may be from this one.
