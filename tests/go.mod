@@ -11,6 +11,7 @@ require (
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/latchkey-go/latchkey v0.0.0
+	github.com/latchkey-go/latchkey/provider/keys v0.0.0
 	github.com/latchkey-go/latchkey/store/redisstore v0.0.0
 	github.com/latchkey-go/latchkey/store/sqlstore v0.0.0
 	github.com/lib/pq v1.12.3
@@ -29,6 +30,7 @@ require (
 	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-jose/go-jose/v3 v3.0.4 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-oauth2/oauth2/v4 v4.5.4 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -52,6 +54,7 @@ require (
 
 replace (
 	github.com/latchkey-go/latchkey => ..
+	github.com/latchkey-go/latchkey/provider/keys => ../provider/keys
 	github.com/latchkey-go/latchkey/store/redisstore => ../store/redisstore
 	github.com/latchkey-go/latchkey/store/sqlstore => ../store/sqlstore
 )
