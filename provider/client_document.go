@@ -160,7 +160,7 @@ func (p *Provider) applicationOf(ctx context.Context, clientID string, m clientM
 		m.LogoURI = "" // Another's logo would say that it is the other.
 	}
 	var e *Error
-	_, wrong := usableAfterLogout(m.PostLogoutRedirectURIs, p.offer.redirectRule(&app))
+	_, wrong := p.offer.usableAfterLogout(&app, m.PostLogoutRedirectURIs)
 	for _, f := range wrong {
 		p.leftOut(ctx, clientID, f.Value, f.Message)
 	}

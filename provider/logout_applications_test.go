@@ -42,7 +42,7 @@ func TestLogoutOfADocumentClient(t *testing.T) {
 // The URIs have the rules of redirect URIs, whichever way an application comes
 // in, and a review ends when they change.
 func TestPostLogoutRedirectURIsHaveTheRulesOfRedirectURIs(t *testing.T) {
-	h := newHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
+	h := newHost(t, signsOut, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	ctx := context.Background()
 	wrong := func(err error, kind provider.FieldErrorKind) {
 		t.Helper()

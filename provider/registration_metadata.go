@@ -35,7 +35,7 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	if method == authKey {
 		app.Keys = m.keys()
 	}
-	app.PostLogoutRedirectURIs, _ = usableAfterLogout(m.PostLogoutRedirectURIs, p.offer.redirectRule(app))
+	app.PostLogoutRedirectURIs, _ = p.offer.usableAfterLogout(app, m.PostLogoutRedirectURIs)
 	app.Scopes = p.offer.registeredScopes(app.Origin, m.Scope)
 	app.Registration = &store.RegistrationRecord{
 		Token: app.Registration.Token, Type: registeredType(m), AuthMethod: method, GrantTypes: grants, Contacts: notesOnly(m.Contacts),
@@ -168,11 +168,16 @@ func nameFor(redirectURIs []string) string {
 	return "Unnamed application"
 }
 
-// usableAfterLogout are those of the URIs to which users may be sent after they
-// have signed out, and says what is wrong with the others. Nobody needs one to
-// sign in, so a bad one refuses no application.
-func usableAfterLogout(uris []string, rule redirectRule) (usable []string, wrong FieldErrors) {
+// usableAfterLogout are those of the URIs to which users of an application may be
+// sent after they have signed out, and says what is wrong with the others. Nobody
+// needs one to sign in, so a bad one refuses no application. Without OpenID
+// Connect the member is not known, and there are none.
+func (o *offer) usableAfterLogout(app *store.Application, uris []string) (usable []string, wrong FieldErrors) {
 	const field = "post_logout_redirect_uris"
+	if !o.extra.Has(openID) {
+		return nil, nil
+	}
+	rule := o.redirectRule(app)
 	if len(uris) > maxRedirectURIs {
 		return nil, checkRedirectURIs(field, uris, rule)
 	}
