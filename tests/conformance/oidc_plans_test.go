@@ -29,6 +29,21 @@ var suitePlans = []suitePlan{
 	{"Basic OP", "oidcc-basic-certification-test-plan", "TestOpenIDBasic", basicPlan},
 	{"Form Post Basic OP", "oidcc-formpost-basic-certification-test-plan", "TestOpenIDFormPost", basicPlan},
 	{"Config OP", "oidcc-config-certification-test-plan", "TestOpenIDConfig", []string{"oidcc-discovery-endpoint-verification"}},
+	{"RP-Initiated Logout OP", "oidcc-rp-initiated-logout-certification-test-plan", "TestOpenIDLogout", logoutPlan},
+}
+
+var logoutPlan = []string{
+	"oidcc-rp-initiated-logout-discovery-endpoint-verification",
+	"oidcc-rp-initiated-logout",
+	"oidcc-rp-initiated-logout-bad-post-logout-redirect-uri",
+	"oidcc-rp-initiated-logout-modified-id-token-hint",
+	"oidcc-rp-initiated-logout-no-id-token-hint",
+	"oidcc-rp-initiated-logout-no-params",
+	"oidcc-rp-initiated-logout-no-post-logout-redirect-uri",
+	"oidcc-rp-initiated-logout-no-state",
+	"oidcc-rp-initiated-logout-only-state",
+	"oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri",
+	"oidcc-rp-initiated-logout-bad-id-token-hint",
 }
 
 // The plan Form Post Basic OP has the same modules as Basic OP.
@@ -83,7 +98,7 @@ type suiteModule struct {
 	warns []string
 }
 
-var suiteModules = merged(flowModules, promptModules, claimModules, refusalModules, tokenModules, configModules)
+var suiteModules = merged(flowModules, promptModules, claimModules, refusalModules, tokenModules, configModules, logoutModules)
 
 func merged(parts ...map[string]suiteModule) map[string]suiteModule {
 	all := map[string]suiteModule{}
