@@ -25,8 +25,10 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/clerkapi"
+	"github.com/latchkey-go/latchkey/provider/providertest"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
@@ -171,6 +173,30 @@ func (w *world) everything() {
 
 	require.NoError(t, ada.err)
 	require.NoError(t, grace.err)
+	w.signsOut()
+}
+
+// signsOut has somebody sign out at a provider that offers it, as Acme doesn't.
+func (w *world) signsOut() {
+	h := providertest.New(w.t, func(c *provider.Config) {
+		c.Keys, c.OpenID = hosttest.NewKeys(), &provider.OpenID{SignOut: func(http.ResponseWriter, *http.Request) error { return nil }}
+		c.Events = func(ctx context.Context, e provider.Event) {
+			if e.Kind == provider.EventSignedOut {
+				w.keep(ctx, e)
+			}
+		}
+	})
+	h.SignIn("user_ada")
+	send := func(method string, form url.Values) string {
+		r, err := http.NewRequestWithContext(w.t.Context(), method, h.Provider.Endpoints().Logout, strings.NewReader(form.Encode()))
+		require.NoError(w.t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		_, page := hosttest.Send(w.t, h.Client, r)
+		return page
+	}
+	form := hosttest.Fields(send("GET", nil))
+	form.Set("decision", "allow")
+	send("POST", form)
 }
 
 // register sends a request to the registration endpoint, or to what is below it.
