@@ -56,30 +56,30 @@ func (p *Provider) findDocument(r *http.Request, userID, clientID string) (store
 
 // namesDocument reports whether a request comes from a client that is to be
 // found by its document.
-func (p *Provider) namesDocument(params url.Values) bool {
-	return p.documents != nil && len(params["client_id"]) == 1 && clientdoc.CheckURL(params.Get("client_id")) == nil
+func (c *call) namesDocument(params url.Values) bool {
+	return c.documents != nil && len(params["client_id"]) == 1 && clientdoc.CheckURL(params.Get("client_id")) == nil
 }
 
 // findClientFor finds the application that sent a user: among those that are
 // kept, or by its document. A document that is not remembered is fetched for that
 // user.
-func (p *Provider) findClientFor(r *http.Request, userID, clientID string) (store.Application, *Error) {
-	kept, err := p.records.findClient(r.Context(), clientID)
+func (c *call) findClientFor(r *http.Request, userID, clientID string) (store.Application, *Error) {
+	kept, err := c.records.findClient(r.Context(), clientID)
 	switch {
 	case err == nil && kept.Origin != store.OriginDocument:
-		return kept, p.offer.admits(kept)
+		return kept, c.offer.admits(kept)
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return kept, unavailable("store", err)
 	case !strings.Contains(clientID, "://"):
 		return kept, errNotRegistered(errUnknownClient)
-	case p.documents == nil:
+	case c.documents == nil:
 		// Not even one that was kept while documents were let in.
 		return kept, errNotRegistered(errDocumentsOff)
 	}
-	if e := p.mayUseDocument(r.Context(), clientID); e != nil {
+	if e := c.mayUseDocument(r.Context(), clientID); e != nil {
 		return kept, e
 	}
-	app, e := p.findDocument(r, userID, clientID)
+	app, e := c.findDocument(r, userID, clientID)
 	if e == nil && err == nil {
 		keepHostsPart(&app, &kept)
 	}

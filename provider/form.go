@@ -73,8 +73,8 @@ func newFormCookie() formCookie {
 
 // formCookieName names the cookie. With the prefix, a browser lets neither a
 // sub-domain nor plain http set it.
-func (p *Provider) formCookieName() string {
-	if p.secure() {
+func (c *call) formCookieName() string {
+	if c.secure() {
 		return "__Host-latchkey_form"
 	}
 	return "latchkey_form"

@@ -40,8 +40,8 @@ const defaultIDTokenAlg = "RS256"
 
 // idTokenAlg is the algorithm by which the application's ID tokens are signed.
 // One that is not offered any more gives way to one that is.
-func (p *Provider) idTokenAlg(app *store.Application) string {
-	offered := p.cfg.Keys.Algorithms()
+func (c *call) idTokenAlg(app *store.Application) string {
+	offered := c.cfg.Keys.Algorithms()
 	for _, alg := range []string{app.IDTokenAlg, defaultIDTokenAlg} {
 		if slices.Contains(offered, alg) {
 			return alg
@@ -112,15 +112,15 @@ func accessHash(alg, access string) string {
 
 // ownIDToken reads an ID token that this provider has issued, which may have
 // expired. The error is for the log.
-func (p *Provider) ownIDToken(ctx context.Context, text string) (token idToken, err error) {
-	content, err := p.cfg.Keys.Verify(ctx, text)
+func (c *call) ownIDToken(ctx context.Context, text string) (token idToken, err error) {
+	content, err := c.cfg.Keys.Verify(ctx, text)
 	if err == nil {
 		err = json.Unmarshal(content, &token)
 	}
 	switch {
 	case err != nil:
 		return idToken{}, fmt.Errorf("Config.Keys: %w", err)
-	case token.Issuer != p.cfg.Issuer:
+	case token.Issuer != c.cfg.Issuer:
 		return idToken{}, errors.New("it is another issuer's")
 	case token.Subject == "" || token.Audience == "":
 		return idToken{}, errors.New("it has no sub or no aud")

@@ -72,8 +72,8 @@ func (p *Provider) pageScopes(set scopes.Set) []pages.Scope {
 
 // askScopes returns the scopes of a set as a page asks for them. A box that the
 // user has left unticked before starts like that.
-func (p *Provider) askScopes(set, declined scopes.Set) []pages.Scope {
-	shown := p.pageScopes(set)
+func (c *call) askScopes(set, declined scopes.Set) []pages.Scope {
+	shown := c.pageScopes(set)
 	for i := range shown {
 		shown[i].Declined = !shown[i].Required && declined.Has(shown[i].Name)
 	}

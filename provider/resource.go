@@ -61,10 +61,10 @@ func (p *Provider) findResource(named string) *ProtectedResource {
 // resourceFor returns the resource that an application asks its user for access
 // to, or nil. One that the host didn't make may not know of resources, so it gets
 // the default one if it names none.
-func (p *Provider) resourceFor(app store.Application, params url.Values) (*ProtectedResource, *Error) {
-	asked, e := p.askedResource(params)
+func (c *call) resourceFor(app store.Application, params url.Values) (*ProtectedResource, *Error) {
+	asked, e := c.askedResource(params)
 	if e == nil && asked == nil {
-		asked = p.findResource(p.cfg.defaultResource(app.Origin))
+		asked = c.findResource(c.cfg.defaultResource(app.Origin))
 	}
 	return asked, e
 }
@@ -73,15 +73,15 @@ func (p *Provider) resourceFor(app store.Application, params url.Values) (*Prote
 // or device authorization endpoint asks for (RFC 8707 section 2), or nil.
 // Where Config has no resources the parameter means nothing, as any unknown
 // one: many clients always send it.
-func (p *Provider) askedResource(params url.Values) (*ProtectedResource, *Error) {
+func (c *call) askedResource(params url.Values) (*ProtectedResource, *Error) {
 	named := params[resourceParam]
 	switch {
-	case len(p.resources) == 0 || len(named) == 0:
+	case len(c.resources) == 0 || len(named) == 0:
 		return nil, nil
 	case len(named) > 1:
 		return nil, refuse(codeInvalidTarget, "The request names more than one resource: ask for tokens for one at a time.").with("resource", strings.Join(named, " "))
 	}
-	r := p.findResource(named[0])
+	r := c.findResource(named[0])
 	if r == nil {
 		return nil, refuse(codeInvalidTarget, "The resource is not known here: use the URL that its metadata document gives as resource.").with("resource", named[0])
 	}
