@@ -37,6 +37,14 @@ type ApplicationSettings struct {
 	// single-page, command line. It gets none and must use PKCE.
 	Public bool
 
+	// Keys are the public keys by which it authenticates in place of a secret
+	// (private_key_jwt): it gets none. They need Config.Keys. Zero: it has none.
+	Keys ApplicationKeys
+
+	// IDTokenAlg is the algorithm by which its ID tokens are signed: one that
+	// Config.Keys offers. Empty: RS256 if it does, or else its first.
+	IDTokenAlg string
+
 	// PKCERequired demands PKCE of a confidential application too. One that has
 	// a redirect URI with a scheme of its own always needs it.
 	PKCERequired bool
@@ -52,6 +60,23 @@ type ApplicationSettings struct {
 	LogoURL   string            // shown on the pages: https, or below Config.Issuer; may be empty
 	Metadata  map[string]string // the host's own notes, at most 16 KiB
 }
+
+// ApplicationKeys are the public keys of an application: a JWK Set (RFC 7517), or the
+// address of one, never both.
+type ApplicationKeys struct {
+	// Set is the JSON text, of at most 16 KiB. It has no private key.
+	Set string
+
+	// URI is https, with a public host name and a path. The set is fetched when a
+	// client authenticates, and remembered as its headers say: for a minute at
+	// least and a day at most. It is fetched again where a client has signed with a
+	// key that is not in it, at most once a minute, so a new key should be there a
+	// minute before it signs.
+	URI string
+}
+
+// IsZero reports whether there are none.
+func (k ApplicationKeys) IsZero() bool { return k == ApplicationKeys{} }
 
 // Application is a registered application. It holds no secret, and no hash of
 // one, so it may be shown, logged, and encoded.
@@ -70,7 +95,7 @@ type Application struct {
 	ApplicationSettings
 
 	// Secrets are its client secrets, newest first; a public application has
-	// none.
+	// none, nor has one with keys.
 	Secrets []SecretInfo
 
 	// Registration is what an application that registered itself, or that is
@@ -136,6 +161,8 @@ func settingsOf(app store.Application) ApplicationSettings {
 		RedirectURIs: slices.Clone(app.RedirectURIs),
 		Scopes:       append(scopes.Set{}, app.Scopes...), // Never nil, which would ask for the default.
 		Public:       app.Public,
+		Keys:         ApplicationKeys(app.Keys),
+		IDTokenAlg:   app.IDTokenAlg,
 		PKCERequired: app.PKCERequired,
 		SkipConsent:  app.SkipConsent,
 		OwnerID:      app.OwnerID,
@@ -148,10 +175,10 @@ func settingsOf(app store.Application) ApplicationSettings {
 }
 
 // apply writes the settings into a record, which then shares nothing with them.
-// A record that turns public or confidential loses its secrets. Offered are the
-// scopes that the provider offers, in their order.
+// A record that turns public or confidential loses its secrets, and so does one
+// that gets keys. Offered are the scopes that the provider offers, in their order.
 func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
-	if app.Public != s.Public {
+	if app.Public != s.Public || !s.Keys.IsZero() {
 		app.Secrets = nil
 	}
 	asked := s.Scopes
@@ -160,7 +187,7 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 	}
 	app.PostLogoutRedirectURIs = slices.Clone(s.PostLogoutRedirectURIs)
 	app.Name, app.RedirectURIs, app.Scopes = s.Name, slices.Clone(s.RedirectURIs), offered.Intersect(asked).Union(asked).Minus(tolerated)
-	app.Public, app.SkipConsent = s.Public, s.SkipConsent
+	app.Public, app.SkipConsent, app.Keys, app.IDTokenAlg = s.Public, s.SkipConsent, store.ClientKeys(s.Keys), s.IDTokenAlg
 	app.PKCERequired = s.PKCERequired || s.Public || slices.ContainsFunc(s.RedirectURIs, func(uri string) bool { return !redirect{uri: uri}.web() })
 	app.OwnerID, app.ClientURI, app.LogoURL, app.Metadata = s.OwnerID, s.ClientURI, s.LogoURL, maps.Clone(s.Metadata)
 }
@@ -169,6 +196,6 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 // store may return an empty collection as nil.
 func (s ApplicationSettings) same(o ApplicationSettings) bool {
 	return s.Name == o.Name && slices.Equal(s.RedirectURIs, o.RedirectURIs) && slices.Equal(s.PostLogoutRedirectURIs, o.PostLogoutRedirectURIs) && s.Scopes.Equal(o.Scopes) &&
-		s.Public == o.Public && s.PKCERequired == o.PKCERequired && s.SkipConsent == o.SkipConsent &&
+		s.Public == o.Public && s.Keys == o.Keys && s.IDTokenAlg == o.IDTokenAlg && s.PKCERequired == o.PKCERequired && s.SkipConsent == o.SkipConsent &&
 		s.OwnerID == o.OwnerID && s.ClientURI == o.ClientURI && s.LogoURL == o.LogoURL && maps.Equal(s.Metadata, o.Metadata)
 }

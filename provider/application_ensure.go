@@ -35,7 +35,7 @@ var errNothingDiffers = errors.New("provider: nothing differs")
 // client id, such as "wiki", and it never changes.
 //
 // A confidential application needs its secret, from the host's configuration; a
-// public one gets the zero Secret. It must be random, with at least 32
+// public one, and one with keys, gets the zero Secret. It must be random, with at least 32
 // characters and 128 bits, as only a fast hash of it is kept: "openssl rand -hex
 // 32" prints a good one. When the host brings another secret, the older ones
 // work for another 24 hours, so that instances of two versions run side by
@@ -51,9 +51,9 @@ var errNothingDiffers = errors.New("provider: nothing differs")
 // The error is a [FieldErrors] with everything that is wrong. An application
 // that registered itself, or that is known by its document, is refused.
 func (p *Provider) EnsureApplication(ctx context.Context, clientID string, s ApplicationSettings, secret Secret) (Application, error) {
-	wrong := checkOwnSecret(s.Public, secret)
+	wrong := checkOwnSecret(s, secret)
 	e := ensured{p: p, settings: s, digest: digestOf(s, secret)}
-	if !s.Public && len(wrong) == 0 {
+	if !secret.IsZero() && len(wrong) == 0 {
 		e.secret = store.HashSecret(secret.Reveal())
 	}
 	for range maxRounds {
@@ -82,7 +82,7 @@ func (p *Provider) EnsureApplication(ctx context.Context, clientID string, s App
 type ensured struct {
 	p        *Provider
 	settings ApplicationSettings
-	secret   store.SecretHash // zero for a public application
+	secret   store.SecretHash // zero for an application that has none
 	digest   string
 }
 
@@ -155,7 +155,7 @@ func (e ensured) apply(app *store.Application) error {
 // addSecret makes sure that the application's secret is the one that is wanted,
 // or that it works beside newer ones. It reports whether that was a change.
 func (e ensured) addSecret(app *store.Application) (changed bool, err error) {
-	if app.Public {
+	if !needsSecret(app) {
 		return false, nil
 	}
 	now := e.p.now()

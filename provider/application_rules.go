@@ -69,9 +69,7 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 	e = append(e, checkRedirectURIs("redirect_uris", app.RedirectURIs, rule)...)
 	e = append(e, checkRedirectURIs("post_logout_redirect_uris", app.PostLogoutRedirectURIs, rule)...)
 	e = append(e, o.checkScopes(app.Scopes)...)
-	if app.Public && len(app.Secrets) > 0 {
-		e.add("public", FieldValue, "", "a public application has no secret")
-	}
+	e = append(e, o.checkAuthentication(&app)...)
 	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
 		if u.uri != "" && (!weburl.Valid(u.uri, o.issuer) || len(u.uri) > maxURI) {
 			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
@@ -90,6 +88,44 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 	}
 	if size > maxMetadata {
 		e.over("metadata", FieldTooLong, maxMetadata, "metadata has %d bytes: use at most %d", size, maxMetadata)
+	}
+	return e
+}
+
+// needsSecret reports whether an application authenticates by a secret.
+func needsSecret(app *store.Application) bool { return !app.Public && app.Keys.IsZero() }
+
+// checkAuthentication checks how an application says who it is: by a secret, by
+// its keys, or not at all.
+func (o *offer) checkAuthentication(app *store.Application) (e FieldErrors) {
+	keys := app.Keys
+	switch {
+	case app.Public && len(app.Secrets) > 0:
+		e.add("public", FieldValue, "", "a public application has no secret")
+	case app.Public && !keys.IsZero():
+		e.add("public", FieldValue, "", "a public application has no keys")
+	case !keys.IsZero() && len(app.Secrets) > 0:
+		e.add("jwks", FieldValue, "", "an application with keys has no secret")
+	}
+	switch {
+	case keys.IsZero():
+	case o.keys == nil:
+		e.add("jwks", FieldValue, "", "keys are not offered: this provider has none to check them with")
+	case keys.Set != "" && keys.URI != "":
+		e.add("jwks", FieldValue, "", "jwks and jwks_uri are both there: keep one")
+	case keys.URI != "":
+		if err := clientdoc.CheckURL(keys.URI); err != nil {
+			e.add("jwks_uri", FieldFormat, keys.URI, "jwks_uri %q %s", keys.URI, err)
+		}
+	case len(keys.Set) > maxKeySet:
+		e.over("jwks", FieldTooLong, maxKeySet, "jwks has %d bytes: use at most %d", len(keys.Set), maxKeySet)
+	default:
+		if err := o.keys.CheckClientKeys([]byte(keys.Set)); err != nil {
+			e.add("jwks", FieldFormat, "", "jwks: %s", err)
+		}
+	}
+	if alg := app.IDTokenAlg; alg != "" && (o.keys == nil || !slices.Contains(o.keys.Algorithms(), alg)) {
+		e.add("id_token_signed_response_alg", FieldValue, alg, "id_token_signed_response_alg %q is not one that this provider signs with", alg)
 	}
 	return e
 }
@@ -171,8 +207,8 @@ func isNote(text string) bool {
 
 // checkImportedSecret checks the hash of an imported secret.
 func checkImportedSecret(s ApplicationSettings, hash store.SecretHash) error {
-	if s.Public {
-		return errors.New("a public application has no secret: leave it out")
+	if s.Public || !s.Keys.IsZero() {
+		return errors.New("a public application has no secret, nor has one with keys: leave it out")
 	}
 	if _, generated := hash.SHA256(); generated {
 		return nil
@@ -189,14 +225,16 @@ func checkImportedSecret(s ApplicationSettings, hash store.SecretHash) error {
 
 // checkOwnSecret checks a secret that the host has chosen for an application of
 // its own. What is kept of it is a fast hash, so it must be too random to guess.
-func checkOwnSecret(public bool, secret Secret) (e FieldErrors) {
+func checkOwnSecret(s ApplicationSettings, secret Secret) (e FieldErrors) {
 	const field = "secret"
 	const advice = `use a random one, such as what "openssl rand -hex 32" prints`
 	text := secret.Reveal()
 	switch {
-	case public && text == "":
-	case public:
+	case text == "" && (s.Public || !s.Keys.IsZero()):
+	case s.Public:
 		e.add("public", FieldValue, "", "a public application has no secret: leave it out")
+	case !s.Keys.IsZero():
+		e.add("secret", FieldValue, "", "an application with keys has no secret: leave it out")
 	case text == "":
 		e.add(field, FieldMissing, "", "secret is missing: a confidential application needs one; %s", advice)
 	case len(text) < minSecret:

@@ -13,7 +13,7 @@ import (
 
 // CreateApplication registers an application, under a client id that it makes.
 // The secret is returned this once and kept as a hash only; it is zero for a
-// public application. The error is a [FieldErrors] with everything that is wrong
+// public application, and for one with keys. The error is a [FieldErrors] with everything that is wrong
 // with the settings.
 //
 // Each call makes another application. A program that registers its own at
@@ -22,7 +22,7 @@ func (p *Provider) CreateApplication(ctx context.Context, s ApplicationSettings)
 	app := p.newManual(randomText(16))
 	s.apply(&app, p.offer.scopes)
 	var secret Secret
-	if !app.Public {
+	if needsSecret(&app) {
 		made, kept := newSecret(p.now())
 		secret, app.Secrets = made, []store.ClientSecret{kept}
 	}
@@ -129,7 +129,9 @@ func (p *Provider) Offers(origin store.Origin) (asked scopes.Set, letIn bool) {
 //
 // When Public changes, everything that was issued to the application is
 // revoked: a confidential one that becomes public loses its secrets, and a
-// public one that becomes confidential needs one from [Provider.AddSecret].
+// public one that becomes confidential needs one from [Provider.AddSecret], or
+// Keys. One that gets Keys loses its secrets, one that loses them needs a secret,
+// and its users stay signed in.
 //
 // An application that is not the host's own always needs PKCE and the consent
 // page, whatever edit sets.
@@ -221,13 +223,17 @@ func checkVersion(app *store.Application, ifVersion []int64) error {
 // Its other secrets stop working at retireOthersAt, unless they end sooner
 // anyway: give a time to come, and both the old and the new secret work until
 // then, so that it can be rotated without an interruption. The zero time, or
-// one that is past, retires them at once. A public application has no secret.
+// one that is past, retires them at once. A public application has no secret,
+// nor has one with keys.
 func (p *Provider) AddSecret(ctx context.Context, id string, retireOthersAt time.Time) (Secret, error) {
 	now := p.now()
 	secret, kept := newSecret(now)
 	_, err := p.records.updateApplication(ctx, id, func(app *store.Application) error {
 		if app.Public {
 			return errors.New("provider: add secret: a public application has no secret: it uses PKCE")
+		}
+		if !app.Keys.IsZero() {
+			return errors.New("provider: add secret: the application authenticates by a key: take its Keys away first")
 		}
 		live := []store.ClientSecret{kept}
 		for _, s := range app.Secrets {

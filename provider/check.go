@@ -130,8 +130,10 @@ func (r *review) checkStrangers() {
 	if d := r.cfg.ClientIDDocuments; d != nil {
 		r.add(d.Allow == nil && d.Scopes == nil, "documents-scopes-all", "ClientIDDocuments.Scopes",
 			"Any application with a document may ask users for every scope. Users agree to what they should not. List in Scopes what a stranger may ask for, or set Allow.")
-		r.add(d.Transport != nil, "documents-transport", "ClientIDDocuments.Transport",
-			"Documents are fetched by a Transport of your own, without the built-in check of addresses: a user can make it ask hosts inside your network. Leave Transport nil, or see to it that your proxy reaches nothing inside.")
+	}
+	if r.cfg.ClientIDDocuments != nil || r.cfg.Keys != nil && r.registers() {
+		r.add(r.cfg.Transport != nil, "documents-transport", "Transport",
+			"Documents and key sets of strangers are fetched by a Transport of your own, without the built-in check of addresses: they can make it ask hosts inside your network. Leave Transport nil, or see to it that your proxy reaches nothing inside.")
 	}
 }
 

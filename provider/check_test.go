@@ -78,7 +78,7 @@ var unwise = map[string]func(*provider.Config){
 	"registration-scopes-all": func(c *provider.Config) { c.Registration = &provider.Registration{} },
 	"documents-scopes-all":    func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{} },
 	"documents-transport": func(c *provider.Config) {
-		c.ClientIDDocuments = &provider.ClientIDDocuments{Scopes: []string{scopes.Profile}, Transport: http.DefaultTransport}
+		c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{Scopes: []string{scopes.Profile}}, http.DefaultTransport
 	},
 	"resource-closed": func(c *provider.Config) {
 		c.Registration = &provider.Registration{Scopes: []string{scopes.Profile}, Allow: func(*http.Request, provider.Application) error { return nil }}

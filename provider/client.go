@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -16,6 +15,8 @@ import (
 type clientCredentials struct {
 	id, secret string
 
+	assertion string // a JWT, in place of a secret
+
 	// sent is the secret in the header as it stands there, if that is another
 	// text than what it decodes to: many clients don't encode it.
 	sent string
@@ -24,8 +25,13 @@ type clientCredentials struct {
 // readClientCredentials finds the client's id and secret in a request to the
 // token, revocation or introspection endpoint: in the Authorization header or
 // in the body (RFC 6749 section 2.3.1). Some clients always use both. That is
-// fine if they say the same.
+// fine if they say the same. With Config.Keys there may be an assertion instead.
 func readClientCredentials(r *http.Request, form url.Values) (clientCredentials, *Error) {
+	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+		_, basic := basicCredentials(r.Header)
+		id, assertion, e := readClientAssertion(form, basic)
+		return clientCredentials{id: id, assertion: assertion}, e
+	}
 	body := clientCredentials{id: form.Get("client_id"), secret: form.Get("client_secret")}
 	header, present, e := parseBasic(r.Header)
 	switch {
@@ -97,41 +103,86 @@ func unlessSecret(clientID string) string {
 
 var errUnknownClient = errors.New("unknown client")
 
-// invalidClient is the refusal of a client's authentication.
-func invalidClient(description string) *Error {
-	return &Error{Code: codeInvalidClient, Status: http.StatusUnauthorized, Description: description}
+// client finds and authenticates the client of a request to one of the
+// endpoints for clients, and honors Config.Limit before it costs anything.
+func (c *call) client(form url.Values) (store.Application, *Error) {
+	credentials, e := readClientCredentials(c.r, form)
+	if limit := c.limit(credentials.id); limit != nil {
+		return store.Application{}, limit
+	}
+	if e != nil {
+		return store.Application{}, e
+	}
+	app, e := c.authenticateClient(credentials)
+	if e != nil && e.Code == codeInvalidClient {
+		c.event(Event{Kind: EventClientRejected, ApplicationID: app.ID, Err: e})
+	}
+	if e != nil {
+		c.claimed = app.ID
+	} else {
+		c.application = app.ID
+	}
+	return app, e
 }
 
-// authenticateClient finds the client and checks its secret. A public
-// application has none and is known by its client_id alone; it proves itself
-// by PKCE.
-func (p *Provider) authenticateClient(ctx context.Context, c clientCredentials) (store.Application, *Error) {
-	app, err := p.records.findClient(ctx, c.id)
-	var cause error
+// authenticateClient finds the client and checks its secret, or what its key has
+// signed. A public application has neither and is known by its client_id alone; it
+// proves itself by PKCE. The application may be zero if there is an error, and is
+// for the log only then.
+func (c *call) authenticateClient(sent clientCredentials) (store.Application, *Error) {
+	app, err := c.records.findClient(c.context(), sent.id)
+	var e *Error
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		cause = errUnknownClient
-	case err != nil:
+	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return store.Application{}, unavailable("store", err)
-	case app.Public && c.secret == "":
-		return app, nil
-	case app.Public:
-		cause = errors.New("a public application sent a secret")
-	case c.secret == "":
-		cause = errors.New("no client secret")
+	case err != nil && sent.assertion == "":
+		e = errSecret(errUnknownClient)
+	case err != nil:
+		e = errAssertion(errUnknownClient)
+	case sent.assertion == "":
+		e = c.authenticateBySecret(&app, sent)
+	case !app.Public:
+		e = c.authenticateByKey(&app, sent.assertion)
+	case app.Origin == store.OriginManual:
+		e = errAssertion(errors.New("a public application sent a client_assertion"))
 	default:
-		ok, err := p.secrets.verify(ctx, c.secret, app.Secrets, p.now())
-		if err == nil && !ok && c.sent != "" {
-			ok, err = p.secrets.verify(ctx, c.sent, app.Secrets, p.now())
-		}
-		if err != nil {
-			return store.Application{}, unavailable("checking a client secret", err)
-		}
-		if ok {
-			return app, nil
-		}
-		cause = errors.New("wrong client secret")
+		// It wrote its metadata for all servers, can do without a key, and uses one
+		// wherever that is offered. Its client_id says as much, so the assertion
+		// is not looked at.
 	}
-	// The application may be zero; it is for the log only.
-	return app, invalidClient("Client authentication failed: the client is unknown or its secret is wrong or missing.").because(cause).with("client_id", unlessSecret(c.id))
+	if e != nil && e.Code == codeInvalidClient {
+		e = e.with("client_id", unlessSecret(sent.id))
+	}
+	return app, e
+}
+
+func (c *call) authenticateBySecret(app *store.Application, sent clientCredentials) *Error {
+	switch {
+	case app.Public && sent.secret == "":
+		return nil
+	case app.Public:
+		return errSecret(errors.New("a public application sent a secret"))
+	case !app.Keys.IsZero() && c.cfg.Keys == nil:
+		return errSecret(errors.New("the application authenticates by a key, and Config.Keys is nil"))
+	case !app.Keys.IsZero():
+		return errSecret(errors.New("the application authenticates by a key, and sent no client_assertion"))
+	case sent.secret == "":
+		return errSecret(errors.New("no client secret"))
+	}
+	ok, err := c.secrets.verify(c.context(), sent.secret, app.Secrets, c.now())
+	if err == nil && !ok && sent.sent != "" {
+		ok, err = c.secrets.verify(c.context(), sent.sent, app.Secrets, c.now())
+	}
+	switch {
+	case err != nil:
+		return unavailable("checking a client secret", err)
+	case !ok:
+		return errSecret(errors.New("wrong client secret"))
+	}
+	return nil
+}
+
+// errSecret is the one refusal of a client that sent no assertion.
+func errSecret(cause error) *Error {
+	return invalidClient("Client authentication failed: the client is unknown or its secret is wrong or missing.").because(cause)
 }

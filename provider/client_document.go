@@ -17,7 +17,7 @@ import (
 
 func newDocuments(p *Provider) *clientdoc.Cache[store.Application] {
 	return clientdoc.New(clientdoc.Options[store.Application]{
-		Transport: p.cfg.ClientIDDocuments.Transport, Now: p.now,
+		Transport: p.cfg.Transport, Now: p.now,
 		Parse: func(ctx context.Context, clientID string, body []byte) (store.Application, error) {
 			app, e := p.parseDocument(ctx, clientID, body)
 			if e != nil {
@@ -109,34 +109,6 @@ func (p *Provider) admits(ctx context.Context, app store.Application) *Error {
 	return e
 }
 
-// mayUseDocument checks the URL of a document and asks the host, each time and
-// not only where it has to be fetched: so a client that the host does not want
-// any more is refused at once.
-func (p *Provider) mayUseDocument(ctx context.Context, clientID string) *Error {
-	if err := clientdoc.CheckURL(clientID); err != nil {
-		return refuse(codeInvalidClient, "The application that sent you here is not registered, and its client_id cannot be the URL of its document: it %s.", err)
-	}
-	if p.cfg.ClientIDDocuments.Allow == nil {
-		return nil
-	}
-	u, err := url.Parse(clientID)
-	if err == nil {
-		err = p.cfg.ClientIDDocuments.Allow(ctx, u)
-	}
-	var own *Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &own):
-		answer := *own
-		answer.Status = cmp.Or(answer.Status, http.StatusBadRequest)
-		return &answer
-	case ctx.Err() != nil:
-		return unavailable("Config.ClientIDDocuments.Allow", err)
-	}
-	return refuse(codeInvalidClient, "This server does not accept the application.").because(err)
-}
-
 // parseDocument reads a document. What else is in it than the metadata of RFC
 // 7591 is ignored.
 func (p *Provider) parseDocument(ctx context.Context, clientID string, body []byte) (store.Application, *Error) {
@@ -171,11 +143,16 @@ func (p *Provider) applicationOf(ctx context.Context, clientID string, m clientM
 	if len(m.AuthMethods) == 0 {
 		m.AuthMethods = []string{cmp.Or(m.AuthMethod, authNone)}
 	}
-	if !slices.Contains(m.AuthMethods, authNone) {
+	switch {
+	case slices.Contains(m.AuthMethods, authNone):
+		// Not even if it would rather use a key: many that could don't.
+		m.AuthMethod = authNone
+	case p.cfg.Keys != nil && slices.Contains(m.AuthMethods, authKey):
+		m.AuthMethod, app.Public = authKey, false
+	default:
 		return app, errDocument("is wrong: token_endpoint_auth_method is "+describable(m.AuthMethod)+", which is not offered to a client that is known by a document: "+
 			"use none, or put none into token_endpoint_auth_methods_supported.", nil)
 	}
-	m.AuthMethod = authNone
 	if strings.TrimSpace(m.Name) == "" {
 		m.Name = clientdoc.Host(clientID)
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-func documentProvider(t testing.TB, cfg ClientIDDocuments) *Provider {
+func documentProvider(t testing.TB, transport http.RoundTripper) *Provider {
 	p, err := New(Config{
 		Issuer:            "https://app.example.com",
 		Store:             memory.New(),
@@ -28,7 +28,8 @@ func documentProvider(t testing.TB, cfg ClientIDDocuments) *Provider {
 		SignIn:            RedirectTo("/login", "next"),
 		Users:             func(context.Context, string) (userinfo.User, error) { return userinfo.User{}, userinfo.ErrNotFound },
 		Logger:            slog.New(slog.DiscardHandler),
-		ClientIDDocuments: &cfg,
+		ClientIDDocuments: &ClientIDDocuments{},
+		Transport:         transport,
 	})
 	require.NoError(t, err)
 	return p
@@ -42,11 +43,11 @@ func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { retu
 // user opens too many is theirs, and nobody else's.
 func TestTooManyFetchesAreAnsweredWith429Or503(t *testing.T) {
 	began, release := make(chan string, 100), make(chan struct{})
-	p := documentProvider(t, ClientIDDocuments{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
+	p := documentProvider(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 		began <- r.URL.Path
 		<-release
 		return nil, errors.New("no")
-	})})
+	}))
 	r, err := http.NewRequest("GET", "/", nil)
 	require.NoError(t, err)
 	const users = 4 // with two documents each, which is all that one host is asked for
@@ -86,7 +87,7 @@ func TestDocumentApplicationID(t *testing.T) {
 func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	ctx := context.Background()
 	const id = "https://wiki.example.com/c"
-	p := documentProvider(t, ClientIDDocuments{})
+	p := documentProvider(t, nil)
 	racing := storetest.NewBreakable(memory.New())
 	p.records.store = racing
 	app, fault := p.parseDocument(context.Background(), id, []byte(`{"client_id":"`+id+`","client_name":"Wiki","redirect_uris":["https://wiki.example.com/cb"]}`))
@@ -149,7 +150,7 @@ func FuzzDocument(f *testing.F) {
 	f.Add([]byte(`{"Client_ID":"` + id + `","client_uri":"//x","tos_uri":"javascript:1","grant_types":["authorization_code"],"response_types":null}`))
 	f.Add([]byte(`[]`))
 	f.Add([]byte("{}{}"))
-	p := documentProvider(f, ClientIDDocuments{})
+	p := documentProvider(f, nil)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		app, e := p.parseDocument(context.Background(), id, body)
 		if e != nil {

@@ -109,7 +109,7 @@ func (s *documentSite) transport() *http.Transport {
 func newDocumentHost(t testing.TB, edit ...func(*provider.Config)) (*host, *documentSite, *application) {
 	site := newDocumentSite(t)
 	h := newHost(t, append([]func(*provider.Config){func(c *provider.Config) {
-		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: site.transport()}
+		c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, site.transport()
 	}}, edit...)...)
 	app := &application{Application: documentApplication(), h: h}
 	return h, site, app
@@ -184,7 +184,7 @@ func TestDocumentRequest(t *testing.T) {
 	require.Equal(t, "/oauth/client.json", r.RequestURI)
 	require.Equal(t, "client.example.com:8443", r.Host)
 	require.Equal(t, http.Header{
-		"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "User-Agent": {"Latchkey (client ID metadata documents)"},
+		"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "User-Agent": {"Latchkey (client metadata)"},
 	}, r.Header)
 }
 
@@ -429,7 +429,7 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 				return nil, errors.New("10.1.2.3 is not a public address")
 			}),
 		} {
-			h, _, app := newDocumentHost(t, func(c *provider.Config) { c.ClientIDDocuments.Transport = transport })
+			h, _, app := newDocumentHost(t, func(c *provider.Config) { c.Transport = transport })
 			page := h.signedIn("user_ada").get(app.request())
 			page.errorPage(t, http.StatusBadRequest, says)
 			require.NotContains(t, page.body, "10.1.2.3", name)
@@ -443,7 +443,7 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 		site := newDocumentSite(t)
 		transport := site.transport()
 		transport.TLSClientConfig.RootCAs = nil
-		h, _, app := newDocumentHost(t, func(c *provider.Config) { c.ClientIDDocuments.Transport = transport })
+		h, _, app := newDocumentHost(t, func(c *provider.Config) { c.Transport = transport })
 		h.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, says)
 		require.Zero(t, site.fetches.Load())
 	})
@@ -453,11 +453,11 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 		transport := site.transport()
 		transport.MaxResponseHeaderBytes = 16 << 10
 		site.document(nil, "X-Bomb", strings.Repeat("a", 64<<10))
-		h, _, app := newDocumentHost(t, func(c *provider.Config) { c.ClientIDDocuments.Transport = transport })
+		h, _, app := newDocumentHost(t, func(c *provider.Config) { c.Transport = transport })
 		h.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, says)
 	})
 	t.Run("the default transport", func(t *testing.T) {
-		h, _, app := newDocumentHost(t, func(c *provider.Config) { c.ClientIDDocuments.Transport = nil })
+		h, _, app := newDocumentHost(t, func(c *provider.Config) { c.Transport = nil })
 		// Such a name never resolves (RFC 6761), so this needs no network.
 		app.ClientID = "https://documents.invalid:8443/client.json"
 		h.signedIn("user_ada").get(app.request()).errorPage(t, http.StatusBadRequest, says)
@@ -474,7 +474,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestTransportThatPanics(t *testing.T) {
 	var calls atomic.Int32
 	h, _, app := newDocumentHost(t, func(c *provider.Config) {
-		c.ClientIDDocuments.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+		c.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
 			calls.Add(1)
 			panic(http.ErrAbortHandler)
 		})
@@ -723,7 +723,7 @@ func TestInstancesKeepADocumentOnce(t *testing.T) {
 		var hosts []*host
 		for range 2 {
 			h, _, _ := newDocumentHost(t, func(c *provider.Config) {
-				c.Store, c.ClientIDDocuments.Transport = shared, site.transport()
+				c.Store, c.Transport = shared, site.transport()
 			})
 			hosts = append(hosts, h)
 		}

@@ -110,6 +110,13 @@ type Config struct {
 	// 8628). Store must implement store.Devices. Nil: they cannot.
 	DeviceAuthorization *DeviceAuthorization
 
+	// Transport fetches what applications keep at URLs of their own: client ID
+	// metadata documents, and JWK Sets. Nil: one that connects to public
+	// addresses only, whatever a name resolves to at that moment, and to no
+	// proxy. A host that has to use a proxy sets its own, and leaves it to the
+	// proxy to keep requests away from what is inside.
+	Transport http.RoundTripper
+
 	// Keys and OpenID Connect.
 
 	// Keys sign ID tokens and check what clients sign: keys.New makes the usual
@@ -131,7 +138,7 @@ type Config struct {
 
 	// Limit is asked before a request to the token, revocation, introspection,
 	// registration or device authorization endpoint, or with a client whose
-	// document has to be fetched, costs anything but the look at its form, and
+	// document or keys have to be fetched, costs anything but the look at its form, and
 	// before the code that a user has entered on the device page is looked up.
 	// A positive duration refuses the request with 429 and becomes its
 	// Retry-After. [LimitByAddress] makes the usual one. Nil: no limit.
@@ -219,8 +226,8 @@ const leaveOut = "-"
 // LimitRequest is what Config.Limit decides by.
 type LimitRequest struct {
 	// Endpoint is "token", "revoke", "introspect", "register",
-	// "device_authorization", "device", or "document" where that of a client is
-	// to be fetched.
+	// "device_authorization", "device", or "document" where that of a client, or
+	// its keys, are to be fetched.
 	Endpoint string
 
 	// ClientID is what the client claims, before anything is believed. It may

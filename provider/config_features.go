@@ -16,7 +16,7 @@ import (
 // A document is fetched for a visitor who is signed in, never for a link alone,
 // and is kept as an application only when a user has agreed: so nobody can make
 // this server ask others, or fill its store, without users who do so. The
-// application is public and not reviewed: it uses PKCE, its users are asked each
+// application is not reviewed: it uses PKCE, its users are asked each
 // time, and the page has a warning: see [Provider.ReviewApplication].
 // [Provider.ListApplications] lists those that were kept by their Origin,
 // [Provider.DeleteApplication] ends all that was issued to one, and Allow keeps
@@ -25,7 +25,10 @@ import (
 // A document is written for every server: what is unknown or malformed in it is
 // ignored, and a redirect URI that could not be registered here is left out, with
 // a line in the log. It has to offer to authenticate by no secret: none is its
-// token_endpoint_auth_method, or among its token_endpoint_auth_methods_supported.
+// token_endpoint_auth_method, or among its token_endpoint_auth_methods_supported,
+// and then it is public. With Config.Keys, one that offers private_key_jwt and not
+// none is confidential and authenticates by the keys that its document has or
+// leads to, as they are then.
 //
 // A document is fetched again when its HTTP headers say that it may have
 // changed: after a minute at the earliest and a day at the latest, and after
@@ -58,12 +61,6 @@ type ClientIDDocuments struct {
 	// deletes one to which nobody has signed in for so long and of which no
 	// grant is left. The default is 90 days.
 	ExpireAfter time.Duration
-
-	// Transport fetches the documents. Nil: one that connects to public
-	// addresses only, whatever a name resolves to at that moment, and to no
-	// proxy. A host that has to use a proxy sets its own, and leaves it to the
-	// proxy to keep requests away from what is inside.
-	Transport http.RoundTripper
 }
 
 // Registration says who may register applications by the protocol itself (RFC

@@ -24,8 +24,6 @@ const (
 	deviceGrace = time.Minute
 )
 
-const endpointDeviceAuthorization = "device_authorization"
-
 // DeviceAuthorizationHandler serves the device authorization endpoint (RFC 8628
 // section 3.1), where devices ask for their codes. Without
 // Config.DeviceAuthorization there is nothing.
@@ -59,10 +57,9 @@ func (c *call) serveDeviceAuthorization() *Error {
 
 // authorizeDevice answers a device authorization request.
 func (c *call) authorizeDevice() (answer *deviceResponse, e *Error) {
-	single := []string{"client_id", "client_secret", "scope"}
-	form, e := readParams(c.w, c.r, append(single, resourceParam))
+	form, e := readParams(c.w, c.r, c.offer.forms.device.all)
 	if e == nil {
-		e = repeated(form, single...)
+		e = repeated(form, c.offer.forms.device.single...)
 	}
 	if e != nil {
 		return nil, e

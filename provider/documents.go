@@ -71,6 +71,27 @@ func (k records) create(ctx context.Context, d store.Document) error {
 	return k.store.Create(ctx, d)
 }
 
+// once notes that something has happened that may happen once until that time,
+// and reports whether it had not happened before. What comes again is remembered
+// for as long; it is known again by its ID.
+func (k records) once(ctx context.Context, id store.ID, until time.Time) (first bool, err error) {
+	now := k.now()
+	d := store.Document{ID: id, Kind: store.KindOnce, CreatedAt: now, LastUsedAt: now, SweepAt: store.Micro(until), Mark: newMark()}
+	if err = k.create(ctx, d); err == nil {
+		return true, nil
+	}
+	// If the answer to the write was lost, or a driver has sent it again, it is
+	// its own write that is there.
+	kept, _, failed := k.find(detached(ctx), id)
+	switch {
+	case failed == nil:
+		return kept.Mark == d.Mark, nil
+	case errors.Is(err, store.ErrExists) && errors.Is(failed, rules.ErrNotFound):
+		return false, nil // It is being swept.
+	}
+	return false, err
+}
+
 // replace replaces a document that still has the mark.
 func (k records) replace(ctx context.Context, d store.Document, mark int64) error {
 	ctx, stop := k.bounded(detached(ctx))

@@ -59,10 +59,13 @@ const discoveryPath = "/.well-known/openid-configuration"
 
 // Names of endpoints, for Config.Limit.
 const (
+	endpointRevoke     = "revoke"
 	endpointIntrospect = "introspect"
 	endpointRegister   = "register"
 	endpointDocument   = "document" // where a client's document is fetched
 	endpointDevice     = "device"   // the page on which users enter user codes
+
+	endpointDeviceAuthorization = "device_authorization"
 )
 
 // registers reports whether applications can register themselves.

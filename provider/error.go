@@ -165,6 +165,11 @@ func errNotRegistered(cause error) *Error {
 	return refuse(codeInvalidClient, "The application that sent you here is not registered: its client_id is unknown.").because(cause)
 }
 
+// invalidClient is the refusal of a client's authentication.
+func invalidClient(description string) *Error {
+	return &Error{Code: codeInvalidClient, Status: http.StatusUnauthorized, Description: description}
+}
+
 // setRetryAfter writes the advice of RFC 9110 section 10.2.3, in whole seconds.
 func (e *Error) setRetryAfter(h http.Header) {
 	if e.RetryAfter > 0 {

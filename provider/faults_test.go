@@ -133,8 +133,9 @@ func TestStoreStepsPerRequest(t *testing.T) {
 		steps = append(steps, step)
 		return nil
 	})
-	h := newHost(t, func(c *provider.Config) { c.Store = counting })
+	h := newHost(t, withKeys, func(c *provider.Config) { c.Store = counting })
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
+	signs := h.keyed()
 	b := h.browser()
 	b.signIn("user_ada")
 	require.NotEmpty(t, b.authorize(app.request()).Get("code"))
@@ -156,6 +157,8 @@ func TestStoreStepsPerRequest(t *testing.T) {
 		{"userinfo", func() *reply { return h.bearer("/oauth/userinfo", got.AccessToken) }, []string{"Find"}},
 		{"guard", func() *reply { return h.bearer("/api/notes", got.AccessToken) }, []string{"Find"}},
 		{"a mistyped token", func() *reply { return h.bearer("/api/notes", got.AccessToken+"x") }, nil},
+		{"a key", func() *reply { return signs.asks(signs.assertion("1")) }, []string{"FindClient", "Create"}},
+		{"a wrong assertion", func() *reply { return signs.asks(signs.assertion("1") + "x") }, []string{"FindClient"}},
 		{"a mistyped code", func() *reply { return app.redeem(code + "x") }, []string{"FindClient"}},
 	} {
 		steps = nil

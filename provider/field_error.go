@@ -15,6 +15,7 @@ const (
 	maxClientID     = 256      // characters of a client id
 	maxOwnerID      = 256      // bytes
 	maxMetadata     = 16 << 10 // bytes of all its keys and values
+	maxKeySet       = 16 << 10 // bytes of a JWK Set
 	maxContacts     = 10       // of one that registered itself
 	maxNote         = 256      // bytes of a contact, a software id, and a version
 	maxSecrets      = 10       // that work at once
@@ -39,10 +40,11 @@ const (
 type FieldError struct {
 	// Field is the field's name as Clerk's Backend API has it: "name",
 	// "redirect_uris", "scopes", "client_uri", "client_image_url", "client_id",
-	// "secret", "secret_hash", "public", "owner_id" or "metadata"; or, of an application
-	// that registered itself, as RFC 7591 has it: "tos_uri", "policy_uri",
-	// "contacts", "software_id" or "software_version". "post_logout_redirect_uris"
-	// is its name in OpenID Connect.
+	// "secret", "secret_hash", "public", "owner_id" or "metadata"; or as RFC 7591
+	// and OpenID Connect have it, which have more: "jwks", "jwks_uri",
+	// "id_token_signed_response_alg", "post_logout_redirect_uris", and of an
+	// application that registered itself "tos_uri", "policy_uri", "contacts",
+	// "software_id" or "software_version".
 	Field string
 
 	// Message says in English what is wrong, and can be shown next to the field.

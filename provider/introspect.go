@@ -43,7 +43,7 @@ func (c *call) serveIntrospect() *Error {
 }
 
 func (c *call) introspect() (answer *introspection, e *Error) {
-	form, e := readForm(c.w, c.r, tokenQuestion)
+	form, e := readForm(c.w, c.r, c.offer.forms.question.single)
 	if e != nil {
 		return nil, e
 	}

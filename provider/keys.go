@@ -35,7 +35,9 @@ type Keys interface {
 
 	// VerifyClient returns the claims of a JWT that is signed by a key of a
 	// client's JWK Set. If known is false, no key of the set is the one that the
-	// JWT names, so a newer set may have it.
+	// JWT names, so a newer set may have it. It knows ES256, ES384, ES512, EdDSA,
+	// Ed25519, and RS and PS with 256, 384, and 512, and takes no algorithm that
+	// the key isn't made for.
 	VerifyClient(set []byte, token string) (claims []byte, known bool, err error)
 
 	// Maintain makes and rotates keys. [Provider.Cleanup] calls it, and

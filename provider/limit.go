@@ -3,32 +3,7 @@ package provider
 import (
 	"errors"
 	"net/http"
-	"net/url"
-
-	"github.com/latchkey-go/latchkey/store"
 )
-
-// client finds and authenticates the client of a request to one of the
-// endpoints for clients, and honors Config.Limit before it costs anything.
-func (c *call) client(form url.Values) (store.Application, *Error) {
-	credentials, e := readClientCredentials(c.r, form)
-	if limit := c.limit(credentials.id); limit != nil {
-		return store.Application{}, limit
-	}
-	if e != nil {
-		return store.Application{}, e
-	}
-	app, e := c.authenticateClient(c.context(), credentials)
-	if e != nil && e.Code == codeInvalidClient {
-		c.event(Event{Kind: EventClientRejected, ApplicationID: app.ID, Err: e})
-	}
-	if e != nil {
-		c.claimed = app.ID
-	} else {
-		c.application = app.ID
-	}
-	return app, e
-}
 
 // limit asks Config.Limit and returns the refusal if there is one.
 func (c *call) limit(clientID string) *Error { return c.Provider.limit(c.r, c.endpoint, clientID) }

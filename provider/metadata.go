@@ -3,6 +3,7 @@ package provider
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/latchkey-go/latchkey/scopes"
 )
@@ -23,7 +24,10 @@ type metadata struct {
 	GrantTypes            []string   `json:"grant_types_supported"`
 	TokenAuth             []string   `json:"token_endpoint_auth_methods_supported"`
 	RevocationAuth        []string   `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+	TokenAlgs             []string   `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	RevocationAlgs        []string   `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
 	IntrospectionAuth     []string   `json:"introspection_endpoint_auth_methods_supported,omitempty"`
+	IntrospectionAlgs     []string   `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
 	ChallengeMethods      []string   `json:"code_challenge_methods_supported"` // RFC 7636
 	IssParameter          bool       `json:"authorization_response_iss_parameter_supported"`
 	Resources             []string   `json:"protected_resources,omitempty"` // RFC 9728
@@ -66,16 +70,20 @@ func (p *Provider) MetadataHandler() http.Handler {
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{"query", "form_post"},
 		GrantTypes:            p.offer.grantTypes,
-		TokenAuth:             offeredAuthMethods,
+		TokenAuth:             p.offer.authMethods,
 		ChallengeMethods:      []string{"S256"},
 		IssParameter:          true,
 		ClientDocuments:       p.documents != nil && endpoints.Authorize != "",
 	}
-	if m.RevocationEndpoint != "" {
-		m.RevocationAuth = m.TokenAuth
+	if p.cfg.Keys != nil {
+		m.TokenAlgs = assertionAlgs
 	}
-	if m.IntrospectionEndpoint != "" {
-		m.IntrospectionAuth = []string{"client_secret_basic", "client_secret_post"}
+	if m.RevocationEndpoint != "" {
+		m.RevocationAuth, m.RevocationAlgs = m.TokenAuth, m.TokenAlgs
+	}
+	if m.IntrospectionEndpoint != "" { // not for public clients
+		m.IntrospectionAuth = slices.DeleteFunc(slices.Clone(m.TokenAuth), func(method string) bool { return method == authNone })
+		m.IntrospectionAlgs = m.TokenAlgs
 	}
 	for _, r := range p.resources {
 		m.Resources = append(m.Resources, r.url)

@@ -31,6 +31,9 @@ func New(cfg Config) (*Provider, error) {
 	if cfg.ClientIDDocuments != nil {
 		p.documents = newDocuments(p)
 	}
+	if cfg.Keys != nil {
+		p.keySets = newKeySets(p)
+	}
 	p.csrf = http.NewCrossOriginProtection()
 	// A proxy may rewrite Host, so the issuer's origin is trusted by name.
 	if err := p.csrf.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {

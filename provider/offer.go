@@ -27,7 +27,15 @@ type offer struct {
 
 	grantTypes []string
 
+	// authMethods are the ways in which a client may authenticate (RFC 7591
+	// section 2). Of the two with a secret it may use either.
+	authMethods []string
+
 	params, singleParams []string // of an authorization request
+
+	forms forms
+
+	keys Keys // nil: applications can't have any
 
 	issuer    string // applications may have logos below it
 	hostName  string // on the pages
@@ -36,7 +44,7 @@ type offer struct {
 
 func newOffer(c *Config, hostName string) offer {
 	o := offer{
-		extra: scopes.Set{offlineAccess}, params: authorizeParams,
+		extra: scopes.Set{offlineAccess}, params: authorizeParams, forms: newForms(bySecret), authMethods: []string{authBasic, authPost, authNone}, keys: c.Keys,
 		strangers: map[store.Origin]scopes.Set{}, grantTypes: []string{grantAuthorizationCode, grantRefreshToken},
 		issuer: c.Issuer, hostName: hostName, plainHTTP: c.AllowHTTP,
 	}
@@ -66,15 +74,22 @@ func newOffer(c *Config, hostName string) offer {
 	}
 	// For a second resource RFC 8707 has an error of its own.
 	o.singleParams = slices.DeleteFunc(slices.Clone(o.params), func(name string) bool { return name == resourceParam })
+	if c.Keys != nil {
+		o.authMethods = append(o.authMethods, authKey)
+		o.forms = newForms(slices.Concat(bySecret, byKey))
+	}
 	if c.DeviceAuthorization != nil {
 		o.grantTypes = append(o.grantTypes, grantTypeDevice)
 	}
 	return o
 }
 
-// admits refuses an application of an origin that is switched off. Turning
-// registration or documents off takes rights away and never adds any.
+// admits refuses an application of an origin that is switched off, or with keys
+// where these are. Turning something off takes rights away and never adds any.
 func (o *offer) admits(app store.Application) *Error {
+	if !app.Keys.IsZero() && o.keys == nil {
+		return refuse(codeUnauthorizedClient, "This server no longer accepts applications that authenticate by a key.")
+	}
 	if _, on := o.strangers[app.Origin]; on || app.Origin == store.OriginManual {
 		return nil
 	}

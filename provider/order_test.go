@@ -26,7 +26,7 @@ var layers = []struct {
 	{"sign-in", "authorize consent authorization_answer issue authorization openid id_token decision application_use"},
 	{"applications and grants", "registration_manage registration client_document registration_metadata registration_request application_ensure applications grants"},
 	{"guard", "bearer resource"},
-	{"request", "limit_by_address limit client host form visit page call endpoints"},
+	{"request", "limit_by_address client client_assertion client_keys limit host form visit page call endpoints"},
 	{"provider", "provider application_records documents"},
 	{"rules", "claims application_rules redirect_rules offer config_rules"},
 	{"config", "config config_features keys application redirect application_id field_error"},

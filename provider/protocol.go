@@ -1,6 +1,10 @@
 package provider
 
-import "github.com/latchkey-go/latchkey/scopes"
+import (
+	"slices"
+
+	"github.com/latchkey-go/latchkey/scopes"
+)
 
 // The grant types.
 const (
@@ -9,15 +13,12 @@ const (
 	grantTypeDevice        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 section 3.4
 )
 
-// offeredAuthMethods are the ways in which a client may authenticate (RFC 7591
-// section 2). Of the two with a secret it may use either.
-var offeredAuthMethods = []string{authBasic, authPost, authNone}
-
 // The ways in which a client authenticates.
 const (
 	authBasic = "client_secret_basic"
 	authPost  = "client_secret_post"
 	authNone  = "none"
+	authKey   = "private_key_jwt"
 )
 
 const tokenType = "Bearer" // of every access token
@@ -46,6 +47,38 @@ var authorizeParams = []string{
 var openIDParams = []string{
 	"nonce", "max_age", "id_token_hint", "acr_values", "claims", "ui_locales", "claims_locales", "display", "request", "request_uri", "registration",
 }
+
+// knownParams are the parameters of a form that mean something to its endpoint.
+// The single ones may come once. All others are ignored.
+type knownParams struct{ single, all []string }
+
+// forms are those of the endpoints at which clients authenticate.
+type forms struct{ token, question, device knownParams }
+
+// newForms returns them with the parameters by which a client authenticates.
+func newForms(authenticate []string) forms {
+	of := func(resources bool, single ...string) knownParams {
+		f := knownParams{single: slices.Concat(authenticate, single)}
+		f.all = f.single
+		if resources { // For a second resource RFC 8707 has an error of its own.
+			f.all = slices.Concat(single, authenticate, []string{resourceParam})
+		}
+		return f
+	}
+	return forms{
+		token: of(true, "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code"),
+		// RFC 7009 section 2.1, RFC 7662 section 2.1
+		question: of(false, "token", "token_type_hint"),
+		device:   of(true, "scope"),
+	}
+}
+
+// The parameters by which a client says who it is: by a secret, and by a key (RFC
+// 7521 section 4.2).
+var (
+	bySecret = []string{"client_id", "client_secret"}
+	byKey    = []string{"client_assertion", "client_assertion_type"}
+)
 
 const (
 	// resourceParam names a resource (RFC 8707 section 2).

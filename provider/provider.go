@@ -27,6 +27,11 @@ type Provider struct {
 	resources []*ProtectedResource
 	documents *clientdoc.Cache[store.Application] // nil: clients have to be registered
 
+	// keySets are the JWK Sets that applications keep at URLs of theirs. Each origin
+	// has a share of its own, so that applications which anybody can register keep
+	// no others waiting. Nil: applications have no keys.
+	keySets map[store.Origin]*clientdoc.Cache[[]byte]
+
 	csrf    *http.CrossOriginProtection
 	pages   *pages.Renderer
 	secrets *secretVerifier

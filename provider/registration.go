@@ -8,9 +8,9 @@ import (
 )
 
 // RegistrationHandler serves the client registration endpoint (RFC 7591
-// section 3). Metadata that it does not know is ignored; so are jwks, jwks_uri
-// and software_statement, as clients authenticate by secret or not at all, and
-// nobody's statements are trusted. What is not offered, is malformed, or
+// section 3). Metadata that it does not know is ignored; so is
+// software_statement, as nobody's statements are trusted, and without Config.Keys
+// jwks and jwks_uri. What is not offered, is malformed, or
 // contradicts the redirect URIs is replaced or dropped, and the answer says what
 // is kept. Refused are redirect URIs, sizes, and names that deceive.
 //
@@ -58,7 +58,7 @@ func (c *call) register() (*clientInformation, *Error) {
 		return nil, e
 	}
 	var secret Secret
-	if !app.Public {
+	if needsSecret(&app) {
 		var kept store.ClientSecret
 		secret, kept = newSecret(now)
 		app.Secrets = []store.ClientSecret{kept}
@@ -133,7 +133,7 @@ func (p *Provider) clientInformation(app store.Application, token, secret Secret
 		RegistrationURI:   p.Endpoints().Register + "/" + app.ClientID,
 		clientMetadata:    metadataOf(app),
 	}
-	if !app.Public {
+	if needsSecret(&app) {
 		shown.ClientSecretEndsAt = new(int64)
 	}
 	return shown

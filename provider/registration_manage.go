@@ -136,9 +136,9 @@ func (c *call) replaceRegistration(app store.Application, token Secret) (*client
 		}
 		secret = Secret{}
 		switch {
-		case app.Public:
+		case !needsSecret(app):
 			app.Secrets = nil
-		case len(app.Secrets) == 0: // It was public until now.
+		case len(app.Secrets) == 0: // It had none until now.
 			var kept store.ClientSecret
 			secret, kept = newSecret(c.now())
 			app.Secrets = []store.ClientSecret{kept}

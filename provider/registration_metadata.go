@@ -2,6 +2,7 @@ package provider
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,12 +21,20 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	if len(m.RedirectURIs) == 0 && slices.Contains(grants, grantAuthorizationCode) {
 		return refuseMetadata("redirect_uris", "redirect_uris is missing: give at least one.")
 	}
-	method := cmp.Or(m.usableAuthMethod(), authNone)
+	method := p.offer.usableAuthMethod(m)
+	if method == "" && p.offer.keys != nil && slices.Contains(m.authMethods(), authKey) {
+		return refuseMetadata("jwks", "%s needs keys: give jwks or jwks_uri.", authKey)
+	}
+	method = cmp.Or(method, authNone)
 	app.Name, app.RedirectURIs, app.Public = strings.Join(strings.Fields(m.Name), " "), m.RedirectURIs, method == authNone
 	if app.Name == "" {
 		app.Name = nameFor(m.RedirectURIs)
 	}
 	app.ClientURI, app.LogoURL = linkOnly(m.ClientURI), linkOnly(m.LogoURI)
+	app.Keys, app.IDTokenAlg = store.ClientKeys{}, p.offer.registeredAlg(m.IDTokenAlg)
+	if method == authKey {
+		app.Keys = m.keys()
+	}
 	app.PostLogoutRedirectURIs, _ = p.offer.usableAfterLogout(app, m.PostLogoutRedirectURIs)
 	app.Scopes = p.offer.registeredScopes(app.Origin, m.Scope)
 	app.Registration = &store.RegistrationRecord{
@@ -34,7 +43,7 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 		SoftwareID: noteOnly(m.SoftwareID), SoftwareVersion: noteOnly(m.SoftwareVersion),
 	}
 	toCheck := *app
-	if toCheck.Public {
+	if !needsSecret(&toCheck) {
 		toCheck.Secrets = nil // They are for the caller to take away.
 	}
 	if wrong := p.offer.checkApplication(toCheck); len(wrong) > 0 {
@@ -46,18 +55,41 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 // usableAuthMethod is how the application will authenticate, or "" if it can do
 // nothing that is offered. Its list decides; the single method is its preference,
 // and client_secret_basic if it names neither (RFC 7591 section 2). It gets a
-// secret only if it said that it can keep one, or said nothing.
-func (m clientMetadata) usableAuthMethod() string {
-	can := m.AuthMethods
-	if len(can) == 0 {
-		can = []string{cmp.Or(m.AuthMethod, authBasic)}
-	}
+// secret only if it said that it can keep one, or said nothing, and authenticates
+// by keys only if it has some.
+func (o *offer) usableAuthMethod(m clientMetadata) string {
+	can := m.authMethods()
 	for _, method := range append([]string{m.AuthMethod, authNone}, can...) {
-		if slices.Contains(can, method) && slices.Contains(offeredAuthMethods, method) {
+		if slices.Contains(can, method) && slices.Contains(o.authMethods, method) && (method != authKey || !m.keys().IsZero()) {
 			return method
 		}
 	}
 	return ""
+}
+
+// authMethods are all the ways in which the application can authenticate.
+func (m clientMetadata) authMethods() []string {
+	if len(m.AuthMethods) == 0 {
+		return []string{cmp.Or(m.AuthMethod, authBasic)}
+	}
+	return m.AuthMethods
+}
+
+// keys are the keys of the application. If it has both kinds, which RFC 7591
+// section 2 forbids, those count that need not be fetched.
+func (m clientMetadata) keys() store.ClientKeys {
+	if len(m.JWKS) > 0 {
+		return store.ClientKeys{Set: string(m.JWKS)}
+	}
+	return store.ClientKeys{URI: m.JWKSURI}
+}
+
+// registeredAlg is the algorithm of ID tokens if it is offered, and else nothing.
+func (o *offer) registeredAlg(alg string) string {
+	if o.keys == nil || !slices.Contains(o.keys.Algorithms(), alg) {
+		return ""
+	}
+	return alg
 }
 
 // registeredGrants are the grant types that an application may use: those that
@@ -197,13 +229,18 @@ func metadataOf(app store.Application) clientMetadata {
 		Contacts:        r.Contacts,
 		SoftwareID:      r.SoftwareID,
 		SoftwareVersion: r.SoftwareVersion,
+		JWKS:            json.RawMessage(app.Keys.Set),
+		JWKSURI:         app.Keys.URI,
+		IDTokenAlg:      app.IDTokenAlg,
 
 		PostLogoutRedirectURIs: app.PostLogoutRedirectURIs,
 	}
 	switch {
 	case app.Public:
 		m.AuthMethod = authNone
-	case r.AuthMethod == authNone:
+	case !app.Keys.IsZero():
+		m.AuthMethod = authKey
+	case r.AuthMethod == authNone, r.AuthMethod == authKey:
 		m.AuthMethod = authBasic
 	}
 	if slices.Contains(r.GrantTypes, grantAuthorizationCode) {

@@ -34,6 +34,10 @@ type clientMetadata struct {
 	SoftwareID      string   `json:"software_id,omitempty"`
 	SoftwareVersion string   `json:"software_version,omitempty"`
 
+	JWKS       json.RawMessage `json:"jwks,omitempty"`
+	JWKSURI    string          `json:"jwks_uri,omitempty"`
+	IDTokenAlg string          `json:"id_token_signed_response_alg,omitempty"` // OpenID Connect Dynamic Client Registration section 2
+
 	// OpenID Connect RP-Initiated Logout section 3.1.
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 
@@ -91,11 +95,17 @@ func parseRegistration(body []byte) (*registrationRequest, *Error) {
 		"policy_uri":       &request.PolicyURI,
 		"software_id":      &request.SoftwareID,
 		"software_version": &request.SoftwareVersion,
+		"jwks_uri":         &request.JWKSURI,
+
+		"id_token_signed_response_alg": &request.IDTokenAlg,
 	} {
 		_ = json.Unmarshal(members[name], into) // Of another type: left out.
 	}
 	request.GrantTypes, _ = textsOf(members["grant_types"])
 	request.Contacts, _ = textsOf(members["contacts"])
+	if raw := members["jwks"]; len(raw) > 0 && raw[0] == '{' {
+		request.JWKS = raw
+	}
 	request.PostLogoutRedirectURIs, _ = textsOf(members["post_logout_redirect_uris"])
 	request.readAuthMethods()
 	request.readRedirectURIs()

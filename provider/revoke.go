@@ -11,15 +11,11 @@ import (
 // takes its whole grant with it, an access token ends alone. Tokens that are
 // unknown, ended or another client's are answered alike.
 func (p *Provider) RevokeHandler() http.Handler {
-	return p.handler(endpoint{name: "revoke", methods: []string{http.MethodPost}, open: true, serve: (*call).serveRevoke, refuse: (*call).writeError})
+	return p.handler(endpoint{name: endpointRevoke, methods: []string{http.MethodPost}, open: true, serve: (*call).serveRevoke, refuse: (*call).writeError})
 }
 
-// tokenQuestion are the parameters of a request about a token (RFC 7009 section
-// 2.1, RFC 7662 section 2.1).
-var tokenQuestion = []string{"token", "token_type_hint", "client_id", "client_secret"}
-
 func (c *call) serveRevoke() *Error {
-	form, e := readForm(c.w, c.r, tokenQuestion)
+	form, e := readForm(c.w, c.r, c.offer.forms.question.single)
 	if e != nil {
 		return e
 	}

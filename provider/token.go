@@ -2,7 +2,6 @@ package provider
 
 import (
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -21,15 +20,10 @@ type tokenResponse struct {
 	Scope        string `json:"scope"`
 }
 
-// tokenParams are the parameters of a token request that may come once.
-var tokenParams = []string{"grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code"}
-
-var allTokenParams = append(slices.Clone(tokenParams), resourceParam)
-
 func (c *call) serveToken() *Error {
-	form, e := readParams(c.w, c.r, allTokenParams)
+	form, e := readParams(c.w, c.r, c.offer.forms.token.all)
 	if e == nil {
-		e = repeated(form, tokenParams...)
+		e = repeated(form, c.offer.forms.token.single...)
 	}
 	if e != nil {
 		return e

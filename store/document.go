@@ -173,6 +173,17 @@ func ConsentID(userID, applicationID, workspaceID string) ID {
 	return id
 }
 
+// OnceID returns the ID of the document that says that something which works once
+// was used, such as an assertion of an application.
+func OnceID(applicationID, name string) ID {
+	b := append(binary.AppendUvarint([]byte("once\x00"), uint64(len(applicationID))), applicationID...)
+	sum := sha256.Sum256(append(b, name...))
+	id := ID(sum[:16])        // It is no user's, so its tag may be any, and spreads.
+	id[6] = 0x80 | id[6]&0x0f // version 8
+	id[8] = 0x80 | id[8]&0x3f
+	return id
+}
+
 // UserTag returns the last 16 bits of the ID of every document about the user.
 func UserTag(userID string) uint16 {
 	sum := sha256.Sum256([]byte(userID))

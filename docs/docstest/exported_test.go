@@ -37,6 +37,7 @@ var unshown = map[string]string{
 	"store.CutForever":      "likewise",
 	"store.HashSecret":      "likewise",
 	"store.ConsentID":       "likewise",
+	"store.OnceID":          "likewise",
 	"store.ParseID":         "it reads what ID.String wrote",
 	"store.ParseSecretHash": "it reads what SecretHash.Reveal wrote",
 }

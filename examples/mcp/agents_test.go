@@ -17,7 +17,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-func withAgents(c *provider.Config) { c.ClientIDDocuments.Transport = providertest.AgentDocuments() }
+func withAgents(c *provider.Config) { c.Transport = providertest.AgentDocuments() }
 
 // The agents that people use are let in, each with its own document or
 // registration.

@@ -54,7 +54,7 @@ func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
 	require.NoError(t, err)
 	w.url = issuer
 	cfg := forAgents(provider.Config{Issuer: issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler)})
-	cfg.ClientIDDocuments.Transport = w.newVendor()
+	cfg.Transport = w.newVendor()
 	for _, e := range edit {
 		e(&cfg)
 	}

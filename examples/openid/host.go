@@ -49,6 +49,10 @@ func registerWiki(ctx context.Context, p *provider.Provider, wikiURL, redirectUR
 	if redirectURI != "" {
 		redirectURIs = append(redirectURIs, redirectURI)
 	}
-	app, secret, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki", RedirectURIs: redirectURIs})
+	app, secret, err := p.CreateApplication(ctx, provider.ApplicationSettings{
+		Name:                   "Wiki",
+		RedirectURIs:           redirectURIs,
+		PostLogoutRedirectURIs: []string{wikiURL + "/"},
+	})
 	return client{app.ClientID, secret.Reveal()}, err
 }

@@ -71,6 +71,10 @@ func TestSignIn(t *testing.T) {
 	require.Contains(t, page, "user_1815")
 	require.Contains(t, page, "ada@acme.example")
 
+	out := read(browser.PostForm(wiki+"/logout", nil))
+	require.Contains(t, out, "Sign in with Acme Notes", "they are sent on to Wiki")
+	require.Contains(t, read(browser.Get(issuer+"/login")), "password", "and are signed out of Acme Notes too")
+
 	// A callback that nobody asked for signs nobody in.
 	answer, err := browser.Get(wiki + "/callback?code=x&state=y")
 	require.NoError(t, err)

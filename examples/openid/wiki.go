@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"log"
 	"net/http"
+	"net/url"
 	"sync"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -30,12 +31,13 @@ type session struct {
 	Email   string `json:"email"`
 }
 
-func newWiki(issuer, url string, c client) http.Handler {
-	w := &wiki{issuer: issuer, url: url, client: c, sessions: map[string]session{}}
+func newWiki(issuer, address string, c client) http.Handler {
+	w := &wiki{issuer: issuer, url: address, client: c, sessions: map[string]session{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", w.home)
 	mux.HandleFunc("GET /login", w.login)
 	mux.HandleFunc("GET /callback", w.callback)
+	mux.Handle("POST /logout", http.NewCrossOriginProtection().Handler(http.HandlerFunc(w.logout)))
 	return mux
 }
 
@@ -122,10 +124,36 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, "/", http.StatusSeeOther)
 }
 
+// logout signs the visitor out, here and at Acme.
+func (w *wiki) logout(rw http.ResponseWriter, r *http.Request) {
+	found, _, err := w.discover()
+	var endpoint struct {
+		Logout string `json:"end_session_endpoint"`
+	}
+	if err == nil {
+		err = found.Claims(&endpoint)
+	}
+	if err != nil {
+		fail(rw, http.StatusBadGateway, "Acme Notes can't be reached.", err)
+		return
+	}
+	var s session
+	if cookie, err := r.Cookie("wiki_session"); err == nil {
+		w.mu.Lock()
+		s = w.sessions[cookie.Value]
+		delete(w.sessions, cookie.Value)
+		w.mu.Unlock()
+	}
+	query := url.Values{"id_token_hint": {s.IDToken}, "post_logout_redirect_uri": {w.url + "/"}}
+	http.Redirect(rw, r, endpoint.Logout+"?"+query.Encode(), http.StatusSeeOther)
+}
+
 var page = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Wiki</title>
-<style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}a{padding:.5rem 1rem;border:1px solid;border-radius:.4rem}</style>
+<style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}
+a,button{font:inherit;color:inherit;background:none;padding:.5rem 1rem;border:1px solid;border-radius:.4rem}</style>
 <h1>Wiki</h1>
 {{if .Subject}}<p>Hello, {{.Name}}. Acme Notes says that you are {{.Subject}}, and that your email address is {{.Email}}.</p>
+<form method="post" action="/logout"><button>Sign out</button></form>
 {{else}}<p><a href="/login">Sign in with Acme Notes</a></p>{{end}}`))
 
 func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {

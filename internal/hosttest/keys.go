@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -108,14 +109,73 @@ func (k *Keys) PublicKeys(context.Context) ([]byte, time.Duration, error) {
 	return set, time.Hour, err
 }
 
-// CheckClientKeys takes no keys of clients.
-func (k *Keys) CheckClientKeys([]byte) error {
-	return errors.New("hosttest: these keys check none of clients")
+// CheckClientKeys takes a set that [Keys.ClientKeySet] has made.
+func (k *Keys) CheckClientKeys(set []byte) error {
+	_, err := clientKeys(set)
+	return err
 }
 
-// VerifyClient verifies nothing.
-func (k *Keys) VerifyClient([]byte, string) ([]byte, bool, error) {
-	return nil, false, errors.New("hosttest: these keys check none of clients")
+// VerifyClient verifies what [Keys.SignAs] has made.
+func (k *Keys) VerifyClient(set []byte, token string) (claims []byte, known bool, err error) {
+	clients, err := clientKeys(set)
+	if err != nil {
+		return nil, false, err
+	}
+	named, rest, _ := strings.Cut(token, ".")
+	header, err := base64.RawURLEncoding.DecodeString(named)
+	var h struct{ Kid string }
+	if err != nil || json.Unmarshal(header, &h) != nil {
+		return nil, true, errors.New("hosttest: this is no token")
+	}
+	public := clients[h.Kid]
+	if public == nil {
+		return nil, false, errors.New("hosttest: the set has no key with the kid of the token")
+	}
+	claims, err = (&Keys{key: &ecdsa.PrivateKey{PublicKey: *public}}).Verify(context.Background(), named+"."+rest)
+	return claims, true, err
+}
+
+// SignAs signs claims as a client whose key has the kid.
+func (k *Keys) SignAs(kid string, claims []byte) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode([]byte(`{"alg":"ES256","kid":"`+kid+`"}`)) + "." + encode(claims)
+	sum := sha256.Sum256([]byte(text))
+	r, s, err := ecdsa.Sign(rand.Reader, k.key, sum[:])
+	if err != nil {
+		panic(err)
+	}
+	return text + "." + encode(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
+}
+
+// ClientKeySet is the JWK Set of a client with this one key, under the kid.
+func (k *Keys) ClientKeySet(kid string) string {
+	point, err := k.key.PublicKey.Bytes()
+	if err != nil {
+		panic(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	return `{"keys":[{"kty":"EC","crv":"P-256","kid":"` + kid + `","x":"` + encode(point[1:33]) + `","y":"` + encode(point[33:]) + `"}]}`
+}
+
+// clientKeys reads the keys of a client's set, by their kid.
+func clientKeys(set []byte) (map[string]*ecdsa.PublicKey, error) {
+	var read struct {
+		Keys []struct{ Kid, X, Y string }
+	}
+	if err := json.Unmarshal(set, &read); err != nil || len(read.Keys) == 0 {
+		return nil, errors.New("hosttest: this is no JWK Set with keys")
+	}
+	keys := map[string]*ecdsa.PublicKey{}
+	for _, one := range read.Keys {
+		x, badX := base64.RawURLEncoding.DecodeString(one.X)
+		y, badY := base64.RawURLEncoding.DecodeString(one.Y)
+		public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))
+		if err = errors.Join(badX, badY, err); err != nil {
+			return nil, err
+		}
+		keys[one.Kid] = public
+	}
+	return keys, nil
 }
 
 // Maintain counts.

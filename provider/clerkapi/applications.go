@@ -181,7 +181,7 @@ func (a *api) update(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, errNoApplication(before.ID)
 	case err != nil:
 		return nil, problemsOf(err, params.viaCallback())
-	case params.isPublic != nil && !app.Public && len(app.Secrets) == 0:
+	case params.isPublic != nil && !app.Public && len(app.Secrets) == 0 && app.Keys.IsZero():
 		// It was public until now, or until a request before that got no
 		// answer. A confidential application needs a secret, and this is the
 		// answer to tell it with.
@@ -225,6 +225,9 @@ func (a *api) rotateSecret(_ http.ResponseWriter, r *http.Request) (any, error) 
 		refusal := errPublicNeedsPKCE("public")
 		refusal.LongMessage = "A public application has no secret to rotate: it uses PKCE."
 		return nil, unprocessable([]problem{refusal})
+	}
+	if !app.Keys.IsZero() {
+		return nil, unprocessable([]problem{paramError("form_param_value_invalid", "jwks", "is invalid", "The application authenticates by a key, and has no secret to rotate.")})
 	}
 	return a.rotated(r, app.ID)
 }

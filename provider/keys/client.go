@@ -92,7 +92,7 @@ func (k *Keys) CheckClientKeys(set []byte) error {
 // keys of its JWK Set (RFC 7523). It doesn't look at the claims.
 //
 // The JWT is in compact form and has at most 8 KiB. Its alg is one of RS256, RS384,
-// RS512, PS256, PS384, PS512, ES256, ES384, ES512, and EdDSA, and only a key that
+// RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, and Ed25519, and only a key that
 // is made for it verifies: by kty, crv, and by use, key_ops, and alg where it has
 // them. The typ is absent, "JWT", or "client-authentication+jwt". The key is the
 // one with the kid of the JWT, or one without a kid. If more than one fits, the JWT
@@ -215,13 +215,13 @@ func (c *clientKey) fits(alg string) error {
 		kty, crv = "EC", "P-384"
 	case "ES512":
 		kty, crv = "EC", "P-521"
-	case "EdDSA":
+	case EdDSA, ed25519Alg: // Both are one algorithm, in a key too.
 		kty, crv = "OKP", "Ed25519"
 	}
 	switch {
 	case kty == "" || c.Type != kty || c.Curve != crv:
 		return fmt.Errorf("is of the kty %.20q and crv %.20q, so it does not verify %s", c.Type, c.Curve, alg)
-	case c.Algorithm != "" && c.Algorithm != alg:
+	case c.Algorithm != "" && c.Algorithm != alg && kty != "OKP":
 		return fmt.Errorf("is for the alg %.20q, not for %s", c.Algorithm, alg)
 	}
 	return c.verifies()

@@ -139,6 +139,10 @@ func TestHonestClients(t *testing.T) {
 		"ES512": {all, signed(jose.ES512, k.ec521, "ec521")},
 		"EdDSA": {all, signed(jose.EdDSA, k.ed, "ed")},
 
+		"EdDSA by its new name":             {all, handmade(k.ed, `{"alg":"Ed25519","kid":"ed"}`, someClaims)},
+		"EdDSA by one name, and by another": {setOf(jwk(k.ed, "ed", `"alg":"EdDSA"`)), handmade(k.ed, `{"alg":"Ed25519","kid":"ed"}`, someClaims)},
+		"and the other way round":           {setOf(jwk(k.ed, "ed", `"alg":"Ed25519"`)), signed(jose.EdDSA, k.ed, "ed")},
+
 		"no kid, one key that fits":              {all, signed(jose.ES256, k.ec, "")},
 		"a kid, and a key without one":           {setOf(jwk(k.ec, ""), jwk(k.ec2, "other")), signed(jose.ES256, k.ec, "ec")},
 		"the same kid for other algorithms":      {setOf(jwk(k.rsa, "1"), jwk(k.ec, "1")), signed(jose.ES256, k.ec, "1")},

@@ -99,6 +99,8 @@ var attacks = sync.OnceValue(func() map[string]attack {
 		"no kid, no key that fits":     {rsaSet, signed(jose.ES256, k.ec, ""), false, "no key for the alg ES256"},
 		"another key":                  {ec, signed(jose.ES256, k.ec2, "k"), true, "signature"},
 		"another key, none is named":   {setOf(jwk(k.ec, "")), signed(jose.ES256, k.ec2, ""), false, "signature"},
+		"another key of Ed25519":       {setOf(jwk(k.ed, "k")), strings.Replace(handmade(k.ed, `{"alg":"Ed25519","kid":"k"}`, someClaims), "."+b64(someClaims)+".", "."+b64(someClaims+" ")+".", 1), true, "signature"},
+		"Ed25519 of an EC key":         {ec, handmade(k.ec, `{"alg":"Ed25519","kid":"k"}`, someClaims), true, "does not verify Ed25519"},
 		"another key of RSA":           {rsaSet, signed(jose.RS256, k.rsa2, "k"), true, "signature"},
 		"RSA where the key is EC":      {ec, signed(jose.RS256, k.rsa, "k"), true, "does not verify RS256"},
 		"ES384 where the key is P-256": {ec, signed(jose.ES384, k.ec384, "k"), true, "does not verify ES384"},

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"crypto"
+	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -42,7 +43,11 @@ type header struct {
 }
 
 // verified are the algorithms that a JWT may have. All are asymmetric.
-var verified = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+var verified = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", ed25519Alg}
+
+// ed25519Alg is what RFC 9864 calls EdDSA with Ed25519, and what some clients
+// write. The package doesn't know it.
+const ed25519Alg = "Ed25519"
 
 // parseToken reads a JWT in compact form, of at most limit bytes. Errors have no
 // part of it but the kid, the alg, and the typ.
@@ -107,18 +112,44 @@ func (h *header) check() error {
 // verify returns the claims if the key has signed the JWT. The key must fit its
 // alg.
 func (t *token) verify(key crypto.PublicKey) (claims []byte, err error) {
-	jws, err := jose.ParseSignedCompact(t.text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(t.Algorithm)})
-	if err != nil {
-		return nil, errors.New("the JWT can't be read")
+	if t.Algorithm == ed25519Alg {
+		claims, err = t.verifyEd25519(key)
+	} else {
+		claims, err = t.verifyJWS(key)
 	}
-	if claims, err = jws.Verify(key); err != nil {
-		return nil, errors.New("the signature of the JWT is wrong: another key has made it, or it was changed")
+	if err != nil {
+		return nil, err
 	}
 	var members map[string]any
 	if err := object(claims, &members); err != nil {
 		return nil, fmt.Errorf("the payload of the JWT %w", err)
 	}
 	return claims, nil
+}
+
+var errSignature = errors.New("the signature of the JWT is wrong: another key has made it, or it was changed")
+
+func (t *token) verifyJWS(key crypto.PublicKey) (claims []byte, err error) {
+	jws, err := jose.ParseSignedCompact(t.text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(t.Algorithm)})
+	if err != nil {
+		return nil, errors.New("the JWT can't be read")
+	}
+	if claims, err = jws.Verify(key); err != nil {
+		return nil, errSignature
+	}
+	return claims, nil
+}
+
+// verifyEd25519 verifies what is signed (RFC 7515 section 5.1): the encoded
+// header and payload, as they are.
+func (t *token) verifyEd25519(key crypto.PublicKey) (claims []byte, err error) {
+	end := strings.LastIndexByte(t.text, '.')
+	signature, err := decode(t.text[end+1:])
+	public, ok := key.(ed25519.PublicKey)
+	if err != nil || !ok || !ed25519.Verify(public, []byte(t.text[:end]), signature) {
+		return nil, errSignature
+	}
+	return decode(t.text[strings.IndexByte(t.text, '.')+1 : end])
 }
 
 // object reads a JSON object without duplicate members. The error goes on after

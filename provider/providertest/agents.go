@@ -175,7 +175,7 @@ var agents = []Agent{
 	},
 }
 
-// AgentDocuments is a Config.ClientIDDocuments.Transport for tests. It answers
+// AgentDocuments is a Config.Transport for tests. It answers
 // with the documents of [Agents], goes to no network, and finds nothing else.
 func AgentDocuments() http.RoundTripper {
 	documents := agentDocuments{}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/providertest"
 	"github.com/latchkey-go/latchkey/store"
@@ -44,7 +45,7 @@ func try(t *testing.T, edit func(*provider.Config), agents ...providertest.Agent
 func forAgents(c *provider.Config) {
 	withNotes(c)
 	c.Registration = &provider.Registration{}
-	c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: providertest.AgentDocuments()}
+	c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, providertest.AgentDocuments()
 }
 
 func with(edits ...func(*provider.Config)) func(*provider.Config) {
@@ -73,6 +74,8 @@ func TestAgentsAreLetIn(t *testing.T) {
 		"registration":               with(forAgents, onlyRegistration),
 		"resources":                  with(forAgents, resources),
 		"resources and registration": with(forAgents, resources, onlyRegistration),
+		// ChatGPT would rather sign, and says that it need not.
+		"keys": with(forAgents, func(c *provider.Config) { c.Keys = hosttest.NewKeys() }),
 		"few scopes": with(forAgents, func(c *provider.Config) {
 			c.Registration.Scopes, c.ClientIDDocuments.Scopes = []string{"notes:read"}, []string{"notes:read"}
 		}),
@@ -112,8 +115,8 @@ func TestAgentsThatAreRefused(t *testing.T) {
 			}
 		}, []string{"VS Code"}, "Change Config.ClientIDDocuments.Allow."},
 		{"documents out of reach", func(c *provider.Config) {
-			c.ClientIDDocuments.Transport = http.NewFileTransport(http.Dir(t.TempDir()))
-		}, documented, "Change Config.ClientIDDocuments.Transport: in a test it is AgentDocuments()."},
+			c.Transport = http.NewFileTransport(http.Dir(t.TempDir()))
+		}, documented, "Change Config.Transport: in a test it is AgentDocuments()."},
 		{"no default resource", func(c *provider.Config) {
 			resources(c)
 			c.ClientIDDocuments.Resource = ""

@@ -28,7 +28,7 @@ import (
 // was made for the purpose is deleted when the test ends.
 //
 // Documents are on the agents' own hosts, so the Config under test has
-// [AgentDocuments] as its ClientIDDocuments.Transport. A host that does not mean
+// [AgentDocuments] as its Transport. A host that does not mean
 // to let all of them in says whom it tries.
 func TryAgents(t testing.TB, p *provider.Provider, browser *http.Client, agents ...Agent) {
 	t.Helper()
@@ -300,7 +300,7 @@ func (h *agentHost) refusedByPage(a Agent, err error) error {
 	case !h.usesDocument(a), strings.Contains(body, "invalid_request"):
 		return err // Its request is wrong, and would be everywhere.
 	case strings.Contains(body, "The document at"):
-		return &refusedAgent{err, "Config.ClientIDDocuments.Transport: in a test it is AgentDocuments()"}
+		return &refusedAgent{err, "Config.Transport: in a test it is AgentDocuments()"}
 	}
 	return &refusedAgent{err, "Config.ClientIDDocuments.Allow"}
 }

@@ -45,7 +45,7 @@
 // [TryAgents] signs in to your app as ChatGPT, Claude, Cursor and others do,
 // each by its own document or registration, and names those that your Config
 // would refuse, with the field to change. With
-// [AgentDocuments] as Config.ClientIDDocuments.Transport:
+// [AgentDocuments] as Config.Transport:
 //
 //	providertest.TryAgents(t, app.provider, browser)
 //

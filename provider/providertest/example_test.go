@@ -155,7 +155,7 @@ func ExampleAuthorize() {
 // themselves. In a host's own test the provider and the browser are its own.
 func ExampleTryAgents() {
 	host := providertest.New(t, withNotes, func(c *provider.Config) {
-		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: providertest.AgentDocuments()}
+		c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, providertest.AgentDocuments()
 	})
 	host.SignIn("user_ada")
 	providertest.TryAgents(t, host.Provider, host.Client)
@@ -172,7 +172,7 @@ func ExampleTryAgents() {
 // A host that lets in documents only, on purpose, tries the agents that have one.
 func ExampleAgents() {
 	host := providertest.New(t, withNotes, func(c *provider.Config) {
-		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: providertest.AgentDocuments()}
+		c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, providertest.AgentDocuments()
 	})
 	host.SignIn("user_ada")
 	documented := slices.DeleteFunc(providertest.Agents(), func(a providertest.Agent) bool { return a.Document == "" })

@@ -104,9 +104,9 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		}
 		c.Keys, c.OpenID = hosttest.NewKeys(), &provider.OpenID{SignOut: func(http.ResponseWriter, *http.Request) error { return nil }}
 		c.Resources = []provider.Resource{{URL: c.Issuer + "/mcp", Name: hostName}}
-		c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: publishes(t, map[string]any{
+		c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, publishes(t, map[string]any{
 			"client_id": documentURL, "client_name": client, "redirect_uris": []string{callback}, "scope": "profile email",
-		})}
+		})
 	})
 	if l.long {
 		h.AddUser(userinfo.User{ID: "user_ada", Name: strings.Repeat("Ada", 50)})

@@ -2,6 +2,12 @@ package clients
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,7 +17,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/provider/keys"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 // javaScript installs the packages of a folder, once, and returns where they and
@@ -124,4 +135,27 @@ func TestN8n(t *testing.T) {
 	id, secret := h.application(false, callback)
 	public, _ := h.application(true, callback)
 	h.node("js/n8n", "n8n.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+id, "CLIENT_SECRET="+secret, "PUBLIC_ID="+public)
+}
+
+// A client that has a key in place of a secret.
+func TestPrivateKeyJWT(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, func(c *provider.Config) {
+		var err error
+		c.Keys, err = keys.New(t.Context(), keys.Options{Store: c.Store, Secrets: []string{strings.Repeat("sealed ", 6)}})
+		require.NoError(t, err)
+	})
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "wiki-1"}}})
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	app, secret, err := h.Provider.CreateApplication(t.Context(), provider.ApplicationSettings{
+		Name: "Wiki", RedirectURIs: []string{wiki}, Scopes: scopes.New("profile", "notes:read"), Keys: provider.ApplicationKeys{Set: string(set)},
+	})
+	require.NoError(t, err)
+	require.True(t, secret.IsZero())
+	h.node("js", "private-key-jwt.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+app.ClientID,
+		"CLIENT_KEY="+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }

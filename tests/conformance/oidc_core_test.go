@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -12,7 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	signing "github.com/latchkey-go/latchkey/provider/keys"
 	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 // What OpenID Connect demands, and the plans of the suite don't check.
@@ -283,5 +287,29 @@ func TestOpenIDKeySet(t *testing.T) {
 	}
 	for _, alg := range texts(t, h.metadata(t), "id_token_signing_alg_values_supported") {
 		require.True(t, algorithms[alg], "no key signs %s", alg)
+	}
+}
+
+// Whatever signs ID tokens, the discovery document says so, and their at_hash is by the hash function that goes with it
+// (Core section 3.1.3.6).
+func TestOpenIDAlgorithms(t *testing.T) {
+	for alg, half := range map[string]int{"RS256": 16, "ES256": 16, "EdDSA": 32} {
+		t.Run(alg, func(t *testing.T) {
+			h := newOpenIDHost(t, func(cfg *provider.Config) {
+				var err error
+				cfg.Keys, err = signing.New(t.Context(), signing.Options{
+					Store: memory.New(), Secrets: []string{rand.Text() + rand.Text()}, Algorithms: []string{alg}, Now: cfg.Now,
+				})
+				require.NoError(t, err)
+			})
+			require.Equal(t, []string{alg}, texts(t, h.metadata(t), "id_token_signing_alg_values_supported"))
+			r := newSuiteRun(t, h)
+			s := r.signIn()
+			require.Equal(t, alg, s.header["alg"])
+			hash, err := base64.RawURLEncoding.DecodeString(s.id["at_hash"].(string))
+			require.NoError(t, err)
+			require.Len(t, hash, half)
+			r.again(s, "prompt", "none", "id_token_hint", s.raw)
+		})
 	}
 }

@@ -158,7 +158,7 @@ func (r *suiteRun) granted(answer reply, nonce string) (s signedIn) {
 	raw, ok := object(r, answer)["id_token"].(string)
 	require.True(r, ok, "there is no ID token: %s", answer.body)
 	s.raw = raw
-	s.header, s.id = r.idToken(raw, nonce)
+	s.header, s.id = r.idToken(raw, nonce, s.tokens.Access)
 	return s
 }
 
@@ -204,8 +204,8 @@ func (r *suiteRun) keySet() *jose.JSONWebKeySet {
 }
 
 // idToken checks an ID token as the suite does, and once more as go-oidc does,
-// and returns its header and its claims.
-func (r *suiteRun) idToken(raw, nonce string) (header, claims map[string]any) {
+// with the access token that came along. It returns its header and its claims.
+func (r *suiteRun) idToken(raw, nonce, access string) (header, claims map[string]any) {
 	r.Helper()
 	signed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
 	require.NoError(r, err)
@@ -244,6 +244,7 @@ func (r *suiteRun) idToken(raw, nonce string) (header, claims map[string]any) {
 	require.NoError(r, err)
 	require.Equal(r, nonce, verified.Nonce)
 	require.Equal(r, claims["sub"], verified.Subject)
+	require.NoError(r, verified.VerifyAccessToken(access))
 	return header, claims
 }
 

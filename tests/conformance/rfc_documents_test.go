@@ -32,7 +32,7 @@ type documented struct {
 	serve   http.HandlerFunc
 }
 
-func newDocumented(t testing.TB) *documented {
+func newDocumented(t testing.TB, change ...func(*provider.Config)) *documented {
 	d := &documented{}
 	d.publish(map[string]any{})
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +47,8 @@ func newDocumented(t testing.TB) *documented {
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
 	}
-	h := newHostWith(t, func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{Transport: transport} })
+	first := func(c *provider.Config) { c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, transport }
+	h := newHostWith(t, append([]func(*provider.Config){first}, change...)...)
 	d.client = &client{Application: provider.Application{
 		ClientID: documentID, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}, Public: true},
 	}, h: h}

@@ -317,3 +317,36 @@ func TestFetchThatPanics(t *testing.T) {
 		require.Empty(t, w.underWay)
 	})
 }
+
+// Whoever can't use what is remembered has it fetched again, at most once a minute,
+// and what is remembered stays if that fails.
+func TestNewerDocumentIsFetchedOnceAMinute(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		newer := func() (string, bool, error) { return w.FindNewer(context.Background(), "ada", honest, mayFetch) }
+		w.set(200, "max-age=86400")
+		w.finds("ada", honest, 1)
+		for range 100 {
+			_, found, err := newer()
+			require.NoError(t, err)
+			require.False(t, found)
+		}
+		require.Equal(t, 1, w.asked[honest])
+		w.passes(minFresh)
+		w.isSlow("honest") // It is waited for, and not for half a second only.
+		began := time.Now()
+		_, _, err := newer()
+		require.Error(t, err)
+		require.Equal(t, fetchTimeout, time.Since(began))
+		w.finds("ada", honest, 1) // after half a second
+		w.passes(fetchTimeout)
+		w.isSlow("nobody")
+		got, found, err := newer()
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, fmt.Sprint(honest, " ", w.asked[honest]), got)
+		_, found, err = newer()
+		require.NoError(t, err)
+		require.False(t, found)
+		w.finds("ada", honest, w.asked[honest]) // It is good for a day.
+	})
+}

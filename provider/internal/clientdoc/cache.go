@@ -1,11 +1,12 @@
-// Package clientdoc fetches client ID metadata documents
-// (draft-ietf-oauth-client-id-metadata-document) and remembers them: what their
-// URLs may be, which addresses they may be at, how long one may be used, and how
-// many are fetched at once, for one user, and from one host. What is in a
-// document is for its caller to say.
+// Package clientdoc fetches what clients keep at URLs of theirs, and remembers it:
+// client ID metadata documents (draft-ietf-oauth-client-id-metadata-document) and
+// JWK Sets. It says what the URLs may be, which addresses they may be at, how long
+// a document may be used, and how many are fetched at once, for one user, and from
+// one host. What is in a document is for its caller to say.
 package clientdoc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,10 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Passing reports whether it says nothing of the document that there was, so that
+// the next try may well succeed.
+func (e *Error) Passing() bool { return e.passing }
+
 // ErrBusy says that as many documents as may be are being fetched, of all or of
 // one host. ErrTooMany says it of one user.
 var (
@@ -72,6 +77,9 @@ type Options[T any] struct {
 	// Resolver is what that one looks names up with. Nil: net.DefaultResolver.
 	Resolver *net.Resolver
 
+	// Accept is the header of that name. Empty: "application/json".
+	Accept string
+
 	// Now is the clock.
 	Now func() time.Time
 
@@ -83,6 +91,7 @@ type Options[T any] struct {
 // concurrent use.
 type Cache[T any] struct {
 	client *http.Client
+	accept string
 	now    func() time.Time
 	parse  func(ctx context.Context, url string, body []byte) (T, error)
 
@@ -98,6 +107,7 @@ type Cache[T any] struct {
 // kept is a document that is remembered.
 type kept[T any] struct {
 	document   T
+	fetchedAt  time.Time
 	freshUntil time.Time // It is fetched anew from then on,
 	until      time.Time // and until then used if that takes long.
 
@@ -121,7 +131,7 @@ func New[T any](o Options[T]) *Cache[T] {
 		transport = publicTransport(o.Resolver)
 	}
 	return &Cache[T]{
-		now: o.Now, parse: o.Parse,
+		accept: cmp.Or(o.Accept, "application/json"), now: o.Now, parse: o.Parse,
 		kept: map[string]*kept[T]{}, underWay: map[string]*flight[T]{}, byHost: map[string]int{}, byUser: map[string]int{},
 		client: &http.Client{
 			Transport: transport,
@@ -155,6 +165,39 @@ func (c *Cache[T]) Find(ctx context.Context, user, url string, mayFetch func() e
 		return document, nil
 	}
 	return document, err
+}
+
+// FindNewer is Find for somebody to whom a document that is remembered is of no
+// use, as there may be a newer one: it is fetched again if that was last done a
+// minute ago or more. newer is false if it was not.
+func (c *Cache[T]) FindNewer(ctx context.Context, user, url string, mayFetch func() error) (document T, newer bool, err error) {
+	if !c.outdate(url) {
+		return document, false, nil
+	}
+	f, err := c.begin(ctx, user, url, mayFetch)
+	if err == nil {
+		document, err = f.wait(ctx, false)
+	}
+	return document, err == nil, err
+}
+
+// outdate has a document fetched when it is asked for next, and reports whether
+// that may be.
+func (c *Cache[T]) outdate(url string) bool {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.kept[url]
+	if k == nil {
+		return true
+	}
+	if now.Sub(k.fetchedAt) < minFresh {
+		return false
+	}
+	if now.Before(k.freshUntil) {
+		k.freshUntil = now
+	}
+	return true
 }
 
 // remembered returns a document that may be used, and whether it need not be
@@ -244,7 +287,7 @@ func (c *Cache[T]) finish(f *flight[T], use lifetime) {
 	count(c.byUser, f.user)
 	var wrong *Error
 	if f.err == nil {
-		c.keep(&kept[T]{f.document, now.Add(use.fresh), now.Add(use.fresh + use.stale), f.user}, f.url, now)
+		c.keep(&kept[T]{f.document, now, now.Add(use.fresh), now.Add(use.fresh + use.stale), f.user}, f.url, now)
 	} else if !errors.As(f.err, &wrong) || !wrong.passing {
 		delete(c.kept, f.url) // Its server says that it is another now, or gone.
 	}

@@ -33,9 +33,9 @@ func (c *Cache[T]) fetch(ctx context.Context, url string) (document T, use lifet
 	if err != nil {
 		return document, use, notFetched(err)
 	}
-	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept", c.accept)
 	request.Header.Set("Accept-Encoding", "identity") // A small answer must not become a large one.
-	request.Header.Set("User-Agent", "Latchkey (client ID metadata documents)")
+	request.Header.Set("User-Agent", "Latchkey (client metadata)")
 	answer, err := c.client.Do(request)
 	if err != nil {
 		return document, use, notFetched(err)

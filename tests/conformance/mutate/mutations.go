@@ -182,6 +182,84 @@ var mutations = []mutation{
 		"TestAuthorizeErrorsAreSentToTheClient",
 	},
 	{
+		"RFC 7521 section 4.2: client_id and assertion name one client", "client_assertion.go",
+		`if err == nil && clientID != "" && clientID != claimed {`, `if false {`,
+		"TestAssertionAndOtherCredentials",
+	},
+	{
+		"RFC 7521 section 4.2.1: a refused assertion is invalid_client", "client_keys.go",
+		`return invalidClient("Client authentication failed: the client is unknown, or its client_assertion is not accepted.").because(cause)`, `return refuse(codeInvalidGrant, "Client authentication failed: the client is unknown, or its client_assertion is not accepted.").because(cause)`,
+		"TestAssertionClaims",
+	},
+	{
+		"RFC 7515 section 10: the keys of the client decide", "client_assertion.go",
+		`content, e := c.verifyByKeys(app, assertion)`, `content, e := c.verifyByKeys(app, assertion)
+	if e != nil && e.Code == codeInvalidClient {
+		if _, rest, ok := strings.Cut(assertion, "."); ok {
+			payload, _, _ := strings.Cut(rest, ".")
+			content, _ = base64.RawURLEncoding.DecodeString(payload)
+			e = nil
+		}
+	}`,
+		"TestAssertionSignature",
+	},
+	{
+		"RFC 7523 section 3: the audience is this server, and nobody else", "client_assertion.go",
+		`case len(claims.audience) != 1:`, `case len(claims.audience) == 0:`,
+		"TestAssertionClaims",
+	},
+	{
+		"An assertion for another server is refused", "client_assertion.go",
+		`case !slices.Contains(audiences, claims.audience[0]):`, `case false:`,
+		"TestAssertionClaims",
+	},
+	{
+		"An assertion expires", "client_assertion.go",
+		`case !now.Before(claims.expires.Add(assertionSkew)):`, `case false:`,
+		"TestAssertionClaims",
+	},
+	{
+		"An assertion lasts no longer than an hour", "client_assertion.go",
+		`maxAssertionLife = time.Hour`, `maxAssertionLife = 10 * time.Hour`,
+		"TestAssertionClaims",
+	},
+	{
+		"An assertion is not used before its time", "client_assertion.go",
+		`case claims.notBefore.After(now.Add(assertionSkew)):`, `case false:`,
+		"TestAssertionClaims",
+	},
+	{
+		"OpenID Connect Core section 9: a jti works once", "documents.go",
+		`return kept.Mark == d.Mark, nil`, `return kept.Mark != 0, nil`,
+		"TestAssertionWorksOnce",
+	},
+	{
+		"A jti is remembered as long as the assertion is good", "client_assertion.go",
+		`claims.expires.Add(assertionSkew+clockMargin))`, `c.now())`,
+		"TestAssertionWorksOnce",
+	},
+	{
+		"A jti is the client's own", "client_assertion.go",
+		`store.OnceID(app.ID, claims.id)`, `store.OnceID("", claims.id)`,
+		"TestAssertionWorksOnce",
+	},
+	{
+		"An application with keys has no other way in", "client.go",
+		`	case !app.Keys.IsZero():
+		return errSecret(`, `	case !app.Keys.IsZero():
+		return nil
+	case app.ID == "":
+		return errSecret(`,
+		"TestAssertionAndOtherCredentials",
+	},
+	{
+		"What a document does not list any more does not verify", "client_keys.go",
+		`		keys = described.Keys
+`, `		_ = described
+`,
+		"TestDocumentWithKeys",
+	},
+	{
 		"RFC 9700 section 2.1: redirect URIs match exactly", "redirect.go",
 		`if slices.Contains(app.RedirectURIs, presented) {`, `if slices.ContainsFunc(app.RedirectURIs, func(uri string) bool { return strings.EqualFold(uri, presented) }) {`,
 		"TestAuthorizeRedirectURIMatchesExactly",
@@ -210,5 +288,26 @@ var mutations = []mutation{
 		"No log line holds an address", "call.go",
 		`attrs := []any{"endpoint", c.endpoint,`, `attrs := []any{"hint", c.r.URL.Query().Get("login_hint"), "endpoint", c.endpoint,`,
 		"TestLogsHoldNoSecret",
+	},
+	{
+		"RP-Initiated Logout section 3: the URI is compared byte for byte", "logout.go",
+		`if !slices.Contains(app.PostLogoutRedirectURIs, uri) {`,
+		`if !slices.ContainsFunc(app.PostLogoutRedirectURIs, func(u string) bool { return len(uri) >= len(u) && uri[:len(u)] == u }) {`,
+		"TestOpenIDLogout",
+	},
+	{
+		"RP-Initiated Logout section 2: another user's ID token signs nobody out", "logout.go",
+		`v.hinted = token.Subject == v.session.UserID && sameSession`, `v.hinted = sameSession`,
+		"TestLogoutAsksWhoeverTheHintDoesNotName",
+	},
+	{
+		"RP-Initiated Logout section 2: nor that of another session", "logout.go",
+		`v.hinted = token.Subject == v.session.UserID && sameSession`, `v.hinted = token.Subject == v.session.UserID || sameSession && false`,
+		"TestLogoutAsksWhoeverTheHintDoesNotName",
+	},
+	{
+		"A link to sign out sends nobody to an application that is not reviewed", "logout.go",
+		`case v.uri != "" && v.app.Reviewed:`, `case v.uri != "":`,
+		"TestLogoutIsNoOpenRedirector",
 	},
 }
