@@ -16,8 +16,9 @@ type Session struct {
 
 	// SignedInAt is when the user last proved who they are. The clock that it
 	// comes from may be up to a minute late. Zero, or time.Unix(0, 0): not known;
-	// then an application's wish for a fresh sign-in is met by sending the
-	// user to SignIn once, without proof that they did.
+	// then an application's wish for a fresh sign-in (prompt=login) is met by sending
+	// the user to SignIn once, without proof that they did, and one that says how
+	// old the sign-in may be (max_age, with Config.OpenID) is refused.
 	SignedInAt time.Time
 
 	// What follows is told to applications by ID tokens only. ACR and AMR say how

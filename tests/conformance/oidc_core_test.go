@@ -3,7 +3,6 @@ package conformance
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -252,12 +251,9 @@ func TestOpenIDIssuerWithPath(t *testing.T) {
 	for _, path := range []string{discoveryPath + "/tenant", metadataPath + "/tenant"} {
 		require.Equal(t, behind.body, at(path).body, path)
 	}
-	var m struct {
-		Issuer, Jwks_uri, Authorization_endpoint string //nolint:revive,staticcheck // as they are named there
-	}
-	require.NoError(t, json.Unmarshal([]byte(behind.body), &m))
-	require.Equal(t, h.url, m.Issuer)
-	require.Equal(t, h.url+jwksPath, m.Jwks_uri)
+	m := object(t, behind)
+	require.Equal(t, h.url, m["issuer"])
+	require.Equal(t, h.url+jwksPath, m["jwks_uri"])
 	_, err := oidc.NewProvider(h.context(), h.url)
 	require.NoError(t, err)
 	for _, formPost := range []bool{false, true} {
