@@ -81,6 +81,35 @@ func ExampleProvider_JWKSHandler() {
 	// Output: 200 OK public, max-age=3600
 }
 
+// With SignOut, applications can send their users to sign out. It ends the
+// host's own session; the page asks the user where that is due.
+func ExampleProvider_LogoutHandler() {
+	cfg := goodConfig()
+	cfg.Keys = signingKeys
+	cfg.OpenID = &provider.OpenID{
+		SignOut: func(w http.ResponseWriter, _ *http.Request) error {
+			http.SetCookie(w, &http.Cookie{Name: "session", Path: "/", MaxAge: -1})
+			return nil
+		},
+	}
+	p, err := provider.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/oauth/logout", p.LogoutHandler())
+
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	response, err := http.Get(server.URL + "/oauth/logout")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	fmt.Println(response.Status)
+	// Output: 200 OK
+}
+
 // What a host switches on has handlers too.
 func ExampleProvider_RegistrationHandler() {
 	cfg := goodConfig()

@@ -61,12 +61,12 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 6749 section 3.1: no parameter of an authorization request comes twice", "authorization.go",
-		`if e := repeated(a.params, singleParams...); e != nil {`, `if e := repeated(a.params); e != nil {`,
+		`if e := repeated(a.params, a.offer.singleParams...); e != nil {`, `if e := repeated(a.params); e != nil {`,
 		"TestAuthorizeParameterTwice",
 	},
 	{
 		"RFC 6749 section 3.2: no parameter of a token request comes twice", "token.go",
-		`e = repeated(form, tokenParams...)`, `e = repeated(form)`,
+		`e = repeated(form, c.offer.forms.token.single...)`, `e = repeated(form)`,
 		"TestTokenParameterTwice",
 	},
 	{
@@ -81,7 +81,7 @@ var mutations = []mutation{
 	},
 	{
 		"OpenID RP Metadata Choices section 2: who can do nothing that is offered gets no secret", "registration_metadata.go",
-		`cmp.Or(m.usableAuthMethod(), authNone)`, `cmp.Or(m.usableAuthMethod(), authBasic)`,
+		`method = cmp.Or(method, authNone)`, `method = cmp.Or(method, authBasic)`,
 		"TestRegisterGivesNoSecretUnasked",
 	},
 	{
@@ -91,7 +91,7 @@ var mutations = []mutation{
 	},
 	{
 		"draft-ietf-oauth-client-id-metadata-document section 4: a document without none is refused", "client_document.go",
-		`if !slices.Contains(m.AuthMethods, authNone) {`, `if false {`,
+		`case slices.Contains(m.AuthMethods, authNone):`, `case len(m.AuthMethods) > 0:`,
 		"TestDocumentContent",
 	},
 	{
@@ -103,7 +103,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 6749 section 5.2: a public client sends no secret", "client.go",
-		`case app.Public && c.secret == "":`, `case app.Public:`,
+		`case app.Public && sent.secret == "":`, `case app.Public:`,
 		"TestTokenInvalidClient",
 	},
 	{
@@ -288,5 +288,26 @@ var mutations = []mutation{
 		"No log line holds an address", "call.go",
 		`attrs := []any{"endpoint", c.endpoint,`, `attrs := []any{"hint", c.r.URL.Query().Get("login_hint"), "endpoint", c.endpoint,`,
 		"TestLogsHoldNoSecret",
+	},
+	{
+		"RP-Initiated Logout section 3: the URI is compared byte for byte", "logout.go",
+		`if !slices.Contains(app.PostLogoutRedirectURIs, uri) {`,
+		`if !slices.ContainsFunc(app.PostLogoutRedirectURIs, func(u string) bool { return len(uri) >= len(u) && uri[:len(u)] == u }) {`,
+		"TestOpenIDLogout",
+	},
+	{
+		"RP-Initiated Logout section 2: another user's ID token signs nobody out", "logout.go",
+		`v.hinted = token.Subject == v.session.UserID && sameSession`, `v.hinted = sameSession`,
+		"TestLogoutAsksWhoeverTheHintDoesNotName",
+	},
+	{
+		"RP-Initiated Logout section 2: nor that of another session", "logout.go",
+		`v.hinted = token.Subject == v.session.UserID && sameSession`, `v.hinted = token.Subject == v.session.UserID || sameSession && false`,
+		"TestLogoutAsksWhoeverTheHintDoesNotName",
+	},
+	{
+		"A link to sign out sends nobody to an application that is not reviewed", "logout.go",
+		`case v.uri != "" && v.app.Reviewed:`, `case v.uri != "":`,
+		"TestLogoutIsNoOpenRedirector",
 	},
 }
