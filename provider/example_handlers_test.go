@@ -49,25 +49,18 @@ func ExampleProvider_TokenHandler() {
 // signingKeys stand for those that keys.New makes.
 var signingKeys provider.Keys = hosttest.NewKeys()
 
-// endSession forgets a session that is in a cookie.
-func endSession(w http.ResponseWriter, _ *http.Request) error {
-	http.SetCookie(w, &http.Cookie{Name: "session", Path: "/", MaxAge: -1})
-	return nil
-}
-
-// With OpenID Connect there are the public keys, where applications send users to
-// sign out, and the discovery document at a second path.
+// With OpenID Connect there are the public keys, and the discovery document at a
+// second path.
 func ExampleProvider_JWKSHandler() {
 	cfg := goodConfig()
 	cfg.Keys = signingKeys
-	cfg.OpenID = &provider.OpenID{SignOut: endSession}
+	cfg.OpenID = &provider.OpenID{}
 	p, err := provider.New(cfg)
 	if err != nil {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/oauth/jwks", p.JWKSHandler())
-	mux.Handle("/oauth/logout", p.LogoutHandler())
 	mux.Handle("/.well-known/openid-configuration", p.MetadataHandler())
 
 	server := httptest.NewServer(mux)

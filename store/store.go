@@ -4,8 +4,9 @@
 // about 250 lines to start from.
 //
 // A store keeps two things: applications, and documents. A [Document] is
-// everything about one sign-in, one consent, or one waiting device. The
-// provider reads a document, decides, and replaces it if nobody else has
+// everything about one sign-in, one consent, or one waiting device, the signing
+// keys, or a note that something has happened that may happen once. The provider
+// reads a document, decides, and replaces it if nobody else has
 // changed it meanwhile. So a backend holds no OAuth rules: it finds, compares,
 // replaces, lists, and sweeps, and any database that can replace a record
 // conditionally can do that.

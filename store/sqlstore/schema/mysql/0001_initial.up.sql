@@ -33,7 +33,7 @@ create table if not exists latchkey_documents (
   ended_at       bigint,          -- null: not ended
   mark           bigint not null, -- the version: another random number with each write
   id             binary(16) not null primary key,
-  kind           smallint not null, -- 1: grant, 2: consent, 3: device
+  kind           smallint not null, -- 1: grant, 2: consent, 3: device, 4: signing keys, 5: what may happen once
   user_id        varbinary(512) not null,
   application_id varbinary(512) not null,
   workspace_id   varbinary(512) not null,

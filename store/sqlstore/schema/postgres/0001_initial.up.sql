@@ -38,7 +38,7 @@ create table if not exists latchkey_documents (
   ended_at       bigint,          -- null: not ended
   mark           bigint not null, -- the version: another random number with each write
   id             uuid primary key,
-  kind           smallint not null, -- 1: grant, 2: consent, 3: device
+  kind           smallint not null, -- 1: grant, 2: consent, 3: device, 4: signing keys, 5: what may happen once
   user_id        text collate "C" not null,
   application_id text collate "C" not null,
   workspace_id   text collate "C" not null,

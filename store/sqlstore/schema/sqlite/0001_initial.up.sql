@@ -33,7 +33,7 @@ create table if not exists latchkey_documents (
   ended_at       integer,          -- null: not ended
   mark           integer not null, -- the version: another random number with each write
   id             blob not null primary key,
-  kind           integer not null, -- 1: grant, 2: consent, 3: device
+  kind           integer not null, -- 1: grant, 2: consent, 3: device, 4: signing keys, 5: what may happen once
   user_id        text not null,
   application_id text not null,
   workspace_id   text not null,
