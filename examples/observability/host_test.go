@@ -182,7 +182,7 @@ func (w *world) signsOut() {
 		c.Keys, c.OpenID = hosttest.NewKeys(), &provider.OpenID{SignOut: func(http.ResponseWriter, *http.Request) error { return nil }}
 		c.Events = func(ctx context.Context, e provider.Event) {
 			if e.Kind == provider.EventSignedOut {
-				w.keep(ctx, e)
+				w.hooks.call(ctx, e)
 			}
 		}
 	})

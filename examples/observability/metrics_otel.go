@@ -34,7 +34,9 @@ func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) 
 		metric.WithDescription("Spent codes and refresh tokens that came again and ended their grant."))
 	rejected, err7 := meter.Int64Counter("latchkey.client_rejections", metric.WithUnit("{rejection}"),
 		metric.WithDescription("Times that a client failed to authenticate."))
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+	signOuts, err8 := meter.Int64Counter("latchkey.sign_outs", metric.WithUnit("{sign-out}"),
+		metric.WithDescription("Times that users signed out of the host on the page of the provider."))
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8); err != nil {
 		return nil, err
 	}
 
@@ -58,6 +60,7 @@ func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) 
 		provider.EventApplicationDeleted:    {applications, action("deleted")},
 		provider.EventReuseDetected:         {reuse, metric.WithAttributes()},
 		provider.EventClientRejected:        {rejected, metric.WithAttributes()},
+		provider.EventSignedOut:             {signOuts, metric.WithAttributes()},
 	}
 	for _, c := range counters {
 		c.Add(context.Background(), 0, c.with) // So that the first real one is an increase.

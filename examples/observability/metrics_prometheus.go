@@ -49,6 +49,10 @@ func newPrometheus(reg prometheus.Registerer) func(context.Context, provider.Eve
 		Name: "latchkey_client_rejections_total",
 		Help: "Times that a client failed to authenticate.",
 	})
+	signOuts := auto.NewCounter(prometheus.CounterOpts{
+		Name: "latchkey_sign_outs_total",
+		Help: "Times that users signed out of the host on the page of the provider.",
+	})
 
 	// Made here rather than at the first event, they begin at 0. A series that
 	// begins at 1 does not increase for Prometheus, and the first reuse would
@@ -66,6 +70,7 @@ func newPrometheus(reg prometheus.Registerer) func(context.Context, provider.Eve
 		provider.EventApplicationDeleted:    applications.WithLabelValues("deleted"),
 		provider.EventReuseDetected:         reuse,
 		provider.EventClientRejected:        rejected,
+		provider.EventSignedOut:             signOuts,
 	}
 	return func(_ context.Context, e provider.Event) {
 		if e.Kind == provider.EventRequest {

@@ -73,6 +73,7 @@ var wanted = map[string]float64{
 
 	`latchkey_reuse_detections_total`:  1,
 	`latchkey_client_rejections_total`: 2,
+	`latchkey_sign_outs_total`:         1,
 }
 
 func TestPrometheusCountsExactly(t *testing.T) {
@@ -118,7 +119,7 @@ func TestOpenTelemetryCountsTheSame(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"latchkey.requests": "{request}", "latchkey.request.duration": "s", "latchkey.grants": "{grant}", "latchkey.tokens": "{token}",
 		"latchkey.applications":     "{application}",
-		"latchkey.reuse_detections": "{detection}", "latchkey.client_rejections": "{rejection}",
+		"latchkey.reuse_detections": "{detection}", "latchkey.client_rejections": "{rejection}", "latchkey.sign_outs": "{sign-out}",
 	}, units)
 }
 
