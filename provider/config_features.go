@@ -144,8 +144,8 @@ type OpenID struct {
 	// SignOut ends the host's own session of the visitor: it is called for a
 	// visitor who has asked, or agreed, to sign out, before they are sent on, and
 	// may set cookies but must not write the answer. An error shows an error page
-	// with status 503, and the cookies that were set are dropped. Nil: applications can't send users to sign out
-	// (OpenID Connect RP-Initiated Logout 1.0).
+	// with status 503, and drops the cookies that were set. Nil: applications can't
+	// send users to sign out (OpenID Connect RP-Initiated Logout 1.0).
 	SignOut func(w http.ResponseWriter, r *http.Request) error
 
 	// IDTokenLifetime is how long an ID token may be verified. The default is an
