@@ -34,7 +34,7 @@ test:
 # allocations of its own and takes its time. So is the suite at other settings of
 # the databases.
 budgets:
-	go test -count=1 -run TestAllocationBudgets ./provider/benchtest
+	go test -count=1 -run 'TestAllocationBudgets|TestIDTokenCosts' ./provider/benchtest
 	go test -count=1 -run 'Cost|Plans|Size|Bytes|Waiting|Serializable|RepeatableRead|SQLite3' ./store/... ./store/redisstore ./tests/drivers
 
 # The go command does not see that a page has changed which a test in another
