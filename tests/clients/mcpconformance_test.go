@@ -21,7 +21,7 @@ import (
 // holds, from the metadata to the token, without a failure, a warning, or a
 // check that was left out.
 func TestMCPConformance(t *testing.T) {
-	dir := javaScript(t, "mcpconformance")
+	dir := javaScript(t, "js/mcpconformance")
 	acme := newAcme(t)
 	port := freePort(t)
 	clientID := acme.register(t, fmt.Sprintf("http://127.0.0.1:%d/callback", port))
