@@ -103,7 +103,7 @@ func (c *call) visitLogout(params url.Values) (*logoutVisit, *Error) {
 		return nil, e
 	}
 	v := &logoutVisit{visit: visit}
-	clientID, unusable, e := v.readHint()
+	clientID, e, unusable := v.readHint()
 	if e == nil {
 		e = v.findRedirect(clientID, unusable)
 	}
@@ -124,7 +124,7 @@ func (c *call) visitLogout(params url.Values) (*logoutVisit, *Error) {
 // readHint returns the application that sends the visitor, by its ID or by the
 // ID token. One that is not of this server, or whose key is not kept any more,
 // says nothing: unusable is why. A user is then asked as if it had not come.
-func (v *logoutVisit) readHint() (clientID string, unusable error, _ *Error) {
+func (v *logoutVisit) readHint() (clientID string, _ *Error, unusable error) {
 	clientID = v.params.Get("client_id")
 	hint := v.params.Get("id_token_hint")
 	if hint == "" {
@@ -133,9 +133,9 @@ func (v *logoutVisit) readHint() (clientID string, unusable error, _ *Error) {
 	token, err := v.ownIDToken(v.context(), hint)
 	switch {
 	case err != nil:
-		return clientID, err, nil
+		return clientID, nil, err
 	case clientID != "" && clientID != token.Audience:
-		return "", nil, refuse(codeInvalidRequest, "The application that sent you here gave an id_token_hint that was issued to another application than its client_id names.")
+		return "", refuse(codeInvalidRequest, "The application that sent you here gave an id_token_hint that was issued to another application than its client_id names."), nil
 	}
 	sameSession := token.Session == "" || v.session.ID == "" || token.Session == v.session.ID
 	v.hinted = token.Subject == v.session.UserID && sameSession
@@ -159,10 +159,10 @@ func (v *logoutVisit) findRedirect(clientID string, unusable error) *Error {
 		return nil
 	}
 	app, e := v.findSender(clientID)
-	switch {
-	case e != nil && uri != "":
+	if e != nil && uri != "" {
 		return e
-	case e != nil || app.ID == "":
+	}
+	if found := e == nil && app.ID != ""; !found {
 		return nil // What can't be found keeps nobody from signing out.
 	}
 	v.app, v.application = app, app.ID

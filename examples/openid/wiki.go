@@ -169,7 +169,7 @@ func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 // fail tells the visitor, and the log why.
 func fail(w http.ResponseWriter, status int, says string, err error) {
 	if err != nil {
-		log.Printf("wiki: %s %v", says, err)
+		log.Printf("wiki: %q", err.Error()) //nolint:gosec // It is quoted, so it stays one line.
 	}
 	http.Error(w, says, status)
 }

@@ -21,6 +21,10 @@ var pageFiles embed.FS
 // script anywhere, and its page's policy allows it by its hash.
 const submitScript = "document.forms[0].submit()"
 
+// address is a URI that the provider has checked, which may have a scheme of an
+// application's own.
+func address(uri string) template.URL { return template.URL(uri) } //nolint:gosec // Schemes that run scripts are never registered.
+
 // parse reads the templates. None needs a script (form_post only saves a click
 // by one) or anything from elsewhere but logos.
 func (p *Renderer) parse() error {
@@ -28,7 +32,7 @@ func (p *Renderer) parse() error {
 	if err != nil {
 		return err
 	}
-	t := template.New("").Funcs(template.FuncMap{"say": say, "plain": plain, "initial": initial, "choosable": choosable, "address": func(uri string) template.URL { return template.URL(uri) }})
+	t := template.New("").Funcs(template.FuncMap{"say": say, "plain": plain, "initial": initial, "choosable": choosable, "address": address})
 	// Named templates, and not values: html/template would escape those.
 	if _, err := t.Parse(fmt.Sprintf(`{{define "style"}}%s%s{{end}}{{define "submit"}}%s{{end}}`, css, accentStyle(p.host.AccentColor), submitScript)); err != nil {
 		return err

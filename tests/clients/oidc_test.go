@@ -167,7 +167,7 @@ func (c *cautious) fetch(t testing.TB) {
 
 // VerifySignature implements [oidc.KeySet].
 func (c *cautious) VerifySignature(_ context.Context, raw string) ([]byte, error) {
-	signed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +230,7 @@ func TestGoOIDCWhileKeysRotate(t *testing.T) {
 		}
 		live = live[max(0, len(live)-apps*int(time.Hour/step)):] // An ID token lives for an hour.
 		for _, raw := range live {
-			signed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256})
+			signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
 			require.NoError(t, err)
 			signers[signed.Signatures[0].Header.KeyID] = true
 			for i, verifier := range verifiers {

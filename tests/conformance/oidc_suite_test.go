@@ -207,7 +207,7 @@ func (r *suiteRun) keySet() *jose.JSONWebKeySet {
 // with the access token that came along. It returns its header and its claims.
 func (r *suiteRun) idToken(raw, nonce, access string) (header, claims map[string]any) {
 	r.Helper()
-	signed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
 	require.NoError(r, err)
 	require.Len(r, signed.Signatures, 1)
 	with := signed.Signatures[0].Header

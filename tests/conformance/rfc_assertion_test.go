@@ -274,7 +274,7 @@ func TestAssertionSignature(t *testing.T) {
 		"crit":                      signedWith(signer{key: k.key, kid: "1", alg: "RS256", members: map[string]any{"crit": []string{"x"}, "x": 1}}),
 		"another algorithm":         signedWith(signer{key: k.key, kid: "1", alg: "PS256"}),
 		"the typ of a token":        signedWith(signer{key: k.key, kid: "1", alg: "RS256", members: map[string]any{"typ": "at+jwt"}}),
-		"a changed payload":         header + "." + encode([]byte(strings.Replace(`{"iss":"x","sub":"x"}`, "x", k.ClientID, -1))) + "." + signature,
+		"a changed payload":         header + "." + encode([]byte(strings.ReplaceAll(`{"iss":"x","sub":"x"}`, "x", k.ClientID))) + "." + signature,
 		"no signature":              header + "." + payload + ".",
 		"two parts":                 header + "." + payload,
 		"four parts":                good + ".x",
