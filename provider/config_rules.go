@@ -22,7 +22,8 @@ const defaultStoreTimeout = 5 * time.Second
 // defaultLifetimes are Clerk's, and a grace.
 var defaultLifetimes = Lifetimes{Code: 10 * time.Minute, Access: 2 * time.Hour, Refresh: 72 * time.Hour, Grace: 30 * time.Second}
 
-// An ID token lives no longer than the keys are published that have signed it.
+// An ID token lives no longer than the key that has signed it is published, which
+// is what package keys has too.
 const (
 	defaultIDTokenLifetime = time.Hour
 	maxIDTokenLifetime     = 24 * time.Hour

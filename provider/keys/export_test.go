@@ -1,4 +1,13 @@
 package keys
 
+import "time"
+
 // DocumentID is the ID of the document that has the keys.
 var DocumentID = documentID
+
+// WithTokenLifetime returns the options for tokens that live so long, so that a
+// simulation need not run for weeks.
+func (o Options) WithTokenLifetime(d time.Duration) Options {
+	o.lifetime = d
+	return o
+}

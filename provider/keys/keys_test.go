@@ -25,19 +25,6 @@ const (
 
 var ctx = context.Background()
 
-// provided is the interface that package provider has: what its Config takes.
-type provided interface {
-	Algorithms() []string
-	Sign(ctx context.Context, alg string, claims []byte) (string, error)
-	Verify(ctx context.Context, token string) (claims []byte, err error)
-	PublicKeys(ctx context.Context) (set []byte, maxAge time.Duration, err error)
-	CheckClientKeys(set []byte) error
-	VerifyClient(set []byte, token string) (claims []byte, known bool, err error)
-	Maintain(ctx context.Context) error
-}
-
-var _ provided = (*keys.Keys)(nil)
-
 // clock is a clock that a test sets.
 type clock struct {
 	mu sync.Mutex
@@ -229,19 +216,18 @@ func TestWrongOptions(t *testing.T) {
 		change func(*keys.Options)
 		want   string
 	}{
-		"no store":                {func(o *keys.Options) { o.Store = nil }, "Options.Store is required"},
-		"no secret":               {func(o *keys.Options) { o.Secrets = nil }, "at least one secret"},
-		"a short secret":          {func(o *keys.Options) { o.Secrets = []string{secret, strings.Repeat("ü", 31)} }, "Secrets[1] has 31 characters"},
-		"a secret twice":          {func(o *keys.Options) { o.Secrets = []string{secret, secret} }, "Secrets[1] is there twice"},
-		"an unknown algorithm":    {func(o *keys.Options) { o.Algorithms = []string{"HS256"} }, `Algorithms[0] is "HS256"`},
-		"an algorithm twice":      {func(o *keys.Options) { o.Algorithms = []string{"ES256", "ES256"} }, `has "ES256" twice`},
-		"no caching":              {func(o *keys.Options) { o.CacheFor = time.Second }, "CacheFor is 1s"},
-		"endless caching":         {func(o *keys.Options) { o.CacheFor = 25 * time.Hour }, "CacheFor is 25h"},
-		"negative caching":        {func(o *keys.Options) { o.CacheFor = -time.Hour }, "CacheFor is -1h"},
-		"a negative lifetime":     {func(o *keys.Options) { o.TokenLifetime = -1 }, "TokenLifetime is -1ns"},
-		"negative rotation":       {func(o *keys.Options) { o.Rotate = -1 }, "Rotate is -1ns"},
-		"too quick for caches":    {func(o *keys.Options) { o.Rotate = 4 * time.Hour }, "Rotate is 4h0m0s; with this CacheFor and TokenLifetime it must be at least 6h0m0s"},
-		"too quick for lifetimes": {func(o *keys.Options) { o.Rotate, o.TokenLifetime = 24*time.Hour, 100*24*time.Hour }, "at least 600h"},
+		"no store":                  {func(o *keys.Options) { o.Store = nil }, "Options.Store is required"},
+		"no secret":                 {func(o *keys.Options) { o.Secrets = nil }, "at least one secret"},
+		"a short secret":            {func(o *keys.Options) { o.Secrets = []string{secret, strings.Repeat("ü", 31)} }, "Secrets[1] has 31 characters"},
+		"a secret twice":            {func(o *keys.Options) { o.Secrets = []string{secret, secret} }, "Secrets[1] is there twice"},
+		"an unknown algorithm":      {func(o *keys.Options) { o.Algorithms = []string{"HS256"} }, `Algorithms[0] is "HS256"`},
+		"an algorithm twice":        {func(o *keys.Options) { o.Algorithms = []string{"ES256", "ES256"} }, `has "ES256" twice`},
+		"no caching":                {func(o *keys.Options) { o.CacheFor = time.Second }, "CacheFor is 1s"},
+		"endless caching":           {func(o *keys.Options) { o.CacheFor = 25 * time.Hour }, "CacheFor is 25h"},
+		"negative caching":          {func(o *keys.Options) { o.CacheFor = -time.Hour }, "CacheFor is -1h"},
+		"negative rotation":         {func(o *keys.Options) { o.Rotate = -1 }, "Rotate is -1ns"},
+		"too quick for caches":      {func(o *keys.Options) { o.Rotate = 4 * time.Hour }, "Rotate is 4h0m0s; with this CacheFor it must be at least 6h0m0s"},
+		"too quick for long caches": {func(o *keys.Options) { o.Rotate, o.CacheFor = 24*time.Hour, 24*time.Hour }, "at least 50h10m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := deploy(t).options()

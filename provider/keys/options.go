@@ -29,7 +29,10 @@ const (
 	minSecret   = 32 // characters
 	minCacheFor = time.Minute
 	maxCacheFor = 24 * time.Hour
-	minLifetime = time.Minute
+
+	// tokenLifetime is the longest life of what is signed: as long as an ID token
+	// may have at the most.
+	tokenLifetime = 24 * time.Hour
 )
 
 // Options are what [New] needs. Store and Secrets are required.
@@ -59,22 +62,20 @@ type Options struct {
 
 	// Rotate is how long a key signs before the next one takes its place. The
 	// default is 90 days. It must be at least twice the time for which a key is
-	// published before it signs, which is CacheFor and 65 minutes, and at least
-	// a quarter of TokenLifetime.
+	// published before it signs, which is CacheFor and 65 minutes, and at least 6
+	// hours. A key is published for a day more, in which the last token that it has
+	// signed expires.
 	Rotate time.Duration
 
 	// CacheFor is how long others may cache the public keys: the max-age of the
 	// JWK Set. The default is 1 hour. It must be between 1 minute and 24 hours.
 	CacheFor time.Duration
 
-	// TokenLifetime is the longest life of what is signed. A key is published for
-	// that long after it last signed, and 65 minutes more. The default is 24
-	// hours, and 1 minute the least.
-	TokenLifetime time.Duration
-
 	// Now is the clock. The default is time.Now. The clocks of instances must
 	// agree to within five minutes.
 	Now func() time.Time
+
+	lifetime time.Duration // tests shorten it; zero: tokenLifetime
 }
 
 // withDefaults returns the options with the defaults of what is zero, or an
@@ -87,7 +88,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	set(&o.Rotate, 90*24*time.Hour)
 	set(&o.CacheFor, time.Hour)
-	set(&o.TokenLifetime, 24*time.Hour)
+	set(&o.lifetime, tokenLifetime)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -124,11 +125,8 @@ func (o Options) check() error {
 	if o.CacheFor < minCacheFor || o.CacheFor > maxCacheFor {
 		bad("CacheFor is %v; it must be between %v and %v", o.CacheFor, minCacheFor, maxCacheFor)
 	}
-	if o.TokenLifetime < minLifetime {
-		bad("TokenLifetime is %v; it must be at least %v", o.TokenLifetime, minLifetime)
-	}
-	if least := max(2*o.policy().lead, o.TokenLifetime/4); o.Rotate < least {
-		bad("Rotate is %v; with this CacheFor and TokenLifetime it must be at least %v", o.Rotate, least)
+	if least := max(2*o.policy().lead, o.lifetime/4); o.Rotate < least {
+		bad("Rotate is %v; with this CacheFor it must be at least %v", o.Rotate, least)
 	}
 	return errors.Join(wrong...)
 }
@@ -141,6 +139,6 @@ func (o Options) policy() policy {
 		// A relying party may have a set for as long as it may cache it, from an
 		// instance that had its copy for as long as it may.
 		lead: maxStale + o.CacheFor + skew,
-		keep: o.TokenLifetime + maxStale + skew,
+		keep: o.lifetime + maxStale + skew,
 	}
 }

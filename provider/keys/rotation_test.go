@@ -158,13 +158,13 @@ func TestRetiring(t *testing.T) {
 // The most keys that there can be fit into the document of every store.
 func TestTheMostKeysFit(t *testing.T) {
 	o, err := Options{Secrets: []string{strings.Repeat("s", minSecret)}, Algorithms: []string{RS256, ES256, EdDSA},
-		CacheFor: minCacheFor, Rotate: 24 * time.Hour, TokenLifetime: 4 * 24 * time.Hour}.withDefaults()
+		CacheFor: minCacheFor, Rotate: tokenLifetime / 4}.withDefaults()
 	require.ErrorContains(t, err, "Store is required")
 	require.NotContains(t, err.Error(), "Rotate", "more would be refused")
 	made := maker{}
 	var now []entry
 	most := 0
-	for hour := range 100 * 24 {
+	for hour := range 100 * 6 {
 		now = o.policy().next(now, at(float64(hour)))
 		require.NoError(t, made.make(now))
 		most = max(most, len(now))

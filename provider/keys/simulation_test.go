@@ -80,9 +80,9 @@ func TestRotationCostsNoVerification(t *testing.T) {
 	w := &world{deployment: deploy(t)}
 	for i := range 3 {
 		in := &instance{off: time.Duration(i-1) * 2 * time.Minute}
-		o := w.options()
+		o := w.options().WithTokenLifetime(lifetime)
 		o.Store = reach{w.inner, w, in}
-		o.Rotate, o.CacheFor, o.TokenLifetime = 6*time.Hour, cacheFor, lifetime
+		o.Rotate, o.CacheFor = 6*time.Hour, cacheFor
 		o.Now = func() time.Time { return w.clock.Now().Add(in.off) }
 		k, err := keys.New(ctx, o)
 		require.NoError(t, err)
