@@ -69,15 +69,18 @@ func (o operation) allocations(t *testing.T, s *benchtest.Stack) float64 {
 // An ID token costs a signature, and next to nothing else: no question to the
 // host, and no call of the store that there wouldn't be without it.
 func TestIDTokenCostsASignature(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector allocates too, and signs ten times slower")
-	}
 	plain, err := benchtest.NewMemory()
 	if err != nil {
 		t.Fatal(err)
 	}
 	plain.Scope = "profile"
-	for _, alg := range []string{keys.ES256, keys.RS256, keys.EdDSA} {
+	algorithms := []string{keys.ES256, keys.EdDSA, keys.RS256}
+	if raceDetector {
+		// It allocates too, so that only whether they answer is tested, and signs by
+		// RSA ten times slower.
+		algorithms = algorithms[:2]
+	}
+	for _, alg := range algorithms {
 		t.Run(alg, func(t *testing.T) {
 			openID, err := benchtest.NewOpenID(t.Context(), alg)
 			if err != nil {
@@ -96,7 +99,7 @@ func TestIDTokenCostsASignature(t *testing.T) {
 			for _, name := range []string{"token", "refresh"} {
 				with, without := operations[name].allocations(t, openID), operations[name].allocations(t, plain)
 				t.Logf("%s: %.0f allocations, %.0f without an ID token, of which the signature has %.0f", name, with, without, signature)
-				if with-without-signature > 10 {
+				if !raceDetector && with-without-signature > 10 {
 					t.Errorf("%s: %.0f allocations more than a request without an ID token and a signature", name, with-without-signature)
 				}
 			}
