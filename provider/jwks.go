@@ -20,7 +20,6 @@ func (c *call) serveJWKS() *Error {
 	if err != nil {
 		return unavailable("Config.Keys", err)
 	}
-
 	setHeaders(c.w.Header(), "Content-Type", "application/json",
 		"Cache-Control", "public, max-age="+strconv.FormatInt(int64(maxAge/time.Second), 10), "X-Content-Type-Options", "nosniff")
 	c.w.Write(set) //nolint:gosec // It is JSON of the host's own keys.

@@ -54,7 +54,7 @@ type SignInRequest struct {
 
 // RedirectTo returns a Config.SignIn that redirects to the host's sign-in page
 // at path, with SignInRequest.ReturnTo in the query parameter param. What else
-// the page should know goes along: login_hint, and prompt as "login" or
+// the page should know goes along: login_hint, acr_values, and prompt as "login" or
 // "select_account". A page that always shows its form honours both. One that
 // ignores them and sends a signed-in visitor straight back makes the provider
 // answer login_required where an application demands a fresh sign-in, and lets
@@ -82,6 +82,9 @@ func RedirectTo(path, param string) func(http.ResponseWriter, *http.Request, Sig
 		q := url.Values{param: {s.ReturnTo}}
 		if s.LoginHint != "" {
 			q.Set("login_hint", s.LoginHint)
+		}
+		if len(s.ACRValues) > 0 {
+			q.Set("acr_values", strings.Join(s.ACRValues, " "))
 		}
 		switch {
 		case s.Force: // Whoever has to type a password can type another name too.

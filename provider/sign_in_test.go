@@ -119,6 +119,7 @@ func TestRedirectTo(t *testing.T) {
 	}{
 		{"/login", provider.SignInRequest{ReturnTo: "/a?b=c&d"}, "/login?next=%2Fa%3Fb%3Dc%26d"},
 		{"/login?x=1", provider.SignInRequest{ReturnTo: "/a", LoginHint: "ada@example.com"}, "/login?x=1&login_hint=ada%40example.com&next=%2Fa"},
+		{"/login", provider.SignInRequest{ReturnTo: "/a", ACRValues: []string{"urn:example:mfa", "urn:example:pwd"}}, "/login?acr_values=urn%3Aexample%3Amfa+urn%3Aexample%3Apwd&next=%2Fa"},
 		{"/login", provider.SignInRequest{ReturnTo: "/a", Force: true}, "/login?next=%2Fa&prompt=login"},
 		{"/login", provider.SignInRequest{ReturnTo: "/a", Force: true, SwitchAccount: true}, "/login?next=%2Fa&prompt=login"},
 	} {
