@@ -69,6 +69,11 @@ func TestIDTokenSaysHowTheUserSignedIn(t *testing.T) {
 	}
 	require.NotContains(t, got, "name", "profile was not granted")
 
+	_, exported := export(t, h, "user_ada")
+	for _, part := range []string{`"signed_in_at":"`, `"acr":"urn:example:mfa"`, `"amr":["pwd","otp"]`, `"session_id":"session_1"`} {
+		require.Contains(t, exported, part, "what is kept about a user is theirs to see")
+	}
+
 	h.clock.Add(time.Hour)
 	refreshed := app.refresh(answer.tokens(t).RefreshToken)
 	again := refreshed.claims(t, keys)

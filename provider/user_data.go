@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
@@ -100,6 +101,12 @@ type exportedDocument struct {
 	LastUsedAt    time.Time  `json:"last_used_at"`
 	AgreedAt      time.Time  `json:"agreed_at,omitzero"`
 	ExpiresAt     time.Time  `json:"expires_at,omitzero"`
+
+	// How the user signed in, which is kept for ID tokens alone.
+	SignedInAt time.Time `json:"signed_in_at,omitzero"`
+	ACR        string    `json:"acr,omitempty"`
+	AMR        []string  `json:"amr,omitempty"`
+	SessionID  string    `json:"session_id,omitempty"`
 }
 
 type exportedApplication struct {
@@ -122,7 +129,9 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 		var g rules.Grant
 		err := rules.ReadGrant(&g, d, &d.Seen)
 		e.SignIns = append(e.SignIns, exportedDocument{
-			d.ID, d.ApplicationID, d.WorkspaceID, g.ScopeSet(), nil, g.Resource, d.CreatedAt, d.LastUsedAt, g.AgreedAt.Time(), g.ExpiresAt.Time(),
+			ID: d.ID, ApplicationID: d.ApplicationID, WorkspaceID: d.WorkspaceID, Scopes: g.ScopeSet(), Resource: g.Resource,
+			CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt, AgreedAt: g.AgreedAt.Time(), ExpiresAt: g.ExpiresAt.Time(),
+			SignedInAt: g.SignIn.At.Time(), ACR: g.SignIn.ACR, AMR: strings.Fields(g.SignIn.AMR), SessionID: g.SignIn.Session,
 		})
 		return err
 	})
@@ -133,7 +142,8 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 		c, err := rules.ReadConsent(d, d.Seen)
 		for _, a := range c.Answers() {
 			e.Consents = append(e.Consents, exportedDocument{
-				d.ID, d.ApplicationID, d.WorkspaceID, a.AgreedSet(), a.DeclinedSet(), a.Resource, d.CreatedAt, d.LastUsedAt, a.AgreedAt.Time(), time.Time{},
+				ID: d.ID, ApplicationID: d.ApplicationID, WorkspaceID: d.WorkspaceID, Scopes: a.AgreedSet(), Declined: a.DeclinedSet(), Resource: a.Resource,
+				CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt, AgreedAt: a.AgreedAt.Time(),
 			})
 		}
 		return err
