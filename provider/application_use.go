@@ -16,16 +16,16 @@ var errUseNoted = errors.New("provider: the use was noted just now")
 
 // noteUse notes that somebody signs in to the application, before anything is
 // granted to it. It is refused if it was deleted meanwhile.
-func (c *call) noteUse(ctx context.Context, app store.Application) *Error {
+func (c *call) noteUse(app store.Application) *Error {
 	if app.Origin == store.OriginDocument {
-		return c.keepDocument(ctx, app)
+		return c.keepDocument(c.context(), app)
 	}
 	after := c.cfg.expireAfter(app.Origin)
 	recently := c.now().Add(-min(maxUseAge, after/10))
 	if after == 0 || !app.UpdatedAt.Before(recently) {
 		return nil
 	}
-	_, err := c.records.updateApplication(ctx, app.ID, func(app *store.Application) error {
+	_, err := c.records.updateApplication(c.context(), app.ID, func(app *store.Application) error {
 		switch {
 		case app.Registration == nil: // deleteIfUnused was first.
 			return store.ErrNotFound

@@ -71,7 +71,7 @@ func (a *authorization) findRedirect() *Error {
 	if clientID == "" {
 		return refuse(codeInvalidRequest, "The link that brought you here does not say which application it is for: client_id is missing.")
 	}
-	app, e := a.findClientFor(a.r, a.session.UserID, clientID)
+	app, e := a.findClientFor(a.session.UserID, clientID)
 	if e != nil {
 		return e
 	}

@@ -22,7 +22,7 @@ func (a *authorization) signInAsAsked() *Error {
 // grant carries the decision out, and sends the code to the application (RFC
 // 6749 section 4.1.2).
 func (a *authorization) grant() *Error {
-	e := a.noteUse(a.context(), a.app)
+	e := a.noteUse(a.app)
 	var code string
 	if e == nil {
 		code, e = a.issueCode()

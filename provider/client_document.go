@@ -63,8 +63,8 @@ func (c *call) namesDocument(params url.Values) bool {
 // findClientFor finds the application that sent a user: among those that are
 // kept, or by its document. A document that is not remembered is fetched for that
 // user.
-func (c *call) findClientFor(r *http.Request, userID, clientID string) (store.Application, *Error) {
-	kept, err := c.records.findClient(r.Context(), clientID)
+func (c *call) findClientFor(userID, clientID string) (store.Application, *Error) {
+	kept, err := c.records.findClient(c.context(), clientID)
 	switch {
 	case err == nil && kept.Origin != store.OriginDocument:
 		return kept, c.offer.admits(kept)
@@ -76,10 +76,10 @@ func (c *call) findClientFor(r *http.Request, userID, clientID string) (store.Ap
 		// Not even one that was kept while documents were let in.
 		return kept, errNotRegistered(errDocumentsOff)
 	}
-	if e := c.mayUseDocument(r.Context(), clientID); e != nil {
+	if e := c.mayUseDocument(c.context(), clientID); e != nil {
 		return kept, e
 	}
-	app, e := c.findDocument(r, userID, clientID)
+	app, e := c.findDocument(c.r, userID, clientID)
 	if e == nil && err == nil {
 		keepHostsPart(&app, &kept)
 	}

@@ -140,7 +140,7 @@ func (c *call) serveConnections() *Error {
 
 func (v *visit) connectionsPage(notice string) *Error {
 	userID := v.session.UserID
-	user, e := v.findUser(v.context(), userID)
+	user, e := v.findUser(userID)
 	if e != nil {
 		return e
 	}

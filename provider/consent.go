@@ -18,7 +18,7 @@ import (
 
 // consentPage asks the signed-in user.
 func (a *authorization) consentPage() *Error {
-	user, e := a.findUser(a.context(), a.session.UserID)
+	user, e := a.findUser(a.session.UserID)
 	if e != nil {
 		return a.retry(e)
 	}
@@ -72,7 +72,7 @@ func (c *call) decide(form url.Values) *Error {
 	a.scopes, d.agreedAt = granted, c.now()
 	if e = a.prepare(d); e == nil {
 		// The user whom the page was shown to may be gone by now.
-		_, e = c.findUser(c.context(), a.session.UserID)
+		_, e = c.findUser(a.session.UserID)
 	}
 	if e != nil {
 		return a.retry(e)

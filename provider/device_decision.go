@@ -128,10 +128,10 @@ func (v *deviceVisit) allow(d *decision, ticked []string) (e *Error) {
 		return e
 	}
 	// The user whom the page was shown to may be gone by now.
-	if _, e := v.findUser(v.context(), d.userID); e != nil {
+	if _, e := v.findUser(d.userID); e != nil {
 		return e
 	}
-	if e := v.noteUse(v.context(), v.app); e != nil {
+	if e := v.noteUse(v.app); e != nil {
 		return e
 	}
 	if e := v.agree(d); e != nil {

@@ -54,7 +54,7 @@ func (v *deviceVisit) typed() string { return v.params.Get(userCodeField) }
 
 // open begins the page, as the one to enter a code, for the user.
 func (v *deviceVisit) open() *Error {
-	user, e := v.findUser(v.context(), v.session.UserID)
+	user, e := v.findUser(v.session.UserID)
 	if e != nil {
 		return v.retry(e)
 	}
@@ -129,7 +129,7 @@ func (v *deviceVisit) find() *Error {
 	}
 	if v.app.Origin == store.OriginDocument {
 		var e *Error
-		if v.app, e = v.findClientFor(v.r, v.session.UserID, v.app.ClientID); e != nil {
+		if v.app, e = v.findClientFor(v.session.UserID, v.app.ClientID); e != nil {
 			return e
 		}
 	}

@@ -44,8 +44,8 @@ func saysNoRows(err error) bool {
 }
 
 // findUser finds the signed-in user.
-func (c *call) findUser(ctx context.Context, id string) (userinfo.User, *Error) {
-	user, err := c.user(ctx, id)
+func (c *call) findUser(id string) (userinfo.User, *Error) {
+	user, err := c.user(c.context(), id)
 	switch {
 	case errors.Is(err, userinfo.ErrNotFound):
 		err = fmt.Errorf("Config.CurrentUser says that the user %.200q is signed in, and Config.Users does not find that ID: where nobody is signed in, CurrentUser returns an empty UserID: %w", id, err)

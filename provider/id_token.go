@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -112,8 +111,8 @@ func accessHash(alg, access string) string {
 
 // ownIDToken reads an ID token that this provider has issued, which may have
 // expired. The error is for the log.
-func (c *call) ownIDToken(ctx context.Context, text string) (token idToken, err error) {
-	content, err := c.cfg.Keys.Verify(ctx, text)
+func (c *call) ownIDToken(text string) (token idToken, err error) {
+	content, err := c.cfg.Keys.Verify(c.context(), text)
 	if err == nil {
 		err = json.Unmarshal(content, &token)
 	}

@@ -130,7 +130,7 @@ func (v *logoutVisit) readHint() (clientID string, _ *Error, unusable error) {
 	if hint == "" {
 		return clientID, nil, nil
 	}
-	token, err := v.ownIDToken(v.context(), hint)
+	token, err := v.ownIDToken(hint)
 	switch {
 	case err != nil:
 		return clientID, nil, err
@@ -185,7 +185,7 @@ func (v *logoutVisit) findRedirect(clientID string, unusable error) *Error {
 // known, which is no error.
 func (v *logoutVisit) findSender(clientID string) (store.Application, *Error) {
 	if !v.anonymous() || !v.namesDocument(url.Values{"client_id": {clientID}}) {
-		return v.findClientFor(v.r, v.session.UserID, clientID)
+		return v.findClientFor(v.session.UserID, clientID)
 	}
 	kept, err := v.records.findClient(v.context(), clientID)
 	switch {
@@ -222,7 +222,7 @@ func (v *logoutVisit) goOn() *Error {
 
 // askToSignOut asks the user. A user whose account is gone can sign out too.
 func (v *logoutVisit) askToSignOut() *Error {
-	user, e := v.findUser(v.context(), v.session.UserID)
+	user, e := v.findUser(v.session.UserID)
 	switch {
 	case e != nil && e.reason == pages.ReasonNoAccount:
 		user = userinfo.User{}

@@ -84,7 +84,7 @@ func (v *visit) readOpenID() (q openIDRequest, e *Error) {
 	if hint == "" {
 		return q, nil
 	}
-	token, err := v.ownIDToken(v.context(), hint)
+	token, err := v.ownIDToken(hint)
 	switch {
 	case err != nil:
 		return q, refuse(codeInvalidRequest, "The id_token_hint is not an ID token of this server, or its key is not kept any more: leave it out.").because(err)
