@@ -99,6 +99,8 @@ func errLoginRequired() *Error {
 func (a *authorization) signedInAsAsked() (bool, *Error) {
 	force, missing := slices.Contains(a.prompt, "login"), a.openID.missing(&a.visit)
 	switch {
+	case a.silent() && a.openID.unusable != nil: // Only the hint could tell whether this is the right user.
+		return false, errMissing(codeLoginRequired, a.openID.unusable)
 	case missing != nil && a.silent():
 		return false, missing
 	case missing == nil && !force && !slices.Contains(a.prompt, "select_account"):

@@ -25,6 +25,10 @@ type openIDRequest struct {
 	// subject is whom the ID token has to be about. Empty: whoever signs in.
 	subject string
 
+	// unusable is why a hint at whom it should be about says nothing. Nil: it
+	// does, or there is none.
+	unusable error
+
 	// acr are the authentication context class references that are wished; it
 	// is refused without one of them if acrNeeded is set.
 	acr       []string
@@ -87,7 +91,10 @@ func (v *visit) readOpenID() (q openIDRequest, e *Error) {
 	token, err := v.ownIDToken(hint)
 	switch {
 	case err != nil:
-		return q, refuse(codeInvalidRequest, "The id_token_hint is not an ID token of this server, or its key is not kept any more: leave it out.").because(err)
+		// Clients keep ID tokens for longer than this server keeps the keys, and look
+		// themselves at who has signed in.
+		q.unusable = fmt.Errorf("the id_token_hint says nothing: %w", err)
+		return q, nil
 	case q.subject != "" && q.subject != token.Subject:
 		return q, refuse(codeInvalidRequest, "The id_token_hint and the claims ask for different users: send one of them.")
 	}
@@ -101,6 +108,12 @@ type askedClaim struct {
 	Essential bool              `json:"essential"`
 	Value     json.RawMessage   `json:"value"`
 	Values    []json.RawMessage `json:"values"`
+}
+
+// claimsParameter is the parameter claims.
+type claimsParameter struct {
+	UserInfo map[string]*askedClaim `json:"userinfo"`
+	IDToken  map[string]*askedClaim `json:"id_token"`
 }
 
 // texts are the texts among the values that a claim should have.
@@ -120,10 +133,7 @@ func (q *openIDRequest) readClaims(text string) *Error {
 	if text == "" {
 		return nil
 	}
-	var asked struct {
-		UserInfo map[string]*askedClaim `json:"userinfo"`
-		IDToken  map[string]*askedClaim `json:"id_token"`
-	}
+	var asked claimsParameter
 	if err := json.Unmarshal([]byte(text), &asked); err != nil {
 		return refuse(codeInvalidRequest, "The parameter claims is not the JSON object of OpenID Connect Core section 5.5.").because(err)
 	}

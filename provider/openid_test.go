@@ -237,8 +237,9 @@ func TestMaxAgeNeedsSignedInAt(t *testing.T) {
 }
 
 // An ID token names one provider's user to one application. As a hint, only a
-// real one of this provider's counts, and it never signs anybody in.
-func TestHintsOfOthersAreRefused(t *testing.T) {
+// real one of this provider's counts, and it never signs anybody in. Any other
+// says nothing, which keeps nobody out who may be shown a page.
+func TestHintsOfOthersSayNothing(t *testing.T) {
 	h, keys := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{})
 	b := h.signedIn("user_ada")
@@ -257,7 +258,10 @@ func TestHintsOfOthersAreRefused(t *testing.T) {
 		"another signature": parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(good, "ada", "grace", 1))) + "." + parts[2],
 		"no signature":      parts[0] + "." + parts[1] + ".",
 	} {
-		require.Equal(t, "invalid_request", b.get(app.request("scope", "openid", "id_token_hint", hint)).redirected(t).Get("error"), name)
+		b.get(app.request("scope", "openid", "id_token_hint", hint)).statusIs(t, http.StatusOK)
+		h.read = len(h.log.String())
+		require.Equal(t, "login_required", b.get(app.request("scope", "openid", "id_token_hint", hint, "prompt", "none")).redirected(t).Get("error"), name)
+		require.Contains(t, h.logged(), "the id_token_hint says nothing", name)
 	}
 	for _, name := range []string{"prompt", ""} {
 		changes := []string{"scope", "openid", "id_token_hint", sign(keys, strings.Replace(good, "ada", "grace", 1))}
@@ -302,7 +306,7 @@ func TestRefusalsOfOpenIDLogNoSecret(t *testing.T) {
 		"request_uri": "https://" + secret + ".example", "registration": secret,
 	} {
 		h.read = len(h.log.String())
-		require.NotEmpty(t, b.get(app.request("scope", "openid", name, value)).redirected(t).Get("error"), name)
+		require.NotEmpty(t, b.get(app.request("scope", "openid", name, value, "prompt", "none")).redirected(t).Get("error"), name)
 		require.NotContains(t, h.logged(), secret, name)
 		b.get(app.request("scope", "openid", name, secret))
 	}

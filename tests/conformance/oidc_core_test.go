@@ -196,7 +196,7 @@ func TestOpenIDRefusalsByFormPost(t *testing.T) {
 	r.signIn()
 	for code, wish := range map[string][]string{
 		"request_not_supported": {"request", "x"}, "request_uri_not_supported": {"request_uri", "https://wiki.example.com/x"},
-		"registration_not_supported": {"registration", "{}"}, "invalid_request": {"id_token_hint", "x"}, "unsupported_response_type": {"response_type", "code id_token"},
+		"registration_not_supported": {"registration", "{}"}, "invalid_request": {"max_age", "x"}, "unsupported_response_type": {"response_type", "code id_token"},
 		"invalid_scope": {"scope", "openid unheard-of"},
 	} {
 		asked := r.request(wish...)

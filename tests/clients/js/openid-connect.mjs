@@ -52,7 +52,7 @@ const recent = await signIn({ max_age: '60' }, { maxAge: 60 });
 assert.ok(recent.claims().auth_time >= claims.auth_time);
 const silent = await signIn({ prompt: 'none', id_token_hint: tokens.id_token });
 assert.equal(silent.claims().sub, claims.sub);
-await assert.rejects(signIn({ prompt: 'none', id_token_hint: 'x' }), e => e.error === 'invalid_request');
+await assert.rejects(signIn({ prompt: 'none', id_token_hint: 'x' }), e => e.error === 'login_required');
 
 // A nonce that is another's.
 await assert.rejects(signIn({}, { expectedNonce: 'another' }), e => {
