@@ -157,10 +157,3 @@ func TestPgx(t *testing.T) { suite(t, "pgx", postgresURL(), sqlstore.Postgres) }
 func TestPq(t *testing.T) { suite(t, "postgres", postgresURL(), sqlstore.Postgres) }
 
 func TestMariaDB(t *testing.T) { suite(t, "mysql", mysqlDSN(), sqlstore.MySQL) }
-
-// Waiting for the disk would only make the tests slower. The other drivers'
-// files have another journal.
-
-func TestModernc(t *testing.T) {
-	suite(t, "sqlite", sqliteFile(t, "?_pragma=synchronous(off)&_pragma=journal_mode(wal)"), sqlstore.SQLite)
-}
