@@ -25,6 +25,16 @@ type Application struct {
 	// nothing.
 	Scopes scopes.Set
 
+	// MachineScopes are what it may ask for by itself, without a user (RFC 6749
+	// section 4.4). Empty: it may not.
+	MachineScopes scopes.Set `json:",omitempty"`
+
+	// Lifetimes go before those of the provider.
+	Lifetimes Lifetimes `json:",omitzero"`
+
+	// Workspace says whether its users choose a workspace.
+	Workspace WorkspaceUse `json:",omitempty"`
+
 	// Secrets are its hashed client secrets; a public application has none.
 	Secrets []ClientSecret
 
@@ -70,6 +80,27 @@ type Application struct {
 	CreatedAt, UpdatedAt time.Time
 	Version              int64 // set by the store: 1 at first, one more with each update
 }
+
+// Lifetimes are how long the codes, tokens, and sign-ins of an application last.
+// Zero means that the application has no lifetime of its own.
+type Lifetimes struct {
+	Code    time.Duration `json:"code,omitempty"`
+	Access  time.Duration `json:"access,omitempty"`
+	Refresh time.Duration `json:"refresh,omitempty"`
+	Grant   time.Duration `json:"grant,omitempty"`
+	Grace   time.Duration `json:"grace,omitempty"`
+}
+
+// WorkspaceUse says whether the users of an application choose the workspace
+// that it acts for.
+type WorkspaceUse string
+
+// The ways in which an application uses workspaces.
+const (
+	WorkspaceNone     WorkspaceUse = ""         // it acts for the user alone
+	WorkspaceOptional WorkspaceUse = "optional" // for a workspace, if the user has one and chooses it
+	WorkspaceRequired WorkspaceUse = "required" // for a workspace, always
+)
 
 // ClientKeys are the public keys of an application: a JWK Set (RFC 7517), or the
 // address of one.
@@ -141,6 +172,7 @@ func (app Application) Clone() Application {
 	app.RedirectURIs = slices.Clone(app.RedirectURIs)
 	app.PostLogoutRedirectURIs = slices.Clone(app.PostLogoutRedirectURIs)
 	app.Scopes = slices.Clone(app.Scopes)
+	app.MachineScopes = slices.Clone(app.MachineScopes)
 	app.Secrets = slices.Clone(app.Secrets)
 	app.Applied = slices.Clone(app.Applied)
 	app.Metadata = maps.Clone(app.Metadata)
@@ -154,10 +186,11 @@ func (app Application) Check() error {
 		return errors.New("store: an application without an ID or a client ID")
 	}
 	texts := []string{app.ID, app.ClientID, app.Name, string(app.Origin), app.OwnerID, app.ClientURI, app.LogoURL,
-		app.Keys.Set, app.Keys.URI, app.IDTokenAlg}
+		app.Keys.Set, app.Keys.URI, app.IDTokenAlg, string(app.Workspace)}
 	texts = append(texts, app.RedirectURIs...)
 	texts = append(texts, app.PostLogoutRedirectURIs...)
 	texts = append(texts, app.Scopes...)
+	texts = append(texts, app.MachineScopes...)
 	texts = append(texts, app.Registration.texts()...)
 	for _, secret := range app.Secrets {
 		texts = append(texts, secret.ID)

@@ -16,6 +16,9 @@ import (
 type details struct {
 	RedirectURIs []string                  `json:"redirect_uris,omitempty"`
 	Scopes       scopes.Set                `json:"scopes,omitempty"`
+	Machine      scopes.Set                `json:"machine_scopes,omitempty"`
+	Lifetimes    store.Lifetimes           `json:"lifetimes,omitzero"`
+	Workspace    store.WorkspaceUse        `json:"workspace,omitempty"`
 	Secrets      []store.ClientSecret      `json:"secrets,omitempty"`
 	Public       bool                      `json:"public,omitempty"`
 	PKCERequired bool                      `json:"pkce_required,omitempty"`
@@ -54,6 +57,7 @@ func (r *applicationRow) application() (store.Application, error) {
 	return store.Application{
 		ID: r.id.String, ClientID: r.clientID.String, Name: r.name.String,
 		RedirectURIs: d.RedirectURIs, Scopes: d.Scopes, Secrets: d.Secrets,
+		MachineScopes: d.Machine, Lifetimes: d.Lifetimes, Workspace: d.Workspace,
 		Public: d.Public, PKCERequired: d.PKCERequired, SkipConsent: d.SkipConsent, Reviewed: d.Reviewed,
 		Origin: store.Origin(r.origin.String), Registration: d.Registration, Applied: d.Applied,
 		Keys: d.Keys, PostLogoutRedirectURIs: d.AfterLogout, IDTokenAlg: d.IDTokenAlg,
@@ -71,6 +75,7 @@ func applicationArgs(app store.Application) ([]any, error) {
 	app = app.Micro().Revealed()
 	text, err := json.Marshal(details{
 		RedirectURIs: app.RedirectURIs, Scopes: app.Scopes, Secrets: app.Secrets,
+		Machine: app.MachineScopes, Lifetimes: app.Lifetimes, Workspace: app.Workspace,
 		Public: app.Public, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent, Reviewed: app.Reviewed,
 		Registration: app.Registration, Applied: app.Applied,
 		Keys: app.Keys, AfterLogout: app.PostLogoutRedirectURIs, IDTokenAlg: app.IDTokenAlg, ClientURI: app.ClientURI, LogoURL: app.LogoURL, Metadata: app.Metadata,

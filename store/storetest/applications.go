@@ -49,11 +49,14 @@ func (t *trial) fullApplication() store.Application {
 	imported, err := store.ParseSecretHash("$2b$10$" + strings.Repeat("k", 53))
 	t.must(err, "reading a bcrypt hash")
 	return store.Application{
-		ID:           someApp,
-		ClientID:     "client_1",
-		Name:         "Wiki",
-		RedirectURIs: []string{someRedirect, "https://b.example/cb", "https://a.example/cb"},
-		Scopes:       scopes.New("email", "notes:read", "profile"),
+		ID:            someApp,
+		ClientID:      "client_1",
+		Name:          "Wiki",
+		RedirectURIs:  []string{someRedirect, "https://b.example/cb", "https://a.example/cb"},
+		Scopes:        scopes.New("email", "notes:read", "profile"),
+		MachineScopes: scopes.New("reports:read", "notes:read"),
+		Lifetimes:     store.Lifetimes{Code: time.Minute, Access: time.Hour, Refresh: 2 * time.Hour, Grant: 3 * time.Hour, Grace: time.Nanosecond},
+		Workspace:     store.WorkspaceRequired,
 		Secrets: []store.ClientSecret{
 			{ID: "s2", Hash: store.HashSecret("a generated secret"), CreatedAt: t.start, ExpiresAt: t.after(time.Hour)},
 			{ID: "s1", Hash: imported, CreatedAt: t.after(-time.Hour)},

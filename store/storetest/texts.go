@@ -61,7 +61,7 @@ func textsComeBack(t *trial) {
 			ID: "id " + text, ClientID: "client " + text, Name: text, RedirectURIs: []string{text, text + "2"},
 			Secrets: []store.ClientSecret{{ID: text, Hash: store.HashSecret(text), CreatedAt: t.start}},
 			Origin:  store.OriginManual, OwnerID: text, ClientURI: text, LogoURL: text,
-			Keys: store.ClientKeys{Set: text, URI: text}, PostLogoutRedirectURIs: []string{text, text + "2"}, IDTokenAlg: text,
+			Keys: store.ClientKeys{Set: text, URI: text}, PostLogoutRedirectURIs: []string{text, text + "2"}, IDTokenAlg: text, Workspace: store.WorkspaceUse(text),
 			Metadata: map[string]string{text: text, text + "2": text}, CreatedAt: t.start, UpdatedAt: t.start, Version: 1,
 			Registration: &store.RegistrationRecord{
 				Type: text, AuthMethod: text, GrantTypes: []string{text, text + "2"}, Contacts: []string{text + "2", text},
@@ -211,6 +211,8 @@ func badApplication(t *trial) {
 			"Name":           func(app *store.Application) { app.Name = bad },
 			"RedirectURIs":   func(app *store.Application) { app.RedirectURIs = []string{"ok", bad} },
 			"Scopes":         func(app *store.Application) { app.Scopes = scopes.Set{bad} },
+			"MachineScopes":  func(app *store.Application) { app.MachineScopes = scopes.Set{bad} },
+			"Workspace":      func(app *store.Application) { app.Workspace = store.WorkspaceUse(bad) },
 			"Secrets":        func(app *store.Application) { app.Secrets = []store.ClientSecret{{ID: bad}} },
 			"Origin":         func(app *store.Application) { app.Origin = store.Origin(bad) },
 			"Applied":        func(app *store.Application) { app.Applied = []store.AppliedSettings{{Digest: bad}} },
