@@ -7,6 +7,7 @@
 //	go run ./provider/benchtest/ratios                 # CPU time of a server, beside the limit
 //	go run ./provider/benchtest/ratios -process        # the same inside the handler
 //	go run ./provider/benchtest/peers/ratios           # beside other providers too
+//	go test -run TestForcedSignIns -v ./provider/benchtest/peers # how often users must sign in again
 //
 // Benchmarks with a database need PostgreSQL on 127.0.0.1:5432; they are left
 // out where there is none.

@@ -20,8 +20,14 @@ import (
 )
 
 // NewLatchkey returns this library's provider over a store, in a host that
-// does next to nothing itself.
+// does next to nothing itself, with a confidential application.
 func NewLatchkey(name string, s store.Store, edit ...func(*provider.Config)) (*Stack, error) {
+	return NewLatchkeyFor(name, s, provider.ApplicationSettings{}, edit...)
+}
+
+// NewLatchkeyFor is [NewLatchkey] with other settings of the application. It has a
+// name, a redirect URI, and no consent page whatever they say.
+func NewLatchkeyFor(name string, s store.Store, settings provider.ApplicationSettings, edit ...func(*provider.Config)) (*Stack, error) {
 	users := map[string]userinfo.User{"user_ada": {ID: "user_ada", Name: "Ada Lovelace", Email: "ada@example.com"}}
 	cfg := provider.Config{
 		Issuer: "http://localhost:8080",
@@ -51,8 +57,8 @@ func NewLatchkey(name string, s store.Store, edit ...func(*provider.Config)) (*S
 		return nil, err
 	}
 	const callback = "https://wiki.example.com/callback"
-	app, secret, err := p.CreateApplication(context.Background(), provider.ApplicationSettings{
-		Name: "Wiki", RedirectURIs: []string{callback}, SkipConsent: true})
+	settings.Name, settings.RedirectURIs, settings.SkipConsent = "Wiki", []string{callback}, true
+	app, secret, err := p.CreateApplication(context.Background(), settings)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func newFosite() (*benchtest.Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := fositeStack(config, &fosite.DefaultClient{ID: clientID, Secret: hash})
+	s, err := fositeStack(config, newFositeStorage(), &fosite.DefaultClient{ID: clientID, Secret: hash})
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func newFosite() (*benchtest.Stack, error) {
 // newFositePublic is the same with a client that has no secret, because bcrypt
 // hides everything else.
 func newFositePublic() (*benchtest.Stack, error) {
-	s, err := fositeStack(fositeConfig(), &fosite.DefaultClient{ID: clientID, Public: true})
+	s, err := fositeStack(fositeConfig(), newFositeStorage(), &fosite.DefaultClient{ID: clientID, Public: true})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func fositeConfig() *fosite.Config {
 	return &fosite.Config{ScopeStrategy: fosite.WildcardScopeStrategy, AudienceMatchingStrategy: fosite.DefaultAudienceMatchingStrategy}
 }
 
-func fositeStack(config *fosite.Config, client *fosite.DefaultClient) (*benchtest.Stack, error) {
+func fositeStack(config *fosite.Config, kept *fositeStorage, client *fosite.DefaultClient) (*benchtest.Stack, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
@@ -57,7 +57,6 @@ func fositeStack(config *fosite.Config, client *fosite.DefaultClient) (*benchtes
 	client.ResponseTypes = []string{"code"}
 	client.GrantTypes = []string{"authorization_code", "refresh_token"}
 	client.Scopes = []string{"profile", "email", "offline"}
-	kept := &fositeStorage{MemoryStore: storage.NewMemoryStore()}
 	kept.Clients[clientID] = client
 
 	config.GlobalSecret = make([]byte, 32)
@@ -132,6 +131,8 @@ type fositeStorage struct {
 	*storage.MemoryStore
 	refresh sync.RWMutex
 }
+
+func newFositeStorage() *fositeStorage { return &fositeStorage{MemoryStore: storage.NewMemoryStore()} }
 
 func (s *fositeStorage) CreateRefreshTokenSession(ctx context.Context, signature, access string, request fosite.Requester) error {
 	s.refresh.Lock()

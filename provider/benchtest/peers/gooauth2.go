@@ -3,6 +3,7 @@ package peers
 import (
 	"net/http"
 
+	"github.com/go-oauth2/oauth2/v4"
 	"github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/go-oauth2/oauth2/v4/manage"
 	"github.com/go-oauth2/oauth2/v4/models"
@@ -15,8 +16,17 @@ import (
 // newGoOAuth2 is github.com/go-oauth2/oauth2 with its default manager and its
 // memory store, as in its README.
 func newGoOAuth2() (*benchtest.Stack, error) {
+	tokens, err := store.NewMemoryTokenStore()
+	if err != nil {
+		return nil, err
+	}
+	return goOAuth2Stack(tokens, manage.DefaultRefreshTokenCfg)
+}
+
+func goOAuth2Stack(tokens oauth2.TokenStore, refresh *manage.RefreshingConfig) (*benchtest.Stack, error) {
 	manager := manage.NewDefaultManager()
-	manager.MustTokenStorage(store.NewMemoryTokenStore())
+	manager.MapTokenStorage(tokens)
+	manager.SetRefreshTokenCfg(refresh)
 	clients := store.NewClientStore()
 	if err := clients.Set(clientID, &models.Client{ID: clientID, Secret: clientSecret, Domain: "https://wiki.example.com"}); err != nil {
 		return nil, err
