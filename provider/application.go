@@ -33,6 +33,13 @@ type ApplicationSettings struct {
 	// Empty, but not nil: none.
 	Scopes scopes.Set
 
+	// MachineScopes are what it may ask for by itself, without a user
+	// (client_credentials), and what it then gets when it asks for nothing. They
+	// are apart from Scopes: neither list gives anything of the other. They need
+	// Config.Machines, and an application of the host's own that is not public.
+	// Empty: it may not ask for tokens by itself.
+	MachineScopes scopes.Set
+
 	// Public is for applications that cannot keep a secret: native,
 	// single-page, command line. It gets none and must use PKCE.
 	Public bool
@@ -171,6 +178,7 @@ func settingsOf(app store.Application) ApplicationSettings {
 		Metadata:     maps.Clone(app.Metadata),
 
 		PostLogoutRedirectURIs: slices.Clone(app.PostLogoutRedirectURIs),
+		MachineScopes:          slices.Clone(app.MachineScopes),
 	}
 }
 
@@ -186,6 +194,7 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 		asked = offered.Intersect(scopes.Set{scopes.Profile, scopes.Email})
 	}
 	app.PostLogoutRedirectURIs = slices.Clone(s.PostLogoutRedirectURIs)
+	app.MachineScopes = offered.Intersect(s.MachineScopes).Union(s.MachineScopes)
 	app.Name, app.RedirectURIs, app.Scopes = s.Name, slices.Clone(s.RedirectURIs), offered.Intersect(asked).Union(asked).Minus(tolerated)
 	app.Public, app.SkipConsent, app.Keys, app.IDTokenAlg = s.Public, s.SkipConsent, store.ClientKeys(s.Keys), s.IDTokenAlg
 	app.PKCERequired = s.PKCERequired || s.Public || slices.ContainsFunc(s.RedirectURIs, func(uri string) bool { return !redirect{uri: uri}.web() })
@@ -195,7 +204,7 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 // same reports whether two settings that were read from records are equal. A
 // store may return an empty collection as nil.
 func (s ApplicationSettings) same(o ApplicationSettings) bool {
-	return s.Name == o.Name && slices.Equal(s.RedirectURIs, o.RedirectURIs) && slices.Equal(s.PostLogoutRedirectURIs, o.PostLogoutRedirectURIs) && s.Scopes.Equal(o.Scopes) &&
+	return s.Name == o.Name && slices.Equal(s.RedirectURIs, o.RedirectURIs) && slices.Equal(s.PostLogoutRedirectURIs, o.PostLogoutRedirectURIs) && s.Scopes.Equal(o.Scopes) && s.MachineScopes.Equal(o.MachineScopes) &&
 		s.Public == o.Public && s.Keys == o.Keys && s.IDTokenAlg == o.IDTokenAlg && s.PKCERequired == o.PKCERequired && s.SkipConsent == o.SkipConsent &&
 		s.OwnerID == o.OwnerID && s.ClientURI == o.ClientURI && s.LogoURL == o.LogoURL && maps.Equal(s.Metadata, o.Metadata)
 }

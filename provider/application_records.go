@@ -91,6 +91,7 @@ func sameApplication(a, b store.Application) bool {
 		app = app.Micro()
 		app.RedirectURIs, app.Scopes = nilIfEmpty(app.RedirectURIs), nilIfEmpty(app.Scopes)
 		app.PostLogoutRedirectURIs = nilIfEmpty(app.PostLogoutRedirectURIs)
+		app.MachineScopes = nilIfEmpty(app.MachineScopes)
 		app.Secrets, app.Applied = nilIfEmpty(app.Secrets), nilIfEmpty(app.Applied)
 		if len(app.Metadata) == 0 {
 			app.Metadata = nil

@@ -69,6 +69,7 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 	e = append(e, checkRedirectURIs("redirect_uris", app.RedirectURIs, rule)...)
 	e = append(e, checkRedirectURIs("post_logout_redirect_uris", app.PostLogoutRedirectURIs, rule)...)
 	e = append(e, o.checkScopes(app.Scopes)...)
+	e = append(e, o.checkMachineScopes(&app)...)
 	e = append(e, o.checkAuthentication(&app)...)
 	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
 		if u.uri != "" && (!weburl.Valid(u.uri, o.issuer) || len(u.uri) > maxURI) {
@@ -143,6 +144,25 @@ func (o *offer) checkScopes(asked scopes.Set) (e FieldErrors) {
 			e.add(field, FieldFormat, name, "scopes: %q is not the name of a scope", name)
 		} else {
 			e.add(field, FieldValue, name, "scope %q is not one that this provider offers: it offers %s", name, o.scopes)
+		}
+	}
+	return e
+}
+
+// checkMachineScopes checks what an application may ask for without a user.
+func (o *offer) checkMachineScopes(app *store.Application) (e FieldErrors) {
+	const field = "machine_scopes"
+	switch {
+	case len(app.MachineScopes) == 0:
+	case app.Origin != store.OriginManual:
+		e.add(field, FieldValue, "", "an application that the host didn't make can't have machine scopes: create one for it")
+	case app.Public:
+		e.add(field, FieldValue, "", "a public application can't have machine scopes, because it can't prove who it is")
+	case !o.hasMachines():
+		e.add(field, FieldValue, "", "machine scopes are not offered: set Config.Machines")
+	default:
+		for _, name := range app.MachineScopes.Minus(o.machines) {
+			e.add(field, FieldValue, name, "machine scope %q is not one that this provider offers: it offers %s", name, o.machines)
 		}
 	}
 	return e

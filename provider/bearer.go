@@ -16,7 +16,7 @@ import (
 
 // Token is a live access token, as the host's own API sees it.
 type Token struct {
-	UserID        string
+	UserID        string // empty: it is a machine's
 	ApplicationID string
 	GrantID       store.ID
 	Scopes        scopes.Set
@@ -28,149 +28,17 @@ type Token struct {
 var (
 	// ErrInvalidToken: the token is malformed, unknown, expired or revoked.
 	ErrInvalidToken = errors.New("provider: invalid token")
-	// ErrInsufficientScope: the token lacks a scope.
+	// ErrInsufficientScope: the token lacks a scope, or is a machine's where only
+	// people are let in.
 	ErrInsufficientScope = errors.New("provider: insufficient scope")
 )
 
-// Require returns middleware that lets a request through only with an access
-// token that has all the given scopes; the handler finds it with
-// [TokenFromContext]. Others are answered as RFC 6750 says: 401 without a good
-// token, 403 with insufficient_scope. A token for one of Config.Resources is no
-// good token here: see [ProtectedResource.Require]. It asks the store once and does not call
-// Config.Users: to cut a user off, call [Provider.RevokeGrants].
-//
-// For pages of other origins put CORS middleware around it, not inside: a
-// preflight carries no token, and a 401 that a page cannot read looks to it
-// like a broken network.
-//
-// Require panics if a scope is not one of Config.Scopes, as no token could
-// ever have it.
-func (p *Provider) Require(scope ...string) func(http.Handler) http.Handler {
-	if unknown := scopes.New(scope...).Minus(p.offer.scopes); len(unknown) > 0 {
-		panic(fmt.Sprintf("provider: Require: the scope %q is not in Config.Scopes", unknown[0]))
-	}
-	return p.guard(nil, scope)
-}
+// Machine reports whether the token is an application's own, which acts for no
+// user: see Config.Machines. Its UserID is empty then.
+func (t *Token) Machine() bool { return t.UserID == "" }
 
-// Require is [Provider.Require] for the resource: it lets a request through
-// only with a token that was issued for this resource (RFC 8707), and its
-// refusals tell the client where the resource's metadata is and which scopes to
-// ask for (RFC 9728 section 5.1), so that an MCP client finds the way to a token
-// by itself. Where a token lacks a scope, those to ask for are the ones that it
-// has and the ones that are needed, so that the next token can do what this one
-// can.
-//
-// It panics if a scope is not one of the resource's.
-func (r *ProtectedResource) Require(scope ...string) func(http.Handler) http.Handler {
-	if unknown := scopes.New(scope...).Minus(r.scopes); len(unknown) > 0 {
-		panic(fmt.Sprintf("provider: Require: the scope %q is not one of the resource %s", unknown[0], r.url))
-	}
-	return r.p.guard(r, scope)
-}
-
-// guard is Require for a resource, or for nil.
-func (p *Provider) guard(resource *ProtectedResource, scope []string) func(http.Handler) http.Handler {
-	scope = p.offer.order(scope)
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			c := p.newCall("guard", w, r)
-			token, e := c.admit(resource, scope)
-			if e != nil {
-				c.writeBearerError(e, resource.hint(e, scope)...)
-				c.refused(e)
-			}
-			c.report()
-			if e == nil {
-				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
-			}
-		})
-	}
-}
-
-// admit checks the access token of a request to the host's API.
-func (c *call) admit(resource *ProtectedResource, scope []string) (*Token, *Error) {
-	text, e := bearerToken(c.r, nil)
-	if e != nil {
-		return nil, e
-	}
-	token, e := c.findLive(text, rules.KindAccess)
-	if e == nil {
-		e = token.opens(resource, scope)
-	}
-	if e != nil {
-		return nil, e
-	}
-	return token.public(), nil
-}
-
-// hint returns what a challenge of the resource says beside the error: where
-// its metadata is, and the scopes to ask for.
-func (r *ProtectedResource) hint(e *Error, scope []string) []string {
-	if r == nil {
-		return nil
-	}
-	hint := []string{`resource_metadata="` + r.MetadataURL() + `"`}
-	if len(scope) > 0 && e.Scope == "" {
-		hint = append(hint, `scope="`+strings.Join(scope, " ")+`"`)
-	}
-	return hint
-}
-
-type tokenKey struct{}
-
-// TokenFromContext returns the token that [Provider.Require] let through.
-func TokenFromContext(ctx context.Context) (*Token, bool) {
-	t, ok := ctx.Value(tokenKey{}).(*Token)
-	return t, ok
-}
-
-// Verify checks an access token that did not come by HTTP and returns it if it
-// lives and has all the given scopes. The error is an [*Error] that wraps
-// [ErrInvalidToken] or [ErrInsufficientScope], or has status 503 when the store
-// cannot answer. A token for one of Config.Resources is an invalid one here.
-func (p *Provider) Verify(ctx context.Context, bearer string, scope ...string) (*Token, error) {
-	return p.verify(ctx, nil, bearer, scope)
-}
-
-// Verify is [Provider.Verify] for the resource: it accepts only tokens that
-// were issued for it.
-func (r *ProtectedResource) Verify(ctx context.Context, bearer string, scope ...string) (*Token, error) {
-	return r.p.verify(ctx, r, bearer, scope)
-}
-
-func (p *Provider) verify(ctx context.Context, resource *ProtectedResource, bearer string, scope []string) (*Token, error) {
-	token, e := p.findLive(ctx, bearer, rules.KindAccess)
-	if e == nil {
-		e = token.opens(resource, scope)
-	}
-	if e != nil {
-		return nil, e
-	}
-	return token.public(), nil
-}
-
-// opens refuses a token for another resource, or without one of the scopes.
-func (t *presentedToken) opens(resource *ProtectedResource, scope []string) *Error {
-	if t.resource != resource.identifier() {
-		return errOtherResource().with("resource_of_token", t.resource)
-	}
-	for _, name := range scope {
-		if t.scopes.Has(name) {
-			continue
-		}
-		needed := strings.Join(scope, " ")
-		if resource != nil {
-			// A client that asks for these anew gives up no scope that it has.
-			needed = resource.p.offer.order(t.scopes.Union(scope)).String()
-		}
-		e := &Error{
-			Code: codeInsufficientScope, Status: http.StatusForbidden, Scope: needed,
-			Description: "The access token does not have the scope that this needs.", Err: ErrInsufficientScope,
-		}
-		return e.with("scope", t.scopes.String()).with("scope_needed", strings.Join(scope, " "))
-	}
-	return nil
-}
+// machine reports whether the token is an application's own, without a user.
+func (t *presentedToken) machine() bool { return t.userID == "" }
 
 func (t *presentedToken) public() *Token {
 	return &Token{
@@ -236,6 +104,9 @@ func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Ki
 	}
 	if errors.Is(t.dead, rules.ErrNotFound) {
 		return t, t.dead
+	}
+	if t.machine() && !p.offer.hasMachines() {
+		t.dead = rules.ErrRevoked // Turning machines off takes what they have.
 	}
 	return t, nil
 }

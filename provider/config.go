@@ -110,6 +110,11 @@ type Config struct {
 	// 8628). Store must implement store.Devices. Nil: they cannot.
 	DeviceAuthorization *DeviceAuthorization
 
+	// Machines lets applications to which the host has given machine scopes get
+	// tokens by themselves, without a user (client_credentials, RFC 6749 section
+	// 4.4). Nil: none can.
+	Machines *Machines
+
 	// Transport fetches what applications keep at URLs of their own: client ID
 	// metadata documents, and JWK Sets. Nil: one that connects to public
 	// addresses only, whatever a name resolves to at that moment, and to no

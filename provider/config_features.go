@@ -129,6 +129,31 @@ type DeviceAuthorization struct {
 	Interval time.Duration
 }
 
+// Machines says what applications may do by themselves, without a user: a job
+// that runs at night, or a service that calls another one (RFC 6749 section 4.4).
+// An application may if the host has given it ApplicationSettings.MachineScopes.
+// It asks the token endpoint with the grant_type client_credentials and its
+// secret or key, and gets an access token and no refresh token: it asks again
+// when the token has expired.
+//
+// A machine is nobody's account. No guard lets its tokens in unless the host says
+// so: see [Provider.AllowMachines]. [Token.Machine] tells them from those of
+// people. The introspection endpoint calls it "client:" followed by its client_id
+// in sub. So while Machines is set, a user whose ID begins with "client:" is
+// refused everywhere.
+type Machines struct {
+	// Scopes are what an application may have among its MachineScopes, of
+	// Config.Scopes. Nil: all of them.
+	Scopes []string
+
+	// PerMinute is how many tokens one application gets in a minute, all at once
+	// or spread. An application uses a token until it expires, so one that runs in
+	// many places at once needs about as many tokens as places. More are refused
+	// with 429 and a Retry-After. Each instance counts for itself, in memory. The
+	// default is 60.
+	PerMinute int
+}
+
 // OpenID is what the provider offers by OpenID Connect. Its zero value offers the
 // code flow, without a way to sign out.
 //

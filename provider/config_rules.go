@@ -36,6 +36,8 @@ const (
 	defaultDeviceInterval     = 5 * time.Second
 )
 
+const defaultMachineTokens = 60 // a minute
+
 // withDefaults fills in what was left at zero.
 func (c Config) withDefaults() Config {
 	c.Lifetimes = c.Lifetimes.withDefaults()
@@ -79,6 +81,9 @@ func (c Config) withDefaults() Config {
 		p.Device = cmp.Or(p.Device, "/oauth/device")
 	} else {
 		p.DeviceAuthorization, p.Device = leaveOut, leaveOut
+	}
+	if c.Machines != nil {
+		c.Machines = &Machines{Scopes: c.Machines.Scopes, PerMinute: cmp.Or(c.Machines.PerMinute, defaultMachineTokens)}
 	}
 	if c.OpenID != nil {
 		c.OpenID = c.OpenID.withDefaults()
@@ -171,6 +176,12 @@ func (c Config) validate() error {
 	c.validateStrangers(&found)
 	if c.DeviceAuthorization != nil {
 		c.DeviceAuthorization.validate(&found, c.Paths)
+	}
+	if c.Machines != nil {
+		c.mustOffer(&found, "Machines", c.Machines.Scopes)
+		if c.Machines.PerMinute < 0 {
+			found.add("Machines.PerMinute", "is negative: leave it at zero for the default; set Config.Machines to nil to switch machines off")
+		}
 	}
 	c.validateOpenID(&found)
 	c.Paths.validate(&found)

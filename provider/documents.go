@@ -184,6 +184,15 @@ func (k records) findConsent(ctx context.Context, userID, applicationID string) 
 	return rules.ReadConsent(&d, now)
 }
 
+// seenBy reads the numbers of the cut-offs that a machine's grant made now has
+// seen.
+func (k records) seenBy(ctx context.Context, applicationID string) (store.Cuts, error) {
+	ctx, stop := k.bounded(ctx)
+	defer stop()
+	_, seen, err := k.store.FindConsent(ctx, "", applicationID, "")
+	return seen, err
+}
+
 // keepConsent writes a consent that a rule has changed. The error is
 // store.ErrConflict if somebody else has changed it.
 func (k records) keepConsent(ctx context.Context, c *rules.Consent) error {

@@ -12,8 +12,8 @@ import (
 )
 
 // This file is the whole seam to go-oauth2. Its server.Server reads the
-// requests for a code and a refresh at the token endpoint and dispatches them to
-// the methods of exchange below. Where it can't say what a standard requires, the code
+// requests for a code, a refresh, and a machine's token at the token endpoint and
+// dispatches them to the methods of exchange below. Where it can't say what a standard requires, the code
 // around it does:
 //
 //   - It wants a redirect_uri in every code exchange. OAuth 2.1 clients leave
@@ -30,11 +30,11 @@ const redirectAbsent = "\x00"
 
 var engineConfig = server.Config{
 	TokenType:         tokenType,
-	AllowedGrantTypes: []oauth2.GrantType{oauth2.AuthorizationCode, oauth2.Refreshing},
+	AllowedGrantTypes: []oauth2.GrantType{oauth2.AuthorizationCode, oauth2.Refreshing, oauth2.ClientCredentials},
 }
 
-// dispatch has the engine read a request for a code or a refresh and call the
-// manager for it.
+// dispatch has the engine read a request for a code, a refresh, or a machine's
+// token and call the manager for it.
 func (x *exchange) dispatch(form url.Values) (tokenInfo, *Error) {
 	if form.Get("grant_type") == grantAuthorizationCode && form.Get("redirect_uri") == "" {
 		form.Set("redirect_uri", redirectAbsent)
@@ -66,8 +66,11 @@ func engineError(err error) *Error {
 // knownClient leaves the client out: the exchange knows who has authenticated.
 func knownClient(*http.Request) (string, string, error) { return "", "", nil }
 
-// GenerateAccessToken redeems an authorization code.
-func (x *exchange) GenerateAccessToken(_ context.Context, _ oauth2.GrantType, tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
+// GenerateAccessToken redeems an authorization code, or gives a machine its token.
+func (x *exchange) GenerateAccessToken(_ context.Context, grantType oauth2.GrantType, tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
+	if grantType == oauth2.ClientCredentials {
+		return result(x.issueToMachine(tgr.Scope))
+	}
 	redirectURI := tgr.RedirectURI
 	if redirectURI == redirectAbsent {
 		redirectURI = ""

@@ -22,8 +22,8 @@ const (
 	// and the application that are named. It comes again if the call is
 	// repeated.
 	EventGrantRevoked EventKind = "grant.revoked"
-	// EventTokenIssued: an access token was issued, for a code or by
-	// [Provider.IssueToken].
+	// EventTokenIssued: an access token was issued, for a code, by
+	// [Provider.IssueToken], or to a machine.
 	EventTokenIssued EventKind = "token.issued"
 	// EventTokenRefreshed: a refresh token was rotated.
 	EventTokenRefreshed EventKind = "token.refreshed"
@@ -62,6 +62,7 @@ type Event struct {
 	At            time.Time
 	ApplicationID string
 	UserID        string
+	Machine       bool // it is about a token of a machine, so there is no user
 	GrantID       store.ID
 	Request       *http.Request // nil where a function was called; its body is read, and its header and URL can hold credentials: do not log it
 	Err           error         // the cause of a refusal

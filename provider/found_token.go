@@ -47,7 +47,9 @@ func (p *Provider) lookUp(ctx context.Context, token string) (FoundToken, error)
 	} else if err != nil {
 		return FoundToken{}, err
 	}
-	_, err = p.user(ctx, t.userID)
+	if !t.machine() {
+		_, err = p.user(ctx, t.userID)
+	}
 	gone := errors.Is(err, userinfo.ErrNotFound)
 	if err != nil && !gone {
 		return FoundToken{}, fmt.Errorf("Config.Users: %w", err)

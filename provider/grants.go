@@ -16,10 +16,11 @@ import (
 )
 
 // Grant is one sign-in of one user to one application on one device. Its code
-// and tokens belong to it: when it ends, all of them stop working.
+// and tokens belong to it: when it ends, all of them stop working. The grant of a
+// machine has no user, and one access token.
 type Grant struct {
 	ID            store.ID
-	UserID        string
+	UserID        string // empty: it is a machine's
 	ApplicationID string
 	Scopes        scopes.Set
 	Resource      string // what its tokens are for (RFC 8707); empty: none
@@ -29,6 +30,9 @@ type Grant struct {
 	AgreedAt   time.Time // when the user agreed on the consent page; zero: the page was skipped
 	ExpiresAt  time.Time // no token outlives it; zero: no such end
 }
+
+// Machine reports whether the grant is an application's own, without a user.
+func (g *Grant) Machine() bool { return g.UserID == "" }
 
 // GrantFilter selects grants: those that match every field that isn't empty.
 // The empty filter matches nothing.
@@ -50,6 +54,9 @@ const (
 // what was returned as next for the one that follows. Next is empty if this page
 // is the last one. A page may be short, or empty, and still have a next one: a
 // call looks at a bounded number of grants.
+//
+// Those of machines are listed by their ID only: there is one for each token, they
+// are gone when it has expired, and they would hide the sign-ins of people.
 func (p *Provider) ListGrants(ctx context.Context, f GrantFilter, after string, limit int) (page []Grant, next string, err error) {
 	limit = cmp.Or(limit, store.DefaultLimit)
 	from, err := parseCursor(after)
@@ -151,8 +158,8 @@ func parseCursor(text string) (c store.Cursor, err error) {
 // RevokeGrants ends every grant that matches f. When it returns, no token of
 // them works anywhere, however many there are: it is one write. By user it logs
 // a user out of every application, by user and application out of that one, by
-// application it cuts an application off; each of these also forgets what the
-// users had agreed to. By ID it ends a single sign-in, and the other fields
+// application it cuts an application off, with the tokens that it got by itself;
+// each of these also forgets what the users had agreed to. By ID it ends a single sign-in, and the other fields
 // must match too. The empty filter matches nothing.
 func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
 	var err error
@@ -171,7 +178,7 @@ func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
 		if errors.Is(err, rules.ErrNotFound) || err == nil && !f.matches(&g) {
 			return nil
 		}
-		event.ApplicationID, event.UserID = g.ApplicationID, g.UserID
+		event.ApplicationID, event.UserID, event.Machine = g.ApplicationID, g.UserID, g.Machine()
 		if err == nil {
 			err = p.records.endGrant(ctx, f.ID)
 		}
@@ -203,7 +210,7 @@ func (p *Provider) userStillThere(ctx context.Context, userID string) (userinfo.
 		return user, nil
 	case !errors.Is(err, userinfo.ErrNotFound):
 		return user, unavailable("Config.Users", err)
-	case errors.Is(err, errNotThatUser): // Once that is mended, the next sign-ins do well.
+	case errors.Is(err, errNotThatUser), errors.Is(err, errNoUserID): // Once that is mended, the next sign-ins do well.
 		return user, refuse(codeInvalidGrant, "The user account is gone.").because(err)
 	}
 	if err := p.RevokeGrants(ctx, GrantFilter{UserID: userID}); err != nil {

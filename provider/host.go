@@ -16,13 +16,32 @@ import (
 var errNotThatUser = fmt.Errorf("%w: Config.Users returned no error, and a user whose ID is not the one that it was asked for: it must return userinfo.ErrNotFound for a user who is not there, and fill in User.ID for one who is",
 	userinfo.ErrNotFound)
 
+// errNoUserID is an ID that no user can have.
+var errNoUserID = fmt.Errorf("%w: not the ID of a user", userinfo.ErrNotFound)
+
+// checkUserID refuses what is no user's ID: the empty one, which the grants of
+// machines have, and one that reads as a machine. It counts as a user who is not
+// found.
+func (p *Provider) checkUserID(id string) error {
+	switch {
+	case id == "":
+		return fmt.Errorf("%w: the user ID is empty", errNoUserID)
+	case strings.HasPrefix(id, machineSubject) && p.offer.hasMachines():
+		return fmt.Errorf("%w: the user ID %.200q begins with %q, which is what a machine is called while Config.Machines is set: give the user another ID", errNoUserID, id, machineSubject)
+	}
+	return nil
+}
+
 // user asks the host for a user. The one that it returns has the ID.
 func (p *Provider) user(ctx context.Context, id string) (userinfo.User, error) {
+	if err := p.checkUserID(id); err != nil {
+		return userinfo.User{}, err
+	}
 	bounded, stop := p.records.bounded(ctx)
 	defer stop()
 	user, err := p.cfg.Users(bounded, id)
 	switch {
-	case err == nil && user.ID == id && id != "":
+	case err == nil && user.ID == id:
 		return user, nil
 	case err == nil:
 		p.cfg.Logger.ErrorContext(ctx, "latchkey: a mistake in the host", "cause", errNotThatUser.Error())

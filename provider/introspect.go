@@ -82,10 +82,13 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 	case !anyToken && token.applicationID != asker.ID:
 		return &introspection{}, nil
 	}
-	if _, err := c.user(c.context(), token.userID); errors.Is(err, userinfo.ErrNotFound) {
-		return &introspection{}, nil
-	} else if err != nil {
-		return nil, unavailable("Config.Users", err)
+	subject := token.userID
+	if !token.machine() {
+		if _, err := c.user(c.context(), token.userID); errors.Is(err, userinfo.ErrNotFound) {
+			return &introspection{}, nil
+		} else if err != nil {
+			return nil, unavailable("Config.Users", err)
+		}
 	}
 	if anyToken {
 		var err error
@@ -96,8 +99,11 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 			return nil, unavailable("store", err)
 		}
 	}
+	if token.machine() {
+		subject = machineSubject + asker.ClientID
+	}
 	answer = &introspection{
-		Active: true, Scope: token.scopes.String(), ClientID: asker.ClientID, Subject: token.userID, Issuer: c.cfg.Issuer,
+		Active: true, Scope: token.scopes.String(), ClientID: asker.ClientID, Subject: subject, Issuer: c.cfg.Issuer,
 		ExpiresAt: token.expiresAt.Unix(), IssuedAt: token.issuedAt.Unix(), Audience: token.resource,
 	}
 	if token.kind == rules.KindAccess {

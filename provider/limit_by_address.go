@@ -4,14 +4,10 @@ import (
 	"context"
 	"hash/maphash"
 	"net/netip"
-	"sync"
 	"time"
 )
 
 const (
-	// maxBuckets bounds what a limiter remembers, at about 100 bytes each.
-	maxBuckets = 20_000
-
 	// clientsPerAddress is how many clients may use their whole share at one
 	// address. Client ids are only claimed, so who makes them up must come to an
 	// end too.
@@ -50,18 +46,16 @@ type bucket struct {
 	client   uint64 // zero: all at the address
 }
 
-// An addressLimiter knows when each bucket will be full again. A bucket holds
-// what may be spent in a minute, and each request takes its cost.
+// An addressLimiter takes the cost of each request from the buckets that it counts
+// in.
 type addressLimiter struct {
+	*buckets[bucket]
 	cost time.Duration
 	seed maphash.Seed
-
-	mu   sync.Mutex
-	full map[bucket]time.Time // one that isn't there is full
 }
 
 func newAddressLimiter(cost time.Duration) *addressLimiter {
-	return &addressLimiter{cost: cost, seed: maphash.MakeSeed(), full: map[bucket]time.Time{}}
+	return &addressLimiter{buckets: newBuckets[bucket](), cost: cost, seed: maphash.MakeSeed()}
 }
 
 func (l *addressLimiter) wait(r LimitRequest, now time.Time) time.Duration {
@@ -80,52 +74,7 @@ func (l *addressLimiter) wait(r LimitRequest, now time.Time) time.Duration {
 		one.client = maphash.String(l.seed, r.ClientID) | 1
 		costs[one] = l.cost
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var wait time.Duration
-	for b, cost := range costs {
-		wait = max(wait, l.missing(b, cost, now))
-	}
-	if wait > 0 {
-		return wait // What is refused costs nothing.
-	}
-	for b, cost := range costs {
-		l.spend(b, cost, now)
-	}
-	return 0
-}
-
-// missing is how long to wait until the bucket has so much.
-func (l *addressLimiter) missing(b bucket, cost time.Duration, now time.Time) time.Duration {
-	return max(0, max(0, l.full[b].Sub(now))+cost-time.Minute)
-}
-
-func (l *addressLimiter) spend(b bucket, cost time.Duration, now time.Time) {
-	full, known := l.full[b]
-	if !known && len(l.full) >= maxBuckets {
-		l.forget(now)
-	}
-	if full.Before(now) {
-		full = now
-	}
-	l.full[b] = full.Add(cost)
-}
-
-// forget makes room for another bucket: it drops those that are full again, and
-// if there are none any others, so that whoever comes from very many addresses
-// shuts nobody out.
-func (l *addressLimiter) forget(now time.Time) {
-	for b, full := range l.full {
-		if !full.After(now) {
-			delete(l.full, b)
-		}
-	}
-	for b := range l.full {
-		if len(l.full) < maxBuckets*9/10 { // Not for each new bucket.
-			break
-		}
-		delete(l.full, b)
-	}
+	return l.spend(costs, now)
 }
 
 // network is what counts as one address. All that are not known are one.

@@ -33,6 +33,9 @@ func LogEvents(logger *slog.Logger) func(context.Context, Event) {
 		}
 		add("application", e.ApplicationID)
 		add("user", e.UserID)
+		if e.Machine {
+			attrs = append(attrs, slog.Bool("machine", true))
+		}
 		if !e.GrantID.IsZero() {
 			add("grant", e.GrantID.String())
 		}

@@ -20,6 +20,10 @@ type offer struct {
 	// didn't make, by their origin. An origin that is not there is not let in.
 	strangers map[store.Origin]scopes.Set
 
+	// machines are the scopes that the host's own applications may be given to ask
+	// for by themselves. Whether they may at all, the grant types say.
+	machines scopes.Set
+
 	// extra are the scopes of the protocol itself, which are granted to whoever
 	// asks and which nobody has to agree to. They are in the scopes of a grant,
 	// and not in those of applications and consents.
@@ -78,6 +82,10 @@ func newOffer(c *Config, hostName string) offer {
 		o.authMethods = append(o.authMethods, authKey)
 		o.forms = newForms(slices.Concat(bySecret, byKey))
 	}
+	if c.Machines != nil {
+		o.machines = among(c.Machines.Scopes)
+		o.grantTypes = append(o.grantTypes, grantClientCredentials)
+	}
 	if c.DeviceAuthorization != nil {
 		o.grantTypes = append(o.grantTypes, grantTypeDevice)
 	}
@@ -129,6 +137,18 @@ func (o *offer) mayAskFor(app store.Application) scopes.Set {
 	}
 	return o.strangers[app.Origin]
 }
+
+// mayAskForItself are the scopes that an application may ask for without a user.
+// Only the host gives them, to an application of its own that can prove who it is.
+func (o *offer) mayAskForItself(app *store.Application) scopes.Set {
+	if app.Origin != store.OriginManual || app.Public {
+		return nil
+	}
+	return o.machines.Intersect(app.MachineScopes)
+}
+
+// hasMachines reports whether applications may ask for tokens by themselves.
+func (o *offer) hasMachines() bool { return o.offers(grantClientCredentials) }
 
 // ticked are the scopes that a form grants of those that it has shown.
 func (o *offer) ticked(shown scopes.Set, names []string) (scopes.Set, *Error) {

@@ -22,15 +22,15 @@ var layers = []struct {
 	{"whole", "doc check routes new run registration_expiry"},
 	{"other endpoints and methods", "metadata jwks logout connections user_data issue_token found_token userinfo introspect revoke"},
 	{"device page", "device_page device_decision device_visit"},
-	{"tokens", "token engine device exchange"},
+	{"tokens", "token engine device machine exchange"},
 	{"sign-in", "authorize consent authorization_answer issue authorization openid id_token decision application_use"},
 	{"applications and grants", "registration_manage registration client_document registration_metadata registration_request application_ensure applications grants"},
-	{"guard", "bearer resource"},
-	{"request", "limit_by_address client client_assertion client_keys limit host form visit page call endpoints"},
+	{"guard", "guard bearer resource"},
+	{"request", "limit_by_address client client_assertion client_keys limit form visit host page call endpoints"},
 	{"provider", "provider application_records documents"},
 	{"rules", "claims application_rules redirect_rules offer config_rules"},
 	{"config", "config config_features keys application redirect application_id field_error"},
-	{"leaves", "params log_events event device_code credential secret base62 answer protocol sign_in guesses deadline buffer error"},
+	{"leaves", "params log_events event device_code credential secret base62 answer protocol sign_in guesses buckets deadline buffer error"},
 }
 
 func TestFilesUseOnlyThoseBelow(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 const (
 	grantAuthorizationCode = "authorization_code"
 	grantRefreshToken      = "refresh_token"
+	grantClientCredentials = "client_credentials"
 	grantTypeDevice        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 section 3.4
 )
 
@@ -20,6 +21,10 @@ const (
 	authNone  = "none"
 	authKey   = "private_key_jwt"
 )
+
+// machineSubject goes in front of a client_id where a machine stands in the place
+// of a user. No user's ID begins with it while there are machines.
+const machineSubject = "client:"
 
 const tokenType = "Bearer" // of every access token
 

@@ -36,7 +36,8 @@ type Provider struct {
 	pages   *pages.Renderer
 	secrets *secretVerifier
 
-	guesses *guesses // of user codes
+	guesses  *guesses         // of user codes
+	machines *buckets[string] // tokens that applications get by themselves; only who has authenticated is counted
 
 	otherHost atomic.Bool // that one is seen is said once
 

@@ -96,7 +96,9 @@ func (o *offer) registeredAlg(alg string) string {
 // it names and that are offered, and the authorization code if no user could sign
 // in by any of them.
 func (o *offer) registeredGrants(asked []string) []string {
-	kept := slices.DeleteFunc(slices.Clone(o.grantTypes), func(offered string) bool { return !slices.Contains(asked, offered) })
+	kept := slices.DeleteFunc(slices.Clone(o.grantTypes), func(offered string) bool {
+		return !slices.Contains(asked, offered) || offered == grantClientCredentials // Only the host lets machines in.
+	})
 	if !slices.ContainsFunc(kept, func(grantType string) bool { return grantType != grantRefreshToken }) {
 		kept = append([]string{grantAuthorizationCode}, kept...)
 	}

@@ -130,6 +130,33 @@ func (o *offer) read(app store.Application, resource *ProtectedResource, text st
 	return nil, nil, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(asked.Minus(may)[0])).with("scope", text).with("scope_allowed", may.String())
 }
 
+// readMachine reads the scope parameter of an application that asks for a token by
+// itself. It gets all its machine scopes that the resource understands if it names
+// none.
+func (o *offer) readMachine(app *store.Application, resource *ProtectedResource, text string) (scopes.Set, *Error) {
+	asked, _, e := o.parseAsked(text)
+	if e != nil {
+		return nil, e
+	}
+	may := o.mayAskForItself(app)
+	switch {
+	case app.Public:
+		return nil, refuse(codeUnauthorizedClient, "A public client cannot get a token without a user: it cannot prove who it is.")
+	case len(may) == 0:
+		return nil, refuse(codeUnauthorizedClient, "The application cannot get a token without a user: the operator of this server has to give it machine scopes.")
+	case len(asked) == 0:
+		asked = resource.understood(may)
+	}
+	if len(asked) == 0 {
+		return nil, refuse(codeInvalidScope, "The resource understands none of the scopes that the application may ask for without a user.").with("scope_allowed", may.String())
+	}
+	if excess := asked.Minus(may); len(excess) > 0 {
+		return nil, refuse(codeInvalidScope, "The application may not ask for the scope %s without a user. It may ask for: %s.", describable(excess[0]), may).
+			with("scope", text).with("scope_allowed", may.String())
+	}
+	return may.Intersect(asked), nil
+}
+
 // MetadataURL is where clients find the resource's metadata document (RFC 9728
 // section 3). The guard names it in each challenge.
 func (r *ProtectedResource) MetadataURL() string {

@@ -47,7 +47,7 @@ func (c *call) revokeToken(text, applicationID string) (event Event, err error) 
 		err := c.records.changeGrant(c.context(), access.grantID, func(g *rules.Grant) (rules.Step, error) {
 			step, err := g.RevokeAccess(hash, applicationID, now, c.cfg.Lifetimes.Grace)
 			if step == rules.Write {
-				event = Event{Kind: EventTokenRevoked, ApplicationID: applicationID, UserID: g.UserID, GrantID: g.ID}
+				event = Event{Kind: EventTokenRevoked, ApplicationID: applicationID, UserID: g.UserID, Machine: g.Machine(), GrantID: g.ID}
 			}
 			return step, err
 		})

@@ -51,6 +51,9 @@ func (c *call) userInfo() (*userinfo.Document, *Error) {
 	if token.resource != "" {
 		return nil, errOtherResource()
 	}
+	if token.machine() {
+		return nil, errPeopleOnly()
+	}
 	user, err := c.user(c.context(), token.userID)
 	switch {
 	case errors.Is(err, userinfo.ErrNotFound):

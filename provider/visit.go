@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -51,6 +52,11 @@ func (c *call) visit(path string, params url.Values) (visit, *Error) {
 	session, err := c.cfg.CurrentUser(c.r)
 	if err != nil {
 		return visit{}, unavailable("Config.CurrentUser", err)
+	}
+	if session.UserID != "" {
+		if err := c.checkUserID(session.UserID); err != nil {
+			return visit{}, errNoAccount(fmt.Errorf("Config.CurrentUser: %w", err))
+		}
 	}
 	if session.SignedInAt.Unix() <= 0 {
 		session.SignedInAt = time.Time{} // A session that has no time reads as zero seconds.

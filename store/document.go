@@ -23,9 +23,10 @@ const (
 	KindDevice                  // one device that waits for its user (RFC 8628)
 	KindKeys                    // the keys that sign for everybody, sealed
 	KindOnce                    // something that works once, such as an assertion (RFC 7523)
+	KindMachine                 // one access token of an application without a user (RFC 6749 section 4.4)
 )
 
-// String returns "grant", "consent", "device", "keys", or "once".
+// String returns "grant", "consent", "device", "keys", "once", or "machine".
 func (k Kind) String() string {
 	switch k {
 	case KindGrant:
@@ -38,6 +39,8 @@ func (k Kind) String() string {
 		return "keys"
 	case KindOnce:
 		return "once"
+	case KindMachine:
+		return "machine"
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
@@ -141,25 +144,29 @@ func (c Cursor) compare(other Cursor) int {
 
 // ID names a document. It is not secret. Its last 16 bits are [UserTag] of the
 // document's user, if it has one, so that a backend can keep everything about
-// a user together: in one slot of a Redis Cluster, or in one shard.
+// a user together: in one slot of a Redis Cluster, or in one shard. The IDs of
+// documents about no user spread over all of them.
 type ID [16]byte
 
-// NewID returns an ID for a new document about the user. It is laid out like a
-// UUID of version 7 (RFC 9562), so IDs sort by the time they were made. 46 of
-// its bits are random.
+// NewID returns an ID for a new document about the user, or about no user if
+// userID is empty. It is laid out like a UUID of version 7 (RFC 9562), so IDs
+// sort by the time they were made. At least 46 of its bits are random.
 func NewID(at time.Time, userID string) ID {
 	var id ID
 	millis, rest := at.UnixMilli(), at.Nanosecond()%int(time.Millisecond)
 	binary.BigEndian.PutUint64(id[:8], uint64(millis)<<16|uint64(rest)<<12/uint64(time.Millisecond))
-	rand.Read(id[8:14])       // Never fails: it would end the program.
+	rand.Read(id[8:])         // Never fails: it would end the program.
 	id[6] = 0x70 | id[6]&0x0f // version 7
 	id[8] = 0x80 | id[8]&0x3f // variant of RFC 9562
-	binary.BigEndian.PutUint16(id[14:], UserTag(userID))
+	if userID != "" {
+		binary.BigEndian.PutUint16(id[14:], UserTag(userID))
+	}
 	return id
 }
 
 // ConsentID returns the ID of the one document that says what a user has agreed
-// to give an application in a workspace.
+// to give an application in a workspace. Without a user no document has it, but
+// [Documents.FindConsent] may be asked for it all the same.
 func ConsentID(userID, applicationID, workspaceID string) ID {
 	b := make([]byte, 0, 256)
 	for _, text := range [...]string{userID, applicationID, workspaceID} {
@@ -169,7 +176,9 @@ func ConsentID(userID, applicationID, workspaceID string) ID {
 	id := ID(sum[:16])
 	id[6] = 0x80 | id[6]&0x0f // version 8: an ID of our own making
 	id[8] = 0x80 | id[8]&0x3f
-	binary.BigEndian.PutUint16(id[14:], UserTag(userID))
+	if userID != "" {
+		binary.BigEndian.PutUint16(id[14:], UserTag(userID))
+	}
 	return id
 }
 

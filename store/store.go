@@ -130,7 +130,8 @@ type Documents interface {
 
 	// FindConsent is Find for the document of [ConsentID], whose keys are known
 	// before it is found: it returns the numbers even if the document doesn't
-	// exist. Then the document is zero and the error nil.
+	// exist. Then the document is zero and the error nil. userID may be empty: the
+	// numbers are then those that a document about no user has.
 	FindConsent(ctx context.Context, userID, applicationID, workspaceID string) (Document, Cuts, error)
 
 	// Replace replaces the document of the same ID if the kept one still has

@@ -60,8 +60,8 @@ func (a *api) verifyToken(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	app, err := a.p.FindApplication(r.Context(), found.ApplicationID)
 	// Who asks here is told of no audience, and would take a token that is for
-	// another API than its own.
-	if found.Refresh || found.Resource != "" || errors.Is(err, store.ErrNotFound) {
+	// another API than its own. Nor does it know of tokens without a user.
+	if found.Refresh || found.Resource != "" || found.Machine() || errors.Is(err, store.ErrNotFound) {
 		return nil, errResourceNotFound("No access token was found.")
 	} else if err != nil {
 		return nil, err

@@ -18,8 +18,8 @@ const (
 )
 
 // Grant is one sign-in of one user to one application on one device: its code,
-// its chain of refresh tokens, and its live access tokens. [ReadGrant] reads
-// one, [NewGrant] begins one.
+// its chain of refresh tokens, and its live access tokens. A machine's grant has
+// no user and one access token. [ReadGrant] reads one, [NewGrant] begins one.
 type Grant struct {
 	ID                                 store.ID
 	UserID, ApplicationID, WorkspaceID string
@@ -118,6 +118,9 @@ func (g *Grant) WithCode(n NewCode) {
 // WithAccess gives a new grant, whose ExpiresAt is set, an access token at once
 // and no code.
 func (g *Grant) WithAccess(n NewToken) { g.give(n, "", g.CreatedAt) }
+
+// Machine reports whether the grant is an application's own, without a user.
+func (g *Grant) Machine() bool { return g.UserID == "" }
 
 // ScopeSet returns the scopes as a set.
 func (g *Grant) ScopeSet() scopes.Set { return set(g.Scopes) }
@@ -238,9 +241,19 @@ func (g *Grant) Lives(now Instant) bool {
 // again.
 const formLife = 2 * time.Hour
 
+// machineSlack is how long a machine's grant is kept after its token has expired:
+// the clocks of two instances may differ by as much.
+const machineSlack = 5 * time.Minute
+
 // sweepAt returns when the grant may be swept. It is coarse and never comes
-// sooner than a form that could make the grant again is too old.
-func (g *Grant) sweepAt() Instant { return sweepAfter(max(g.CreatedAt.Add(formLife), g.lastUse())) }
+// sooner than a form that could make the grant again is too old. No form makes a
+// machine's grant and none is written often, but there may be many: those go soon.
+func (g *Grant) sweepAt() Instant {
+	if g.Machine() {
+		return g.lastUse().Add(machineSlack)
+	}
+	return sweepAfter(max(g.CreatedAt.Add(formLife), g.lastUse()))
+}
 
 // Tombstone returns when a grant may be swept that ends now: not before every
 // form that could make it again is too old.

@@ -23,9 +23,10 @@ const (
 
 // ReadGrant reads a grant into g, which must be zero. The numbers are those
 // that the store returned with the document. The error wraps ErrState, or is
-// ErrNotFound if the document is not a grant.
+// ErrNotFound if the document is not a grant. A grant without a user that is not
+// kept as a machine's is damaged, so a person's grant always has a user.
 func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
-	if d.Kind != store.KindGrant {
+	if d.Kind != store.KindGrant && d.Kind != store.KindMachine {
 		return ErrNotFound
 	}
 	g.ID, g.UserID, g.ApplicationID, g.WorkspaceID = d.ID, d.UserID, d.ApplicationID, d.WorkspaceID
@@ -94,7 +95,7 @@ func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
 			r.bad = true
 		}
 	}
-	if !r.done() || g.rotatedAt != 0 && g.accessCount == 0 {
+	if !r.done() || g.rotatedAt != 0 && g.accessCount == 0 || d.Kind != g.kind() {
 		return fmt.Errorf("rules: the grant %s: %w", d.ID, ErrState)
 	}
 	return nil
@@ -103,7 +104,7 @@ func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
 // Document returns the grant as it is to be kept, with the mark.
 func (g *Grant) Document(mark int64) store.Document {
 	d := store.Document{
-		ID: g.ID, Kind: store.KindGrant, UserID: g.UserID, ApplicationID: g.ApplicationID, WorkspaceID: g.WorkspaceID,
+		ID: g.ID, Kind: g.kind(), UserID: g.UserID, ApplicationID: g.ApplicationID, WorkspaceID: g.WorkspaceID,
 		CreatedAt: g.CreatedAt.Time(), LastUsedAt: g.LastUsedAt.Time(), SweepAt: g.sweepAt().Time(),
 		Seen: g.seen, Mark: mark,
 	}
@@ -173,8 +174,16 @@ func (g *Grant) Document(mark int64) store.Document {
 // Mark returns the mark of the document that the grant was read from.
 func (g *Grant) Mark() int64 { return g.mark }
 
+// kind is the kind of the document that the grant is kept as.
+func (g *Grant) kind() store.Kind {
+	if g.Machine() {
+		return store.KindMachine
+	}
+	return store.KindGrant
+}
+
 // NewGrant begins a grant of the user to the application that is made now and
-// has seen the numbers.
+// has seen the numbers. Without a user it is a machine's.
 func NewGrant(id store.ID, key store.CutKey, seen store.Cuts, now Instant) Grant {
 	return Grant{ID: id, UserID: key.UserID, ApplicationID: key.ApplicationID, WorkspaceID: key.WorkspaceID,
 		CreatedAt: now, LastUsedAt: now, seen: seen}
