@@ -175,6 +175,9 @@ func (k records) cutOff(ctx context.Context, key store.CutKey, number func(time.
 // findConsent reads what a user has agreed to give an application, and the
 // numbers of the cut-offs that a grant made now has seen.
 func (k records) findConsent(ctx context.Context, userID, applicationID string) (rules.Consent, error) {
+	if userID == "" {
+		return rules.Consent{}, errors.New("nobody can agree: the user ID is empty") // Else the grant would be a machine's.
+	}
 	ctx, stop := k.bounded(ctx)
 	defer stop()
 	d, now, err := k.store.FindConsent(ctx, userID, applicationID, "")

@@ -30,6 +30,9 @@ var racePromises = []promise{
 	{"of many that cut one key off each makes its number grow",
 		"A document that was created between two cut-offs must end by the second.",
 		raceOfCuts},
+	{"what is created while its application is cut off ends, or has seen the cut-off",
+		"A machine that asks for a token while its application is deleted must not keep one.",
+		raceOfCutsAndCreations},
 	{"what was written is seen by every read that starts afterwards",
 		"Once a user is told that a sign-out is done, no instance may let the token in.",
 		readsAreCurrent},
@@ -238,6 +241,29 @@ func raceOfCuts(t *trial) {
 		race(racers, func(i int) { errs[i] = t.CutOff(t.Context(), key, number) })
 		t.must(errors.Join(errs...), "cutting off a key that others cut off")
 		t.equal(t.numbersNow(key)[key], max(number, before+1)+racers-1, "the number of %+v after %d racers cut it off", key, racers)
+	}
+}
+
+func raceOfCutsAndCreations(t *trial) {
+	for round := range rounds {
+		key := store.CutKey{ApplicationID: fmt.Sprint("app ", round)}
+		created := make([]store.Document, racers)
+		errs := make([]error, racers)
+		race(racers, func(i int) {
+			if i == 0 {
+				errs[i] = t.CutOff(t.Context(), key, store.CutForever(t.start))
+				return
+			}
+			_, numbers, err := t.FindConsent(t.Context(), "", key.ApplicationID, "")
+			created[i] = t.document(key, func(d *store.Document) { d.Kind, d.Seen = store.KindMachine, numbers })
+			errs[i] = errors.Join(err, t.Create(t.Context(), created[i]))
+		})
+		t.must(errors.Join(errs...), "creating documents and cutting off their application")
+		for _, d := range created[1:] {
+			if numbers := t.finds(d, "a document that was created while its application was cut off"); !numbers.Exceed(&d.Seen) && !d.Seen.Forever() {
+				t.errorf("a document lives that was created while its application was cut off, and has seen %v", d.Seen)
+			}
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -138,9 +137,6 @@ func (t *trial) document(key store.CutKey, edits ...func(*store.Document)) store
 		ID: store.NewID(t.start, key.UserID), Kind: store.KindGrant,
 		UserID: key.UserID, ApplicationID: key.ApplicationID, WorkspaceID: key.WorkspaceID,
 		CreatedAt: t.start, LastUsedAt: t.start.Add(tick), Mark: newMark(), State: "some state",
-	}
-	if key.UserID == "" { // Then the ID ends with anything.
-		binary.BigEndian.PutUint16(d.ID[14:], uint16(d.Mark))
 	}
 	for _, edit := range edits {
 		edit(&d)

@@ -30,6 +30,21 @@ var wrongRaces = breaks{
 			}
 		},
 	},
+	"what is created while its application is cut off ends, or has seen the cut-off": {
+		"documents without a user have no numbers": func(f *faulty) {
+			f.numbers(func(d store.Document, c *store.Cuts) {
+				if d.UserID == "" {
+					*c = store.Cuts{}
+				}
+			})
+		},
+		"a number is known late": func(f *faulty) {
+			f.cutOff = func(ctx context.Context, key store.CutKey, number int64) error {
+				time.AfterFunc(100*time.Millisecond, func() { f.right.CutOff(context.WithoutCancel(ctx), key, number) })
+				return nil
+			}
+		},
+	},
 	"of many that replace one mark exactly one succeeds": {
 		"it looks first": func(f *faulty) { f.replace = f.lookAndReplace },
 	},

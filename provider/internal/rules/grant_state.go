@@ -24,7 +24,8 @@ const (
 // ReadGrant reads a grant into g, which must be zero. The numbers are those
 // that the store returned with the document. The error wraps ErrState, or is
 // ErrNotFound if the document is not a grant. A grant without a user that is not
-// kept as a machine's is damaged, so a person's grant always has a user.
+// kept as a machine's is damaged, and so is a machine's with a code or a refresh
+// token.
 func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
 	if d.Kind != store.KindGrant && d.Kind != store.KindMachine {
 		return ErrNotFound
@@ -95,7 +96,8 @@ func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
 			r.bad = true
 		}
 	}
-	if !r.done() || g.rotatedAt != 0 && g.accessCount == 0 || d.Kind != g.kind() {
+	if !r.done() || g.rotatedAt != 0 && g.accessCount == 0 ||
+		d.Kind != g.kind() || g.Machine() && (!g.code.hash.IsZero() || g.generation != 0) {
 		return fmt.Errorf("rules: the grant %s: %w", d.ID, ErrState)
 	}
 	return nil
