@@ -133,9 +133,9 @@ func TestStoreStepsPerRequest(t *testing.T) {
 		steps = append(steps, step)
 		return nil
 	})
-	h := newHost(t, withKeys, func(c *provider.Config) { c.Store = counting })
+	h := newHost(t, withKeys, withMachines, func(c *provider.Config) { c.Store = counting })
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
-	signs := h.keyed()
+	signs, machine := h.keyed(), h.machine()
 	b := h.browser()
 	b.signIn("user_ada")
 	require.NotEmpty(t, b.authorize(app.request()).Get("code"))
@@ -156,6 +156,7 @@ func TestStoreStepsPerRequest(t *testing.T) {
 		{"refresh", func() *reply { return app.refresh(got.RefreshToken) }, []string{"FindClient", "Find", "Replace"}},
 		{"userinfo", func() *reply { return h.bearer("/oauth/userinfo", got.AccessToken) }, []string{"Find"}},
 		{"guard", func() *reply { return h.bearer("/api/notes", got.AccessToken) }, []string{"Find"}},
+		{"a machine's token", func() *reply { return machine.asMachine() }, []string{"FindClient", "FindConsent", "FindApplication", "Create"}},
 		{"a mistyped token", func() *reply { return h.bearer("/api/notes", got.AccessToken+"x") }, nil},
 		{"a key", func() *reply { return signs.asks(signs.assertion("1")) }, []string{"FindClient", "Create"}},
 		{"a wrong assertion", func() *reply { return signs.asks(signs.assertion("1") + "x") }, []string{"FindClient"}},
