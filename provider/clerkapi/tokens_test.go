@@ -136,6 +136,32 @@ func TestVerifyRefusesTokensOfResources(t *testing.T) {
 	a.refused(verify(app.tokens("user_ada", "resource", mcp).AccessToken), 404, "resource_not_found")
 }
 
+// Clerk's API knows no machines: none can get its scopes there, and a token
+// without a user is no token of one.
+func TestClerkKnowsNoMachines(t *testing.T) {
+	a := newAdmin(t, func(c *provider.Config) { c.Machines = &provider.Machines{} })
+	for _, name := range []string{"machine_scopes", "machineScopes", "MachineScopes"} {
+		for _, value := range []string{`"notes:read"`, `["notes:read"]`} {
+			app := a.create(`{"name":"Reports","` + name + `":` + value + `}`)
+			a.call("PATCH", a.path(app), `{"`+name+`":`+value+`}`)
+			kept, err := a.FindApplication(ctx, app["id"].(string))
+			require.NoError(t, err)
+			require.Empty(t, kept.MachineScopes)
+			a.as(app, app["client_secret"].(string)).post("/oauth/token", "grant_type", "client_credentials").refused(t, 400, "unauthorized_client")
+		}
+	}
+
+	machine := a.application(provider.ApplicationSettings{MachineScopes: scopes.New("notes:read")})
+	shown := a.call("PATCH", "/v1/oauth_applications/"+machine.ID, `{"name":"Nightly reports"}`).object(t)
+	require.NotContains(t, shown, "machine_scopes")
+	got := machine.post("/oauth/token", "grant_type", "client_credentials").tokens(t)
+	a.refused(a.call("POST", "/v1/oauth_applications/access_tokens/verify", `{"access_token":"`+got.AccessToken+`"}`), 404, "resource_not_found")
+	a.refused(a.call("PATCH", "/v1/oauth_applications/"+machine.ID, `{"public":true}`), 422, "form_param_value_invalid machine_scopes")
+	a.call("POST", "/v1/oauth_applications/"+machine.ID+"/revoke_token", `{"token":"`+got.AccessToken+`"}`)
+	_, err := a.AllowMachines().Verify(ctx, got.AccessToken)
+	require.ErrorIs(t, err, provider.ErrInvalidToken)
+}
+
 var errFire = errors.New("dial tcp: the database is on fire")
 
 // A store that fails gives 503 in Clerk's form, and says why in the log only.

@@ -2,12 +2,6 @@ package clients
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,11 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
-	"github.com/latchkey-go/latchkey/provider/keys"
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
@@ -140,22 +132,12 @@ func TestN8n(t *testing.T) {
 // A client that has a key in place of a secret.
 func TestPrivateKeyJWT(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, func(c *provider.Config) {
-		var err error
-		c.Keys, err = keys.New(t.Context(), keys.Options{Store: c.Store, Secrets: []string{strings.Repeat("sealed ", 6)}})
-		require.NoError(t, err)
-	})
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "wiki-1"}}})
-	require.NoError(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
+	h := newHost(t, withKeys(t))
+	set, private := clientKey(t)
 	app, secret, err := h.Provider.CreateApplication(t.Context(), provider.ApplicationSettings{
-		Name: "Wiki", RedirectURIs: []string{wiki}, Scopes: scopes.New("profile", "notes:read"), Keys: provider.ApplicationKeys{Set: string(set)},
+		Name: "Wiki", RedirectURIs: []string{wiki}, Scopes: scopes.New("profile", "notes:read"), Keys: provider.ApplicationKeys{Set: set},
 	})
 	require.NoError(t, err)
 	require.True(t, secret.IsZero())
-	h.node("js", "private-key-jwt.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+app.ClientID,
-		"CLIENT_KEY="+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	h.node("js", "private-key-jwt.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+app.ClientID, "CLIENT_KEY="+private)
 }

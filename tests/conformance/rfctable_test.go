@@ -43,6 +43,7 @@ var titles = map[int]string{
 	8628: "OAuth 2.0 Device Authorization Grant",
 	8707: "Resource Indicators",
 	8725: "JSON Web Token Best Current Practices",
+	9068: "JSON Web Token (JWT) Profile for OAuth 2.0 Access Tokens",
 	9110: "HTTP Semantics",
 	9111: "HTTP Caching",
 	9207: "Authorization Server Issuer Identification",

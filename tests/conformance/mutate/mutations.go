@@ -117,7 +117,7 @@ var mutations = []mutation{
 		"TestBearerInTwoPlaces",
 	},
 	{
-		"RFC 6750 section 3.1: insufficient_scope", "bearer.go",
+		"RFC 6750 section 3.1: insufficient_scope", "guard.go",
 		`needed := strings.Join(scope, " ")`, `needed := strings.Join(scope[:0], " ")`,
 		"TestBearerInsufficientScope",
 	},
@@ -309,5 +309,20 @@ var mutations = []mutation{
 		"A link to sign out sends nobody to an application that is not reviewed", "logout.go",
 		`case v.uri != "" && v.app.Reviewed:`, `case v.uri != "":`,
 		"TestLogoutIsNoOpenRedirector",
+	},
+	{
+		"RFC 9700 section 4.15.1: a guard for people lets no machine in", "guard.go",
+		`if t.machine() && !g.machines {`, `if false {`,
+		"TestMachineIsNoUser",
+	},
+	{
+		"RFC 7662 section 2.2: a machine's sub is no user's ID", "introspect.go",
+		`subject = machineSubject + asker.ClientID`, `subject = asker.ClientID`,
+		"TestMachineIsNoUser",
+	},
+	{
+		"RFC 6749 section 5.2: a machine gets none of the scopes that its application may ask people for", "resource.go",
+		`if excess := asked.Minus(may); len(excess) > 0 {`, `if excess := asked.Minus(may.Union(app.Scopes)); len(excess) > 0 {`,
+		"TestMachineScope",
 	},
 }
