@@ -35,7 +35,7 @@ func (x *exchange) issueToMachine(scope string) (tokenInfo, *Error) {
 	}
 	app, err := x.records.findApplication(x.context(), x.app.ID)
 	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && seen.Forever():
+	case errors.Is(err, store.ErrNotFound):
 		return tokenInfo{}, errSecret(errors.New("the application was deleted meanwhile"))
 	case err != nil:
 		return tokenInfo{}, unavailable("store", err)

@@ -349,6 +349,9 @@ func TestMachineThatIsCutOffWhileItAsksGetsNothing(t *testing.T) {
 					h.machines(h.AllowMachines().Require())(r.tokens(t).AccessToken).refused(t, 401, "invalid_token")
 					return
 				}
+				if name == "deleted" {
+					r.refused(t, 401, "invalid_client")
+				}
 				require.Contains(t, []int{400, 401, 503}, r.StatusCode, r.body)
 			})
 		}
