@@ -7,6 +7,7 @@ package redisstore_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,11 @@ func TestBytes(t *testing.T) {
 		{"a device", 600, func(i int) error {
 			d := document(0)
 			d.ID, d.UserID, d.ApplicationID = store.NewID(at, fmt.Sprint(i)), "", ""
+			return s.Create(ctx, d)
+		}},
+		{"a token of a machine", 550, func(i int) error {
+			d := document(0)
+			d.ID, d.Kind, d.UserID, d.State = store.NewID(at, ""), store.KindMachine, "", strings.Repeat("x", 63)
 			return s.Create(ctx, d)
 		}},
 		{"a cut-off of a user", 400, func(i int) error {
