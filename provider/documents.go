@@ -176,7 +176,7 @@ func (k records) cutOff(ctx context.Context, key store.CutKey, number func(time.
 // numbers of the cut-offs that a grant made now has seen.
 func (k records) findConsent(ctx context.Context, userID, applicationID string) (rules.Consent, error) {
 	if userID == "" {
-		return rules.Consent{}, errors.New("nobody can agree: the user ID is empty") // Else the grant would be a machine's.
+		return rules.Consent{}, errors.New("the user ID is empty, and only a user can agree") // Else the grant would be a machine's.
 	}
 	ctx, stop := k.bounded(ctx)
 	defer stop()

@@ -16,7 +16,7 @@ import (
 func TestLogEventsIsAnAuditTrail(t *testing.T) {
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
 		var log hosttest.Log
-		h := newHost(t, func(c *provider.Config) {
+		h := newHost(t, withMachines, func(c *provider.Config) {
 			c.Events = provider.LogEvents(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level})))
 		})
 		app := h.application(provider.ApplicationSettings{})
@@ -26,11 +26,14 @@ func TestLogEventsIsAnAuditTrail(t *testing.T) {
 		app.redeem("x", "client_secret", "wrong").refused(t, 401, "invalid_client")
 		app.refresh(second.RefreshToken).tokens(t)
 		app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
+		machine := h.machine()
+		machine.asMachine().tokens(t)
 		text := log.String()
 		for _, line := range []string{
 			"level=INFO msg=\"latchkey: event\" event=grant.created application=" + app.ID + " user=user_ada grant=",
 			"level=INFO msg=\"latchkey: event\" event=token.issued ",
 			"level=INFO msg=\"latchkey: event\" event=token.refreshed ",
+			"level=INFO msg=\"latchkey: event\" event=token.issued application=" + machine.ID + " machine=true grant=",
 			"level=WARN msg=\"latchkey: event\" event=token.retried ",
 			"level=WARN msg=\"latchkey: event\" event=client.rejected application=" + app.ID + " error=",
 			"level=WARN msg=\"latchkey: event\" event=token.reuse_detected ",

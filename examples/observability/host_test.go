@@ -29,6 +29,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/provider/providertest"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
@@ -174,6 +175,28 @@ func (w *world) everything() {
 	require.NoError(t, ada.err)
 	require.NoError(t, grace.err)
 	w.signsOut()
+	w.runsAJob()
+}
+
+// runsAJob has a machine get a token and give it back, at a provider that lets
+// machines in, as Acme doesn't.
+func (w *world) runsAJob() {
+	h := providertest.New(w.t, func(c *provider.Config) {
+		c.Machines = &provider.Machines{}
+		c.Events = func(ctx context.Context, e provider.Event) {
+			if e.Machine {
+				w.keep(ctx, e)
+			}
+		}
+	})
+	job, secret, err := h.Provider.CreateApplication(w.t.Context(), provider.ApplicationSettings{Name: "Nightly job", MachineScopes: scopes.New(scopes.Email)})
+	require.NoError(w.t, err)
+	nightly := *w.wiki
+	nightly.issuer, nightly.clientID, nightly.secret = h.URL, job.ClientID, secret.Reveal()
+	v := &visitor{load: &nightly, ctx: w.t.Context()}
+	got := v.tokens(url.Values{"grant_type": {"client_credentials"}})
+	v.post(200, "/oauth/token/revoke", nightly.secret, url.Values{"token": {got.Access}})
+	require.NoError(w.t, v.err)
 }
 
 // signsOut has somebody sign out at a provider that offers it, as Acme doesn't.
