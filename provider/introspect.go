@@ -16,7 +16,8 @@ import (
 // IntrospectHandler serves the introspection endpoint (RFC 7662) to
 // applications, about their own tokens, and to resource servers that
 // Config.Introspection lets through, about all. Everybody else's tokens are
-// answered like unknown ones.
+// answered like unknown ones. The sub of a machine's token is "client:" followed
+// by its client_id, which no user's ID begins with.
 func (p *Provider) IntrospectHandler() http.Handler {
 	return p.handler(endpoint{name: endpointIntrospect, methods: []string{http.MethodPost}, serve: (*call).serveIntrospect, refuse: (*call).writeError})
 }

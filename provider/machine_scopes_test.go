@@ -25,6 +25,7 @@ func TestMachineScopesAndScopesOfPeopleAreApart(t *testing.T) {
 		r.refused(t, 400, "invalid_scope")
 		require.Contains(t, r.body, "It may ask for: public_metadata notes:read.")
 	}
+	require.Contains(t, h.log.String(), `scope="notes:read email" scope_allowed="public_metadata notes:read"`)
 	app.asMachine("scope", "notes:read\n").refused(t, 400, "invalid_scope")
 
 	// The machine's scope, asked of a person: at the authorization endpoint, in the
