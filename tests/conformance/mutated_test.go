@@ -27,6 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 )
 
 const (
@@ -468,6 +469,7 @@ func newTarget(t *testing.T, seed uint64, valid func(*target, testing.TB) []mess
 	x.host = newHostWith(t, func(cfg *provider.Config) {
 		cfg.Issuer = "http://" + x.address
 		cfg.Introspection = provider.BearerKey(backendKey)
+		cfg.Machines = &provider.Machines{PerMinute: 1_000_000}
 		cfg.Logger = slog.New(slog.NewTextHandler(writer(func(line string) {
 			if strings.Contains(line, "level=ERROR") {
 				x.faults.add("the provider logged: %s", line)
@@ -480,7 +482,7 @@ func newTarget(t *testing.T, seed uint64, valid func(*target, testing.TB) []mess
 	server.Start()
 	t.Cleanup(server.Close)
 	x.url = server.URL
-	x.confidential, x.public = x.host.confidential(), x.host.public()
+	x.confidential, x.public = x.host.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), MachineScopes: scopes.New("notes:read")}), x.host.public()
 	return x
 }
 
@@ -753,6 +755,7 @@ func (x *target) redemptions(t testing.TB) []message {
 	var messages []message
 	for _, c := range []*client{x.confidential, x.public} {
 		code, tokens := c.code(t), c.tokens(t)
+		messages = append(messages, x.post(tokenPath, c.withID("grant_type", "client_credentials", "scope", "notes:read")))
 		messages = append(messages, x.post(tokenPath, c.redemption(code)), x.post(tokenPath, c.refreshing(tokens.Refresh)), x.post(tokenPath, c.refreshing(tokens.Refresh, "scope", "profile")))
 		x.faults.secret(code, tokens.Refresh, tokens.Access)
 	}
