@@ -119,6 +119,7 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 		Resource:         x.resource.identifier(),
 		Salt:             rules.NewSalt(),
 		Grace:            x.cfg.Lifetimes.Grace,
+		Public:           x.app.Public,
 		AccessExpiresAt:  rules.At(now.Add(x.cfg.Lifetimes.Access)),
 		RefreshExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Refresh)),
 		Now:              rules.At(now),
@@ -131,6 +132,7 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 		if rotated, step, err = g.Rotate(&q); err != nil {
 			return step, err
 		}
+		q.Attempt = rotated
 		if userID == "" {
 			var e *Error
 			if user, e = x.userStillThere(x.context(), g.UserID); e != nil {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,6 +26,7 @@ func TestLogEventsIsAnAuditTrail(t *testing.T) {
 		app.refresh(first.RefreshToken).tokens(t)
 		app.redeem("x", "client_secret", "wrong").refused(t, 401, "invalid_client")
 		app.refresh(second.RefreshToken).tokens(t)
+		h.clock.Add(31 * time.Second)
 		app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
 		machine := h.machine()
 		machine.asMachine().tokens(t)

@@ -30,7 +30,7 @@ type Application struct {
 	MachineScopes scopes.Set `json:",omitempty"`
 
 	// Lifetimes go before those of the provider.
-	Lifetimes Lifetimes `json:",omitzero"`
+	Lifetimes ApplicationLifetimes `json:",omitzero"`
 
 	// Workspace says whether its users choose a workspace.
 	Workspace WorkspaceUse `json:",omitempty"`
@@ -81,9 +81,9 @@ type Application struct {
 	Version              int64 // set by the store: 1 at first, one more with each update
 }
 
-// Lifetimes are how long the codes, tokens, and sign-ins of an application last.
+// ApplicationLifetimes are how long the codes, tokens, and sign-ins of an application last.
 // Zero means that the application has no lifetime of its own.
-type Lifetimes struct {
+type ApplicationLifetimes struct {
 	Code    time.Duration `json:"code,omitempty"`
 	Access  time.Duration `json:"access,omitempty"`
 	Refresh time.Duration `json:"refresh,omitempty"`

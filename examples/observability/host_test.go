@@ -107,7 +107,7 @@ func (w *world) everything() {
 	t, ada, grace := w.t, w.visitor(), w.visitor()
 
 	// Ada signs in, and Wiki uses its tokens: a refresh, its repetition, two
-	// more, and then the first one again, which ends the sign-in.
+	// more, and then the code again, which ends the sign-in.
 	code := url.Values{"grant_type": {"authorization_code"}, "redirect_uri": {callback}, "code": {ada.authorize("ada", "Allow", nil).Get("code")}}
 	first := ada.tokens(code)
 	ada.api(200, "GET", "/api/notes", first.Access)
@@ -116,8 +116,8 @@ func (w *world) everything() {
 	second := ada.refresh(first)
 	require.Equal(t, second, ada.refresh(first), "a repeated refresh gets the same pair")
 	third := ada.refresh(second)
+	ada.post(400, "/oauth/token", w.wiki.secret, code)
 	replay := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.Refresh}}
-	ada.post(400, "/oauth/token", w.wiki.secret, replay)
 	ada.api(401, "GET", "/api/notes", third.Access)
 	ada.api(401, "GET", "/oauth/userinfo", third.Access)
 

@@ -68,7 +68,8 @@ func (l *load) visit(ctx context.Context, n int) error {
 		v.open(http.StatusBadRequest, "/oauth/authorize?client_id=nobody")
 	}
 	code := v.authorize(login, "Allow", nil).Get("code")
-	first := v.tokens(url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}})
+	redeem := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}}
+	first := v.tokens(redeem)
 	v.api(http.StatusOK, "GET", "/oauth/userinfo", first.Access)
 	v.api(http.StatusOK, "GET", "/api/notes", first.Access)
 
@@ -87,9 +88,9 @@ func (l *load) visit(ctx context.Context, n int) error {
 		v.api(http.StatusForbidden, "POST", "/api/notes", second.Access)
 	}
 	switch {
-	case every(10): // A refresh token was stolen: it comes again when Wiki has long moved on.
+	case every(10): // A code was stolen: it comes again when Wiki has long redeemed it.
 		v.refresh(v.refresh(second))
-		v.post(http.StatusBadRequest, "/oauth/token", l.secret, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.Refresh}})
+		v.post(http.StatusBadRequest, "/oauth/token", l.secret, redeem)
 	case every(8): // The user signs out of Wiki.
 		v.post(http.StatusOK, "/oauth/token/revoke", l.secret, url.Values{"token": {second.Access}})
 		v.post(http.StatusOK, "/oauth/token_info", l.secret, url.Values{"token": {second.Access}})

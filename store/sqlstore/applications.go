@@ -14,24 +14,24 @@ import (
 // details are what is kept of an application as JSON: everything that nothing
 // searches or sorts by. So a new field needs no migration.
 type details struct {
-	RedirectURIs []string                  `json:"redirect_uris,omitempty"`
-	Scopes       scopes.Set                `json:"scopes,omitempty"`
-	Machine      scopes.Set                `json:"machine_scopes,omitempty"`
-	Lifetimes    store.Lifetimes           `json:"lifetimes,omitzero"`
-	Workspace    store.WorkspaceUse        `json:"workspace,omitempty"`
-	Secrets      []store.ClientSecret      `json:"secrets,omitempty"`
-	Public       bool                      `json:"public,omitempty"`
-	PKCERequired bool                      `json:"pkce_required,omitempty"`
-	SkipConsent  bool                      `json:"skip_consent,omitempty"`
-	Reviewed     bool                      `json:"reviewed,omitempty"`
-	Registration *store.RegistrationRecord `json:"registration,omitempty"`
-	Applied      []store.AppliedSettings   `json:"applied,omitempty"`
-	Keys         store.ClientKeys          `json:"keys,omitzero"`
-	AfterLogout  []string                  `json:"post_logout_redirect_uris,omitempty"`
-	IDTokenAlg   string                    `json:"id_token_alg,omitempty"`
-	ClientURI    string                    `json:"client_uri,omitempty"`
-	LogoURL      string                    `json:"logo_url,omitempty"`
-	Metadata     map[string]string         `json:"metadata,omitempty"`
+	RedirectURIs []string                   `json:"redirect_uris,omitempty"`
+	Scopes       scopes.Set                 `json:"scopes,omitempty"`
+	Machine      scopes.Set                 `json:"machine_scopes,omitempty"`
+	Lifetimes    store.ApplicationLifetimes `json:"lifetimes,omitzero"`
+	Workspace    store.WorkspaceUse         `json:"workspace,omitempty"`
+	Secrets      []store.ClientSecret       `json:"secrets,omitempty"`
+	Public       bool                       `json:"public,omitempty"`
+	PKCERequired bool                       `json:"pkce_required,omitempty"`
+	SkipConsent  bool                       `json:"skip_consent,omitempty"`
+	Reviewed     bool                       `json:"reviewed,omitempty"`
+	Registration *store.RegistrationRecord  `json:"registration,omitempty"`
+	Applied      []store.AppliedSettings    `json:"applied,omitempty"`
+	Keys         store.ClientKeys           `json:"keys,omitzero"`
+	AfterLogout  []string                   `json:"post_logout_redirect_uris,omitempty"`
+	IDTokenAlg   string                     `json:"id_token_alg,omitempty"`
+	ClientURI    string                     `json:"client_uri,omitempty"`
+	LogoURL      string                     `json:"logo_url,omitempty"`
+	Metadata     map[string]string          `json:"metadata,omitempty"`
 }
 
 // The columns of an application a, in the order of [applicationRow.into].

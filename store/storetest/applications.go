@@ -55,7 +55,7 @@ func (t *trial) fullApplication() store.Application {
 		RedirectURIs:  []string{someRedirect, "https://b.example/cb", "https://a.example/cb"},
 		Scopes:        scopes.New("email", "notes:read", "profile"),
 		MachineScopes: scopes.New("reports:read", "notes:read"),
-		Lifetimes:     store.Lifetimes{Code: time.Minute, Access: time.Hour, Refresh: 2 * time.Hour, Grant: 3 * time.Hour, Grace: time.Nanosecond},
+		Lifetimes:     store.ApplicationLifetimes{Code: time.Minute, Access: time.Hour, Refresh: 2 * time.Hour, Grant: 3 * time.Hour, Grace: time.Nanosecond},
 		Workspace:     store.WorkspaceRequired,
 		Secrets: []store.ClientSecret{
 			{ID: "s2", Hash: store.HashSecret("a generated secret"), CreatedAt: t.start, ExpiresAt: t.after(time.Hour)},

@@ -19,6 +19,7 @@ type pair struct {
 	accessEnds, rotatedBy time.Time // when the access token and the refresh token expire
 	asked                 string    // the scope parameter it was asked with
 	scope                 scopes.Set
+	replaced              time.Time // when it was rotated away
 }
 
 // signIn is a model of one grant: what may be alive, and nothing else.
@@ -32,10 +33,12 @@ type signIn struct {
 	granted  scopes.Set
 	revoked  bool
 	pairs    []pair // the last one is the chain's head
-	rotated  time.Time
 }
 
-const grace = 30 * time.Second
+const (
+	grace     = 30 * time.Second
+	ringSteps = 16 // how many rotations a grant remembers
+)
 
 // TestRandomHistoriesOfASignIn redeems, refreshes, replays, revokes and moves
 // the clock at random, predicts each answer, and checks after every step that
@@ -104,19 +107,13 @@ func (s *signIn) use(t *rapid.T, i int) {
 		want = s.granted.Intersect(splitScope(asked))
 	}
 	head := len(s.pairs) - 1
+	within := func(i int) bool { return s.h.clock.Now().Sub(s.pairs[i].replaced) <= grace }
 	switch {
 	case s.revoked:
 		require.Equal(t, 400, status)
-	case i == head && !s.before(s.pairs[i].rotatedBy):
-		require.Equal(t, 400, status)
-	case i == head && len(want) == 0:
-		require.Equal(t, 400, status)
-		require.Equal(t, "invalid_scope", answer["error"])
-	case i == head:
-		require.Equal(t, 200, status, answer)
-		s.rotated = s.h.clock.Now()
-		s.push(t, answer, asked)
-	case i == head-1 && s.h.clock.Now().Sub(s.rotated) <= grace:
+	case i < head-ringSteps && within(head-ringSteps):
+		require.Equal(t, 400, status, "it may have been within the grace, but that is forgotten")
+	case i < head && i >= head-ringSteps && within(i) && s.before(s.pairs[head].accessEnds):
 		if !want.Equal(s.pairs[head].scope) {
 			require.Equal(t, 400, status)
 			return
@@ -124,6 +121,15 @@ func (s *signIn) use(t *rapid.T, i int) {
 		require.Equal(t, 200, status, answer)
 		require.Equal(t, s.pairs[head].access, answer["access_token"])
 		require.Equal(t, s.pairs[head].refresh, answer["refresh_token"])
+	case i == head && !s.before(s.pairs[i].rotatedBy):
+		require.Equal(t, 400, status)
+	case i == head && len(want) == 0:
+		require.Equal(t, 400, status)
+		require.Equal(t, "invalid_scope", answer["error"])
+	case i == head:
+		require.Equal(t, 200, status, answer)
+		s.pairs[head].replaced = s.h.clock.Now()
+		s.push(t, answer, asked)
 	default:
 		require.Equal(t, 400, status)
 		if s.before(s.pairs[i].rotatedBy) {

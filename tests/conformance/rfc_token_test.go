@@ -678,16 +678,29 @@ func TestRefreshTokenReuse(t *testing.T) {
 	}
 }
 
-// RFC 9700 section 4.14.2: a token from two generations ago is no retry.
-func TestRefreshTokenOfTwoGenerationsAgo(t *testing.T) {
+// RFC 9700 section 4.14.2: within the grace every token of the chain gets the
+// current pair, so that there is one chain. After it, an old one ends the
+// sign-in, whether the newer ones were used or not.
+func TestOldRefreshTokensGetTheCurrentPair(t *testing.T) {
 	h := newHost(t)
-	c := h.confidential()
-	first := c.tokens(t)
-	second := granted(t, h.send(t, tokenPath, c.refreshing(first.Refresh)))
-	third := granted(t, h.send(t, tokenPath, c.refreshing(second.Refresh)))
-	refused(t, h.send(t, tokenPath, c.refreshing(first.Refresh)), 400, "invalid_grant")
-	require.False(t, h.works(t, third.Access))
-	refused(t, h.send(t, tokenPath, c.refreshing(third.Refresh)), 400, "invalid_grant")
+	for kind, c := range map[string]*client{"confidential": h.confidential(), "public": h.public()} {
+		t.Run(kind, func(t *testing.T) {
+			pairs := []tokens{c.tokens(t)}
+			for range 3 {
+				h.clock.Add(5 * time.Second)
+				pairs = append(pairs, granted(t, h.send(t, tokenPath, c.refreshing(pairs[len(pairs)-1].Refresh))))
+			}
+			current := pairs[3]
+			for _, old := range pairs[:3] {
+				again := granted(t, h.send(t, tokenPath, c.refreshing(old.Refresh)))
+				require.Equal(t, []string{current.Access, current.Refresh}, []string{again.Access, again.Refresh})
+			}
+			h.clock.Add(20*time.Second + time.Microsecond)
+			refused(t, h.send(t, tokenPath, c.refreshing(pairs[0].Refresh)), 400, "invalid_grant")
+			require.False(t, h.works(t, current.Access))
+			refused(t, h.send(t, tokenPath, c.refreshing(current.Refresh)), 400, "invalid_grant")
+		})
+	}
 }
 
 // RFC 9700 section 4.14.2: with the shortest grace every repetition ends the

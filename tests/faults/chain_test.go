@@ -153,12 +153,17 @@ func (w *worker) rotated(s *signIn, during span, o outcomes) {
 	}
 }
 
-// retry repeats the last refresh, and gets the same pair.
+// retry presents a token that was rotated away, most often the last one, and
+// gets the current pair: all of a chain are within the grace here.
 func (w *worker) retry(s *signIn) {
 	if len(s.pairs) < 2 {
 		return
 	}
-	answers, during := w.ask("retry", repeat(s.refreshing(1), 1+w.few(2))...)
+	ago := 1
+	if w.one(3) {
+		ago += w.random.IntN(len(s.pairs) - 1)
+	}
+	answers, during := w.ask("retry", repeat(s.refreshing(ago), 1+w.few(2))...)
 	w.repeated(s, during, s.last(0), w.outcomes(s, during, answers...))
 }
 
@@ -175,7 +180,8 @@ func (w *worker) repeated(s *signIn, during span, want pair, o outcomes) {
 }
 
 // refreshBoth presents the current refresh token and the one before it at once.
-// The one before may come too late, and then it ends the grant.
+// The one before gets the pair that is current then: from before the rotation, or
+// from after it.
 func (w *worker) refreshBoth(s *signIn) {
 	if len(s.pairs) < 2 {
 		return
@@ -184,20 +190,18 @@ func (w *worker) refreshBoth(s *signIn) {
 	current, before := w.outcomes(s, during, answers[0]), w.outcomes(s, during, answers[1])
 	want := s.last(0)
 	w.rotated(s, during, current)
-	if len(current.given)+current.unknown > 0 && before.refused+before.unknown > 0 {
-		s.end(during, before.refused > 0)
-		return
+	if len(before.given) > 0 && before.given[0] != want {
+		if want = s.last(0); current.unknown > 0 { // It was done, though nobody was told.
+			want = before.given[0]
+			s.pairs, s.unsure = append(s.pairs, want), false
+		}
 	}
 	w.repeated(s, during, want, before)
 }
 
-// reuse presents what was spent long ago, and ends the grant by that.
+// reuse presents a code that was spent, and ends the grant by that.
 func (w *worker) reuse(s *signIn) {
-	spent := send(s.redeem)
-	if len(s.pairs) > 2 && w.one(2) {
-		spent = s.refreshing(2 + w.random.IntN(len(s.pairs)-2))
-	}
-	answers, during := w.ask("reuse", repeat(spent, 1+w.few(2))...)
+	answers, during := w.ask("reuse", repeat(s.redeem, 1+w.few(2))...)
 	o := w.outcomes(s, during, answers...)
 	if len(o.given) > 0 {
 		w.wrong("%s: what was spent was good again", s)

@@ -314,14 +314,14 @@ func (a auditor) pairs(next *chain) {
 	r, err = a.c.refresh(a.host, first.Refresh)
 	last := a.expect(next, "the refresh token after it", true, r, err)
 
-	// Either of these ends the grant.
-	if rand.N(2) == 0 {
-		r, err = a.c.redeem(a.host, next.code)
-		a.expect(next, "a code that was redeemed", false, r, err)
-	} else {
-		r, err = a.c.refresh(a.host, newest.Refresh)
-		a.expect(next, "a refresh token that was rotated away", false, r, err)
+	r, err = a.c.refresh(a.host, newest.Refresh)
+	if again := a.expect(next, "a refresh token of the grace", true, r, err); again != last {
+		a.fails(next, r, err, "a refresh token of the grace gave another pair than the current one")
 	}
+
+	// This ends the grant.
+	r, err = a.c.redeem(a.host, next.code)
+	a.expect(next, "a code that was redeemed", false, r, err)
 	a.access(next, "an access token of a grant that has ended", last.Access, false)
 	r, err = a.c.redeem(a.host, next.code)
 	a.expect(next, "a code of a grant that has ended", false, r, err)

@@ -121,10 +121,11 @@ func (a *actor) mark(before int64) int64 {
 	return int64(s.Hash(KindCode).prefix()>>1 | 1)
 }
 
-// held is what another request has got, or what the scenario begins with.
+// held is what another request has got, or what the scenario begins with: -1 is
+// the first pair, -2 the second, and so on.
 func (a *actor) held(of int) (r result, is bool) {
 	if of < 0 {
-		return firstPair(), true
+		return laterPair(-1 - of), true
 	}
 	r = a.ask(call{verb: await, other: of}).result
 	return r, r.outcome == ok
@@ -156,6 +157,10 @@ func (a *actor) grant(id store.ID) (g Grant, err error) {
 		g.recentCount = 0
 	case a.planted == lastIsRecognized && g.recentCount > 1:
 		g.recent[0], g.recentCount = g.recent[g.recentCount-1], 1
+	case a.planted == oneTooFew && g.rotationCount > 0:
+		g.forget(1)
+	case a.planted == onlyTheLastIsOld:
+		g.forget(g.rotationCount - 1)
 	}
 	return g, err
 }

@@ -15,6 +15,8 @@ type scenario struct {
 	faults   int // how many answers are lost, writes delayed, or instances crash
 	requests []request
 
+	rotated int // how often the grant was rotated before: as laterPair says
+
 	honest bool // every token is presented by those who may, so none is a reuse
 	paired bool // a grant and its consent live and die together
 }

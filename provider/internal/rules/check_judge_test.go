@@ -3,6 +3,7 @@ package rules
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +60,10 @@ func (m *machine) mustHold(w world, results *[maxRequests]result, allTold bool, 
 			m.violate("something works for an application that was deleted", trail)
 		case r.outcome == ok && m.requests[i].name == "redeem":
 			redeemed[r.refresh] = true
+		case r.outcome == ok && m.requests[i].name == "refresh" && !m.loses():
+			if m.forks(r.refresh, results[:i]) {
+				m.violate("there is a second chain", trail)
+			}
 		}
 	}
 	if len(redeemed) > 1 {
@@ -67,6 +72,23 @@ func (m *machine) mustHold(w world, results *[maxRequests]result, allTold bool, 
 	if m.paired && (granted && !consented || allTold && consented && !granted) {
 		m.violate("a grant and its consent don't live and die together", trail)
 	}
+}
+
+// forks reports whether there is another refresh token of the same generation:
+// in the chain that the scenario begins with, or among those that were given.
+func (m *machine) forks(refresh Secret, given []result) bool {
+	generation := int(refresh.generation())
+	if generation <= m.rotated+1 {
+		return refresh != laterPair(generation-1).refresh
+	}
+	return slices.ContainsFunc(given, func(r result) bool {
+		return r.outcome == ok && r.refresh.generation() == refresh.generation() && r.refresh != refresh
+	})
+}
+
+// loses reports whether the database may lose what was written.
+func (m *machine) loses() bool {
+	return slices.ContainsFunc(m.requests, func(r request) bool { return r.name == "failover" })
 }
 
 // alive returns everything that works on the grant of a form.

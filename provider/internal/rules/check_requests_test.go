@@ -31,20 +31,36 @@ func redeem(form, of int, applicationID string) request {
 }
 
 // refresh presents the refresh token that another request has got.
-func refresh(of int, within time.Duration) request {
+func refresh(of int, within time.Duration) request { return refreshAs(of, within, false) }
+
+// publicly presents it for an application that doesn't authenticate.
+func publicly(of int, within time.Duration) request { return refreshAs(of, within, true) }
+
+func refreshAs(of int, within time.Duration, public bool) request {
 	return request{name: "refresh", run: func(a *actor) (r result) {
 		presented, is := a.held(of)
 		if !is {
 			return result{outcome: nothing}
 		}
+		q := Rotation{
+			Presented: presented.refresh, ApplicationID: checkKey.ApplicationID, Grace: within, Public: public, Now: a.now(),
+			AccessExpiresAt: a.now().Add(accessLife), RefreshExpiresAt: a.now().Add(refreshLife),
+		}
 		r.outcome = a.changeGrant(func(g *Grant) (Step, error) {
 			salt := a.draw("salt")
-			rotated, step, err := g.Rotate(&Rotation{
-				Presented: presented.refresh, ApplicationID: checkKey.ApplicationID, Salt: Salt(salt[:16]), Grace: within, Now: a.now(),
-				AccessExpiresAt: a.now().Add(accessLife), RefreshExpiresAt: a.now().Add(refreshLife),
-			})
+			q.Salt = Salt(salt[:16])
+			switch {
+			case a.planted == forgottenIsHarmless:
+				q.Public = false
+			case a.planted == oldGoesOn && g.place(&q.Presented, q.Presented.Hash(KindRefresh)) == spent:
+				g.current.hash, g.generation, g.rotationCount = q.Presented.Hash(KindRefresh), q.Presented.generation(), 0
+			}
+			rotated, step, err := g.Rotate(&q)
 			if a.planted == unknownIsReuse && errors.Is(err, ErrNotFound) && presented.refresh.family() == g.family {
 				err = ErrReused
+			}
+			if a.planted != attemptsAreForgotten {
+				q.Attempt = rotated
 			}
 			r.access, r.refresh = rotated.Access, rotated.Refresh
 			return step, err
@@ -261,5 +277,18 @@ func checkCode(form int) Secret { return sha256.Sum256([]byte{'c', byte(form)}) 
 func firstPair() (r result) {
 	r.access, r.refresh = sha256.Sum256([]byte("access")), sha256.Sum256([]byte("refresh"))
 	copy(r.refresh[generationAt:], []byte{0, 0, 0, 1})
+	return r
+}
+
+// laterPair is the pair that follows on firstPair after so many rotations that
+// were before the scenario begins.
+func laterPair(rotations int) (r result) {
+	r = firstPair()
+	for i := range rotations {
+		r = result{
+			access:  r.refresh.Successor(KindAccess, formID(0), Salt{byte(i)}, nil),
+			refresh: r.refresh.Successor(KindRefresh, formID(0), Salt{byte(i)}, nil),
+		}
+	}
 	return r
 }

@@ -20,27 +20,32 @@ var moreFaults = flag.Int("faults", 0, "how many more faults the model checker t
 type bug string
 
 const (
-	noBug               bug = ""
-	freshDraws          bug = "tokens, salt, and mark are drawn in each round"
-	nothingIsRecognized bug = "a write doesn't know itself again"
-	lastIsRecognized    bug = "a write knows itself only while it is the last"
-	unknownIsReuse      bug = "an unknown token of the family is a reuse, older or not"
-	reuseIsHarmless     bug = "a reuse doesn't end the grant"
-	cutsAreTimes        bug = "cut-offs are compared with times of creation"
-	numbersFall         bug = "a cut-off by a clock that is behind makes a number smaller"
-	lateNumbers         bug = "the numbers are read when the grant is made"
-	numbersFirst        bug = "the numbers are read before the document"
-	grantFirst          bug = "the grant is made before the consent"
-	formsAreForgotten   bug = "a form that is sent again is a newer decision"
-	formsAreNeverVoid   bug = "a form from before a cut-off is a newer decision"
-	cutThenDelete       bug = "an application is cut off before its record is removed"
-	deletedMayComeBack  bug = "an application is deleted, but not cut off for good"
-	endCompares         bug = "ending compares the mark"
-	endDeletes          bug = "an ended grant is removed at once"
-	versionsAreCounted  bug = "the mark is a counter"
-	createReplaces      bug = "Create replaces what is there"
-	replaceAnything     bug = "Replace doesn't compare the mark"
-	replaceRevives      bug = "Replace replaces the ending too"
+	noBug                bug = ""
+	freshDraws           bug = "tokens, salt, and mark are drawn in each round"
+	nothingIsRecognized  bug = "a write doesn't know itself again"
+	lastIsRecognized     bug = "a write knows itself only while it is the last"
+	attemptsAreForgotten bug = "a request doesn't know what it was about to write"
+	oneTooFew            bug = "a rotation too few is remembered"
+	oldGoesOn            bug = "an old token goes on with a chain of its own"
+	onlyTheLastIsOld     bug = "only the last token that was replaced gets the current pair"
+	forgottenIsHarmless  bug = "a public application's token that is forgotten is refused, and nothing ends"
+	unknownIsReuse       bug = "an unknown token of the family is a reuse, older or not"
+	reuseIsHarmless      bug = "a reuse doesn't end the grant"
+	cutsAreTimes         bug = "cut-offs are compared with times of creation"
+	numbersFall          bug = "a cut-off by a clock that is behind makes a number smaller"
+	lateNumbers          bug = "the numbers are read when the grant is made"
+	numbersFirst         bug = "the numbers are read before the document"
+	grantFirst           bug = "the grant is made before the consent"
+	formsAreForgotten    bug = "a form that is sent again is a newer decision"
+	formsAreNeverVoid    bug = "a form from before a cut-off is a newer decision"
+	cutThenDelete        bug = "an application is cut off before its record is removed"
+	deletedMayComeBack   bug = "an application is deleted, but not cut off for good"
+	endCompares          bug = "ending compares the mark"
+	endDeletes           bug = "an ended grant is removed at once"
+	versionsAreCounted   bug = "the mark is a counter"
+	createReplaces       bug = "Create replaces what is there"
+	replaceAnything      bug = "Replace doesn't compare the mark"
+	replaceRevives       bug = "Replace replaces the ending too"
 )
 
 // What the store holds when a scenario begins.
@@ -69,6 +74,30 @@ func chainedGrant() kept {
 		Refresh: NewToken{pair.refresh.Hash(KindRefresh), start.Add(refreshLife)},
 	}); err != nil {
 		panic(err)
+	}
+	k.docs[0] = g.Document(1)
+	return k
+}
+
+// longChain has a grant with firstPair that has been rotated so often within the
+// grace. Its access tokens have expired, or they work.
+func longChain(rotations int, expired bool) kept {
+	k := chainedGrant()
+	var g Grant
+	if err := ReadGrant(&g, &k.docs[0], &k.cuts); err != nil {
+		panic(err)
+	}
+	expires := start.Add(accessLife)
+	if expired {
+		expires = start.Add(-time.Minute)
+	}
+	for i := range rotations {
+		if _, _, err := g.Rotate(&Rotation{
+			Presented: laterPair(i).refresh, ApplicationID: checkKey.ApplicationID, Salt: Salt{byte(i)}, Grace: grace, Now: start,
+			AccessExpiresAt: expires, RefreshExpiresAt: start.Add(refreshLife),
+		}); err != nil {
+			panic(err)
+		}
 	}
 	k.docs[0] = g.Document(1)
 	return k
@@ -112,6 +141,20 @@ func scenarios() []scenario {
 			requests: all(refresh(-1, grace), refresh(-1, grace).then(0).by(ahead), refresh(1, grace).by(behind), refresh(2, grace))},
 		{name: "a failover that loses a rotation", begin: chain, faults: 1, honest: true,
 			requests: all(refresh(-1, grace), failOver(chain.docs[0]).then(0), refresh(0, grace), refresh(-1, grace).then(1))},
+		{name: "old tokens of a chain that works", begin: longChain(4, false), rotated: 4, faults: 2, honest: true,
+			requests: all(refresh(-1, grace), refresh(-5, grace), publicly(-3, grace).by(ahead), refresh(0, grace).by(behind))},
+		{name: "old tokens of a chain that has expired", begin: longChain(4, true), rotated: 4, faults: 2, honest: true,
+			requests: all(publicly(-1, grace), publicly(-3, grace).by(ahead), refresh(-5, grace).by(behind), publicly(0, grace))},
+		{name: "the oldest token that is known goes on", begin: longChain(maxRotations, true), rotated: maxRotations, faults: 2, honest: true,
+			requests: all(publicly(-1, grace), publicly(0, grace), publicly(1, grace).by(behind), publicly(-9, grace).then(0))},
+		{name: "the oldest token that is known goes on, and others on top of it", begin: longChain(maxRotations, true), rotated: maxRotations, faults: 2,
+			requests: all(publicly(-1, grace), publicly(-9, grace), publicly(1, grace).by(ahead), publicly(2, grace))},
+		{name: "an old token is forgotten", begin: longChain(maxRotations, false), rotated: maxRotations, faults: 2, honest: true,
+			requests: all(refresh(-1-maxRotations, grace), refresh(-1, grace), refresh(-2, grace).by(ahead), refresh(0, grace))},
+		{name: "an old token of a public application is forgotten", begin: longChain(maxRotations, false), rotated: maxRotations, faults: 2,
+			requests: all(publicly(-1-maxRotations, grace), publicly(-1, grace), publicly(-2, grace).by(behind), publicly(0, grace))},
+		{name: "an old token past the grace", begin: longChain(4, false), rotated: 4, faults: 2,
+			requests: all(refresh(-1, 0), refresh(-5, grace), refresh(-4, grace).by(2*grace), refresh(1, grace))},
 		{name: "an access token is revoked alongside a retry", begin: chain, faults: 2,
 			requests: all(refresh(-1, grace), revokeAccess(0), refresh(-1, grace), refresh(0, grace))},
 		{name: "a refresh token is revoked alongside its use", begin: chain, faults: 2,
@@ -189,7 +232,15 @@ func TestCheckerFindsPlantedBugs(t *testing.T) {
 	}{
 		{freshDraws, "one redeemer", punished},
 		{nothingIsRecognized, "one refresher without grace", punished},
-		{lastIsRecognized, "one token twice, and a chain of the first", punished},
+		{lastIsRecognized, "the oldest token that is known goes on, and others on top of it", punished},
+		{attemptsAreForgotten, "one refresher without grace", punished},
+		{attemptsAreForgotten, "the oldest token that is known goes on", punished},
+		{oneTooFew, "the oldest token that is known goes on", "an honest request was punished"},
+		{onlyTheLastIsOld, "old tokens of a chain that works", "an honest request was punished"},
+		{onlyTheLastIsOld, "old tokens of a chain that has expired", "an honest request was punished"},
+		{oldGoesOn, "old tokens of a chain that works", "there is a second chain"},
+		{oldGoesOn, "old tokens of a chain that has expired", "there is a second chain"},
+		{forgottenIsHarmless, "an old token of a public application is forgotten", noOrder},
 		{unknownIsReuse, "a failover that loses a rotation", "an honest request was punished"},
 		{reuseIsHarmless, "two redeemers, and refreshers of both", noOrder},
 		{cutsAreTimes, "a cut-off by a clock ahead, and a sign-in by one behind", noOrder},

@@ -23,7 +23,7 @@ type writer struct {
 
 // usualState is room for nearly every state. Writers share it, so that only the
 // state itself is allocated.
-const usualState = 1536
+const usualState = 2048
 
 var rooms = sync.Pool{New: func() any { return new([usualState]byte) }}
 

@@ -42,7 +42,8 @@ const unknownField = "\xfe\x03new"
 
 func fullGrant() (g Grant) {
 	fill(reflect.ValueOf(&g).Elem(), new(int64))
-	g.accessCount, g.recentCount, g.unknown = maxAccess, maxRecent, unknownField
+	g.accessCount, g.recentCount, g.rotationCount, g.unknown = maxAccess, maxRecent, maxRotations, unknownField
+	g.generation = maxRotations + 1
 	return g
 }
 
@@ -187,9 +188,10 @@ func TestImpossibleState(t *testing.T) {
 	for name, edit := range map[string]func(*Grant){
 		"a code without a hash":          func(g *Grant) { g.code.hash = Hash{} },
 		"a chain without a generation":   func(g *Grant) { g.generation = 0 },
-		"a predecessor without a hash":   func(g *Grant) { g.previous = Hash{} },
-		"a salt without a time":          func(g *Grant) { g.rotatedAt = 0 },
 		"a rotation without its access":  func(g *Grant) { g.accessCount = 0 },
+		"a rotation before the first":    func(g *Grant) { g.generation = maxRotations },
+		"a secret without an ID":         nil,
+		"more rotations than are kept":   nil,
 		"more access tokens than can be": nil,
 		"more writes than are kept":      nil,
 	} {
@@ -199,8 +201,6 @@ func TestImpossibleState(t *testing.T) {
 		switch {
 		case strings.HasPrefix(name, "a code"):
 			d.State = strings.Replace(d.State, string(g.code.hash[:]), zeroed(g.code.hash[:]), 1)
-		case strings.HasPrefix(name, "a predecessor"):
-			d.State = strings.Replace(d.State, string(g.previous[:]), zeroed(g.previous[:]), 1)
 		case strings.HasPrefix(name, "a chain"):
 			w := newWriter(g.CreatedAt)
 			start := w.field(grantChain)
@@ -210,12 +210,24 @@ func TestImpossibleState(t *testing.T) {
 			w.time(0)
 			w.end(start)
 			d.State = w.state()
-		case strings.HasPrefix(name, "a salt"):
+		case strings.HasPrefix(name, "a secret"):
+			g.rotationCount = 0
+			d = g.Document(1)
 			w := newWriter(g.CreatedAt)
-			start := w.field(grantPrevious)
-			w.bytes(g.previous[:])
-			w.bytes(g.salt[:])
+			start := w.field(grantRotations)
+			w.bytes(make([]byte, 16))
+			w.uvarint(1 << 32) // is zero in 32 bits
 			w.time(0)
+			w.end(start)
+			d.State += w.state()[1:]
+		case strings.HasPrefix(name, "more rotations"):
+			w := newWriter(g.CreatedAt)
+			start := w.field(grantRotations)
+			for range maxRotations + 1 {
+				w.bytes(make([]byte, 16))
+				w.uvarint(0)
+				w.time(0)
+			}
 			w.end(start)
 			d.State += w.state()[1:]
 		case strings.HasPrefix(name, "a rotation"):

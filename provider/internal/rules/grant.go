@@ -15,6 +15,14 @@ const (
 
 	// maxRecent is how many of the last writes a grant remembers.
 	maxRecent = 8
+
+	// maxRotations is how many of its last rotations a grant remembers, for as
+	// long as they are within the grace. It is twice as many as the processes that
+	// share one file of credentials in the worst case that is planned for: eight,
+	// each of which has read the file at another time and refreshes once in the
+	// grace. A refresh with an old token makes no rotation while the current
+	// access token works, so most get by with far fewer.
+	maxRotations = 16
 )
 
 // Grant is one sign-in of one user to one application on one device: its code,
@@ -44,11 +52,11 @@ type Grant struct {
 	code code
 
 	current    refreshToken
-	previous   Hash     // of the token that current has replaced
-	salt       Salt     // by which; zero: forgotten
-	rotatedAt  Instant  // and when; zero: never, or forgotten
 	family     [16]byte // the hash of what all refresh tokens share
 	generation uint32   // of current; zero: there was never one
+
+	rotations     [maxRotations]rotation // the last that led to current, oldest first; those before are forgotten
+	rotationCount int
 
 	recent      [maxRecent]uint64 // prefixes of the hashes of the last successors that were written
 	recentCount int
@@ -77,6 +85,14 @@ const (
 type refreshToken struct {
 	hash                Hash
 	issuedAt, expiresAt Instant
+}
+
+// rotation is what is kept of one, so that the successor can be derived again
+// from the token that was presented.
+type rotation struct {
+	salt     Salt
+	secretID uint32 // of the host's secret that went into it; zero: none
+	at       Instant
 }
 
 // Access is an access token of a grant.
@@ -200,15 +216,37 @@ func (g *Grant) give(t NewToken, narrowed string, now Instant) (evicted bool) {
 // newest returns the access token that was issued last.
 func (g *Grant) newest() *Access { return &g.access[g.accessCount-1] }
 
-// tidy forgets what no request may use any more: a code that has expired, and a
-// salt past its grace.
+// tidy forgets what no request may use any more: a code that has expired, and
+// the salts of rotations past their grace.
 func (g *Grant) tidy(now Instant, grace time.Duration) {
 	if !g.code.hash.IsZero() && g.code.expiresAt <= now.Add(-slack) {
 		g.code = code{}
 	}
-	if g.rotatedAt != 0 && now.Sub(g.rotatedAt) > grace+slack {
-		g.salt, g.rotatedAt = Salt{}, 0
+	forget := 0
+	for i := range g.rotationCount {
+		if now.Sub(g.rotations[i].at) > grace+slack {
+			forget = i + 1
+		}
 	}
+	g.forget(forget)
+}
+
+// forget drops the oldest rotations that are remembered.
+func (g *Grant) forget(n int) {
+	if n > 0 {
+		kept := copy(g.rotations[:], g.rotations[n:g.rotationCount])
+		clear(g.rotations[kept:g.rotationCount])
+		g.rotationCount = kept
+	}
+}
+
+// remember notes a rotation, and drops the oldest if there are too many.
+func (g *Grant) remember(r rotation) {
+	if g.rotationCount == maxRotations {
+		g.forget(1)
+	}
+	g.rotations[g.rotationCount] = r
+	g.rotationCount++
 }
 
 // lastUse returns when the last of what is in the grant stops working.

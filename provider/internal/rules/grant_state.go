@@ -15,7 +15,7 @@ const (
 	grantExpires
 	grantCode
 	grantChain
-	grantPrevious
+	grantRotations
 	grantRecent
 	grantAccess // as often as there are access tokens, oldest first
 	grantSignIn
@@ -61,14 +61,15 @@ func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
 			g.generation = uint32(generation)
 			g.current.issuedAt, g.current.expiresAt = v.time(), v.time()
 			v.bad = v.bad || generation == 0 || generation > math.MaxUint32
-		case grantPrevious:
-			v.bytes(g.previous[:])
-			if v.s != "" { // The salt is not forgotten.
-				v.bytes(g.salt[:])
-				g.rotatedAt = v.time()
-				v.bad = v.bad || g.rotatedAt == 0
+		case grantRotations:
+			for v.s != "" && g.rotationCount < maxRotations {
+				o := &g.rotations[g.rotationCount]
+				g.rotationCount++
+				v.bytes(o.salt[:])
+				secretID := v.uvarint()
+				o.secretID, o.at = uint32(secretID), v.time()
+				v.bad = v.bad || secretID > math.MaxUint32
 			}
-			v.bad = v.bad || g.previous.IsZero()
 		case grantRecent:
 			for v.s != "" && g.recentCount < maxRecent {
 				g.recent[g.recentCount] = v.uint64()
@@ -96,7 +97,7 @@ func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
 			r.bad = true
 		}
 	}
-	if !r.done() || g.rotatedAt != 0 && g.accessCount == 0 ||
+	if !r.done() || g.rotationCount > 0 && (g.accessCount == 0 || uint64(g.generation) <= uint64(g.rotationCount)) ||
 		d.Kind != g.kind() || g.Machine() && (!g.code.hash.IsZero() || g.generation != 0) {
 		return fmt.Errorf("rules: the grant %s: %w", d.ID, ErrState)
 	}
@@ -133,12 +134,13 @@ func (g *Grant) Document(mark int64) store.Document {
 		w.time(g.current.expiresAt)
 		w.end(start)
 	}
-	if !g.previous.IsZero() {
-		start := w.field(grantPrevious)
-		w.bytes(g.previous[:])
-		if g.rotatedAt != 0 {
-			w.bytes(g.salt[:])
-			w.time(g.rotatedAt)
+	if g.rotationCount > 0 {
+		start := w.field(grantRotations)
+		for i := range g.rotationCount {
+			o := &g.rotations[i]
+			w.bytes(o.salt[:])
+			w.uvarint(uint64(o.secretID))
+			w.time(o.at)
 		}
 		w.end(start)
 	}

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,14 +55,186 @@ func TestRetryWithoutGrace(t *testing.T) {
 	}
 }
 
-// Who uses the successor has received it, so the other one is a thief, or was
-// robbed.
+// Any token that was current within the grace gets the current pair, whoever has
+// gone on with the chain: processes that share a file of credentials hold
+// different ones.
 func TestRetryAfterTheSuccessorWasUsed(t *testing.T) {
 	s := signedIn(t)
-	q := s.rotation(time.Hour)
+	requests := []*Rotation{s.rotation(time.Hour)}
+	s.rotates(requests[0])
+	for i := range 5 {
+		q := s.rotation(time.Hour + time.Duration(i+1)*10*time.Second)
+		current := s.rotates(q)
+		requests = append(requests, q)
+		for k, old := range requests {
+			s.retries(current, old.again(q.Now.Sub(old.Now)), "token %d after %d more", k, i)
+		}
+	}
+	last := requests[5].Now
+	for k, old := range requests {
+		end := old.Now.Add(grace)
+		s.noRotation(ErrReused, old.again(end.Add(tick).Sub(old.Now)), "%d: each has its own end", k)
+		s.retries(requests[5].Attempt, old.again(max(end, last).Sub(old.Now)), k)
+	}
+}
+
+// When the access token of the current pair has expired there is nothing to
+// repeat, so the chain goes on from its end, and never from the old token.
+func TestRetryOfAnExpiredPairRotatesOn(t *testing.T) {
+	s := signedIn(t)
+	q := s.rotation(time.Minute, func(q *Rotation) { q.Grace, q.Scopes = 2*accessLife, set("email") })
 	s.rotates(q)
-	s.rotates(s.rotation(time.Hour + time.Second))
-	s.noRotation(ErrReused, q.again(2*time.Second))
+	later := s.rotation(2*time.Minute, func(q *Rotation) { q.Grace = 2 * accessLife })
+	pair := s.rotates(later)
+	s.retries(pair, q.withScopes("").again(time.Minute+accessLife-tick), "it works for a microsecond more")
+
+	expired := q.withScopes("profile").again(time.Minute + accessLife)
+	for want, spoil := range map[error]func(*Rotation){
+		ErrScope:    func(q *Rotation) { q.Scopes = set("admin") },
+		ErrResource: func(q *Rotation) { q.Resource = otherResource },
+		ErrReused:   func(q *Rotation) { q.Grace = grace },
+	} {
+		other := expired.again(0)
+		spoil(other)
+		s.noRotation(want, other)
+	}
+	r, step, err := s.rotate(expired)
+	require.NoError(t, err)
+	require.Equal(t, Write, step)
+	require.False(t, r.Retried)
+	require.Equal(t, pair.Refresh.Successor(KindRefresh, s.doc.ID, expired.Salt, nil), r.Refresh, "the one chain")
+	require.Equal(t, "profile", r.Token.Scopes)
+	require.Equal(t, uint32(4), s.read().generation)
+
+	// All of them lead to the same pair now.
+	for _, old := range []*Rotation{q, later} {
+		s.retries(r, old.withScopes("profile").again(expired.Now.Sub(old.Now)))
+	}
+	s.refresh = r.Refresh
+	s.rotates(s.rotation(3 * time.Hour))
+
+	// A sign-in that is over is over.
+	s = signedIn(t)
+	q = s.rotation(time.Minute, func(q *Rotation) { q.Grace, q.RefreshExpiresAt = 2*accessLife, q.Now.Add(accessLife) })
+	s.rotates(q)
+	s.noRotation(ErrExpired, q.again(accessLife))
+}
+
+// withScopes returns the request with other scopes.
+func (q Rotation) withScopes(names string) *Rotation { q.Scopes = set(names); return &q }
+
+// A grant remembers so many rotations. Of a token from before them it is not
+// known whether it was current within the grace: it is refused, and from a
+// public application it is a reuse, so that nobody can hide by making the grant
+// forget. Once the oldest that is remembered is past the grace, all before it
+// are too.
+func TestRetryOfATokenThatIsForgotten(t *testing.T) {
+	for _, public := range []bool{false, true} {
+		s := signedIn(t)
+		var requests []*Rotation
+		for i := range maxRotations + 2 {
+			q := s.rotation(time.Hour+time.Duration(i)*time.Second, func(q *Rotation) { q.Public = public })
+			s.rotates(q)
+			requests = append(requests, q)
+		}
+		require.Equal(t, maxRotations, s.read().rotationCount)
+		last, forgotten := requests[len(requests)-1], error(ErrTooOld)
+		if public {
+			forgotten = ErrReused
+		}
+		for i, q := range requests {
+			now := q.again(last.Now.Sub(q.Now))
+			if i < 2 {
+				s.noRotation(forgotten, now, i)
+				other := now.again(0)
+				other.ApplicationID = "app_2"
+				s.noRotation(ErrOtherApplication, other)
+			} else {
+				s.retries(last.Attempt, now, i)
+			}
+		}
+		oldest := requests[2].Now.Add(grace)
+		s.noRotation(forgotten, requests[1].again(oldest.Sub(requests[1].Now)))
+		s.noRotation(ErrReused, requests[1].again(oldest.Add(tick).Sub(requests[1].Now)))
+
+		forged := *requests[5]
+		forged.Presented[0] ^= 1
+		s.noRotation(ErrReused, forged.again(0), "one of the family that never was current")
+	}
+}
+
+// A request with the oldest token that is known goes on with the chain, which
+// makes the grant forget that token. Its own next attempt must not be taken for
+// a reuse, however many others have come on top.
+func TestRotatingOnFindsItsOwnWrite(t *testing.T) {
+	s := signedIn(t)
+	var requests []*Rotation
+	for i := range maxRotations {
+		q := s.rotation(time.Hour+time.Duration(i)*time.Second, func(q *Rotation) { q.Public, q.Grace = true, 2*accessLife })
+		s.rotates(q)
+		requests = append(requests, q)
+	}
+	q := requests[0].again(90 * time.Minute)
+	s.rotates(q)
+	for i := range maxRecent {
+		r, step, err := s.rotate(q)
+		require.NoError(t, err, i)
+		require.Equal(t, Keep, step)
+		require.Equal(t, q.Attempt, r)
+		s.rotates(s.rotation(3*time.Hour+time.Duration(i)*time.Second, func(q *Rotation) { q.Grace = 2 * accessLife }))
+	}
+	s.noRotation(ErrReused, q, "after more writes than are remembered")
+}
+
+// hostSecrets are those of a host, by their IDs. The first is used now.
+type hostSecrets []uint32
+
+func (h hostSecrets) key(id uint32) []byte {
+	return slices.Repeat([]byte{byte(id)}, 32)
+}
+
+func (h hostSecrets) DerivationKey(id uint32) (key []byte, secretID uint32) {
+	if id == 0 && len(h) > 0 {
+		id = h[0]
+	}
+	if !slices.Contains(h, id) {
+		return nil, 0
+	}
+	return h.key(id), id
+}
+
+// Where the host has given a secret, a copy of the database and an old token
+// give nothing without it. Each rotation names its secret, so that secrets can
+// be changed while tokens are out; if one is missing, that is a fault of the
+// instance and not of the client.
+func TestHostSecretsGoIntoTheSuccessors(t *testing.T) {
+	s := signedIn(t)
+	var requests []*Rotation
+	var last Rotated
+	for i, secrets := range []HostSecrets{nil, hostSecrets{}, hostSecrets{7}, hostSecrets{7, 8}, hostSecrets{8, 7}, nil} {
+		q := s.rotation(time.Hour+time.Duration(i)*time.Second, func(q *Rotation) { q.HostSecrets = secrets })
+		presented := q.Presented
+		last = s.rotates(q)
+		require.Equal(t, i == 2 || i == 3 || i == 4, presented.Successor(KindRefresh, s.doc.ID, q.Salt, nil) != last.Refresh, i)
+		require.Equal(t, []uint32{0, 0, 7, 7, 8, 0}[i], s.read().rotations[i].secretID)
+		requests = append(requests, q)
+	}
+	for i, q := range requests {
+		for _, c := range []struct {
+			secrets HostSecrets
+			from    int // the first token that is derived without a secret that is missing
+		}{{hostSecrets{9, 8, 7}, 0}, {hostSecrets{8}, 4}, {hostSecrets{7}, 5}, {hostSecrets{}, 5}, {nil, 5}} {
+			again := q.again(10 * time.Second)
+			again.HostSecrets = c.secrets
+			if i >= c.from {
+				s.retries(last, again, "%d %v", i, c)
+				continue
+			}
+			s.noRotation(ErrHostSecret, again, "%d %v", i, c)
+			again.Now = again.Now.Add(time.Hour)
+			s.noRotation(ErrReused, again, "what is past the grace needs no secret")
+		}
+	}
 }
 
 func TestRetryRefusesInOrder(t *testing.T) {
@@ -153,13 +327,46 @@ func TestSaltsAreErased(t *testing.T) {
 		access := s.read().newest().Hash
 		q := s.rotation(0)
 		s.rotates(q)
-		require.NotZero(t, s.read().salt)
+		require.Contains(t, s.doc.State, string(q.Salt[:]))
 		step, err := s.revoke(access, q.Now.Add(after))
 		require.NoError(t, err)
 		require.Equal(t, Write, step)
-		require.Equal(t, erased, s.read().salt == Salt{}, after)
+		require.Equal(t, !erased, strings.Contains(s.doc.State, string(q.Salt[:])), after)
 		if erased {
 			s.noRotation(ErrReused, q.again(0), "nothing is left to derive the pair by")
 		}
+	}
+
+	// So does a rotation, of all that are past their grace. A clock that was ahead
+	// keeps none of those before it.
+	s := signedIn(t)
+	var salts []Salt
+	for _, at := range []time.Duration{0, time.Minute, 2 * time.Minute, 62 * time.Second, 4 * time.Minute} {
+		q := s.rotation(time.Hour + at)
+		s.rotates(q)
+		salts = append(salts, q.Salt)
+	}
+	for i, salt := range salts {
+		require.Equal(t, i == 4, strings.Contains(s.doc.State, string(salt[:])), i)
+	}
+}
+
+// However many rotations an old token is behind, to follow it allocates no more.
+func TestFollowingAllocatesNothing(t *testing.T) {
+	s := signedIn(t)
+	var requests []*Rotation
+	for i := range maxRotations {
+		q := s.rotation(time.Hour+time.Duration(i)*time.Second, func(q *Rotation) { q.HostSecrets = hostSecrets{7} })
+		s.rotates(q)
+		requests = append(requests, q)
+	}
+	g := s.read()
+	for i, q := range requests {
+		again := q.again(0)
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			if r, _, err := g.Rotate(again); err != nil || !r.Retried {
+				t.Error(err)
+			}
+		})-testing.AllocsPerRun(100, func() { again.HostSecrets.DerivationKey(7) })*float64(maxRotations-i), i)
 	}
 }

@@ -17,8 +17,13 @@ type Rotation struct {
 	Scopes   scopes.Set
 	Resource string // as in [Redemption]
 
-	Salt                              Salt          // by which the successors are derived
-	Grace                             time.Duration // how long the same request may be repeated; 0 or less: never
+	Salt        Salt        // by which the successors are derived
+	HostSecrets HostSecrets // which go into that; nil: none
+	Attempt     Rotated     // what the last attempt of this request was about to write; zero: it is the first
+
+	Grace  time.Duration // how long a token that was replaced still gets the current pair; 0 or less: never
+	Public bool          // the application doesn't authenticate
+
 	AccessExpiresAt, RefreshExpiresAt Instant
 	Now                               Instant
 }
@@ -27,7 +32,7 @@ type Rotation struct {
 type Rotated struct {
 	Access, Refresh Secret
 	Token           Access // what is kept of Access
-	Retried         bool   // it was issued before; nothing is written
+	Retried         bool   // it is the current pair, which was issued before; nothing is written
 	Evicted         bool   // a live access token had to end, because the grant had too many
 }
 
@@ -35,10 +40,9 @@ type Rotated struct {
 type place uint8
 
 const (
-	nowhere  place = iota
-	current        // it will rotate
-	previous       // it was rotated last
-	spent          // it was rotated before that
+	nowhere place = iota
+	current       // it will rotate
+	spent         // it was rotated before
 )
 
 // place finds a refresh token in the chain. One of the grant's family and of an
@@ -53,8 +57,6 @@ func (g *Grant) place(s *Secret, h Hash) place {
 	switch {
 	case g.current.hash.Equal(h):
 		return current
-	case g.previous.Equal(h):
-		return previous
 	case subtle.ConstantTimeCompare(family[:], g.family[:]) == 1 && s.generation() < g.generation:
 		return spent
 	}
@@ -62,34 +64,59 @@ func (g *Grant) place(s *Secret, h Hash) place {
 }
 
 // Rotate replaces the current refresh token by its successor. It refuses in
-// this order: ErrNotFound, ErrMismatch, ErrRevoked, ErrReused, ErrExpired,
-// ErrScope, ErrResource.
+// this order: ErrNotFound, ErrMismatch, ErrRevoked, ErrReused or ErrTooOld,
+// ErrExpired, ErrScope, ErrResource.
 //
-// The token that was rotated last, presented again within the grace, is a
-// retry: it is answered with the pair that was issued then. It is refused with
-// ErrDiffers if it asks for other scopes than the first time.
+// A token that was current at some time within the grace is a retry: it is
+// answered with the current pair, and nothing is written. It is refused with
+// ErrDiffers if it asks for other scopes than that pair has. If the access token
+// of the current pair has expired, the chain goes on from there: there is one
+// chain, whichever of its tokens is presented.
+//
+// A grant remembers its last rotations only. One that has had so many within the
+// grace that it has forgotten some can't say whether a token from before them
+// was current within the grace. Such a token is refused with ErrTooOld; if the
+// application is public, it is a reuse, so that a thief can't hide by rotating
+// until all is forgotten.
+//
+// The error wraps ErrHostSecret if a secret that is needed is unknown.
 func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
-	hash := q.Presented.Hash(KindRefresh)
-	at := g.place(&q.Presented, hash)
-	if at == nowhere {
-		return r, Keep, ErrNotFound
-	}
+	at := g.place(&q.Presented, q.Presented.Hash(KindRefresh))
 	narrowed, left := g.narrow(q.Scopes)
-	r.Access, r.Refresh = q.Presented.Successors(g.ID, q.Salt)
-	successor := r.Refresh.Hash(KindRefresh)
 	switch {
+	case at == nowhere:
+		return r, Keep, ErrNotFound
 	case g.ApplicationID != q.ApplicationID:
 		return r, Keep, ErrOtherApplication
 	case g.revoked():
 		return r, Keep, ErrRevoked
-	case g.wrote(successor):
-		r.Token = g.rewritten(q, r.Access.Hash(KindAccess), narrowed)
+	case q.written(g):
+		r = q.Attempt
+		if a := g.FindAccess(r.Token.Hash); a != nil {
+			r.Token = *a
+		}
 		return r, Keep, nil
-	case at == previous && g.inGrace(q):
-		r, err = g.retry(q, narrowed, left)
-		return r, Keep, err
-	case at != current:
-		return r, Keep, ErrReused
+	}
+	from := q.Presented
+	if at == spent {
+		if r.Access, r.Refresh, err = g.follow(q); err != nil {
+			return Rotated{}, Keep, err
+		}
+		if pair := g.newest(); pair.ExpiresAt > q.Now {
+			switch {
+			case !left:
+				return Rotated{}, Keep, ErrScope
+			case pair.Scopes != narrowed:
+				return Rotated{}, Keep, ErrDiffers
+			case !g.isFor(q.Resource):
+				return Rotated{}, Keep, ErrResource
+			}
+			r.Token, r.Retried = *pair, true
+			return r, Keep, nil
+		}
+		from, r = r.Refresh, Rotated{}
+	}
+	switch {
 	case g.current.expiresAt <= q.Now:
 		return r, Keep, ErrExpired
 	case !left:
@@ -97,9 +124,12 @@ func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 	case !g.isFor(q.Resource):
 		return r, Keep, ErrResource
 	}
-	g.tidy(q.Now, 0)
+	key, secretID := q.hostKey(0)
+	r.Access, r.Refresh = from.Successor(KindAccess, g.ID, q.Salt, key), from.Successor(KindRefresh, g.ID, q.Salt, key)
+	successor := r.Refresh.Hash(KindRefresh)
+	g.tidy(q.Now, q.Grace)
+	g.remember(rotation{q.Salt, secretID, q.Now})
 	r.Evicted = g.give(NewToken{r.Access.Hash(KindAccess), q.AccessExpiresAt}, narrowed, q.Now)
-	g.previous, g.salt, g.rotatedAt = g.current.hash, q.Salt, q.Now
 	g.current = refreshToken{successor, q.Now, g.Until(q.RefreshExpiresAt)}
 	g.generation = r.Refresh.generation()
 	g.note(successor)
@@ -108,36 +138,53 @@ func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 	return r, Write, nil
 }
 
-// rewritten returns the access token of a rotation that finds that it has
-// happened: its first attempt was written and the answer to that was lost.
-func (g *Grant) rewritten(q *Rotation, access Hash, narrowed string) Access {
-	if a := g.FindAccess(access); a != nil {
-		return *a
-	}
-	// Others have rotated on so often that the access token made room.
-	return Access{Hash: access, Scopes: narrowed, IssuedAt: q.Now, ExpiresAt: g.Until(q.AccessExpiresAt)}
+// written reports whether the last attempt of the request has happened: it was
+// written, and the answer to that was lost.
+func (q *Rotation) written(g *Grant) bool {
+	return q.Attempt.Refresh != Secret{} && g.wrote(q.Attempt.Refresh.Hash(KindRefresh))
 }
 
-// inGrace reports whether a rotation may be repeated. The clocks of two
+// hostKey returns the key of the host's secret with the ID, or of the one that is
+// used now, and its ID. It is nil if there is none.
+func (q *Rotation) hostKey(id uint32) (key []byte, secretID uint32) {
+	if q.HostSecrets == nil {
+		return nil, 0
+	}
+	return q.HostSecrets.DerivationKey(id)
+}
+
+// within reports whether a rotation was within the grace. The clocks of two
 // instances differ, so it may seem to lie in the future as well.
-func (g *Grant) inGrace(q *Rotation) bool {
-	return g.rotatedAt != 0 && q.Grace > 0 && max(q.Now.Sub(g.rotatedAt), g.rotatedAt.Sub(q.Now)) <= q.Grace
+func (q *Rotation) within(at Instant) bool {
+	return q.Grace > 0 && max(q.Now.Sub(at), at.Sub(q.Now)) <= q.Grace
 }
 
-// retry answers a repeated rotation as the first one was answered.
-func (g *Grant) retry(q *Rotation, narrowed string, left bool) (r Rotated, err error) {
-	pair := g.newest()
+// follow derives the current pair from a token that it has replaced within the
+// grace.
+func (g *Grant) follow(q *Rotation) (access, refresh Secret, err error) {
+	steps := g.rotations[:g.rotationCount]
+	behind := int64(g.generation) - int64(q.Presented.generation())
 	switch {
-	case !left:
-		return r, ErrScope
-	case pair.Scopes != narrowed:
-		return r, ErrDiffers
-	case !g.isFor(q.Resource):
-		return r, ErrResource
+	case behind > int64(len(steps)) && len(steps) == maxRotations && q.within(steps[0].at) && !q.Public:
+		return access, refresh, ErrTooOld
+	case behind > int64(len(steps)), !q.within(steps[len(steps)-int(behind)].at):
+		return access, refresh, ErrReused
 	}
-	r.Access, r.Refresh = q.Presented.Successors(g.ID, g.salt)
-	r.Token, r.Retried = *pair, true
-	return r, nil
+	refresh = q.Presented
+	for _, step := range steps[len(steps)-int(behind):] {
+		var key []byte
+		if step.secretID != 0 {
+			if key, _ = q.hostKey(step.secretID); key == nil {
+				return access, refresh, ErrHostSecret
+			}
+		}
+		access = refresh.Successor(KindAccess, g.ID, step.salt, key)
+		refresh = refresh.Successor(KindRefresh, g.ID, step.salt, key)
+	}
+	if !g.current.hash.Equal(refresh.Hash(KindRefresh)) {
+		return access, refresh, ErrReused
+	}
+	return access, refresh, nil
 }
 
 // isFor reports whether tokens of the grant may be asked for by naming the

@@ -1,11 +1,16 @@
 package rules
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // A rotation replaces the refresh token, and what the application still uses
@@ -68,8 +73,8 @@ func TestRotateRefusesInOrder(t *testing.T) {
 		{"ended", ErrRevoked, func(r *rotated) { r.end() }},
 		{"cut off", ErrRevoked, func(r *rotated) { r.cutOff() }},
 		{"its own write", nil, func(r *rotated) {
-			_, next := r.Presented.Successors(r.doc.ID, r.Salt)
-			r.change(func(g *Grant) { g.note(next.Hash(KindRefresh)) })
+			r.Attempt.Refresh = NewRefresh()
+			r.change(func(g *Grant) { g.note(r.Attempt.Refresh.Hash(KindRefresh)) })
 		}},
 		{"spent long ago", ErrReused, func(r *rotated) { r.Presented = r.spent[0] }},
 		{"spent last", ErrReused, func(r *rotated) { r.Presented = r.spent[1] }},
@@ -223,33 +228,51 @@ func TestRotateFindsItsOwnWrite(t *testing.T) {
 	require.Equal(t, first, r)
 }
 
-// The successors depend on the presented token, the salt, and the grant, and
-// keep the family.
+// The successors depend on the presented token, the salt, the grant, and the
+// host's secret, and keep the family.
 func TestSuccessors(t *testing.T) {
 	s := NewRefresh()
 	id, salt := newSignIn(t).doc.ID, NewSalt()
-	access, refresh := s.Successors(id, salt)
-	againAccess, againRefresh := s.Successors(id, salt)
-	require.Equal(t, []Secret{access, refresh}, []Secret{againAccess, againRefresh})
-	require.Equal(t, s.family(), refresh.family())
-	require.NotEqual(t, s.family(), access.family())
-	require.Equal(t, []uint32{1, 2}, []uint32{s.generation(), refresh.generation()})
-
+	secrets := hostSecrets{7, 8}
+	derive := func(s Secret, id store.ID, salt Salt, key []byte) []Secret {
+		pair := []Secret{s.Successor(KindAccess, id, salt, key), s.Successor(KindRefresh, id, salt, key)}
+		require.Equal(t, pair, []Secret{s.Successor(KindAccess, id, salt, key), s.Successor(KindRefresh, id, salt, key)})
+		require.Equal(t, s.family(), pair[1].family())
+		require.Equal(t, s.generation()+1, pair[1].generation())
+		require.NotEqual(t, s.family(), pair[0].family())
+		return pair
+	}
 	seen := map[string]bool{string(s[:familyAt]): true}
-	for _, pair := range []func() (Secret, Secret){
-		func() (Secret, Secret) { return access, refresh },
-		func() (Secret, Secret) { return s.Successors(id, NewSalt()) },
-		func() (Secret, Secret) { return s.Successors(newSignIn(t).doc.ID, salt) },
-		func() (Secret, Secret) { other := NewRefresh(); return other.Successors(id, salt) },
-		func() (Secret, Secret) { return refresh.Successors(id, salt) },
+	for _, pair := range [][]Secret{
+		derive(s, id, salt, nil),
+		derive(s, id, salt, secrets.key(7)),
+		derive(s, id, salt, secrets.key(8)),
+		derive(s, id, salt, make([]byte, 32)),
+		derive(s, id, NewSalt(), nil),
+		derive(s, newSignIn(t).doc.ID, salt, nil),
+		derive(NewRefresh(), id, salt, nil),
+		derive(derive(s, id, salt, nil)[1], id, salt, nil),
 	} {
-		a, r := pair()
-		for _, secret := range []Secret{a, r} {
+		for _, secret := range pair {
 			require.False(t, seen[string(secret[:familyAt])])
 			seen[string(secret[:familyAt])] = true
 		}
 	}
 }
+
+// What derives the successors is the HMAC of the standard library.
+func TestSuccessorIsHMAC(t *testing.T) {
+	for range 20 {
+		s, id, salt, key := NewSecret(), newSignIn(t).doc.ID, NewSalt(), NewSecret()
+		for version, hostKey := range map[byte][]byte{1: nil, 2: key[:]} {
+			h := hmac.New(sha256.New, append(s[:len(s):len(s)], hostKey...))
+			h.Write(slices.Concat([]byte{version, byte(KindAccess)}, id[:], salt[:]))
+			require.Equal(t, h.Sum(nil), slices.Clone(ptr(s.Successor(KindAccess, id, salt, hostKey))[:]))
+		}
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
 
 func TestHashDependsOnTheKind(t *testing.T) {
 	s := NewSecret()

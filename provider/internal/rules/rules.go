@@ -11,7 +11,9 @@
 // Whatever a request draws at random (tokens, the salt, the mark) it draws once,
 // before the first attempt. That makes a write recognizable: if the answer to
 // it is lost, the next attempt finds the very tokens that it was about to write
-// and knows that they are there already.
+// and knows that they are there already. What a rotation was about to write
+// follows from the document too, so its request carries it from attempt to
+// attempt.
 package rules
 
 import (
@@ -53,6 +55,9 @@ var (
 	// ErrDiffers means that a repeated refresh asks for other scopes than the
 	// first time.
 	ErrDiffers = errors.New("repeated with another scope")
+	// ErrTooOld means that a refresh token was replaced so many rotations ago that
+	// it can't be said any more whether that was within the grace.
+	ErrTooOld = errors.New("replaced too many rotations ago")
 	// ErrDecided means that somebody else has decided on the device.
 	ErrDecided = errors.New("decided before")
 )
@@ -71,7 +76,7 @@ var (
 // Refused reports whether err is a refusal by a rule, rather than a failure to
 // decide.
 func Refused(err error) bool {
-	for _, refusal := range []error{ErrNotFound, ErrMismatch, ErrRevoked, ErrReused, ErrExpired, ErrScope, ErrResource, ErrDiffers, ErrDecided} {
+	for _, refusal := range []error{ErrNotFound, ErrMismatch, ErrRevoked, ErrReused, ErrExpired, ErrScope, ErrResource, ErrDiffers, ErrTooOld, ErrDecided} {
 		if errors.Is(err, refusal) {
 			return true
 		}
@@ -82,6 +87,10 @@ func Refused(err error) bool {
 // ErrState means that the state of a document is damaged, or was written by a
 // version that this one can't read. It is a fault, and never an absence.
 var ErrState = errors.New("the state of a document cannot be read")
+
+// ErrHostSecret means that a token can't be derived again, because the host's
+// secret that went into it is unknown here. It is a fault, and no refusal.
+var ErrHostSecret = errors.New("the token was derived with a secret that this instance doesn't have")
 
 // An Instant is a time in microseconds since 1970 in UTC. Zero means never, or
 // none.

@@ -165,16 +165,23 @@ func (s *signIn) rotation(after time.Duration, edits ...func(*Rotation)) *Rotati
 // again returns a request with the same token, so long after the first, with
 // what it draws anew.
 func (q Rotation) again(after time.Duration) *Rotation {
-	q.Now, q.Salt = q.Now.Add(after), NewSalt()
+	q.Now, q.Salt, q.Attempt = q.Now.Add(after), NewSalt(), Rotated{}
 	q.AccessExpiresAt, q.RefreshExpiresAt = q.Now.Add(accessLife), q.Now.Add(refreshLife)
 	return &q
 }
 
+// rotate lets the rule decide, and notes in the request what it was about to
+// write, as the provider does.
 func (s *signIn) rotate(q *Rotation) (Rotated, Step, error) {
 	s.t.Helper()
 	g := s.read()
 	r, step, err := g.Rotate(q)
 	s.settle(g, step, err)
+	if step == Write {
+		q.Attempt = r
+	} else if err != nil {
+		require.Equal(s.t, Rotated{}, r, "who is refused gets nothing")
+	}
 	return r, step, err
 }
 
@@ -251,10 +258,10 @@ func TestInstants(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	for _, err := range []error{ErrNotFound, ErrMismatch, ErrRevoked, ErrReused, ErrExpired, ErrScope, ErrResource, ErrDiffers, ErrDecided} {
+	for _, err := range []error{ErrNotFound, ErrMismatch, ErrRevoked, ErrReused, ErrExpired, ErrScope, ErrResource, ErrDiffers, ErrTooOld, ErrDecided} {
 		require.True(t, Refused(fmt.Errorf("wrapped: %w", err)))
 	}
-	for _, err := range []error{nil, ErrState, store.ErrNotFound, store.ErrConflict} {
+	for _, err := range []error{nil, ErrState, ErrHostSecret, store.ErrNotFound, store.ErrConflict} {
 		require.False(t, Refused(err))
 	}
 }

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -39,7 +38,7 @@ func (k Kind) String() string {
 // That of a refresh token consists of 16 bytes that are random or derived, 12
 // that all refresh tokens of the grant share, its family, and the number of its
 // generation. So a spent refresh token is known for what it is, although only
-// hashes of the family and of the last two tokens are kept. Neither family nor
+// hashes of the family and of the current token are kept. Neither family nor
 // generation is a secret from the client.
 type Secret [32]byte
 
@@ -80,24 +79,53 @@ func NewSalt() (s Salt) {
 	return s
 }
 
-// Successors derives the access token and the refresh token that follow when
-// the refresh token s of the grant is rotated with the salt. Whoever presents s
-// again can be given the very same pair, although only its hashes are kept.
-func (s *Secret) Successors(id store.ID, salt Salt) (access, refresh Secret) {
-	const version = 1
-	mac := hmac.New(sha256.New, s[:])
-	derive := func(kind Kind) (next Secret) {
-		mac.Reset()
-		mac.Write([]byte{version, byte(kind)})
-		mac.Write(id[:])
-		mac.Write(salt[:])
-		mac.Sum(next[:0])
-		return next
+// HostSecrets are secrets of the host's that go into the derivation of tokens,
+// so that an old token gives nothing to somebody who has a copy of the database
+// too.
+type HostSecrets interface {
+	// DerivationKey returns 32 bytes that follow from the secret with the ID, and
+	// the ID; nil if there is no such secret. The ID zero stands for the secret
+	// that is used now: nil if the host has given none.
+	DerivationKey(id uint32) (key []byte, secretID uint32)
+}
+
+// Successor derives the access token or the refresh token that follows when the
+// refresh token s of the grant is rotated with the salt. Whoever presents s
+// again can be given the very same pair, although only its hashes are kept. The
+// host's key is nil, or 32 bytes.
+//
+// It is HMAC-SHA-256. The secret of the token and the host's key together are
+// its key, of exactly one block: without both, nothing can be derived.
+func (s *Secret) Successor(kind Kind, id store.ID, salt Salt, hostKey []byte) (next Secret) {
+	const withoutKey, withKey = 1, 2 // versions of what is derived
+	var key [sha256.BlockSize]byte
+	copy(key[:], s[:])
+	version := byte(withoutKey)
+	if hostKey != nil {
+		version = withKey
+		copy(key[len(s):], hostKey)
 	}
-	access, refresh = derive(KindAccess), derive(KindRefresh)
-	copy(refresh[familyAt:generationAt], s[familyAt:generationAt])
-	binary.BigEndian.PutUint32(refresh[generationAt:], s.generation()+1)
-	return access, refresh
+	next = mac(&key, version, kind, id, salt)
+	if kind == KindRefresh {
+		copy(next[familyAt:generationAt], s[familyAt:generationAt])
+		binary.BigEndian.PutUint32(next[generationAt:], s.generation()+1)
+	}
+	return next
+}
+
+// mac is HMAC-SHA-256 (RFC 2104). That of crypto/hmac allocates seven times, and
+// an old token may be followed over many rotations at once.
+func mac(key *[sha256.BlockSize]byte, version byte, kind Kind, id store.ID, salt Salt) [sha256.Size]byte {
+	var inner [sha256.BlockSize + 2 + len(id) + len(salt)]byte
+	var outer [sha256.BlockSize + sha256.Size]byte
+	for i, b := range key {
+		inner[i], outer[i] = b^0x36, b^0x5c
+	}
+	message := append(inner[:sha256.BlockSize], version, byte(kind))
+	message = append(append(message, id[:]...), salt[:]...)
+	sum := sha256.Sum256(message)
+	copy(outer[sha256.BlockSize:], sum[:])
+	return sha256.Sum256(outer[:])
 }
 
 // Hash is what is kept of a code or token: SHA-256 of its kind and its secret.
