@@ -60,6 +60,11 @@ type ApplicationSettings struct {
 	// long as the application is reviewed and the redirect URI is https.
 	SkipConsent bool
 
+	// Lifetimes go before those of the Config for its codes and tokens. A field that
+	// is zero says nothing; see [Lifetimes]. A change holds for what is issued from
+	// then on. The Grace of a public application is at most 10 minutes.
+	Lifetimes Lifetimes
+
 	// OwnerID is the host's user who manages it. Empty: nobody but the host,
 	// which then vouches for it.
 	OwnerID   string
@@ -172,6 +177,7 @@ func settingsOf(app store.Application) ApplicationSettings {
 		IDTokenAlg:   app.IDTokenAlg,
 		PKCERequired: app.PKCERequired,
 		SkipConsent:  app.SkipConsent,
+		Lifetimes:    Lifetimes(app.Lifetimes),
 		OwnerID:      app.OwnerID,
 		ClientURI:    app.ClientURI,
 		LogoURL:      app.LogoURL,
@@ -198,6 +204,7 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 	app.Name, app.RedirectURIs, app.Scopes = s.Name, slices.Clone(s.RedirectURIs), offered.Intersect(asked).Union(asked).Minus(tolerated)
 	app.Public, app.SkipConsent, app.Keys, app.IDTokenAlg = s.Public, s.SkipConsent, store.ClientKeys(s.Keys), s.IDTokenAlg
 	app.PKCERequired = s.PKCERequired || s.Public || slices.ContainsFunc(s.RedirectURIs, func(uri string) bool { return !redirect{uri: uri}.web() })
+	app.Lifetimes = store.ApplicationLifetimes(s.Lifetimes)
 	app.OwnerID, app.ClientURI, app.LogoURL, app.Metadata = s.OwnerID, s.ClientURI, s.LogoURL, maps.Clone(s.Metadata)
 }
 
@@ -206,5 +213,6 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 func (s ApplicationSettings) same(o ApplicationSettings) bool {
 	return s.Name == o.Name && slices.Equal(s.RedirectURIs, o.RedirectURIs) && slices.Equal(s.PostLogoutRedirectURIs, o.PostLogoutRedirectURIs) && s.Scopes.Equal(o.Scopes) && s.MachineScopes.Equal(o.MachineScopes) &&
 		s.Public == o.Public && s.Keys == o.Keys && s.IDTokenAlg == o.IDTokenAlg && s.PKCERequired == o.PKCERequired && s.SkipConsent == o.SkipConsent &&
+		s.Lifetimes == o.Lifetimes &&
 		s.OwnerID == o.OwnerID && s.ClientURI == o.ClientURI && s.LogoURL == o.LogoURL && maps.Equal(s.Metadata, o.Metadata)
 }

@@ -71,6 +71,7 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 	e = append(e, o.checkScopes(app.Scopes)...)
 	e = append(e, o.checkMachineScopes(&app)...)
 	e = append(e, o.checkAuthentication(&app)...)
+	e = append(e, checkLifetimes(&app)...)
 	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
 		if u.uri != "" && (!weburl.Valid(u.uri, o.issuer) || len(u.uri) > maxURI) {
 			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
@@ -127,6 +128,19 @@ func (o *offer) checkAuthentication(app *store.Application) (e FieldErrors) {
 	}
 	if alg := app.IDTokenAlg; alg != "" && (o.keys == nil || !slices.Contains(o.keys.Algorithms(), alg)) {
 		e.add("id_token_signed_response_alg", FieldValue, alg, "id_token_signed_response_alg %q is not one that this provider signs with", alg)
+	}
+	return e
+}
+
+// checkLifetimes checks the lifetimes that an application has of its own.
+func checkLifetimes(app *store.Application) (e FieldErrors) {
+	const field = "lifetimes"
+	own := Lifetimes(app.Lifetimes)
+	own.check(func(name, what string) {
+		e.add(field, FieldValue, name, "lifetimes: %s %s", name, what)
+	})
+	if app.Public && own.Grace > maxPublicGrace && own.Grace <= maxGrace {
+		e.add(field, FieldValue, "Grace", "lifetimes: Grace is %v: a public application may have at most %v, because an old token is all that a thief of it needs", own.Grace, maxPublicGrace)
 	}
 	return e
 }

@@ -69,7 +69,8 @@ type Config struct {
 
 	// Lifetimes and tokens.
 
-	// Lifetimes are how long codes, tokens, and sign-ins last.
+	// Lifetimes are how long codes, tokens, and sign-ins last where neither the
+	// application nor the resource has lifetimes of its own.
 	Lifetimes Lifetimes
 
 	// TokenPrefix goes in front of every code and token, so that a scanner
@@ -164,31 +165,6 @@ type Config struct {
 
 	// Now is the clock. The default is time.Now.
 	Now func() time.Time
-}
-
-// Lifetimes are how long codes, tokens, and sign-ins last. Zero is the default;
-// no field may be negative.
-type Lifetimes struct {
-	// Code is how long an authorization code may be redeemed. The default is
-	// 10 minutes.
-	Code time.Duration
-
-	// Access is how long an access token works. The default is 2 hours.
-	Access time.Duration
-
-	// Refresh is how long a refresh token works; each refresh starts it anew.
-	// The default is 72 hours.
-	Refresh time.Duration
-
-	// Grant ends a sign-in however often it is refreshed. By default nothing
-	// does.
-	Grant time.Duration
-
-	// Grace is how long after a refresh the same request may be repeated and
-	// gets the same answer, so that parallel refreshes and lost answers sign
-	// nobody out. The default is 30 seconds. With a nanosecond, every
-	// repetition ends the grant.
-	Grace time.Duration
 }
 
 // Paths are the paths of the endpoints below Issuer. An empty path is the

@@ -200,4 +200,8 @@ type Resource struct {
 	// Scopes are what it understands, of Config.Scopes. An application that
 	// asks for no scope gets no other ones for it. Nil: all.
 	Scopes []string
+
+	// Lifetimes go before those of the Config for codes and tokens that are for
+	// this resource. A field that is zero says nothing; see [Lifetimes].
+	Lifetimes Lifetimes
 }

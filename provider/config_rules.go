@@ -19,9 +19,6 @@ import (
 
 const defaultStoreTimeout = 5 * time.Second
 
-// defaultLifetimes are Clerk's, and a grace.
-var defaultLifetimes = Lifetimes{Code: 10 * time.Minute, Access: 2 * time.Hour, Refresh: 72 * time.Hour, Grace: 30 * time.Second}
-
 // An ID token lives no longer than the key that has signed it is published, which
 // is what package keys has too.
 const (
@@ -40,7 +37,7 @@ const defaultMachineTokens = 60 // a minute
 
 // withDefaults fills in what was left at zero.
 func (c Config) withDefaults() Config {
-	c.Lifetimes = c.Lifetimes.withDefaults()
+	c.Lifetimes = c.Lifetimes.or(defaultLifetimes)
 	c.StoreTimeout = cmp.Or(c.StoreTimeout, defaultStoreTimeout)
 	if c.Scopes == nil {
 		c.Scopes = scopes.Default()
@@ -106,14 +103,6 @@ func (c *Config) onlyResource() string {
 	return c.Resources[0].URL
 }
 
-func (l Lifetimes) withDefaults() Lifetimes {
-	l.Code = cmp.Or(l.Code, defaultLifetimes.Code)
-	l.Access = cmp.Or(l.Access, defaultLifetimes.Access)
-	l.Refresh = cmp.Or(l.Refresh, defaultLifetimes.Refresh)
-	l.Grace = cmp.Or(l.Grace, defaultLifetimes.Grace)
-	return l
-}
-
 func (d ClientIDDocuments) withDefaults() ClientIDDocuments {
 	d.ExpireAfter = cmp.Or(d.ExpireAfter, defaultExpireAfter)
 	return d
@@ -171,7 +160,7 @@ func (c Config) validate() error {
 	}
 	found.addShort("StoreTimeout", c.StoreTimeout, 0)
 	c.validateScopes(&found)
-	c.Lifetimes.validate(&found)
+	c.Lifetimes.validate(&found, "Lifetimes")
 	c.validateResources(&found)
 	c.validateStrangers(&found)
 	if c.DeviceAuthorization != nil {
@@ -188,29 +177,14 @@ func (c Config) validate() error {
 	return errors.Join(found...)
 }
 
-func (l Lifetimes) validate(found *problems) {
-	for _, d := range []struct {
-		field string
-		value time.Duration
-		least time.Duration
-	}{
-		{"Code", l.Code, time.Second},
-		{"Access", l.Access, time.Second},
-		{"Refresh", l.Refresh, time.Second},
-		{"Grant", l.Grant, time.Second},
-		{"Grace", l.Grace, 0},
-	} {
-		found.addShort("Lifetimes."+d.field, d.value, d.least)
-	}
+func (l Lifetimes) validate(found *problems, field string) {
+	l.check(func(name, what string) { found.add(field+"."+name, "%s", what) })
 }
 
 // addShort adds what is wrong with a duration that is the default if it is zero.
 func (p *problems) addShort(field string, value, least time.Duration) {
-	switch {
-	case value < 0:
-		p.add(field, "is negative: leave it at zero for the default")
-	case value > 0 && value < least:
-		p.add(field, "is %v: give at least %v", value, least)
+	if what := tooShort(value, least); what != "" {
+		p.add(field, "%s", what)
 	}
 }
 
@@ -291,6 +265,7 @@ func (c Config) validateResources(found *problems) {
 			found.add("Resources", "has %q twice: keep one", r.URL)
 		}
 		c.mustOffer(found, field, r.Scopes)
+		r.Lifetimes.validate(found, field+".Lifetimes")
 	}
 }
 

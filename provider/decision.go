@@ -144,8 +144,8 @@ func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant
 	if d.extra.Has(openID) {
 		g.SignIn = d.signIn
 	}
-	if p.cfg.Lifetimes.Grant > 0 {
-		g.ExpiresAt = rules.At(now.Add(p.cfg.Lifetimes.Grant))
+	if l := p.offer.lifetimesFor(&d.app, d.resource); l.Grant > 0 {
+		g.ExpiresAt = rules.At(now.Add(l.Grant))
 	}
 	return g
 }

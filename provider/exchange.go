@@ -59,12 +59,12 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 	access := newCredential(code.grantID)
 	refresh := credential{code.grantID, rules.NewRefresh()}
 	q.Code, q.ApplicationID, q.Resource, q.Now = code.secret.Hash(rules.KindCode), x.app.ID, x.resource.identifier(), rules.At(now)
-	q.Access = rules.NewToken{Hash: access.secret.Hash(rules.KindAccess), ExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Access))}
-	q.Refresh = rules.NewToken{Hash: refresh.secret.Hash(rules.KindRefresh), ExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Refresh))}
-	q.Secret = refresh.secret
+	q.Access.Hash, q.Refresh.Hash, q.Secret = access.secret.Hash(rules.KindAccess), refresh.secret.Hash(rules.KindRefresh), refresh.secret
 	var userID string
 	answer := tokenInfo{access: x.prefix.encode(rules.KindAccess, access), refresh: x.prefix.encode(rules.KindRefresh, refresh)}
 	err := x.records.changeGrant(x.context(), code.grantID, func(g *rules.Grant) (rules.Step, error) {
+		last := x.offer.lifetimesFor(&x.app, g.Resource)
+		q.Access.ExpiresAt, q.Refresh.ExpiresAt = rules.At(now.Add(last.Access)), rules.At(now.Add(last.Refresh))
 		step, err := g.Redeem(&q)
 		if err != nil {
 			return step, err
@@ -113,22 +113,22 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	}
 	now := x.now()
 	q := rules.Rotation{
-		Presented:        presented.secret,
-		ApplicationID:    x.app.ID,
-		Scopes:           asked,
-		Resource:         x.resource.identifier(),
-		Salt:             rules.NewSalt(),
-		Grace:            x.cfg.Lifetimes.Grace,
-		Public:           x.app.Public,
-		AccessExpiresAt:  rules.At(now.Add(x.cfg.Lifetimes.Access)),
-		RefreshExpiresAt: rules.At(now.Add(x.cfg.Lifetimes.Refresh)),
-		Now:              rules.At(now),
+		Presented:     presented.secret,
+		ApplicationID: x.app.ID,
+		Scopes:        asked,
+		Resource:      x.resource.identifier(),
+		Salt:          rules.NewSalt(),
+		HostSecrets:   x.cfg.Keys,
+		Public:        x.app.Public,
+		Now:           rules.At(now),
 	}
 	var rotated rules.Rotated
 	var userID, granted string
 	var user userinfo.User
 	var answer tokenInfo
 	err := x.records.changeGrant(x.context(), presented.grantID, func(g *rules.Grant) (step rules.Step, err error) {
+		last := x.offer.lifetimesFor(&x.app, g.Resource)
+		q.Grace, q.AccessExpiresAt, q.RefreshExpiresAt = last.Grace, rules.At(now.Add(last.Access)), rules.At(now.Add(last.Refresh))
 		if rotated, step, err = g.Rotate(&q); err != nil {
 			return step, err
 		}

@@ -40,7 +40,8 @@ const (
 type FieldError struct {
 	// Field is the field's name as Clerk's Backend API has it: "name",
 	// "redirect_uris", "scopes", "client_uri", "client_image_url", "client_id",
-	// "secret", "secret_hash", "public", "owner_id" or "metadata"; or as RFC 7591
+	// "secret", "secret_hash", "public", "owner_id" or "metadata"; "lifetimes",
+	// whose Value is the name of one of the [Lifetimes]; or as RFC 7591
 	// and OpenID Connect have it, which have more: "jwks", "jwks_uri",
 	// "id_token_signed_response_alg", "post_logout_redirect_uris", and of an
 	// application that registered itself "tos_uri", "policy_uri", "contacts",

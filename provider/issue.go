@@ -29,7 +29,7 @@ func (a *authorization) issueCode() (string, *Error) {
 		// named before; OAuth 2.1 has PKCE do what that was for.
 		RedirectOptional: !a.redirect.named || challenge != "",
 		Challenge:        challenge,
-		ExpiresAt:        rules.At(now.Add(a.cfg.Lifetimes.Code)),
+		ExpiresAt:        rules.At(now.Add(a.offer.lifetimesFor(&d.app, d.resource).Code)),
 	})
 	err := a.records.create(a.context(), grant.Document(newMark()))
 	switch {

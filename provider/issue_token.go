@@ -31,7 +31,8 @@ type TokenSettings struct {
 	// Empty: it is for what [Provider.Require] guards.
 	Resource string
 
-	// Lifetime is how long it works. Zero: Config.Lifetimes.Access.
+	// Lifetime is how long it works. Zero: the Access of [Lifetimes] for the
+	// application and the resource.
 	Lifetime time.Duration
 }
 
@@ -94,7 +95,7 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 		return nil, secret, fmt.Errorf("Config.Users: %w", err)
 	}
 	now := p.now()
-	expires := now.Add(cmp.Or(n.Lifetime, p.cfg.Lifetimes.Access))
+	expires := now.Add(cmp.Or(n.Lifetime, p.offer.lifetimesFor(&app, resource.identifier()).Access))
 	grant := p.newGrant(store.NewID(now, n.UserID), now, &decision{
 		app: app, userID: n.UserID, scopes: granted, resource: resource.identifier(), consent: consent,
 	})

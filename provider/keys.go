@@ -40,6 +40,14 @@ type Keys interface {
 	// the key isn't made for.
 	VerifyClient(set []byte, token string) (claims []byte, known bool, err error)
 
+	// DerivationKey returns 32 bytes that follow from the host's secret with the ID
+	// and go into the derivation of refresh tokens, and the ID: so a copy of the
+	// database and an old refresh token give nothing without the secret. The ID zero
+	// stands for the secret that is used now. The key is nil if there is no such
+	// secret, or none at all. The same secret has the same ID and key for as long as
+	// Lifetimes.Grace, on every instance.
+	DerivationKey(id uint32) (key []byte, secretID uint32)
+
 	// Maintain makes and rotates keys. [Provider.Cleanup] calls it, and
 	// [Provider.Run] through it, every few minutes on each instance.
 	Maintain(ctx context.Context) error

@@ -39,6 +39,9 @@ type offer struct {
 
 	forms forms
 
+	lifetimes         Lifetimes            // of the Config
+	resourceLifetimes map[string]Lifetimes // by the URL
+
 	keys Keys // nil: applications can't have any
 
 	issuer    string // applications may have logos below it
@@ -51,6 +54,10 @@ func newOffer(c *Config, hostName string) offer {
 		extra: scopes.Set{offlineAccess}, params: authorizeParams, forms: newForms(bySecret), authMethods: []string{authBasic, authPost, authNone}, keys: c.Keys,
 		strangers: map[store.Origin]scopes.Set{}, grantTypes: []string{grantAuthorizationCode, grantRefreshToken},
 		issuer: c.Issuer, hostName: hostName, plainHTTP: c.AllowHTTP,
+		lifetimes: c.Lifetimes, resourceLifetimes: map[string]Lifetimes{},
+	}
+	for _, r := range c.Resources {
+		o.resourceLifetimes[r.URL] = r.Lifetimes
 	}
 	var names, required []string
 	for _, s := range c.Scopes {
@@ -113,6 +120,12 @@ func (o *offer) closes(set scopes.Set) bool {
 		}
 	}
 	return len(o.strangers) > 0 && len(set) > 0
+}
+
+// lifetimesFor returns how long codes, tokens, and sign-ins of an application
+// last that are for the resource with the URL, or for none.
+func (o *offer) lifetimesFor(app *store.Application, resource string) Lifetimes {
+	return o.lifetimes.of(app, o.resourceLifetimes[resource])
 }
 
 // offers reports whether the grant type is offered.

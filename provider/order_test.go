@@ -29,7 +29,7 @@ var layers = []struct {
 	{"request", "limit_by_address client client_assertion client_keys limit form visit host page call endpoints"},
 	{"provider", "provider application_records documents"},
 	{"rules", "claims application_rules redirect_rules offer config_rules"},
-	{"config", "config config_features keys application redirect application_id field_error"},
+	{"config", "config config_features keys application lifetimes redirect application_id field_error"},
 	{"leaves", "params log_events event device_code credential secret base62 answer protocol sign_in guesses buckets deadline buffer error"},
 }
 

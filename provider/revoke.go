@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // RevokeHandler serves the revocation endpoint (RFC 7009). A refresh token
@@ -26,7 +27,7 @@ func (c *call) serveRevoke() *Error {
 	if form.Get("token") == "" {
 		return refuse(codeInvalidRequest, "The parameter token is missing.")
 	}
-	event, err := c.revokeToken(form.Get("token"), app.ID)
+	event, err := c.revokeToken(form.Get("token"), &app)
 	switch {
 	case errors.Is(err, rules.ErrMismatch):
 		c.log(refuse(codeInvalidGrant, "The token is another client's.").because(err))
@@ -41,11 +42,12 @@ func (c *call) serveRevoke() *Error {
 
 // revokeToken ends a token of the application. The event says what has ended;
 // its Kind is empty if nothing has.
-func (c *call) revokeToken(text, applicationID string) (event Event, err error) {
+func (c *call) revokeToken(text string, app *store.Application) (event Event, err error) {
+	applicationID := app.ID
 	if access, ok := c.prefix.decode(rules.KindAccess, text); ok {
 		hash, now := access.secret.Hash(rules.KindAccess), rules.At(c.now())
 		err := c.records.changeGrant(c.context(), access.grantID, func(g *rules.Grant) (rules.Step, error) {
-			step, err := g.RevokeAccess(hash, applicationID, now, c.cfg.Lifetimes.Grace)
+			step, err := g.RevokeAccess(hash, applicationID, now, c.offer.lifetimesFor(app, g.Resource).Grace)
 			if step == rules.Write {
 				event = Event{Kind: EventTokenRevoked, ApplicationID: applicationID, UserID: g.UserID, Machine: g.Machine(), GrantID: g.ID}
 			}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"math/big"
@@ -23,6 +24,10 @@ type Keys struct {
 
 	// Fails is what each method answers while it holds an error.
 	Fails atomic.Pointer[error]
+
+	// Secrets are the IDs of the host's secrets, the one that is used now first.
+	// Nil: there are none.
+	Secrets atomic.Pointer[[]uint32]
 
 	// Signed counts the signatures, and Maintained the calls of Maintain.
 	Signed, Maintained atomic.Int64
@@ -107,6 +112,22 @@ func (k *Keys) PublicKeys(context.Context) ([]byte, time.Duration, error) {
 		{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": encode(point[1:33]), "y": encode(point[33:])},
 	}})
 	return set, time.Hour, err
+}
+
+// DerivationKey returns a key for each of Secrets.
+func (k *Keys) DerivationKey(id uint32) (key []byte, secretID uint32) {
+	secrets := k.Secrets.Load()
+	if secrets == nil {
+		return nil, 0
+	}
+	for _, known := range *secrets {
+		if id == 0 || known == id {
+			key = make([]byte, 32)
+			binary.BigEndian.PutUint32(key, known)
+			return key, known
+		}
+	}
+	return nil, 0
 }
 
 // CheckClientKeys takes a set that [Keys.ClientKeySet] has made.

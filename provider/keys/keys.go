@@ -51,7 +51,8 @@ type Keys struct {
 	cacheFor   time.Duration
 	now        func() time.Time
 
-	kept *document // nil if the keys are static
+	kept        *document    // nil if the keys are static
+	derivations []derivation // likewise
 
 	set atomic.Pointer[set]
 
@@ -73,9 +74,14 @@ func New(ctx context.Context, options Options) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
+	derivations, err := newDerivations(o.Secrets)
+	if err != nil {
+		return nil, err
+	}
 	k := &Keys{
 		algorithms: o.Algorithms, cacheFor: o.CacheFor, now: o.Now,
-		kept: &document{store: o.Store, secrets: o.Secrets, policy: o.policy(), now: o.Now, turn: make(chan struct{}, 1)},
+		derivations: derivations,
+		kept:        &document{store: o.Store, secrets: o.Secrets, policy: o.policy(), now: o.Now, turn: make(chan struct{}, 1)},
 	}
 	if err := k.write(ctx, true, nil); err != nil {
 		return nil, err

@@ -271,7 +271,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 9700 section 4.14.2: the grace has an end", "exchange.go",
-		`Grace:            x.cfg.Lifetimes.Grace,`, `Grace: x.cfg.Lifetimes.Grace * 2,`,
+		`q.AccessExpiresAt, q.RefreshExpiresAt = last.Grace, rules`, `q.AccessExpiresAt, q.RefreshExpiresAt = last.Grace*2, rules`,
 		"TestRefreshTokenReuse",
 	},
 	{

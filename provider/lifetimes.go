@@ -1,0 +1,129 @@
+package provider
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-go/latchkey/store"
+)
+
+// Lifetimes are how long codes, tokens, and sign-ins last. No field may be
+// negative.
+//
+// There are three places for them. A field of ApplicationSettings.Lifetimes or of
+// Resource.Lifetimes goes before that of Config.Lifetimes, and may be longer. If
+// both have it, the shorter one counts. A field that is zero says nothing.
+//
+// What was issued keeps its time, but for Grace: a change holds for what is issued
+// from then on.
+type Lifetimes struct {
+	// Code is how long an authorization code may be redeemed. The default is
+	// 10 minutes.
+	Code time.Duration
+
+	// Access is how long an access token works. The default is 2 hours.
+	Access time.Duration
+
+	// Refresh is how long a refresh token works; each refresh starts it anew.
+	// The default is 72 hours.
+	Refresh time.Duration
+
+	// Grant ends a sign-in however often it is refreshed. By default nothing
+	// does.
+	Grant time.Duration
+
+	// Grace is how long a refresh token that was replaced still gets the current
+	// tokens, so that parallel refreshes, lost answers, and processes that share a
+	// file of credentials sign nobody out. The default is 30 seconds. With a
+	// nanosecond, every repetition ends the sign-in.
+	//
+	// It is at most 24 hours, and never longer than Refresh. For a public
+	// application it is at most 10 minutes: an old token is all that a thief needs
+	// then, while a confidential application has to authenticate (RFC 9700 section
+	// 2.2.2). That of an application is refused if it is longer; that of the Config
+	// or of a Resource counts as 10 minutes.
+	//
+	// A grant remembers its last 16 refreshes within the grace. An older token is
+	// refused, and if the application is public, ends the sign-in.
+	Grace time.Duration
+}
+
+// defaultLifetimes are Clerk's, and a grace.
+var defaultLifetimes = Lifetimes{Code: 10 * time.Minute, Access: 2 * time.Hour, Refresh: 72 * time.Hour, Grace: 30 * time.Second}
+
+const (
+	// maxGrace is a day: whoever holds a token for longer has stopped working in
+	// between, and can read the newer one.
+	maxGrace = 24 * time.Hour
+
+	// maxPublicGrace is the most for applications that don't authenticate. It
+	// bridges a restart and a slow network, and leaves a thief little time.
+	maxPublicGrace = 10 * time.Minute
+)
+
+// combine returns lifetimes whose fields are made from those of two.
+func (l Lifetimes) combine(o Lifetimes, of func(a, b time.Duration) time.Duration) Lifetimes {
+	return Lifetimes{of(l.Code, o.Code), of(l.Access, o.Access), of(l.Refresh, o.Refresh), of(l.Grant, o.Grant), of(l.Grace, o.Grace)}
+}
+
+// or returns the lifetimes with those of o where they are zero.
+func (l Lifetimes) or(o Lifetimes) Lifetimes {
+	return l.combine(o, func(a, b time.Duration) time.Duration { return cmp.Or(a, b) })
+}
+
+// shorter returns the shorter one where both are set, and the one that is set
+// elsewhere.
+func (l Lifetimes) shorter(o Lifetimes) Lifetimes {
+	return l.combine(o, func(a, b time.Duration) time.Duration {
+		if a == 0 || b == 0 {
+			return max(a, b)
+		}
+		return min(a, b)
+	})
+}
+
+// of returns what holds for an application and a resource, of which the Config
+// has these.
+func (l Lifetimes) of(app *store.Application, resource Lifetimes) Lifetimes {
+	l = Lifetimes(app.Lifetimes).shorter(resource).or(l)
+	if app.Public {
+		l.Grace = min(l.Grace, maxPublicGrace)
+	}
+	l.Grace = min(l.Grace, l.Refresh)
+	return l
+}
+
+// check names each field that is wrong, what is wrong with it, and what to do.
+func (l Lifetimes) check(bad func(field, what string)) {
+	for _, d := range []struct {
+		field string
+		value time.Duration
+		least time.Duration
+	}{
+		{"Code", l.Code, time.Second},
+		{"Access", l.Access, time.Second},
+		{"Refresh", l.Refresh, time.Second},
+		{"Grant", l.Grant, time.Second},
+		{"Grace", l.Grace, 0},
+	} {
+		if what := tooShort(d.value, d.least); what != "" {
+			bad(d.field, what)
+		}
+	}
+	if l.Grace > maxGrace {
+		bad("Grace", fmt.Sprintf("is %v: give at most %v", l.Grace, maxGrace))
+	}
+}
+
+// tooShort says what is wrong with a duration that is the default if it is zero.
+// Empty: nothing.
+func tooShort(value, least time.Duration) string {
+	switch {
+	case value < 0:
+		return "is negative: leave it at zero for the default"
+	case value > 0 && value < least:
+		return fmt.Sprintf("is %v: give at least %v", value, least)
+	}
+	return ""
+}
