@@ -103,19 +103,28 @@ func (r *review) checkDeployment(keys []string) {
 		"A key for the Backend API, introspection or the like has fewer than 32 characters, and whoever guesses it has what it opens. Use a random one, such as openssl rand -hex 32 prints.")
 }
 
-// checkTimes adds what there is to say of lifetimes and the like.
+// checkTimes adds what there is to say of lifetimes and the like. It can't see
+// those of applications, which are in the store.
 func (r *review) checkTimes() {
 	c := r.cfg
-	r.add(c.Lifetimes.Code > longCode, "code-lifetime-long", "Lifetimes.Code",
-		"Authorization codes work for more than 10 minutes, although an application redeems one at once. A code that ends up in a log or a history stays of use for so long. Leave Lifetimes.Code at zero.")
-	r.add(c.Lifetimes.Access > longAccess, "access-lifetime-long", "Lifetimes.Access",
-		"Access tokens work for more than 24 hours. A leaked one is good for anybody until it expires, and nothing shows that two use it. Make Lifetimes.Access shorter: applications refresh by themselves.")
-	r.add(c.Lifetimes.Refresh > longRefresh, "refresh-lifetime-long", "Lifetimes.Refresh",
-		"Refresh tokens work for more than 90 days. One that is stolen from a device which nobody uses any more is not noticed for so long. Make Lifetimes.Refresh shorter: each refresh starts it anew.")
-	r.add(c.Lifetimes.Grace > longGrace, "refresh-grace-long", "Lifetimes.Grace",
-		"A refresh may be repeated for more than 2 minutes. Within that, a thief who has the old token and can act as the application gets the new ones, and it is not taken for theft. Make Lifetimes.Grace shorter.")
+	r.checkLifetimes("Lifetimes", c.Lifetimes)
+	for i, resource := range c.Resources {
+		r.checkLifetimes(fmt.Sprintf("Resources[%d].Lifetimes", i), resource.Lifetimes)
+	}
 	r.add(c.StoreTimeout > longStoreTimeout, "store-timeout-long", "StoreTimeout",
 		"A request waits for the store for more than 30 seconds. When the database hangs, requests pile up, while their clients have long given up. Make StoreTimeout shorter.")
+}
+
+func (r *review) checkLifetimes(field string, l Lifetimes) {
+	r.add(l.Code > longCode, "code-lifetime-long", field+".Code",
+		"Authorization codes work for more than 10 minutes, although an application redeems one at once. A code that ends up in a log or a history stays of use for so long. Leave Lifetimes.Code at zero.")
+	r.add(l.Access > longAccess, "access-lifetime-long", field+".Access",
+		"Access tokens work for more than 24 hours. A leaked one is good for anybody until it expires, and nothing shows that two use it. Make Lifetimes.Access shorter: applications refresh by themselves.")
+	r.add(l.Refresh > longRefresh, "refresh-lifetime-long", field+".Refresh",
+		"Refresh tokens work for more than 90 days. One that is stolen from a device which nobody uses any more is not noticed for so long. Make Lifetimes.Refresh shorter: each refresh starts it anew.")
+	r.add(l.Grace > longGrace, "refresh-grace-long", field+".Grace",
+		"A refresh token that was replaced still gets the current tokens for more than 2 minutes. A thief who has one, and can act as the application, has the sign-in as well as its owner, and goes unseen by refreshing once in that time. "+
+			"To act as a public application takes nothing but the token, so for those it ends after 10 minutes; others have to authenticate. Make Lifetimes.Grace shorter, and give an application that needs more time a Grace in its own Lifetimes.")
 }
 
 // checkStrangers adds what there is to say of applications that nobody has

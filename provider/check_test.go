@@ -133,6 +133,21 @@ func isAdvice(t *testing.T, a provider.Advice, code string) {
 	require.NotContains(t, a.Text, tooShort)
 }
 
+// The lifetimes of a resource are looked at like those of the Config.
+func TestCheckLooksAtTheLifetimesOfResources(t *testing.T) {
+	long := provider.Lifetimes{Code: day, Access: 2 * day, Refresh: 100 * day, Grace: time.Hour}
+	c := soundConfig(t)
+	c.Resources = []provider.Resource{{URL: "https://app.example.com/api"}, {URL: "https://app.example.com/mcp", Lifetimes: long}}
+	var fields []string
+	for _, a := range checked(t, c) {
+		fields = append(fields, a.Code+" "+a.Field)
+	}
+	require.Equal(t, []string{
+		"code-lifetime-long Resources[1].Lifetimes.Code", "access-lifetime-long Resources[1].Lifetimes.Access",
+		"refresh-lifetime-long Resources[1].Lifetimes.Refresh", "refresh-grace-long Resources[1].Lifetimes.Grace",
+	}, fields)
+}
+
 // What is just within the bounds, or was switched on with care, is no matter.
 func TestCheckIsSilentWhereTheHostHasSeenToIt(t *testing.T) {
 	allowRegistration := func(*http.Request, provider.Application) error {
