@@ -96,6 +96,10 @@ func TestEnsureApplicationBringsUpToDate(t *testing.T) {
 		h.ensure(wanted, firstSecret)
 		require.Equal(t, []string{"FindClient"}, steps(), "edit %d", i)
 	}
+	h.ensure(wikiSettings, firstSecret)
+	alone := wikiSettings
+	alone.Lifetimes.Grace = time.Minute
+	require.Equal(t, alone.Lifetimes, h.ensure(alone, firstSecret).Lifetimes, "nothing else differs")
 	// What somebody changed in the store by hand, the host's code changes back.
 	h.change(created, func(a *store.Application) { a.Name = "By hand" })
 	h.clock.Add(2 * time.Hour)

@@ -77,7 +77,7 @@
 // Config.Store; nothing else changes. They keep hashes of codes, tokens and
 // secrets, and no step of theirs leaves anything half done. A store that fails or
 // never answers gives 503, and a client that was left without an answer asks
-// again: a refresh that is repeated within Config.Lifetimes.Grace gets the very same
+// again: a refresh that is repeated within Config.Lifetimes.Grace gets the current
 // tokens.
 //
 // # Tests

@@ -27,8 +27,9 @@ const (
 	EventTokenIssued EventKind = "token.issued"
 	// EventTokenRefreshed: a refresh token was rotated.
 	EventTokenRefreshed EventKind = "token.refreshed"
-	// EventTokenRetried: a refresh was repeated within its grace and answered
-	// alike. Many for one grant can mean that somebody else has its token.
+	// EventTokenRetried: a refresh token that was replaced within the grace was
+	// answered with the current tokens. Many for one grant can mean that somebody
+	// else has its token.
 	EventTokenRetried EventKind = "token.retried"
 	// EventTokenRevoked: an application ended one of its access tokens. If Err
 	// is set, the oldest of its access tokens ended by itself, because a grant

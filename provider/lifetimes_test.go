@@ -12,6 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 // lasts checks how long a sign-in lasts, whichever way it began: the code, the
@@ -285,6 +287,33 @@ func TestTokensThatAreForgotten(t *testing.T) {
 		h.clock.Add(10*time.Minute + time.Second)
 		app.refresh(chain[0].RefreshToken).refused(t, 400, "invalid_grant")
 		require.Contains(t, h.eventKinds(), provider.EventReuseDetected)
+	}
+}
+
+// A refresh with the oldest token that is remembered makes the grant forget it. If
+// the answer to the write is lost, the request must not take itself for a reuse;
+// nor one of an application that has no grace.
+func TestLostAnswersOfOldTokensPunishNobody(t *testing.T) {
+	for name, fault := range map[string]error{"an error": errFire, "a conflict, from a driver that has sent it twice": store.ErrConflict} {
+		t.Run(name, func(t *testing.T) {
+			kept := storetest.NewBreakable(memory.New())
+			h := newHost(t, func(c *provider.Config) { c.Store = kept })
+			old := h.application(provider.ApplicationSettings{Public: true, Lifetimes: provider.Lifetimes{Access: time.Minute, Grace: 10 * time.Minute}})
+			none := h.application(provider.ApplicationSettings{Lifetimes: provider.Lifetimes{Grace: time.Nanosecond}})
+			first, last := old.tokens("user_ada"), none.tokens("user_ada")
+			current := first
+			for range 16 {
+				current = old.refresh(current.RefreshToken).tokens(t)
+			}
+			h.clock.Add(time.Minute)
+			kept.Lose(fault, "Replace")
+			last = none.refresh(last.RefreshToken).tokens(t)
+			none.refresh(last.RefreshToken).tokens(t)
+			next := old.refresh(first.RefreshToken).tokens(t)
+			require.NotEqual(t, current.RefreshToken, next.RefreshToken)
+			old.refresh(next.RefreshToken).tokens(t)
+			require.NotContains(t, h.eventKinds(), provider.EventReuseDetected)
+		})
 	}
 }
 
