@@ -127,8 +127,10 @@ type Config struct {
 
 	// Keys sign ID tokens and check what clients sign: keys.New makes the usual
 	// ones. With them applications may have public keys in place of a secret, and
-	// authenticate by private_key_jwt (RFC 7523). Nil: they cannot, and OpenID
-	// has to be nil too.
+	// authenticate by private_key_jwt (RFC 7523). A secret of keys.New also goes
+	// into the derivation of refresh tokens, so that a copy of the database and an
+	// old refresh token give nothing. Nil: they cannot, and OpenID has to be nil
+	// too.
 	Keys Keys
 
 	// OpenID makes the provider an OpenID Provider: applications that ask for the

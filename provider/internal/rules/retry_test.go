@@ -317,6 +317,23 @@ func TestRetryOfRevokedAccess(t *testing.T) {
 	}
 }
 
+// A thief of a copy of the database, who has an old token too, tries every part of
+// the copy as a salt. Without a secret of the host's they find the current pair.
+// With one they don't.
+func TestACopyAndAnOldTokenGiveNothing(t *testing.T) {
+	for _, secrets := range []HostSecrets{nil, hostSecrets{7}} {
+		s := signedIn(t)
+		old := s.refresh
+		current := s.rotates(s.rotation(time.Hour, func(q *Rotation) { q.HostSecrets = secrets }))
+		found := false
+		for i := range len(s.doc.State) - len(Salt{}) + 1 {
+			salt := Salt([]byte(s.doc.State[i : i+len(Salt{})]))
+			found = found || old.Successor(KindRefresh, s.doc.ID, salt, nil) == current.Refresh || old.Successor(KindAccess, s.doc.ID, salt, nil) == current.Access
+		}
+		require.Equal(t, secrets == nil, found)
+	}
+}
+
 // A salt is erased by the next write after its grace, so that what was derived
 // by it can't be derived again. The token that it belongs to stays known.
 func TestSaltsAreErased(t *testing.T) {
