@@ -25,7 +25,7 @@ var mutations = []mutation{
 		"TestTokenTwoAuthentications",
 	},
 	{
-		"RFC 6749 section 4.1.2: a code lives for ten minutes", "config_rules.go",
+		"RFC 6749 section 4.1.2: a code lives for ten minutes", "lifetimes.go",
 		`Code: 10 * time.Minute`, `Code: 9 * time.Minute`,
 		"TestCodeExpires",
 	},
@@ -273,6 +273,21 @@ var mutations = []mutation{
 		"RFC 9700 section 4.14.2: the grace has an end", "exchange.go",
 		`q.AccessExpiresAt, q.RefreshExpiresAt = last.Grace, rules`, `q.AccessExpiresAt, q.RefreshExpiresAt = last.Grace*2, rules`,
 		"TestRefreshTokenReuse",
+	},
+	{
+		"RFC 9700 section 2.2.2: an old token of a public application is good for minutes", "lifetimes.go",
+		`l.Grace = min(l.Grace, maxPublicGrace)`, `l.Grace = min(l.Grace, 2*maxPublicGrace)`,
+		"TestGraceOfPublicApplicationsIsShort",
+	},
+	{
+		"RFC 9700 section 4.14.2: an old token goes on with the one chain", "internal/rules/rotate.go",
+		`from, r = r.Refresh, Rotated{}`, `r = Rotated{}`,
+		"TestProcessesWithOldTokensKeepOneChain",
+	},
+	{
+		"RFC 9700 section 4.14.2: nobody hides a reuse by refreshing until it is forgotten", "exchange.go",
+		`Public:        x.app.Public,`, ``,
+		"TestTokensThatAreForgotten",
 	},
 	{
 		"RFC 9700 section 4.11.2: no redirect before the visitor has signed in", "authorize.go",
