@@ -143,8 +143,8 @@ func TestLifetimesThatAreRefused(t *testing.T) {
 	}
 }
 
-// An application that authenticates may have a grace of hours, from wherever it
-// comes. A public one has 10 minutes at most, because an old token is all that a
+// RFC 9700 section 2.2.2: an application that authenticates may have a grace of
+// hours, from wherever it comes. A public one has 10 minutes at most, because an old token is all that a
 // thief of it needs.
 func TestGraceOfPublicApplicationsIsShort(t *testing.T) {
 	const long, short = 3 * time.Hour, 10 * time.Minute
@@ -205,8 +205,8 @@ func TestGraceIsNoLongerThanARefreshTokenWorks(t *testing.T) {
 	app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-// Eight processes share a file of credentials, and hold eight tokens of one
-// chain. They refresh at once when the access token has expired: one goes on with
+// RFC 9700 section 4.14.2: eight processes share a file of credentials, and hold
+// eight tokens of one chain. They refresh at once when the access token has expired: one goes on with
 // the chain, the others get what it got, and the next eight go on from there.
 func TestProcessesWithOldTokensKeepOneChain(t *testing.T) {
 	for _, public := range []bool{false, true} {
@@ -257,7 +257,7 @@ func TestProcessesWithOldTokensKeepOneChain(t *testing.T) {
 	}
 }
 
-// A grant remembers 16 refreshes. An older token, of which it isn't known whether
+// RFC 9700 section 4.14.2: a grant remembers 16 refreshes. An older token, of which it isn't known whether
 // it was current within the grace, is refused; from a public application it is a
 // reuse, or a thief could refresh until nobody can tell.
 func TestTokensThatAreForgotten(t *testing.T) {
