@@ -294,8 +294,14 @@ func TestStateSizes(t *testing.T) {
 	}
 	chain := len(long.doc.State)
 	t.Logf("bytes: %d with a code, %d redeemed, %d with two live tokens, %d after 36 rotations two hours apart", waiting, redeemed, two, chain)
-	require.LessOrEqual(t, two, 260)
-	require.LessOrEqual(t, chain, 300)
+	full := signedIn(t)
+	for i := range maxRotations {
+		full.rotates(full.rotation(5*time.Hour+time.Duration(i)*20*time.Minute, func(q *Rotation) { q.Grace, q.HostSecrets = day, hostSecrets{1 << 31} }))
+	}
+	t.Logf("bytes: %d with %d rotations within a grace of a day, 20 minutes apart", len(full.doc.State), full.read().rotationCount)
+	require.LessOrEqual(t, two, 240)
+	require.LessOrEqual(t, chain, 250)
+	require.LessOrEqual(t, len(full.doc.State), 250+5*56+maxRotations*28)
 }
 
 // Reading allocates nothing, and writing little more than the state itself.
