@@ -58,6 +58,7 @@ func lasts(t *testing.T, app *application, resource string, want provider.Lifeti
 	token, _, err := h.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Resource: resource})
 	require.NoError(t, err)
 	require.Equal(t, want.Access, token.ExpiresAt.Sub(store.Micro(h.clock.Now())))
+	require.EqualValues(t, want.Access/time.Second, app.asMachine("resource", resource).tokens(t).ExpiresIn)
 }
 
 // A lifetime of the application or the resource goes before that of the Config,
@@ -67,14 +68,14 @@ func TestLifetimesOfApplicationsAndResources(t *testing.T) {
 	ofApplication := provider.Lifetimes{Code: time.Minute, Access: 3 * time.Hour, Refresh: 9 * time.Hour, Grant: 16 * time.Hour}
 	ofResource := provider.Lifetimes{Code: 8 * time.Minute, Access: 10 * time.Minute, Grant: 15 * time.Hour}
 	var urls []string
-	h := newHost(t, func(c *provider.Config) {
+	h := newHost(t, withMachines, func(c *provider.Config) {
 		withResources(c)
 		c.Lifetimes, c.DeviceAuthorization = ofConfig, &provider.DeviceAuthorization{}
 		c.Resources[0].Lifetimes = ofResource
 		urls = []string{c.Resources[0].URL, c.Resources[1].URL}
 	})
-	plain := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
-	own := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read"), Lifetimes: ofApplication})
+	plain := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read"), MachineScopes: scopes.New("notes:read")})
+	own := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read"), MachineScopes: scopes.New("notes:read"), Lifetimes: ofApplication})
 	require.Equal(t, ofApplication, own.Lifetimes)
 	for _, tt := range []struct {
 		name     string

@@ -42,9 +42,10 @@ func (x *exchange) issueToMachine(scope string) (tokenInfo, *Error) {
 	case app.Version != x.app.Version:
 		return tokenInfo{}, unavailable("store", errChangedMeanwhile)
 	}
-	lifetime := x.cfg.Lifetimes.Access
-	if most := x.cfg.Lifetimes.Grant; most > 0 {
-		lifetime = min(lifetime, most)
+	last := x.offer.lifetimesFor(&app, x.resource.identifier())
+	lifetime := last.Access
+	if last.Grant > 0 {
+		lifetime = min(lifetime, last.Grant)
 	}
 	grant := rules.NewGrant(store.NewID(now, ""), store.CutKey{ApplicationID: app.ID}, seen, rules.At(now))
 	grant.Scopes, grant.Resource, grant.ExpiresAt = granted.String(), x.resource.identifier(), rules.At(now.Add(lifetime))
