@@ -148,6 +148,8 @@ func grantRefusal(what string, err error) *Error {
 		return refuse(codeInvalidScope, "The scope names nothing that was granted. Leave scope out to get all that was granted.").because(err)
 	case errors.Is(err, rules.ErrResource):
 		return refuse(codeInvalidTarget, "The user has not agreed to this resource: name it in the authorization request too.").because(err)
+	case errors.Is(err, rules.ErrHostSecret):
+		return unavailable("Config.Keys", err)
 	case rules.Refused(err):
 		return refuse(codeInvalidGrant, "The %s is not valid: it is unknown, expired, revoked or used, or was issued to another client or for another redirect_uri or code_verifier.", what).because(err)
 	}

@@ -357,7 +357,7 @@ func TestSecretsOfTheHostCanBeChanged(t *testing.T) {
 	for i, status := range []int{503, 503, 503, 200} {
 		require.Equal(t, status, app.refresh(pairs[i].RefreshToken).StatusCode, i)
 	}
-	require.Contains(t, h.log.String(), "derived with a secret that this instance doesn't have")
+	require.Contains(t, h.log.String(), "Config.Keys: the token was derived with a secret that this instance doesn't have")
 	require.NotContains(t, h.eventKinds(), provider.EventReuseDetected)
 	last := app.refresh(pairs[4].RefreshToken).tokens(t)
 	h.bearer("/oauth/userinfo", last.AccessToken).statusIs(t, 200)
