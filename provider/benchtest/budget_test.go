@@ -13,7 +13,7 @@ import (
 // the machine makes no difference. Who needs more says why in the change that
 // raises them.
 var budgets = map[string]float64{
-	"authorize": 36, "token": 40, "token PKCE": 44, "refresh": 39, "userinfo": 15, "Require": 11, "introspect": 27,
+	"authorize": 36, "token": 40, "token PKCE": 44, "refresh": 53, "userinfo": 15, "Require": 11, "introspect": 27,
 }
 
 func TestAllocationBudgets(t *testing.T) {

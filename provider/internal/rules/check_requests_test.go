@@ -285,10 +285,7 @@ func firstPair() (r result) {
 func laterPair(rotations int) (r result) {
 	r = firstPair()
 	for i := range rotations {
-		r = result{
-			access:  r.refresh.Successor(KindAccess, formID(0), Salt{byte(i)}, nil),
-			refresh: r.refresh.Successor(KindRefresh, formID(0), Salt{byte(i)}, nil),
-		}
+		r.access, r.refresh = r.refresh.Successors(formID(0), Salt{byte(i)}, nil)
 	}
 	return r
 }

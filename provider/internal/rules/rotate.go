@@ -125,7 +125,7 @@ func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 		return r, Keep, ErrResource
 	}
 	key, secretID := q.hostKey(0)
-	r.Access, r.Refresh = from.Successor(KindAccess, g.ID, q.Salt, key), from.Successor(KindRefresh, g.ID, q.Salt, key)
+	r.Access, r.Refresh = from.Successors(g.ID, q.Salt, key)
 	successor := r.Refresh.Hash(KindRefresh)
 	g.tidy(q.Now, q.Grace)
 	g.remember(rotation{q.Salt, secretID, q.Now})
@@ -178,8 +178,7 @@ func (g *Grant) follow(q *Rotation) (access, refresh Secret, err error) {
 				return access, refresh, ErrHostSecret
 			}
 		}
-		access = refresh.Successor(KindAccess, g.ID, step.salt, key)
-		refresh = refresh.Successor(KindRefresh, g.ID, step.salt, key)
+		access, refresh = refresh.Successors(g.ID, step.salt, key)
 	}
 	if !g.current.hash.Equal(refresh.Hash(KindRefresh)) {
 		return access, refresh, ErrReused

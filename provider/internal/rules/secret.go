@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -89,14 +90,14 @@ type HostSecrets interface {
 	DerivationKey(id uint32) (key []byte, secretID uint32)
 }
 
-// Successor derives the access token or the refresh token that follows when the
+// Successors derives the access token and the refresh token that follow when the
 // refresh token s of the grant is rotated with the salt. Whoever presents s
 // again can be given the very same pair, although only its hashes are kept. The
 // host's key is nil, or 32 bytes.
 //
-// It is HMAC-SHA-256. The secret of the token and the host's key together are
+// They are HMAC-SHA-256. The secret of the token and the host's key together are
 // its key, of exactly one block: without both, nothing can be derived.
-func (s *Secret) Successor(kind Kind, id store.ID, salt Salt, hostKey []byte) (next Secret) {
+func (s *Secret) Successors(id store.ID, salt Salt, hostKey []byte) (access, refresh Secret) {
 	const withoutKey, withKey = 1, 2 // versions of what is derived
 	var key [sha256.BlockSize]byte
 	copy(key[:], s[:])
@@ -105,27 +106,19 @@ func (s *Secret) Successor(kind Kind, id store.ID, salt Salt, hostKey []byte) (n
 		version = withKey
 		copy(key[len(s):], hostKey)
 	}
-	next = mac(&key, version, kind, id, salt)
-	if kind == KindRefresh {
-		copy(next[familyAt:generationAt], s[familyAt:generationAt])
-		binary.BigEndian.PutUint32(next[generationAt:], s.generation()+1)
+	mac := hmac.New(sha256.New, key[:])
+	derive := func(kind Kind) (next Secret) {
+		mac.Reset()
+		mac.Write([]byte{version, byte(kind)})
+		mac.Write(id[:])
+		mac.Write(salt[:])
+		mac.Sum(next[:0])
+		return next
 	}
-	return next
-}
-
-// mac is HMAC-SHA-256 (RFC 2104). That of crypto/hmac allocates seven times, and
-// an old token may be followed over many rotations at once.
-func mac(key *[sha256.BlockSize]byte, version byte, kind Kind, id store.ID, salt Salt) [sha256.Size]byte {
-	var inner [sha256.BlockSize + 2 + len(id) + len(salt)]byte
-	var outer [sha256.BlockSize + sha256.Size]byte
-	for i, b := range key {
-		inner[i], outer[i] = b^0x36, b^0x5c
-	}
-	message := append(inner[:sha256.BlockSize], version, byte(kind))
-	message = append(append(message, id[:]...), salt[:]...)
-	sum := sha256.Sum256(message)
-	copy(outer[sha256.BlockSize:], sum[:])
-	return sha256.Sum256(outer[:])
+	access, refresh = derive(KindAccess), derive(KindRefresh)
+	copy(refresh[familyAt:generationAt], s[familyAt:generationAt])
+	binary.BigEndian.PutUint32(refresh[generationAt:], s.generation()+1)
+	return access, refresh
 }
 
 // Hash is what is kept of a code or token: SHA-256 of its kind and its secret.
