@@ -26,9 +26,12 @@ tidy:
 
 # Many tests wait for a server, so more of them run at a time than there are
 # processors. Those that take longest come first. On a busy machine some take longer
-# than the ten minutes that the go command allows.
+# than the ten minutes that the go command allows. The tests of the benchmarks
+# compute and measure, so the race detector is of no use to them.
 test:
-	go test -race -timeout 15m -p 4 ./tests/drivers ./store/redisstore ./tests/faults ./tests/browser ./tests/clients work
+	go test -race -timeout 15m -p 4 ./tests/drivers ./store/redisstore ./tests/faults ./tests/browser ./tests/clients \
+		$$(go list -f '{{.Dir}}/...' -m | grep -v /provider/benchtest)
+	go test ./provider/benchtest/...
 
 # What is counted and timed is measured without the race detector, which has
 # allocations of its own and takes its time. So are the suite at other settings of
