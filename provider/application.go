@@ -65,6 +65,12 @@ type ApplicationSettings struct {
 	// then on. The Grace of a public application is at most 10 minutes.
 	Lifetimes Lifetimes
 
+	// Workspace says whether its users choose a workspace for which it acts, which
+	// needs Config.Workspaces. The default is store.WorkspaceNone: it acts for the
+	// user alone. It is about sign-ins to come: what was granted before stays as it
+	// is until it is revoked.
+	Workspace store.WorkspaceUse
+
 	// OwnerID is the host's user who manages it. Empty: nobody but the host,
 	// which then vouches for it.
 	OwnerID   string
@@ -178,6 +184,7 @@ func settingsOf(app store.Application) ApplicationSettings {
 		PKCERequired: app.PKCERequired,
 		SkipConsent:  app.SkipConsent,
 		Lifetimes:    Lifetimes(app.Lifetimes),
+		Workspace:    app.Workspace,
 		OwnerID:      app.OwnerID,
 		ClientURI:    app.ClientURI,
 		LogoURL:      app.LogoURL,
@@ -205,6 +212,7 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 	app.Public, app.SkipConsent, app.Keys, app.IDTokenAlg = s.Public, s.SkipConsent, store.ClientKeys(s.Keys), s.IDTokenAlg
 	app.PKCERequired = s.PKCERequired || s.Public || slices.ContainsFunc(s.RedirectURIs, func(uri string) bool { return !redirect{uri: uri}.web() })
 	app.Lifetimes = store.ApplicationLifetimes(s.Lifetimes)
+	app.Workspace = s.Workspace
 	app.OwnerID, app.ClientURI, app.LogoURL, app.Metadata = s.OwnerID, s.ClientURI, s.LogoURL, maps.Clone(s.Metadata)
 }
 
@@ -213,6 +221,6 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 func (s ApplicationSettings) same(o ApplicationSettings) bool {
 	return s.Name == o.Name && slices.Equal(s.RedirectURIs, o.RedirectURIs) && slices.Equal(s.PostLogoutRedirectURIs, o.PostLogoutRedirectURIs) && s.Scopes.Equal(o.Scopes) && s.MachineScopes.Equal(o.MachineScopes) &&
 		s.Public == o.Public && s.Keys == o.Keys && s.IDTokenAlg == o.IDTokenAlg && s.PKCERequired == o.PKCERequired && s.SkipConsent == o.SkipConsent &&
-		s.Lifetimes == o.Lifetimes &&
+		s.Lifetimes == o.Lifetimes && s.Workspace == o.Workspace &&
 		s.OwnerID == o.OwnerID && s.ClientURI == o.ClientURI && s.LogoURL == o.LogoURL && maps.Equal(s.Metadata, o.Metadata)
 }

@@ -72,6 +72,12 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 	e = append(e, o.checkMachineScopes(&app)...)
 	e = append(e, o.checkAuthentication(&app)...)
 	e = append(e, checkLifetimes(&app)...)
+	switch use := app.Workspace; {
+	case !isWorkspaceUse(use):
+		e.add("workspace", FieldValue, string(use), "workspace is %q: use %q, %q, or leave it empty", use, store.WorkspaceOptional, store.WorkspaceRequired)
+	case use != store.WorkspaceNone && o.workspaces == nil:
+		e.add("workspace", FieldValue, string(use), "workspaces are not offered: set Config.Workspaces, or leave workspace empty")
+	}
 	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
 		if u.uri != "" && (!weburl.Valid(u.uri, o.issuer) || len(u.uri) > maxURI) {
 			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)

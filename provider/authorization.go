@@ -23,6 +23,8 @@ type authorization struct {
 	resource *ProtectedResource // nil: none
 	openID   openIDRequest
 
+	workspace workspaceChoice
+
 	form *form // what the user has answered; nil: the page was not needed
 
 	decision decision // without a user before decide
@@ -39,7 +41,8 @@ func (c *call) newAuthorization(params url.Values) (*authorization, *Error) {
 // decide begins the decision on the request, or returns the one that was begun.
 func (a *authorization) decide() *decision {
 	if a.decision.userID == "" {
-		a.decision = decision{app: a.app, userID: a.session.UserID, resource: a.resource.identifier(), signIn: a.signedIn(a.openID)}
+		a.decision = decision{app: a.app, userID: a.session.UserID, resource: a.resource.identifier(), signIn: a.signedIn(a.openID),
+			chooses: a.workspace.there()}
 	}
 	return &a.decision
 }
@@ -106,6 +109,7 @@ func (a *authorization) findRedirect() *Error {
 // fills in as much as it can also when something is.
 func (a *authorization) examine() *Error {
 	a.formPost = a.params.Get("response_mode") == "form_post"
+	a.workspace.use = a.offer.workspaceUse(&a.app)
 	if e := repeated(a.params, a.offer.singleParams...); e != nil {
 		return e
 	}
@@ -142,6 +146,9 @@ func (a *authorization) examine() *Error {
 		return e
 	}
 	if a.resource, e = a.resourceFor(a.app, a.params); e != nil {
+		return e
+	}
+	if a.workspace.named, e = a.offer.askedWorkspace(&a.app, a.params); e != nil {
 		return e
 	}
 	a.scopes, a.extra, e = a.offer.read(a.app, a.resource, a.params.Get("scope"))

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -40,7 +41,7 @@ func (a *authorization) retry(e *Error) *Error {
 	switch e.reason {
 	case pages.ReasonStaleForm:
 		e.retryURL = a.again()
-	case pages.ReasonNoAccount:
+	case pages.ReasonNoAccount, pages.ReasonNoWorkspace:
 		e.retryURL = a.switchAccountURL()
 	}
 	return e
@@ -73,8 +74,14 @@ func (a *authorization) allowedOnce() (bool, *Error) {
 	if a.anonymous() {
 		return false, nil
 	}
-	d := a.decide()
-	if e := a.prepare(d); e != nil {
+	d, ofUser := *a.decide(), workspaceChoice{use: a.workspace.use}
+	if e := a.recall(&ofUser, &d); e != nil {
+		return false, e
+	}
+	switch e := a.prepare(&d); {
+	case e != nil && errors.Is(e, errNotMember):
+		return false, nil
+	case e != nil:
 		return false, e
 	}
 	return d.consent.Stands(), nil

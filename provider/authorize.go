@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -82,10 +83,12 @@ func (c *call) authorize(params url.Values) *Error {
 		return a.retry(e)
 	case !ask && a.r.Method != http.MethodHead: // It only looks what there is.
 		return a.grant()
+	case a.silent() && a.workspace.open():
+		return a.redirectRefusal(refuse(codeInteractionRequired, "The user has to choose a workspace that they may act for, and prompt=none forbids asking."))
 	case a.silent():
 		return a.redirectRefusal(refuse(codeConsentRequired, "The user has to agree first, and prompt=none forbids asking."))
 	}
-	return a.consentPage()
+	return a.consentPage(a.decide().declined(), false)
 }
 
 func errLoginRequired() *Error {
@@ -126,7 +129,13 @@ func (a *authorization) mustAsk() (bool, *Error) {
 	// asks now.
 	remembered := !a.app.Public && a.redirect.https()
 	d := a.decide()
+	if e := a.recall(&a.workspace, d); e != nil || a.workspace.open() {
+		return true, e
+	}
 	switch e := a.prepare(d); {
+	case e != nil && errors.Is(e, errNotMember) && (a.silent() || a.workspace.named == ""):
+		a.workspace.forget(d)
+		return true, nil
 	case e != nil:
 		return false, e
 	case slices.Contains(a.prompt, "consent"), !skip && !remembered:

@@ -19,6 +19,7 @@ type Token struct {
 	UserID        string // empty: it is a machine's
 	ApplicationID string
 	GrantID       store.ID
+	WorkspaceID   string // for which it acts, and for no other; empty: for the user alone
 	Scopes        scopes.Set
 	Resource      string // the one of Config.Resources that it is for; empty: none
 	ExpiresAt     time.Time
@@ -42,7 +43,7 @@ func (t *presentedToken) machine() bool { return t.userID == "" }
 
 func (t *presentedToken) public() *Token {
 	return &Token{
-		UserID: t.userID, ApplicationID: t.applicationID, GrantID: t.grantID,
+		UserID: t.userID, ApplicationID: t.applicationID, GrantID: t.grantID, WorkspaceID: t.workspaceID,
 		Scopes: t.scopes, Resource: t.resource, ExpiresAt: t.expiresAt,
 	}
 }
@@ -63,6 +64,7 @@ type presentedToken struct {
 	hash          rules.Hash
 	userID        string
 	applicationID string
+	workspaceID   string
 	scopes        scopes.Set
 	resource      string
 	issuedAt      time.Time
@@ -92,7 +94,7 @@ func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Ki
 	}
 	now := rules.At(p.now())
 	t.hash = t.secret.Hash(t.kind)
-	t.userID, t.applicationID, t.resource = g.UserID, g.ApplicationID, g.Resource
+	t.userID, t.applicationID, t.workspaceID, t.resource = g.UserID, g.ApplicationID, g.WorkspaceID, g.Resource
 	if t.kind == rules.KindRefresh {
 		issuedAt, expiresAt, err := g.LiveRefresh(&t.secret, now)
 		t.scopes, t.issuedAt, t.expiresAt, t.dead = g.ScopeSet(), issuedAt.Time(), expiresAt.Time(), err

@@ -90,7 +90,7 @@ func (c *call) findClientFor(userID, clientID string) (store.Application, *Error
 // the host has kept with it, and whether its review still holds.
 func keepHostsPart(described, kept *store.Application) {
 	described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
-	described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
+	described.OwnerID, described.Metadata, described.Workspace = kept.OwnerID, kept.Metadata, kept.Workspace
 	described.Reviewed = stillReviewed(kept, described)
 }
 

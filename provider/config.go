@@ -67,6 +67,11 @@ type Config struct {
 	// for [Provider.Require].
 	Resources []Resource
 
+	// Workspaces lets users choose the workspace (organization, team) for which
+	// an application acts: its tokens are for exactly that one. Nil: applications
+	// act for users alone.
+	Workspaces *Workspaces
+
 	// Lifetimes and tokens.
 
 	// Lifetimes are how long codes, tokens, and sign-ins last where neither the

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // ClientIDDocuments says which applications are let in that nobody has
@@ -180,6 +182,41 @@ type OpenID struct {
 	// ACRValues are the authentication context class references that
 	// Session.ACR may have, for the metadata. Nil: none are named.
 	ACRValues []string
+}
+
+// Workspaces are what users act for in a host with organizations, teams, or the
+// like. An application whose ApplicationSettings.Workspace says so, and those
+// that Agents is about, get tokens for the one workspace that their user chooses
+// on the consent page, or that their request names in the parameter workspace.
+// [Token.WorkspaceID] says which. Both functions are required.
+type Workspaces struct {
+	// List returns the workspaces for which the user may let applications act, in
+	// the order in which the page shows them. It is asked for the consent page, for
+	// its answer, and for the page of connected applications. An error is answered
+	// with 503.
+	List func(ctx context.Context, userID string) ([]Workspace, error)
+
+	// Member reports whether the user may still act for the workspace. It is asked
+	// before a sign-in without a page, when a page is answered, when a code is
+	// redeemed, at each refresh, and for introspection and the userinfo document,
+	// and never by [Provider.Require]. False is final: at a token request it ends
+	// everything that the user has in the workspace, as [Provider.LeaveWorkspace]
+	// does. If you can't say, return an error: the request is answered with 503 and
+	// can be repeated.
+	Member func(ctx context.Context, userID, workspaceID string) (bool, error)
+
+	// Agents says how applications use workspaces that the host didn't make: those
+	// that registered themselves, and those known by a document, such as MCP
+	// clients. One with an ApplicationSettings.Workspace of its own has that. The
+	// default is that they act for the user alone.
+	Agents store.WorkspaceUse
+}
+
+// Workspace is a workspace, as the pages show it.
+type Workspace struct {
+	ID         string // at most 256 bytes; never empty
+	Name       string // what people call it; empty: its ID
+	PictureURL string // https, or below Config.Issuer; may be empty
 }
 
 // Resource is an API of the host's for which tokens are issued apart (RFC

@@ -173,6 +173,9 @@ func (c Config) validate() error {
 		}
 	}
 	c.validateOpenID(&found)
+	if c.Workspaces != nil {
+		c.Workspaces.validate(&found)
+	}
 	c.Paths.validate(&found)
 	return errors.Join(found...)
 }
@@ -292,6 +295,23 @@ func (c Config) validateOpenID(found *problems) {
 			found.add("OpenID.ACRValues", "has %q: use printable ASCII without space, quotation mark and backslash", value)
 		}
 	}
+}
+
+func (w *Workspaces) validate(found *problems) {
+	if w.List == nil {
+		found.add("Workspaces.List", "is missing: set it to a function that lists the workspaces of a user")
+	}
+	if w.Member == nil {
+		found.add("Workspaces.Member", "is missing: set it to a function that says whether a user is still a member of a workspace")
+	}
+	if !isWorkspaceUse(w.Agents) {
+		found.add("Workspaces.Agents", "is %q: use store.WorkspaceNone, WorkspaceOptional, or WorkspaceRequired", w.Agents)
+	}
+}
+
+// isWorkspaceUse reports whether it is one of the ways to use workspaces.
+func isWorkspaceUse(u store.WorkspaceUse) bool {
+	return u == store.WorkspaceNone || u == store.WorkspaceOptional || u == store.WorkspaceRequired
 }
 
 func (d *DeviceAuthorization) validate(found *problems, paths Paths) {

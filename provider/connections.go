@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
@@ -21,38 +22,101 @@ import (
 // is one that is ready. One that has given its last token back, or let it
 // expire, is not among them, even if the user need not be asked when it comes
 // again, and neither are applications that only have tokens of
-// [Provider.IssueToken]. To end one, call [Provider.RevokeGrants] with the user
-// and the application.
+// [Provider.IssueToken]. An application that acts for several workspaces is there
+// once for each. To end one, call [Provider.RevokeGrants] with the user, the
+// application, and the workspace if there is one; without a workspace, it ends all
+// that the user has given the application.
 func (p *Provider) ListConnections(ctx context.Context, userID string) ([]pages.Connection, error) {
 	if userID == "" {
 		return nil, nil
 	}
-	connected, err := p.records.connected(ctx, userID)
+	connections, err := p.connections(ctx, store.Query{UserID: userID})
+	if err == nil {
+		err = p.nameWorkspaces(ctx, userID, connections)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("provider: list connections: %w", err)
 	}
+	return connections, nil
+}
+
+// ListWorkspaceConnections returns what is connected to a workspace, for its
+// administrators: each application with each user who lets it act there, as
+// [Provider.ListConnections] does for one user. To end one, call
+// [Provider.RevokeGrants] with the workspace, the user, and the application; to end
+// all, with the workspace alone.
+//
+// It looks at the newest 2,000 sign-ins. [Provider.ListGrants] lists all of them,
+// page by page.
+func (p *Provider) ListWorkspaceConnections(ctx context.Context, workspaceID string) ([]pages.Connection, error) {
+	if workspaceID == "" {
+		return nil, nil
+	}
+	connections, err := p.connections(ctx, store.Query{WorkspaceID: workspaceID})
+	if err != nil {
+		return nil, fmt.Errorf("provider: list workspace connections: %w", err)
+	}
+	return connections, nil
+}
+
+// connections are those of the documents that the query is for.
+func (p *Provider) connections(ctx context.Context, q store.Query) ([]pages.Connection, error) {
+	connected, err := p.records.connected(ctx, q)
+	if err != nil {
+		return nil, err
+	}
 	connections := make([]pages.Connection, 0, len(connected))
-	for id, c := range connected {
-		app, err := p.records.findApplication(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // It has been deleted, and can do nothing any more.
-		} else if err != nil {
-			return nil, fmt.Errorf("provider: list connections: %w", err)
+	applications := map[string]store.Application{}
+	for key, c := range connected {
+		app, known := applications[key.ApplicationID]
+		if !known {
+			app, err = p.records.findApplication(ctx, key.ApplicationID)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return nil, err
+			}
+			applications[key.ApplicationID] = app
 		}
-		if len(app.RedirectURIs) == 0 && !c.agreed {
-			continue // It is for tokens of IssueToken, which the user has from the host and not from it.
+		switch {
+		case app.ID == "": // It has been deleted, and can do nothing any more.
+		case len(app.RedirectURIs) == 0 && !c.agreed: // It is for tokens of IssueToken, which the user has from the host and not from it.
+		default:
+			shown := pages.Connection{UserID: key.UserID, Application: p.pageApplication(app), Scopes: p.pageScopes(c.scopes), Since: c.since, LastUsed: c.lastUsed}
+			if key.WorkspaceID != "" {
+				shown.Workspace = pages.Workspace{ID: key.WorkspaceID, Name: key.WorkspaceID}
+			}
+			connections = append(connections, shown)
 		}
-		connections = append(connections, pages.Connection{
-			Application: p.pageApplication(app), Scopes: p.pageScopes(c.scopes), Since: c.since, LastUsed: c.lastUsed,
-		})
 	}
 	slices.SortFunc(connections, func(a, b pages.Connection) int {
-		return cmp.Or(b.LastUsed.Compare(a.LastUsed), cmp.Compare(a.Application.ID, b.Application.ID))
+		return cmp.Or(b.LastUsed.Compare(a.LastUsed), cmp.Compare(a.Application.ID, b.Application.ID), cmp.Compare(a.Workspace.ID, b.Workspace.ID),
+			cmp.Compare(a.UserID, b.UserID))
 	})
 	return connections, nil
 }
 
-// connected is what a user's live grants and consent say of one application.
+// nameWorkspaces asks the host what the workspaces of a user's connections are
+// called, if there are any. One that the user has left keeps its ID for a name.
+func (p *Provider) nameWorkspaces(ctx context.Context, userID string, connections []pages.Connection) error {
+	inWorkspace := func(c pages.Connection) bool { return c.Workspace.ID != "" }
+	if p.cfg.Workspaces == nil || !slices.ContainsFunc(connections, inWorkspace) {
+		return nil
+	}
+	list, err := p.workspacesOf(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("Config.Workspaces: %w", err)
+	}
+	for i := range connections {
+		for _, w := range list {
+			if w.ID == connections[i].Workspace.ID {
+				connections[i].Workspace = w.onPage()
+			}
+		}
+	}
+	return nil
+}
+
+// connected is what live grants and a consent say of one application, in one
+// workspace if it acts for one.
 type connected struct {
 	scopes          scopes.Set
 	since, lastUsed time.Time
@@ -68,28 +132,31 @@ func (c *connected) note(set scopes.Set, since time.Time, agreed bool) {
 	c.agreed = c.agreed || agreed
 }
 
-// connected returns the applications that a user is signed in to, by their IDs:
-// those with a live grant. A consent alone lets an application in when the user
+// connected returns what is connected by the documents that a query is for: what
+// has a live grant. A consent alone lets an application in when the user
 // comes from there again, and tells when they came first.
-func (k records) connected(ctx context.Context, userID string) (map[string]*connected, error) {
-	grants, _, err := k.listGrants(ctx, store.Query{Kind: store.KindGrant, UserID: userID, Limit: listBatch}, listBatch*maxBatches)
+func (k records) connected(ctx context.Context, q store.Query) (map[store.CutKey]*connected, error) {
+	q.Kind, q.Limit = store.KindGrant, listBatch
+	grants, _, err := k.listGrants(ctx, q, listBatch*maxBatches)
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]*connected{}
+	found := map[store.CutKey]*connected{}
 	for i := range grants {
 		g := &grants[i]
-		c := found[g.ApplicationID]
+		key := store.CutKey{UserID: g.UserID, ApplicationID: g.ApplicationID, WorkspaceID: g.WorkspaceID}
+		c := found[key]
 		if c == nil {
 			c = &connected{}
-			found[g.ApplicationID] = c
+			found[key] = c
 		}
 		c.note(g.Scopes, g.CreatedAt, !g.AgreedAt.IsZero())
 		if g.LastUsedAt.After(c.lastUsed) {
 			c.lastUsed = g.LastUsedAt
 		}
 	}
-	consents := store.Query{Kind: store.KindConsent, UserID: userID, Limit: listBatch}
+	consents := q
+	consents.Kind = store.KindConsent
 	for range maxBatches {
 		documents, next, err := k.list(ctx, consents)
 		if err != nil {
@@ -101,7 +168,7 @@ func (k records) connected(ctx context.Context, userID string) (map[string]*conn
 			if err != nil {
 				return nil, err
 			}
-			if c := found[d.ApplicationID]; c != nil {
+			if c := found[d.Key()]; c != nil && len(consent.Answers()) > 0 {
 				c.note(consent.ScopeSet(), d.CreatedAt, true)
 			}
 		}
@@ -120,7 +187,7 @@ func (p *Provider) ConnectionsHandler() http.Handler {
 }
 
 const (
-	applicationField  = "application"  // of the form: which to disconnect
+	applicationField  = "application"  // of the form: which to disconnect; with workspaceParam, for which workspace
 	disconnectedField = "disconnected" // of the page that comes afterwards
 )
 
@@ -150,9 +217,9 @@ func (v *visit) connectionsPage(notice string) *Error {
 	}
 	page := pages.Connections{User: pageUser(user, userID), Connections: connections, FormAction: v.path,
 		FormFields: []pages.Field{{Name: sealField, Value: v.sealForm(userID, "connections", userID)}}}
-	disconnected := v.openNotice(disconnectedField, userID, notice)
+	disconnected, workspaceID, _ := strings.Cut(v.openNotice(disconnectedField, userID, notice), " ")
 	for _, c := range connections {
-		if c.Application.ID == disconnected {
+		if c.Application.ID == disconnected && c.Workspace.ID == workspaceID {
 			disconnected = "" // It has been connected again.
 		}
 	}
@@ -166,17 +233,18 @@ func (v *visit) connectionsPage(notice string) *Error {
 	return nil
 }
 
-// disconnect takes back what the user gave an application, and shows the page
-// again.
+// disconnect takes back what the user gave an application, in the workspace if one
+// is named, and shows the page again.
 func (v *visit) disconnect() *Error {
-	fields, e := readForm(v.w, v.r, []string{applicationField, sealField})
+	fields, e := readForm(v.w, v.r, []string{applicationField, workspaceParam, sealField})
 	if e != nil {
 		return e
 	}
-	userID, id := v.session.UserID, fields.Get(applicationField)
+	userID, id, workspaceID := v.session.UserID, fields.Get(applicationField), fields.Get(workspaceParam)
+	ended := strings.TrimSuffix(id+" "+workspaceID, " ")
 	sent, e := v.openForm(fields.Get(sealField), "connections", userID)
 	afterwards := func(cookie formCookie) string {
-		return withQuery(v.path, url.Values{disconnectedField: {sealNotice(cookie, disconnectedField, userID, id)}})
+		return withQuery(v.path, url.Values{disconnectedField: {sealNotice(cookie, disconnectedField, userID, ended)}})
 	}
 	if e != nil && errors.Is(e, errAnswered) {
 		// The second click of two. The page says what became of the first.
@@ -192,10 +260,60 @@ func (v *visit) disconnect() *Error {
 		e.retryURL = v.path
 		return e
 	}
-	if err := v.RevokeGrants(v.context(), GrantFilter{UserID: userID, ApplicationID: id}); err != nil {
+	if err := v.endConnection(store.CutKey{UserID: userID, ApplicationID: id, WorkspaceID: workspaceID}); err != nil {
 		return unavailable("store", err)
 	}
 	v.answerForm(sent)
 	seeOther(v.w, afterwards(sent.cookie))
 	return nil
+}
+
+// endConnection ends what is on one row of the page. A cut-off without a workspace
+// covers all of them. So where the application acts for some, and for the user
+// alone too, what it has of the user alone is taken back piece by piece.
+func (v *visit) endConnection(key store.CutKey) error {
+	ctx, f := v.context(), GrantFilter{UserID: key.UserID, ApplicationID: key.ApplicationID, WorkspaceID: key.WorkspaceID}
+	if key.WorkspaceID != "" {
+		return v.RevokeGrants(ctx, f)
+	}
+	connected, err := v.records.connected(ctx, store.Query{UserID: key.UserID, ApplicationID: key.ApplicationID})
+	if err != nil {
+		return err
+	}
+	delete(connected, key)
+	if len(connected) == 0 {
+		return v.RevokeGrants(ctx, f)
+	}
+	if err := v.records.withdrawConsent(ctx, key); err != nil {
+		return err
+	}
+	for after, more := "", true; more; more = after != "" {
+		var page []Grant
+		if page, after, err = v.ListGrants(ctx, f, after, listBatch); err != nil {
+			return err
+		}
+		for _, g := range page {
+			if g.WorkspaceID != "" {
+				continue
+			}
+			if err := v.RevokeGrants(ctx, GrantFilter{ID: g.ID, UserID: g.UserID}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// withdrawConsent takes back all that a user has agreed to.
+func (k records) withdrawConsent(ctx context.Context, key store.CutKey) error {
+	for range maxRounds {
+		consent, err := k.findConsent(ctx, key)
+		if err != nil || consent.Withdraw() == rules.Keep {
+			return err
+		}
+		if err = k.keepConsent(ctx, &consent); !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return errContended
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,16 +17,21 @@ import (
 // it had never been seen. The request is one field, encoded, because browsers
 // change line ends in what a form sends.
 
-// consentPage asks the signed-in user.
-func (a *authorization) consentPage() *Error {
+// consentPage asks the signed-in user. The scopes that are declined have boxes
+// that are not ticked. Missing says that they have allowed it, but have not chosen
+// a workspace.
+func (a *authorization) consentPage(declined scopes.Set, missing bool) *Error {
 	user, e := a.findUser(a.session.UserID)
+	if e == nil {
+		e = a.workspace.load(&a.visit)
+	}
 	if e != nil {
 		return a.retry(e)
 	}
 	page := pages.Consent{
 		Application:  a.pageApplication(a.app),
 		User:         pageUser(user, a.session.UserID),
-		Scopes:       a.askScopes(a.scopes, a.decide().declined()),
+		Scopes:       a.askScopes(a.scopes, declined),
 		OnThisDevice: !a.redirect.https(),
 		FormAction:   a.path,
 		FormFields: []pages.Field{
@@ -37,6 +43,9 @@ func (a *authorization) consentPage() *Error {
 	if a.resource != nil {
 		page.Resource = a.resource.name
 	}
+	if page.Workspace = a.workspace.onPage(); page.Workspace != nil {
+		page.Workspace.Missing = missing
+	}
 	a.pages.Consent(a.w, a.r, page, a.redirect.uri)
 	return nil
 }
@@ -45,10 +54,10 @@ func (a *authorization) consentPage() *Error {
 // that the page said. Part of that does not come from the request but from the
 // application, which may have changed since.
 func (a *authorization) sealed() []string {
-	return []string{
+	return append([]string{
 		"consent", a.session.UserID, a.params.Encode(), a.redirect.uri, a.scopes.String(),
 		a.app.Name, a.app.LogoURL, a.app.ClientURI, strconv.FormatBool(a.app.Reviewed),
-	}
+	}, a.workspace.sealed()...)
 }
 
 // decide takes the user's answer.
@@ -59,7 +68,10 @@ func (c *call) decide(form url.Values) *Error {
 	case answered && allow:
 		c.refused(e)
 		return a.allowAgain(granted)
-	case e != nil && !answered:
+	case e != nil && errors.Is(e, errNoChoice) && allow:
+		c.refused(e)
+		return a.consentPage(a.scopes.Minus(granted), true)
+	case e != nil && !answered && !errors.Is(e, errNoChoice):
 		return e
 	case a.anonymous():
 		return a.signInAsAsked()
@@ -70,7 +82,7 @@ func (c *call) decide(form url.Values) *Error {
 		return a.cancel(d)
 	}
 	a.scopes, d.agreedAt = granted, c.now()
-	if e = a.prepare(d); e == nil {
+	if e = staleIfNotMember(a.prepare(d)); e == nil {
 		// The user whom the page was shown to may be gone by now.
 		_, e = c.findUser(a.session.UserID)
 	}
@@ -86,7 +98,7 @@ func (a *authorization) cancel(d *decision) *Error {
 	if e := a.withdraw(d); e != nil {
 		return a.retry(e)
 	}
-	a.event(Event{Kind: EventGrantDenied, ApplicationID: a.app.ID, UserID: a.session.UserID})
+	a.event(Event{Kind: EventGrantDenied, ApplicationID: a.app.ID, UserID: a.session.UserID, WorkspaceID: d.workspaceID})
 	// A user's own choice is an event and no refusal to log.
 	a.outcome = codeAccessDenied
 	a.answer(param{"error", codeAccessDenied}, param{"error_description", "The user said no."})
@@ -94,15 +106,21 @@ func (a *authorization) cancel(d *decision) *Error {
 }
 
 // allowAgain begins anew, for a form that the browser knows to be answered: the
-// user is asked again if need be. That is so too if other boxes are ticked now:
-// what was unticked must not be granted without a page.
+// user is asked again if need be. That is so too if other boxes are ticked now, or
+// another workspace is chosen: what was not left so must not be granted without a
+// page.
 func (a *authorization) allowAgain(ticked scopes.Set) *Error {
 	d := a.decide()
-	if e := a.prepare(d); e != nil {
+	chosen := d.workspaceID
+	if e := a.recall(&a.workspace, d); e != nil {
+		return e
+	}
+	if e := staleIfNotMember(a.prepare(d)); e != nil {
 		return a.retry(e)
 	}
 	to := a.again()
-	if given, ok := d.consent.Covers(a.scopes, a.offer.required, d.resource); ok && !given.Equal(ticked) {
+	given, ok := d.consent.Covers(a.scopes, a.offer.required, d.resource)
+	if ok && !given.Equal(ticked) || chosen != d.workspaceID {
 		to = a.switchURL(strings.Join(append(slices.Clone(a.prompt), "consent"), " "))
 	}
 	seeOther(a.w, to)
@@ -113,7 +131,7 @@ func (a *authorization) allowAgain(ticked scopes.Set) *Error {
 // form, and returns the scopes that the user has left ticked, also with
 // errAnswered. With nobody signed in it ends early, and without an error.
 func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.Set, e *Error) {
-	if e := repeated(form, requestField, decisionField, sealField); e != nil {
+	if e := repeated(form, requestField, decisionField, sealField, workspaceParam); e != nil {
 		return nil, nil, e
 	}
 	params, e := parseParams(form.Get(requestField), c.offer.params)
@@ -130,16 +148,31 @@ func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.S
 	if a.anonymous() {
 		return a, nil, nil
 	}
-	if e != nil {
+	if e == nil {
+		e = a.workspace.load(&a.visit)
+	}
+	if e != nil && e.Status < http.StatusInternalServerError {
 		e = errStaleForm(e) // No page was shown for it, or not as things are now.
-	} else if a.form, e = c.openForm(form.Get(sealField), a.sealed()...); a.form != nil {
-		var excess *Error
-		if granted, excess = c.offer.ticked(a.scopes, form[grantedField]); excess != nil {
-			e = excess
-		}
+	} else if e == nil {
+		granted, e = a.readForm(form)
 	}
 	if e != nil {
 		e.retryURL = a.again()
 	}
 	return a, granted, e
+}
+
+// readForm checks the seal of the form, and what was ticked and chosen on it.
+func (a *authorization) readForm(form url.Values) (granted scopes.Set, e *Error) {
+	if a.form, e = a.openForm(form.Get(sealField), a.sealed()...); a.form == nil {
+		return nil, e
+	}
+	granted, wrong := a.offer.ticked(a.scopes, form[grantedField])
+	if wrong == nil {
+		a.decide().workspaceID, wrong = a.workspace.take(form)
+	}
+	if wrong != nil && (e == nil || !errors.Is(wrong, errNoChoice)) {
+		e = wrong
+	}
+	return granted, e
 }

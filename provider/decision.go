@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
@@ -21,22 +22,33 @@ type decision struct {
 	resource string
 	form     store.ID // the form that was answered, and the ID of the grant; zero: no page was shown
 
+	workspaceID string // for which the application acts; empty: for the user alone
+	chooses     bool   // the user chooses that
+
 	consent  rules.Consent // as it is before
 	agreedAt time.Time     // when the user agreed on a page; zero: never
 }
 
+// key is what the decision is about.
+func (d *decision) key() store.CutKey {
+	return store.CutKey{UserID: d.userID, ApplicationID: d.app.ID, WorkspaceID: d.workspaceID}
+}
+
 // prepare reads the numbers of the cut-offs and the consent, and only then asks
-// whether application and user are still there: so if a cut-off comes later
-// than that, it covers the grant, and if it came before, the user who is cut
-// off is found to be signed out or gone.
+// whether application and user are still there, and the user is a member of the
+// workspace: so if a cut-off comes later than that, it covers the grant, and if it
+// came before, the user who is cut off is found to be signed out, gone, or no
+// member. The error wraps errNotMember then.
 func (c *call) prepare(d *decision) *Error {
 	var err error
-	if d.consent, err = c.records.findConsent(c.context(), d.userID, d.app.ID); err != nil {
+	if d.consent, err = c.records.findConsent(c.context(), d.key()); err != nil {
 		return unavailable("store", err)
 	}
 	switch seen := d.consent.Seen(); {
-	case erased(seen):
+	case erased(seen, store.CutKey{UserID: "any"}):
 		return errNoAccount(errors.New("EraseUser was called for this user, and Config.CurrentUser says that they are still signed in"))
+	case erased(seen, store.CutKey{WorkspaceID: "any"}):
+		return errNoWorkspace(errWorkspaceErased)
 	case seen.Forever():
 		return errNotRegistered(errors.New("the application was deleted meanwhile"))
 	}
@@ -47,16 +59,25 @@ func (c *call) prepare(d *decision) *Error {
 	case session.UserID != d.userID:
 		return errSignedOut()
 	}
+	switch err := c.checkMember(c.context(), d.userID, d.workspaceID); {
+	case errors.Is(err, errNotMember):
+		return errNoWorkspace(err)
+	case err != nil:
+		return unavailable("Config.Workspaces", err)
+	}
 	return nil
 }
 
-// erased reports whether the user of a consent is gone for good, by the numbers
-// that it has seen.
-func erased(seen store.Cuts) bool {
-	var ofUser store.Cuts
-	i := store.CutKey{UserID: "any"}.Index()
-	ofUser[i] = seen[i]
-	return ofUser.Forever()
+// errWorkspaceErased is final, whatever the host says of the user.
+var errWorkspaceErased = fmt.Errorf("%w: EraseWorkspace was called for it", errNotMember)
+
+// erased reports whether the user, or the workspace, of a consent is gone for
+// good, by the numbers that it has seen. The key says which of the two.
+func erased(seen store.Cuts, key store.CutKey) bool {
+	var own store.Cuts
+	i := key.Index()
+	own[i] = seen[i]
+	return own.Forever()
 }
 
 // errSignedOut: the visitor has signed out, or was, while their request was on
@@ -76,16 +97,18 @@ func (d *decision) answer() rules.Decision {
 // agree keeps what the user has agreed to on the page. It comes before the
 // grant: a consent without a grant gives access to nobody.
 func (c *call) agree(d *decision) *Error {
-	key := store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}
 	for range maxRounds {
-		step, err := d.consent.Agree(key, d.answer())
+		step, err := d.consent.Agree(d.key(), d.answer())
 		if err != nil {
 			return errStaleForm(err) // The user has taken back what the form gave.
 		}
 		if step == rules.Write {
 			err = c.records.keepConsent(c.context(), &d.consent)
 		}
-		if err == nil {
+		switch {
+		case err == nil && step == rules.Write && d.chooses:
+			return c.remember(d, rules.Choice{Made: true, WorkspaceID: d.workspaceID})
+		case err == nil:
 			return nil
 		}
 		if !errors.Is(err, store.ErrConflict) {
@@ -99,13 +122,40 @@ func (c *call) agree(d *decision) *Error {
 	return unavailable("store", errContended)
 }
 
+// remember keeps what the user has chosen on a page, for sign-ins to come, or
+// that they have chosen nothing.
+func (c *call) remember(d *decision, choice rules.Choice) *Error {
+	key := store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}
+	for range maxRounds {
+		consent, err := c.records.findConsent(c.context(), key)
+		if err == nil {
+			if consent.Choose(key, choice, rules.At(c.now())) == rules.Keep {
+				return nil
+			}
+			err = c.records.keepConsent(c.context(), &consent)
+		}
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return unavailable("store", err)
+		}
+	}
+	return unavailable("store", errContended)
+}
+
 // withdraw takes back what the user has agreed to before, of what they are shown
-// on the page that they cancel. A form that they have allowed a moment ago, by
+// on the page that they cancel, and what they have chosen there. A form that they have allowed a moment ago, by
 // another click, gives nothing either.
 func (c *call) withdraw(d *decision) *Error {
+	if d.chooses {
+		if e := c.takeBackChoice(d); e != nil {
+			return e
+		}
+	}
 	for range maxRounds {
 		var err error
-		if d.consent, err = c.records.findConsent(c.context(), d.userID, d.app.ID); err != nil {
+		if d.consent, err = c.records.findConsent(c.context(), d.key()); err != nil {
 			return unavailable("store", err)
 		}
 		if d.consent.Gave(d.form) {
@@ -127,6 +177,20 @@ func (c *call) withdraw(d *decision) *Error {
 	return unavailable("store", errContended)
 }
 
+// takeBackChoice takes back what the user has chosen. If they have allowed the
+// form for another workspace a moment ago, that is what they cancel.
+func (c *call) takeBackChoice(d *decision) *Error {
+	var g rules.Grant
+	err := c.records.findGrant(c.context(), d.form, &g)
+	switch {
+	case err == nil && g.UserID == d.userID && g.ApplicationID == d.app.ID:
+		d.workspaceID = g.WorkspaceID
+	case err != nil && !errors.Is(err, rules.ErrNotFound):
+		return unavailable("store", err)
+	}
+	return c.remember(d, rules.Choice{})
+}
+
 // takeBack ends a grant that a form has made and the application will not get.
 // A form's number is only as good as the user's own cookie, so it ends nothing
 // that is not the user's.
@@ -139,7 +203,7 @@ func (c *call) takeBack(d *decision, id store.ID) *Error {
 
 // newGrant begins the grant of a decision.
 func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant {
-	g := rules.NewGrant(id, store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}, d.consent.Seen(), rules.At(now))
+	g := rules.NewGrant(id, d.key(), d.consent.Seen(), rules.At(now))
 	g.Scopes, g.Resource, g.AgreedAt = d.scopes.Union(d.extra).String(), d.resource, rules.At(d.agreedAt)
 	if d.extra.Has(openID) {
 		g.SignIn = d.signIn

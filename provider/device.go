@@ -80,11 +80,16 @@ func (c *call) authorizeDevice() (answer *deviceResponse, e *Error) {
 	if e != nil {
 		return nil, e
 	}
+	workspace, e := c.offer.askedWorkspace(&app, form)
+	if e != nil {
+		return nil, e
+	}
 	now, own := c.now(), c.cfg.DeviceAuthorization
 	code, userCode, e := c.createDevice(rules.Device{
 		ApplicationID: app.ID,
 		Scopes:        asked.Union(extra).String(),
 		Resource:      resource.identifier(),
+		Workspace:     workspace,
 		CreatedAt:     rules.At(now),
 		ExpiresAt:     rules.At(now.Add(own.CodeLifetime)),
 		// A little less than what the device is told: of two questions that it

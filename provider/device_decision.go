@@ -49,9 +49,16 @@ func (c *call) decideDevice(fields url.Values) *Error {
 		grantID = sent.id
 	}
 	if e == nil {
-		e = v.decide(sent.id, grantID, fields[grantedField])
+		e = v.decide(sent.id, grantID, fields)
 	}
 	switch {
+	case e != nil && errors.Is(e, errNoChoice):
+		c.refused(e)
+		if gone := v.open(); gone != nil {
+			return gone
+		}
+		unticked := v.offered().Minus(fields[grantedField])
+		return v.confirm(&unticked)
 	case e != nil && errors.Is(e, errWrongCode):
 		if gone := v.open(); gone != nil {
 			return gone
@@ -68,7 +75,7 @@ func (c *call) decideDevice(fields url.Values) *Error {
 // decide does what the user has decided: it allows the grant with the ID, or
 // nothing if that is zero. The same form may be on its way twice: its number is
 // the ID of the grant, so there is one.
-func (v *deviceVisit) decide(formID, grantID store.ID, ticked []string) *Error {
+func (v *deviceVisit) decide(formID, grantID store.ID, fields url.Values) *Error {
 	now, allow := v.now(), !grantID.IsZero()
 	asked := v.device
 	switch step, err := asked.Decide(grantID, rules.At(now)); {
@@ -78,7 +85,11 @@ func (v *deviceVisit) decide(formID, grantID store.ID, ticked []string) *Error {
 		return nil // Just so. The grant may have ended since, and must not be made anew.
 	}
 	d := v.decision(formID)
-	if e := v.keepAnswer(d, allow, ticked); e != nil {
+	var e *Error
+	if d.workspaceID, e = v.workspace.take(fields); e != nil && (allow || !errors.Is(e, errNoChoice)) {
+		return e
+	}
+	if e := v.keepAnswer(d, allow, fields[grantedField]); e != nil {
 		return e
 	}
 	err := v.records.keepDecision(v.context(), v.device, grantID, rules.At(now))
@@ -104,7 +115,7 @@ func (v *deviceVisit) decide(formID, grantID store.ID, ticked []string) *Error {
 	if e := v.takeBack(d, formID); e != nil {
 		return e
 	}
-	v.event(Event{Kind: EventGrantDenied, ApplicationID: v.app.ID, UserID: v.session.UserID})
+	v.event(Event{Kind: EventGrantDenied, ApplicationID: v.app.ID, UserID: v.session.UserID, WorkspaceID: d.workspaceID})
 	v.outcome = codeAccessDenied // A user's own choice is an event and not a refusal to log.
 	return nil
 }
@@ -124,7 +135,7 @@ func (v *deviceVisit) allow(d *decision, ticked []string) (e *Error) {
 	if d.scopes, e = v.offer.ticked(d.shown, ticked); e != nil {
 		return e
 	}
-	if e := v.prepare(d); e != nil {
+	if e := staleIfNotMember(v.prepare(d)); e != nil {
 		return e
 	}
 	// The user whom the page was shown to may be gone by now.
@@ -146,7 +157,7 @@ func (v *deviceVisit) allow(d *decision, ticked []string) (e *Error) {
 	case err != nil:
 		return unavailable("store", err)
 	default:
-		v.event(Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: d.form})
+		v.event(Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: d.form, WorkspaceID: d.workspaceID})
 	}
 	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"net/url"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
-	"github.com/latchkey-go/latchkey/provider/pages"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // The user's part of the device authorization grant (RFC 8628 section 3.3): a
@@ -40,7 +38,7 @@ func (c *call) serveDevice() *Error {
 	}
 	fields, e := readParams(c.w, c.r, deviceFields)
 	if e == nil {
-		e = repeated(fields, userCodeField, requestField, decisionField, sealField)
+		e = repeated(fields, userCodeField, requestField, decisionField, sealField, workspaceParam)
 	}
 	switch {
 	case e != nil:
@@ -106,30 +104,7 @@ func (c *call) showDevice() *Error {
 	}
 	v.code = code
 	if e := v.lookUp(func() bool { return v.device.Waits(rules.At(v.now())) }); e != nil {
-		return v.wrongCode(e)
+		return v.wrongCode(v.retry(e))
 	}
-	return v.confirm()
-}
-
-// confirm shows the page to decide. Everybody is always asked, whatever they or
-// the host have agreed to before: it may be somebody else's device, with a link
-// that was sent to them (RFC 8628 section 5.4).
-func (v *deviceVisit) confirm() *Error {
-	d := v.decision(store.ID{})
-	var err error
-	if d.consent, err = v.records.findConsent(v.context(), d.userID, d.app.ID); err != nil {
-		return unavailable("store", err)
-	}
-	request := v.request()
-	v.page.Step, v.page.UserCode = pages.StepConfirm, v.code.String()
-	v.page.Application, v.page.Scopes = v.pageApplication(v.app), v.askScopes(d.shown, d.declined())
-	if resource := v.findResource(v.device.Resource); resource != nil {
-		v.page.Resource = resource.name
-	}
-	v.page.FormFields = []pages.Field{
-		{Name: requestField, Value: request},
-		{Name: sealField, Value: v.sealForm(v.session.UserID, v.sealed(request)...)},
-	}
-	v.show()
-	return nil
+	return v.confirm(nil)
 }

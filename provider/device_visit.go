@@ -23,6 +23,8 @@ type deviceVisit struct {
 	device rules.Device
 	app    store.Application
 	page   pages.Device
+
+	workspace workspaceChoice
 }
 
 const (
@@ -74,10 +76,40 @@ func (v *deviceVisit) show() {
 	v.pages.Device(v.w, v.r, v.page)
 }
 
+// confirm shows the page to decide. Everybody is always asked, whatever they or
+// the host have agreed to before: it may be somebody else's device, with a link
+// that was sent to them (RFC 8628 section 5.4). Without is set if they have allowed
+// it without having chosen a workspace: it is what was left unticked then.
+func (v *deviceVisit) confirm(without *scopes.Set) *Error {
+	d := v.decision(store.ID{})
+	if e := v.recall(&v.workspace, d); e != nil {
+		return e
+	}
+	var err error
+	if d.consent, err = v.records.findConsent(v.context(), d.key()); err != nil {
+		return unavailable("store", err)
+	}
+	request, declined := v.request(), d.declined()
+	if v.page.Workspace = v.workspace.onPage(); v.page.Workspace != nil && without != nil {
+		v.page.Workspace.Missing, declined = true, *without
+	}
+	v.page.Step, v.page.UserCode = pages.StepConfirm, v.code.String()
+	v.page.Application, v.page.Scopes = v.pageApplication(v.app), v.askScopes(d.shown, declined)
+	if resource := v.findResource(v.device.Resource); resource != nil {
+		v.page.Resource = resource.name
+	}
+	v.page.FormFields = []pages.Field{
+		{Name: requestField, Value: request},
+		{Name: sealField, Value: v.sealForm(v.session.UserID, v.sealed(request)...)},
+	}
+	v.show()
+	return nil
+}
+
 // retry says on the error page for e where the visitor can go on.
 func (v *deviceVisit) retry(e *Error) *Error {
 	switch e.reason {
-	case pages.ReasonNoAccount:
+	case pages.ReasonNoAccount, pages.ReasonNoWorkspace:
 		e.retryURL = v.switchURL("select_account")
 	case pages.ReasonStaleForm, pages.ReasonNoCookies:
 		e.retryURL = v.again()
@@ -136,7 +168,11 @@ func (v *deviceVisit) find() *Error {
 	if e := v.offer.admits(v.app); e != nil {
 		return e
 	}
-	return mayUseDevices(v.app)
+	if e := mayUseDevices(v.app); e != nil {
+		return e
+	}
+	v.workspace = workspaceChoice{use: v.offer.workspaceUse(&v.app), named: v.device.Workspace}
+	return v.workspace.load(&v.visit)
 }
 
 // wrongCode shows the page to enter a code again if e says that it was wrong.
@@ -162,13 +198,15 @@ func (v *deviceVisit) decision(form store.ID) *decision {
 	return &decision{
 		app: v.app, userID: v.session.UserID, shown: v.offered(), extra: v.offer.extra.Intersect(v.device.ScopeSet()),
 		resource: v.device.Resource, form: form, signIn: v.signedIn(openIDRequest{}),
+		chooses: v.workspace.there(),
 	}
 }
 
 // request encodes what the decision form was shown for: all that the page said,
 // which may have changed since.
 func (v *deviceVisit) request() string {
-	shown := sha256.Sum256([]byte(strings.Join([]string{v.app.Name, v.app.LogoURL, v.app.ClientURI, strconv.FormatBool(v.app.Reviewed)}, "\x00")))
+	said := append([]string{v.app.Name, v.app.LogoURL, v.app.ClientURI, strconv.FormatBool(v.app.Reviewed)}, v.workspace.sealed()...)
+	shown := sha256.Sum256([]byte(strings.Join(said, "\x00")))
 	return url.Values{
 		userCodeField: {v.code.String()}, deviceField: {hex.EncodeToString(v.device.ID[:])},
 		"scope": {v.offered().String()}, "application": {hex.EncodeToString(shown[:16])},

@@ -174,13 +174,13 @@ func (k records) cutOff(ctx context.Context, key store.CutKey, number func(time.
 
 // findConsent reads what a user has agreed to give an application, and the
 // numbers of the cut-offs that a grant made now has seen.
-func (k records) findConsent(ctx context.Context, userID, applicationID string) (rules.Consent, error) {
-	if userID == "" {
+func (k records) findConsent(ctx context.Context, key store.CutKey) (rules.Consent, error) {
+	if key.UserID == "" {
 		return rules.Consent{}, errors.New("the user ID is empty, and only a user can agree") // Else the grant would be a machine's.
 	}
 	ctx, stop := k.bounded(ctx)
 	defer stop()
-	d, now, err := k.store.FindConsent(ctx, userID, applicationID, "")
+	d, now, err := k.store.FindConsent(ctx, key.UserID, key.ApplicationID, key.WorkspaceID)
 	if err != nil {
 		return rules.Consent{}, err
 	}

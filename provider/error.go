@@ -67,6 +67,7 @@ const (
 	codeAccessDenied            = "access_denied"
 	codeLoginRequired           = "login_required"                    // OpenID Connect Core section 3.1.2.6
 	codeConsentRequired         = "consent_required"                  // the same
+	codeInteractionRequired     = "interaction_required"              // the same
 	codeUnmetAuthentication     = "unmet_authentication_requirements" // OpenID Connect Core Error Code unmet_authentication_requirements
 	codeServerError             = "server_error"
 	codeUnavailable             = "temporarily_unavailable"

@@ -18,8 +18,8 @@ const (
 	// EventGrantDenied: the user said no.
 	EventGrantDenied EventKind = "grant.denied"
 	// EventGrantRevoked: grants were revoked by the host, a user or an
-	// application: the one with GrantID, or if that is empty all of the user
-	// and the application that are named. It comes again if the call is
+	// application: the one with GrantID, or if that is empty all of the user,
+	// the application, and the workspace that are named. It comes again if the call is
 	// repeated.
 	EventGrantRevoked EventKind = "grant.revoked"
 	// EventTokenIssued: an access token was issued, for a code, by
@@ -65,6 +65,7 @@ type Event struct {
 	UserID        string
 	Machine       bool // it is about a token of a machine, so there is no user
 	GrantID       store.ID
+	WorkspaceID   string        // that the grant is for; of an EventGrantRevoked, the workspace whose grants were
 	Request       *http.Request // nil where a function was called; its body is read, and its header and URL can hold credentials: do not log it
 	Err           error         // the cause of a refusal
 

@@ -60,7 +60,7 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 	refresh := credential{code.grantID, rules.NewRefresh()}
 	q.Code, q.ApplicationID, q.Resource, q.Now = code.secret.Hash(rules.KindCode), x.app.ID, x.resource.identifier(), rules.At(now)
 	q.Access.Hash, q.Refresh.Hash, q.Secret = access.secret.Hash(rules.KindAccess), refresh.secret.Hash(rules.KindRefresh), refresh.secret
-	var userID string
+	var userID, workspaceID string
 	answer := tokenInfo{access: x.prefix.encode(rules.KindAccess, access), refresh: x.prefix.encode(rules.KindRefresh, refresh)}
 	err := x.records.changeGrant(x.context(), code.grantID, func(g *rules.Grant) (rules.Step, error) {
 		last := x.offer.lifetimesFor(&x.app, g.Resource)
@@ -69,11 +69,16 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 		if err != nil {
 			return step, err
 		}
-		userID = g.UserID
+		if userID == "" {
+			if e := x.memberStillThere(x.context(), g.UserID, g.WorkspaceID); e != nil {
+				return rules.Keep, e
+			}
+		}
+		userID, workspaceID = g.UserID, g.WorkspaceID
 		answer.scope, answer.expiresIn = g.Scopes, g.Until(q.Access.ExpiresAt).Sub(q.Now)
 		if answer.id == "" {
 			var e *Error
-			if answer.id, e = x.idToken(&x.app, issuedGrant{g.UserID, g.ScopeSet(), g.SignIn, answer.access, true}, nil); e != nil {
+			if answer.id, e = x.idToken(&x.app, issuedGrant{g.UserID, g.WorkspaceID, g.ScopeSet(), g.SignIn, answer.access, true}, nil); e != nil {
 				return rules.Keep, e
 			}
 		}
@@ -87,7 +92,7 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 		}
 		return tokenInfo{}, e
 	}
-	x.event(Event{Kind: EventTokenIssued, ApplicationID: x.app.ID, UserID: userID, GrantID: code.grantID})
+	x.event(Event{Kind: EventTokenIssued, ApplicationID: x.app.ID, UserID: userID, GrantID: code.grantID, WorkspaceID: workspaceID})
 	return answer, nil
 }
 
@@ -123,7 +128,7 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 		Now:           rules.At(now),
 	}
 	var rotated rules.Rotated
-	var userID, granted string
+	var userID, workspaceID, granted string
 	var user userinfo.User
 	var answer tokenInfo
 	err := x.records.changeGrant(x.context(), presented.grantID, func(g *rules.Grant) (step rules.Step, err error) {
@@ -138,12 +143,15 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 			if user, e = x.userStillThere(x.context(), g.UserID); e != nil {
 				return rules.Keep, e
 			}
+			if e = x.memberStillThere(x.context(), g.UserID, g.WorkspaceID); e != nil {
+				return rules.Keep, e
+			}
 		}
-		userID, granted = g.UserID, g.ScopesOf(&rotated.Token)
+		userID, workspaceID, granted = g.UserID, g.WorkspaceID, g.ScopesOf(&rotated.Token)
 		access := x.prefix.encode(rules.KindAccess, credential{presented.grantID, rotated.Access})
 		if answer.id == "" || answer.access != access {
 			var e *Error
-			if answer.id, e = x.idToken(&x.app, issuedGrant{userID, g.ScopeSetOf(&rotated.Token), g.SignIn, access, false}, &user); e != nil {
+			if answer.id, e = x.idToken(&x.app, issuedGrant{userID, workspaceID, g.ScopeSetOf(&rotated.Token), g.SignIn, access, false}, &user); e != nil {
 				return rules.Keep, e
 			}
 		}
@@ -154,7 +162,7 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 		x.reportReuse(presented.grantID, err)
 		return tokenInfo{}, x.refusal(what, scope, err)
 	}
-	event := Event{Kind: EventTokenRefreshed, ApplicationID: x.app.ID, UserID: userID, GrantID: presented.grantID}
+	event := Event{Kind: EventTokenRefreshed, ApplicationID: x.app.ID, UserID: userID, GrantID: presented.grantID, WorkspaceID: workspaceID}
 	if rotated.Retried {
 		event.Kind = EventTokenRetried
 	}

@@ -35,7 +35,7 @@ const sealField = "seal"
 const decisionField = "decision"
 
 // consentFields are all fields of a form that asks the user to decide.
-var consentFields = []string{requestField, decisionField, grantedField, sealField}
+var consentFields = []string{requestField, decisionField, grantedField, workspaceParam, sealField}
 
 // formLifetime is how long a page with a form may stay open.
 const formLifetime = time.Hour

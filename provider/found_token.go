@@ -20,8 +20,9 @@ type FoundToken struct {
 
 	// Live reports whether the token works. The others say why it doesn't: it
 	// has expired; its sign-in was ended; it was exchanged for its successor,
-	// which only happens to refresh tokens; Config.Users doesn't find its user.
-	Live, Expired, Revoked, Spent, UserGone bool
+	// which only happens to refresh tokens; Config.Users doesn't find its user;
+	// Config.Workspaces.Member says that the user has left its workspace.
+	Live, Expired, Revoked, Spent, UserGone, UserLeft bool
 }
 
 // LookupToken says whose an access or refresh token is, of either kind and for
@@ -31,7 +32,7 @@ type FoundToken struct {
 //
 // The error wraps [store.ErrNotFound] if the provider never issued this token,
 // or has forgotten it, as it does with tokens that ended long ago. Any other
-// error means that the store or Config.Users can't answer.
+// error means that the store, Config.Users, or Config.Workspaces can't answer.
 func (p *Provider) LookupToken(ctx context.Context, token string) (FoundToken, error) {
 	found, err := p.lookUp(ctx, token)
 	if err != nil {
@@ -54,10 +55,15 @@ func (p *Provider) lookUp(ctx context.Context, token string) (FoundToken, error)
 	if err != nil && !gone {
 		return FoundToken{}, fmt.Errorf("Config.Users: %w", err)
 	}
+	err = p.checkMember(ctx, t.userID, t.workspaceID)
+	left := errors.Is(err, errNotMember)
+	if err != nil && !left {
+		return FoundToken{}, fmt.Errorf("Config.Workspaces: %w", err)
+	}
 	found := FoundToken{
 		Token: *t.public(), Refresh: t.kind == rules.KindRefresh, IssuedAt: t.issuedAt,
-		Live: t.dead == nil && !gone, Expired: errors.Is(t.dead, rules.ErrExpired),
-		Revoked: errors.Is(t.dead, rules.ErrRevoked), Spent: errors.Is(t.dead, rules.ErrReused), UserGone: gone,
+		Live: t.dead == nil && !gone && !left, Expired: errors.Is(t.dead, rules.ErrExpired),
+		Revoked: errors.Is(t.dead, rules.ErrRevoked), Spent: errors.Is(t.dead, rules.ErrReused), UserGone: gone, UserLeft: left,
 	}
 	switch {
 	case !found.Refresh: // It can be both revoked and expired.

@@ -22,6 +22,7 @@ type Grant struct {
 	ID            store.ID
 	UserID        string // empty: it is a machine's
 	ApplicationID string
+	WorkspaceID   string // for which the application acts; empty: for the user alone
 	Scopes        scopes.Set
 	Resource      string // what its tokens are for (RFC 8707); empty: none
 
@@ -40,6 +41,7 @@ type GrantFilter struct {
 	ID            store.ID
 	UserID        string
 	ApplicationID string
+	WorkspaceID   string
 }
 
 const (
@@ -68,7 +70,7 @@ func (p *Provider) ListGrants(ctx context.Context, f GrantFilter, after string, 
 		page, err = p.records.findListed(ctx, f)
 	default:
 		page, from, err = p.records.listGrants(ctx, store.Query{
-			Kind: store.KindGrant, UserID: f.UserID, ApplicationID: f.ApplicationID, After: from, Limit: max(limit, listBatch),
+			Kind: store.KindGrant, UserID: f.UserID, ApplicationID: f.ApplicationID, WorkspaceID: f.WorkspaceID, After: from, Limit: max(limit, listBatch),
 		}, limit)
 		next = cursorText(from)
 	}
@@ -123,12 +125,13 @@ func (k records) findListed(ctx context.Context, f GrantFilter) ([]Grant, error)
 
 // matches reports whether the filter, which has an ID, selects the grant.
 func (f GrantFilter) matches(g *rules.Grant) bool {
-	return f.ID == g.ID && (f.UserID == "" || f.UserID == g.UserID) && (f.ApplicationID == "" || f.ApplicationID == g.ApplicationID)
+	return f.ID == g.ID && (f.UserID == "" || f.UserID == g.UserID) && (f.ApplicationID == "" || f.ApplicationID == g.ApplicationID) &&
+		(f.WorkspaceID == "" || f.WorkspaceID == g.WorkspaceID)
 }
 
 func publicGrant(g *rules.Grant) Grant {
 	return Grant{
-		ID: g.ID, UserID: g.UserID, ApplicationID: g.ApplicationID, Scopes: g.ScopeSet(), Resource: g.Resource,
+		ID: g.ID, UserID: g.UserID, ApplicationID: g.ApplicationID, WorkspaceID: g.WorkspaceID, Scopes: g.ScopeSet(), Resource: g.Resource,
 		CreatedAt: g.CreatedAt.Time(), LastUsedAt: g.LastUsedAt.Time(), AgreedAt: g.AgreedAt.Time(), ExpiresAt: g.ExpiresAt.Time(),
 	}
 }
@@ -158,17 +161,18 @@ func parseCursor(text string) (c store.Cursor, err error) {
 // RevokeGrants ends every grant that matches f. When it returns, no token of
 // them works anywhere, however many there are: it is one write. By user it logs
 // a user out of every application, by user and application out of that one, by
-// application it cuts an application off, with the tokens that it got by itself;
-// each of these also forgets what the users had agreed to. By ID it ends a single sign-in, and the other fields
+// application it cuts an application off, with the tokens that it got by itself, by
+// workspace everything that is connected to the workspace; each of these also
+// forgets what the users had agreed to. By ID it ends a single sign-in, and the other fields
 // must match too. The empty filter matches nothing.
 func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
 	var err error
-	event := Event{Kind: EventGrantRevoked, ApplicationID: f.ApplicationID, UserID: f.UserID, GrantID: f.ID}
+	event := Event{Kind: EventGrantRevoked, ApplicationID: f.ApplicationID, UserID: f.UserID, GrantID: f.ID, WorkspaceID: f.WorkspaceID}
 	switch {
 	case f == GrantFilter{}:
 		return nil
 	case f.ID.IsZero():
-		err = p.records.cutOff(ctx, store.CutKey{UserID: f.UserID, ApplicationID: f.ApplicationID}, store.CutNumber)
+		err = p.records.cutOff(ctx, store.CutKey{UserID: f.UserID, ApplicationID: f.ApplicationID, WorkspaceID: f.WorkspaceID}, store.CutNumber)
 	default:
 		var g rules.Grant
 		err = p.records.findGrant(ctx, f.ID, &g)
@@ -178,7 +182,7 @@ func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
 		if errors.Is(err, rules.ErrNotFound) || err == nil && !f.matches(&g) {
 			return nil
 		}
-		event.ApplicationID, event.UserID, event.Machine = g.ApplicationID, g.UserID, g.Machine()
+		event.ApplicationID, event.UserID, event.WorkspaceID, event.Machine = g.ApplicationID, g.UserID, g.WorkspaceID, g.Machine()
 		if err == nil {
 			err = p.records.endGrant(ctx, f.ID)
 		}

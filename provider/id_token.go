@@ -29,6 +29,7 @@ type idToken struct {
 	AMR        []string `json:"amr,omitempty"`
 	Session    string   `json:"sid,omitempty"`
 	AccessHash string   `json:"at_hash,omitempty"`
+	Workspace  string   `json:"workspace_id,omitempty"`
 
 	userinfo.Claims
 }
@@ -52,11 +53,12 @@ func (c *call) idTokenAlg(app *store.Application) string {
 // An issuedGrant is what an ID token is made from: a grant, and the access token
 // that goes along.
 type issuedGrant struct {
-	userID string
-	scopes scopes.Set // of the access token
-	signIn rules.SignIn
-	access string
-	first  bool // it comes from the code, and not from a refresh
+	userID      string
+	workspaceID string
+	scopes      scopes.Set // of the access token
+	signIn      rules.SignIn
+	access      string
+	first       bool // it comes from the code, and not from a refresh
 }
 
 // idToken makes the ID token of a grant, or none if it isn't for one. It comes
@@ -70,7 +72,7 @@ func (c *call) idToken(app *store.Application, g issuedGrant, user *userinfo.Use
 	claims := idToken{
 		Issuer: c.cfg.Issuer, Subject: g.userID, Audience: app.ClientID,
 		IssuedAt: now.Unix(), ExpiresAt: now.Add(c.cfg.OpenID.IDTokenLifetime).Unix(),
-		ACR: g.signIn.ACR, AMR: strings.Fields(g.signIn.AMR), Session: g.signIn.Session, AccessHash: accessHash(alg, g.access),
+		ACR: g.signIn.ACR, AMR: strings.Fields(g.signIn.AMR), Session: g.signIn.Session, AccessHash: accessHash(alg, g.access), Workspace: g.workspaceID,
 	}
 	if g.first { // After a refresh there should be none (Core section 12.2).
 		claims.Nonce = g.signIn.Nonce

@@ -33,6 +33,7 @@ type introspection struct {
 	Subject   string `json:"sub,omitempty"`
 	Issuer    string `json:"iss,omitempty"`
 	Audience  string `json:"aud,omitempty"` // the resource; empty: the host's whole API
+	Workspace string `json:"workspace_id,omitempty"`
 }
 
 func (c *call) serveIntrospect() *Error {
@@ -91,6 +92,11 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 			return nil, unavailable("Config.Users", err)
 		}
 	}
+	if err := c.checkMember(c.context(), token.userID, token.workspaceID); errors.Is(err, errNotMember) {
+		return &introspection{}, nil
+	} else if err != nil {
+		return nil, unavailable("Config.Workspaces", err)
+	}
 	if anyToken {
 		var err error
 		asker, err = c.records.findApplication(c.context(), token.applicationID)
@@ -105,7 +111,7 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 	}
 	answer = &introspection{
 		Active: true, Scope: token.scopes.String(), ClientID: asker.ClientID, Subject: subject, Issuer: c.cfg.Issuer,
-		ExpiresAt: token.expiresAt.Unix(), IssuedAt: token.issuedAt.Unix(), Audience: token.resource,
+		ExpiresAt: token.expiresAt.Unix(), IssuedAt: token.issuedAt.Unix(), Audience: token.resource, Workspace: token.workspaceID,
 	}
 	if token.kind == rules.KindAccess {
 		answer.TokenType = tokenType

@@ -40,7 +40,7 @@ func (a *authorization) issueCode() (string, *Error) {
 	case err != nil:
 		return "", unavailable("store", err)
 	default:
-		a.event(Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: code.grantID})
+		a.event(Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: code.grantID, WorkspaceID: d.workspaceID})
 	}
 	return a.prefix.encode(rules.KindCode, code), nil
 }
@@ -50,7 +50,7 @@ func (a *authorization) codeAgain(code credential) *Error {
 	var g rules.Grant
 	err := a.records.findGrant(a.context(), code.grantID, &g)
 	switch {
-	case err == nil && g.Redeemable(code.secret.Hash(rules.KindCode), rules.At(a.now())):
+	case err == nil && g.WorkspaceID == a.decide().workspaceID && g.Redeemable(code.secret.Hash(rules.KindCode), rules.At(a.now())):
 		return nil
 	case err == nil || errors.Is(err, rules.ErrNotFound):
 		return errStaleForm(errAnswered)

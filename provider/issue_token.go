@@ -23,6 +23,11 @@ type TokenSettings struct {
 	// that nobody can sign in with it.
 	ApplicationID string
 
+	// WorkspaceID is the workspace that it is for, of which Config.Workspaces says
+	// that the user is a member. The application has to use workspaces. Empty: it
+	// acts for the user alone.
+	WorkspaceID string
+
 	// Scopes are what it may do: some of what the application may ask for. Empty:
 	// it says who the user is, and opens nothing.
 	Scopes scopes.Set
@@ -51,8 +56,8 @@ func (p *Provider) IssueToken(ctx context.Context, n TokenSettings) (*Token, Sec
 	if err != nil {
 		return nil, Secret{}, fmt.Errorf("provider: issue token: %w", err)
 	}
-	p.emit(ctx, Event{Kind: EventGrantCreated, ApplicationID: token.ApplicationID, UserID: token.UserID, GrantID: token.GrantID})
-	p.emit(ctx, Event{Kind: EventTokenIssued, ApplicationID: token.ApplicationID, UserID: token.UserID, GrantID: token.GrantID})
+	p.emit(ctx, Event{Kind: EventGrantCreated, ApplicationID: token.ApplicationID, UserID: token.UserID, GrantID: token.GrantID, WorkspaceID: token.WorkspaceID})
+	p.emit(ctx, Event{Kind: EventTokenIssued, ApplicationID: token.ApplicationID, UserID: token.UserID, GrantID: token.GrantID, WorkspaceID: token.WorkspaceID})
 	return token, secret, nil
 }
 
@@ -69,13 +74,15 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	}
 	// The numbers of the cut-offs come before the question whether application
 	// and user are there: see prepare.
-	consent, err := p.records.findConsent(ctx, n.UserID, n.ApplicationID)
+	consent, err := p.records.findConsent(ctx, store.CutKey{UserID: n.UserID, ApplicationID: n.ApplicationID, WorkspaceID: n.WorkspaceID})
 	if err != nil {
 		return nil, secret, err
 	}
 	switch seen := consent.Seen(); {
-	case erased(seen):
+	case erased(seen, store.CutKey{UserID: "any"}):
 		return nil, secret, fmt.Errorf("EraseUser was called for this user: %w", userinfo.ErrNotFound)
+	case erased(seen, store.CutKey{WorkspaceID: "any"}):
+		return nil, secret, errWorkspaceErased
 	case seen.Forever():
 		return nil, secret, fmt.Errorf("the application was deleted: %w", store.ErrNotFound)
 	}
@@ -94,10 +101,19 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	if _, err := p.user(ctx, n.UserID); err != nil {
 		return nil, secret, fmt.Errorf("Config.Users: %w", err)
 	}
+	switch use := p.offer.workspaceUse(&app); {
+	case n.WorkspaceID == "" && use == store.WorkspaceRequired:
+		return nil, secret, errors.New("the WorkspaceID is empty, and the application acts for workspaces only")
+	case n.WorkspaceID != "" && use == store.WorkspaceNone:
+		return nil, secret, errors.New("the application does not act for workspaces: set its Workspace, and Config.Workspaces, or leave the WorkspaceID empty")
+	}
+	if err := p.checkMember(ctx, n.UserID, n.WorkspaceID); err != nil {
+		return nil, secret, err
+	}
 	now := p.now()
 	expires := now.Add(cmp.Or(n.Lifetime, p.offer.lifetimesFor(&app, resource.identifier()).Access))
 	grant := p.newGrant(store.NewID(now, n.UserID), now, &decision{
-		app: app, userID: n.UserID, scopes: granted, resource: resource.identifier(), consent: consent,
+		app: app, userID: n.UserID, workspaceID: n.WorkspaceID, scopes: granted, resource: resource.identifier(), consent: consent,
 	})
 	grant.ExpiresAt = rules.At(expires)
 	access := newCredential(grant.ID)
@@ -105,6 +121,6 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	if err := p.records.create(ctx, grant.Document(newMark())); err != nil {
 		return nil, secret, err
 	}
-	return &Token{UserID: n.UserID, ApplicationID: app.ID, GrantID: grant.ID, Scopes: granted, Resource: grant.Resource, ExpiresAt: expires},
+	return &Token{UserID: n.UserID, ApplicationID: app.ID, GrantID: grant.ID, WorkspaceID: n.WorkspaceID, Scopes: granted, Resource: grant.Resource, ExpiresAt: expires},
 		NewSecret(p.prefix.encode(rules.KindAccess, access)), nil
 }

@@ -36,6 +36,7 @@ func LogEvents(logger *slog.Logger) func(context.Context, Event) {
 		if e.Machine {
 			attrs = append(attrs, slog.Bool("machine", true))
 		}
+		add("workspace", e.WorkspaceID)
 		if !e.GrantID.IsZero() {
 			add("grant", e.GrantID.String())
 		}

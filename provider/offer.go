@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -44,6 +45,8 @@ type offer struct {
 
 	keys Keys // nil: applications can't have any
 
+	workspaces *Workspaces // nil: applications can't use any
+
 	issuer    string // applications may have logos below it
 	hostName  string // on the pages
 	plainHTTP bool   // Config.AllowHTTP
@@ -51,7 +54,7 @@ type offer struct {
 
 func newOffer(c *Config, hostName string) offer {
 	o := offer{
-		extra: scopes.Set{offlineAccess}, params: authorizeParams, forms: newForms(bySecret), authMethods: []string{authBasic, authPost, authNone}, keys: c.Keys,
+		extra: scopes.Set{offlineAccess}, params: authorizeParams, authMethods: []string{authBasic, authPost, authNone}, keys: c.Keys, workspaces: c.Workspaces,
 		strangers: map[store.Origin]scopes.Set{}, grantTypes: []string{grantAuthorizationCode, grantRefreshToken},
 		issuer: c.Issuer, hostName: hostName, plainHTTP: c.AllowHTTP,
 		lifetimes: c.Lifetimes, resourceLifetimes: map[string]Lifetimes{},
@@ -83,12 +86,19 @@ func newOffer(c *Config, hostName string) offer {
 		o.extra = scopes.Set{openID, offlineAccess}
 		o.params = slices.Concat(authorizeParams, openIDParams)
 	}
+	var ofDevice []string
+	if c.Workspaces != nil {
+		ofDevice = []string{workspaceParam}
+		o.params = slices.Concat(o.params, ofDevice)
+	}
 	// For a second resource RFC 8707 has an error of its own.
 	o.singleParams = slices.DeleteFunc(slices.Clone(o.params), func(name string) bool { return name == resourceParam })
+	authenticate := bySecret
 	if c.Keys != nil {
 		o.authMethods = append(o.authMethods, authKey)
-		o.forms = newForms(slices.Concat(bySecret, byKey))
+		authenticate = slices.Concat(bySecret, byKey)
 	}
+	o.forms = newForms(authenticate, ofDevice...)
 	if c.Machines != nil {
 		o.machines = among(c.Machines.Scopes)
 		o.grantTypes = append(o.grantTypes, grantClientCredentials)
@@ -100,10 +110,13 @@ func newOffer(c *Config, hostName string) offer {
 }
 
 // admits refuses an application of an origin that is switched off, or with keys
-// where these are. Turning something off takes rights away and never adds any.
+// or for workspaces where these are. Turning something off takes rights away and never adds any.
 func (o *offer) admits(app store.Application) *Error {
 	if !app.Keys.IsZero() && o.keys == nil {
 		return refuse(codeUnauthorizedClient, "This server no longer accepts applications that authenticate by a key.")
+	}
+	if o.workspaces == nil && app.Workspace == store.WorkspaceRequired {
+		return refuse(codeUnauthorizedClient, "This server no longer offers the workspaces that the application needs.")
 	}
 	if _, on := o.strangers[app.Origin]; on || app.Origin == store.OriginManual {
 		return nil
@@ -162,6 +175,17 @@ func (o *offer) mayAskForItself(app *store.Application) scopes.Set {
 
 // hasMachines reports whether applications may ask for tokens by themselves.
 func (o *offer) hasMachines() bool { return o.offers(grantClientCredentials) }
+
+// workspaceUse says how an application uses workspaces.
+func (o *offer) workspaceUse(app *store.Application) store.WorkspaceUse {
+	switch {
+	case o.workspaces == nil:
+		return store.WorkspaceNone
+	case app.Origin == store.OriginManual:
+		return app.Workspace
+	}
+	return cmp.Or(app.Workspace, o.workspaces.Agents)
+}
 
 // ticked are the scopes that a form grants of those that it has shown.
 func (o *offer) ticked(shown scopes.Set, names []string) (scopes.Set, *Error) {

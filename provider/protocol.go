@@ -60,8 +60,9 @@ type knownParams struct{ single, all []string }
 // forms are those of the endpoints at which clients authenticate.
 type forms struct{ token, question, device knownParams }
 
-// newForms returns them with the parameters by which a client authenticates.
-func newForms(authenticate []string) forms {
+// newForms returns them with the parameters by which a client authenticates, and
+// those that a device may send.
+func newForms(authenticate []string, ofDevice ...string) forms {
 	of := func(resources bool, single ...string) knownParams {
 		f := knownParams{single: slices.Concat(authenticate, single)}
 		f.all = f.single
@@ -74,7 +75,7 @@ func newForms(authenticate []string) forms {
 		token: of(true, "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code"),
 		// RFC 7009 section 2.1, RFC 7662 section 2.1
 		question: of(false, "token", "token_type_hint"),
-		device:   of(true, "scope"),
+		device:   of(true, append([]string{"scope"}, ofDevice...)...),
 	}
 }
 
@@ -88,6 +89,10 @@ var (
 const (
 	// resourceParam names a resource (RFC 8707 section 2).
 	resourceParam = "resource"
+
+	// workspaceParam names a workspace, in a request where Config has them, and in
+	// the form of a page.
+	workspaceParam = "workspace"
 
 	// signInAfter is a parameter of the provider's own. It goes along when a
 	// visitor is sent to sign in and says when that was, so that the provider can

@@ -49,7 +49,7 @@ func (c *call) revokeToken(text string, app *store.Application) (event Event, er
 		err := c.records.changeGrant(c.context(), access.grantID, func(g *rules.Grant) (rules.Step, error) {
 			step, err := g.RevokeAccess(hash, applicationID, now, c.offer.lifetimesFor(app, g.Resource).Grace)
 			if step == rules.Write {
-				event = Event{Kind: EventTokenRevoked, ApplicationID: applicationID, UserID: g.UserID, Machine: g.Machine(), GrantID: g.ID}
+				event = Event{Kind: EventTokenRevoked, ApplicationID: applicationID, UserID: g.UserID, Machine: g.Machine(), GrantID: g.ID, WorkspaceID: g.WorkspaceID}
 			}
 			return step, err
 		})
@@ -65,5 +65,5 @@ func (c *call) revokeToken(text string, app *store.Application) (event Event, er
 	case errors.Is(t.dead, rules.ErrRevoked), errors.Is(t.dead, rules.ErrExpired):
 		return event, nil
 	}
-	return Event{Kind: EventGrantRevoked, ApplicationID: applicationID, UserID: t.userID, GrantID: t.grantID}, c.records.endGrant(c.context(), t.grantID)
+	return Event{Kind: EventGrantRevoked, ApplicationID: applicationID, UserID: t.userID, GrantID: t.grantID, WorkspaceID: t.workspaceID}, c.records.endGrant(c.context(), t.grantID)
 }

@@ -57,7 +57,7 @@ func (p *Provider) EraseUser(ctx context.Context, userID string) error {
 
 // ExportUser writes what is kept about a user to w as one JSON object: the
 // sign-ins that have not ended, what the user has agreed to, and the
-// applications that the user owns. It holds no token, secret, or hash, and no
+// applications that the user owns. What is for a workspace names it. It holds no token, secret, or hash, and no
 // profile, which the host has. Times are in RFC 3339; what is missing is left
 // out:
 //
@@ -66,6 +66,7 @@ func (p *Provider) EraseUser(ctx context.Context, userID string) error {
 //	  "exported_at": "2026-01-02T15:04:05Z",
 //	  "sign_ins": [{"id": "...", "application_id": "oa_1", "scopes": ["email"], "created_at": "...", ...}],
 //	  "consents": [{"application_id": "oa_1", "scopes": ["email", "profile"], "agreed_at": "...", ...}],
+//	  "chosen_workspaces": [{"application_id": "oa_2", "workspace_id": "org_1"}],
 //	  "applications": [{"id": "oa_1", "client_id": "...", "name": "Wiki", ...}]
 //	}
 //
@@ -86,6 +87,7 @@ type userExport struct {
 	ExportedAt   time.Time             `json:"exported_at"`
 	SignIns      []exportedDocument    `json:"sign_ins"`
 	Consents     []exportedDocument    `json:"consents"`
+	Workspaces   []exportedChoice      `json:"chosen_workspaces,omitempty"`
 	Applications []exportedApplication `json:"applications"`
 }
 
@@ -109,6 +111,13 @@ type exportedDocument struct {
 	SessionID  string    `json:"session_id,omitempty"`
 }
 
+// An exportedChoice is the workspace that the user has chosen last for an
+// application. It is empty if they have chosen none.
+type exportedChoice struct {
+	ApplicationID string `json:"application_id"`
+	WorkspaceID   string `json:"workspace_id"`
+}
+
 type exportedApplication struct {
 	ID           string            `json:"id"`
 	ClientID     string            `json:"client_id"`
@@ -124,7 +133,7 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 	if userID == "" {
 		return e, errors.New("the user ID is empty")
 	}
-	e = userExport{userID, p.now().UTC(), []exportedDocument{}, []exportedDocument{}, []exportedApplication{}}
+	e = userExport{UserID: userID, ExportedAt: p.now().UTC(), SignIns: []exportedDocument{}, Consents: []exportedDocument{}, Applications: []exportedApplication{}}
 	err = p.eachOf(ctx, store.KindGrant, userID, func(d *store.Document) error {
 		var g rules.Grant
 		err := rules.ReadGrant(&g, d, &d.Seen)
@@ -145,6 +154,9 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 				ID: d.ID, ApplicationID: d.ApplicationID, WorkspaceID: d.WorkspaceID, Scopes: a.AgreedSet(), Declined: a.DeclinedSet(), Resource: a.Resource,
 				CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt, AgreedAt: a.AgreedAt.Time(),
 			})
+		}
+		if chosen := c.Choice(); chosen.Made {
+			e.Workspaces = append(e.Workspaces, exportedChoice{d.ApplicationID, chosen.WorkspaceID})
 		}
 		return err
 	})

@@ -61,6 +61,13 @@ func (c *call) userInfo() (*userinfo.Document, *Error) {
 	case err != nil:
 		return nil, unavailable("Config.Users", err)
 	}
+	switch err := c.checkMember(c.context(), token.userID, token.workspaceID); {
+	case errors.Is(err, errNotMember):
+		return nil, invalidToken(err)
+	case err != nil:
+		return nil, unavailable("Config.Workspaces", err)
+	}
 	document := user.Document(c.cfg.InstanceID, token.scopes)
+	document.WorkspaceID = token.workspaceID
 	return &document, nil
 }

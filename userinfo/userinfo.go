@@ -75,6 +75,9 @@ type Document struct {
 	UserID     string `json:"user_id"`
 	Subject    string `json:"sub"` // the same as UserID
 
+	// WorkspaceID is what the token acts for. Empty: for the user alone.
+	WorkspaceID string `json:"workspace_id,omitempty"`
+
 	Claims
 	Username string `json:"username,omitempty"` // the same as PreferredUsername
 

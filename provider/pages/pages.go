@@ -117,12 +117,12 @@ func (p *Renderer) Consent(w http.ResponseWriter, r *http.Request, page Consent,
 	}
 	if p.config.Consent != nil {
 		page.Texts = texts.fill("application", page.Application.Name, "host", p.host.Name, "user", page.User.Label,
-			"address", page.RedirectHost, "resource", page.Resource, "publisher", page.Application.Publisher)
+			"address", page.RedirectHost, "resource", page.Resource, "publisher", page.Application.Publisher, "workspace", page.Workspace.only())
 		guard(w.Header(), true)
 		p.config.Consent(w, r, page)
 		return
 	}
-	p.write(w, http.StatusOK, "consent.html", page, policy{leavesSite: true, images: []string{page.Host.LogoURL, page.Application.LogoURL}})
+	p.write(w, http.StatusOK, "consent.html", page, policy{leavesSite: true, images: page.Workspace.pictures(page.Host.LogoURL, page.Application.LogoURL)})
 }
 
 // Error shows the error page.
@@ -147,12 +147,12 @@ func (p *Renderer) Device(w http.ResponseWriter, r *http.Request, page Device) {
 	page.Scopes = texts.scopes(page.Scopes)
 	if p.config.Device != nil {
 		page.Texts = texts.fill("application", page.Application.Name, "host", p.host.Name, "user", page.User.Label,
-			"resource", page.Resource, "publisher", page.Application.Publisher)
+			"resource", page.Resource, "publisher", page.Application.Publisher, "workspace", page.Workspace.only())
 		guard(w.Header(), false)
 		p.config.Device(w, r, page)
 		return
 	}
-	p.write(w, page.Status, "device.html", page, policy{images: []string{page.Host.LogoURL, page.Application.LogoURL}})
+	p.write(w, page.Status, "device.html", page, policy{images: page.Workspace.pictures(page.Host.LogoURL, page.Application.LogoURL)})
 }
 
 // Connections shows the page of connected applications.
@@ -161,7 +161,7 @@ func (p *Renderer) Connections(w http.ResponseWriter, r *http.Request, page Conn
 	images := []string{page.Host.LogoURL}
 	for i, c := range page.Connections {
 		page.Connections[i].Scopes = page.Texts.scopes(c.Scopes)
-		images = append(images, c.Application.LogoURL)
+		images = append(images, c.Application.LogoURL, c.Workspace.PictureURL)
 	}
 	p.write(w, http.StatusOK, "connections.html", page, policy{images: images})
 }

@@ -32,7 +32,7 @@ func (p *Renderer) parse() error {
 	if err != nil {
 		return err
 	}
-	t := template.New("").Funcs(template.FuncMap{"say": say, "plain": plain, "initial": initial, "choosable": choosable, "address": address})
+	t := template.New("").Funcs(template.FuncMap{"say": say, "plain": plain, "initial": initial, "choosable": choosable, "chosen": chosen, "address": address})
 	// Named templates, and not values: html/template would escape those.
 	if _, err := t.Parse(fmt.Sprintf(`{{define "style"}}%s%s{{end}}{{define "submit"}}%s{{end}}`, css, accentStyle(p.host.AccentColor), submitScript)); err != nil {
 		return err
@@ -92,6 +92,11 @@ func initial(name string) string {
 // choosable reports whether there is a scope that can be unticked.
 func choosable(asked []Scope) bool {
 	return slices.ContainsFunc(asked, func(s Scope) bool { return !s.Required })
+}
+
+// chosen reports whether one of the workspaces is.
+func chosen(workspaces []Workspace) bool {
+	return slices.ContainsFunc(workspaces, func(w Workspace) bool { return w.Chosen })
 }
 
 // write sends a built-in page.

@@ -42,6 +42,13 @@ type Texts struct {
 	Allow         string `json:"allow"`
 	Cancel        string `json:"cancel"`
 
+	// The choice of a workspace, on the consent page and that of devices.
+	Workspace        string `json:"workspace"`
+	WorkspaceOnly    string `json:"workspace_only"` // in place of a choice, where there is one
+	WorkspaceChoose  string `json:"workspace_choose"`
+	WorkspaceNone    string `json:"workspace_none"`
+	WorkspaceMissing string `json:"workspace_missing"`
+
 	// The page between the provider and an application that wants its answer
 	// by response_mode=form_post. Only visitors without scripts see it.
 	ReturnTitle string `json:"return_title"`
@@ -60,6 +67,8 @@ type Texts struct {
 	NotSignedInAdvice string `json:"not_signed_in_advice"`
 	NoAccount         string `json:"no_account"`
 	NoAccountAdvice   string `json:"no_account_advice"`
+	NoWorkspace       string `json:"no_workspace"`
+	NoWorkspaceAdvice string `json:"no_workspace_advice"`
 	TooMany           string `json:"too_many"`
 	TooManyAdvice     string `json:"too_many_advice"`
 	Unavailable       string `json:"unavailable"`
@@ -69,16 +78,18 @@ type Texts struct {
 	ErrorDetails      string `json:"error_details"`
 
 	// The page of connected applications.
-	ConnectionsTitle   string `json:"connections_title"`
-	ConnectionsNone    string `json:"connections_none"`
-	ConnectedSince     string `json:"connected_since"`
-	LastUsed           string `json:"last_used"`
-	May                string `json:"may"`
-	MayNothing         string `json:"may_nothing"`
-	Disconnect         string `json:"disconnect"`
-	DisconnectQuestion string `json:"disconnect_question"`
-	DisconnectConfirm  string `json:"disconnect_confirm"`
-	Disconnected       string `json:"disconnected"`
+	ConnectionsTitle     string `json:"connections_title"`
+	ConnectionsNone      string `json:"connections_none"`
+	ConnectedSince       string `json:"connected_since"`
+	LastUsed             string `json:"last_used"`
+	InWorkspace          string `json:"in_workspace"`
+	May                  string `json:"may"`
+	MayNothing           string `json:"may_nothing"`
+	Disconnect           string `json:"disconnect"`
+	DisconnectQuestion   string `json:"disconnect_question"`
+	DisconnectQuestionIn string `json:"disconnect_question_in"` // the same, in a workspace
+	DisconnectConfirm    string `json:"disconnect_confirm"`
+	Disconnected         string `json:"disconnected"`
 
 	// The pages on which users decide on devices. They share texts with the
 	// consent page.
@@ -150,6 +161,8 @@ func (t Texts) reason(why Reason) (happened, advice string) {
 		return t.NotSignedIn, t.NotSignedInAdvice
 	case ReasonNoAccount:
 		return t.NoAccount, t.NoAccountAdvice
+	case ReasonNoWorkspace:
+		return t.NoWorkspace, t.NoWorkspaceAdvice
 	case ReasonTooMany:
 		return t.TooMany, t.TooManyAdvice
 	case ReasonUnavailable:

@@ -47,6 +47,49 @@ type Scope struct {
 	Declined bool   `json:"declined"` // was left unticked before, so its box starts unticked
 }
 
+// Workspace is a workspace of the user, as pages show it.
+type Workspace struct {
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	PictureURL string `json:"picture_url"` // may be empty
+	Chosen     bool   `json:"chosen"`      // to be shown as the one that is chosen
+}
+
+// WorkspaceChoice is what the user chooses for an application that acts for
+// workspaces. The form has a field "workspace" with the ID of one of them,
+// usually one radio button each, of which the one that is Chosen is selected at
+// first. Where there is only one, and the choice is not Optional, the page says
+// which it is.
+type WorkspaceChoice struct {
+	Workspaces []Workspace `json:"workspaces"`
+
+	// Optional is set if the user may choose none of them, by an empty field: then
+	// the application acts for the user alone. That is selected if none is Chosen.
+	Optional bool `json:"optional"`
+
+	// Missing is set if the user has allowed it without a choice. Texts.WorkspaceMissing
+	// says so.
+	Missing bool `json:"missing"`
+}
+
+// pictures returns the addresses of all pictures, besides those that are given.
+func (c *WorkspaceChoice) pictures(images ...string) []string {
+	if c != nil {
+		for _, w := range c.Workspaces {
+			images = append(images, w.PictureURL)
+		}
+	}
+	return images
+}
+
+// only is the name of the one workspace that there is, or "".
+func (c *WorkspaceChoice) only() string {
+	if c == nil || len(c.Workspaces) != 1 {
+		return ""
+	}
+	return c.Workspaces[0].Name
+}
+
 // Field is a hidden field of a form.
 type Field struct {
 	Name  string `json:"name"`
@@ -60,7 +103,8 @@ type Field struct {
 // The page has a form that is posted to FormAction (RFC 6749 section 3.1). It
 // consists of FormFields as hidden fields; of a field "granted" for each scope
 // that is allowed, with the scope's name as its value, usually a checkbox that
-// is ticked at first unless the scope is Declined; and of two buttons "decision" with the values "allow" and
+// is ticked at first unless the scope is Declined; of what [WorkspaceChoice] says,
+// if there is one; and of two buttons "decision" with the values "allow" and
 // "deny". Scopes that are Required are granted with or without a field. The
 // form is to be posted by the browser itself and not by fetch, because the
 // answer sends the browser to the application. Neither the key Enter in a box
@@ -78,6 +122,9 @@ type Consent struct {
 	// Resource is the name of the one of the provider's Resources that the
 	// access is for. Empty: none, but the host's API as a whole.
 	Resource string `json:"resource"`
+
+	// Workspace is what the user has to choose. Nil: nothing.
+	Workspace *WorkspaceChoice `json:"workspace"`
 
 	// RedirectHost is the host where the visitor is sent afterwards. Empty: it is
 	// an app on the visitor's device. Texts.SentTo says either.
@@ -113,6 +160,9 @@ const (
 	ReasonNotSignedIn Reason = "not_signed_in"
 	// ReasonNoAccount: the host does not know the signed-in user.
 	ReasonNoAccount Reason = "no_account"
+	// ReasonNoWorkspace: the application acts for workspaces, and the user has none,
+	// or not the one that it asked for. RetryURL is as for ReasonNoAccount.
+	ReasonNoWorkspace Reason = "no_workspace"
 	// ReasonTooMany: there were too many requests, or too many wrong codes of
 	// devices.
 	ReasonTooMany Reason = "too_many"
@@ -195,6 +245,9 @@ type Device struct {
 	Scopes      []Scope     `json:"scopes"`   // empty: only who the user is
 	Resource    string      `json:"resource"` // as on [Consent]
 
+	// Workspace is what the user has to choose at StepConfirm. Nil: nothing.
+	Workspace *WorkspaceChoice `json:"workspace"`
+
 	FormAction string  `json:"form_action"`
 	FormFields []Field `json:"form_fields"`
 }
@@ -251,9 +304,12 @@ type Connections struct {
 	FormFields   []Field // of each form, beside the application's ID
 }
 
-// Connection is an application that a user has given access.
+// Connection is an application that a user has given access, in one workspace if
+// it acts for one.
 type Connection struct {
+	UserID      string
 	Application Application
+	Workspace   Workspace // its ID is empty: the application acts for the user alone
 	Scopes      []Scope   // what its sign-ins have, and what it gets without asking
 	Since       time.Time // when access was given first
 	LastUsed    time.Time // the last sign-in or refresh of those sign-ins that live

@@ -22,6 +22,8 @@ type Consent struct {
 
 	CreatedAt, LastUsedAt Instant
 
+	choice Choice
+
 	answers  [maxAnswers]Answer // one for each resource, the newest last
 	answered int
 
@@ -42,6 +44,14 @@ type Answer struct {
 	// AgreedAt is when the user said yes most recently. Zero: they never did, or
 	// they canceled since, so they are asked before anything is granted.
 	AgreedAt Instant
+}
+
+// A Choice is what a user has chosen to let an application act for, on the page
+// that they answered last: a workspace, or themselves alone, for which
+// WorkspaceID is empty. It is kept with the consent that is for no workspace.
+type Choice struct {
+	Made        bool
+	WorkspaceID string
 }
 
 // A Decision is what a user does on a page that has shown scopes for a resource.
@@ -86,6 +96,7 @@ const (
 	consentAnswer = iota + 1
 	consentForms
 	consentVoid
+	consentChoice
 )
 
 // ReadConsent reads a consent. A consent that doesn't exist, or that is cut off
@@ -115,6 +126,8 @@ func ReadConsent(d *store.Document, now store.Cuts) (c Consent, err error) {
 			}
 		case consentVoid:
 			c.void = v.byte()
+		case consentChoice:
+			c.choice = Choice{true, v.rest()}
 		default:
 			c.unknown += raw
 			continue
@@ -215,6 +228,37 @@ func (c *Consent) Cancel(q Decision) Step {
 	return Write
 }
 
+// Withdraw takes back everything that the user has agreed to, for any resource,
+// and makes the forms void that it was given by.
+func (c *Consent) Withdraw() Step {
+	if !c.Stands() {
+		return Keep
+	}
+	for i := range c.answers[:c.answered] {
+		c.answers[i].Agreed, c.answers[i].AgreedAt = "", 0
+	}
+	c.void = 1<<c.count - 1
+	c.choice = Choice{}
+	return Write
+}
+
+// Choice returns what the user has chosen last.
+func (c *Consent) Choice() Choice { return c.choice }
+
+// Choose notes what the user has chosen, or that they have taken that back. The
+// key is that of the consent, which is for no workspace.
+func (c *Consent) Choose(key store.CutKey, choice Choice, now Instant) Step {
+	if c.choice == choice {
+		return Keep
+	}
+	c.UserID, c.ApplicationID, c.WorkspaceID, c.choice = key.UserID, key.ApplicationID, "", choice
+	if c.CreatedAt == 0 {
+		c.CreatedAt = now
+	}
+	c.LastUsedAt = max(c.LastUsedAt, now)
+	return Write
+}
+
 // Gave reports whether the user has allowed something by the form.
 func (c *Consent) Gave(form store.ID) bool {
 	i := c.form(form)
@@ -272,6 +316,11 @@ func (c *Consent) Document(mark int64) store.Document {
 	if c.void > 0 {
 		start := w.field(consentVoid)
 		w.bytes([]byte{c.void})
+		w.end(start)
+	}
+	if c.choice.Made {
+		start := w.field(consentChoice)
+		w.string(c.choice.WorkspaceID)
 		w.end(start)
 	}
 	w.string(c.unknown)

@@ -15,6 +15,7 @@ type Device struct {
 	ApplicationID string
 	Scopes        string // what is asked for
 	Resource      string
+	Workspace     string // that is asked for; empty: the user chooses
 
 	// Code is the hash of the device code, and GrantCode that of the
 	// authorization code which the device can derive from it: the code of the
@@ -46,6 +47,7 @@ const (
 	devicePolled
 	deviceDecided
 	deviceGrant
+	deviceWorkspace
 )
 
 // deviceMargin is how long a device is kept after it has expired, so that it is
@@ -87,6 +89,8 @@ func ReadDevice(d *store.Document) (v Device, err error) {
 			v.DecidedAt = f.time()
 		case deviceGrant:
 			f.bytes(v.GrantID[:])
+		case deviceWorkspace:
+			v.Workspace = f.rest()
 		default:
 			v.unknown += raw
 			continue
@@ -128,6 +132,7 @@ func (v *Device) Document(mark int64) store.Document {
 		w.bytes(v.GrantID[:])
 		w.end(start)
 	}
+	w.text(deviceWorkspace, v.Workspace)
 	w.string(v.unknown)
 	d.State = w.state()
 	return d
