@@ -89,8 +89,8 @@ func Send(t require.TestingT, c *http.Client, r *http.Request) (answer *http.Res
 	return answer, string(read)
 }
 
-// formInput is a hidden field or a checkbox that is ticked.
-var formInput = regexp.MustCompile(`<input type="(?:hidden" name="([^"]*)" value="([^"]*)"|checkbox" name="([^"]*)" value="([^"]*)" checked)>`)
+// formInput is a hidden field, or a checkbox or radio button that is ticked.
+var formInput = regexp.MustCompile(`<input type="(?:hidden" name="([^"]*)" value="([^"]*)"|(?:checkbox|radio)" name="([^"]*)" value="([^"]*)" checked(?: required)?)>`)
 
 // Fields returns what a page's form holds, as a browser reads it: raw line ends
 // are normalized and what is not UTF-8 is replaced before character references
