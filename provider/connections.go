@@ -226,7 +226,9 @@ func (v *visit) connectionsPage(notice string) *Error {
 	if disconnected != "" {
 		// A name that cannot be found is not worth an error.
 		if app, err := v.records.findApplication(v.context(), disconnected); err == nil {
-			page.Disconnected = app.Name
+			ended := []pages.Connection{{Workspace: pages.Workspace{ID: workspaceID, Name: workspaceID}}}
+			_ = v.nameWorkspaces(v.context(), userID, ended)
+			page.Disconnected, page.DisconnectedFrom = app.Name, ended[0].Workspace.Name
 		}
 	}
 	v.pages.Connections(v.w, v.r, page)

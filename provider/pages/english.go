@@ -66,6 +66,7 @@ func English() Texts {
 		DisconnectQuestionIn: "{application} will not be able to use the workspace {workspace} for you any more, on any device. You can connect it again by signing in there.",
 		DisconnectConfirm:    "Yes, disconnect {application}",
 		Disconnected:         "{application} is disconnected. It cannot use your account any more.",
+		DisconnectedFrom:     "{application} is disconnected from the workspace {workspace}. It cannot use it for you any more.",
 
 		DeviceTitle:        "Connect a device",
 		DeviceCode:         "Code that your device shows",

@@ -72,6 +72,7 @@ func German() Texts {
 		DisconnectQuestionIn: "{application} kann den Arbeitsbereich {workspace} dann auf keinem Gerät mehr für dich nutzen. Du kannst sie wieder verbinden, indem du dich dort anmeldest.",
 		DisconnectConfirm:    "Ja, {application} trennen",
 		Disconnected:         "{application} ist getrennt und kann dein Konto nicht mehr nutzen.",
+		DisconnectedFrom:     "{application} ist vom Arbeitsbereich {workspace} getrennt und kann ihn nicht mehr für dich nutzen.",
 
 		DeviceTitle:        "Ein Gerät verbinden",
 		DeviceCode:         "Code, den dein Gerät zeigt",

@@ -90,6 +90,7 @@ type Texts struct {
 	DisconnectQuestionIn string `json:"disconnect_question_in"` // the same, in a workspace
 	DisconnectConfirm    string `json:"disconnect_confirm"`
 	Disconnected         string `json:"disconnected"`
+	DisconnectedFrom     string `json:"disconnected_from"` // the same, from a workspace
 
 	// The pages on which users decide on devices. They share texts with the
 	// consent page.

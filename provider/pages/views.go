@@ -295,13 +295,14 @@ type SignOut struct {
 
 // Connections is what the page of connected applications shows.
 type Connections struct {
-	Host         Host
-	Texts        Texts
-	User         User
-	Connections  []Connection
-	Disconnected string // the name of the application that was; empty: none
-	FormAction   string
-	FormFields   []Field // of each form, beside the application's ID
+	Host             Host
+	Texts            Texts
+	User             User
+	Connections      []Connection
+	Disconnected     string // the name of the application that was; empty: none
+	DisconnectedFrom string // the name of the workspace; empty: none
+	FormAction       string
+	FormFields       []Field // of each form, beside the application's ID
 }
 
 // Connection is an application that a user has given access, in one workspace if

@@ -58,6 +58,8 @@ func (m *machine) mustHold(w world, results *[maxRequests]result, allTold bool, 
 			m.violate("an honest request was punished", trail)
 		case r.outcome == ok && m.requests[i].name == "delete" && granted:
 			m.violate("something works for an application that was deleted", trail)
+		case r.outcome == ok && m.requests[i].name == "leave" && granted:
+			m.violate("something works for a user who has left", trail)
 		case r.outcome == ok && m.requests[i].name == "redeem":
 			redeemed[r.refresh] = true
 		case r.outcome == ok && m.requests[i].name == "refresh" && !m.loses():

@@ -133,6 +133,22 @@ func deleteApp(forGood bool) request {
 	}}
 }
 
+// leaveWorkspace has the host remove the user from the workspace, and cut the user
+// off there.
+func leaveWorkspace() request {
+	return request{name: "leave", run: func(a *actor) (r result) {
+		key := store.CutKey{UserID: checkKey.UserID, WorkspaceID: checkKey.WorkspaceID}
+		steps := []call{{verb: leave}, {verb: cutOff, key: key, number: store.CutNumber(a.now().Time())}}
+		if a.planted == cutThenLeave {
+			steps[0], steps[1] = steps[1], steps[0]
+		}
+		for _, step := range steps {
+			r = a.until(step)
+		}
+		return r
+	}}
+}
+
 // sweepLater sweeps when everything that is over is due.
 func sweepLater() request {
 	return request{name: "sweep", skew: 3 * day, run: func(a *actor) result {
@@ -150,6 +166,7 @@ type visit struct {
 	scope, resource string
 	quiet           bool // no page is shown if the user has agreed before
 	recheck         bool // the application may come back under its ID, so it is looked at again
+	member          bool // the user may leave the workspace, so the host is asked again
 	old             bool // the form is too old to be answered
 }
 
@@ -210,6 +227,10 @@ func (s visit) cancel(form int) request {
 // agreed before.
 func (a *actor) agree(s *visit) (seen store.Cuts, refused string) {
 	for a.round = range a.rounds() {
+		asked := s.member && a.planted == memberFirst
+		if asked && a.ask(call{verb: askMember}).err != nil {
+			return seen, gone
+		}
 		found := a.ask(call{verb: findConsent})
 		if a.planted == numbersFirst {
 			found.doc = a.ask(call{verb: findConsent}).doc
@@ -220,6 +241,8 @@ func (a *actor) agree(s *visit) (seen store.Cuts, refused string) {
 		case err != nil:
 			return seen, err.Error()
 		case found.cuts.Forever() || s.recheck && a.ask(call{verb: findApplication}).err != nil:
+			return seen, gone
+		case s.member && !asked && a.ask(call{verb: askMember}).err != nil:
 			return seen, gone
 		case s.quiet && !covered:
 			return seen, page

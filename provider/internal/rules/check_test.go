@@ -39,6 +39,8 @@ const (
 	formsAreForgotten    bug = "a form that is sent again is a newer decision"
 	formsAreNeverVoid    bug = "a form from before a cut-off is a newer decision"
 	cutThenDelete        bug = "an application is cut off before its record is removed"
+	memberFirst          bug = "the host is asked for the membership before the numbers are read"
+	cutThenLeave         bug = "a user is cut off in a workspace before the host removes them from it"
 	deletedMayComeBack   bug = "an application is deleted, but not cut off for good"
 	endCompares          bug = "ending compares the mark"
 	endDeletes           bug = "an ended grant is removed at once"
@@ -118,9 +120,11 @@ func scenarios() []scenario {
 		ahead, behind = 30 * second, -30 * second
 	)
 	code, chain, consent := waitingGrant(), chainedGrant(), consentedBefore()
-	user, both, everything := store.CutKey{UserID: checkKey.UserID}, checkKey, store.CutKey{}
+	user, both, everything := store.CutKey{UserID: checkKey.UserID}, store.CutKey{UserID: checkKey.UserID, ApplicationID: checkKey.ApplicationID}, store.CutKey{}
+	workspace, inWorkspace := store.CutKey{WorkspaceID: checkKey.WorkspaceID}, store.CutKey{UserID: checkKey.UserID, WorkspaceID: checkKey.WorkspaceID}
 	email, bound := visit{scope: "email"}, visit{scope: "profile", resource: otherResource}
 	quiet, recheck, old := visit{scope: "email", quiet: true}, visit{scope: "email", recheck: true}, visit{scope: "email", old: true}
+	member, quietMember := visit{scope: "email", member: true}, visit{scope: "email", quiet: true, member: true}
 	all := func(r ...request) []request { return r }
 	return []scenario{
 		{name: "one redeemer", begin: code, faults: 3, honest: true, requests: all(redeem(0, -1, app))},
@@ -191,6 +195,16 @@ func scenarios() []scenario {
 			requests: all(deleteApp(true), email.answer(0), redeem(0, 1, app), quiet.answer(1))},
 		{name: "an application that may come back is deleted alongside a sign-in", begin: consent, faults: 2,
 			requests: all(deleteApp(false), recheck.answer(0), redeem(0, 1, app), quiet.answer(1).then(0))},
+		{name: "a cut-off of a workspace alongside a chain", begin: chain, faults: 2,
+			requests: all(refresh(-1, grace), refresh(0, grace), cut(workspace), refresh(1, grace))},
+		{name: "a cut-off of a user in a workspace by a clock ahead, and a sign-in by one behind", begin: chain, faults: 2,
+			requests: all(refresh(-1, grace), cut(inWorkspace).by(ahead), email.answer(1).then(1).by(behind), redeem(1, 2, app))},
+		{name: "a form twice alongside a cut-off of a workspace", faults: 1, paired: true,
+			requests: all(email.answer(0), email.answer(0), cut(workspace), redeem(0, 0, app))},
+		{name: "a user leaves a workspace alongside a sign-in", faults: 2,
+			requests: all(leaveWorkspace(), member.answer(0), redeem(0, 1, app))},
+		{name: "a user leaves a workspace alongside a sign-in without a page", begin: consent, faults: 2,
+			requests: all(leaveWorkspace(), quietMember.answer(0), redeem(0, 1, app), member.answer(1).then(0))},
 	}
 }
 
@@ -220,6 +234,7 @@ func TestCheckerFindsPlantedBugs(t *testing.T) {
 		punished = "a request was punished for its own write"
 		together = "a grant and its consent don't live and die together"
 		works    = "something works for an application that was deleted"
+		stays    = "something works for a user who has left"
 	)
 	byName := map[string]scenario{}
 	for _, s := range scenarios() {
@@ -253,6 +268,9 @@ func TestCheckerFindsPlantedBugs(t *testing.T) {
 		{formsAreNeverVoid, "a form twice alongside a cut-off", together},
 		{cutThenDelete, "an application is deleted alongside a sign-in", works},
 		{deletedMayComeBack, "an application is deleted alongside a sign-in", works},
+		{memberFirst, "a user leaves a workspace alongside a sign-in", stays},
+		{cutThenLeave, "a user leaves a workspace alongside a sign-in", stays},
+		{cutsAreTimes, "a cut-off of a user in a workspace by a clock ahead, and a sign-in by one behind", noOrder},
 		{endCompares, "ending against a chain of rotations", "a request ran out of rounds"},
 		{endDeletes, "a redemption, an end, and the form once more", noOrder},
 		{versionsAreCounted, "a failover that loses a rotation", noOrder},
@@ -286,10 +304,13 @@ func TestCheckerKeepsTheContract(t *testing.T) {
 			d = grant
 			d.ID = formID(random.IntN(2))
 		}
-		d.Mark, d.Seen[random.IntN(4)] = 1+random.Int64N(4), random.Int64N(3)*start.Time().UnixMicro()
+		d.Mark, d.Seen[random.IntN(len(d.Seen))] = 1+random.Int64N(4), random.Int64N(3)*start.Time().UnixMicro()
 		return d
 	}
-	keys := []store.CutKey{{}, {UserID: checkKey.UserID}, {ApplicationID: checkKey.ApplicationID}, checkKey}
+	var keys []store.CutKey
+	for _, key := range checkKey.Covering() {
+		keys = append(keys, key)
+	}
 	verbs := []verb{find, findConsent, create, replace, end, cutOff, sweep}
 	for range 300 {
 		var k kept
@@ -304,7 +325,7 @@ func TestCheckerKeepsTheContract(t *testing.T) {
 			case find:
 				want.doc, want.cuts, want.err = s.Find(t.Context(), c.id)
 			case findConsent:
-				want.doc, want.cuts, want.err = s.FindConsent(t.Context(), checkKey.UserID, checkKey.ApplicationID, "")
+				want.doc, want.cuts, want.err = s.FindConsent(t.Context(), checkKey.UserID, checkKey.ApplicationID, checkKey.WorkspaceID)
 			case create:
 				want.err = s.Create(t.Context(), c.doc)
 			case replace:

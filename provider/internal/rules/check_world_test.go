@@ -18,20 +18,21 @@ import (
 //   - check_judge_test.go says which ends are right.
 //   - check_test.go has the scenarios and the planted bugs.
 
-// kept is everything that the store keeps. There are one user, one application,
-// two forms, each with its grant, and one consent.
+// kept is everything that the store keeps, and what the host knows of the user.
+// There are one user, one application, one workspace, two forms, each with its grant, and one consent.
 type kept struct {
 	docs    [3]store.Document
 	cuts    store.Cuts
 	deleted bool // the application's record
+	left    bool // the user, the workspace
 }
 
 // consentSlot is where the consent is. A grant is where its form's number says.
 const consentSlot = 2
 
 var (
-	checkKey  = store.CutKey{UserID: "u", ApplicationID: "a"}
-	consentID = store.ConsentID(checkKey.UserID, checkKey.ApplicationID, "")
+	checkKey  = store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}
+	consentID = store.ConsentID(checkKey.UserID, checkKey.ApplicationID, checkKey.WorkspaceID)
 )
 
 // formID is the ID of a form, and of the grant that follows from it.
@@ -62,6 +63,8 @@ const (
 	cutOff            verb = "CutOff"
 	sweep             verb = "Sweep"
 	deleteApplication verb = "DeleteApplication"
+	askMember         verb = "Member"   // The host says whether the user is a member of the workspace.
+	leave             verb = "leave"    // The host removes the user from it.
 	failover          verb = "failover" // The database loses what was written to a document.
 )
 
@@ -78,7 +81,7 @@ type call struct {
 }
 
 func (c *call) writes() bool {
-	return c.verb != await && c.verb != findApplication && c.verb != find && c.verb != findConsent
+	return c.verb != await && c.verb != findApplication && c.verb != find && c.verb != findConsent && c.verb != askMember
 }
 
 // An answer is what the store says to a call, or the result of another request.
@@ -145,6 +148,12 @@ func (k *kept) apply(c call, planted bug) (a answer) {
 		}
 	case deleteApplication:
 		k.deleted = true
+	case askMember:
+		if k.left {
+			a.err = ErrNotFound
+		}
+	case leave:
+		k.left = true
 	case sweep:
 		k.sweep(c.at)
 	case failover:

@@ -336,3 +336,67 @@ func TestReadConsentOfAnotherKind(t *testing.T) {
 	_, err := ReadConsent(&s.doc, s.cuts)
 	require.ErrorIs(t, err, ErrState, "its ID can't be that of another document")
 }
+
+// What was chosen last is kept until it is taken back or cut off, and agrees to
+// nothing.
+func TestChoose(t *testing.T) {
+	a := &answered{t: t}
+	chooses := func(choice Choice) Step {
+		return a.decide(func(c *Consent) (Step, error) { return c.Choose(someKey, choice, start), nil })
+	}
+	require.Zero(t, a.read().Choice())
+	require.Equal(t, Keep, chooses(Choice{}), "nothing is kept of nobody")
+	for _, choice := range []Choice{{true, "w"}, {true, ""}, {true, "w|é"}} {
+		require.Equal(t, Write, chooses(choice))
+		require.Equal(t, choice, a.read().Choice())
+		require.Equal(t, Keep, chooses(choice))
+		require.Equal(t, store.ConsentID(someKey.UserID, someKey.ApplicationID, ""), a.doc.ID)
+		require.False(t, a.read().Stands())
+		require.False(t, a.covers("", ""))
+	}
+	a.allow(0, 0, "", "email", "email")
+	require.Equal(t, Choice{true, "w|é"}, a.read().Choice(), "another change leaves it")
+	a.cuts[someKey.Index()] = 5
+	require.Zero(t, a.read().Choice())
+	require.Equal(t, Write, chooses(Choice{true, "v"}))
+	require.Equal(t, Write, chooses(Choice{}))
+	require.Zero(t, a.read().Choice())
+}
+
+// What is taken back as a whole is given by no form that was answered before.
+func TestWithdraw(t *testing.T) {
+	a := &answered{t: t}
+	withdraws := func() Step { return a.decide(func(c *Consent) (Step, error) { return c.Withdraw(), nil }) }
+	require.Equal(t, Keep, withdraws())
+	a.allow(0, 0, "", "email profile", "email")
+	a.allow(1, 0, someResource, "email", "email")
+	require.Equal(t, Write, withdraws())
+	require.Equal(t, Keep, withdraws())
+	require.False(t, a.read().Stands())
+	require.Empty(t, a.read().ScopeSet())
+	require.Equal(t, "profile", a.read().Answer("").Declined, "what was left unticked stays so")
+	for n := range byte(2) {
+		require.Equal(t, Keep, a.allow(n, time.Hour, "", "email", "email"))
+		require.ErrorIs(t, a.err, ErrRevoked)
+	}
+	require.Equal(t, Write, a.allow(2, time.Hour, "", "email", "email"))
+	require.True(t, a.read().Stands())
+}
+
+// A consent in a workspace is another one than that of the user alone.
+func TestAgreeInAWorkspace(t *testing.T) {
+	var c Consent
+	key := store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}
+	_, err := c.Agree(key, Decision{Form: form(0), Shown: set("email"), Ticked: set("email"), Now: start})
+	require.NoError(t, err)
+	d := c.Document(1)
+	require.Equal(t, store.ConsentID("u", "a", "w"), d.ID)
+	require.Equal(t, key, d.Key())
+	for i, covering := range key.Covering() {
+		var now store.Cuts
+		now[i] = 1
+		cut, err := ReadConsent(&d, now)
+		require.NoError(t, err)
+		require.False(t, cut.Stands(), covering)
+	}
+}

@@ -95,6 +95,8 @@ func TestDevice(t *testing.T) {
 	require.Empty(t, w.doc.UserID+w.doc.ApplicationID, "no cut-off covers it but that of everything")
 	require.Equal(t, start.Add(deviceLife+deviceMargin).Time(), w.doc.SweepAt)
 	newWaiting(t, func(v *Device) { v.Scopes, v.Resource, v.Interval = "", "", 0 })
+	named := newWaiting(t, func(v *Device) { v.Workspace = "w" })
+	require.Equal(t, "w", named.read().Workspace)
 	odd := newWaiting(t, func(v *Device) { v.Interval = time.Second + tick })
 	odd.polls(0, false)
 	odd.polls(time.Second+tick, false, "an interval is kept to the microsecond")
