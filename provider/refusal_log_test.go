@@ -27,7 +27,7 @@ func (h *host) logged() string {
 // What was refused is in the log, so that a host can tell a developer what is
 // wrong with it.
 func TestRefusalsLogWhatWasSent(t *testing.T) {
-	h := newHost(t, func(c *provider.Config) {
+	h := newHost(t, newWorkspaces().on, func(c *provider.Config) {
 		c.Resources = []provider.Resource{{URL: "https://api.example.com"}}
 	})
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
@@ -50,6 +50,7 @@ func TestRefusalsLogWhatWasSent(t *testing.T) {
 		"a scope too much":        {[]string{"scope", "profile notes:read"}, []string{`scope="profile notes:read"`}},
 		"a malformed scope":       {[]string{"scope", "profile,email\t"}, []string{`scope=profile,email\t`}},
 		"an unknown resource":     {[]string{"resource", "https://other.example.com"}, []string{"resource=https://other.example.com"}},
+		"a workspace for none":    {[]string{"workspace", "org_math"}, []string{"workspace=org_math"}},
 		"a prompt with none":      {[]string{"prompt", "none login"}, []string{`prompt="none login"`}},
 		"a challenge in the open": {[]string{"code_challenge", "x", "code_challenge_method", "plain"}, []string{"code_challenge_method=plain"}},
 	} {
