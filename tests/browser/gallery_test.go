@@ -93,6 +93,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		at = "localhost:65535/" + strings.Repeat("path/", 100)
 		hostName, title = strings.Repeat("Host", 20), strings.Repeat("Scope", 40)
 	}
+	teams := &teams{}
 	h = newHost(t, func(c *provider.Config) {
 		c.Pages.AccentColor, c.Pages.Name = l.accent, hostName
 		c.Scopes = append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: title}, scopes.Scope{Name: "notes:list", Title: "See the titles of your notes", Required: true})
@@ -104,6 +105,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		}
 		c.Keys, c.OpenID = hosttest.NewKeys(), &provider.OpenID{SignOut: func(http.ResponseWriter, *http.Request) error { return nil }}
 		c.Resources = []provider.Resource{{URL: c.Issuer + "/mcp", Name: hostName}}
+		c.Workspaces = teams.of(l, c.Issuer)
 		c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, publishes(t, map[string]any{
 			"client_id": documentURL, "client_name": client, "redirect_uris": []string{callback}, "scope": "profile email",
 		})
@@ -123,6 +125,10 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	bare.Scopes = nil
 	registered, _ := h.application(provider.ApplicationSettings{Name: client, Public: true, RedirectURIs: []string{"http://" + at}, PostLogoutRedirectURIs: []string{"http://" + at}})
 	h.change(registered, func(a *store.Application) { a.Origin, a.Reviewed = store.OriginRegistration, false })
+	inTeams, _ := h.application(provider.ApplicationSettings{Name: name, RedirectURIs: []string{callback}, Scopes: scopes.New("profile", "notes:read"), Workspace: store.WorkspaceRequired})
+	perhaps, _ := h.application(provider.ApplicationSettings{Name: name, RedirectURIs: []string{callback}, Workspace: store.WorkspaceOptional})
+	_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: inTeams.ID, Scopes: inTeams.Scopes, WorkspaceID: "team_1"})
+	require.NoError(t, err)
 	for _, app := range []provider.Application{bare, own, wiki} { // two of the same name
 		_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: app.Scopes})
 		require.NoError(t, err)
@@ -166,6 +172,31 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		{"consent without scopes", false, consent(bare)},
 		{"consent for a resource to a published client", false, consent(provider.Application{ClientID: documentURL, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}}},
 			"resource", h.url+"/mcp")},
+		{"workspaces", true, consent(inTeams)},
+		{"workspaces to choose or not", true, consent(perhaps)},
+		{"workspaces, none chosen", true, func(p *page) {
+			consent(inTeams)(p)
+			eval[bool](p, `() => (document.querySelectorAll("[required]").forEach(e => e.required = false), true)`)
+			p.clicksOn("button[value=allow]")
+			p.arrives(h.url + "/oauth/authorize")
+			require.True(t, p.is("[role=alert]"))
+		}},
+		{"workspaces, many", true, func(p *page) {
+			teams.many.Store(true)
+			defer teams.many.Store(false)
+			consent(perhaps)(p)
+			require.True(t, p.is("select"))
+		}},
+		{"workspace that is named", true, func(p *page) {
+			consent(inTeams, "workspace", "team_1")(p)
+			require.False(t, p.is("input[type=radio]"))
+		}},
+		{"no workspace", true, func(p *page) {
+			p.expects("status 403")
+			p.expects("status of 403")
+			consent(inTeams, "workspace", "team_nobody")(p)
+			require.True(t, p.is(".actions a"))
+		}},
 		{"error", false, func(p *page) {
 			p.expects("status 400")
 			p.expects("status of 400")
