@@ -110,6 +110,8 @@ func TestAllowReadsForms(t *testing.T) {
 		{"boxes", form + `<input type=checkbox name=granted value=profile checked><INPUT NAME='granted' TYPE='checkbox' VALUE='email'>
 			<input type="checkbox" name="terms" checked="checked" />` + buttons, "decision=allow&granted=profile&terms=on"},
 		{"radio buttons", form + `<input type="radio" name="days" value="1"><input type="radio" name="days" value="30" checked>` + buttons, "days=30&decision=allow"},
+		{"lists", form + `<select name="a"><option value="">None</option><option value="1">1</option></select><select name='b' required><option value="1"><option value="2" selected>2</select>
+			<select name="off" disabled><option value="1">1</select>` + buttons, "a=&b=2&decision=allow"},
 		{"what is not sent", form + `<input name="off" value="1" disabled><input value="nameless"><input type="submit" name="other" value="x">
 			<input type="button" name="b" value="x"><button type="button" name="c" value="x">?</button><button name="cancel">x</button>` + buttons, "decision=allow"},
 		{"a value without quotes", `<form method=post action=/decide><input name=a value=b/c>` + buttons, "a=b%2Fc&decision=allow"},
@@ -157,7 +159,8 @@ func TestAllowSaysWhatToDo(t *testing.T) {
 		{"a sign-in page", `<h1>Sign in</h1><form method="post"><input name="password" type="password"><button>Sign in</button></form>`,
 			[]string{"which says: Sign in Sign in", "sign the browser in first"}},
 		{"buttons of another name", form + `<button name="action" value="allow">Yes</button></form>`, []string{`"decision"`}},
-		{"a list to choose from", form + `<select name="days"><option>1</select>` + buttons, []string{"<select>", "use inputs and buttons"}},
+		{"a list to choose from", form + `<select name="days"><option>1</select>` + buttons, []string{"<option> without a value", "give each a value"}},
+		{"a text to write", form + `<textarea name="why"></textarea>` + buttons, []string{"<textarea>", "use inputs and buttons"}},
 		{"a form that goes elsewhere", `<form method="post" action="/gone">` + buttons, []string{"no answer for the application", "/gone (status 404)", "404 page not found"}},
 		{"a form that shows itself again", `<form method="post" action="/authorize">` + buttons, []string{"no answer for the application", "/authorize (status 200)"}},
 		{"a form without an address", `<form method="post" action="http://[">` + buttons, []string{`"http://["`, "no URL"}},

@@ -15,13 +15,14 @@ type form struct {
 	action string
 	fields url.Values
 	boxes  []string // the scopes that can be ticked
+	list   string   // the name of the <select> whose options are being read
 }
 
 // What is read of HTML. It is enough for forms that work without scripts, and
 // saves every host a parser among its requirements.
 var (
 	unseen    = regexp.MustCompile(`(?is)<!--.*?-->|<script\b.*?</script\s*>|<style\b.*?</style\s*>|<title\b.*?</title\s*>`)
-	element   = regexp.MustCompile(`(?is)<(/?form|input|button|select|textarea)\b((?:[^>"']|"[^"]*"|'[^']*')*)>`)
+	element   = regexp.MustCompile(`(?is)<(/?form|/?select|option|input|button|textarea)\b((?:[^>"']|"[^"]*"|'[^']*')*)>`)
 	attribute = regexp.MustCompile(`([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>]+)))?`)
 	anyTag    = regexp.MustCompile(`(?s)<(?:[^>"']|"[^"]*"|'[^']*')*>`)
 )
@@ -64,11 +65,23 @@ func findForm(page, decision string) (*form, error) {
 // submitted.
 func (f *form) add(element string, has map[string]string, decision string) error {
 	name, kind := has["name"], strings.ToLower(has["type"])
+	switch element {
+	case "select":
+		if _, disabled := has["disabled"]; !disabled {
+			f.list = name
+		}
+		return nil
+	case "option":
+		return f.addOption(has)
+	case "/select":
+		f.list = ""
+		return nil
+	}
 	if _, disabled := has["disabled"]; disabled || name == "" {
 		return nil
 	}
-	if element == "select" || element == "textarea" {
-		return errors.New("the form has a <" + element + ">, which cannot be read here: use inputs and buttons")
+	if element == "textarea" {
+		return errors.New("the form has a <textarea>, which cannot be read here: use inputs and buttons")
 	}
 	value, valued := has["value"]
 	if name == grantedField {
@@ -91,6 +104,21 @@ func (f *form) add(element string, has map[string]string, decision string) error
 		}
 	}
 	f.fields.Add(name, value)
+	return nil
+}
+
+// addOption takes an option of a list into account: the first one is chosen
+// unless another is selected.
+func (f *form) addOption(has map[string]string) error {
+	value, valued := has["value"]
+	_, selected := has["selected"]
+	switch {
+	case f.list == "":
+	case !valued:
+		return errors.New("the form has an <option> without a value, which cannot be read here: give each a value")
+	case selected || !f.fields.Has(f.list):
+		f.fields.Set(f.list, value)
+	}
 	return nil
 }
 

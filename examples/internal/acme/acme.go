@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -78,15 +79,10 @@ func New(cfg provider.Config) (*Host, error) {
 
 // Mount registers the app's pages and Latchkey's endpoints.
 func (h *Host) Mount(mux *http.ServeMux) {
-	// The pages: with the session, and closed to forms of other sites.
-	csrf := http.NewCrossOriginProtection()
-	page := func(f http.HandlerFunc) http.Handler {
-		return http.MaxBytesHandler(csrf.Handler(h.sessions.LoadAndSave(f)), 64<<10)
-	}
-	mux.Handle("GET /{$}", page(h.home))
-	mux.Handle("GET /login", page(h.showSignIn))
-	mux.Handle("POST /login", page(h.signIn))
-	mux.Handle("POST /logout", page(h.signOut))
+	mux.Handle("GET /{$}", h.page(h.home))
+	mux.Handle("GET /login", h.page(h.showSignIn))
+	mux.Handle("POST /login", h.page(h.signIn))
+	mux.Handle("POST /logout", h.page(h.signOut))
 
 	// The endpoints: with the session where they need it, and without the
 	// check of origins, because programs and other sites may call them.
@@ -97,6 +93,23 @@ func (h *Host) Mount(mux *http.ServeMux) {
 		}
 		mux.Handle(route.Method+" "+route.Path, handler)
 	}
+}
+
+// page is a page of the app: with the session, and closed to forms of other sites.
+func (h *Host) page(f http.HandlerFunc) http.Handler {
+	return http.MaxBytesHandler(http.NewCrossOriginProtection().Handler(h.sessions.LoadAndSave(f)), 64<<10)
+}
+
+// Page is a page for users who are signed in. Others are sent to sign in first.
+func (h *Host) Page(serve func(w http.ResponseWriter, r *http.Request, userID string)) http.Handler {
+	return h.page(func(w http.ResponseWriter, r *http.Request) {
+		userID := h.sessions.GetString(r.Context(), sessionUser)
+		if userID == "" {
+			http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
+			return
+		}
+		serve(w, r, userID)
+	})
 }
 
 // Notes returns the notes of a user.

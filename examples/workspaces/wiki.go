@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"log"
+	"net/http"
+	"sync"
+
+	"golang.org/x/oauth2"
+)
+
+// wiki is an app that reads the notes of a team. It knows nothing of Latchkey.
+type wiki struct {
+	issuer string
+	oauth  oauth2.Config
+
+	mu       sync.Mutex
+	sessions map[string]*oauth2.Token // by the value of the cookie
+}
+
+func newWiki(issuer, address string, c client) http.Handler {
+	w := &wiki{issuer: issuer, sessions: map[string]*oauth2.Token{}, oauth: oauth2.Config{
+		ClientID: c.id, ClientSecret: c.secret, RedirectURL: address + "/callback", Scopes: []string{"profile", "notes:read"},
+		Endpoint: oauth2.Endpoint{AuthURL: issuer + "/oauth/authorize", TokenURL: issuer + "/oauth/token"},
+	}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", w.home)
+	mux.HandleFunc("GET /login", w.login)
+	mux.HandleFunc("GET /callback", w.callback)
+	return mux
+}
+
+// login sends the visitor to Acme.
+func (w *wiki) login(rw http.ResponseWriter, r *http.Request) {
+	state, verifier := rand.Text()+rand.Text(), oauth2.GenerateVerifier()
+	for name, value := range map[string]string{"wiki_state": state, "wiki_verifier": verifier} {
+		http.SetCookie(rw, &http.Cookie{Name: name, Value: value, Path: "/callback", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	}
+	// With the parameter workspace, Wiki could ask for a certain team.
+	http.Redirect(rw, r, w.oauth.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("prompt", "consent")), http.StatusSeeOther)
+}
+
+// callback is where Acme sends the visitor back to.
+func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
+	state, _ := r.Cookie("wiki_state")
+	verifier, _ := r.Cookie("wiki_verifier")
+	if state == nil || verifier == nil || r.FormValue("state") != state.Value {
+		http.Error(rw, "This sign-in didn't begin in this browser. Try again.", http.StatusBadRequest)
+		return
+	}
+	token, err := w.oauth.Exchange(r.Context(), r.FormValue("code"), oauth2.VerifierOption(verifier.Value))
+	if err != nil {
+		log.Printf("wiki: %q", err.Error()) //nolint:gosec // It is quoted, so it stays one line.
+		http.Error(rw, "Acme Notes gave no access.", http.StatusForbidden)
+		return
+	}
+	id := rand.Text()
+	w.mu.Lock()
+	w.sessions[id] = token
+	w.mu.Unlock()
+	http.SetCookie(rw, &http.Cookie{Name: "wiki_session", Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.Redirect(rw, r, "/", http.StatusSeeOther)
+}
+
+var wikiPage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Wiki</title>
+<style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}</style>
+<h1>Wiki</h1>
+{{with .Name}}<p>Hello, {{.}}.</p>{{end}}
+{{range .Answers}}<p>{{.}}</p>
+{{end}}<p><a href="/login">Choose a team at Acme Notes</a></p>`))
+
+// home asks Acme's API for the notes of the team that was chosen, and of another.
+func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
+	var shown struct {
+		Name    string
+		Answers []string
+	}
+	if cookie, err := r.Cookie("wiki_session"); err == nil {
+		w.mu.Lock()
+		token := w.sessions[cookie.Value]
+		w.mu.Unlock()
+		var user struct {
+			Name      string `json:"name"`
+			Workspace string `json:"workspace_id"` // for which the token is
+		}
+		if status := w.get(r.Context(), token, "/oauth/userinfo", &user); status != http.StatusOK {
+			shown.Answers = append(shown.Answers, fmt.Sprintf("Acme Notes has ended the access: %d.", status))
+		}
+		for _, team := range []string{"team_engine", "team_weavers"} {
+			var notes []string
+			status := w.get(r.Context(), token, "/api/teams/"+team+"/notes", &notes)
+			shown.Answers = append(shown.Answers, fmt.Sprintf("The notes of %s: %d %v", team, status, notes))
+		}
+		shown.Name = user.Name
+	}
+	wikiPage.Execute(rw, shown)
+}
+
+// get asks Acme's API, and returns its status.
+func (w *wiki) get(ctx context.Context, token *oauth2.Token, path string, into any) int {
+	answer, err := w.oauth.Client(ctx, token).Get(w.issuer + path)
+	if err != nil {
+		return http.StatusUnauthorized // It could not be refreshed.
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusOK && json.NewDecoder(answer.Body).Decode(into) != nil {
+		return http.StatusBadGateway
+	}
+	return answer.StatusCode
+}
