@@ -110,6 +110,10 @@ func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Ki
 	if t.machine() && !p.offer.hasMachines() {
 		t.dead = rules.ErrRevoked // Turning machines off takes what they have.
 	}
+	if t.workspaceID != "" && p.cfg.Workspaces == nil && t.kind == rules.KindAccess {
+		// A host that has none may not look which one a token is for.
+		t.dead = rules.ErrRevoked
+	}
 	return t, nil
 }
 

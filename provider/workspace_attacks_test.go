@@ -390,7 +390,8 @@ func TestErasedWorkspaceStaysGone(t *testing.T) {
 }
 
 // To switch workspaces off takes rights away and adds none: an application that
-// acts for workspaces only is refused, and what it has can't be refreshed.
+// acts for workspaces only is refused, and what is for one neither works nor can
+// be refreshed. Switched on again, all goes on.
 func TestSwitchedOffWorkspacesAddNoRights(t *testing.T) {
 	kept, w := memory.New(), newWorkspaces()
 	before, after := newHost(t, w.on, func(c *provider.Config) { c.Store = kept }), newHost(t, func(c *provider.Config) { c.Store = kept })
@@ -402,13 +403,37 @@ func TestSwitchedOffWorkspacesAddNoRights(t *testing.T) {
 	app.refresh(got.RefreshToken).refused(t, 400, "unauthorized_client")
 	optional.refresh(held.RefreshToken).refused(t, 400, "invalid_grant")
 	require.Equal(t, false, member(t, optional.post("/oauth/token_info", "token", held.AccessToken), "active"))
-	require.Equal(t, "org_math", after.workspaceOf(held.AccessToken), "until it expires")
+	after.bearer("/api/notes", held.AccessToken).refused(t, 401, "invalid_token")
+	after.bearer("/oauth/userinfo", held.AccessToken).refused(t, 401, "invalid_token")
 	page := b.get(optional.request())
 	page.statusIs(t, 200)
 	require.NotContains(t, page.text(), "orkspace")
 	app.h, optional.h = before, before
 	app.refresh(got.RefreshToken).tokens(t)
 	optional.refresh(held.RefreshToken).tokens(t)
+	require.Equal(t, "org_math", before.workspaceOf(held.AccessToken))
+
+	// Who gives a token back meanwhile has given it back.
+	optional.h = after
+	optional.post("/oauth/token/revoke", "token", held.RefreshToken).statusIs(t, 200)
+	before.bearer("/api/notes", held.AccessToken).refused(t, 401, "invalid_token")
+}
+
+// Who has chosen to act alone has chosen nothing for an application that acts for
+// workspaces only by now.
+func TestActingAloneIsNoChoiceWhereAWorkspaceIsRequired(t *testing.T) {
+	h, _ := newWorkspaceHost(t)
+	app := h.inWorkspaces(store.WorkspaceOptional)
+	b := h.signedIn("user_ada")
+	b.choose(app.request(), "")
+	require.NotEmpty(t, b.get(app.request("prompt", "none")).redirected(t).Get("code"))
+	_, err := h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
+		s.Workspace = store.WorkspaceRequired
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, "interaction_required", b.get(app.request("prompt", "none")).redirected(t).Get("error"))
+	require.NotContains(t, b.get(app.request()).text(), "only your own account")
 }
 
 // What workspaces cost in calls to the store, for applications that use them.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -192,6 +193,26 @@ func TestAgentsActForWorkspaces(t *testing.T) {
 	other := h.signedIn("user_grace")
 	other.get(agent.request("prompt", "none")).errorPage(t, 400, "")
 	require.Equal(t, "invalid_scope", b.get(agent.request("scope", "no:such")).redirected(t).Get("error"), "she has allowed it, in a workspace")
+}
+
+// What the host has said of an application that is known by a document outlives
+// the next fetch of the document.
+func TestDocumentsActForWorkspaces(t *testing.T) {
+	w := newWorkspaces()
+	h, _, agent := newDocumentHost(t, w.on)
+	b := h.signedIn("user_ada")
+	agent.redeem(b.authorize(agent.request()).Get("code")).tokens(t)
+	_, err := h.UpdateApplication(ctx, h.kept()[0].ID, func(s *provider.ApplicationSettings) error {
+		s.Workspace = store.WorkspaceRequired
+		return nil
+	})
+	require.NoError(t, err)
+	for range 2 {
+		h.clock.Add(48 * time.Hour)
+		b.signIn("user_ada")
+		code := b.choose(agent.request("scope", "notes:read"), "org_math")
+		require.Equal(t, "org_math", h.workspaceOf(agent.redeem(code).tokens(t).AccessToken))
+	}
 }
 
 func TestWorkspaceSettingsAreChecked(t *testing.T) {
