@@ -42,6 +42,9 @@ func tellsOfUser(granted scopes.Set) bool {
 // claims are the claims that an application may learn.
 func (o *offer) claims() []string {
 	names := []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"}
+	if o.workspaces != nil {
+		names = append(names, "workspace_id")
+	}
 	for _, s := range claimsOfScopes {
 		if o.scopes.Has(s.scope) {
 			names = append(names, s.claims...)

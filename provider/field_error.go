@@ -45,7 +45,7 @@ type FieldError struct {
 	// and OpenID Connect have it, which have more: "jwks", "jwks_uri",
 	// "id_token_signed_response_alg", "post_logout_redirect_uris", and of an
 	// application that registered itself "tos_uri", "policy_uri", "contacts",
-	// "software_id" or "software_version".
+	// "software_id" or "software_version". Latchkey's own is "workspace".
 	Field string
 
 	// Message says in English what is wrong, and can be shown next to the field.

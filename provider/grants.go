@@ -36,7 +36,9 @@ type Grant struct {
 func (g *Grant) Machine() bool { return g.UserID == "" }
 
 // GrantFilter selects grants: those that match every field that isn't empty.
-// The empty filter matches nothing.
+// The empty filter matches nothing. With an ID that is empty by mistake, one with
+// two fields matches more than was meant: to end what a user has in a workspace,
+// call [Provider.LeaveWorkspace].
 type GrantFilter struct {
 	ID            store.ID
 	UserID        string

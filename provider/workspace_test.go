@@ -172,6 +172,7 @@ func TestIDTokenNamesTheWorkspace(t *testing.T) {
 	h, keys := newOpenIDHost(t, w.on)
 	app := h.inWorkspaces(store.WorkspaceRequired)
 	code := h.signedIn("user_ada").choose(app.request("scope", "openid profile"), "org_math")
+	require.Contains(t, h.send("GET", "/.well-known/openid-configuration", nil, "").body, `"workspace_id"`)
 	claims := func(r *reply) any {
 		var got struct {
 			ID string `json:"id_token"`

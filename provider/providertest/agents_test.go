@@ -68,6 +68,17 @@ func resources(c *provider.Config) {
 	c.Registration.Resource, c.ClientIDDocuments.Resource = c.Issuer+"/mcp", c.Issuer+"/mcp"
 }
 
+// workspaces makes the users of agents choose one.
+func workspaces(c *provider.Config) {
+	c.Workspaces = &provider.Workspaces{
+		Agents: store.WorkspaceRequired,
+		List: func(context.Context, string) ([]provider.Workspace, error) {
+			return []provider.Workspace{{ID: "red"}, {ID: "blue"}}, nil
+		},
+		Member: func(context.Context, string, string) (bool, error) { return true, nil },
+	}
+}
+
 func TestAgentsAreLetIn(t *testing.T) {
 	for name, edit := range map[string]func(*provider.Config){
 		"registration and documents": forAgents,
@@ -75,7 +86,8 @@ func TestAgentsAreLetIn(t *testing.T) {
 		"resources":                  with(forAgents, resources),
 		"resources and registration": with(forAgents, resources, onlyRegistration),
 		// ChatGPT would rather sign, and says that it need not.
-		"keys": with(forAgents, func(c *provider.Config) { c.Keys = hosttest.NewKeys() }),
+		"keys":       with(forAgents, func(c *provider.Config) { c.Keys = hosttest.NewKeys() }),
+		"workspaces": with(forAgents, workspaces),
 		"few scopes": with(forAgents, func(c *provider.Config) {
 			c.Registration.Scopes, c.ClientIDDocuments.Scopes = []string{"notes:read"}, []string{"notes:read"}
 		}),

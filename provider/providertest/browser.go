@@ -34,7 +34,9 @@ const (
 // handler.
 //
 // With scopes, only these stay ticked on the consent page; without any, the
-// boxes stay as they are. If the user need not be asked, nothing is pressed.
+// boxes stay as they are. Where the page makes the user choose, such as a
+// workspace, the first one is; the parameter workspace of the request names
+// another. If the user need not be asked, nothing is pressed.
 //
 // Somebody is signed in in the browser, such as by [Host.SignIn]. It is a
 // client with a cookie jar; whether it follows redirects does not matter. The

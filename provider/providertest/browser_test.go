@@ -112,6 +112,10 @@ func TestAllowReadsForms(t *testing.T) {
 		{"radio buttons", form + `<input type="radio" name="days" value="1"><input type="radio" name="days" value="30" checked>` + buttons, "days=30&decision=allow"},
 		{"lists", form + `<select name="a"><option value="">None</option><option value="1">1</option></select><select name='b' required><option value="1"><option value="2" selected>2</select>
 			<select name="off" disabled><option value="1">1</select>` + buttons, "a=&b=2&decision=allow"},
+		{"choices that have to be made", form + `<input type="radio" name="a" value="1" required><input type="radio" name="a" value="2" required>
+			<input type="radio" name="b" value="1" required><input type="radio" name="b" value="2" required checked>
+			<select name="c" required><option value="">Choose</option><option value="1">1</option><option value="2">2</option></select>
+			<input type="radio" name="d" value="1">` + buttons, "a=1&b=2&c=1&decision=allow"},
 		{"what is not sent", form + `<input name="off" value="1" disabled><input value="nameless"><input type="submit" name="other" value="x">
 			<input type="button" name="b" value="x"><button type="button" name="c" value="x">?</button><button name="cancel">x</button>` + buttons, "decision=allow"},
 		{"a value without quotes", `<form method=post action=/decide><input name=a value=b/c>` + buttons, "a=b%2Fc&decision=allow"},

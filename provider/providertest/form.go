@@ -16,6 +16,10 @@ type form struct {
 	fields url.Values
 	boxes  []string // the scopes that can be ticked
 	list   string   // the name of the <select> whose options are being read
+
+	// needed is the first choice of each list and of each group of radio buttons in
+	// which something has to be chosen.
+	needed map[string]string
 }
 
 // What is read of HTML. It is enough for forms that work without scripts, and
@@ -35,20 +39,21 @@ const (
 
 // findForm returns the form of a page in which the decision can be made, filled
 // in as a browser has it when its button is pressed and nothing else was
-// touched.
+// touched, but for choices that have to be made.
 func findForm(page, decision string) (*form, error) {
 	var f *form
 	for _, m := range element.FindAllStringSubmatch(unseen.ReplaceAllString(page, ""), -1) {
 		name, has := strings.ToLower(m[1]), attributes(m[2])
 		switch {
 		case name == "form":
-			f = &form{action: has["action"], fields: url.Values{}}
+			f = &form{action: has["action"], fields: url.Values{}, needed: map[string]string{}}
 			if !strings.EqualFold(has["method"], "post") {
 				f = nil // It changes nothing, so it is a search or the like.
 			}
 		case f == nil:
 		case name == "/form":
 			if f.fields.Get(decisionField) == decision {
+				f.choose()
 				return f, nil
 			}
 			f = nil
@@ -69,6 +74,7 @@ func (f *form) add(element string, has map[string]string, decision string) error
 	case "select":
 		if _, disabled := has["disabled"]; !disabled {
 			f.list = name
+			f.need(has, "")
 		}
 		return nil
 	case "option":
@@ -97,6 +103,9 @@ func (f *form) add(element string, has map[string]string, decision string) error
 		return nil
 	case kind == "checkbox", kind == "radio":
 		if !ticked {
+			if kind == "radio" {
+				f.need(has, value)
+			}
 			return nil
 		}
 		if !valued {
@@ -119,7 +128,28 @@ func (f *form) addOption(has map[string]string) error {
 	case selected || !f.fields.Has(f.list):
 		f.fields.Set(f.list, value)
 	}
+	if first, needed := f.needed[f.list]; needed && first == "" {
+		f.needed[f.list] = value
+	}
 	return nil
+}
+
+// need notes a control in which something has to be chosen.
+func (f *form) need(has map[string]string, value string) {
+	_, required := has["required"]
+	if _, known := f.needed[has["name"]]; required && !known {
+		f.needed[has["name"]] = value
+	}
+}
+
+// choose takes the first choice where there has to be one and is none: a browser
+// would not send the form.
+func (f *form) choose() {
+	for name, first := range f.needed {
+		if f.fields.Get(name) == "" {
+			f.fields.Set(name, first)
+		}
+	}
 }
 
 // tickOnly ticks the boxes of the scopes, which may have been left unticked
