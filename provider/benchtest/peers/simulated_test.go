@@ -99,6 +99,10 @@ func TestForcedSignInsByBehavior(t *testing.T) {
 			if m.Memory == 0 && m.Retry > 0 && r.SignIns*1000 > 5*r.SessionDays {
 				t.Errorf("%s, %s: careful clients had to sign in again: %+v", b.Name, g.name, r)
 			}
+			// Hours, and a ring of rotations, bear any of these clients.
+			if !g.public && (r.SignIns-1)*1000 > 10*r.SessionDays {
+				t.Errorf("%s, %s: users had to sign in again: %+v", b.Name, g.name, r)
+			}
 			row = append(row, perThousandDays(r))
 		}
 		table = append(table, row)
