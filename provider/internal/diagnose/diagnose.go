@@ -9,6 +9,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,9 @@ import (
 
 // Options say what to look at, and how to get there.
 type Options struct {
-	// Issuer is the URL that clients are given: Config.Issuer, if that is right.
+	// Issuer is the URL that clients are given: Config.Issuer, if that is right. One
+	// of Config.Resources does as well, as agents are given: its document names the
+	// issuer.
 	Issuer string
 
 	// ClientID is an application that should be able to sign in. Empty: none is
@@ -31,6 +34,9 @@ type Options struct {
 	// Transport sends the requests. The default is the system's network.
 	Transport http.RoundTripper
 
+	// Timeout is how long an answer may take. The default is 15 seconds.
+	Timeout time.Duration
+
 	// Now is the time by the clock that the deployment's is compared with. The
 	// default is time.Now.
 	Now func() time.Time
@@ -39,13 +45,13 @@ type Options struct {
 // A Finding is one thing that is wrong.
 type Finding struct {
 	// Code names the kind. It stays the same from version to version.
-	Code string
+	Code string `json:"code"`
 
-	// Problem says in one line what is wrong, and Remedy what to change.
-	Problem, Remedy string
+	Problem string `json:"problem"` // what is wrong, in one line
+	Remedy  string `json:"remedy"`  // what to change
 
 	// Evidence is a request and what came back, shortened.
-	Evidence string
+	Evidence string `json:"evidence"`
 }
 
 // String returns the finding in four lines or so, the problem first.
@@ -149,7 +155,7 @@ func newDoctor(ctx context.Context, o Options) (*doctor, error) {
 	d := &doctor{
 		ctx: ctx, issuer: u, clientID: o.ClientID, now: o.Now, foreign: map[string]bool{}, found: map[string]*discovery{},
 		client: &http.Client{
-			Transport: o.Transport, Timeout: patience,
+			Transport: o.Transport, Timeout: cmp.Or(o.Timeout, patience),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}

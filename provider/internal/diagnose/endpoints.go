@@ -41,10 +41,13 @@ func (d *doctor) checkEndpoints() {
 		}
 		if !x.refused() || x.StatusCode == http.StatusTooManyRequests || x.StatusCode >= http.StatusInternalServerError {
 			d.blame(x)
+			if d.hidden {
+				return
+			}
 			continue
 		}
 		d.refusals = append(d.refusals, x)
-		if x.method == http.MethodPost {
+		if x.url == d.at.Token {
 			d.checkBody(q, x)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	patience = 15 * time.Second // for each answer
+	patience = 15 * time.Second // for each answer, unless Options say otherwise
 	maxBody  = 256 << 10        // bytes that are read of one
 )
 

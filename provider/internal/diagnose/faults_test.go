@@ -117,6 +117,17 @@ var faults = []struct {
 	{"a check of tokens in forms", deployment{wrap: answer(func(r *http.Request) bool { return r.Method == http.MethodPost }, 400, "text/plain", "CSRF token missing")}, "csrf-check"},
 	{"nginx: proxy_intercept_errors", deployment{nginx: nginx + "proxy_intercept_errors on; error_page 400 401 403 404 405 =200 /index.html; } location = /index.html { root DIR; }"}, "spa-catch-all"},
 	{"nginx: error pages with their status", deployment{nginx: nginx + "proxy_intercept_errors on; error_page 400 401 403 404 405 /index.html; } location = /index.html { root DIR; }"}, "errors-replaced"},
+	{"a token endpoint that waits for ever", deployment{timeout: 2 * time.Second, wrap: func(app http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if path("/oauth/token")(r) {
+				io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+				return
+			}
+			app.ServeHTTP(w, r)
+		})
+	}}, "no-answer"},
+	{"Caddy: another service at the token endpoint", deployment{caddy: "respond /oauth/token `{\"ok\":true}`\n" + everywhere}, "foreign-answer"},
 	{"the session middleware is not in front", deployment{config: func(_ *testing.T, c *provider.Config) {
 		c.CurrentUser = func(*http.Request) (provider.Session, error) { panic("scs: no session data in context") }
 	}}, "app-fails"},
@@ -149,6 +160,7 @@ var faults = []struct {
 		})
 	}}, "cors-credentials"},
 	{"Caddy: CORS for one origin", deployment{caddy: "header {\nAccess-Control-Allow-Origin https://www.example.com\ndefer\n}\n" + everywhere}, "cors-missing"},
+	{"Caddy: CORS for the pages too", deployment{caddy: "header /oauth/authorize Access-Control-Allow-Origin *\n" + everywhere}, "cors-authorize"},
 	{"nginx: proxy_cache", deployment{nginxHTTP: "proxy_cache_path DIR/cache keys_zone=all:1m;", nginx: nginx + "proxy_cache all; proxy_cache_valid any 10m; proxy_ignore_headers Cache-Control Expires Set-Cookie; }"}, "cached"},
 	{"Caddy: Cache-Control for everything", deployment{caddy: "header {\nCache-Control \"public, max-age=600\"\ndefer\n}\n" + everywhere}, "cache-control"},
 	{"nginx: expires", deployment{nginx: nginx + "location /.well-known/ { proxy_pass http://BACKEND; expires 1y; } }"}, "cached-long"},
@@ -233,6 +245,7 @@ func TestNothingIsFoundWhereAllIsRight(t *testing.T) {
 		"under a prefix":             {issuer: under, client: "known"},
 		"nginx, under a prefix":      {issuer: under, nginx: "location /app/ { proxy_pass http://BACKEND; } location = /.well-known/oauth-authorization-server/app { proxy_pass http://BACKEND; } location /.well-known/oauth-protected-resource/app/ { proxy_pass http://BACKEND; }"},
 		"Caddy, the prefix stripped": {issuer: under, caddy: "handle_path /app/* {\n" + everywhere + "\n}\nhandle /.well-known/oauth-authorization-server/app {\n" + everywhere + "\n}\nhandle /.well-known/oauth-protected-resource/app/* {\n" + everywhere + "\n}"},
+		"the URL of a resource":      {given: site + "/mcp"},
 		"http leads to https":        {plain: redirect(allPaths, func(r *http.Request) string { return site + r.URL.Path })},
 		"two instances":              {second: func(*testing.T, *provider.Config) {}},
 		"a limit":                    {config: func(_ *testing.T, c *provider.Config) { c.Limit = provider.LimitByAddress(600) }},

@@ -47,8 +47,12 @@ func readMetadata(x *exchange) (m metadata, ok bool) {
 // accept.
 func (d *doctor) checkMetadata() {
 	x := d.get(d.metadataURL())
-	d.metadataAnswer = x
 	m, ok := readMetadata(x)
+	if !ok && x.Response != nil && d.toIssuerOfResource() {
+		x = d.get(d.metadataURL())
+		m, ok = readMetadata(x)
+	}
+	d.metadataAnswer = x
 	switch {
 	case ok:
 		d.at = m
@@ -70,6 +74,20 @@ func (d *doctor) checkMetadata() {
 		}
 	}
 	d.hidden = true
+}
+
+// toIssuerOfResource looks at the issuer of a resource, if that is what was given.
+func (d *doctor) toIssuerOfResource() bool {
+	m, ok := readResource(d.get(d.origin() + resourcePath + d.issuer.EscapedPath()))
+	if !ok || m.Resource != d.issuer.String() || len(m.Servers) == 0 {
+		return false
+	}
+	issuer, err := url.Parse(m.Servers[0])
+	if err != nil || issuer.Host == "" || issuer.String() == d.issuer.String() {
+		return false
+	}
+	d.issuer = issuer
+	return true
 }
 
 // blameLostMetadata reports why there is no document.

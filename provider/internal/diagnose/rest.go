@@ -22,12 +22,12 @@ func (d *doctor) checkCaching() {
 		}
 	}
 	for _, x := range private {
-		control := x.Header.Get("Cache-Control")
+		control := strings.Join(x.Header.Values("Cache-Control"), ", ")
 		hit := strings.HasPrefix(strings.ToUpper(x.Header.Get("X-Cache")), "HIT") || strings.EqualFold(x.Header.Get("Cf-Cache-Status"), "HIT")
 		switch {
 		case hit:
 			d.report("cached", x, "")
-		case !strings.Contains(control, "no-store"), len(x.Header.Values("Cache-Control")) > 1:
+		case !strings.Contains(control, "no-store"):
 			d.report("cache-control", x, "")
 		}
 	}
@@ -149,6 +149,20 @@ func (d *doctor) checkKeys() {
 	}
 }
 
+// resourceMetadata is what the doctor reads of the document of RFC 9728.
+type resourceMetadata struct {
+	Resource string   `json:"resource"`
+	Servers  []string `json:"authorization_servers"`
+}
+
+func readResource(x *exchange) (m resourceMetadata, ok bool) {
+	if x.Response == nil || x.StatusCode != http.StatusOK {
+		return m, false
+	}
+	err := json.Unmarshal([]byte(x.body), &m)
+	return m, err == nil
+}
+
 // checkResources follows the way of an agent to each resource's metadata (RFC
 // 9728 section 3).
 func (d *doctor) checkResources() {
@@ -159,16 +173,12 @@ func (d *doctor) checkResources() {
 		}
 		at := u.Scheme + "://" + u.Host + resourcePath + u.EscapedPath()
 		x := d.get(at, "Origin", elsewhere)
-		var m struct {
-			Resource string
-			Servers  []string `json:"authorization_servers"`
-		}
-		switch {
+		switch m, ok := readResource(x); {
 		case x.Response == nil, x.StatusCode >= 500, x.location() != nil:
 			d.blame(x)
 		case x.StatusCode != http.StatusOK:
 			d.report("resource-metadata", x, fmt.Sprintf("the answer is %d", x.StatusCode))
-		case json.Unmarshal([]byte(x.body), &m) != nil:
+		case !ok:
 			d.report("resource-metadata", x, "the answer is another document")
 		case m.Resource != resource:
 			d.report("resource-metadata", x, "it is that of "+m.Resource)

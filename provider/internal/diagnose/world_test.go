@@ -62,8 +62,9 @@ type deployment struct {
 	dial             func() error                          // fails in place of a connection
 
 	// The look.
-	given  string // the URL
-	client string // the client_id: "known", "unknown", "bare"
+	given   string // the URL
+	timeout time.Duration
+	client  string // the client_id: "known", "unknown", "bare"
 }
 
 // sessionOf is a host's session, as a middleware would make it: a cookie on the
@@ -169,7 +170,7 @@ func (d deployment) start(t *testing.T) diagnose.Options {
 		}
 	}
 
-	o := diagnose.Options{Issuer: d.issuer}
+	o := diagnose.Options{Issuer: d.issuer, Timeout: d.timeout}
 	if d.given != "" {
 		o.Issuer = d.given
 	}
