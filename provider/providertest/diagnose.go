@@ -3,9 +3,11 @@ package providertest
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"github.com/latchkey-go/latchkey/provider/internal/diagnose"
@@ -34,7 +36,11 @@ func Diagnose(t testing.TB, handler http.Handler, issuer string, clientID ...str
 	t.Helper()
 	o := diagnose.Options{Issuer: issuer}
 	if handler != nil {
-		o.Transport = inProcess{handler}
+		at, err := url.Parse(issuer)
+		if err != nil {
+			t.Fatalf("providertest: Diagnose: the issuer is no URL: %v", err)
+		}
+		o.Transport, o.Alone = inProcess{handler, origin(at)}, true
 	}
 	if len(clientID) > 1 {
 		t.Fatalf("providertest: Diagnose: there are %d client_ids: give one at most", len(clientID))
@@ -54,9 +60,15 @@ func Diagnose(t testing.TB, handler http.Handler, issuer string, clientID ...str
 }
 
 // inProcess hands requests to a handler as a server does.
-type inProcess struct{ http.Handler }
+type inProcess struct {
+	http.Handler
+	origin string // that it is the server of
+}
 
-func (h inProcess) RoundTrip(r *http.Request) (w *http.Response, err error) {
+func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	if origin(r.URL) != h.origin {
+		return nil, errors.New("nothing but the handler is there")
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
@@ -66,14 +78,21 @@ func (h inProcess) RoundTrip(r *http.Request) (w *http.Response, err error) {
 	if r.URL.Scheme == "https" {
 		in.TLS = &tls.ConnectionState{HandshakeComplete: true}
 	}
-	recorder := httptest.NewRecorder()
+	w := h.serve(in).Result()
+	w.Request = r
+	return w, nil
+}
+
+// serve calls the handler. A panic is an internal error, as a proxy in front
+// makes one of it.
+func (h inProcess) serve(r *http.Request) (w *httptest.ResponseRecorder) {
+	w = httptest.NewRecorder()
 	defer func() {
-		if recover() != nil { // as net/http's server, which hangs up
-			recorder = httptest.NewRecorder()
-			recorder.WriteHeader(http.StatusInternalServerError)
-			w = recorder.Result()
+		if recover() != nil {
+			w = httptest.NewRecorder()
+			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}()
-	h.ServeHTTP(recorder, in)
-	return recorder.Result(), nil
+	h.ServeHTTP(w, r)
+	return w
 }

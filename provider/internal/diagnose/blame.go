@@ -59,7 +59,7 @@ func (d *doctor) blameNetwork(x *exchange) {
 		d.report("tls-client-certificate", x, "")
 	case handshake:
 		d.report("tls-handshake", x, "")
-	case d.answers():
+	case d.answers() && strings.HasPrefix(x.url, d.origin()+"/"):
 		d.report("app-fails", x, "") // A panic hangs up.
 	case errors.As(x.err, &lookup):
 		d.report("name-unknown", x, "")

@@ -34,6 +34,10 @@ type Options struct {
 	// Transport sends the requests. The default is the system's network.
 	Transport http.RoundTripper
 
+	// Alone leaves out what is on other hosts than the issuer's, because Transport
+	// can't get there.
+	Alone bool
+
 	// Timeout is how long an answer may take. The default is 15 seconds.
 	Timeout time.Duration
 
@@ -88,11 +92,20 @@ var checks = []check{
 	{"application", (*doctor).checkApplication},
 }
 
-// ErrUsage wraps what is wrong with Options.
-var ErrUsage = errors.New("diagnose: bad usage")
+// ErrUsage is for errors.Is: the Options are wrong.
+var ErrUsage = errors.New("diagnose: bad options")
+
+// usage is an error that says what is wrong with the options, and no more.
+type usage string
+
+func (e usage) Error() string { return string(e) }
+
+func (e usage) Is(target error) bool { return target == ErrUsage }
+
+func badUsage(format string, args ...any) error { return usage(fmt.Sprintf(format, args...)) }
 
 // Run looks at the deployment and returns what it found, causes first. The
-// error wraps [ErrUsage], or is the context's.
+// error is [ErrUsage], or is the context's.
 func Run(ctx context.Context, o Options) ([]Finding, error) {
 	d, err := newDoctor(ctx, o)
 	if err != nil {
@@ -117,6 +130,7 @@ type doctor struct {
 	now      func() time.Time
 	issuer   *url.URL // as it was given
 	clientID string
+	alone    bool
 
 	at      metadata
 	foreign map[string]bool // URLs at which something else than the provider answers
@@ -142,18 +156,18 @@ func newDoctor(ctx context.Context, o Options) (*doctor, error) {
 	u, err := url.Parse(strings.TrimSuffix(text, "/"))
 	switch {
 	case text == "":
-		return nil, fmt.Errorf("%w: the URL is missing: give the issuer, such as https://app.example.com", ErrUsage)
+		return nil, badUsage("the URL is missing: give the issuer, such as https://app.example.com")
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		return nil, fmt.Errorf("%w: %q is not a URL to look at: give the issuer, such as https://app.example.com", ErrUsage, o.Issuer)
+		return nil, badUsage("%q is not a URL to look at: give the issuer, such as https://app.example.com", o.Issuer)
 	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return nil, fmt.Errorf("%w: %q has more than a scheme, a host and a path: give the issuer, such as https://app.example.com", ErrUsage, o.Issuer)
+		return nil, badUsage("%q has more than a scheme, a host and a path: give the issuer, such as https://app.example.com", o.Issuer)
 	case strings.Contains(u.Path, "/.well-known/"):
-		return nil, fmt.Errorf("%w: %q is the address of a document: give the issuer, such as https://app.example.com", ErrUsage, o.Issuer)
+		return nil, badUsage("%q is the address of a document: give the issuer, such as https://app.example.com", o.Issuer)
 	case strings.ContainsAny(o.ClientID, " \t\r\n"):
-		return nil, fmt.Errorf("%w: the client_id %q has a space in it", ErrUsage, o.ClientID)
+		return nil, badUsage("the client_id %q has a space in it", o.ClientID)
 	}
 	d := &doctor{
-		ctx: ctx, issuer: u, clientID: o.ClientID, now: o.Now, foreign: map[string]bool{}, found: map[string]*discovery{},
+		ctx: ctx, issuer: u, clientID: o.ClientID, alone: o.Alone, now: o.Now, foreign: map[string]bool{}, found: map[string]*discovery{},
 		client: &http.Client{
 			Transport: o.Transport, Timeout: cmp.Or(o.Timeout, patience),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -117,8 +117,8 @@ func (d *doctor) preflight(address, method string) *exchange {
 // and that nothing answers for them with credentials.
 func (d *doctor) checkCORS() {
 	for _, x := range append([]*exchange{d.get(d.metadataURL(), "Origin", elsewhere)}, d.refusals...) {
-		if x.url == d.at.Introspect {
-			continue // It is for servers only.
+		if x.url == d.at.Introspect || x.Response == nil || x.StatusCode == http.StatusTooManyRequests {
+			continue // The first is for servers only.
 		}
 		if d.checkOrigin(x, "cors-missing") {
 			continue

@@ -179,6 +179,9 @@ func (d *doctor) checkInstances() {
 	for range 3 {
 		x := d.send(request{method: http.MethodGet, url: d.metadataURL(), fresh: true})
 		switch {
+		case x.Response != nil && x.StatusCode == http.StatusTooManyRequests:
+			d.blame(x)
+			return
 		case x.Response == nil, x.StatusCode != http.StatusOK:
 			d.report("instances-differ", x, "answers once with the document, and once without")
 		case x.body != d.metadataAnswer.body:

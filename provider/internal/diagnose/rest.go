@@ -106,6 +106,12 @@ func timeOfVisit(x *exchange) (at time.Time, ok bool) {
 	return at, false
 }
 
+// isDocument reports whether an answer is a document, or says that there is none.
+// All else is an answer of what stands in front.
+func isDocument(x *exchange) bool {
+	return x.Response != nil && (x.StatusCode == http.StatusOK && !x.isHTML() || x.StatusCode == http.StatusNotFound)
+}
+
 // checkKeys sees that ID tokens can be verified. There is nothing to see without
 // OpenID Connect.
 func (d *doctor) checkKeys() {
@@ -114,7 +120,7 @@ func (d *doctor) checkKeys() {
 	}
 	x := d.get(d.issuer.String() + discoveryPath)
 	switch m, ok := readMetadata(x); {
-	case x.Response == nil, x.StatusCode >= 500, x.location() != nil:
+	case !isDocument(x):
 		d.blame(x)
 	case !ok:
 		d.report("discovery-other", x, "it is not there")
@@ -123,7 +129,7 @@ func (d *doctor) checkKeys() {
 	}
 
 	x = d.get(d.at.JWKS, "Origin", elsewhere)
-	if x.Response == nil || x.StatusCode >= 500 || x.location() != nil {
+	if !isDocument(x) {
 		d.blame(x)
 		return
 	}
@@ -168,13 +174,13 @@ func readResource(x *exchange) (m resourceMetadata, ok bool) {
 func (d *doctor) checkResources() {
 	for _, resource := range d.at.Resources {
 		u, err := url.Parse(resource)
-		if err != nil || u.Host == "" {
+		if err != nil || u.Host == "" || d.alone && u.Host != d.issuer.Host {
 			continue
 		}
 		at := u.Scheme + "://" + u.Host + resourcePath + u.EscapedPath()
 		x := d.get(at, "Origin", elsewhere)
 		switch m, ok := readResource(x); {
-		case x.Response == nil, x.StatusCode >= 500, x.location() != nil:
+		case !isDocument(x):
 			d.blame(x)
 		case x.StatusCode != http.StatusOK:
 			d.report("resource-metadata", x, fmt.Sprintf("the answer is %d", x.StatusCode))
