@@ -218,11 +218,13 @@ func (d *doctor) findings() []Finding {
 	return all
 }
 
-// Codes returns the codes of all kinds, those of causes first.
-func Codes() []string {
-	var codes []string
+// Kinds returns every kind of finding, causes first, as documentation has it:
+// with capitals for what differs from case to case.
+func Kinds() []Finding {
+	replace := strings.NewReplacer("{places}", "PATH", "{issuer}", "ISSUER", "{host}", "HOST", "{detail}", "…")
+	var all []Finding
 	for _, k := range kinds {
-		codes = append(codes, k.code)
+		all = append(all, Finding{Code: k.code, Problem: replace.Replace(k.problem), Remedy: replace.Replace(k.remedy)})
 	}
-	return codes
+	return all
 }

@@ -276,9 +276,9 @@ func TestEachCodeHasAFault(t *testing.T) {
 	for _, f := range faults {
 		tested[f.want] = true
 	}
-	for _, code := range diagnose.Codes() {
-		if !tested[code] {
-			t.Errorf("no fault leads to %s", code)
+	for _, k := range diagnose.Kinds() {
+		if !tested[k.Code] {
+			t.Errorf("no fault leads to %s", k.Code)
 		}
 	}
 }
