@@ -102,7 +102,7 @@ func (d *doctor) blameFront(x *exchange) bool {
 	case d.answers() && x.StatusCode == http.StatusBadGateway:
 		d.report("app-fails", x, "") // The proxy reaches it, and it hangs up here.
 	case x.StatusCode == http.StatusBadGateway, x.StatusCode == http.StatusServiceUnavailable, x.StatusCode == http.StatusGatewayTimeout,
-		x.StatusCode > 519 && x.StatusCode < 530: // those of Cloudflare
+		x.StatusCode >= 520 && x.StatusCode <= 530: // those of Cloudflare
 		d.report("app-down", x, "")
 	case x.StatusCode >= 500 && x.StatusCode != http.StatusNotImplemented:
 		d.report("app-fails", x, "")
@@ -126,7 +126,7 @@ func (d *doctor) blameRedirect(x *exchange) {
 		d.report("redirect-loop", x, "")
 	case to.Host == from.Host && to.Path == from.Path:
 		d.report("redirect-loop", x, "")
-	case looksLikeSignIn(to) && !strings.HasSuffix(to.Path, from.Path):
+	case looksLikeSignIn(to) && !strings.HasSuffix(to.Path, from.Path), comesBack(to, from):
 		d.report("login-wall", x, "")
 	case to.Host != from.Host && to.Path == from.Path:
 		d.report("redirect-to-host", x, to.Scheme+"://"+to.Host)
@@ -147,8 +147,21 @@ func looksLikeSignIn(u *url.URL) bool {
 				return true
 			}
 		}
-		if part == "auth" || part == "session" || part == "sessions" || part == "oauth2" {
+		if part == "auth" || part == "session" || part == "sessions" || part == "oauth2" || part == "authorize" {
 			return true
+		}
+	}
+	return false
+}
+
+// comesBack reports whether a redirect says where it came from, as one to a
+// sign-in page does.
+func comesBack(to, from *url.URL) bool {
+	for _, values := range to.Query() {
+		for _, value := range values {
+			if strings.Contains(value, from.Path) {
+				return true
+			}
 		}
 	}
 	return false
@@ -167,6 +180,10 @@ func (d *doctor) blameAnswer(x *exchange) {
 		d.report("login-wall", x, "")
 	case status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented:
 		d.report("method-blocked", x, x.method)
+	case status == http.StatusForbidden && strings.Contains(strings.ToLower(x.body), "request method"):
+		d.report("method-blocked", x, x.method) // so says CloudFront
+	case post && isFirewall(x):
+		d.report("blocked", x, "")
 	case post && (status == http.StatusForbidden || status == http.StatusBadRequest || status == 419 || status == http.StatusUnprocessableEntity):
 		if d.answersGET(x.url) {
 			d.report("csrf-check", x, "")
@@ -182,6 +199,13 @@ func (d *doctor) blameAnswer(x *exchange) {
 	default:
 		d.report("foreign-answer", x, "")
 	}
+}
+
+// isFirewall reports whether the answer is one of a firewall for web applications.
+func isFirewall(x *exchange) bool {
+	body := strings.ToLower(x.body)
+	return strings.Contains(body, "firewall") || strings.Contains(body, "access denied") || strings.Contains(body, "request blocked") ||
+		strings.Contains(body, "has been blocked")
 }
 
 // answersGET reports whether the provider answers at the URL when nothing is

@@ -81,6 +81,11 @@ var faults = []struct {
 		return strings.HasPrefix(r.URL.Path, "/oauth/") && r.URL.Path != "/oauth/authorize"
 	},
 		401, "application/json", `{"error":"unauthorized"}`)}, "login-wall"},
+	{"Caddy: a gateway that signs people in elsewhere", deployment{caddy: "redir https://auth.example.com/?rd=https://app.example.com{uri}"}, "login-wall"},
+	{"a firewall for web applications", deployment{front: answer(func(r *http.Request) bool { return r.Method == http.MethodPost },
+		403, "text/html", "<h1>Access Denied</h1> Your request was blocked. Reference 18.2f")}, "blocked"},
+	{"a CDN for files", deployment{front: answer(func(r *http.Request) bool { return r.Method != http.MethodGet && r.Method != http.MethodHead },
+		403, "text/html", "This distribution is not configured to allow the HTTP request method that was used for this request.")}, "method-blocked"},
 	{"Caddy: an access rule", deployment{caddy: "@oauth path /oauth/*\nrespond @oauth 403\n" + everywhere}, "blocked"},
 	{"http where there is https", deployment{given: "http://app.example.com", plain: redirect(func(*http.Request) bool { return true }, func(r *http.Request) string { return site + r.URL.Path })}, "redirect-to-https"},
 	{"nginx: a redirect to https behind a proxy with TLS", deployment{nginx: "location / { return 301 https://app.example.com$request_uri; }"}, "redirect-loop"},
@@ -92,6 +97,7 @@ var faults = []struct {
 	{"Caddy: a single-page app answers everything else", deployment{caddy: "handle /oauth/* {\n" + everywhere + "\n}\nhandle {\nroot * DIR\ntry_files {path} /index.html\nfile_server\n}"}, "spa-catch-all"},
 	{"nginx: a single-page app is in front of the token endpoint", deployment{nginx: "location /.well-known/ { proxy_pass http://BACKEND; } location / { root DIR; try_files $uri /index.html; }"}, "spa-catch-all"},
 	{"nginx: a folder for certificates", deployment{nginx: "location /.well-known/ { root DIR; } " + nginx + "}"}, "metadata-missing"},
+	{"nginx: no dot files", deployment{nginx: `location ~ /\. { deny all; } ` + nginx + "}"}, "metadata-missing"},
 	{"NoMetadata", deployment{config: func(_ *testing.T, c *provider.Config) { c.Paths.NoMetadata = true }}, "metadata-missing"},
 	{"nginx: only the prefix is passed on", deployment{issuer: under, nginx: "location /app/ { proxy_pass http://BACKEND; }"}, "metadata-not-in-front"},
 	{"Caddy: only the prefix is passed on, stripped", deployment{issuer: under, caddy: "handle_path /app/* {\n" + everywhere + "\n}"}, "metadata-not-in-front"},
@@ -169,6 +175,7 @@ var faults = []struct {
 
 	// The way to sign in.
 	{"nginx: the app's own redirects go by Host", deployment{nginx: "location / { proxy_pass http://BACKEND; proxy_redirect off; }", config: signInAt(func(r *http.Request) string { return "https://" + r.Host + "/login" })}, "inner-host"},
+	{"the app takes its port from the connection", deployment{config: signInAt(func(*http.Request) string { return site + ":8080/login" })}, "inner-host"},
 	{"the app takes the scheme from the connection", deployment{config: signInAt(func(r *http.Request) string { return "http://" + r.Host + "/login" })}, "inner-scheme"},
 	{"the sign-in page without the prefix", deployment{issuer: under, mux: func(h *providertest.Host) { page(h, "GET /app/login", signInPage("SameSite=Lax; Secure")) },
 		config: func(_ *testing.T, c *provider.Config) { c.SignIn = provider.RedirectTo("/login", "next") }}, "sign-in-missing"},

@@ -82,9 +82,9 @@ var kinds = []kind{
 	{code: "metadata-not-in-front", hides: true, problem: "The metadata is not at {places}, where RFC 8414 puts it for an issuer with a path.",
 		remedy: "Make the proxy pass this path on too, without stripping anything: see \"Under a prefix\" in docs/proxy.md."},
 	{code: "metadata-missing", hides: true, problem: "The metadata is not passed on: {places} is not found, though the provider is there.",
-		remedy: "Make the proxy pass /.well-known/oauth-authorization-server on to the app: a rule for /.well-known/, such as one for certificates, may catch it. If Config.Paths.NoMetadata is set, unset it."},
+		remedy: "Make the proxy pass /.well-known/oauth-authorization-server on to the app: a rule for /.well-known/, for certificates or for dot files, may catch it. If Config.Paths.NoMetadata is set, unset it."},
 	{code: "nothing-here", hides: true, problem: "There is no provider at {issuer}.",
-		remedy: "Give the URL that is Config.Issuer, with its path. If it is right, call p.Mount, and make the proxy pass the paths of p.Routes() on to the app."},
+		remedy: "Give the URL that is Config.Issuer, with its path. If it is right, call p.Mount, and make the proxy pass the paths of p.Routes() on to the app, with the original Host if the app serves several."},
 	{code: "metadata-broken", hides: true, problem: "The document at {places} is not metadata: it is cut off, changed, or another one.",
 		remedy: "Remove what changes answers in front of the app, such as a filter in the proxy, and any file with that name."},
 
@@ -157,7 +157,7 @@ var kinds = []kind{
 		remedy: "Exempt the provider's paths from it, or remove form-action and style-src (and default-src) out of the policy.", shows: []string{"Content-Security-Policy"}},
 
 	// The way to sign in.
-	{code: "inner-host", problem: "Visitors are sent to {detail} to sign in, an internal name: the proxy replaces the Host header.",
+	{code: "inner-host", problem: "Visitors are sent to {detail} to sign in, an internal address: the proxy replaces the Host header.",
 		remedy: "Make the proxy pass the original Host on (in nginx, proxy_set_header Host $host), or redirect to paths in your app."},
 	{code: "inner-scheme", problem: "Visitors are sent to plain http to sign in, {detail}.",
 		remedy: "Redirect to paths in your app, or build its URLs from X-Forwarded-Proto, and make the proxy set that."},

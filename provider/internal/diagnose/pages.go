@@ -151,7 +151,7 @@ func (d *doctor) checkSignIn() {
 		}
 		inner := isInner(to.Hostname()) && !isInner(d.issuer.Hostname()) || isLoopback(to.Hostname()) && !isLoopback(d.issuer.Hostname())
 		switch {
-		case to.Host != d.issuer.Host && inner:
+		case to.Host != d.issuer.Host && (inner || to.Hostname() == d.issuer.Hostname() && to.Port() != "" && to.Scheme == d.issuer.Scheme):
 			d.report("inner-host", x, to.Scheme+"://"+to.Host)
 			return
 		case to.Hostname() != d.issuer.Hostname():
