@@ -210,7 +210,7 @@ func (d *doctor) checkGuard(resource, metadata string) {
 		}
 	case x.StatusCode >= 500, x.location() != nil:
 		d.blame(x)
-	case x.StatusCode < 300 && !x.isHTML():
+	case x.StatusCode < 300 && (x.mediaType() == "text/event-stream" || json.Valid([]byte(x.body))): // Else it is a page for people.
 		d.report("resource-open", x, "")
 	}
 }
