@@ -48,14 +48,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	asJSON := flags.Bool("json", false, "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
+		fmt.Fprintf(stdout, "%s", usage)
 		return 0
 	case err != nil:
 		fmt.Fprintf(stderr, "doctor: %v (-h shows how to call it)\n", err)
 		return 2
 	}
 	if n := flags.NArg(); n != 1 && n != 2 {
-		fmt.Fprintln(stderr, "doctor: give the issuer, such as https://app.example.com, and perhaps a client_id (-h shows how to call it)")
+		fmt.Fprintf(stderr, "doctor: give the issuer, such as https://app.example.com, and perhaps a client_id (-h shows how to call it)\n")
 		return 2
 	}
 	found, err := diagnose.Run(ctx, diagnose.Options{Issuer: flags.Arg(0), ClientID: flags.Arg(1)})
@@ -86,12 +86,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func write(w io.Writer, found []diagnose.Finding) {
 	if len(found) == 0 {
-		fmt.Fprintln(w, "nothing found")
+		fmt.Fprintf(w, "nothing found\n")
 	}
 	for i, f := range found {
 		if i > 0 {
-			fmt.Fprintln(w)
+			fmt.Fprintf(w, "\n")
 		}
-		fmt.Fprintln(w, f)
+		fmt.Fprintf(w, "%s\n", f)
 	}
 }

@@ -242,7 +242,7 @@ func ExampleNew() {
 func ExampleDiagnose() {
 	const issuer = "https://app.example.com"
 	host := providertest.New(t, func(c *provider.Config) { c.Issuer = issuer })
-	var app http.Handler = http.NewCrossOriginProtection().Handler(host.Mux)
+	app := http.NewCrossOriginProtection().Handler(host.Mux)
 	for _, found := range providertest.Diagnose(t, app, issuer) {
 		t.Errorf("%s", found.Problem)
 	}

@@ -216,7 +216,8 @@ func (d *doctor) answersGET(address string) bool {
 }
 
 // replacesErrors reports whether the provider was asked, and only its refusals
-// are replaced: a preflight gets through, and the statuses are still its own.
+// are replaced: a preflight gets through, and the statuses are still its own, as
+// where the token endpoint refuses a GET.
 func (d *doctor) replacesErrors(x *exchange) bool {
 	if x.StatusCode < 400 || x.refused() || strings.Contains(x.url, "/.well-known/") {
 		return false
@@ -225,7 +226,7 @@ func (d *doctor) replacesErrors(x *exchange) bool {
 	if preflight.Response == nil || preflight.StatusCode != http.StatusNoContent || preflight.Header.Get("Access-Control-Allow-Origin") != "*" {
 		return false
 	}
-	wrong := d.send(request{method: http.MethodDelete, url: x.url})
+	wrong := d.get(d.at.Token)
 	return wrong.Response != nil && wrong.StatusCode == http.StatusMethodNotAllowed && !wrong.refused() && x.StatusCode != http.StatusMethodNotAllowed
 }
 

@@ -125,7 +125,7 @@ func Run(ctx context.Context, o Options) ([]Finding, error) {
 
 // A doctor is one look at one deployment.
 type doctor struct {
-	ctx      context.Context //nolint:containedctx // It is one run, from beginning to end.
+	ctx      context.Context
 	client   *http.Client
 	now      func() time.Time
 	issuer   *url.URL // as it was given

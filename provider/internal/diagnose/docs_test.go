@@ -23,7 +23,7 @@ func TestDocs(t *testing.T) {
 	var example string
 	for _, f := range faults {
 		if f.name == "Caddy: no Authorization" {
-			found, err := diagnose.Run(t.Context(), f.deployment.start(t))
+			found, err := diagnose.Run(t.Context(), f.start(t))
 			require.NoError(t, err)
 			require.Len(t, found, 1)
 			example = found[0].String()

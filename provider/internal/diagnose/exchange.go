@@ -79,14 +79,14 @@ func (d *doctor) send(q request) *exchange {
 	}
 	r.Close = q.fresh
 	x.sent = r.Header
-	x.Response, x.err = d.client.Do(r) //nolint:bodyclose // It is closed below, where there is one.
+	answer, err := d.client.Do(r)
 	x.asked = d.now()
-	if x.err != nil {
-		x.Response = nil
+	if err != nil {
+		x.err = err
 		return x
 	}
-	read, err := io.ReadAll(io.LimitReader(x.Response.Body, maxBody))
-	x.body, x.err = string(read), errors.Join(err, x.Response.Body.Close())
+	read, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	x.Response, x.body, x.err = answer, string(read), errors.Join(err, answer.Body.Close())
 	return x
 }
 

@@ -229,7 +229,7 @@ func TestFirstFindingNamesTheCause(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			found, err := diagnose.Run(t.Context(), f.deployment.start(t))
+			found, err := diagnose.Run(t.Context(), f.start(t))
 			require.NoError(t, err)
 			var text strings.Builder
 			for _, f := range found {
