@@ -1,6 +1,7 @@
 package diagnose_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/internal/diagnose"
 	"github.com/latchkey-go/latchkey/provider/providertest"
+	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
@@ -275,6 +278,56 @@ func TestNothingIsFoundWhereAllIsRight(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the doctor sends changes nothing: no application, no sign-in, and no
+// request that something else in place of the provider could take for an order.
+func TestNothingIsChanged(t *testing.T) {
+	var mu sync.Mutex
+	requests, unexpected := 0, []string{}
+	note := func(what string) {
+		mu.Lock()
+		defer mu.Unlock()
+		unexpected = append(unexpected, what)
+	}
+	kept := memory.New()
+	o := deployment{
+		client: "known",
+		config: func(_ *testing.T, c *provider.Config) {
+			c.Store = kept
+			c.Events = func(_ context.Context, e provider.Event) {
+				if e.Kind != provider.EventRequest && e.Kind != provider.EventClientRejected {
+					note(string(e.Kind))
+				}
+			}
+		},
+		wrap: func(app http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				requests++
+				mu.Unlock()
+				if r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodOptions {
+					note(r.Method)
+				}
+				if r.Method == http.MethodPost && !strings.HasPrefix(r.URL.Path, "/oauth/") {
+					note("POST " + r.URL.Path)
+				}
+				if r.Header.Get("Cookie") != "" {
+					note("a cookie")
+				}
+				app.ServeHTTP(w, r)
+			})
+		},
+	}.start(t)
+	found, err := diagnose.Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	require.Empty(t, unexpected)
+	require.Greater(t, requests, 30)
+	require.Less(t, requests, 60)
+	applications, _, err := kept.ListApplications(t.Context(), store.ApplicationQuery{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, applications, 1, "the one of the test")
 }
 
 // Each code is found by a test.
