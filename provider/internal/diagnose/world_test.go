@@ -194,8 +194,11 @@ func (d deployment) start(t *testing.T) diagnose.Options {
 				return nil, d.dial()
 			}
 			to, ok := at[address]
-			if !ok {
+			switch {
+			case !ok:
 				to = closedPort
+			case strings.HasPrefix(to, "/"):
+				network = "unix"
 			}
 			return (&net.Dialer{}).DialContext(ctx, network, to)
 		},
@@ -312,20 +315,21 @@ func write(t *testing.T, dir string, c tls.Certificate) (certificate, key string
 	return certificate, key
 }
 
-// freeAddress is where nothing listens now.
-func freeAddress(t *testing.T) string {
+// newSocket returns a folder for a proxy, and where it listens: no port, which
+// another test could take before it. Names of sockets have to be short.
+func newSocket(t *testing.T) (dir, socket string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	dir, err := os.MkdirTemp("", "doctor")
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir, filepath.Join(dir, "socket")
 }
 
 func startNginx(t *testing.T, c tls.Certificate, outside, server string) string {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, socket := newSocket(t)
 	certificate, key := write(t, dir, c)
-	text := strings.NewReplacer("DIR", dir, "ADDRESS", address, "CERTIFICATE", certificate, "KEY", key).Replace(strings.NewReplacer("OUTSIDE", outside, "SERVER", server).Replace(`
+	text := strings.NewReplacer("DIR", dir, "ADDRESS", "unix:"+socket, "CERTIFICATE", certificate, "KEY", key).Replace(strings.NewReplacer("OUTSIDE", outside, "SERVER", server).Replace(`
 daemon off; master_process off; pid DIR/pid; error_log DIR/error.log; events {}
 http {
 	access_log off;
@@ -338,23 +342,21 @@ http {
 	}
 }
 `))
-	run(t, address, dir, text, "nginx", "-c", filepath.Join(dir, "config"), "-p", dir, "-e", filepath.Join(dir, "error.log"))
-	return address
+	run(t, socket, dir, text, "nginx", "-c", filepath.Join(dir, "config"), "-p", dir, "-e", filepath.Join(dir, "error.log"))
+	return socket
 }
 
 func startCaddy(t *testing.T, c tls.Certificate, site string) string {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, socket := newSocket(t)
 	certificate, key := write(t, dir, c)
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
-	text := fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n}\nhttps://app.example.com:%s {\n\tbind 127.0.0.1\n\ttls %s %s\n%s\n}\n", port, certificate, key, strings.ReplaceAll(site, "DIR", dir))
-	run(t, address, dir, text, "caddy", "run", "--adapter", "caddyfile", "--config", filepath.Join(dir, "config"))
-	return address
+	text := fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n\tservers {\n\t\tprotocols h1 h2\n\t}\n}\nhttps://app.example.com {\n\tbind unix/%s\n\ttls %s %s\n%s\n}\n", socket, certificate, key, strings.ReplaceAll(site, "DIR", dir))
+	run(t, socket, dir, text, "caddy", "run", "--adapter", "caddyfile", "--config", filepath.Join(dir, "config"))
+	return socket
 }
 
 // run starts a proxy with its configuration, and waits until it listens.
-func run(t *testing.T, address, dir, config, program string, args ...string) {
+func run(t *testing.T, socket, dir, config, program string, args ...string) {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil && os.Getenv("CI") != "true" {
@@ -378,7 +380,7 @@ func run(t *testing.T, address, dir, config, program string, args ...string) {
 		}
 	})
 	require.Eventually(t, func() bool {
-		c, err := net.Dial("tcp", address)
+		c, err := net.Dial("unix", socket)
 		if err == nil {
 			c.Close()
 		}
