@@ -67,29 +67,25 @@ func (f Finding) String() string {
 	return text
 }
 
-// A check looks at one side of a deployment.
-type check struct {
-	name string // what it looks at
-	run  func(*doctor)
-}
-
-// checks are in the order in which a cause comes before what follows from it.
-// After one that finds what hides the rest there are no more.
-var checks = []check{
-	{"reachability, TLS and metadata", (*doctor).checkMetadata},
-	{"issuer", (*doctor).checkIssuer},
-	{"instances", (*doctor).checkInstances},
-	{"plain http", (*doctor).checkPlainHTTP},
-	{"endpoints for programs", (*doctor).checkEndpoints},
-	{"the Authorization header", (*doctor).checkAuthorization},
-	{"CORS", (*doctor).checkCORS},
-	{"authorization endpoint", (*doctor).checkAuthorize},
-	{"sign-in page and cookies", (*doctor).checkSignIn},
-	{"caching", (*doctor).checkCaching},
-	{"clock", (*doctor).checkClock},
-	{"keys", (*doctor).checkKeys},
-	{"resources", (*doctor).checkResources},
-	{"application", (*doctor).checkApplication},
+// checks look at one side of a deployment each, in the order in which a cause
+// comes before what follows from it. After one that finds what hides the rest
+// there are no more.
+var checks = []func(*doctor){
+	(*doctor).checkMetadata,
+	(*doctor).checkIssuer,
+	(*doctor).checkInstances,
+	(*doctor).checkPlainHTTP,
+	(*doctor).checkEndpoints,
+	(*doctor).checkAuthorization,
+	(*doctor).checkCORS,
+	(*doctor).checkAuthorize,
+	(*doctor).checkSignIn,
+	(*doctor).checkCookies,
+	(*doctor).checkCaching,
+	(*doctor).checkClock,
+	(*doctor).checkKeys,
+	(*doctor).checkResources,
+	(*doctor).checkApplication,
 }
 
 // ErrUsage is for errors.Is: the Options are wrong.
@@ -111,8 +107,8 @@ func Run(ctx context.Context, o Options) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range checks {
-		c.run(d)
+	for _, check := range checks {
+		check(d)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -189,6 +185,7 @@ func (d *doctor) report(code string, x *exchange, detail string) {
 		}
 		return
 	}
+	detail = printable(shorten(detail, 200))
 	k := kindOf(code)
 	if k.hides {
 		d.hidden = true

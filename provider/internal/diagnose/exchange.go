@@ -102,6 +102,12 @@ func (x *exchange) place() string {
 // evidence is the request and what came back, shortened, with those headers of
 // the answer that show what is wrong.
 func (x *exchange) evidence(shows ...string) string {
+	return strings.Join(x.lines(shows), "\n")
+}
+
+// lines are those of the evidence. What others wrote can't leave its line, or
+// tell a terminal what to do.
+func (x *exchange) lines(shows []string) []string {
 	text := x.method + " " + shorten(x.url, 160)
 	for _, name := range []string{"Origin", "Authorization"} {
 		if value := x.sent.Get(name); value != "" {
@@ -111,22 +117,34 @@ func (x *exchange) evidence(shows ...string) string {
 	if x.form != "" {
 		text += ", " + shorten(x.form, 120)
 	}
+	all := []string{printable(text)}
 	if x.Response == nil {
 		if x.err != nil {
-			text += "\n-> " + shorten(x.err.Error(), 200)
+			all = append(all, "-> "+printable(shorten(x.err.Error(), 200)))
 		}
-		return text
+		return all
 	}
-	text += "\n-> " + strconv.Itoa(x.StatusCode) + " " + http.StatusText(x.StatusCode)
+	text = "-> " + strconv.Itoa(x.StatusCode) + " " + http.StatusText(x.StatusCode)
 	for _, name := range append([]string{"Location", "Server", "Content-Type"}, shows...) {
 		for _, value := range x.Header.Values(name) {
 			text += "; " + name + ": " + shorten(value, 160)
 		}
 	}
+	all = append(all, printable(text))
 	if body := strings.Join(strings.Fields(x.body), " "); body != "" {
-		text += "\n   " + shorten(body, 160)
+		all = append(all, "   "+printable(shorten(body, 160)))
 	}
-	return text
+	return all
+}
+
+// printable replaces what moves the cursor, colors, or hides text.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
 }
 
 func shorten(text string, longest int) string {

@@ -3,12 +3,14 @@ package diagnose_test
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -188,6 +190,15 @@ var faults = []struct {
 		signInPage("SameSite=Lax; Secure")(w, r)
 	})}, "sign-in-policy"},
 	{"nginx: every cookie is Strict", deployment{nginx: nginx + "proxy_cookie_flags ~ samesite=strict; }"}, "cookie-strict"},
+	{"a Strict session, where there is no page of connections", deployment{config: func(_ *testing.T, c *provider.Config) { c.Paths.Connections = "-" },
+		wrap: func(app http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if path("/oauth/authorize")(r) {
+					w.Header().Add("Set-Cookie", "session=1; Path=/; HttpOnly; Secure; SameSite=Strict")
+				}
+				app.ServeHTTP(w, r)
+			})
+		}}, "cookie-strict"},
 	{"a cookie that is not Secure", deployment{mux: login(signInPage("SameSite=Lax"))}, "cookie-insecure"},
 	{"a cookie for all sites, not Secure", deployment{mux: login(signInPage("SameSite=None"))}, "cookie-none"},
 	{"a cookie for the name inside", deployment{mux: login(signInPage("SameSite=Lax; Secure; Domain=backend.internal"))}, "cookie-domain"},
@@ -328,6 +339,25 @@ func TestNothingIsChanged(t *testing.T) {
 	applications, _, err := kept.ListApplications(t.Context(), store.ApplicationQuery{Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, applications, 1, "the one of the test")
+}
+
+// What a server says can't give orders to the terminal, or pass for a line of the
+// doctor's.
+func TestEvidenceIsPrintable(t *testing.T) {
+	evil := "\x1b[2J\u202e\x07\r\nnothing found"
+	issuer, err := json.Marshal(map[string]string{"issuer": "https://evil.example/" + evil})
+	require.NoError(t, err)
+	for _, body := range []string{evil, string(issuer)} {
+		found, err := diagnose.Run(t.Context(), deployment{front: answer(allPaths, 200, "application/json", body)}.start(t))
+		require.NoError(t, err)
+		require.NotEmpty(t, found)
+		for line := range strings.SplitSeq(found[0].String(), "\n") {
+			require.NotRegexp(t, `^\s*nothing found`, line)
+			for _, r := range line {
+				require.True(t, strconv.IsPrint(r), "%q", line)
+			}
+		}
+	}
 }
 
 // Each code is found by a test.

@@ -192,7 +192,6 @@ func (d *doctor) checkSignIn() {
 			}
 		}
 	}
-	d.checkCookies()
 }
 
 // checkCookies looks at what the app's pages set, of which one is the session.
@@ -202,11 +201,9 @@ func (d *doctor) checkCookies() {
 			d.checkCookie(x, c)
 		}
 	}
-	for _, x := range append([]*exchange{d.metadataAnswer}, d.refusals...) {
-		for _, c := range x.Cookies() {
-			if x == d.metadataAnswer && !ofBalancer(c.Name) {
-				d.report("cookie-public", x, c.Name)
-			}
+	for _, c := range d.metadataAnswer.Cookies() {
+		if !ofBalancer(c.Name) {
+			d.report("cookie-public", d.metadataAnswer, c.Name)
 		}
 	}
 }
