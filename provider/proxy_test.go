@@ -360,6 +360,7 @@ func TestProxySnippets(t *testing.T) {
 					return err == nil
 				}, 10*time.Second, 10*time.Millisecond)
 				worksBehind(t, h.Provider, http.DefaultTransport)
+				require.Empty(t, providertest.Diagnose(t, nil, "http://"+address+prefix))
 			})
 		}
 	}

@@ -121,6 +121,8 @@ func unknown(t *testing.T, command string) string {
 		return ""
 	case strings.HasPrefix(command, "go test"):
 		return unknownTest(t, words[2:])
+	case strings.HasPrefix(command, "go run github.com/latchkey-go/latchkey/"): // from a host's own folder
+		return unknownProgram(t, "./"+strings.TrimPrefix(words[2], "github.com/latchkey-go/latchkey/"), words[3:])
 	case strings.HasPrefix(command, "go run ./"):
 		return unknownProgram(t, words[2], words[3:])
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
 // What docs/quickstart.md says is done as it says: the provider is started, the
@@ -39,6 +40,7 @@ func TestQuickstart(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+	require.Empty(t, providertest.Diagnose(t, nil, "http://"+site, command[4]))
 	follow := func() {
 		t.Helper()
 		require.NoError(t, err)

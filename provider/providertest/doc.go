@@ -40,6 +40,16 @@
 //
 // It goes through the consent page and the token endpoint by HTTP.
 //
+// # The way in front of it
+//
+// [Diagnose] looks at your whole handler as applications and browsers do, and
+// names what is in the way: a CSRF check, a login wall, CORS middleware, a
+// cookie that doesn't come back.
+//
+//	for _, found := range providertest.Diagnose(t, app, "https://app.example.com") {
+//		t.Error(found)
+//	}
+//
 // # The agents of your users
 //
 // [TryAgents] signs in to your app as ChatGPT, Claude, Cursor and others do,

@@ -236,3 +236,15 @@ func ExampleNew() {
 	// 60 seconds
 	// user_bare <nil> <nil>
 }
+
+// The doctor looks at the whole app, under its name in production. This one has
+// a check of origins in front of everything, which no program gets through.
+func ExampleDiagnose() {
+	const issuer = "https://app.example.com"
+	host := providertest.New(t, func(c *provider.Config) { c.Issuer = issuer })
+	app := http.NewCrossOriginProtection().Handler(host.Mux)
+	for _, found := range providertest.Diagnose(t, app, issuer) {
+		t.Errorf("%s", found.Problem)
+	}
+	// Output: A CSRF check refuses /oauth/token, /oauth/token/revoke, /oauth/token_info, /oauth/authorize.
+}

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
 // Run tests the program in the working directory, in which ada and grace sign
@@ -30,6 +31,10 @@ import (
 func Run(t *testing.T, password string) {
 	t.Run("sign-in and API", func(t *testing.T) { testSignInAndAPI(t, password) })
 	t.Run("endpoints for programs", func(t *testing.T) { testEndpointsForPrograms(t, password) })
+	t.Run("doctor", func(t *testing.T) {
+		site, wiki := started(t, password)
+		require.Empty(t, providertest.Diagnose(t, nil, site, wiki.ClientID))
+	})
 	t.Run("sign-in page", func(t *testing.T) { testSignInPage(t, password) })
 }
 

@@ -1,0 +1,16 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider/providertest"
+)
+
+// The doctor looks at the example, and finds nothing.
+func TestDoctorFindsNothing(t *testing.T) {
+	w := newWorld(t)
+	require.Empty(t, providertest.Diagnose(t, nil, w.url))
+	require.Empty(t, providertest.Diagnose(t, nil, w.url+"/mcp"))
+}

@@ -1,0 +1,14 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider/providertest"
+)
+
+// The doctor looks at the example, and finds nothing.
+func TestDoctorFindsNothing(t *testing.T) {
+	require.Empty(t, providertest.Diagnose(t, nil, newWorld(t).url))
+}

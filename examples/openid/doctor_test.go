@@ -1,0 +1,15 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider/providertest"
+)
+
+// The doctor looks at the example, and finds nothing.
+func TestDoctorFindsNothing(t *testing.T) {
+	_, issuer, _ := started(t)
+	require.Empty(t, providertest.Diagnose(t, nil, issuer))
+}
