@@ -1,4 +1,4 @@
-.PHONY: check fmt lint tidy test budgets docs apidiff fuzz mutate engines size clients run
+.PHONY: check fmt lint linter tidy test budgets docs apidiff fuzz mutate engines size clients run
 
 # Everything that a change must pass. Fuzz targets run on their seeds, as tests.
 check: fmt lint tidy test budgets docs apidiff
@@ -6,13 +6,17 @@ check: fmt lint tidy test budgets docs apidiff
 fmt:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
 
-# The checks of go vet are among the linter's. The linter is installed if it is not there. It remembers findings with the path
-# of the clone that had them, and in another clone it can't find the comment that
-# excuses one: so each clone has a cache of its own.
+# The checks of go vet are among the linter's. The linter is installed if it is
+# not there. It remembers findings with the path of the clone that had them, and
+# in another clone it can't find the comment that excuses one: so each clone has a
+# cache of its own.
 GOLANGCI = v2.12.2
 BIN = $(CURDIR)/bin
-lint: $(BIN)/golangci-lint-$(GOLANGCI)
-	GOLANGCI_LINT_CACHE=$(BIN)/lint-cache $< run --allow-parallel-runners $$(go list -f '{{.Dir}}/...' -m)
+PACKAGES = $$(go list -f '{{.Dir}}/...' -m)
+lint: linter
+	GOLANGCI_LINT_CACHE=$(BIN)/lint-cache $(BIN)/golangci-lint-$(GOLANGCI) run --allow-parallel-runners $(PACKAGES)
+
+linter: $(BIN)/golangci-lint-$(GOLANGCI)
 
 $(BIN)/golangci-lint-$(GOLANGCI):
 	GOWORK=off GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
@@ -31,7 +35,7 @@ tidy:
 test:
 	go test -race -timeout 15m -p 4 ./tests/drivers ./store/redisstore ./tests/faults ./tests/browser ./tests/clients \
 		$$(go list -f '{{.Dir}}/...' -m | grep -v /provider/benchtest)
-	go test ./provider/benchtest/...
+	go test -race=false ./provider/benchtest/...
 
 # What is counted and timed is measured without the race detector, which has
 # allocations of its own and takes its time. So are the suite at other settings of

@@ -54,7 +54,7 @@ func (p *Provider) workspacesOf(ctx context.Context, userID string) ([]Workspace
 	list := make([]Workspace, 0, len(listed))
 	for _, w := range listed {
 		if w.ID == "" || len(w.ID) > maxWorkspaceID || !cleanText(w.ID) || !cleanText(w.Name) {
-			return nil, fmt.Errorf("List returned a workspace with the ID %.200q and the name %.200q: give each an ID of 1 to %d bytes, and both in UTF-8 without NUL", w.ID, w.Name, maxWorkspaceID)
+			return nil, fmt.Errorf("Config.Workspaces.List returned a workspace with the ID %.200q and the name %.200q: give each an ID of 1 to %d bytes, and both in UTF-8 without NUL", w.ID, w.Name, maxWorkspaceID)
 		}
 		if w.Name == "" {
 			w.Name = w.ID

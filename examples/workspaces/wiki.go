@@ -102,7 +102,11 @@ func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 
 // get asks Acme's API, and returns its status.
 func (w *wiki) get(ctx context.Context, token *oauth2.Token, path string, into any) int {
-	answer, err := w.oauth.Client(ctx, token).Get(w.issuer + path)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.issuer+path, nil)
+	if err != nil {
+		return http.StatusInternalServerError
+	}
+	answer, err := w.oauth.Client(ctx, token).Do(r)
 	if err != nil {
 		return http.StatusUnauthorized // It could not be refreshed.
 	}

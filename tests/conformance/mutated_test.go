@@ -482,7 +482,7 @@ func newTarget(t *testing.T, seed uint64, valid func(*target, testing.TB) []mess
 	server.Start()
 	t.Cleanup(server.Close)
 	x.url = server.URL
-	x.confidential, x.public = x.host.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), MachineScopes: scopes.New("notes:read")}), x.host.public()
+	x.confidential, x.public = x.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), MachineScopes: scopes.New("notes:read")}), x.host.public()
 	return x
 }
 

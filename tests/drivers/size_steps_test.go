@@ -290,3 +290,9 @@ func number(text string) int {
 	n, _ := strconv.Atoi(text)
 	return n
 }
+
+func (l *log) hold(held bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = held
+}

@@ -22,12 +22,6 @@ type log struct {
 // errHeld is what comes of a statement that is not sent.
 var errHeld = errors.New("noted, but not sent")
 
-func (l *log) hold(held bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.held = held
-}
-
 func (l *log) holds() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -139,7 +139,7 @@ func TestRetryOfATokenThatIsForgotten(t *testing.T) {
 			requests = append(requests, q)
 		}
 		require.Equal(t, maxRotations, s.read().rotationCount)
-		last, forgotten := requests[len(requests)-1], error(ErrTooOld)
+		last, forgotten := requests[len(requests)-1], ErrTooOld
 		if public {
 			forgotten = ErrReused
 		}
