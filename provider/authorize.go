@@ -132,7 +132,13 @@ func (a *authorization) mustAsk() (bool, *Error) {
 	if e := a.recall(&a.workspace, d); e != nil || a.workspace.open() {
 		return true, e
 	}
-	switch e := a.prepare(d); {
+	e := a.prepare(d)
+	if e == nil && skip && a.workspace.named != "" {
+		// Whatever else a sign-in is for, a page has shown. Only List says for which
+		// workspaces an application may act, and how their IDs are written.
+		e = a.workspace.load(&a.visit)
+	}
+	switch {
 	case e != nil && errors.Is(e, errNotMember) && (a.silent() || a.workspace.named == ""):
 		a.workspace.forget(d)
 		return true, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/store/storetest"
@@ -467,4 +469,18 @@ func TestStoreStepsWithWorkspaces(t *testing.T) {
 		require.Less(t, tt.send().StatusCode, 400, tt.name)
 		require.Equal(t, tt.want, steps, tt.name)
 	}
+}
+
+// Where no page is shown, List says for which workspaces too: Member may know
+// more, and may read an ID less strictly, as some databases do.
+func TestSkippedConsentGivesOnlyAListedWorkspace(t *testing.T) {
+	h, _ := newWorkspaceHost(t, func(c *provider.Config) {
+		member := c.Workspaces.Member
+		c.Workspaces.Member = func(ctx context.Context, user, id string) (bool, error) { return member(ctx, user, strings.ToLower(id)) }
+	})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile"), Workspace: store.WorkspaceRequired, SkipConsent: true})
+	b := h.signedIn("user_ada")
+	require.NotEmpty(t, b.get(app.request("workspace", "org_math")).redirected(t).Get("code"))
+	b.get(app.request("workspace", "ORG_MATH")).errorPage(t, 403, "workspace")
+	require.Equal(t, "interaction_required", b.get(app.request("workspace", "ORG_MATH", "prompt", "none")).redirected(t).Get("error"))
 }
