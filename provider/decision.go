@@ -105,11 +105,8 @@ func (c *call) agree(d *decision) *Error {
 		if step == rules.Write {
 			err = c.records.keepConsent(c.context(), &d.consent)
 		}
-		switch {
-		case err == nil && step == rules.Write && d.chooses:
-			return c.remember(d, rules.Choice{Made: true, WorkspaceID: d.workspaceID})
-		case err == nil:
-			return nil
+		if err == nil {
+			return c.rememberChosen(d, step)
 		}
 		if !errors.Is(err, store.ErrConflict) {
 			return unavailable("store", err)
@@ -120,6 +117,25 @@ func (c *call) agree(d *decision) *Error {
 		}
 	}
 	return unavailable("store", errContended)
+}
+
+// rememberChosen keeps what the user has chosen on the page whose answer was kept
+// by the step. A form that is sent again is no newer choice, unless the first time
+// it has failed half way: then there is no grant yet.
+func (c *call) rememberChosen(d *decision, step rules.Step) *Error {
+	if !d.chooses {
+		return nil
+	}
+	if step == rules.Keep {
+		_, _, err := c.records.find(c.context(), d.form)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, rules.ErrNotFound):
+			return unavailable("store", err)
+		}
+	}
+	return c.remember(d, rules.Choice{Made: true, WorkspaceID: d.workspaceID})
 }
 
 // remember keeps what the user has chosen on a page, for sign-ins to come, or

@@ -476,7 +476,9 @@ func TestStoreStepsWithWorkspaces(t *testing.T) {
 func TestSkippedConsentGivesOnlyAListedWorkspace(t *testing.T) {
 	h, _ := newWorkspaceHost(t, func(c *provider.Config) {
 		member := c.Workspaces.Member
-		c.Workspaces.Member = func(ctx context.Context, user, id string) (bool, error) { return member(ctx, user, strings.ToLower(id)) }
+		c.Workspaces.Member = func(ctx context.Context, user, id string) (bool, error) {
+			return member(ctx, user, strings.ToLower(id))
+		}
 	})
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile"), Workspace: store.WorkspaceRequired, SkipConsent: true})
 	b := h.signedIn("user_ada")
