@@ -229,3 +229,40 @@ func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant
 	}
 	return g
 }
+
+// keepGrant keeps the grant of a decision. It is there already if the form, or the
+// statement, was sent twice.
+func (c *call) keepGrant(d *decision, grant *rules.Grant) (already bool, _ *Error) {
+	err := c.records.create(c.context(), grant.Document(newMark()))
+	already = errors.Is(err, store.ErrExists)
+	if err != nil && !already {
+		return false, unavailable("store", err)
+	}
+	if e := c.stillConnected(d, grant.ID); e != nil {
+		return already, e
+	}
+	if !already {
+		c.event(Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: grant.ID, WorkspaceID: d.workspaceID})
+	}
+	return already, nil
+}
+
+// stillConnected ends a grant whose user has disconnected the application while it
+// was made. Where there are workspaces, no cut-off covers only what the application
+// has of the user alone. So endConnection takes the consent back first, and then
+// looks for grants: it finds this one, or this finds the consent taken back.
+func (c *call) stillConnected(d *decision, grantID store.ID) *Error {
+	if !d.chooses || d.workspaceID != "" || !d.consent.Stands() {
+		return nil
+	}
+	now, err := c.records.findConsent(c.context(), d.key())
+	if err == nil && !now.Stands() {
+		if err = c.records.endGrant(c.context(), grantID); err == nil {
+			return errStaleForm(errors.New("the user has disconnected the application meanwhile"))
+		}
+	}
+	if err != nil {
+		return unavailable("store", err)
+	}
+	return nil
+}

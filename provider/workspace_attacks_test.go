@@ -486,3 +486,45 @@ func TestSkippedConsentGivesOnlyAListedWorkspace(t *testing.T) {
 	b.get(app.request("workspace", "ORG_MATH")).errorPage(t, 403, "workspace")
 	require.Equal(t, "interaction_required", b.get(app.request("workspace", "ORG_MATH", "prompt", "none")).redirected(t).Get("error"))
 }
+
+// To disconnect an application from the user alone, where it acts for a workspace
+// too, ends a sign-in that is on its way, with a page and without.
+func TestDisconnectEndsASignInOnItsWay(t *testing.T) {
+	for name, begun := range map[string]func(b *browser, app *application) func() *reply{
+		"without a page": func(b *browser, app *application) func() *reply {
+			return func() *reply { return b.get(app.request()) }
+		},
+		"with a page": func(b *browser, app *application) func() *reply {
+			page := b.get(app.request("prompt", "consent"))
+			return func() *reply { return b.answer(page, "allow") }
+		},
+		"of a device": func(b *browser, app *application) func() *reply {
+			form := b.enter(app.device().CompleteURI).form(b.h.t, "allow")
+			return func() *reply { return b.post(devicePath, form) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept := storetest.NewBreakable(memory.New())
+			h, _ := newWorkspaceHost(t, func(c *provider.Config) { c.Store = kept })
+			app := h.inWorkspaces(store.WorkspaceOptional)
+			b, other := h.signedIn("user_ada"), h.signedIn("user_ada")
+			b.choose(app.request(), "org_math")
+			form := b.get(app.request("prompt", "consent")).form(t, "allow")
+			form.Set("workspace", "")
+			require.NotEmpty(t, b.post("/oauth/authorize", form).redirected(t).Get("code"))
+			page, end, done := other.get(h.url+connections), begun(b, app), false
+			kept.Before(func(_ context.Context, step string) error {
+				if step == "Create" && !done {
+					done = true
+					require.Equal(t, 303, other.disconnect(t, page, app.ID).StatusCode)
+				}
+				return nil
+			})
+			end().stale(t)
+			require.True(t, done)
+			grants := h.grantsOf("user_ada")
+			require.Len(t, grants, 1)
+			require.Equal(t, "org_math", grants[0].WorkspaceID)
+		})
+	}
+}
