@@ -421,6 +421,20 @@ func TestSwitchedOffWorkspacesAddNoRights(t *testing.T) {
 	before.bearer("/api/notes", held.AccessToken).refused(t, 401, "invalid_token")
 }
 
+// An application that skips consent doesn't act for a user alone who has chosen a
+// workspace, because workspaces are switched off.
+func TestSwitchedOffWorkspacesSkipNoConsent(t *testing.T) {
+	kept, w := memory.New(), newWorkspaces()
+	before, after := newHost(t, w.on, func(c *provider.Config) { c.Store = kept }), newHost(t, func(c *provider.Config) { c.Store = kept })
+	app := before.application(provider.ApplicationSettings{Scopes: scopes.New("profile"), Workspace: store.WorkspaceOptional, SkipConsent: true})
+	before.signedIn("user_ada").choose(app.request(), "org_math")
+	app.h = after
+	b := after.signedIn("user_ada")
+	require.Equal(t, "consent_required", b.get(app.request("prompt", "none")).redirected(t).Get("error"))
+	require.NotEmpty(t, b.answer(b.get(app.request()), "allow").redirected(t).Get("code"))
+	require.NotEmpty(t, b.get(app.request("prompt", "none")).redirected(t).Get("code"), "this they have agreed to")
+}
+
 // Who has chosen to act alone has chosen nothing for an application that acts for
 // workspaces only by now.
 func TestActingAloneIsNoChoiceWhereAWorkspaceIsRequired(t *testing.T) {
