@@ -187,6 +187,7 @@ func TestOutageOfWorkspacesCostsNothing(t *testing.T) {
 	b.get(app.request()).errorPage(t, 503, "cannot answer right now")
 	b.get(app.request("prompt", "consent")).errorPage(t, 503, "cannot answer right now")
 	b.get(h.url+connections).errorPage(t, 503, "cannot answer right now")
+	require.NotContains(t, h.log.String(), "store: ", "the log says who doesn't answer")
 	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
 	w.fails(nil)
 	app.redeem(code).tokens(t)
