@@ -57,7 +57,8 @@ type ApplicationSettings struct {
 	PKCERequired bool
 
 	// SkipConsent is for the host's own applications: nobody is asked, as
-	// long as the application is reviewed and the redirect URI is https.
+	// long as the application is reviewed and the redirect URI is https. Who has
+	// not chosen a workspace yet sees the page once, to choose one: see Workspace.
 	SkipConsent bool
 
 	// Lifetimes go before those of the Config for its codes and tokens. A field that

@@ -113,7 +113,7 @@ func (e ensured) update(ctx context.Context, kept store.Application) (store.Appl
 		err := e.apply(app)
 		found = app.Clone()
 		return err
-	})
+	}, e.p.offer.checkApplication)
 	if errors.Is(err, errNothingDiffers) {
 		return found, nil
 	}

@@ -100,6 +100,12 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 	return e
 }
 
+// checkDescribed is checkApplication for one that describes itself. What only the
+// host sets, it can't mend: that holds as far as it still may.
+func (o *offer) checkDescribed(app store.Application) FieldErrors {
+	return slices.DeleteFunc(o.checkApplication(app), func(f FieldError) bool { return f.Field == "lifetimes" || f.Field == "workspace" })
+}
+
 // needsSecret reports whether an application authenticates by a secret.
 func needsSecret(app *store.Application) bool { return !app.Public && app.Keys.IsZero() }
 

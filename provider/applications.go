@@ -150,12 +150,12 @@ func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*
 		}
 		s.apply(app, p.offer.scopes)
 		return nil
-	}))
+	}, p.offer.checkApplication))
 }
 
 // change is UpdateApplication with an edit that may change the secrets and the
-// registration too.
-func (p *Provider) change(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
+// registration too, and with a check of what is about to be kept.
+func (p *Provider) change(ctx context.Context, id string, edit func(*store.Application) error, check func(store.Application) FieldErrors) (store.Application, error) {
 	var turned bool
 	app, err := p.records.updateApplication(ctx, id, func(app *store.Application) error {
 		before := app.Clone()
@@ -168,7 +168,7 @@ func (p *Provider) change(ctx context.Context, id string, edit func(*store.Appli
 		if app.Origin != store.OriginManual {
 			app.PKCERequired, app.SkipConsent = true, false
 		}
-		if wrong := p.offer.checkApplication(*app); len(wrong) > 0 {
+		if wrong := check(*app); len(wrong) > 0 {
 			return wrong
 		}
 		if turned {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // AuthorizeHandler serves the authorization endpoint (RFC 6749 section 3.1)
@@ -123,7 +125,10 @@ func (a *authorization) signedInAsAsked() (bool, *Error) {
 // mustAsk reports whether the consent page has to be shown. If not, the decision
 // is ready to be carried out.
 func (a *authorization) mustAsk() (bool, *Error) {
-	skip := a.app.SkipConsent && a.app.Reviewed && a.redirect.https()
+	// If workspaces are switched off, it would act for users alone who have chosen
+	// otherwise.
+	lacksChoice := a.offer.workspaces == nil && a.app.Workspace != store.WorkspaceNone
+	skip := a.app.SkipConsent && a.app.Reviewed && a.redirect.https() && !lacksChoice
 	// Anything on a device can pretend to be a public application, or listen
 	// there (RFC 8252 section 8.6), so having agreed once says nothing about who
 	// asks now.
@@ -132,7 +137,13 @@ func (a *authorization) mustAsk() (bool, *Error) {
 	if e := a.recall(&a.workspace, d); e != nil || a.workspace.open() {
 		return true, e
 	}
-	switch e := a.prepare(d); {
+	e := a.prepare(d)
+	if e == nil && skip && a.workspace.named != "" {
+		// Whatever else a sign-in is for, a page has shown. Only List says for which
+		// workspaces an application may act, and how their IDs are written.
+		e = a.workspace.load(&a.visit)
+	}
+	switch {
 	case e != nil && errors.Is(e, errNotMember) && (a.silent() || a.workspace.named == ""):
 		a.workspace.forget(d)
 		return true, nil

@@ -90,7 +90,8 @@ func (c *call) findClientFor(userID, clientID string) (store.Application, *Error
 // the host has kept with it, and whether its review still holds.
 func keepHostsPart(described, kept *store.Application) {
 	described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
-	described.OwnerID, described.Metadata, described.Workspace = kept.OwnerID, kept.Metadata, kept.Workspace
+	described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
+	described.Workspace, described.Lifetimes = kept.Workspace, kept.Lifetimes
 	described.Reviewed = stillReviewed(kept, described)
 }
 

@@ -779,3 +779,25 @@ func TestLongDocumentURL(t *testing.T) {
 	app.refresh(got.RefreshToken).tokens(t)
 	require.Equal(t, app.ClientID, h.kept()[0].ClientID)
 }
+
+// What the host sets for a client that is known by a document holds, whatever its
+// document says, and when that is read again.
+func TestDocumentKeepsTheHostsLifetimes(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	site.document(nil)
+	app.tokens("user_ada")
+	kept := h.kept()[0]
+	_, err := h.UpdateApplication(ctx, kept.ID, func(s *provider.ApplicationSettings) error {
+		s.Lifetimes.Access = 5 * time.Minute
+		return nil
+	})
+	require.NoError(t, err)
+	got := app.tokens("user_ada")
+	require.Equal(t, 5*time.Minute, h.kept()[0].Lifetimes.Access)
+	require.EqualValues(t, 300, got.ExpiresIn)
+	site.document(map[string]any{"client_name": "Another"})
+	h.clock.Add(time.Hour)
+	got = app.tokens("user_ada")
+	require.EqualValues(t, 300, got.ExpiresIn)
+	require.EqualValues(t, 300, app.refresh(got.RefreshToken).tokens(t).ExpiresIn)
+}

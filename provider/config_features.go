@@ -191,9 +191,10 @@ type OpenID struct {
 // [Token.WorkspaceID] says which. Both functions are required.
 type Workspaces struct {
 	// List returns the workspaces for which the user may let applications act, in
-	// the order in which the page shows them. It is asked for the consent page, for
-	// its answer, and for the page of connected applications. An error is answered
-	// with 503.
+	// the order in which the page shows them. Of several with the same ID, the first
+	// counts. It is asked for the consent page, for its answer, for a workspace that
+	// a request names where SkipConsent skips the page, and for the page of connected
+	// applications. An error is answered with 503.
 	List func(ctx context.Context, userID string) ([]Workspace, error)
 
 	// Member reports whether the user may still act for the workspace. It is asked

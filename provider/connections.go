@@ -31,11 +31,11 @@ func (p *Provider) ListConnections(ctx context.Context, userID string) ([]pages.
 		return nil, nil
 	}
 	connections, err := p.connections(ctx, store.Query{UserID: userID})
-	if err == nil {
-		err = p.nameWorkspaces(ctx, userID, connections)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("provider: list connections: %w", err)
+	}
+	if err := p.nameWorkspaces(ctx, userID, connections); err != nil {
+		return nil, fmt.Errorf("provider: list connections: Config.Workspaces: %w", err)
 	}
 	return connections, nil
 }
@@ -103,7 +103,7 @@ func (p *Provider) nameWorkspaces(ctx context.Context, userID string, connection
 	}
 	list, err := p.workspacesOf(ctx, userID)
 	if err != nil {
-		return fmt.Errorf("Config.Workspaces: %w", err)
+		return err
 	}
 	for i := range connections {
 		for _, w := range list {
@@ -211,9 +211,12 @@ func (v *visit) connectionsPage(notice string) *Error {
 	if e != nil {
 		return e
 	}
-	connections, err := v.ListConnections(v.context(), userID)
+	connections, err := v.connections(v.context(), store.Query{UserID: userID})
 	if err != nil {
 		return unavailable("store", err)
+	}
+	if err := v.nameWorkspaces(v.context(), userID, connections); err != nil {
+		return unavailable("Config.Workspaces", err)
 	}
 	page := pages.Connections{User: pageUser(user, userID), Connections: connections, FormAction: v.path,
 		FormFields: []pages.Field{{Name: sealField, Value: v.sealForm(userID, "connections", userID)}}}

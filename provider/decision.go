@@ -105,11 +105,8 @@ func (c *call) agree(d *decision) *Error {
 		if step == rules.Write {
 			err = c.records.keepConsent(c.context(), &d.consent)
 		}
-		switch {
-		case err == nil && step == rules.Write && d.chooses:
-			return c.remember(d, rules.Choice{Made: true, WorkspaceID: d.workspaceID})
-		case err == nil:
-			return nil
+		if err == nil {
+			return c.rememberChosen(d, step)
 		}
 		if !errors.Is(err, store.ErrConflict) {
 			return unavailable("store", err)
@@ -120,6 +117,25 @@ func (c *call) agree(d *decision) *Error {
 		}
 	}
 	return unavailable("store", errContended)
+}
+
+// rememberChosen keeps what the user has chosen on the page whose answer was kept
+// by the step. A form that is sent again is no newer choice, unless the first time
+// it has failed half way: then there is no grant yet.
+func (c *call) rememberChosen(d *decision, step rules.Step) *Error {
+	if !d.chooses {
+		return nil
+	}
+	if step == rules.Keep {
+		_, _, err := c.records.find(c.context(), d.form)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, rules.ErrNotFound):
+			return unavailable("store", err)
+		}
+	}
+	return c.remember(d, rules.Choice{Made: true, WorkspaceID: d.workspaceID})
 }
 
 // remember keeps what the user has chosen on a page, for sign-ins to come, or
@@ -212,4 +228,41 @@ func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant
 		g.ExpiresAt = rules.At(now.Add(l.Grant))
 	}
 	return g
+}
+
+// keepGrant keeps the grant of a decision. It is there already if the form, or the
+// statement, was sent twice.
+func (c *call) keepGrant(d *decision, grant *rules.Grant) (already bool, _ *Error) {
+	err := c.records.create(c.context(), grant.Document(newMark()))
+	already = errors.Is(err, store.ErrExists)
+	if err != nil && !already {
+		return false, unavailable("store", err)
+	}
+	if e := c.stillConnected(d, grant.ID); e != nil {
+		return already, e
+	}
+	if !already {
+		c.event(Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: grant.ID, WorkspaceID: d.workspaceID})
+	}
+	return already, nil
+}
+
+// stillConnected ends a grant whose user has disconnected the application while it
+// was made. Where there are workspaces, no cut-off covers only what the application
+// has of the user alone. So endConnection takes the consent back first, and then
+// looks for grants: it finds this one, or this finds the consent taken back.
+func (c *call) stillConnected(d *decision, grantID store.ID) *Error {
+	if !d.chooses || d.workspaceID != "" || !d.consent.Stands() {
+		return nil
+	}
+	now, err := c.records.findConsent(c.context(), d.key())
+	if err == nil && !now.Stands() {
+		if err = c.records.endGrant(c.context(), grantID); err == nil {
+			return errStaleForm(errors.New("the user has disconnected the application meanwhile"))
+		}
+	}
+	if err != nil {
+		return unavailable("store", err)
+	}
+	return nil
 }

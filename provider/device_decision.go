@@ -150,16 +150,8 @@ func (v *deviceVisit) allow(d *decision, ticked []string) (e *Error) {
 	}
 	grant := v.newGrant(d.form, d.agreedAt, d)
 	grant.WithCode(rules.NewCode{Hash: v.device.GrantCode, RedirectOptional: true, ExpiresAt: v.device.ExpiresAt.Add(deviceGrace)})
-	err := v.records.create(v.context(), grant.Document(newMark()))
-	switch {
-	case errors.Is(err, store.ErrExists):
-		// The same form was sent at the same moment.
-	case err != nil:
-		return unavailable("store", err)
-	default:
-		v.event(Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: d.form, WorkspaceID: d.workspaceID})
-	}
-	return nil
+	_, e = v.keepGrant(d, &grant)
+	return e
 }
 
 // keepDecision keeps what the user has decided on the device, which was read

@@ -31,16 +31,12 @@ func (a *authorization) issueCode() (string, *Error) {
 		Challenge:        challenge,
 		ExpiresAt:        rules.At(now.Add(a.offer.lifetimesFor(&d.app, d.resource).Code)),
 	})
-	err := a.records.create(a.context(), grant.Document(newMark()))
-	switch {
-	case errors.Is(err, store.ErrExists): // The form, or the statement, was sent twice.
-		if e := a.codeAgain(code); e != nil {
-			return "", e
-		}
-	case err != nil:
-		return "", unavailable("store", err)
-	default:
-		a.event(Event{Kind: EventGrantCreated, ApplicationID: d.app.ID, UserID: d.userID, GrantID: code.grantID, WorkspaceID: d.workspaceID})
+	already, e := a.keepGrant(d, &grant)
+	if e == nil && already {
+		e = a.codeAgain(code)
+	}
+	if e != nil {
+		return "", e
 	}
 	return a.prefix.encode(rules.KindCode, code), nil
 }

@@ -144,7 +144,7 @@ func (c *call) replaceRegistration(app store.Application, token Secret) (*client
 			app.Secrets = []store.ClientSecret{kept}
 		}
 		return nil
-	})
+	}, c.offer.checkDescribed)
 	if err != nil {
 		return nil, registrationFailure(err)
 	}

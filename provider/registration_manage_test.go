@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -208,4 +209,35 @@ func TestDeletionRacesWithUpdates(t *testing.T) {
 	}
 	wg.Wait()
 	require.Zero(t, h.applications(t))
+}
+
+// What the host has set for an application keeps it from no update of its own: not
+// when it turns public, nor when the host has switched something off since.
+func TestUpdateIsNotRefusedForWhatTheHostHasSet(t *testing.T) {
+	w := newWorkspaces()
+	h := newOpenHost(t, w.on)
+	app, token := h.clientOf(h.register(minimal))
+	require.False(t, app.Public)
+	_, err := h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
+		s.Workspace, s.Lifetimes = store.WorkspaceOptional, provider.Lifetimes{Grace: time.Hour}
+		return nil
+	})
+	require.NoError(t, err)
+	off := newOpenHost(t, func(c *provider.Config) { c.Store = h.store })
+	for _, h := range []*host{h, off} {
+		h.manage("PUT", app.ClientID, token, with(app, native)).registered(t, 200)
+		kept, err := h.FindApplication(ctx, app.ID)
+		require.NoError(t, err)
+		require.True(t, kept.Public)
+		require.Equal(t, time.Hour, kept.Lifetimes.Grace)
+		require.Equal(t, store.WorkspaceOptional, kept.Workspace)
+		app.Application = kept
+	}
+
+	// The grace is that of a public application all the same.
+	app.secret = ""
+	got := app.redeem(h.signedIn("user_ada").choose(app.request(), "org_math")).tokens(t)
+	app.refresh(got.RefreshToken).tokens(t)
+	h.clock.Add(11 * time.Minute)
+	app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
 }

@@ -46,7 +46,7 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	if !needsSecret(&toCheck) {
 		toCheck.Secrets = nil // They are for the caller to take away.
 	}
-	if wrong := p.offer.checkApplication(toCheck); len(wrong) > 0 {
+	if wrong := p.offer.checkDescribed(toCheck); len(wrong) > 0 {
 		return registrationRefusal(wrong)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/provider"
+	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/store/storetest"
@@ -185,6 +187,7 @@ func TestOutageOfWorkspacesCostsNothing(t *testing.T) {
 	b.get(app.request()).errorPage(t, 503, "cannot answer right now")
 	b.get(app.request("prompt", "consent")).errorPage(t, 503, "cannot answer right now")
 	b.get(h.url+connections).errorPage(t, 503, "cannot answer right now")
+	require.NotContains(t, h.log.String(), "store: ", "the log says who doesn't answer")
 	h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
 	w.fails(nil)
 	app.redeem(code).tokens(t)
@@ -419,6 +422,20 @@ func TestSwitchedOffWorkspacesAddNoRights(t *testing.T) {
 	before.bearer("/api/notes", held.AccessToken).refused(t, 401, "invalid_token")
 }
 
+// An application that skips consent doesn't act for a user alone who has chosen a
+// workspace, because workspaces are switched off.
+func TestSwitchedOffWorkspacesSkipNoConsent(t *testing.T) {
+	kept, w := memory.New(), newWorkspaces()
+	before, after := newHost(t, w.on, func(c *provider.Config) { c.Store = kept }), newHost(t, func(c *provider.Config) { c.Store = kept })
+	app := before.application(provider.ApplicationSettings{Scopes: scopes.New("profile"), Workspace: store.WorkspaceOptional, SkipConsent: true})
+	before.signedIn("user_ada").choose(app.request(), "org_math")
+	app.h = after
+	b := after.signedIn("user_ada")
+	require.Equal(t, "consent_required", b.get(app.request("prompt", "none")).redirected(t).Get("error"))
+	require.NotEmpty(t, b.answer(b.get(app.request()), "allow").redirected(t).Get("code"))
+	require.NotEmpty(t, b.get(app.request("prompt", "none")).redirected(t).Get("code"), "this they have agreed to")
+}
+
 // Who has chosen to act alone has chosen nothing for an application that acts for
 // workspaces only by now.
 func TestActingAloneIsNoChoiceWhereAWorkspaceIsRequired(t *testing.T) {
@@ -466,5 +483,63 @@ func TestStoreStepsWithWorkspaces(t *testing.T) {
 		steps = nil
 		require.Less(t, tt.send().StatusCode, 400, tt.name)
 		require.Equal(t, tt.want, steps, tt.name)
+	}
+}
+
+// Where no page is shown, List says for which workspaces too: Member may know
+// more, and may read an ID less strictly, as some databases do.
+func TestSkippedConsentGivesOnlyAListedWorkspace(t *testing.T) {
+	h, _ := newWorkspaceHost(t, func(c *provider.Config) {
+		member := c.Workspaces.Member
+		c.Workspaces.Member = func(ctx context.Context, user, id string) (bool, error) {
+			return member(ctx, user, strings.ToLower(id))
+		}
+	})
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile"), Workspace: store.WorkspaceRequired, SkipConsent: true})
+	b := h.signedIn("user_ada")
+	require.NotEmpty(t, b.get(app.request("workspace", "org_math")).redirected(t).Get("code"))
+	b.get(app.request("workspace", "ORG_MATH")).errorPage(t, 403, "workspace")
+	require.Equal(t, "interaction_required", b.get(app.request("workspace", "ORG_MATH", "prompt", "none")).redirected(t).Get("error"))
+}
+
+// To disconnect an application from the user alone, where it acts for a workspace
+// too, ends a sign-in that is on its way, with a page and without.
+func TestDisconnectEndsASignInOnItsWay(t *testing.T) {
+	for name, begun := range map[string]func(b *browser, app *application) func() *reply{
+		"without a page": func(b *browser, app *application) func() *reply {
+			return func() *reply { return b.get(app.request()) }
+		},
+		"with a page": func(b *browser, app *application) func() *reply {
+			page := b.get(app.request("prompt", "consent"))
+			return func() *reply { return b.answer(page, "allow") }
+		},
+		"of a device": func(b *browser, app *application) func() *reply {
+			form := b.enter(app.device().CompleteURI).form(b.h.t, "allow")
+			return func() *reply { return b.post(devicePath, form) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept := storetest.NewBreakable(memory.New())
+			h, _ := newWorkspaceHost(t, func(c *provider.Config) { c.Store = kept })
+			app := h.inWorkspaces(store.WorkspaceOptional)
+			b, other := h.signedIn("user_ada"), h.signedIn("user_ada")
+			b.choose(app.request(), "org_math")
+			form := b.get(app.request("prompt", "consent")).form(t, "allow")
+			form.Set("workspace", "")
+			require.NotEmpty(t, b.post("/oauth/authorize", form).redirected(t).Get("code"))
+			page, end, done := other.get(h.url+connections), begun(b, app), false
+			kept.Before(func(_ context.Context, step string) error {
+				if step == "Create" && !done {
+					done = true
+					require.Equal(t, 303, other.disconnect(t, page, app.ID).StatusCode)
+				}
+				return nil
+			})
+			end().stale(t)
+			require.True(t, done)
+			grants := h.grantsOf("user_ada")
+			require.Len(t, grants, 1)
+			require.Equal(t, "org_math", grants[0].WorkspaceID)
+		})
 	}
 }

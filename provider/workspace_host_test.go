@@ -300,3 +300,12 @@ func TestSkippedConsentDoesNotChooseAWorkspace(t *testing.T) {
 	w.leaves("user_ada", "org_math", false)
 	b.get(app.request()).statusIs(t, 200)
 }
+
+// A query that joins tables may return a workspace more than once.
+func TestWorkspaceThatIsListedTwice(t *testing.T) {
+	h, w := newWorkspaceHost(t)
+	w.members["user_grace"] = []string{"org_navy", "org_navy"}
+	app := h.inWorkspaces(store.WorkspaceRequired)
+	b := h.signedIn("user_grace")
+	require.Contains(t, b.get(app.request()).text(), "This is for the workspace Navy only.")
+}

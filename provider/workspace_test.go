@@ -14,6 +14,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
+	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
 // workspaces are those of a host, with their members.
@@ -319,4 +321,28 @@ func TestChosenWorkspaceIsRemembered(t *testing.T) {
 	w.leaves("user_ada", "org_math", false)
 	require.Equal(t, "interaction_required", silent("prompt", "none"))
 	require.Contains(t, b.get(app.request()).text(), "This is for the workspace <Engines> only.")
+}
+
+// A form whose answer was half kept is sent again: what it chooses is what is
+// remembered. One that was kept whole is no newer choice.
+func TestChoiceOfAFormThatFailedHalfWayIsRemembered(t *testing.T) {
+	kept := storetest.NewBreakable(memory.New())
+	h, _ := newWorkspaceHost(t, func(c *provider.Config) { c.Store = kept })
+	app := h.inWorkspaces(store.WorkspaceRequired)
+	b := h.signedIn("user_ada")
+	b.choose(app.request(), "org_math")
+	form := b.get(app.request("prompt", "consent")).form(t, "allow")
+	form.Set("workspace", "org_engine")
+	kept.Fail(errFire, "Replace")
+	b.post("/oauth/authorize", form).errorPage(t, 503, "cannot answer")
+	kept.Heal()
+	require.NotEmpty(t, b.post("/oauth/authorize", form).redirected(t).Get("code"))
+	require.Equal(t, "org_engine", b.get(app.request("prompt", "consent")).form(t, "").Get("workspace"))
+
+	page := b.keep(b.get(app.request("prompt", "consent")))
+	page.form.Set("workspace", "org_math")
+	require.Equal(t, 303, page.send("allow").StatusCode)
+	b.choose(app.request("prompt", "consent"), "org_engine")
+	page.send("allow")
+	require.Equal(t, "org_engine", b.get(app.request("prompt", "consent")).form(t, "").Get("workspace"))
 }

@@ -112,10 +112,10 @@ func (h *host) leave(w http.ResponseWriter, r *http.Request, userID string) {
 
 var teamsPage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Your teams</title>
 <style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}button{font:inherit}</style>
-<h1>Your teams</h1>
+<main><h1>Your teams</h1>
 {{range .}}<form method="post" action="/teams/{{.ID}}/leave"><p>{{.Name}} <button>Leave {{.Name}}</button></p></form>
 {{else}}<p>You are in no team.</p>{{end}}
-<p><a href="/oauth/connections">Connected applications</a></p>`))
+<p><a href="/oauth/connections">Connected applications</a></p></main>`))
 
 func (h *host) showTeams(w http.ResponseWriter, r *http.Request, userID string) {
 	list, _ := h.list(r.Context(), userID)

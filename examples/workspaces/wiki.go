@@ -68,10 +68,10 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 
 var wikiPage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Wiki</title>
 <style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}</style>
-<h1>Wiki</h1>
+<main><h1>Wiki</h1>
 {{with .Name}}<p>Hello, {{.}}.</p>{{end}}
 {{range .Answers}}<p>{{.}}</p>
-{{end}}<p><a href="/login">Choose a team at Acme Notes</a></p>`))
+{{end}}<p><a href="/login">Choose a team at Acme Notes</a></p></main>`))
 
 // home asks Acme's API for the notes of the team that was chosen, and of another.
 func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {

@@ -18,6 +18,7 @@ var pages = template.Must(template.New("").Parse(`
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Acme Notes</title>
 <link rel="icon" href="data:,">
+<main>
 {{end}}
 
 {{define "home"}}{{template "top"}}
@@ -25,7 +26,8 @@ var pages = template.Must(template.New("").Parse(`
 {{if .Name}}<p>You are signed in as {{.Name}}.</p>
 <form method="post" action="/logout"><button type="submit">Sign out</button></form>
 {{else}}<p><a href="/login">Sign in</a></p>
-{{end}}{{end}}
+{{end}}</main>
+{{end}}
 
 {{define "sign-in"}}{{template "top"}}
 <h1>Sign in to Acme Notes</h1>
@@ -37,6 +39,7 @@ var pages = template.Must(template.New("").Parse(`
 <p><button type="submit">Sign in</button></p>
 </form>
 <p>The users of this example are ada and grace. Their password was printed when it started.</p>
+</main>
 {{end}}`))
 
 // view is what the pages show.
