@@ -110,6 +110,10 @@ type Application struct {
 	// [Provider.ReviewApplication].
 	Reviewed bool
 
+	// Disabled says whether all its requests are refused: see
+	// [Provider.DisableApplication].
+	Disabled bool
+
 	ApplicationSettings
 
 	// Secrets are its client secrets, newest first; a public application has
@@ -149,7 +153,7 @@ type RegistrationInfo struct {
 // nothing with the record.
 func asApplication(app store.Application) Application {
 	shown := Application{
-		ID: app.ID, ClientID: app.ClientID, Origin: app.Origin, Reviewed: app.Reviewed, ApplicationSettings: settingsOf(app),
+		ID: app.ID, ClientID: app.ClientID, Origin: app.Origin, Reviewed: app.Reviewed, Disabled: app.Disabled, ApplicationSettings: settingsOf(app),
 		CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt, Version: app.Version,
 	}
 	for _, s := range app.Secrets {

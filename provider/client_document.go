@@ -82,6 +82,7 @@ func (c *call) findClientFor(userID, clientID string) (store.Application, *Error
 	app, e := c.findDocument(c.r, userID, clientID)
 	if e == nil && err == nil {
 		keepHostsPart(&app, &kept)
+		e = c.offer.admits(app)
 	}
 	return app, e
 }
@@ -91,6 +92,7 @@ func (c *call) findClientFor(userID, clientID string) (store.Application, *Error
 func keepHostsPart(described, kept *store.Application) {
 	described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
 	described.OwnerID, described.Metadata, described.Workspace = kept.OwnerID, kept.Metadata, kept.Workspace
+	described.Disabled = kept.Disabled
 	described.Reviewed = stillReviewed(kept, described)
 }
 

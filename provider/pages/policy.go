@@ -15,6 +15,7 @@ type policy struct {
 	leavesSite bool     // as in frame
 	images     []string // addresses; may be empty
 	script     string   // its hash; empty: none
+	style      string   // the hash of another style; empty: none
 }
 
 // maxImageSources bounds the length of the policy: proxies refuse long headers.
@@ -22,6 +23,9 @@ const maxImageSources = 20
 
 // text returns the policy with the hash of the style.
 func (p policy) text(style string) string {
+	if p.style != "" {
+		style += " " + p.style
+	}
 	text := "default-src 'none'; style-src " + style + "; " + frame(p.leavesSite)
 	sources := []string{}
 	for _, image := range p.images {
