@@ -214,7 +214,7 @@ func TestListHasPages(t *testing.T) {
 	require.NotContains(t, first.body, "Previous page")
 	last := b.get(adminPath+"?page=3").is(200, "App 04", "App 00", "Previous page")
 	require.NotContains(t, last.body, "Next page")
-	b.get(adminPath + "?page=-1").is(200, "App 44")
+	b.get(adminPath+"?page=-1").is(200, "App 44")
 }
 
 // A store that is down is told as such, with a reference that the log has.
@@ -228,6 +228,6 @@ func TestOutagesAreSaid(t *testing.T) {
 	}
 	b.post(adminPath+of(app), "do", "delete").is(503)
 	h.kept.Heal()
-	b.get(adminPath+of(app)).is(200)
+	b.get(adminPath + of(app)).is(200)
 	b.send("PUT", adminPath, nil).is(405)
 }
