@@ -86,6 +86,19 @@ func TestDisabledApplicationGetsNoDevice(t *testing.T) {
 	waiting.poll().refused(t, 400, "unauthorized_client")
 }
 
+// A machine is refused like everybody else, and its token stops working.
+func TestDisabledApplicationIsNoMachine(t *testing.T) {
+	h := newHost(t, withMachines)
+	app := h.machine()
+	got := app.asMachine().tokens(t)
+	api := h.machines(h.AllowMachines().Require("notes:read"))
+	api(got.AccessToken).statusIs(t, 200)
+	_, err := h.DisableApplication(ctx, app.ID, true)
+	require.NoError(t, err)
+	api(got.AccessToken).refused(t, 401, "invalid_token")
+	app.asMachine().refused(t, 400, "unauthorized_client")
+}
+
 // An application that registered itself can't manage its registration, nor
 // delete itself to come back, and no cleanup deletes it.
 func TestDisabledApplicationCannotManageItsRegistration(t *testing.T) {

@@ -118,6 +118,10 @@ func (p *Provider) Offers(origin store.Origin) (asked scopes.Set, letIn bool) {
 	return slices.Clone(asked), letIn
 }
 
+// OffersMachines returns the scopes that the host's own applications may be given
+// to ask for by themselves, without a user. It is empty without Config.Machines.
+func (p *Provider) OffersMachines() scopes.Set { return slices.Clone(p.offer.machines) }
+
 // UpdateApplication changes the settings of an application. It calls edit with
 // the settings as they are, checks the result, and keeps it unless somebody else
 // changed the application meanwhile; then it starts over, so that no change is

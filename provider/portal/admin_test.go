@@ -33,13 +33,14 @@ func TestAdministration(t *testing.T) {
 	b.get(adminPath+"?new").is(200, "notes:write", "It must use PKCE")
 
 	made := b.post(adminPath+"?new", "do", "create", "type", "web", "name", "Wiki <b>", "redirect_uris", "https://wiki.example.com/a\r\nhttps://wiki.example.com/b\n",
-		"scope", "profile", "scope", "notes:write", "client_uri", "https://wiki.example.com", "owner", "user_ada", "pkce", "on").is(201, "The application is registered", "Wiki <b>")
+		"scope", "profile", "scope", "notes:write", "client_uri", "https://wiki.example.com", "owner", "user_ada", "pkce", "on", "machine_scope", "notes:read").is(201, "The application is registered", "Wiki <b>")
 	require.NotContains(t, made.body, "<b>")
 	app := h.application("Wiki <b>")
 	require.Equal(t, []string{"https://wiki.example.com/a", "https://wiki.example.com/b"}, app.RedirectURIs)
 	require.Equal(t, scopes.New("profile", "notes:write"), app.Scopes)
 	require.Equal(t, "user_ada", app.OwnerID)
 	require.True(t, app.PKCERequired)
+	require.Equal(t, scopes.New("notes:read"), app.MachineScopes)
 	require.False(t, app.Reviewed)
 	first := made.secret()
 	require.True(t, h.authenticates(app, first))
@@ -61,6 +62,8 @@ func TestAdministration(t *testing.T) {
 	app = h.application("Board")
 	require.Equal(t, scopes.New("email"), app.Scopes)
 	require.True(t, app.SkipConsent)
+	require.Empty(t, app.MachineScopes, "what is unticked is taken away")
+	b.post(adminPath+"?new", "do", "create", "type", "device", "name", "Public", "machine_scope", "notes:read").is(422, "machine scopes")
 	require.Empty(t, app.OwnerID)
 	b.post(adminPath+of(app), "do", "save", "name", "", "redirect_uris", "javascript:alert(1)", "version", fmt.Sprint(app.Version)).
 		is(422, "name is missing", "javascript:alert(1)")

@@ -20,17 +20,28 @@ type form struct {
 	// What only administrators choose.
 	OwnerID                   string
 	PKCERequired, SkipConsent bool
+	MachineScopes             []choice // empty: none are offered
 
 	administers bool
 	chosen      scopes.Set
-	kept        scopes.Set          // what it has, and the visitor can't choose
+	kept        scopes.Set // what it has, and the visitor can't choose
+	machines    scopes.Set
 	errors      map[string][]string // by field, as in provider.FieldError; "": the form as a whole
 }
 
 // newForm is the form for a new application.
 func (v *visit) newForm() form {
 	chosen := v.scopes.Intersect(scopes.New(scopes.Profile, scopes.Email))
-	return form{Scopes: choices(v.scopes, chosen), administers: v.administers}
+	return form{Scopes: choices(v.scopes, chosen), MachineScopes: choices(v.machines(), nil), administers: v.administers}
+}
+
+// machines are the scopes that the visitor may let an application ask for by
+// itself.
+func (v *visit) machines() scopes.Set {
+	if !v.administers {
+		return nil
+	}
+	return v.p.OffersMachines()
 }
 
 // formOf is the form of an application.
@@ -39,7 +50,7 @@ func (v *visit) formOf(app provider.Application) form {
 		Name: app.Name, ClientURI: app.ClientURI, LogoURL: app.LogoURL, RedirectURIs: strings.Join(app.RedirectURIs, "\n"),
 		Scopes: choices(v.scopes, app.Scopes), Public: app.Public, Version: app.Version,
 		OwnerID: app.OwnerID, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent,
-		administers: v.administers, kept: app.Scopes.Minus(v.scopes),
+		MachineScopes: choices(v.machines(), app.MachineScopes), administers: v.administers, kept: app.Scopes.Minus(v.scopes),
 	}
 }
 
@@ -64,6 +75,8 @@ func (v *visit) readForm(f form) form {
 	if f.administers {
 		f.OwnerID = strings.TrimSpace(sent.Get("owner"))
 		f.PKCERequired, f.SkipConsent = sent.Get("pkce") != "", sent.Get("skip_consent") != ""
+		f.machines = v.machines().Intersect(scopes.New(sent["machine_scope"]...))
+		f.MachineScopes = choices(v.machines(), f.machines)
 	}
 	return f
 }
@@ -87,6 +100,9 @@ func (f *form) apply(s *provider.ApplicationSettings) {
 	s.Scopes = append(scopes.Set{}, f.chosen.Union(f.kept)...) // Never nil, which would ask for the default.
 	if f.administers {
 		s.OwnerID, s.PKCERequired, s.SkipConsent = f.OwnerID, f.PKCERequired, f.SkipConsent
+		if len(f.MachineScopes) > 0 {
+			s.MachineScopes = f.machines
+		}
 	}
 }
 
@@ -102,7 +118,7 @@ func (f *form) refuse(err error) error {
 	switch {
 	case err == nil:
 	case errors.As(err, &wrong):
-		shown := map[string]bool{"name": true, "redirect_uris": true, "client_uri": true, "client_image_url": true, "scopes": true, "owner_id": true}
+		shown := map[string]bool{"name": true, "redirect_uris": true, "client_uri": true, "client_image_url": true, "scopes": true, "owner_id": true, "machine_scopes": true}
 		for _, e := range wrong {
 			field := e.Field
 			if !shown[field] {

@@ -56,7 +56,7 @@ func newHost(t *testing.T, developers portal.DeveloperOptions) *host {
 			return provider.Session{UserID: cookie.Value}, nil
 		}
 		c.SignIn = provider.RedirectTo("/login", "next")
-		c.Registration = &provider.Registration{}
+		c.Registration, c.Machines = &provider.Registration{}, &provider.Machines{}
 		c.Events = func(_ context.Context, e provider.Event) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
