@@ -193,3 +193,44 @@ func TestDisablingRacesWithSignIns(t *testing.T) {
 		}
 	}
 }
+
+// The application of a document is disabled whatever its document says, and stays
+// so while nobody uses it.
+func TestDisabledApplicationOfADocument(t *testing.T) {
+	h, site, app := newDocumentHost(t)
+	got := app.tokens("user_ada")
+	_, err := h.DisableApplication(ctx, h.kept()[0].ID, true)
+	require.NoError(t, err)
+	site.document(map[string]any{"client_name": "Another"})
+	h.clock.Add(25 * time.Hour)
+	b := h.signedIn("user_ada")
+	b.get(app.request()).errorPage(t, 400, isDisabled)
+	app.refresh(got.RefreshToken).refused(t, 400, "unauthorized_client")
+	for range 3 {
+		h.clock.Add(365 * 24 * time.Hour)
+		_, err = h.Cleanup(ctx)
+		require.NoError(t, err)
+	}
+	h.signedIn("user_grace").get(app.request()).errorPage(t, 400, isDisabled)
+	_, err = h.DisableApplication(ctx, h.kept()[0].ID, false)
+	require.NoError(t, err)
+	require.Equal(t, 200, h.signedIn("user_ada").get(app.request()).StatusCode)
+}
+
+// A sign-in that has read the application just before it was disabled gets a code
+// that buys nothing, then or when the application is let in again.
+func TestSignInThatOverlapsWithDisablingGetsNothing(t *testing.T) {
+	faulty := storetest.NewBreakable(memory.New())
+	h := newHost(t, func(c *provider.Config) { c.Store = faulty })
+	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read"), SkipConsent: true})
+	b := h.signedIn("user_ada")
+	faulty.Once("FindConsent", func() {
+		_, err := h.DisableApplication(context.Background(), app.ID, true)
+		require.NoError(t, err)
+	})
+	code := b.get(app.request()).redirected(t).Get("code")
+	app.redeem(code).refused(t, 400, "unauthorized_client")
+	_, err := h.DisableApplication(ctx, app.ID, false)
+	require.NoError(t, err)
+	app.redeem(code).refused(t, 400, "invalid_grant")
+}

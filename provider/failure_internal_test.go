@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/latchkey-go/latchkey/provider/internal/rules"
 )
 
 // All failures together use a bounded amount of memory, whoever sends what to
@@ -56,4 +58,11 @@ func TestFailuresAreBoundedInMemory(t *testing.T) {
 	}
 	require.Equal(t, "The own.", f.of("oa_honest")[0].Description)
 	require.Len(t, f.of("oa_honest"), 1+maxCauses)
+}
+
+// AnotherTokenOf makes up an access token of the same grant, as somebody can who
+// has seen the grant's ID.
+func AnotherTokenOf(p *Provider, text string) string {
+	known, _ := p.prefix.decode(rules.KindAccess, text)
+	return p.prefix.encode(rules.KindAccess, newCredential(known.grantID))
 }

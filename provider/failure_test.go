@@ -106,3 +106,17 @@ func TestFailuresHoldNoSecret(t *testing.T) {
 		require.LessOrEqual(t, len(f.Description)+len(f.Cause), 606)
 	}
 }
+
+// What only names an application proves nothing: the client_id of a public one,
+// or a token that was made up for a grant whose ID somebody knows.
+func TestFailuresOfThoseWhoProveNothingAreStrangers(t *testing.T) {
+	h := newHost(t)
+	public := h.application(provider.ApplicationSettings{Public: true, Scopes: scopes.New("notes:read")})
+	public.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", "x").refused(t, 400, "invalid_grant")
+	h.bearer("/api/notes", provider.AnotherTokenOf(h.Provider, public.tokens("user_ada").AccessToken)).refused(t, 401, "invalid_token")
+	found := h.Failures(public.ID)
+	require.Len(t, found, 2)
+	for _, f := range found {
+		require.False(t, f.Proved, "%+v", f)
+	}
+}
