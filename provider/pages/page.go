@@ -24,7 +24,7 @@ type Page struct {
 // stay on the site.
 func (p *Renderer) Page(w http.ResponseWriter, page Page) {
 	page.Host = p.host
-	p.write(w, page.Status, "page.html", page, policy{images: []string{page.Host.LogoURL}, style: sourceHash(string(page.Style))})
+	p.write(w, page.Status, "page.html", page, policy{images: []string{page.Host.LogoURL}, style: p.style + " " + sourceHash(string(page.Style))})
 }
 
 // sheet is a style sheet as it stands, so that its hash is that of its policy.
