@@ -162,7 +162,7 @@ func TestDevelopersHaveABoundedNumber(t *testing.T) {
 		wg.Wait()
 		require.LessOrEqual(t, count(), 3)
 	}
-	for i := 0; count() < 3; i++ {
+	for i := 0; i < 3 && count() < 3; i++ {
 		ada.registers(developerPath, fmt.Sprint("Next", i))
 	}
 	ada.post(developerPath+"?new", "do", "create", "type", "web", "name", "One more", "redirect_uris", "https://a.example.com/callback").is(422, "as many applications as you may have")
@@ -181,6 +181,39 @@ func TestDevelopersHaveABoundedNumber(t *testing.T) {
 	grants, _, err := h.ListGrants(ctx, provider.GrantFilter{UserID: "user_ada"}, "", 100)
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(grants), 50)
+}
+
+// A form that has seen room for one more application or token, and is then
+// overtaken by another, makes none.
+func TestFormThatIsOvertakenMakesNothing(t *testing.T) {
+	h := newHost(t, portal.DeveloperOptions{MaxApplications: 1, TokenScopes: scopes.New("profile")})
+	ada := h.browser("user_ada")
+	h.kept.Once("CreateApplication", func() {
+		_, _, err := h.CreateApplication(ctx, provider.ApplicationSettings{Name: "First", OwnerID: "user_ada"})
+		require.NoError(t, err)
+	})
+	ada.post(developerPath+"?new", "do", "create", "type", "web", "name", "Second", "redirect_uris", "https://a.example.com/callback").is(422, "as many applications as you may have")
+	owned, _, err := h.ListApplications(ctx, store.ApplicationQuery{OwnerID: "user_ada"})
+	require.NoError(t, err)
+	require.Len(t, owned, 1)
+	require.Equal(t, "First", owned[0].Name)
+
+	create := func(label string) page {
+		return ada.post(developerPath+"?tokens", "do", "create_token", "label", label, "scope", "profile", "lifetime", "week")
+	}
+	create("0").is(201)
+	app, err := h.FindClient(ctx, "personal-access-tokens")
+	require.NoError(t, err)
+	h.kept.Once("Create", func() {
+		for range 49 {
+			_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID})
+			require.NoError(t, err)
+		}
+	})
+	require.NotContains(t, create("one too many").is(422, "You have 50 tokens").body, `id="secret"`)
+	grants, _, err := h.ListGrants(ctx, provider.GrantFilter{UserID: "user_ada"}, "", 100)
+	require.NoError(t, err)
+	require.Len(t, grants, 50)
 }
 
 // A workspace owns what its members register, for as long as the host says that
