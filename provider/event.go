@@ -89,7 +89,8 @@ type Event struct {
 	// Endpoint, Outcome and Duration are those of an EventRequest. Endpoint is
 	// "authorize", "token", "userinfo", "revoke", "introspect", "register",
 	// "device_authorization", "device", "logout", "metadata", "resource_metadata",
-	// "connections", "backend" (of package clerkapi), "guard", or a name that
+	// "connections", "backend" (of package clerkapi), "admin" and "developers" (of
+	// package portal), "guard", or a name that
 	// [Provider.Endpoint] was given. Outcome is "ok", or the error code
 	// of the refusal, such as "invalid_grant", or "rate_limited" where
 	// Config.Limit refused, or "client_gone" where the client hung up before it

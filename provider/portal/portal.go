@@ -242,21 +242,21 @@ func (v *visit) show() error {
 // An action is what a button does. Those for administrators are refused to
 // developers as if they were not there.
 type action struct {
-	do        func(*visit, provider.Application) error
-	administr bool
-	noApp     bool // it is about no application
+	do    func(*visit, provider.Application) error
+	admin bool
+	noApp bool // it is about no application
 }
 
 var actions = map[string]action{
 	"create":   {do: (*visit).create, noApp: true},
 	"save":     {do: (*visit).save},
 	"rotate":   {do: (*visit).rotate},
-	"end":      {do: (*visit).end, administr: true},
+	"end":      {do: (*visit).end, admin: true},
 	"end_all":  {do: (*visit).endAll},
-	"review":   {do: (*visit).review, administr: true},
-	"unreview": {do: (*visit).unreview, administr: true},
-	"disable":  {do: (*visit).disable, administr: true},
-	"enable":   {do: (*visit).enable, administr: true},
+	"review":   {do: (*visit).review, admin: true},
+	"unreview": {do: (*visit).unreview, admin: true},
+	"disable":  {do: (*visit).disable, admin: true},
+	"enable":   {do: (*visit).enable, admin: true},
 	"delete":   {do: (*visit).delete},
 	"exchange": {do: (*visit).exchange},
 
@@ -267,7 +267,7 @@ var actions = map[string]action{
 // act answers a POST.
 func (v *visit) act() error {
 	a, known := actions[v.r.PostForm.Get("do")]
-	if !known || a.administr && !v.administers {
+	if !known || a.admin && !v.administers {
 		return notFound(nil)
 	}
 	var app provider.Application
