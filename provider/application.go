@@ -111,6 +111,10 @@ type Application struct {
 	// [Provider.ReviewApplication].
 	Reviewed bool
 
+	// Disabled says whether all its requests are refused: see
+	// [Provider.DisableApplication].
+	Disabled bool
+
 	ApplicationSettings
 
 	// Secrets are its client secrets, newest first; a public application has
@@ -150,7 +154,7 @@ type RegistrationInfo struct {
 // nothing with the record.
 func asApplication(app store.Application) Application {
 	shown := Application{
-		ID: app.ID, ClientID: app.ClientID, Origin: app.Origin, Reviewed: app.Reviewed, ApplicationSettings: settingsOf(app),
+		ID: app.ID, ClientID: app.ClientID, Origin: app.Origin, Reviewed: app.Reviewed, Disabled: app.Disabled, ApplicationSettings: settingsOf(app),
 		CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt, Version: app.Version,
 	}
 	for _, s := range app.Secrets {

@@ -117,6 +117,9 @@ func (e ensured) update(ctx context.Context, kept store.Application) (store.Appl
 	if errors.Is(err, errNothingDiffers) {
 		return found, nil
 	}
+	if err == nil {
+		e.p.emit(ctx, Event{Kind: EventApplicationUpdated, ApplicationID: app.ID})
+	}
 	return app, err
 }
 

@@ -76,6 +76,7 @@ func (p *Provider) createManual(ctx context.Context, app *store.Application, wro
 	if err := p.records.createApplication(ctx, *app); err != nil {
 		return fmt.Errorf("provider: create application: %w", err)
 	}
+	p.emit(ctx, Event{Kind: EventApplicationCreated, ApplicationID: app.ID})
 	return nil
 }
 
@@ -117,6 +118,10 @@ func (p *Provider) Offers(origin store.Origin) (asked scopes.Set, letIn bool) {
 	return slices.Clone(asked), letIn
 }
 
+// OffersMachines returns the scopes that the host's own applications may be given
+// to ask for by themselves, without a user. It is empty without Config.Machines.
+func (p *Provider) OffersMachines() scopes.Set { return slices.Clone(p.offer.machines) }
+
 // UpdateApplication changes the settings of an application. It calls edit with
 // the settings as they are, checks the result, and keeps it unless somebody else
 // changed the application meanwhile; then it starts over, so that no change is
@@ -140,7 +145,7 @@ func (p *Provider) Offers(origin store.Origin) (asked scopes.Set, letIn bool) {
 // stays so until it is revoked. The Scopes of an application that is not the
 // host's own are only what it gets when it asks for none.
 func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*ApplicationSettings) error, ifVersion ...int64) (Application, error) {
-	return shownOr(p.change(ctx, id, func(app *store.Application) error {
+	app, err := p.change(ctx, id, func(app *store.Application) error {
 		if err := checkVersion(app, ifVersion); err != nil {
 			return err
 		}
@@ -150,7 +155,17 @@ func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*
 		}
 		s.apply(app, p.offer.scopes)
 		return nil
-	}, p.offer.checkApplication))
+	}, p.offer.checkApplication)
+	return p.changed(ctx, EventApplicationUpdated, app, err)
+}
+
+// changed is what a change of an application returns, and emits the event if it
+// has happened.
+func (p *Provider) changed(ctx context.Context, kind EventKind, app store.Application, err error) (Application, error) {
+	if err == nil {
+		p.emit(ctx, Event{Kind: kind, ApplicationID: app.ID})
+	}
+	return shownOr(app, err)
 }
 
 // change is UpdateApplication with an edit that may change the secrets and the
@@ -203,10 +218,53 @@ func (p *Provider) change(ctx context.Context, id string, edit func(*store.Appli
 // Version that the administrator has seen as ifVersion: if the application has
 // another by now, nothing is changed, and the error wraps [store.ErrConflict].
 func (p *Provider) ReviewApplication(ctx context.Context, id string, reviewed bool, ifVersion ...int64) (Application, error) {
-	return shownOr(p.records.updateApplication(ctx, id, func(app *store.Application) error {
+	app, err := p.records.updateApplication(ctx, id, func(app *store.Application) error {
 		app.Reviewed = reviewed
 		return checkVersion(app, ifVersion)
-	}))
+	})
+	if reviewed {
+		return p.changed(ctx, EventApplicationReviewed, app, err)
+	}
+	return p.changed(ctx, EventApplicationUnreviewed, app, err)
+}
+
+// DisableApplication refuses everything to an application from now on, or lets
+// it in again. Disabling ends what was issued to it at once: its tokens stop
+// working everywhere, its users are signed out of it, and what they had agreed
+// to is forgotten. Nobody can sign in to it, it gets no tokens, and it can't
+// manage its registration; its users and developers are told that it is
+// disabled. Its settings, secrets, and registration stay, and [Provider.Cleanup]
+// doesn't delete it.
+//
+// Once it is let in again, its users sign in and agree anew. Give the Version
+// that the administrator has seen as ifVersion: if the application has another by
+// now, nothing is changed, and the error wraps [store.ErrConflict]. After any
+// other error it may be called again until it succeeds.
+func (p *Provider) DisableApplication(ctx context.Context, id string, disabled bool, ifVersion ...int64) (Application, error) {
+	kind := EventApplicationEnabled
+	if disabled {
+		kind = EventApplicationDisabled
+	}
+	cuts := disabled
+	app, err := p.records.updateApplication(ctx, id, func(app *store.Application) error {
+		if err := checkVersion(app, ifVersion); err != nil {
+			return err
+		}
+		cuts = disabled || app.Disabled
+		app.Disabled = disabled
+		if cuts {
+			// Before the switch is kept: if this fails, nothing looks done.
+			return p.records.cutOff(ctx, store.CutKey{ApplicationID: id}, store.CutNumber)
+		}
+		return nil
+	})
+	if err == nil && cuts {
+		// Again, for what was issued in between. A sign-in that has read the
+		// application before gets a code at most, which buys nothing: whoever
+		// redeems it is refused, and letting the application in cuts it off.
+		err = p.RevokeGrants(ctx, GrantFilter{ApplicationID: id})
+	}
+	return p.changed(ctx, kind, app, err)
 }
 
 // checkVersion refuses to change an application that is another than was seen.
@@ -253,6 +311,7 @@ func (p *Provider) AddSecret(ctx context.Context, id string, retireOthersAt time
 	if err != nil {
 		return Secret{}, err
 	}
+	p.emit(ctx, Event{Kind: EventApplicationSecretAdded, ApplicationID: id})
 	return secret, nil
 }
 
@@ -267,6 +326,20 @@ func (p *Provider) DeleteApplication(ctx context.Context, id string) error {
 	if err := p.records.deleteApplication(ctx, id); err != nil {
 		return fmt.Errorf("provider: delete application: %w", err)
 	}
+	p.failures.forget(id)
 	p.emit(ctx, Event{Kind: EventGrantRevoked, ApplicationID: id})
+	p.emit(ctx, Event{Kind: EventApplicationDeleted, ApplicationID: id})
 	return nil
 }
+
+// Failures returns for what causes requests of an application were refused
+// lately, for its developers: those of requests that proved to be the
+// application's first, then most recent first. Equal causes are counted
+// together.
+//
+// They are in the memory of this instance, since it started: with several
+// instances each knows its own. They are bounded: 20 causes of each kind for an
+// application, and 10,000 causes of 2,000 applications in all. The oldest make
+// room; requests that anyone can send never push out those that proved to be
+// the application's.
+func (p *Provider) Failures(applicationID string) []Failure { return p.failures.of(applicationID) }

@@ -100,7 +100,7 @@ func (a *authorization) findRedirect() *Error {
 	}
 	// The rules may have changed since it was registered, or a review ended.
 	if err := a.offer.redirectRule(&app).check(a.redirect.uri); err != nil {
-		return refuse(codeInvalidRequest, "The redirect_uri of the application that sent you here is not allowed any more. Its developer can register another one.").because(err)
+		return refuse(codeInvalidRequest, "The redirect_uri of the application that sent you here is not allowed any more. Its developer can register another one.").tells(err)
 	}
 	return nil
 }

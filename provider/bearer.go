@@ -121,7 +121,8 @@ func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Ki
 func (c *call) findLive(text string, kinds ...rules.Kind) (presentedToken, *Error) {
 	t, e := c.Provider.findLive(c.context(), text, kinds...)
 	if c.application == "" { // A client may ask about others' tokens.
-		c.application = t.applicationID
+		// The ID of a grant leads to the application too, and is no secret.
+		c.application, c.proved = t.applicationID, t.applicationID != "" && !errors.Is(e.cause(), rules.ErrNotFound)
 	}
 	return t, e
 }
@@ -136,7 +137,8 @@ func (p *Provider) findLive(ctx context.Context, text string, kinds ...rules.Kin
 	case err != nil:
 		return t, unavailable("store", err)
 	case t.dead != nil:
-		return t, invalidToken(t.dead)
+		e := invalidToken(t.dead)
+		return t, e.tells(e.Err)
 	}
 	return t, nil
 }

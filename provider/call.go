@@ -43,6 +43,10 @@ type call struct {
 	// failed to prove. It is for the log only.
 	claimed string
 
+	// proved is set if the request has a secret, key, or token of the application,
+	// and did not just name it.
+	proved bool
+
 	start     time.Time // by the machine's own clock, which runs evenly; zero: nobody is told
 	outcome   string    // an error code, or outcomeOK
 	reference string    // of the log line, where the visitor is told; empty: none
@@ -176,6 +180,9 @@ func (c *call) refused(e *Error) {
 	}
 	if e.Code != codeAuthorizationPending { // So does each device every few seconds.
 		c.log(e)
+		if c.outcome != outcomeClientGone {
+			c.failures.note(cmp.Or(c.application, c.claimed), c.endpoint, c.proved, e, c.now())
+		}
 	}
 }
 

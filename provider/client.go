@@ -120,7 +120,7 @@ func (c *call) client(form url.Values) (store.Application, *Error) {
 	if e != nil {
 		c.claimed = app.ID
 	} else {
-		c.application = app.ID
+		c.application, c.proved = app.ID, !app.Public
 	}
 	return app, e
 }
@@ -184,5 +184,5 @@ func (c *call) authenticateBySecret(app *store.Application, sent clientCredentia
 
 // errSecret is the one refusal of a client that sent no assertion.
 func errSecret(cause error) *Error {
-	return invalidClient("Client authentication failed: the client is unknown or its secret is wrong or missing.").because(cause)
+	return invalidClient("Client authentication failed: the client is unknown or its secret is wrong or missing.").tells(cause)
 }

@@ -82,6 +82,7 @@ func (c *call) findClientFor(userID, clientID string) (store.Application, *Error
 	app, e := c.findDocument(c.r, userID, clientID)
 	if e == nil && err == nil {
 		keepHostsPart(&app, &kept)
+		e = c.offer.admits(app)
 	}
 	return app, e
 }
@@ -92,6 +93,7 @@ func keepHostsPart(described, kept *store.Application) {
 	described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
 	described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
 	described.Workspace, described.Lifetimes = kept.Workspace, kept.Lifetimes
+	described.Disabled = kept.Disabled
 	described.Reviewed = stillReviewed(kept, described)
 }
 

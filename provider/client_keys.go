@@ -136,7 +136,7 @@ func (c *call) mayFetch(app *store.Application) func() error {
 // errAssertion is the one refusal of an assertion. What is wrong with it is for
 // the log.
 func errAssertion(cause error) *Error {
-	return invalidClient("Client authentication failed: the client is unknown, or its client_assertion is not accepted.").because(cause)
+	return invalidClient("Client authentication failed: the client is unknown, or its client_assertion is not accepted.").tells(cause)
 }
 
 // errKeySet refuses a client whose keys can't be had. Only what will be the same

@@ -40,6 +40,9 @@ type Error struct {
 	retryURL string       // the same
 
 	noted []any // for the log: names, and the values that were refused
+
+	template string // of Description, without what was sent; empty: Description itself
+	telling  bool   // Err speaks of nothing but what the application sent
 }
 
 // Error returns the code, the description and the cause.
@@ -82,12 +85,20 @@ const (
 
 // refuse returns an Error of status 400, which is that of most refusals.
 func refuse(code, format string, args ...any) *Error {
-	return &Error{Code: code, Status: http.StatusBadRequest, Description: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Status: http.StatusBadRequest, Description: fmt.Sprintf(format, args...), template: format}
 }
 
 // because returns e with its cause.
 func (e *Error) because(cause error) *Error {
 	e.Err = cause
+	return e
+}
+
+// tells is because, where the cause speaks of nothing but what the application
+// has sent: its developers are told it too. An error of a function of the host's
+// never is such a cause.
+func (e *Error) tells(cause error) *Error {
+	e.Err, e.telling = cause, true
 	return e
 }
 
@@ -127,6 +138,14 @@ func unavailable(what string, cause error) *Error {
 	}
 }
 
+// cause returns the cause of a refusal, or nil if there is none.
+func (e *Error) cause() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
+
 // asError returns err as an *Error. One that is none is a fault of ours, and
 // its text stays inside.
 func asError(err error) *Error {
@@ -146,13 +165,13 @@ func grantRefusal(what string, err error) *Error {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, rules.ErrScope):
-		return refuse(codeInvalidScope, "The scope names nothing that was granted. Leave scope out to get all that was granted.").because(err)
+		return refuse(codeInvalidScope, "The scope names nothing that was granted. Leave scope out to get all that was granted.").tells(err)
 	case errors.Is(err, rules.ErrResource):
-		return refuse(codeInvalidTarget, "The user has not agreed to this resource: name it in the authorization request too.").because(err)
+		return refuse(codeInvalidTarget, "The user has not agreed to this resource: name it in the authorization request too.").tells(err)
 	case errors.Is(err, rules.ErrHostSecret):
 		return unavailable("Config.Keys", err)
 	case rules.Refused(err):
-		return refuse(codeInvalidGrant, "The %s is not valid: it is unknown, expired, revoked or used, or was issued to another client or for another redirect_uri or code_verifier.", what).because(err)
+		return refuse(codeInvalidGrant, "The %s is not valid: it is unknown, expired, revoked or used, or was issued to another client or for another redirect_uri or code_verifier.", what).tells(err)
 	}
 	return unavailable("store", err)
 }

@@ -25,6 +25,7 @@ type Grant struct {
 	WorkspaceID   string // for which the application acts; empty: for the user alone
 	Scopes        scopes.Set
 	Resource      string // what its tokens are for (RFC 8707); empty: none
+	Label         string // what [TokenSettings] called it; empty: nothing
 
 	CreatedAt  time.Time
 	LastUsedAt time.Time // the last sign-in or refresh
@@ -133,7 +134,7 @@ func (f GrantFilter) matches(g *rules.Grant) bool {
 
 func publicGrant(g *rules.Grant) Grant {
 	return Grant{
-		ID: g.ID, UserID: g.UserID, ApplicationID: g.ApplicationID, WorkspaceID: g.WorkspaceID, Scopes: g.ScopeSet(), Resource: g.Resource,
+		ID: g.ID, UserID: g.UserID, ApplicationID: g.ApplicationID, WorkspaceID: g.WorkspaceID, Scopes: g.ScopeSet(), Resource: g.Resource, Label: g.Label,
 		CreatedAt: g.CreatedAt.Time(), LastUsedAt: g.LastUsedAt.Time(), AgreedAt: g.AgreedAt.Time(), ExpiresAt: g.ExpiresAt.Time(),
 	}
 }

@@ -146,13 +146,13 @@ func (h *host) user(_ context.Context, id string) (userinfo.User, error) {
 }
 
 // eventKinds returns what has happened since it was last asked, besides that
-// there were requests.
+// there were requests, and applications for the test.
 func (h *host) eventKinds() []provider.EventKind {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var kinds []provider.EventKind
 	for _, e := range h.events {
-		if e.Kind != provider.EventRequest {
+		if e.Kind != provider.EventRequest && e.Kind != provider.EventApplicationCreated {
 			kinds = append(kinds, e.Kind)
 		}
 	}

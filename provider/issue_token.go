@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
 	"github.com/latchkey-go/latchkey/scopes"
@@ -39,15 +41,20 @@ type TokenSettings struct {
 	// Lifetime is how long it works. Zero: the Access of [Lifetimes] for the
 	// application and the resource.
 	Lifetime time.Duration
+
+	// Label is what the user calls it, to know it again: [Grant] has it. At most
+	// 100 characters, none of which is a control character. Empty: nothing.
+	Label string
 }
+
+const maxLabel = 100 // characters
 
 // IssueToken makes an access token without a browser: a personal access token
 // that a user copies into a script, or a token for a job that the host runs for
 // a user. The caller has made sure that the user wants it. It cannot be
 // refreshed. The Secret is returned this once and kept as a hash only; the
 // Token's GrantID names it for [Provider.ListGrants], where it is until it
-// expires, for [Provider.RevokeGrants], and for what the host wants to note of
-// it, such as a label.
+// expires, and for [Provider.RevokeGrants].
 //
 // The error says what is wrong with n; it wraps [store.ErrNotFound] if there is
 // no such application and [userinfo.ErrNotFound] if there is no such user.
@@ -67,6 +74,9 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	}
 	if n.Lifetime < 0 {
 		return nil, secret, errors.New("the Lifetime is negative: leave it at zero for the default")
+	}
+	if !utf8.ValidString(n.Label) || strings.ContainsFunc(n.Label, isMisleading) || utf8.RuneCountInString(n.Label) > maxLabel {
+		return nil, secret, fmt.Errorf("the Label has more than %d characters, or control characters: shorten it", maxLabel)
 	}
 	resource := p.findResource(n.Resource)
 	if resource == nil && n.Resource != "" {
@@ -115,7 +125,7 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	grant := p.newGrant(store.NewID(now, n.UserID), now, &decision{
 		app: app, userID: n.UserID, workspaceID: n.WorkspaceID, scopes: granted, resource: resource.identifier(), consent: consent,
 	})
-	grant.ExpiresAt = rules.At(expires)
+	grant.ExpiresAt, grant.Label = rules.At(expires), n.Label
 	access := newCredential(grant.ID)
 	grant.WithAccess(rules.NewToken{Hash: access.secret.Hash(rules.KindAccess), ExpiresAt: grant.ExpiresAt})
 	if err := p.records.create(ctx, grant.Document(newMark())); err != nil {

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,14 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 	require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{ID: first.GrantID}))
 	require.Equal(t, 401, h.bearer("/api/notes", firstSecret.Reveal()).StatusCode)
 	require.Equal(t, 200, h.bearer("/api/notes", secondSecret.Reveal()).StatusCode)
+
+	// It keeps what its user calls it.
+	label := strings.Repeat("é", 100)
+	named, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: tools.ID, Label: label})
+	require.NoError(t, err)
+	page, _, err := h.ListGrants(ctx, provider.GrantFilter{ID: named.GrantID}, "", 0)
+	require.NoError(t, err)
+	require.Equal(t, label, page[0].Label)
 
 	// Where nothing was chosen, nothing is opened.
 	_, bare, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: tools.ID})
@@ -99,13 +108,15 @@ func TestIssueTokenRefusesWhatItCannotMake(t *testing.T) {
 		says string
 		is   error
 	}{
-		"no user":             {n: provider.TokenSettings{ApplicationID: app.ID}, says: "the UserID is empty"},
-		"an unknown user":     {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_nobody"}, is: userinfo.ErrNotFound},
-		"no application":      {n: provider.TokenSettings{ApplicationID: "oa_none", UserID: "user_ada"}, is: store.ErrNotFound},
-		"a scope too many":    {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile", "email")}, says: `the scope "email" is not one that the application may ask for: those are "profile"`},
-		"OpenID's scope":      {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("openid")}, says: `the scope "openid" is not one`},
-		"a malformed scope":   {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile email")}, says: `the scope "profile email" is not one`},
-		"a negative lifetime": {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Lifetime: -1}, says: "the Lifetime is negative"},
+		"no user":              {n: provider.TokenSettings{ApplicationID: app.ID}, says: "the UserID is empty"},
+		"an unknown user":      {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_nobody"}, is: userinfo.ErrNotFound},
+		"no application":       {n: provider.TokenSettings{ApplicationID: "oa_none", UserID: "user_ada"}, is: store.ErrNotFound},
+		"a scope too many":     {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile", "email")}, says: `the scope "email" is not one that the application may ask for: those are "profile"`},
+		"OpenID's scope":       {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("openid")}, says: `the scope "openid" is not one`},
+		"a malformed scope":    {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Scopes: scopes.New("profile email")}, says: `the scope "profile email" is not one`},
+		"a label too long":     {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Label: strings.Repeat("é", 101)}, says: "the Label has more than 100"},
+		"a label of two lines": {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Label: "a\nb"}, says: "the Label has"},
+		"a negative lifetime":  {n: provider.TokenSettings{ApplicationID: app.ID, UserID: "user_ada", Lifetime: -1}, says: "the Lifetime is negative"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			token, secret, err := h.IssueToken(context.Background(), tt.n)

@@ -31,6 +31,7 @@ func LogEvents(logger *slog.Logger) func(context.Context, Event) {
 				attrs = append(attrs, slog.String(name, value))
 			}
 		}
+		add("actor", e.Actor)
 		add("application", e.ApplicationID)
 		add("user", e.UserID)
 		if e.Machine {

@@ -23,7 +23,7 @@ func New(cfg Config) (*Provider, error) {
 	}
 	p := &Provider{
 		cfg: cfg, records: records{cfg.Store, cfg.StoreTimeout, cfg.Now}, issuer: issuer, pages: shown, offer: newOffer(&cfg, shown.HostName()), prefix: tokenPrefix(cfg.TokenPrefix),
-		secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), machines: newBuckets[string](), ownAddress: ownAddress,
+		secrets: newSecretVerifier(cfg.StoreTimeout), guesses: newGuesses(), failures: newFailures(), machines: newBuckets[string](), ownAddress: ownAddress,
 	}
 	if p.resources, err = p.newResources(); err != nil {
 		return nil, err

@@ -109,9 +109,13 @@ func newOffer(c *Config, hostName string) offer {
 	return o
 }
 
-// admits refuses an application of an origin that is switched off, or with keys
-// or for workspaces where these are. Turning something off takes rights away and never adds any.
+// admits refuses an application that is disabled, of an origin that is switched
+// off, or with keys or for workspaces where these are. Turning something off
+// takes rights away and never adds any.
 func (o *offer) admits(app store.Application) *Error {
+	if app.Disabled {
+		return errDisabled()
+	}
 	if !app.Keys.IsZero() && o.keys == nil {
 		return refuse(codeUnauthorizedClient, "This server no longer accepts applications that authenticate by a key.")
 	}
@@ -122,6 +126,10 @@ func (o *offer) admits(app store.Application) *Error {
 		return nil
 	}
 	return refuse(codeUnauthorizedClient, "This server no longer accepts applications that its operator has not registered.")
+}
+
+func errDisabled() *Error {
+	return refuse(codeUnauthorizedClient, "The application has been disabled by the operator of this server. Its developer can ask them why.")
 }
 
 // closes reports whether applications that the host didn't make are let in, but

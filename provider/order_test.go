@@ -26,10 +26,10 @@ var layers = []struct {
 	{"sign-in", "authorize consent authorization_answer issue authorization openid id_token workspace_choice decision application_use"},
 	{"applications and grants", "registration_manage registration client_document registration_metadata registration_request application_ensure applications workspace_members grants"},
 	{"guard", "guard bearer resource"},
-	{"request", "limit_by_address client client_assertion client_keys limit form visit workspace host page call endpoints"},
+	{"request", "limit_by_address client client_assertion client_keys limit form visitor visit workspace host page call endpoints"},
 	{"provider", "provider application_records documents"},
 	{"rules", "claims application_rules redirect_rules offer config_rules"},
-	{"config", "config config_features keys application lifetimes redirect application_id field_error"},
+	{"config", "config config_features keys failure application lifetimes redirect application_id field_error"},
 	{"leaves", "params log_events event device_code credential secret base62 answer protocol sign_in guesses buckets deadline buffer error"},
 }
 

@@ -39,6 +39,8 @@ type Provider struct {
 	guesses  *guesses         // of user codes
 	machines *buckets[string] // tokens that applications get by themselves; only who has authenticated is counted
 
+	failures *failures // of requests of applications
+
 	otherHost atomic.Bool // that one is seen is said once
 
 	ownAddress bool // Config.ClientIP was left out, for Check
@@ -63,7 +65,7 @@ func (p *Provider) now() time.Time { return p.records.now() }
 
 func (p *Provider) emit(ctx context.Context, e Event) {
 	if p.cfg.Events != nil {
-		e.At = p.now()
+		e.At, e.Actor = p.now(), actorOf(ctx)
 		p.cfg.Events(ctx, e)
 	}
 }

@@ -52,13 +52,14 @@ func (p *Provider) deleteUnused(ctx context.Context, origin store.Origin, after 
 
 // deleteIfUnused deletes an application of which no grant is left. One that has
 // a grant is used, though nobody signed in: that is noted, so that it does not
-// stand in front of others at the next call.
+// stand in front of others at the next call. One that is disabled stays, or that
+// of a document would be let in again.
 func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (bool, error) {
 	grants, next, err := p.ListGrants(ctx, GrantFilter{ApplicationID: app.ID}, "", 1)
 	if err != nil {
 		return false, err
 	}
-	unused := len(grants) == 0 && next == ""
+	unused := len(grants) == 0 && next == "" && !app.Disabled
 	if unused {
 		app.Registration = nil // From here on noteUse refuses to use it.
 	} else {

@@ -59,7 +59,7 @@ func (c *call) manageRegistration() (answer *clientInformation, e *Error) {
 	if e != nil {
 		return nil, e
 	}
-	c.application = app.ID
+	c.application, c.proved = app.ID, true
 	switch c.r.Method {
 	case http.MethodPut:
 		return c.replaceRegistration(app, token)
@@ -77,6 +77,9 @@ func (c *call) registered(clientID string, token Secret) (store.Application, *Er
 	}
 	if !managedBy(app, token) {
 		return store.Application{}, errRegistrationToken()
+	}
+	if app.Disabled {
+		return app, errDisabled()
 	}
 	return app, nil
 }
@@ -121,6 +124,9 @@ func (c *call) replaceRegistration(app store.Application, token Secret) (*client
 	app, err := c.change(c.context(), app.ID, func(app *store.Application) error {
 		if !managedBy(*app, token) {
 			return errRegistrationToken() // It is about to be deleted.
+		}
+		if app.Disabled {
+			return errDisabled()
 		}
 		if secretSent != "" {
 			ok, err := c.secrets.verify(c.context(), secretSent, app.Secrets, c.now())

@@ -99,6 +99,7 @@ type exportedDocument struct {
 	Scopes        scopes.Set `json:"scopes"`
 	Declined      scopes.Set `json:"declined,omitempty"` // asked for, and left unticked
 	Resource      string     `json:"resource,omitempty"`
+	Label         string     `json:"label,omitempty"`
 	CreatedAt     time.Time  `json:"created_at"`
 	LastUsedAt    time.Time  `json:"last_used_at"`
 	AgreedAt      time.Time  `json:"agreed_at,omitzero"`
@@ -138,7 +139,7 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 		var g rules.Grant
 		err := rules.ReadGrant(&g, d, &d.Seen)
 		e.SignIns = append(e.SignIns, exportedDocument{
-			ID: d.ID, ApplicationID: d.ApplicationID, WorkspaceID: d.WorkspaceID, Scopes: g.ScopeSet(), Resource: g.Resource,
+			ID: d.ID, ApplicationID: d.ApplicationID, WorkspaceID: d.WorkspaceID, Scopes: g.ScopeSet(), Resource: g.Resource, Label: g.Label,
 			CreatedAt: d.CreatedAt, LastUsedAt: d.LastUsedAt, AgreedAt: g.AgreedAt.Time(), ExpiresAt: g.ExpiresAt.Time(),
 			SignedInAt: g.SignIn.At.Time(), ACR: g.SignIn.ACR, AMR: strings.Fields(g.SignIn.AMR), SessionID: g.SignIn.Session,
 		})

@@ -23,6 +23,7 @@ func export(t *testing.T, h *host, userID string) (got struct {
 	SignIns  []struct {
 		Application string `json:"application_id"`
 		Scopes      []string
+		Label       string
 	} `json:"sign_ins"`
 	Consents []struct {
 		Application string `json:"application_id"`
@@ -46,7 +47,7 @@ func TestExportHoldsAllOfOneUser(t *testing.T) {
 	mine := h.application(provider.ApplicationSettings{Name: "Mine", OwnerID: "user_ada", Scopes: scopes.New("email")})
 	const signIns = 250 // more than one page
 	for range signIns - 1 {
-		_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: mine.ID, Scopes: []string{"email"}})
+		_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: mine.ID, Scopes: []string{"email"}, Label: "backup"})
 		require.NoError(t, err)
 	}
 	h.clock.Add(time.Second)
@@ -56,6 +57,7 @@ func TestExportHoldsAllOfOneUser(t *testing.T) {
 	require.Len(t, got.SignIns, signIns)
 	require.Equal(t, wiki.ID, got.SignIns[0].Application)
 	require.Equal(t, []string{"profile", "notes:read"}, got.SignIns[0].Scopes)
+	require.Equal(t, "backup", got.SignIns[1].Label)
 	require.Len(t, got.Consents, 1)
 	require.Equal(t, wiki.ID, got.Consents[0].Application)
 	require.Equal(t, mine.ID, got.Applications[0].ID)

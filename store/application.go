@@ -51,6 +51,9 @@ type Application struct {
 	// Reviewed is set if the host vouches for the application.
 	Reviewed bool
 
+	// Disabled is set while every request of the application is refused.
+	Disabled bool `json:",omitempty"`
+
 	// Origin says how the application came to be registered, and Registration
 	// what it said then. Registration is nil for a manual one.
 	Origin       Origin

@@ -16,7 +16,7 @@ import (
 
 // public are the packages that a host or the author of a store imports.
 var public = []string{
-	"provider", "provider/clerkapi", "provider/keys", "provider/providertest", "scopes", "userinfo", "store", "store/memory", "store/storetest", "store/sqlstore", "store/redisstore",
+	"provider", "provider/clerkapi", "provider/keys", "provider/portal", "provider/providertest", "scopes", "userinfo", "store", "store/memory", "store/storetest", "store/sqlstore", "store/redisstore",
 }
 
 // callers are the types whose methods a host calls. Those of a store are called

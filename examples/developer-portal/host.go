@@ -1,8 +1,8 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/pages"
+	"github.com/latchkey-go/latchkey/provider/portal"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
 )
@@ -21,8 +22,6 @@ type host struct {
 	provider *provider.Provider
 	users    *users
 	sessions *scs.SessionManager
-	logos    *logos
-	tokens   *tokens
 }
 
 // offered is what applications may ask for. What strangers may have of Acme's
@@ -33,8 +32,8 @@ var offered = []scopes.Scope{
 	{Name: "notes:read", Title: "Read your notes"},
 }
 
-func newHost(ctx context.Context, issuer string, kept store.Store) (*host, error) {
-	h := &host{issuer: issuer, sessions: scs.New(), logos: newLogos()}
+func newHost(issuer string, kept store.Store) (*host, error) {
+	h := &host{issuer: issuer, sessions: scs.New()}
 	h.sessions.Cookie.Name = "acme_session" // Lax and HttpOnly by default
 	h.sessions.Cookie.Secure = strings.HasPrefix(issuer, "https://")
 	var err error
@@ -63,10 +62,6 @@ func newHost(ctx context.Context, issuer string, kept store.Store) (*host, error
 			Error:       h.errorPage,
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	h.tokens, err = newTokens(ctx, h.provider)
 	return h, err
 }
 
@@ -78,32 +73,25 @@ func (h *host) handler() http.Handler {
 	if err := csrf.AddTrustedOrigin(h.issuer); err != nil { // A proxy may rewrite Host, which it is compared with.
 		panic(err) // provider.New has refused whatever is no origin.
 	}
-	page := func(pattern string, maxBytes int64, f http.HandlerFunc) {
-		mux.Handle(pattern, http.MaxBytesHandler(csrf.Handler(h.sessions.LoadAndSave(f)), maxBytes))
+	page := func(pattern string, f http.HandlerFunc) {
+		mux.Handle(pattern, http.MaxBytesHandler(csrf.Handler(h.sessions.LoadAndSave(f)), 64<<10))
 	}
-	const formSize = 256 << 10 // Latchkey takes 100 redirect URIs of 1 KB each.
-	page("GET /{$}", formSize, h.home)
-	page("GET /login", formSize, h.showSignIn)
-	page("POST /login", formSize, h.signIn)
-	page("POST /logout", formSize, h.signOut)
+	page("GET /{$}", h.home)
+	page("GET /login", h.showSignIn)
+	page("POST /login", h.signIn)
+	page("POST /logout", h.signOut)
+	page("GET /settings/account", h.signedIn(h.showAccount))
+	page("POST /settings/account/sign-out-everywhere", h.signedIn(h.signOutEverywhere))
+	page("POST /settings/account/close", h.signedIn(h.closeAccount))
 
-	// Settings: for whoever is signed in.
-	settings := func(pattern string, maxBytes int64, f settingsFunc) { page(pattern, maxBytes, h.signedIn(f)) }
-	settings("GET /settings/applications", formSize, h.listApplications)
-	settings("GET /settings/applications/new", formSize, h.newApplication)
-	settings("POST /settings/applications", formSize, h.createApplication)
-	settings("GET /settings/applications/{id}", formSize, h.owned(h.showApplication))
-	settings("POST /settings/applications/{id}", formSize, h.owned(h.updateApplication))
-	settings("POST /settings/applications/{id}/secrets", formSize, h.owned(h.addSecret))
-	settings("POST /settings/applications/{id}/logo", maxLogo+formSize, h.owned(h.uploadLogo))
-	settings("POST /settings/applications/{id}/revoke", formSize, h.owned(h.revokeApplication))
-	settings("POST /settings/applications/{id}/delete", formSize, h.owned(h.deleteApplication))
-	settings("GET /settings/tokens", formSize, h.listTokens)
-	settings("POST /settings/tokens", formSize, h.createToken)
-	settings("POST /settings/tokens/{id}/revoke", formSize, h.revokeToken)
-	settings("GET /settings/account", formSize, h.showAccount)
-	settings("POST /settings/account/sign-out-everywhere", formSize, h.signOutEverywhere)
-	settings("POST /settings/account/close", formSize, h.closeAccount)
+	// Users register applications of their own, and Ada looks at them. Both sites
+	// protect their forms by themselves.
+	mux.Handle("/developers/", h.sessions.LoadAndSave(portal.Developers(h.provider, portal.DeveloperOptions{
+		Scopes:      scopes.New(scopes.Profile, scopes.Email, "notes:read"),
+		TokenScopes: scopes.New("notes:read"),
+		APIURL:      h.issuer + "/api/notes",
+	})))
+	mux.Handle("/admin/oauth/", h.sessions.LoadAndSave(portal.Admin(h.provider, portal.AdminOptions{Allow: h.administrator})))
 
 	// Latchkey's endpoints: with the session where they need it, and without
 	// the check of origins, because programs and other sites may call them.
@@ -118,7 +106,6 @@ func (h *host) handler() http.Handler {
 	// The API takes the tokens of applications and of people alike.
 	mux.Handle("GET /api/notes", h.provider.Require("notes:read")(http.HandlerFunc(h.listNotes)))
 
-	mux.HandleFunc("GET /logos/{id}", h.serveLogo)
 	files, err := fs.Sub(pageFiles, "pages")
 	if err != nil {
 		panic(err) // They are part of the program.
@@ -128,23 +115,28 @@ func (h *host) handler() http.Handler {
 	return mux
 }
 
-// settingsFunc is a page for the user who is signed in.
-type settingsFunc func(w http.ResponseWriter, r *http.Request, u user)
+// administrator says who is one: see portal.AdminOptions.
+func (h *host) administrator(r *http.Request) (actor string, err error) {
+	u, ok := h.user(r)
+	switch {
+	case !ok:
+		return "", portal.ErrSignIn
+	case !u.administers:
+		return "", errors.New("the user is no administrator")
+	}
+	return u.ID, nil
+}
 
-// signedIn sends everybody else to the sign-in page first, and reads the form.
-func (h *host) signedIn(f settingsFunc) http.HandlerFunc {
+// signedIn sends everybody else to the sign-in page first.
+func (h *host) signedIn(f func(w http.ResponseWriter, r *http.Request, u user)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		u, ok := h.user(r)
 		if !ok {
-			next := "/settings/applications" // A form cannot be sent again from there.
+			next := "/settings/account" // A form cannot be sent again from there.
 			if r.Method == http.MethodGet {
 				next = r.URL.RequestURI()
 			}
 			http.Redirect(w, r, signInPath(next), http.StatusSeeOther)
-			return
-		}
-		if err := r.ParseForm(); err != nil {
-			h.message(w, r, http.StatusBadRequest, "This form cannot be read", "It is too long or damaged. Nothing was changed.")
 			return
 		}
 		f(w, r, u)
@@ -158,7 +150,6 @@ func (h *host) listNotes(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	h.tokens.used(token.GrantID)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	json.NewEncoder(w).Encode(map[string]any{"notes": u.notes})

@@ -1,16 +1,14 @@
 // Developer-portal runs Acme Notes, an app whose own users are developers too.
 // They register OAuth applications, make personal access tokens, and see the
-// provider's pages in Acme's own look.
+// consent page in Acme's own look; Ada administers what they registered.
 //
 //	go run ./examples/developer-portal   and open the address that it prints
 //
-// All of it is ordinary code of the host's, on top of Latchkey's functions:
+// The pages for developers and administrators are those of package portal:
 //
-//	host.go          what Latchkey is told, and which middleware goes where
-//	applications.go  register, change and delete applications, rotate secrets
-//	tokens.go        personal access tokens
-//	account.go       "log out everywhere", and a user who is disabled
-//	pages.go         the consent page and the error page in the host's layout
+//	host.go     what Latchkey is told, and which middleware goes where
+//	account.go  "log out everywhere", and a user who is disabled
+//	pages.go    the consent page and the error page in the host's layout
 package main
 
 import (
@@ -77,14 +75,15 @@ func serve(ctx context.Context, addr string, stdout io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	h, err := newHost(ctx, issuer, memory.New())
+	h, err := newHost(issuer, memory.New())
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go h.provider.Run(ctx)
-	fmt.Fprintf(stdout, `Open %s/settings/applications and sign in as ada or grace; the password of both is: %s
+	fmt.Fprintf(stdout, `Open %[1]s/developers/ and sign in as ada or grace; the password of both is: %[2]s
+Ada administers all applications at %[1]s/admin/oauth/
 Press Ctrl+C to stop.
 `, issuer, password)
 	return acme.Serve(ctx, listener, h.handler())

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"embed"
-	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/pages"
-	"github.com/latchkey-go/latchkey/store"
 )
 
 // The provider's pages in the host's layout. Their words are Latchkey's, in the
@@ -44,8 +42,7 @@ func providerLayout(t pages.Texts, title string) layout {
 var pageFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"day":  func(t time.Time) string { return t.UTC().Format("2 January 2006") },
-	"time": func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") },
+	"day": func(t time.Time) string { return t.UTC().Format("2 January 2006") },
 	"initial": func(name string) string { // stands for an application without a logo
 		for _, r := range name {
 			return strings.ToUpper(string(r))
@@ -60,7 +57,9 @@ type layout struct {
 	Section string // the entry of the menu that the page belongs to
 	User    string // who is signed in; empty: nobody, so there is no menu
 
-	Message, Problem string // of the form before, shown this once
+	Message string // of the form before, shown this once
+
+	Admin bool // They may see and change every application.
 
 	Language, Direction string // empty: English
 }
@@ -69,10 +68,10 @@ func (h *host) layout(r *http.Request, title, section string) layout {
 	ctx := r.Context()
 	l := layout{
 		Title: title, Section: section,
-		Message: h.sessions.PopString(ctx, sessionMessage), Problem: h.sessions.PopString(ctx, sessionProblem),
+		Message: h.sessions.PopString(ctx, sessionMessage),
 	}
 	if u, ok := h.user(r); ok {
-		l.User = u.Name
+		l.User, l.Admin = u.Name, u.administers
 	}
 	return l
 }
@@ -87,7 +86,7 @@ func writePage(w http.ResponseWriter, status int, name string, view any) {
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Cache-Control", "no-store") // The pages are personal, and some have a secret.
+	header.Set("Cache-Control", "no-store") // The pages are personal.
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("X-Content-Type-Options", "nosniff")
 	// No scripts, and nothing from elsewhere. It must not name form-action:
@@ -107,16 +106,8 @@ func (h *host) message(w http.ResponseWriter, r *http.Request, status int, title
 	}{h.layout(r, title, ""), text})
 }
 
-func (h *host) notFound(w http.ResponseWriter, r *http.Request) {
-	h.message(w, r, http.StatusNotFound, "There is no such page", "It was removed, or the address is wrong.")
-}
-
 // fail answers where Latchkey could not do something and it is nobody's fault.
 func (h *host) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, store.ErrNotFound) { // It was there a moment ago.
-		h.notFound(w, r)
-		return
-	}
-	slog.Error("the portal failed", "path", r.URL.Path, "error", err)
+	slog.Error("a page failed", "path", r.URL.Path, "error", err)
 	h.message(w, r, http.StatusServiceUnavailable, "This does not work right now", "Try again in a moment.")
 }

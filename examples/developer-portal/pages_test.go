@@ -14,8 +14,10 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
+const accountPath = "/settings/account"
+
 // claims gets the userinfo document.
-func (p *portal) claims(t *testing.T, token string) map[string]any {
+func (p *served) claims(t *testing.T, token string) map[string]any {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodGet, p.url+"/oauth/userinfo", nil)
 	require.NoError(t, err)
@@ -129,7 +131,7 @@ func TestDisconnect(t *testing.T) {
 	ada, grace := p.signedIn(t, "ada"), p.signedIn(t, "grace")
 	app, _ := ada.register("Notebook", nil, "notes:read")
 	adas, graces := app.tokens(ada), app.tokens(grace)
-	personal := secretOn(ada.press(ada.open(tokensPath), "Make a token", map[string]string{"label": "Script"}))
+	personal := ada.makesToken()
 	account := ada.open("/settings/account")
 	require.Contains(t, account.Text(), "Notebook last used")
 	require.NotContains(t, account.Text(), "Personal access tokens last used")
@@ -154,7 +156,7 @@ func TestSignOutEverywhere(t *testing.T) {
 	ada, elsewhere, grace := p.signedIn(t, "ada"), p.signedIn(t, "ada"), p.signedIn(t, "grace")
 	app, _ := ada.register("Notebook", nil, "notes:read")
 	signIn, graces := app.tokens(elsewhere), app.tokens(grace)
-	personal := secretOn(ada.press(ada.open(tokensPath), "Make a token", map[string]string{"label": "Script"}))
+	personal := ada.makesToken()
 
 	page := ada.press(ada.open("/settings/account"), "Sign out everywhere else", nil)
 	require.Contains(t, page.Text(), "You are signed out everywhere but here.")
@@ -163,10 +165,10 @@ func TestSignOutEverywhere(t *testing.T) {
 		status, _ := p.notes(t, token)
 		require.Equal(t, want, status)
 	}
-	require.Equal(t, "/settings/applications", ada.open(applicationsPath).URL.Path)
-	require.Equal(t, "/login", elsewhere.open(applicationsPath).URL.Path)
+	require.Equal(t, accountPath, ada.open(accountPath).URL.Path)
+	require.Equal(t, "/login", elsewhere.open(accountPath).URL.Path)
 	require.Equal(t, "/login", elsewhere.open(app.oauth.AuthCodeURL("state")).URL.Path, "nor is there a session for the provider")
-	require.Equal(t, "/settings/applications", grace.open(applicationsPath).URL.Path)
+	require.Equal(t, accountPath, grace.open(accountPath).URL.Path)
 	_, err := app.oauth.TokenSource(t.Context(), signIn).Token()
 	require.NoError(t, err, "it has not expired")
 	signIn.AccessToken = ""
@@ -182,10 +184,10 @@ func TestCloseAccount(t *testing.T) {
 	page := ada.press(ada.open("/settings/account"), "Yes, close my account", nil)
 	require.Contains(t, page.Text(), "Your account is closed")
 	require.False(t, page.HasButton("Sign out"))
-	_, _, err := p.provider.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_1815", ApplicationID: p.tokens.app.ID})
+	_, _, err := p.provider.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_1815", ApplicationID: strings.TrimPrefix(app.path, "/developers/?application=")})
 	require.ErrorIs(t, err, userinfo.ErrNotFound, "to Latchkey the user is gone")
 	for _, someone := range []*person{ada, elsewhere} {
-		require.Equal(t, "/login", someone.open(applicationsPath).URL.Path)
+		require.Equal(t, "/login", someone.open("/developers/").URL.Path)
 	}
 	require.Contains(t, ada.signIn(ada.open("/login"), "ada").Text(), "do not go together")
 	status, _ := p.notes(t, adas.AccessToken)
@@ -213,9 +215,29 @@ func TestSignInPage(t *testing.T) {
 
 	// A form that comes without a session cannot be sent again from the
 	// sign-in page.
-	form := p.signedIn(t, "ada").open(tokensPath)
-	page = ada.press(form, "Make a token", map[string]string{"label": "Script"})
-	require.Equal(t, p.url+signInPath(applicationsPath), page.URL.String())
+	form := p.signedIn(t, "ada").open(accountPath)
+	page = ada.press(form, "Sign out everywhere else", nil)
+	require.Equal(t, p.url+signInPath(accountPath), page.URL.String())
+}
+
+// Grace registers an application, Ada reviews it, and nobody else can.
+func TestDevelopersAndAdministrators(t *testing.T) {
+	p := newPortal(t)
+	ada, grace := p.signedIn(t, "ada"), p.signedIn(t, "grace")
+	app, _ := grace.register("Notebook", nil, "notes:read")
+	require.NotContains(t, ada.open("/developers/").Text(), "Notebook")
+	require.Equal(t, http.StatusForbidden, grace.open("/admin/oauth/").Status)
+	require.NotContains(t, grace.open("/").Text(), "Administration")
+	review := ada.open(find(t, ada.open("/"), `href="([^"]+)">Administration`) + strings.TrimPrefix(app.path, "/developers/"))
+	require.Contains(t, ada.press(review, "Mark as reviewed", nil).Text(), "The application is reviewed.")
+
+	token := grace.makesToken()
+	status, titles := p.notes(t, token)
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, titles, "Nanoseconds")
+	require.Contains(t, grace.press(grace.open("/developers/?tokens"), "Revoke", nil).Text(), "The token is revoked.")
+	status, _ = p.notes(t, token)
+	require.Equal(t, http.StatusUnauthorized, status)
 }
 
 // Every page is whole in itself: no scripts, nothing from elsewhere, and fields
@@ -225,8 +247,7 @@ func TestPages(t *testing.T) {
 	ada := p.signedIn(t, "ada")
 	app, registered := ada.register("Notebook", nil)
 	for _, page := range []*browser.Page{
-		registered, p.person(t).open("/"), p.person(t).open("/login"), ada.open("/"), ada.open(applicationsPath), ada.open("/settings/applications/new"),
-		ada.open(app.path), ada.open(tokensPath), ada.open("/settings/account"), ada.open("/settings/applications/x"), ada.open(app.oauth.AuthCodeURL("x")),
+		registered, p.person(t).open("/"), p.person(t).open("/login"), ada.open("/"), ada.open(app.path), ada.open(accountPath), ada.open(app.oauth.AuthCodeURL("x")),
 	} {
 		body := string(page.Body)
 		require.Contains(t, page.Header.Get("Content-Type"), "text/html")
@@ -240,7 +261,7 @@ func TestPages(t *testing.T) {
 	for path, kind := range map[string]string{"/style.css": "text/css; charset=utf-8", "/logo.svg": "image/svg+xml"} {
 		require.Equal(t, kind, ada.open(path).Header.Get("Content-Type"))
 	}
-	for _, path := range []string{"/pages/layout.html", "/layout.html", "/logos/", "/logos/x"} {
+	for _, path := range []string{"/pages/layout.html", "/layout.html"} {
 		require.Equal(t, http.StatusNotFound, ada.open(path).Status, path)
 	}
 }

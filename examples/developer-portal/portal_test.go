@@ -21,7 +21,6 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
-	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
@@ -51,25 +50,23 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// portal is Acme, served on a free port for one test.
-type portal struct {
+// served is Acme, served on a free port for one test.
+type served struct {
 	*host
 	url string
 }
 
-func newPortal(t *testing.T) *portal { return newPortalOn(t, memory.New()) }
-
-func newPortalOn(t *testing.T, kept store.Store) *portal {
+func newPortal(t *testing.T) *served {
 	t.Helper()
 	listener, url, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
 	require.NoError(t, err)
-	h, err := newHost(t.Context(), url, kept)
+	h, err := newHost(url, memory.New())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- acme.Serve(ctx, listener, h.handler()) }()
-	t.Cleanup(func() { stop(); require.NoError(t, <-served) })
-	return &portal{h, url}
+	ended := make(chan error, 1)
+	go func() { ended <- acme.Serve(ctx, listener, h.handler()) }()
+	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
+	return &served{h, url}
 }
 
 // person drives a browser and fails the test where it cannot go on.
@@ -80,18 +77,18 @@ type person struct {
 	edit func(*http.Request) // changes the next request, if it is set
 }
 
-func (p *portal) person(t *testing.T) *person {
+func (p *served) person(t *testing.T) *person {
 	someone := &person{t: t, home: p.url}
 	someone.b = browser.New(someone)
 	return someone
 }
 
 // signedIn is a person who has signed in.
-func (p *portal) signedIn(t *testing.T, login string) *person {
+func (p *served) signedIn(t *testing.T, login string) *person {
 	t.Helper()
 	someone := p.person(t)
-	page := someone.signIn(someone.open("/settings/applications"), login)
-	require.Equal(t, p.url+"/settings/applications", page.URL.String())
+	page := someone.signIn(someone.open("/settings/account"), login)
+	require.Equal(t, p.url+"/settings/account", page.URL.String())
 	return someone
 }
 
@@ -189,15 +186,15 @@ func (p *person) register(name string, typed map[string]string, scopes ...string
 	for field, value := range typed {
 		form[field] = value
 	}
-	page := p.open("/settings/applications/new")
+	page := p.open("/developers/?new")
 	if len(scopes) > 0 {
 		page = ticked(page, "scope", scopes...)
 	}
-	page = p.press(page, "Register", form)
-	require.Equal(p.t, http.StatusOK, page.Status, page.Text())
-	app := application{path: page.URL.Path, secret: secretOn(page)}
+	page = p.press(page, "Register application", form)
+	require.Equal(p.t, http.StatusCreated, page.Status, page.Text())
+	app := application{path: "/developers/" + find(p.t, page, `action="(\?application=[^"]+)"`), secret: secretOn(page)}
 	app.oauth = oauth2.Config{
-		ClientID: find(p.t, page, `<dt>Client id</dt><dd><code>([^<]+)`), ClientSecret: app.secret, RedirectURL: callback,
+		ClientID: find(p.t, page, `<dt>Client ID</dt><dd><code>([^<]+)`), ClientSecret: app.secret, RedirectURL: callback,
 		Endpoint: oauth2.Endpoint{AuthURL: p.home + "/oauth/authorize", TokenURL: p.home + "/oauth/token"},
 	}
 	return app, page
@@ -205,11 +202,17 @@ func (p *person) register(name string, typed map[string]string, scopes ...string
 
 // secretOn is the secret that a page shows; empty: none.
 func secretOn(page *browser.Page) string {
-	found := regexp.MustCompile(`<code class="secret">([^<]+)</code>`).FindSubmatch(page.Body)
+	found := regexp.MustCompile(`<code id="secret">([^<]+)</code>`).FindSubmatch(page.Body)
 	if found == nil {
 		return ""
 	}
 	return string(found[1])
+}
+
+// makesToken makes a personal access token.
+func (p *person) makesToken() string {
+	p.t.Helper()
+	return secretOn(p.press(ticked(p.open("/developers/?tokens"), "scope", "notes:read"), "Make token", map[string]string{"label": "Script"}))
 }
 
 // find returns the first group of a pattern on a page.
@@ -242,7 +245,7 @@ func (a application) tokens(p *person) *oauth2.Token {
 }
 
 // notes calls Acme's API.
-func (p *portal) notes(t *testing.T, token string) (status int, titles []string) {
+func (p *served) notes(t *testing.T, token string) (status int, titles []string) {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodGet, p.url+"/api/notes", nil)
 	require.NoError(t, err)

@@ -24,6 +24,8 @@ type user struct {
 	userinfo.User
 	notes []note
 
+	administers bool // They may see and change every application.
+
 	closed bool // Nobody can sign in to the account any more.
 
 	// generation is that of the user's sessions: raising it ends them all.
@@ -50,7 +52,8 @@ func newUsers() (*users, error) {
 	}
 	return &users{passwordHash: hash, byID: map[string]*user{
 		"user_1815": {
-			User: userinfo.User{ID: "user_1815", Username: "ada", Name: "Ada Lovelace", Email: "ada@acme.example", EmailVerified: true},
+			User:        userinfo.User{ID: "user_1815", Username: "ada", Name: "Ada Lovelace", Email: "ada@acme.example", EmailVerified: true},
+			administers: true,
 			notes: []note{
 				{"Bernoulli numbers", "Ask Mr Babbage for more punched cards before Thursday."},
 				{"Flying machine", "Steam might do. Measure a pigeon first."},
@@ -113,8 +116,6 @@ const (
 	sessionGeneration = "generation"   // the user's, when they signed in
 	sessionSignedInAt = "signed_in_at" // in Unix seconds
 	sessionMessage    = "message"      // what the next page says was done
-	sessionProblem    = "problem"      // what it says was not
-	sessionSecret     = "secret:"      // and what of: a secret that the next page shows
 )
 
 // user returns who is signed in.
@@ -135,29 +136,9 @@ func (h *host) currentUser(r *http.Request) (provider.Session, error) {
 	return provider.Session{UserID: u.ID, SignedInAt: time.Unix(h.sessions.GetInt64(r.Context(), sessionSignedInAt), 0)}, nil
 }
 
-// keepSecret hands a new secret on to the page that the form leads to. It goes
-// by the session and not by the address, which would be in the browser's
-// history and in the logs of proxies. Where sessions are kept in a database,
-// it is there in plain for a moment; whoever minds shows the page as the answer
-// to the form instead, and reloading it then asks to send the form again.
-func (h *host) keepSecret(r *http.Request, of string, secret provider.Secret) {
-	h.sessions.Put(r.Context(), sessionSecret+of, secret.Reveal())
-}
-
-// takeSecret returns a secret that was kept, once.
-func (h *host) takeSecret(r *http.Request, of string) string {
-	return h.sessions.PopString(r.Context(), sessionSecret+of)
-}
-
 // done leads from a form to the page that comes afterwards.
 func (h *host) done(w http.ResponseWriter, r *http.Request, path, message string) {
 	h.sessions.Put(r.Context(), sessionMessage, message)
-	http.Redirect(w, r, path, http.StatusSeeOther)
-}
-
-// refuse does the same where the form was not right.
-func (h *host) refuse(w http.ResponseWriter, r *http.Request, path, problem string) {
-	h.sessions.Put(r.Context(), sessionProblem, problem)
 	http.Redirect(w, r, path, http.StatusSeeOther)
 }
 
@@ -196,8 +177,7 @@ func (h *host) signIn(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	// Nothing of a session before, such as a secret of somebody else's, and a
-	// new session id: one that was slipped into the browser is worth nothing.
+	// Nothing of a session before, and a new session id: one that was slipped into the browser is worth nothing.
 	if err := h.sessions.Clear(ctx); err != nil {
 		h.fail(w, r, err)
 		return

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -163,6 +164,25 @@ func (w *world) everything() {
 	ada.register(200, "PUT", "/"+own.ID, own.Token, `{"client_id":"`+own.ID+`","redirect_uris":["https://agent.example.com/callback"]}`)
 	ada.register(204, "DELETE", "/"+own.ID, own.Token, "")
 	ada.register(401, "GET", "/"+own.ID, own.Token, "")
+
+	// An administrator, who is named, registers an application, and changes
+	// everything about it.
+	as, p := provider.WithActor(t.Context(), "user_root"), w.host.provider
+	board, secret, err := p.CreateApplication(as, provider.ApplicationSettings{Name: "Board"})
+	require.NoError(t, err)
+	w.recorder.add(secret.Reveal())
+	_, err = p.UpdateApplication(as, board.ID, func(s *provider.ApplicationSettings) error { s.Name = "Boards"; return nil })
+	require.NoError(t, err)
+	secret, err = p.AddSecret(as, board.ID, time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	w.recorder.add(secret.Reveal())
+	for _, on := range []bool{true, false} {
+		_, err = p.ReviewApplication(as, board.ID, on)
+		require.NoError(t, err)
+		_, err = p.DisableApplication(as, board.ID, on)
+		require.NoError(t, err)
+	}
+	require.NoError(t, p.DeleteApplication(as, board.ID))
 
 	// An administrator lists the applications, and once more without a store.
 	ada.api(200, "GET", "/v1/oauth_applications", backendKey)

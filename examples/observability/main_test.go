@@ -74,6 +74,9 @@ func TestProgramWithoutLoad(t *testing.T) {
 	got := scrape(t, r.metrics)
 	require.NotEmpty(t, got)
 	for name, value := range got {
+		if name == `latchkey_applications_total{action="created"}` {
+			continue // Wiki, at the start
+		}
 		require.Zero(t, value, name)
 	}
 	require.Equal(t, 0, r.stop())

@@ -29,7 +29,7 @@ func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) 
 	tokens, err4 := meter.Int64Counter("latchkey.tokens", metric.WithUnit("{token}"),
 		metric.WithDescription("Times that tokens were issued, refreshed, given again to a repeated refresh, or revoked."))
 	applications, err5 := meter.Int64Counter("latchkey.applications", metric.WithUnit("{application}"),
-		metric.WithDescription("Times that an application registered itself, changed its registration, or was deleted by itself or as unused."))
+		metric.WithDescription("Times that an application was registered, changed, reviewed, disabled, or deleted, by the host or by itself."))
 	reuse, err6 := meter.Int64Counter("latchkey.reuse_detections", metric.WithUnit("{detection}"),
 		metric.WithDescription("Spent codes and refresh tokens that came again and ended their grant."))
 	rejected, err7 := meter.Int64Counter("latchkey.client_rejections", metric.WithUnit("{rejection}"),
@@ -48,19 +48,25 @@ func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) 
 		return metric.WithAttributes(attribute.String("latchkey.action", name))
 	}
 	counters := map[provider.EventKind]counter{
-		provider.EventGrantCreated:          {grants, action("created")},
-		provider.EventGrantDenied:           {grants, action("denied")},
-		provider.EventGrantRevoked:          {grants, action("revoked")},
-		provider.EventTokenIssued:           {tokens, action("issued")},
-		provider.EventTokenRefreshed:        {tokens, action("refreshed")},
-		provider.EventTokenRetried:          {tokens, action("retried")},
-		provider.EventTokenRevoked:          {tokens, action("revoked")},
-		provider.EventApplicationRegistered: {applications, action("registered")},
-		provider.EventApplicationUpdated:    {applications, action("updated")},
-		provider.EventApplicationDeleted:    {applications, action("deleted")},
-		provider.EventReuseDetected:         {reuse, metric.WithAttributes()},
-		provider.EventClientRejected:        {rejected, metric.WithAttributes()},
-		provider.EventSignedOut:             {signOuts, metric.WithAttributes()},
+		provider.EventGrantCreated:           {grants, action("created")},
+		provider.EventGrantDenied:            {grants, action("denied")},
+		provider.EventGrantRevoked:           {grants, action("revoked")},
+		provider.EventTokenIssued:            {tokens, action("issued")},
+		provider.EventTokenRefreshed:         {tokens, action("refreshed")},
+		provider.EventTokenRetried:           {tokens, action("retried")},
+		provider.EventTokenRevoked:           {tokens, action("revoked")},
+		provider.EventApplicationRegistered:  {applications, action("registered")},
+		provider.EventApplicationCreated:     {applications, action("created")},
+		provider.EventApplicationSecretAdded: {applications, action("secret_added")},
+		provider.EventApplicationReviewed:    {applications, action("reviewed")},
+		provider.EventApplicationUnreviewed:  {applications, action("unreviewed")},
+		provider.EventApplicationDisabled:    {applications, action("disabled")},
+		provider.EventApplicationEnabled:     {applications, action("enabled")},
+		provider.EventApplicationUpdated:     {applications, action("updated")},
+		provider.EventApplicationDeleted:     {applications, action("deleted")},
+		provider.EventReuseDetected:          {reuse, metric.WithAttributes()},
+		provider.EventClientRejected:         {rejected, metric.WithAttributes()},
+		provider.EventSignedOut:              {signOuts, metric.WithAttributes()},
 	}
 	for _, c := range counters {
 		c.Add(context.Background(), 0, c.with) // So that the first real one is an increase.

@@ -39,7 +39,7 @@ func newPrometheus(reg prometheus.Registerer) func(context.Context, provider.Eve
 	}, []string{"action"})
 	applications := auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "latchkey_applications_total",
-		Help: "Times that an application registered itself, changed its registration, or was deleted by itself or as unused.",
+		Help: "Times that an application was registered, changed, reviewed, disabled, or deleted, by the host or by itself.",
 	}, []string{"action"})
 	reuse := auto.NewCounter(prometheus.CounterOpts{
 		Name: "latchkey_reuse_detections_total",
@@ -58,19 +58,25 @@ func newPrometheus(reg prometheus.Registerer) func(context.Context, provider.Eve
 	// begins at 1 does not increase for Prometheus, and the first reuse would
 	// not be seen.
 	counters := map[provider.EventKind]prometheus.Counter{
-		provider.EventGrantCreated:          grants.WithLabelValues("created"),
-		provider.EventGrantDenied:           grants.WithLabelValues("denied"),
-		provider.EventGrantRevoked:          grants.WithLabelValues("revoked"),
-		provider.EventTokenIssued:           tokens.WithLabelValues("issued"),
-		provider.EventTokenRefreshed:        tokens.WithLabelValues("refreshed"),
-		provider.EventTokenRetried:          tokens.WithLabelValues("retried"),
-		provider.EventTokenRevoked:          tokens.WithLabelValues("revoked"),
-		provider.EventApplicationRegistered: applications.WithLabelValues("registered"),
-		provider.EventApplicationUpdated:    applications.WithLabelValues("updated"),
-		provider.EventApplicationDeleted:    applications.WithLabelValues("deleted"),
-		provider.EventReuseDetected:         reuse,
-		provider.EventClientRejected:        rejected,
-		provider.EventSignedOut:             signOuts,
+		provider.EventGrantCreated:           grants.WithLabelValues("created"),
+		provider.EventGrantDenied:            grants.WithLabelValues("denied"),
+		provider.EventGrantRevoked:           grants.WithLabelValues("revoked"),
+		provider.EventTokenIssued:            tokens.WithLabelValues("issued"),
+		provider.EventTokenRefreshed:         tokens.WithLabelValues("refreshed"),
+		provider.EventTokenRetried:           tokens.WithLabelValues("retried"),
+		provider.EventTokenRevoked:           tokens.WithLabelValues("revoked"),
+		provider.EventApplicationRegistered:  applications.WithLabelValues("registered"),
+		provider.EventApplicationCreated:     applications.WithLabelValues("created"),
+		provider.EventApplicationSecretAdded: applications.WithLabelValues("secret_added"),
+		provider.EventApplicationReviewed:    applications.WithLabelValues("reviewed"),
+		provider.EventApplicationUnreviewed:  applications.WithLabelValues("unreviewed"),
+		provider.EventApplicationDisabled:    applications.WithLabelValues("disabled"),
+		provider.EventApplicationEnabled:     applications.WithLabelValues("enabled"),
+		provider.EventApplicationUpdated:     applications.WithLabelValues("updated"),
+		provider.EventApplicationDeleted:     applications.WithLabelValues("deleted"),
+		provider.EventReuseDetected:          reuse,
+		provider.EventClientRejected:         rejected,
+		provider.EventSignedOut:              signOuts,
 	}
 	return func(_ context.Context, e provider.Event) {
 		if e.Kind == provider.EventRequest {

@@ -60,16 +60,22 @@ var wanted = map[string]float64{
 
 	`latchkey_grants_total{action="created"}`: 3 + 1, // the last is Acme's own
 	`latchkey_grants_total{action="denied"}`:  1,
-	`latchkey_grants_total{action="revoked"}`: 1 + 2 + 1, // by Wiki, by Acme, and with a registration
+	`latchkey_grants_total{action="revoked"}`: 1 + 2 + 1 + 3, // by Wiki, by Acme, with a registration, and with an application that is disabled, let in, and deleted
 
 	`latchkey_tokens_total{action="issued"}`:    3 + 1,
 	`latchkey_tokens_total{action="refreshed"}`: 2,
 	`latchkey_tokens_total{action="retried"}`:   1,
 	`latchkey_tokens_total{action="revoked"}`:   1,
 
-	`latchkey_applications_total{action="registered"}`: 1,
-	`latchkey_applications_total{action="updated"}`:    1,
-	`latchkey_applications_total{action="deleted"}`:    1,
+	`latchkey_applications_total{action="registered"}`:   1,
+	`latchkey_applications_total{action="created"}`:      2, // Wiki and Board
+	`latchkey_applications_total{action="updated"}`:      2,
+	`latchkey_applications_total{action="secret_added"}`: 1,
+	`latchkey_applications_total{action="reviewed"}`:     1,
+	`latchkey_applications_total{action="unreviewed"}`:   1,
+	`latchkey_applications_total{action="disabled"}`:     1,
+	`latchkey_applications_total{action="enabled"}`:      1,
+	`latchkey_applications_total{action="deleted"}`:      2,
 
 	`latchkey_reuse_detections_total`:  1,
 	`latchkey_client_rejections_total`: 2,
@@ -103,6 +109,7 @@ func TestCountersBeginAtZero(t *testing.T) {
 			begin[name] = 0
 		}
 	}
+	begin[`latchkey_applications_total{action="created"}`] = 1 // Wiki, at the start
 	require.Equal(t, begin, scrape(t, w.metrics))
 	require.Equal(t, begin, w.collect())
 }

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,14 +16,15 @@ type policy struct {
 	leavesSite bool     // as in frame
 	images     []string // addresses; may be empty
 	script     string   // its hash; empty: none
+	style      string   // the hashes of its style; empty: those of most pages
 }
 
 // maxImageSources bounds the length of the policy: proxies refuse long headers.
 const maxImageSources = 20
 
-// text returns the policy with the hash of the style.
+// text returns the policy, with the hash of the style that most pages have.
 func (p policy) text(style string) string {
-	text := "default-src 'none'; style-src " + style + "; " + frame(p.leavesSite)
+	text := "default-src 'none'; style-src " + cmp.Or(p.style, style) + "; " + frame(p.leavesSite)
 	sources := []string{}
 	for _, image := range p.images {
 		if source := weburl.Source(image); source != "" && !slices.Contains(sources, source) {

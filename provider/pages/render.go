@@ -32,7 +32,7 @@ func (p *Renderer) parse() error {
 	if err != nil {
 		return err
 	}
-	t := template.New("").Funcs(template.FuncMap{"say": say, "plain": plain, "initial": initial, "choosable": choosable, "chosen": chosen, "address": address})
+	t := template.New("").Funcs(template.FuncMap{"say": say, "plain": plain, "initial": initial, "choosable": choosable, "chosen": chosen, "address": address, "sheet": sheet})
 	// Named templates, and not values: html/template would escape those.
 	if _, err := t.Parse(fmt.Sprintf(`{{define "style"}}%s%s{{end}}{{define "submit"}}%s{{end}}`, css, accentStyle(p.host.AccentColor), submitScript)); err != nil {
 		return err

@@ -24,6 +24,7 @@ type details struct {
 	PKCERequired bool                       `json:"pkce_required,omitempty"`
 	SkipConsent  bool                       `json:"skip_consent,omitempty"`
 	Reviewed     bool                       `json:"reviewed,omitempty"`
+	Disabled     bool                       `json:"disabled,omitempty"`
 	Registration *store.RegistrationRecord  `json:"registration,omitempty"`
 	Applied      []store.AppliedSettings    `json:"applied,omitempty"`
 	Keys         store.ClientKeys           `json:"keys,omitzero"`
@@ -58,7 +59,7 @@ func (r *applicationRow) application() (store.Application, error) {
 		ID: r.id.String, ClientID: r.clientID.String, Name: r.name.String,
 		RedirectURIs: d.RedirectURIs, Scopes: d.Scopes, Secrets: d.Secrets,
 		MachineScopes: d.Machine, Lifetimes: d.Lifetimes, Workspace: d.Workspace,
-		Public: d.Public, PKCERequired: d.PKCERequired, SkipConsent: d.SkipConsent, Reviewed: d.Reviewed,
+		Public: d.Public, PKCERequired: d.PKCERequired, SkipConsent: d.SkipConsent, Reviewed: d.Reviewed, Disabled: d.Disabled,
 		Origin: store.Origin(r.origin.String), Registration: d.Registration, Applied: d.Applied,
 		Keys: d.Keys, PostLogoutRedirectURIs: d.AfterLogout, IDTokenAlg: d.IDTokenAlg,
 		OwnerID: r.owner.String, ClientURI: d.ClientURI, LogoURL: d.LogoURL, Metadata: d.Metadata,
@@ -76,7 +77,7 @@ func applicationArgs(app store.Application) ([]any, error) {
 	text, err := json.Marshal(details{
 		RedirectURIs: app.RedirectURIs, Scopes: app.Scopes, Secrets: app.Secrets,
 		Machine: app.MachineScopes, Lifetimes: app.Lifetimes, Workspace: app.Workspace,
-		Public: app.Public, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent, Reviewed: app.Reviewed,
+		Public: app.Public, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent, Reviewed: app.Reviewed, Disabled: app.Disabled,
 		Registration: app.Registration, Applied: app.Applied,
 		Keys: app.Keys, AfterLogout: app.PostLogoutRedirectURIs, IDTokenAlg: app.IDTokenAlg, ClientURI: app.ClientURI, LogoURL: app.LogoURL, Metadata: app.Metadata,
 	})

@@ -67,6 +67,7 @@ func (t *trial) fullApplication() store.Application {
 		PKCERequired:           true,
 		SkipConsent:            true,
 		Reviewed:               true,
+		Disabled:               true,
 		Origin:                 store.OriginRegistration,
 		Keys:                   store.ClientKeys{Set: `{"keys":[]}`, URI: "https://wiki.example.com/jwks"},
 		PostLogoutRedirectURIs: []string{"https://wiki.example.com/bye", "https://a.example/bye"},

@@ -40,6 +40,8 @@ type Grant struct {
 	ExpiresAt             Instant // no token outlives it; zero: no such end
 	EndedAt               Instant // zero: it lives
 
+	Label string // what its user calls it; empty: nothing
+
 	// SignIn is what ID tokens say of how the user signed in. Zero: there are none.
 	SignIn SignIn
 

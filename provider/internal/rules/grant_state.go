@@ -19,6 +19,7 @@ const (
 	grantRecent
 	grantAccess // as often as there are access tokens, oldest first
 	grantSignIn
+	grantLabel
 )
 
 // ReadGrant reads a grant into g, which must be zero. The numbers are those
@@ -89,6 +90,8 @@ func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
 			a.Scopes = v.rest()
 		case grantSignIn:
 			g.SignIn = v.signIn()
+		case grantLabel:
+			g.Label = v.rest()
 		default:
 			g.unknown += raw
 			continue
@@ -170,6 +173,7 @@ func (g *Grant) Document(mark int64) store.Document {
 		w.signIn(&g.SignIn)
 		w.end(start)
 	}
+	w.text(grantLabel, g.Label)
 	w.string(g.unknown)
 	d.State = w.state()
 	return d

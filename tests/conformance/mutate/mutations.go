@@ -188,7 +188,7 @@ var mutations = []mutation{
 	},
 	{
 		"RFC 7521 section 4.2.1: a refused assertion is invalid_client", "client_keys.go",
-		`return invalidClient("Client authentication failed: the client is unknown, or its client_assertion is not accepted.").because(cause)`, `return refuse(codeInvalidGrant, "Client authentication failed: the client is unknown, or its client_assertion is not accepted.").because(cause)`,
+		`return invalidClient("Client authentication failed: the client is unknown, or its client_assertion is not accepted.").tells(cause)`, `return refuse(codeInvalidGrant, "Client authentication failed: the client is unknown, or its client_assertion is not accepted.").tells(cause)`,
 		"TestAssertionClaims",
 	},
 	{
