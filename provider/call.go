@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // An endpoint is what a handler of the provider consists of.
@@ -42,6 +44,9 @@ type call struct {
 	// claimed is the ID of the application that a client claims to be and that it
 	// failed to prove. It is for the log only.
 	claimed string
+
+	// sender is the application that has sent a visitor. Nil: not known.
+	sender *store.Application
 
 	start     time.Time // by the machine's own clock, which runs evenly; zero: nobody is told
 	outcome   string    // an error code, or outcomeOK

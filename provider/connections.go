@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,7 +81,8 @@ func (p *Provider) connections(ctx context.Context, q store.Query) ([]pages.Conn
 		case app.ID == "": // It has been deleted, and can do nothing any more.
 		case len(app.RedirectURIs) == 0 && !c.agreed: // It is for tokens of IssueToken, which the user has from the host and not from it.
 		default:
-			shown := pages.Connection{UserID: key.UserID, Application: p.pageApplication(app), Scopes: p.pageScopes(c.scopes), Since: c.since, LastUsed: c.lastUsed}
+			shown := pages.Connection{UserID: key.UserID, Application: p.pageApplication(app), Scopes: p.pageScopes(c.scopes), Since: c.since, LastUsed: c.lastUsed,
+				SignIns: c.signIns, SignInCount: c.count}
 			if key.WorkspaceID != "" {
 				shown.Workspace = pages.Workspace{ID: key.WorkspaceID, Name: key.WorkspaceID}
 			}
@@ -120,7 +122,27 @@ func (p *Provider) nameWorkspaces(ctx context.Context, userID string, connection
 type connected struct {
 	scopes          scopes.Set
 	since, lastUsed time.Time
-	agreed          bool // on a page
+	agreed          bool           // on a page
+	signIns         []pages.SignIn // the newest of them
+	count           int            // of them all
+}
+
+// maxSignIns is how many sign-ins of a connection are listed, and
+// connectionsShown how many connections the page shows at once.
+const (
+	maxSignIns       = 20
+	connectionsShown = 50
+)
+
+// noteSignIn adds a sign-in that lives. They come newest first.
+func (c *connected) noteSignIn(g *Grant) {
+	c.note(g.Scopes, g.CreatedAt, !g.AgreedAt.IsZero())
+	if g.LastUsedAt.After(c.lastUsed) {
+		c.lastUsed = g.LastUsedAt
+	}
+	if c.count++; c.count <= maxSignIns {
+		c.signIns = append(c.signIns, pages.SignIn{ID: g.ID.String(), Since: g.CreatedAt, LastUsed: g.LastUsedAt})
+	}
 }
 
 // note adds what a grant or consent gives, and since when.
@@ -150,10 +172,7 @@ func (k records) connected(ctx context.Context, q store.Query) (map[store.CutKey
 			c = &connected{}
 			found[key] = c
 		}
-		c.note(g.Scopes, g.CreatedAt, !g.AgreedAt.IsZero())
-		if g.LastUsedAt.After(c.lastUsed) {
-			c.lastUsed = g.LastUsedAt
-		}
+		c.noteSignIn(g)
 	}
 	consents := q
 	consents.Kind = store.KindConsent
@@ -181,31 +200,35 @@ func (k records) connected(ctx context.Context, q store.Query) (map[store.CutKey
 
 // ConnectionsHandler serves the page on which the signed-in user sees the
 // applications that have access to their account, and takes it back. Visitors
-// who are not signed in are sent to Config.SignIn first.
+// who are not signed in are sent to Config.SignIn first. Users can also end one
+// of the sign-ins of an application.
 func (p *Provider) ConnectionsHandler() http.Handler {
 	return p.handler(endpoint{name: "connections", methods: pageMethods, serve: (*call).serveConnections, refuse: (*call).errorPage})
 }
 
 const (
 	applicationField  = "application"  // of the form: which to disconnect; with workspaceParam, for which workspace
+	signInField       = "sign_in"      // of the form: which sign-in to end
 	disconnectedField = "disconnected" // of the page that comes afterwards
+	signedOutField    = "signed_out"   // the same
+	fromField         = "from"         // of the page: how many connections come before it
 )
 
 func (c *call) serveConnections() *Error {
 	query := c.r.URL.Query()
-	v, e := c.visit(c.issuer.Path+c.cfg.Paths.Connections, url.Values{signInAfter: query[signInAfter]})
+	v, e := c.visit(c.connectionsPath(), url.Values{signInAfter: query[signInAfter]})
 	switch {
 	case e != nil:
 		return e
 	case v.anonymous():
 		return v.signIn(SignInRequest{})
 	case c.r.Method == http.MethodPost:
-		return v.disconnect()
+		return v.answerConnections()
 	}
-	return v.connectionsPage(query.Get(disconnectedField))
+	return v.connectionsPage(query)
 }
 
-func (v *visit) connectionsPage(notice string) *Error {
+func (v *visit) connectionsPage(query url.Values) *Error {
 	userID := v.session.UserID
 	user, e := v.findUser(userID)
 	if e != nil {
@@ -217,34 +240,57 @@ func (v *visit) connectionsPage(notice string) *Error {
 	}
 	page := pages.Connections{User: pageUser(user, userID), Connections: connections, FormAction: v.path,
 		FormFields: []pages.Field{{Name: sealField, Value: v.sealForm(userID, "connections", userID)}}}
-	disconnected, workspaceID, _ := strings.Cut(v.openNotice(disconnectedField, userID, notice), " ")
+	disconnected, workspaceID, _ := strings.Cut(v.openNotice(disconnectedField, userID, query.Get(disconnectedField)), " ")
 	for _, c := range connections {
 		if c.Application.ID == disconnected && c.Workspace.ID == workspaceID {
 			disconnected = "" // It has been connected again.
 		}
 	}
-	if disconnected != "" {
-		// A name that cannot be found is not worth an error.
-		if app, err := v.records.findApplication(v.context(), disconnected); err == nil {
-			ended := []pages.Connection{{Workspace: pages.Workspace{ID: workspaceID, Name: workspaceID}}}
-			_ = v.nameWorkspaces(v.context(), userID, ended)
-			page.Disconnected, page.DisconnectedFrom = app.Name, ended[0].Workspace.Name
-		}
+	page.Disconnected = v.noticed(disconnected)
+	if page.Disconnected.Name != "" && workspaceID != "" {
+		// As above: without its name, its ID does.
+		ended := []pages.Connection{{Workspace: pages.Workspace{ID: workspaceID, Name: workspaceID}}}
+		_ = v.nameWorkspaces(v.context(), userID, ended)
+		page.DisconnectedFrom = ended[0].Workspace.Name
+	}
+	page.SignedOut = v.noticed(v.openNotice(signedOutField, userID, query.Get(signedOutField)))
+	if from, err := strconv.Atoi(query.Get(fromField)); err == nil && from > 0 && from < len(connections) {
+		page.Connections = connections[from:]
+	}
+	if rest := page.Connections; len(rest) > connectionsShown {
+		page.Connections = rest[:connectionsShown]
+		page.MoreURL = withQuery(v.path, url.Values{fromField: {strconv.Itoa(len(connections) - len(rest) + connectionsShown)}})
 	}
 	v.pages.Connections(v.w, v.r, page)
 	return nil
 }
 
-// disconnect takes back what the user gave an application, in the workspace if one
-// is named, and shows the page again.
-func (v *visit) disconnect() *Error {
-	fields, e := readForm(v.w, v.r, []string{applicationField, workspaceParam, sealField})
+// noticed is the application that a notice on the page names. One that can't be
+// found is not worth an error.
+func (v *visit) noticed(id string) (shown pages.Application) {
+	if id == "" {
+		return shown
+	}
+	if app, err := v.records.findApplication(v.context(), id); err == nil {
+		shown = v.pageApplication(app)
+	}
+	return shown
+}
+
+// answerConnections takes a form of the page: to disconnect an application, in
+// the workspace if one is named, or to end one sign-in. It then shows the page
+// again.
+func (v *visit) answerConnections() *Error {
+	fields, e := readForm(v.w, v.r, []string{applicationField, workspaceParam, signInField, sealField})
 	if e != nil {
 		return e
 	}
 	userID, id, workspaceID := v.session.UserID, fields.Get(applicationField), fields.Get(workspaceParam)
-	ended := strings.TrimSuffix(id+" "+workspaceID, " ")
 	sent, e := v.openForm(fields.Get(sealField), "connections", userID)
+	if fields.Has(signInField) {
+		return v.endSignIn(fields.Get(signInField), sent, e)
+	}
+	ended := strings.TrimSuffix(id+" "+workspaceID, " ")
 	afterwards := func(cookie formCookie) string {
 		return withQuery(v.path, url.Values{disconnectedField: {sealNotice(cookie, disconnectedField, userID, ended)}})
 	}
@@ -267,6 +313,39 @@ func (v *visit) disconnect() *Error {
 	}
 	v.answerForm(sent)
 	seeOther(v.w, afterwards(sent.cookie))
+	return nil
+}
+
+// endSignIn ends one sign-in of the user, whose form it is unless e says
+// otherwise. One that has ended already is no mistake: the page shows what is left.
+func (v *visit) endSignIn(text string, sent *form, e *Error) *Error {
+	if e != nil && errors.Is(e, errAnswered) {
+		v.refused(e)
+		seeOther(v.w, v.path)
+		return nil
+	}
+	id, err := store.ParseID(text)
+	if e == nil && err != nil {
+		e = errStaleForm(errors.New("the form names no sign-in"))
+	}
+	if e != nil {
+		e.retryURL = v.path
+		return e
+	}
+	f := GrantFilter{ID: id, UserID: v.session.UserID}
+	grants, err := v.records.findListed(v.context(), f)
+	if err == nil {
+		err = v.RevokeGrants(v.context(), f)
+	}
+	if err != nil {
+		return unavailable("store", err)
+	}
+	v.answerForm(sent)
+	after := url.Values{}
+	if len(grants) > 0 {
+		after.Set(signedOutField, sealNotice(sent.cookie, signedOutField, f.UserID, grants[0].ApplicationID))
+	}
+	seeOther(v.w, withQuery(v.path, after))
 	return nil
 }
 

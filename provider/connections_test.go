@@ -47,8 +47,8 @@ func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 	require.True(t, strings.HasSuffix(page.Header.Get("Content-Security-Policy"), "form-action 'self'"))
 	require.Equal(t, "no-store", page.Header.Get("Cache-Control"))
 	text := page.text()
-	require.Contains(t, text, "You are signed in as Ada Lovelace.")
-	require.Contains(t, text, "Connected since "+h.clock.Now().UTC().Format("2 January 2006"))
+	require.Contains(t, text, "Signed in as Ada Lovelace")
+	require.Contains(t, text, "Connected "+h.clock.Now().UTC().Format("Jan 2, 2006"))
 	require.Contains(t, text, "Read your notes")
 	require.Contains(t, page.body, "&lt;Chess&gt;")
 	require.Less(t, strings.Index(text, "Wiki"), strings.Index(text, "Chess"), "the last used comes first")
@@ -73,13 +73,13 @@ func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 	require.Equal(t, 400, wiki.refresh(got.RefreshToken).StatusCode)
 	require.Equal(t, 200, h.bearer("/api/notes", grace.AccessToken).StatusCode, "another user's")
 	after := b.get(h.url + r.Header.Get("Location"))
-	require.Contains(t, after.text(), "Wiki is disconnected.")
+	require.Contains(t, after.text(), "Wiki was disconnected")
 	require.NotContains(t, after.text(), "Read your notes")
 	b.get(wiki.request()).statusIs(t, http.StatusOK) // It has to ask again.
 
 	// The address alone cannot say that something is disconnected.
-	require.NotContains(t, b.get(h.url+connections+"?disconnected="+chess.ID).text(), "is disconnected")
-	require.NotContains(t, b.get(h.url+connections+"?disconnected=nonsense").text(), "is disconnected")
+	require.NotContains(t, b.get(h.url+connections+"?disconnected="+chess.ID).text(), "was disconnected")
+	require.NotContains(t, b.get(h.url+connections+"?disconnected=nonsense").text(), "was disconnected")
 }
 
 // An application was last used when it last did something, in whichever of its
@@ -120,7 +120,7 @@ func TestConnectionsAreTheSignInsThatLive(t *testing.T) {
 	lastUsed(first.Add(24 * time.Hour)) // What is over was not used.
 	revoke(newer.RefreshToken)
 	require.Empty(t, listed(), "it has given back what it had")
-	require.Contains(t, h.signedIn("user_ada").get(h.url+connections).text(), "No application is connected")
+	require.Contains(t, h.signedIn("user_ada").get(h.url+connections).text(), "No connected apps yet")
 
 	wiki.tokens("user_ada") // It is let in again without a question,
 	lastUsed(h.clock.Now()) // and was not used before it came.
@@ -168,7 +168,7 @@ func TestConnectionsPageWithoutAny(t *testing.T) {
 	h := newHost(t)
 	b := h.browser()
 	b.signIn("user_ada")
-	require.Contains(t, b.get(h.url+connections).text(), "No application is connected")
+	require.Contains(t, b.get(h.url+connections).text(), "No connected apps yet")
 }
 
 func TestConnectionsPageSendsToSignInAndNotForEver(t *testing.T) {
@@ -178,7 +178,7 @@ func TestConnectionsPageSendsToSignInAndNotForEver(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, r.StatusCode)
 	back := h.lastSignIn().ReturnTo
 	require.True(t, strings.HasPrefix(back, connections+"?"))
-	b.get(h.url+back).errorPage(t, 403, "does not see that you are signed in")
+	b.get(h.url+back).errorPage(t, 403, "couldn't confirm that you're signed in")
 	b.signIn("user_ada")
 	b.get(h.url+back).statusIs(t, http.StatusOK)
 }
@@ -187,7 +187,7 @@ func TestForgedDisconnectIsRefused(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Name: "Wiki"})
 	got := app.tokens("user_ada")
-	const stale = "does not belong to a page that is still open"
+	const stale = "was already answered"
 	for name, forge := range map[string]func(b *browser, form url.Values) *reply{
 		"from another site": func(b *browser, form url.Values) *reply {
 			return b.post(connections, form, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example.com")
@@ -213,7 +213,7 @@ func TestForgedDisconnectIsRefused(t *testing.T) {
 			b := h.browser()
 			b.signIn("user_ada")
 			page := b.get(h.url + connections)
-			form := page.form(t, "")
+			form := url.Values{"application": {app.ID}, "seal": page.form(t, "")["seal"][:1]}
 			forge(b, form).errorPage(t, 403, stale)
 			require.Equal(t, 200, h.bearer("/oauth/userinfo", got.AccessToken).StatusCode)
 		})
@@ -225,11 +225,11 @@ func TestForgedDisconnectIsRefused(t *testing.T) {
 	page := b.get(h.url + connections)
 	other := h.browser()
 	other.signIn("user_ada")
-	other.disconnect(t, page, app.ID).errorPage(t, 403, "did not send the cookie")
+	other.disconnect(t, page, app.ID).errorPage(t, 403, "didn't send the cookie")
 	require.Equal(t, http.StatusSeeOther, b.disconnect(t, page, app.ID).StatusCode)
 	again := b.disconnect(t, page, app.ID)
 	require.Equal(t, http.StatusSeeOther, again.StatusCode)
-	require.Contains(t, b.get(h.url+again.Header.Get("Location")).text(), "Wiki is disconnected.")
+	require.Contains(t, b.get(h.url+again.Header.Get("Location")).text(), "Wiki was disconnected")
 
 	for _, method := range []string{"PUT", "DELETE", "OPTIONS"} {
 		require.Equal(t, 405, h.send(method, connections, nil, "").StatusCode)

@@ -241,7 +241,7 @@ func (f formAgain) send(decision string, ticked ...string) *reply {
 // stale checks that a form gives nothing any more.
 func (r *reply) stale(t *testing.T) {
 	t.Helper()
-	r.errorPage(t, http.StatusForbidden, "does not belong to a page that is still open")
+	r.errorPage(t, http.StatusForbidden, "was already answered")
 }
 
 // A form that is sent again is no newer decision than those of other pages, and

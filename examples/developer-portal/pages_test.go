@@ -37,8 +37,8 @@ func TestConsentPage(t *testing.T) {
 	grace := p.person(t)
 	page := grace.signIn(grace.open(app.oauth.AuthCodeURL("state")), "grace")
 	for _, text := range []string{
-		"Notebook <b> wants to use your Acme Notes account", "You are signed in as Grace Hopper.", "Use another account", "Read your notes",
-		"See your name and username (always needed)", "runs on your own device", "You will then be sent to 127.0.0.1:9.",
+		"Notebook <b> wants access to your Acme Notes account", "Signed in as Grace Hopper", "Switch account", "Read your notes",
+		"See your name and username Required", "runs on your device", "You'll be sent back to 127.0.0.1:9.",
 	} {
 		require.Contains(t, page.Text(), text)
 	}
@@ -68,9 +68,9 @@ func TestConsentPage(t *testing.T) {
 	require.NotContains(t, claims, "email")
 
 	// As somebody else, who must sign in for that.
-	link := find(t, page, `href="([^"]+)">Use another account`)
+	link := find(t, page, `href="([^"]+)">Switch account`)
 	page = grace.signIn(grace.open(link), "ada")
-	require.Contains(t, page.Text(), "You are signed in as Ada Lovelace.")
+	require.Contains(t, page.Text(), "Signed in as Ada Lovelace")
 	token, err = app.oauth.Exchange(t.Context(), answer(t, grace.press(page, "Allow", nil)).Get("code"))
 	require.NoError(t, err)
 	require.Equal(t, "ada@acme.example", p.claims(t, token.AccessToken)["email"])
@@ -138,8 +138,8 @@ func TestDisconnect(t *testing.T) {
 	require.Contains(t, page.Text(), "Notebook may: Read your notes")
 	require.Contains(t, string(page.Body), "#0b6b4f", "the host's colour")
 	require.Contains(t, string(page.Body), p.url+"/logo.svg")
-	page = ada.press(page, "Yes, disconnect Notebook", nil)
-	require.Contains(t, page.Text(), "Notebook is disconnected.")
+	page = ada.press(page, "Disconnect Notebook", nil)
+	require.Contains(t, page.Text(), "Notebook was disconnected")
 	for token, want := range map[string]int{adas.AccessToken: http.StatusUnauthorized, graces.AccessToken: http.StatusOK, personal: http.StatusOK} {
 		status, _ := p.notes(t, token)
 		require.Equal(t, want, status)

@@ -12,7 +12,7 @@ import (
 // of hidden fields, the user can choose.
 func ExampleConsent() {
 	layout := template.Must(template.New("consent").Parse(`
-<h1>{{.Application.Name}} wants to use your account</h1>
+<h1>{{.Application.Name}} wants access to your account</h1>
 {{if not .Application.Reviewed}}<p>Nobody here has checked who is behind it.</p>{{end}}
 {{if .OnThisDevice}}<p>It runs on this device. Go on only if you started it.</p>{{end}}
 <form method="post" action="{{.FormAction}}">

@@ -27,8 +27,8 @@ func TestPicture(t *testing.T) {
 	size := emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 100, DeviceScaleFactor: 2}
 	call(p, emulation.SetDeviceMetricsOverride, size)
 	p.goes(h.authorizeURL(app, callback))
-	p.shows("Wiki wants to use your Acme Notes account", "You are signed in as Ada Lovelace", "Read your notes", "wiki.example.com")
-	require.False(t, p.is(".warning"))
+	p.shows("Wiki wants access to your Acme Notes account", "Signed in as Ada Lovelace", "Read your notes", "wiki.example.com")
+	require.False(t, p.is(".note"))
 	size.Height = eval[int64](p, `() => document.documentElement.scrollHeight`)
 	call(p, emulation.SetDeviceMetricsOverride, size)
 	shot := call(p, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{})
