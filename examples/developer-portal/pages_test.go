@@ -38,7 +38,7 @@ func TestConsentPage(t *testing.T) {
 	page := grace.signIn(grace.open(app.oauth.AuthCodeURL("state")), "grace")
 	for _, text := range []string{
 		"Notebook <b> wants access to your Acme Notes account", "Signed in as Grace Hopper", "Switch account", "Read your notes",
-		"See your name and username Required", "runs on your device", "You'll be sent back to 127.0.0.1:9.",
+		"See your name and username (Required)", "runs on your device", "You'll be sent back to 127.0.0.1:9.",
 	} {
 		require.Contains(t, page.Text(), text)
 	}
@@ -84,9 +84,9 @@ func TestErrorPage(t *testing.T) {
 	elsewhere.RedirectURL = "https://evil.example/"
 	page := ada.open(elsewhere.AuthCodeURL("state"))
 	require.Equal(t, http.StatusBadRequest, page.Status)
-	require.Contains(t, page.Text(), "The application that sent you here made a mistake, so Acme Notes cannot go on.")
+	require.Contains(t, page.Text(), "The app that sent you here made a request that Acme Notes can't accept.")
 	require.Contains(t, string(page.Body), `href="/style.css"`)
-	reference := find(t, page, `give them this number: ([0-9a-f-]{36})`)
+	reference := find(t, page, `Error reference: ([0-9A-Z]{4}-[0-9A-Z]{4})`)
 	require.Contains(t, logText(), "reference="+reference)
 
 	// A form that was answered before is not answered again: its page comes
@@ -112,16 +112,16 @@ func TestGerman(t *testing.T) {
 	ada.edit = german
 	page := ada.open(app.oauth.AuthCodeURL("state"))
 	require.Contains(t, string(page.Body), `<html lang="de" dir="ltr">`)
-	for _, text := range []string{"Notizbuch möchte dein Konto bei Acme Notes nutzen", "Deine Notizen lesen", "(immer nötig)"} {
+	for _, text := range []string{"Notizbuch möchte auf dein Konto bei Acme Notes zugreifen", "Deine Notizen lesen", "(Erforderlich)"} {
 		require.Contains(t, page.Text(), text)
 	}
 	require.NotEmpty(t, answer(t, ada.press(page, "Erlauben", nil)).Get("code"))
 
 	ada.edit = german
 	page = ada.open("/oauth/authorize?client_id=nobody")
-	require.Contains(t, page.Text(), "Das hat nicht geklappt")
+	require.Contains(t, page.Text(), "Diese App ist hier nicht bekannt")
 	ada.edit = german
-	require.Contains(t, ada.open("/oauth/connections").Text(), "Anwendungen, die mit deinem Konto bei Acme Notes verbunden sind")
+	require.Contains(t, ada.open("/oauth/connections").Text(), "Verbundene Apps")
 }
 
 func TestDisconnect(t *testing.T) {
@@ -135,7 +135,7 @@ func TestDisconnect(t *testing.T) {
 	require.NotContains(t, account.Text(), "Personal access tokens last used")
 
 	page := ada.open(find(t, account, `<a href="([^"]+)">See what they may do`))
-	require.Contains(t, page.Text(), "Notebook may: Read your notes")
+	require.Contains(t, page.Text(), "Notebook can: Read your notes")
 	require.Contains(t, string(page.Body), "#0b6b4f", "the host's colour")
 	require.Contains(t, string(page.Body), p.url+"/logo.svg")
 	page = ada.press(page, "Disconnect Notebook", nil)

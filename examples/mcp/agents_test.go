@@ -61,7 +61,7 @@ func TestAgentsUseTools(t *testing.T) {
 	for name, sentTo := range map[string]string{
 		"ChatGPT":     "You'll be sent back to chatgpt.com",
 		"Claude Code": "You'll be sent back to localhost:58135",
-		"Cursor":      "an app on this device",
+		"Cursor":      "the app on this device",
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, withAgents)

@@ -263,7 +263,7 @@ func TestLogos(t *testing.T) {
 	}
 	consent := h.authorizeURL(app, callback, "prompt", "consent")
 	require.Equal(t, []string{"/apps/wiki.svg", "/logo.svg"}, drawn(consent))
-	require.Equal(t, []string{"/apps/wiki.svg"}, drawn(h.url+"/oauth/connections"))
+	require.Equal(t, []string{"/logo.svg", "/apps/wiki.svg"}, drawn(h.url+"/oauth/connections"))
 	// An application that nobody at the host knows shows no picture.
 	h.change(app, func(a *store.Application) { a.Origin, a.Reviewed = store.OriginRegistration, false })
 	require.Equal(t, []string{"/logo.svg"}, drawn(consent))
