@@ -334,7 +334,7 @@ func (v *visit) endSignIn(text string, sent *form, e *Error) *Error {
 	}
 	f := GrantFilter{ID: id, UserID: v.session.UserID}
 	grants, err := v.records.findListed(v.context(), f)
-	if err == nil {
+	if err == nil && len(grants) > 0 {
 		err = v.RevokeGrants(v.context(), f)
 	}
 	if err != nil {

@@ -453,6 +453,62 @@ func TestLogosAreAllTheImagesThatThePolicyAllows(t *testing.T) {
 	require.Contains(t, r.body, "--brand: #ff0055")
 }
 
+// The error page names the application that sent the visitor, so that they know
+// whom to tell; but a link alone puts no stranger's words on the host's page.
+func TestErrorPageNamesReviewedApplicationsOnly(t *testing.T) {
+	h := newOpenHost(t)
+	b := h.signedIn("user_ada")
+	app := h.application(provider.ApplicationSettings{Name: "Call 555-0100", ClientURI: "https://wiki.example.com/"})
+	wrong := app.request("redirect_uri", "https://evil.example.com/")
+	b.get(wrong).errorPage(t, 400, "Call 555-0100 made a request that")
+	selfRegistered(t, h, app)
+	page := b.get(wrong)
+	page.errorPage(t, 400, "The app that sent you here made a request that")
+	require.NotContains(t, page.body, "555-0100")
+	b.get(app.request("client_id", "unknown")).errorPage(t, 400, "isn't registered with")
+}
+
+// What a visitor can read to somebody finds the line in the log.
+func TestErrorReferenceIsShortAndInTheLog(t *testing.T) {
+	h := newHost(t)
+	seen := map[string]bool{}
+	for range 20 {
+		page := h.browser().get(h.application(provider.ApplicationSettings{}).request("client_id", "unknown"))
+		m := regexp.MustCompile(`Error reference: ([0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4})\b`).FindStringSubmatch(page.text())
+		require.NotNil(t, m, page.text())
+		require.Contains(t, h.log.String(), "reference="+m[1])
+		require.False(t, seen[m[1]])
+		seen[m[1]] = true
+	}
+}
+
+// Terms and policy of an application are on its page (RFC 7591 section 2). The
+// form holds for those that were shown.
+func TestTermsAndPolicyOnTheConsentPage(t *testing.T) {
+	h := newHost(t)
+	b := h.signedIn("user_ada")
+	app := h.application(provider.ApplicationSettings{TermsURI: "https://wiki.example.com/terms", PolicyURI: "https://wiki.example.com/privacy"})
+	page := b.get(app.request())
+	require.Contains(t, page.body, `<a href="https://wiki.example.com/privacy" rel="noopener noreferrer">Privacy policy</a>`)
+	require.Contains(t, page.body, `<a href="https://wiki.example.com/terms" rel="noopener noreferrer">Terms of service</a>`)
+	_, err := h.UpdateApplication(context.Background(), app.ID, func(s *provider.ApplicationSettings) error {
+		s.TermsURI = "https://wiki.example.com/other-terms"
+		return nil
+	})
+	require.NoError(t, err)
+	b.answer(page, "allow").errorPage(t, 403, "was already answered")
+	for _, edit := range []func(*provider.ApplicationSettings){
+		func(s *provider.ApplicationSettings) { s.TermsURI = "javascript:alert(1)" },
+		func(s *provider.ApplicationSettings) { s.PolicyURI = "http://wiki.example.com/" },
+	} {
+		_, err := h.UpdateApplication(context.Background(), app.ID, func(s *provider.ApplicationSettings) error {
+			edit(s)
+			return nil
+		})
+		require.ErrorContains(t, err, "is not an https URL")
+	}
+}
+
 // A host replaces the pages by its own.
 func TestOwnPages(t *testing.T) {
 	own := template.Must(template.New("").Parse(`<form method="post" action="{{.FormAction}}">{{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">

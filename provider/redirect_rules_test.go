@@ -241,6 +241,8 @@ func TestReviewEndsWithWhatWasReviewed(t *testing.T) {
 		"name":      {func(s *provider.ApplicationSettings) { s.Name += "!" }, true},
 		"logo":      {func(s *provider.ApplicationSettings) { s.LogoURL += "2" }, true},
 		"home page": {func(s *provider.ApplicationSettings) { s.ClientURI = "https://wiki.example.com/home" }, true},
+		"terms":     {func(s *provider.ApplicationSettings) { s.TermsURI = "https://wiki.example.com/terms" }, true},
+		"policy":    {func(s *provider.ApplicationSettings) { s.PolicyURI = "https://wiki.example.com/privacy" }, true},
 		"redirect URIs": {func(s *provider.ApplicationSettings) {
 			s.RedirectURIs = append(s.RedirectURIs, "https://x.example.com/cb")
 		}, true},

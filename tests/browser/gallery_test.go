@@ -200,7 +200,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			p.expects("status 403")
 			p.expects("status of 403")
 			consent(inTeams, "workspace", "team_nobody")(p)
-			require.True(t, p.is(".actions a"))
+			require.True(t, p.is(".actions a.primary"))
 		}},
 		{"error", false, func(p *page) {
 			p.expects("status 400")
