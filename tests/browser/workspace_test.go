@@ -84,7 +84,7 @@ func TestChooseAWorkspaceByMouse(t *testing.T) {
 			p.shows("Workspace: Engines & looms")
 			p.clicksOn("summary")
 			p.shows("Disconnecting ends this app's access to the workspace Engines & looms on every device.")
-			p.clicks("Disconnect Wiki, Engines & looms")
+			p.clicks("Disconnect Wiki Engines & looms")
 			p.arrives(h.url + "/oauth/connections")
 			p.shows("Wiki was disconnected from the workspace Engines & looms")
 			require.Empty(t, h.workspaces())
