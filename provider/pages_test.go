@@ -450,7 +450,7 @@ func TestLogosAreAllTheImagesThatThePolicyAllows(t *testing.T) {
 	r := b.get(app.request())
 	require.Contains(t, r.Header.Get("Content-Security-Policy"), "img-src https://wiki.example.com https://static.example.com")
 	require.Contains(t, r.body, `<img class="tile" src="https://wiki.example.com/logo.png" alt=""`)
-	require.Contains(t, r.body, "--brand: #ff0055")
+	require.Contains(t, r.body, "--brand:#ff0055")
 }
 
 // The error page names the application that sent the visitor, so that they know

@@ -97,8 +97,8 @@ func accentStyle(accent string) string {
 		if contrast(brand, ground) < visible {
 			edge, ring = text, "0 0 0 1px var(--edge)"
 		}
-		return fmt.Sprintf("--accent: %s; --edge: %s; --ring: %s;", text, edge, ring)
+		return fmt.Sprintf("--accent:%s;--edge:%s;--ring:%s", text, edge, ring)
 	}
-	return fmt.Sprintf(":root { --brand: %s; --on-brand: %s; %s }\n@media (prefers-color-scheme: dark) { :root { %s } }\n",
+	return fmt.Sprintf(":root{--brand:%s;--on-brand:%s;%s}\n@media(prefers-color-scheme:dark){:root{%s}}\n",
 		brand, on, onGround(lightGround, black), onGround(darkGround, white))
 }

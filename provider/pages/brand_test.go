@@ -17,7 +17,7 @@ func TestAnyAccentColorCanBeRead(t *testing.T) {
 	for range 500 {
 		accents = append(accents, fmt.Sprintf("#%06x", source.IntN(1<<24)))
 	}
-	pattern := regexp.MustCompile(`--brand: (#\w{6}); --on-brand: (#\w{6}); --accent: (#\w{6}); --edge: (#\w{6}); --ring: [^;]+;[^-]*--accent: (#\w{6}); --edge: (#\w{6});`)
+	pattern := regexp.MustCompile(`--brand:(#\w{6});--on-brand:(#\w{6});--accent:(#\w{6});--edge:(#\w{6});--ring:[^}]+}[^-]*--accent:(#\w{6});--edge:(#\w{6});`)
 	colorOf := func(text string) color {
 		c, ok := parseColor(text)
 		require.True(t, ok, text)

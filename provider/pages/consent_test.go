@@ -63,6 +63,14 @@ func TestLinksOfReviewedApplicationsOnly(t *testing.T) {
 	}
 }
 
+// The whole address is there for those who look for it, unless its scheme could
+// pass for a host.
+func TestWholeReturnAddress(t *testing.T) {
+	const address = "https://wiki.example.com/callback?tenant=<7>"
+	require.Contains(t, showConsent(t, pages.Config{}, pages.Consent{}, address).Body.String(), "https://wiki.example.com/callback?tenant=&lt;7&gt;</bdi>")
+	require.NotContains(t, showConsent(t, pages.Config{}, pages.Consent{}, "accounts.example.com:/cb").Body.String(), "accounts.example.com")
+}
+
 // An application chooses its name, but not how much of the page it fills.
 func TestLongNamesAreCut(t *testing.T) {
 	long := strings.Repeat("Ünited ", 36)
@@ -127,11 +135,11 @@ func TestErrorPageSaysWhoAndWhen(t *testing.T) {
 	require.Contains(t, show(pages.Error{}), `<a class="button primary" href="https://acme.example.com/">Go to <bdi>Acme</bdi></a>`)
 }
 
-// What people wait for is small.
+// What people wait for is small, with 14 scopes too.
 func TestConsentPageIsSmall(t *testing.T) {
 	page := pages.Consent{Application: pages.Application{Name: "Wiki", Domain: "wiki.example.com"}, User: pages.User{Label: "Ada Lovelace", Email: "ada@example.com"},
-		FormFields: []pages.Field{{Name: "request", Value: strings.Repeat("x", 500)}, {Name: "seal", Value: strings.Repeat("x", 64)}}}
-	for i := range 6 {
+		FormFields: []pages.Field{{Name: "request", Value: strings.Repeat("x", 400)}, {Name: "seal", Value: strings.Repeat("x", 64)}}}
+	for i := range 14 {
 		page.Scopes = append(page.Scopes, pages.Scope{Name: fmt.Sprintf("scope:%d", i), Title: "Read all of your notes and files", Group: fmt.Sprint("Group ", i/3), Access: "delete"})
 	}
 	size := showConsent(t, pages.Config{}, page, "https://wiki.example.com/cb").Body.Len()

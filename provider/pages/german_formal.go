@@ -15,7 +15,7 @@ func GermanFormal() Texts {
 	t.Choose = "Entfernen Sie das Häkchen bei allem, was Sie nicht erlauben möchten."
 	t.Recognize = "Fahren Sie nur fort, wenn Sie das gerade selbst gestartet haben und diese Adresse kennen: {address}."
 	t.OnThisDevice = "Diese App läuft auf Ihrem Gerät. Fahren Sie nur fort, wenn Sie sie gerade selbst gestartet haben."
-	t.RemoveLater = "Sie können den Zugriff jederzeit entfernen: {connections}."
+	t.RemoveLater = "Der Zugriff gilt auch, wenn Sie nicht da sind. Sie können ihn jederzeit entfernen: {connections}."
 	t.WorkspaceChoose = "Wählen Sie einen Arbeitsbereich"
 	t.WorkspaceNone = "Keinen, nur Ihr eigenes Konto"
 	t.WorkspaceMissing = "Wählen Sie einen Arbeitsbereich, bevor Sie das erlauben."

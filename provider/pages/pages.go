@@ -95,8 +95,8 @@ type Renderer struct {
 	host      Host
 	local     bool // the issuer is on the machine of whoever sees the pages
 	templates *template.Template
-	style     string // the hashes of the style, as a policy names them
-	wide      string // the same for the page of connected applications
+	style     string // the hash of the style of every page, as a policy names it
+	styles    string // the same, and that of those pages that have more in them than consent
 	script    string // the same for submitScript
 }
 
@@ -171,6 +171,9 @@ func (p *Renderer) sentTo(uri string, t Texts) (host, text string) {
 func (p *Renderer) Consent(w http.ResponseWriter, r *http.Request, page Consent, redirectURI string) {
 	texts := p.texts(r)
 	page.RedirectHost, texts.SentTo = p.sentTo(redirectURI, texts)
+	if page.RedirectHost != "" {
+		page.RedirectURI = redirectURI
+	}
 	page.Host, page.Texts = p.host, texts
 	page.Scopes = texts.scopes(page.Scopes)
 	if p.config.Consent != nil {
@@ -200,7 +203,7 @@ func (p *Renderer) Error(w http.ResponseWriter, r *http.Request, page Error) {
 		p.config.Error(w, r, page)
 		return
 	}
-	p.write(w, page.Status, "error.html", page, policy{images: p.images(page.Application.LogoURL)})
+	p.write(w, page.Status, "error.html", page, policy{style: p.styles, images: p.images(page.Application.LogoURL)})
 }
 
 // Device shows the page of a device's Step.
@@ -216,7 +219,7 @@ func (p *Renderer) Device(w http.ResponseWriter, r *http.Request, page Device) {
 		return
 	}
 	page.User = p.picture(page.User)
-	p.write(w, page.Status, "device.html", page, policy{images: page.Workspace.pictures(p.images(page.Application.LogoURL, page.User.Picture)...)})
+	p.write(w, page.Status, "device.html", page, policy{style: p.styles, images: page.Workspace.pictures(p.images(page.Application.LogoURL, page.User.Picture)...)})
 }
 
 // Connections shows the page of connected applications.
@@ -227,7 +230,7 @@ func (p *Renderer) Connections(w http.ResponseWriter, r *http.Request, page Conn
 		page.Connections[i].Scopes = page.Texts.scopes(c.Scopes)
 		images = append(images, c.Application.LogoURL)
 	}
-	p.write(w, http.StatusOK, "connections.html", page, policy{images: images, style: p.wide})
+	p.write(w, http.StatusOK, "connections.html", page, policy{images: images, style: p.styles})
 }
 
 // SignOut shows the page of a sign-out's Step. If redirectURI is not empty, the
@@ -243,7 +246,7 @@ func (p *Renderer) SignOut(w http.ResponseWriter, r *http.Request, page SignOut,
 		return
 	}
 	page.User = p.picture(page.User)
-	p.write(w, http.StatusOK, "sign_out.html", page, policy{leavesSite: page.Leaves, images: p.images(page.Application.LogoURL, page.User.Picture)})
+	p.write(w, http.StatusOK, "sign_out.html", page, policy{style: p.styles, leavesSite: page.Leaves, images: p.images(page.Application.LogoURL, page.User.Picture)})
 }
 
 // FormPost shows the page whose form carries an answer to an application, and

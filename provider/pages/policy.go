@@ -14,14 +14,14 @@ import (
 type policy struct {
 	leavesSite bool     // as in frame
 	images     []string // addresses; may be empty
-	style      string   // the hashes of its style; empty: those of most pages
+	style      string   // the hashes of its styles; empty: that of every page
 	script     string   // its hash; empty: none
 }
 
 // maxImageSources bounds the length of the policy: proxies refuse long headers.
 const maxImageSources = 20
 
-// text returns the policy, with the hash of the style that most pages have.
+// text returns the policy, with the hash of the style that every page has.
 func (p policy) text(style string) string {
 	text := "default-src 'none'; style-src " + cmp.Or(p.style, style) + "; " + frame(p.leavesSite)
 	sources := []string{}

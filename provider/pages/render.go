@@ -34,7 +34,7 @@ func (p *Renderer) parse(style string) error {
 	if err != nil {
 		return err
 	}
-	more, err := pageFiles.ReadFile("connections.css")
+	more, err := pageFiles.ReadFile("more.css")
 	if err != nil {
 		return err
 	}
@@ -43,15 +43,15 @@ func (p *Renderer) parse(style string) error {
 		"groups": groups, "choosable": choosable, "chosen": chosen, "address": address,
 	})
 	// Named templates, and not values: html/template would escape those.
-	if _, err := t.Parse(fmt.Sprintf(`{{define "style"}}%s%s%s{{end}}{{define "connections style"}}%s{{end}}{{define "submit"}}%s{{end}}`,
+	if _, err := t.Parse(fmt.Sprintf(`{{define "style"}}%s%s%s{{end}}{{define "more style"}}%s{{end}}{{define "submit"}}%s{{end}}`,
 		css, accentStyle(p.host.AccentColor), style, more, submitScript)); err != nil {
 		return err
 	}
 	if _, err := t.ParseFS(pageFiles, "*.html"); err != nil {
 		return err
 	}
-	if p.style, err = styleHashes(t, "error.html", Error{}); err == nil {
-		p.wide, err = styleHashes(t, "connections.html", Connections{})
+	if p.style, err = styleHashes(t, "consent.html", Consent{}); err == nil {
+		p.styles, err = styleHashes(t, "error.html", Error{})
 	}
 	p.templates, p.script = t, sourceHash(submitScript)
 	return err

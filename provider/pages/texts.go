@@ -47,7 +47,9 @@ type Texts struct {
 	NotReviewed   string `json:"not_reviewed"`
 	Recognize     string `json:"recognize"` // what to do about it
 	OnThisDevice  string `json:"on_this_device"`
-	Claims        string `json:"claims"` // the links of an application that is not reviewed
+	Details       string `json:"details"`
+	ReturnAddress string `json:"return_address"`
+	Claims        string `json:"claims"` // before the links of an application that is not reviewed
 	HomePage      string `json:"home_page"`
 	PrivacyPolicy string `json:"privacy_policy"`
 	Terms         string `json:"terms"`

@@ -142,6 +142,9 @@ type Consent struct {
 	// an app on the visitor's device. Texts.SentTo says either.
 	RedirectHost string `json:"redirect_host"`
 
+	// RedirectURI is the whole address, where there is a RedirectHost.
+	RedirectURI string `json:"redirect_uri"`
+
 	// OnThisDevice is set if the answer goes to a program on the visitor's
 	// device, which anything there can pretend to be (RFC 8252 section 8.6). The
 	// page must warn of it, and of an Application that is not Reviewed. It is not

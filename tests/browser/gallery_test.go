@@ -48,7 +48,7 @@ var hebrew = pages.Texts{
 	ConsentTitle: "{application} מבקש גישה לחשבון שלך אצל {host}", SignedInAs: "נכנסת בתור {user}", SwitchAccount: "החלפת חשבון",
 	Asks: "{application} יוכל:", AsksNothing: "{application} יראה רק מהו החשבון שלך אצל {host}.", Choose: "אפשר להסיר את מה שאינך רוצה להתיר.", Always: "נחוץ",
 	Reviewed: "נבדק על ידי {host}", Unreviewed: "לא נבדק", NotReviewed: "לא נבדק על ידי {host}.", Recognize: "להמשיך רק אם התחלת בזה עכשיו ו-{address} מוכר לך.",
-	OnThisDevice: "היישום פועל במכשיר שלך.", Claims: "מה שהיישום אומר על עצמו", HomePage: "דף הבית", PrivacyPolicy: "פרטיות", Terms: "תנאים",
+	OnThisDevice: "היישום פועל במכשיר שלך.", Details: "עוד על היישום", ReturnAddress: "כתובת לחזרה", Claims: "מה שהיישום אומר על עצמו", HomePage: "דף הבית", PrivacyPolicy: "פרטיות", Terms: "תנאים",
 	SentTo: "משם תישלח אל {address}.", SentToApp: "משם תחזור ליישום במכשיר הזה.", RemoveLater: "אפשר לבטל את הגישה בכל עת: {connections}.",
 	Allow: "אישור", Cancel: "ביטול", ReturnTitle: "חזרה אל {application}", ReturnHint: "להמשיך כדי לחזור ליישום.", Continue: "המשך",
 	BadLinkTitle: "הקישור אינו תקין", UnknownApplicationTitle: "היישום אינו מוכר", TryAgain: "לנסות שוב", GoToHost: "אל {host}",

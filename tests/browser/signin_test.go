@@ -98,7 +98,7 @@ func TestSignInByKeyboard(t *testing.T) {
 			p.arrives(h.url + "/oauth/authorize")
 
 			for _, want := range []string{
-				"a: Switch account", "input: See your name, username and picture", "input: See your email address", "input: Read your notes",
+				"a: Switch account", "input: See your name, username and picture", "input: See your email address", "input: Read your notes", "summary: More about this app",
 				"button: Cancel", "button: Allow",
 			} {
 				p.press(kb.Tab)

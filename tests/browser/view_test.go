@@ -72,7 +72,7 @@ func TestDecisionIsAlwaysInView(t *testing.T) {
 			p.viewport(what)
 			seen := eval[map[string]float64](p, `() => {
 				const bottom = s => document.querySelector(s).getBoundingClientRect().bottom;
-				return {foot: bottom(".foot"), allow: bottom("button[value=allow]"), deny: bottom("button[value=deny]"), height: innerHeight, page: document.documentElement.scrollHeight, boxes: document.querySelectorAll(".row").length};
+				return {foot: bottom(".foot"), allow: bottom("button[value=allow]"), deny: bottom("button[value=deny]"), height: innerHeight, page: document.documentElement.scrollHeight, boxes: document.querySelectorAll(".asks li").length};
 			}`)
 			require.LessOrEqual(t, seen["allow"], seen["height"], what)
 			require.LessOrEqual(t, seen["deny"], seen["height"], what)
@@ -81,7 +81,7 @@ func TestDecisionIsAlwaysInView(t *testing.T) {
 			require.EqualValues(t, 14, seen["boxes"], what)
 			require.True(t, eval[bool](p, `() => {
 				scrollTo(0, document.documentElement.scrollHeight);
-				const rows = document.querySelectorAll(".row");
+				const rows = document.querySelectorAll(".asks li");
 				return rows[rows.length - 1].getBoundingClientRect().bottom <= document.querySelector(".foot").getBoundingClientRect().top;
 			}`), "%s: the last scope can be seen", what)
 		}
