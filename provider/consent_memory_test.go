@@ -56,7 +56,7 @@ func TestNewestDecisionCounts(t *testing.T) {
 	// What is asked for beyond that is asked, with the box that was unticked.
 	page := b.get(app.request("scope", "profile email notes:read"))
 	require.Equal(t, []string{"profile", "notes:read"}, boxes(t, page))
-	require.Contains(t, page.body, `value="email"> <span>`)
+	require.Contains(t, page.body, `value="email"><span>`)
 	b.allow(page, "email", "notes:read")
 	require.Equal(t, "email notes:read", b.silent(app, "scope", "profile email notes:read"))
 	connections, err := h.ListConnections(ctx, "user_ada")
