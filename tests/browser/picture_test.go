@@ -87,7 +87,7 @@ func (p *page) shoot(s shot) []byte {
 	call(p, emulation.SetDeviceMetricsOverride, size)
 	s.open(p)
 	eval[bool](p, `() => (document.activeElement.blur(), true)`) // No caret that blinks.
-	for range 3 { // A page is laid out more loosely where there is room.
+	for range 3 {                                                // A page is laid out more loosely where there is room.
 		if s.height == 0 {
 			size.Height = eval[int64](p, `() => document.documentElement.scrollHeight`)
 			call(p, emulation.SetDeviceMetricsOverride, size)
