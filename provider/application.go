@@ -77,6 +77,8 @@ type ApplicationSettings struct {
 	OwnerID   string
 	ClientURI string            // its home page, https; may be empty
 	LogoURL   string            // shown on the pages: https, or below Config.Issuer; may be empty
+	TermsURI  string            // its terms of service, https; may be empty
+	PolicyURI string            // its privacy policy, https; may be empty
 	Metadata  map[string]string // the host's own notes, at most 16 KiB
 }
 
@@ -144,8 +146,6 @@ type RegistrationInfo struct {
 	GrantTypes []string
 	Contacts   []string
 
-	TermsURI        string
-	PolicyURI       string
 	SoftwareID      string
 	SoftwareVersion string
 }
@@ -163,7 +163,7 @@ func asApplication(app store.Application) Application {
 	if r := app.Registration; r != nil {
 		shown.Registration = &RegistrationInfo{
 			Type: r.Type, AuthMethod: r.AuthMethod, GrantTypes: slices.Clone(r.GrantTypes), Contacts: slices.Clone(r.Contacts),
-			TermsURI: r.TermsURI, PolicyURI: r.PolicyURI, SoftwareID: r.SoftwareID, SoftwareVersion: r.SoftwareVersion,
+			SoftwareID: r.SoftwareID, SoftwareVersion: r.SoftwareVersion,
 		}
 	}
 	return shown
@@ -193,6 +193,8 @@ func settingsOf(app store.Application) ApplicationSettings {
 		OwnerID:      app.OwnerID,
 		ClientURI:    app.ClientURI,
 		LogoURL:      app.LogoURL,
+		TermsURI:     app.TermsURI,
+		PolicyURI:    app.PolicyURI,
 		Metadata:     maps.Clone(app.Metadata),
 
 		PostLogoutRedirectURIs: slices.Clone(app.PostLogoutRedirectURIs),
@@ -219,6 +221,7 @@ func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 	app.Lifetimes = store.ApplicationLifetimes(s.Lifetimes)
 	app.Workspace = s.Workspace
 	app.OwnerID, app.ClientURI, app.LogoURL, app.Metadata = s.OwnerID, s.ClientURI, s.LogoURL, maps.Clone(s.Metadata)
+	app.TermsURI, app.PolicyURI = s.TermsURI, s.PolicyURI
 }
 
 // same reports whether two settings that were read from records are equal. A
@@ -227,5 +230,6 @@ func (s ApplicationSettings) same(o ApplicationSettings) bool {
 	return s.Name == o.Name && slices.Equal(s.RedirectURIs, o.RedirectURIs) && slices.Equal(s.PostLogoutRedirectURIs, o.PostLogoutRedirectURIs) && s.Scopes.Equal(o.Scopes) && s.MachineScopes.Equal(o.MachineScopes) &&
 		s.Public == o.Public && s.Keys == o.Keys && s.IDTokenAlg == o.IDTokenAlg && s.PKCERequired == o.PKCERequired && s.SkipConsent == o.SkipConsent &&
 		s.Lifetimes == o.Lifetimes && s.Workspace == o.Workspace &&
-		s.OwnerID == o.OwnerID && s.ClientURI == o.ClientURI && s.LogoURL == o.LogoURL && maps.Equal(s.Metadata, o.Metadata)
+		s.OwnerID == o.OwnerID && s.ClientURI == o.ClientURI && s.LogoURL == o.LogoURL && s.TermsURI == o.TermsURI && s.PolicyURI == o.PolicyURI &&
+		maps.Equal(s.Metadata, o.Metadata)
 }

@@ -36,6 +36,7 @@ func stillReviewed(before, after *store.Application) bool {
 	own := func(app *store.Application) bool { return app.Origin == store.OriginManual && app.OwnerID == "" }
 	return before.Reviewed && (own(before) && own(after) ||
 		before.OwnerID == after.OwnerID && before.Name == after.Name && before.LogoURL == after.LogoURL && before.ClientURI == after.ClientURI &&
+			before.TermsURI == after.TermsURI && before.PolicyURI == after.PolicyURI &&
 			slices.Equal(before.RedirectURIs, after.RedirectURIs) && slices.Equal(before.PostLogoutRedirectURIs, after.PostLogoutRedirectURIs))
 }
 
@@ -78,7 +79,9 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 	case use != store.WorkspaceNone && o.workspaces == nil:
 		e.add("workspace", FieldValue, string(use), "workspaces are not offered: set Config.Workspaces, or leave workspace empty")
 	}
-	for _, u := range []struct{ field, uri string }{{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}} {
+	for _, u := range []struct{ field, uri string }{
+		{"client_uri", app.ClientURI}, {"client_image_url", app.LogoURL}, {"tos_uri", app.TermsURI}, {"policy_uri", app.PolicyURI},
+	} {
 		if u.uri != "" && (!weburl.Valid(u.uri, o.issuer) || len(u.uri) > maxURI) {
 			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
 		}
@@ -218,11 +221,6 @@ func checkRedirectURIs(field string, uris []string, rule redirectRule) (e FieldE
 func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 	if r == nil {
 		return nil
-	}
-	for _, u := range []struct{ field, uri string }{{"tos_uri", r.TermsURI}, {"policy_uri", r.PolicyURI}} {
-		if u.uri != "" && !isLink(u.uri) {
-			e.add(u.field, FieldFormat, u.uri, "%s %q is not an https URL of at most %d characters", u.field, u.uri, maxURI)
-		}
 	}
 	if len(r.Contacts) > maxContacts {
 		e.over("contacts", FieldTooMany, maxContacts, "%d contacts are too many: use at most %d", len(r.Contacts), maxContacts)

@@ -78,7 +78,7 @@ func (a *authorization) findRedirect() *Error {
 	if e != nil {
 		return e
 	}
-	a.app, a.application = app, app.ID
+	a.app, a.application, a.sender = app, app.ID, &a.app
 	uri := a.params.Get("redirect_uri")
 	a.redirect = redirect{uri, uri != ""}
 	switch {

@@ -114,7 +114,7 @@ func (a *authorization) answer(params ...param) {
 // formPostPage answers by a form that the visitor's browser posts to the
 // application (OAuth 2.0 Form Post Response Mode).
 func (a *authorization) formPostPage(params []param) {
-	page := pages.FormPost{Application: a.app.Name, FormAction: a.redirect.uri}
+	page := pages.FormPost{Application: a.pageApplicationAt(a.app, a.redirect.uri), FormAction: a.redirect.uri}
 	for _, param := range params {
 		page.FormFields = append(page.FormFields, pages.Field(param))
 	}

@@ -195,5 +195,5 @@ func TestFaultsOfTheHostAreAPageWithRetryAfter(t *testing.T) {
 	require.Contains(t, h.log.String(), "session store is down")
 
 	b.signIn("user_who_is_gone")
-	b.get(app.request()).errorPage(t, 403, "not available")
+	b.get(app.request()).errorPage(t, 403, "isn't available")
 }

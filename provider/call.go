@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/latchkey-go/latchkey/store"
 )
 
 // An endpoint is what a handler of the provider consists of.
@@ -46,6 +48,9 @@ type call struct {
 	// proved is set if the request has a secret, key, or token of the application,
 	// and did not just name it.
 	proved bool
+
+	// sender is the application that has sent a visitor. Nil: not known.
+	sender *store.Application
 
 	start     time.Time // by the machine's own clock, which runs evenly; zero: nobody is told
 	outcome   string    // an error code, or outcomeOK

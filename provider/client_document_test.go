@@ -159,9 +159,11 @@ func TestApplicationWithADocumentSignsIn(t *testing.T) {
 	require.Empty(t, kept[0].Secrets)
 	require.Equal(t, "https://client.example.com/", kept[0].ClientURI)
 	require.Equal(t, "https://client.example.com:8443/logo.png", kept[0].LogoURL)
+	require.Equal(t, "https://client.example.com/tos", kept[0].TermsURI)
+	require.Equal(t, "https://client.example.com/privacy", kept[0].PolicyURI)
 	require.Equal(t, &provider.RegistrationInfo{
 		Type: "native", AuthMethod: "none", GrantTypes: []string{"authorization_code", "refresh_token"}, Contacts: []string{"ops@client.example.com"},
-		TermsURI: "https://client.example.com/tos", PolicyURI: "https://client.example.com/privacy", SoftwareID: "reader", SoftwareVersion: "1.2",
+		SoftwareID: "reader", SoftwareVersion: "1.2",
 	}, kept[0].Registration)
 
 	// Introspection and revocation know it by its client_id like any other.
@@ -296,8 +298,7 @@ func TestRegisteredApplicationNeedsNoDocument(t *testing.T) {
 	require.NotEmpty(t, app.code("user_ada"))
 	require.Zero(t, site.fetches.Load())
 	page := h.signedIn("user_ada").get(app.request())
-	require.NotContains(t, page.text(), "has not reviewed this application")
-	require.NotContains(t, page.text(), "Published by")
+	require.NotContains(t, page.text(), "Not reviewed by")
 }
 
 func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
@@ -305,15 +306,15 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 	site.document(map[string]any{"logo_uri": "https://client.example.com:8443/logo.png"})
 	b := h.signedIn("user_ada")
 	page := b.get(app.request("redirect_uri", "http://127.0.0.1/callback"))
-	require.Contains(t, page.text(), "Published by client.example.com:8443")
-	require.Contains(t, page.text(), "has not reviewed this application")
-	require.Contains(t, page.text(), "runs on your own device")
-	require.Contains(t, page.text(), "You will then be sent to 127.0.0.1.")
+	require.Contains(t, page.text(), "client.example.com:8443")
+	require.Contains(t, page.text(), "Not reviewed by")
+	require.Contains(t, page.text(), "runs on your device")
+	require.Contains(t, page.text(), "You'll be sent back to 127.0.0.1.")
 	require.NotContains(t, page.body, "logo.png", "nobody has reviewed it")
 
 	// The page of connected applications says so too.
 	b.answer(b.get(app.request()), "allow").redirected(t)
-	require.Contains(t, b.get(h.url+"/oauth/connections").text(), "Published by client.example.com:8443")
+	require.Contains(t, b.get(h.url+"/oauth/connections").text(), "client.example.com:8443")
 
 	// A review holds until the document says something else.
 	kept, err := h.FindClient(ctx, app.ClientID)
@@ -321,7 +322,7 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 	_, err = h.ReviewApplication(ctx, kept.ID, true, kept.Version)
 	require.NoError(t, err)
 	page = b.get(app.request())
-	require.NotContains(t, page.text(), "has not reviewed")
+	require.NotContains(t, page.text(), "Not reviewed")
 	require.Contains(t, page.body, `src="https://client.example.com:8443/logo.png"`)
 	require.Contains(t, page.Header.Get("Content-Security-Policy"), "img-src https://client.example.com:8443")
 
@@ -332,8 +333,8 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 		page = b.get(app.request())
 		page.statusIs(t, http.StatusOK)
 		require.NotContains(t, page.body, "<img")
-		require.Contains(t, page.text(), "has not reviewed")
-		require.Contains(t, page.text(), "client.example.com:8443 wants to use your", "it has no other name")
+		require.Contains(t, page.text(), "Not reviewed")
+		require.Contains(t, page.text(), "client.example.com:8443 wants access to your", "it has no other name")
 	}
 }
 
@@ -344,11 +345,9 @@ func TestOwnConsentPageIsToldWhoPublishedTheDocument(t *testing.T) {
 		c.Pages.Texts = pages.AcceptLanguage(pages.German())
 	})
 	h.signedIn("user_ada").get(app.request())
-	require.Equal(t, "client.example.com:8443", shown.Application.Publisher)
-	require.Equal(t, "Veröffentlicht von client.example.com:8443", shown.Texts.PublishedBy)
+	require.Equal(t, "client.example.com:8443", shown.Application.Domain)
+	require.Equal(t, "Nicht von "+shown.Host.Name+" geprüft.", shown.Texts.NotReviewed)
 	require.False(t, shown.Application.Reviewed)
-	h.signedIn("user_ada").get(h.application(provider.ApplicationSettings{}).request())
-	require.Empty(t, shown.Application.Publisher)
 }
 
 // What is wrong with a document is no fault of this server's, whoever looks at
@@ -649,7 +648,7 @@ func TestDocumentIsKeptOnlyWhenAUserAgrees(t *testing.T) {
 	require.Len(t, h.kept(), 1)
 	b.get(app.request()).statusIs(t, 200)
 	page := b.get(app.request())
-	require.Contains(t, page.text(), "wants to use", "it is asked for each time")
+	require.Contains(t, page.text(), "wants access to", "it is asked for each time")
 }
 
 // Allow decides each time, before a document is fetched and while one is at

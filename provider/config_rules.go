@@ -227,6 +227,8 @@ func (c Config) validateScopes(found *problems) {
 			found.add("Scopes", "has %q twice: keep one", s.Name)
 		case s.Title == "":
 			found.add("Scopes", "has no Title for %q: write the sentence that the consent page shows", s.Name)
+		case s.Access != "" && s.Access != scopes.AccessRead && s.Access != scopes.AccessWrite && s.Access != scopes.AccessDelete:
+			found.add("Scopes", "has the Access %q for %q: use scopes.AccessRead, AccessWrite or AccessDelete, or leave it empty", s.Access, s.Name)
 		}
 		seen[s.Name] = true
 	}

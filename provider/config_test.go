@@ -31,11 +31,11 @@ func goodConfig() provider.Config {
 func TestNewReportsEveryProblemAtOnce(t *testing.T) {
 	_, err := provider.New(provider.Config{
 		Lifetimes: provider.Lifetimes{Code: -1, Access: time.Millisecond, Grace: -1}, StoreTimeout: -1, TokenPrefix: "acme-", Pages: pages.Config{LogoURL: "http://elsewhere.example.com/logo.png", AccentColor: "blue"},
-		Scopes: []scopes.Scope{{Name: "a b", Title: "x"}, {Name: "openid", Title: "x"}, {Name: "c"}, {Name: "d", Title: "x"}, {Name: "d", Title: "x"}},
+		Scopes: []scopes.Scope{{Name: "a b", Title: "x"}, {Name: "openid", Title: "x"}, {Name: "c"}, {Name: "d", Title: "x"}, {Name: "d", Title: "x"}, {Name: "e", Title: "x", Access: "admin"}},
 		Paths:  provider.Paths{Authorize: "oauth", Token: "/x", UserInfo: "/x", Revoke: "/a/{b}"},
 	})
 	for _, says := range []string{
-		"Config.Issuer is missing", "Config.Store is missing", "Config.CurrentUser is missing", "Config.SignIn is missing", "Config.Users is missing",
+		`has the Access "admin" for "e"`, "Config.Issuer is missing", "Config.Store is missing", "Config.CurrentUser is missing", "Config.SignIn is missing", "Config.Users is missing",
 		"Config.Lifetimes.Code is negative", "Config.Lifetimes.Access is 1ms", "Config.Lifetimes.Grace is negative", "Config.StoreTimeout is negative", `Config.TokenPrefix is "acme-"`,
 		"Config.LogoURL is", `Config.AccentColor is "blue"`,
 		`Config.Scopes has the name "a b"`, `Config.Scopes has the name "openid"`, `has no Title for "c"`, `has "d" twice`,

@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
@@ -80,7 +77,8 @@ func (p *Provider) connections(ctx context.Context, q store.Query) ([]pages.Conn
 		case app.ID == "": // It has been deleted, and can do nothing any more.
 		case len(app.RedirectURIs) == 0 && !c.agreed: // It is for tokens of IssueToken, which the user has from the host and not from it.
 		default:
-			shown := pages.Connection{UserID: key.UserID, Application: p.pageApplication(app), Scopes: p.pageScopes(c.scopes), Since: c.since, LastUsed: c.lastUsed}
+			shown := pages.Connection{UserID: key.UserID, Application: p.pageApplication(app), Scopes: p.pageScopes(c.scopes), Since: c.since, LastUsed: c.lastUsed,
+				SignIns: c.signIns, SignInCount: c.count}
 			if key.WorkspaceID != "" {
 				shown.Workspace = pages.Workspace{ID: key.WorkspaceID, Name: key.WorkspaceID}
 			}
@@ -120,7 +118,23 @@ func (p *Provider) nameWorkspaces(ctx context.Context, userID string, connection
 type connected struct {
 	scopes          scopes.Set
 	since, lastUsed time.Time
-	agreed          bool // on a page
+	agreed          bool           // on a page
+	signIns         []pages.SignIn // the newest of them
+	count           int            // of them all
+}
+
+// maxSignIns is how many sign-ins of a connection are listed.
+const maxSignIns = 20
+
+// noteSignIn adds a sign-in that lives. They come newest first.
+func (c *connected) noteSignIn(g *Grant) {
+	c.note(g.Scopes, g.CreatedAt, !g.AgreedAt.IsZero())
+	if g.LastUsedAt.After(c.lastUsed) {
+		c.lastUsed = g.LastUsedAt
+	}
+	if c.count++; c.count <= maxSignIns {
+		c.signIns = append(c.signIns, pages.SignIn{ID: g.ID.String(), Since: g.CreatedAt, LastUsed: g.LastUsedAt})
+	}
 }
 
 // note adds what a grant or consent gives, and since when.
@@ -150,10 +164,7 @@ func (k records) connected(ctx context.Context, q store.Query) (map[store.CutKey
 			c = &connected{}
 			found[key] = c
 		}
-		c.note(g.Scopes, g.CreatedAt, !g.AgreedAt.IsZero())
-		if g.LastUsedAt.After(c.lastUsed) {
-			c.lastUsed = g.LastUsedAt
-		}
+		c.noteSignIn(g)
 	}
 	consents := q
 	consents.Kind = store.KindConsent
@@ -177,148 +188,4 @@ func (k records) connected(ctx context.Context, q store.Query) (map[store.CutKey
 		}
 	}
 	return found, nil
-}
-
-// ConnectionsHandler serves the page on which the signed-in user sees the
-// applications that have access to their account, and takes it back. Visitors
-// who are not signed in are sent to Config.SignIn first.
-func (p *Provider) ConnectionsHandler() http.Handler {
-	return p.handler(endpoint{name: "connections", methods: pageMethods, serve: (*call).serveConnections, refuse: (*call).errorPage})
-}
-
-const (
-	applicationField  = "application"  // of the form: which to disconnect; with workspaceParam, for which workspace
-	disconnectedField = "disconnected" // of the page that comes afterwards
-)
-
-func (c *call) serveConnections() *Error {
-	query := c.r.URL.Query()
-	v, e := c.visit(c.issuer.Path+c.cfg.Paths.Connections, url.Values{signInAfter: query[signInAfter]})
-	switch {
-	case e != nil:
-		return e
-	case v.anonymous():
-		return v.signIn(SignInRequest{})
-	case c.r.Method == http.MethodPost:
-		return v.disconnect()
-	}
-	return v.connectionsPage(query.Get(disconnectedField))
-}
-
-func (v *visit) connectionsPage(notice string) *Error {
-	userID := v.session.UserID
-	user, e := v.findUser(userID)
-	if e != nil {
-		return e
-	}
-	connections, err := v.connections(v.context(), store.Query{UserID: userID})
-	if err != nil {
-		return unavailable("store", err)
-	}
-	if err := v.nameWorkspaces(v.context(), userID, connections); err != nil {
-		return unavailable("Config.Workspaces", err)
-	}
-	page := pages.Connections{User: pageUser(user, userID), Connections: connections, FormAction: v.path,
-		FormFields: []pages.Field{{Name: sealField, Value: v.sealForm(userID, "connections", userID)}}}
-	disconnected, workspaceID, _ := strings.Cut(v.openNotice(disconnectedField, userID, notice), " ")
-	for _, c := range connections {
-		if c.Application.ID == disconnected && c.Workspace.ID == workspaceID {
-			disconnected = "" // It has been connected again.
-		}
-	}
-	if disconnected != "" {
-		// A name that cannot be found is not worth an error.
-		if app, err := v.records.findApplication(v.context(), disconnected); err == nil {
-			ended := []pages.Connection{{Workspace: pages.Workspace{ID: workspaceID, Name: workspaceID}}}
-			_ = v.nameWorkspaces(v.context(), userID, ended)
-			page.Disconnected, page.DisconnectedFrom = app.Name, ended[0].Workspace.Name
-		}
-	}
-	v.pages.Connections(v.w, v.r, page)
-	return nil
-}
-
-// disconnect takes back what the user gave an application, in the workspace if one
-// is named, and shows the page again.
-func (v *visit) disconnect() *Error {
-	fields, e := readForm(v.w, v.r, []string{applicationField, workspaceParam, sealField})
-	if e != nil {
-		return e
-	}
-	userID, id, workspaceID := v.session.UserID, fields.Get(applicationField), fields.Get(workspaceParam)
-	ended := strings.TrimSuffix(id+" "+workspaceID, " ")
-	sent, e := v.openForm(fields.Get(sealField), "connections", userID)
-	afterwards := func(cookie formCookie) string {
-		return withQuery(v.path, url.Values{disconnectedField: {sealNotice(cookie, disconnectedField, userID, ended)}})
-	}
-	if e != nil && errors.Is(e, errAnswered) {
-		// The second click of two. The page says what became of the first.
-		v.refused(e)
-		cookie, _ := v.readFormCookie() // It was read just now.
-		seeOther(v.w, afterwards(cookie))
-		return nil
-	}
-	if e == nil && id == "" {
-		e = errStaleForm(errors.New("the form names no application"))
-	}
-	if e != nil {
-		e.retryURL = v.path
-		return e
-	}
-	if err := v.endConnection(store.CutKey{UserID: userID, ApplicationID: id, WorkspaceID: workspaceID}); err != nil {
-		return unavailable("store", err)
-	}
-	v.answerForm(sent)
-	seeOther(v.w, afterwards(sent.cookie))
-	return nil
-}
-
-// endConnection ends what is on one row of the page. A cut-off without a workspace
-// covers all of them. So where the application acts for some, and for the user
-// alone too, what it has of the user alone is taken back piece by piece.
-func (v *visit) endConnection(key store.CutKey) error {
-	ctx, f := v.context(), GrantFilter{UserID: key.UserID, ApplicationID: key.ApplicationID, WorkspaceID: key.WorkspaceID}
-	if key.WorkspaceID != "" {
-		return v.RevokeGrants(ctx, f)
-	}
-	connected, err := v.records.connected(ctx, store.Query{UserID: key.UserID, ApplicationID: key.ApplicationID})
-	if err != nil {
-		return err
-	}
-	delete(connected, key)
-	if len(connected) == 0 {
-		return v.RevokeGrants(ctx, f)
-	}
-	if err := v.records.withdrawConsent(ctx, key); err != nil {
-		return err
-	}
-	for after, more := "", true; more; more = after != "" {
-		var page []Grant
-		if page, after, err = v.ListGrants(ctx, f, after, listBatch); err != nil {
-			return err
-		}
-		for _, g := range page {
-			if g.WorkspaceID != "" {
-				continue
-			}
-			if err := v.RevokeGrants(ctx, GrantFilter{ID: g.ID, UserID: g.UserID}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// withdrawConsent takes back all that a user has agreed to.
-func (k records) withdrawConsent(ctx context.Context, key store.CutKey) error {
-	for range maxRounds {
-		consent, err := k.findConsent(ctx, key)
-		if err != nil || consent.Withdraw() == rules.Keep {
-			return err
-		}
-		if err = k.keepConsent(ctx, &consent); !errors.Is(err, store.ErrConflict) {
-			return err
-		}
-	}
-	return errContended
 }

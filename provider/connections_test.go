@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -47,8 +48,8 @@ func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 	require.True(t, strings.HasSuffix(page.Header.Get("Content-Security-Policy"), "form-action 'self'"))
 	require.Equal(t, "no-store", page.Header.Get("Cache-Control"))
 	text := page.text()
-	require.Contains(t, text, "You are signed in as Ada Lovelace.")
-	require.Contains(t, text, "Connected since "+h.clock.Now().UTC().Format("2 January 2006"))
+	require.Contains(t, text, "Signed in as Ada Lovelace")
+	require.Contains(t, text, "Connected "+h.clock.Now().UTC().Format("Jan 2, 2006"))
 	require.Contains(t, text, "Read your notes")
 	require.Contains(t, page.body, "&lt;Chess&gt;")
 	require.Less(t, strings.Index(text, "Wiki"), strings.Index(text, "Chess"), "the last used comes first")
@@ -73,13 +74,13 @@ func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 	require.Equal(t, 400, wiki.refresh(got.RefreshToken).StatusCode)
 	require.Equal(t, 200, h.bearer("/api/notes", grace.AccessToken).StatusCode, "another user's")
 	after := b.get(h.url + r.Header.Get("Location"))
-	require.Contains(t, after.text(), "Wiki is disconnected.")
+	require.Contains(t, after.text(), "Wiki was disconnected")
 	require.NotContains(t, after.text(), "Read your notes")
 	b.get(wiki.request()).statusIs(t, http.StatusOK) // It has to ask again.
 
 	// The address alone cannot say that something is disconnected.
-	require.NotContains(t, b.get(h.url+connections+"?disconnected="+chess.ID).text(), "is disconnected")
-	require.NotContains(t, b.get(h.url+connections+"?disconnected=nonsense").text(), "is disconnected")
+	require.NotContains(t, b.get(h.url+connections+"?disconnected="+chess.ID).text(), "was disconnected")
+	require.NotContains(t, b.get(h.url+connections+"?disconnected=nonsense").text(), "was disconnected")
 }
 
 // An application was last used when it last did something, in whichever of its
@@ -120,7 +121,7 @@ func TestConnectionsAreTheSignInsThatLive(t *testing.T) {
 	lastUsed(first.Add(24 * time.Hour)) // What is over was not used.
 	revoke(newer.RefreshToken)
 	require.Empty(t, listed(), "it has given back what it had")
-	require.Contains(t, h.signedIn("user_ada").get(h.url+connections).text(), "No application is connected")
+	require.Contains(t, h.signedIn("user_ada").get(h.url+connections).text(), "No connected apps yet")
 
 	wiki.tokens("user_ada") // It is let in again without a question,
 	lastUsed(h.clock.Now()) // and was not used before it came.
@@ -168,7 +169,7 @@ func TestConnectionsPageWithoutAny(t *testing.T) {
 	h := newHost(t)
 	b := h.browser()
 	b.signIn("user_ada")
-	require.Contains(t, b.get(h.url+connections).text(), "No application is connected")
+	require.Contains(t, b.get(h.url+connections).text(), "No connected apps yet")
 }
 
 func TestConnectionsPageSendsToSignInAndNotForEver(t *testing.T) {
@@ -178,7 +179,7 @@ func TestConnectionsPageSendsToSignInAndNotForEver(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, r.StatusCode)
 	back := h.lastSignIn().ReturnTo
 	require.True(t, strings.HasPrefix(back, connections+"?"))
-	b.get(h.url+back).errorPage(t, 403, "does not see that you are signed in")
+	b.get(h.url+back).errorPage(t, 403, "couldn't confirm that you're signed in")
 	b.signIn("user_ada")
 	b.get(h.url+back).statusIs(t, http.StatusOK)
 }
@@ -187,7 +188,7 @@ func TestForgedDisconnectIsRefused(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Name: "Wiki"})
 	got := app.tokens("user_ada")
-	const stale = "does not belong to a page that is still open"
+	const stale = "was already answered"
 	for name, forge := range map[string]func(b *browser, form url.Values) *reply{
 		"from another site": func(b *browser, form url.Values) *reply {
 			return b.post(connections, form, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example.com")
@@ -213,7 +214,7 @@ func TestForgedDisconnectIsRefused(t *testing.T) {
 			b := h.browser()
 			b.signIn("user_ada")
 			page := b.get(h.url + connections)
-			form := page.form(t, "")
+			form := url.Values{"application": {app.ID}, "seal": page.form(t, "")["seal"][:1]}
 			forge(b, form).errorPage(t, 403, stale)
 			require.Equal(t, 200, h.bearer("/oauth/userinfo", got.AccessToken).StatusCode)
 		})
@@ -225,11 +226,11 @@ func TestForgedDisconnectIsRefused(t *testing.T) {
 	page := b.get(h.url + connections)
 	other := h.browser()
 	other.signIn("user_ada")
-	other.disconnect(t, page, app.ID).errorPage(t, 403, "did not send the cookie")
+	other.disconnect(t, page, app.ID).errorPage(t, 403, "didn't send the cookie")
 	require.Equal(t, http.StatusSeeOther, b.disconnect(t, page, app.ID).StatusCode)
 	again := b.disconnect(t, page, app.ID)
 	require.Equal(t, http.StatusSeeOther, again.StatusCode)
-	require.Contains(t, b.get(h.url+again.Header.Get("Location")).text(), "Wiki is disconnected.")
+	require.Contains(t, b.get(h.url+again.Header.Get("Location")).text(), "Wiki was disconnected")
 
 	for _, method := range []string{"PUT", "DELETE", "OPTIONS"} {
 		require.Equal(t, 405, h.send(method, connections, nil, "").StatusCode)
@@ -244,4 +245,92 @@ func TestConnectionsPageSaysWhenTheStoreIsDown(t *testing.T) {
 	r := b.get(h.url + connections)
 	r.errorPage(t, 503, "cannot answer right now")
 	require.NotEmpty(t, r.Header.Get("Retry-After"))
+}
+
+// A user ends one sign-in, and the others of the application go on. The form can
+// end nobody else's, and says nothing of them.
+func TestOneSignInCanBeEnded(t *testing.T) {
+	h := newHost(t)
+	wiki := h.application(provider.ApplicationSettings{Name: "Wiki"})
+	older := wiki.tokens("user_ada")
+	h.clock.Add(time.Hour)
+	newer, graces := wiki.tokens("user_ada"), wiki.tokens("user_grace")
+	signIns := func(userID string) []pages.SignIn {
+		t.Helper()
+		listed, err := h.ListConnections(context.Background(), userID)
+		require.NoError(t, err)
+		require.Len(t, listed, 1)
+		require.Equal(t, listed[0].SignInCount, len(listed[0].SignIns))
+		return listed[0].SignIns
+	}
+	mine := signIns("user_ada")
+	require.Len(t, mine, 2)
+	require.True(t, mine[0].Since.After(mine[1].Since), "newest first")
+	b := h.signedIn("user_ada")
+	end := func(id string) *reply {
+		t.Helper()
+		page := b.get(h.url + connections)
+		return b.post(connections, url.Values{"sign_in": {id}, "seal": page.form(t, "")["seal"][:1]})
+	}
+	works := func(token string) bool { return h.bearer("/oauth/userinfo", token).StatusCode == 200 }
+	h.eventKinds()
+	r := end(mine[1].ID)
+	require.Equal(t, []provider.EventKind{provider.EventGrantRevoked}, h.eventKinds())
+	require.Contains(t, b.follow(r).text(), "You're signed out of Wiki on that device.")
+	require.Equal(t, []bool{false, true, true}, []bool{works(older.AccessToken), works(newer.AccessToken), works(graces.AccessToken)})
+	require.Equal(t, 400, wiki.refresh(older.RefreshToken).StatusCode)
+	require.Equal(t, mine[:1], signIns("user_ada"))
+
+	for _, id := range []string{signIns("user_grace")[0].ID, mine[1].ID, "00000000-0000-7000-8000-000000000000"} {
+		require.NotContains(t, b.follow(end(id)).text(), "signed out of", id)
+	}
+	require.Empty(t, h.eventKinds())
+	for _, id := range []string{"", "nonsense"} {
+		end(id).errorPage(t, 403, "was already answered")
+	}
+	page := b.get(h.url + connections)
+	form := url.Values{"sign_in": {mine[0].ID}, "seal": page.form(t, "")["seal"][:1]}
+	b.post(connections, form, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example.com").errorPage(t, 403, "was already answered")
+	h.signedIn("user_ada").post(connections, form).errorPage(t, 403, "didn't send the cookie")
+	require.True(t, works(newer.AccessToken) && works(graces.AccessToken))
+	require.Equal(t, http.StatusSeeOther, b.post(connections, form).StatusCode)
+	require.Equal(t, connections, b.post(connections, form).Header.Get("Location"), "the second click of two")
+	require.False(t, works(newer.AccessToken))
+
+	// The address alone can't say it.
+	require.NotContains(t, b.get(h.url+connections+"?signed_out="+wiki.ID).text(), "signed out of")
+}
+
+// However much a user has connected, the page is of a bounded size, and leads to
+// the rest.
+func TestConnectionsPageIsBounded(t *testing.T) {
+	h := newHost(t)
+	ctx := context.Background()
+	const many = 53
+	for i := range many {
+		app := h.application(provider.ApplicationSettings{Name: "App " + strconv.Itoa(100+i)})
+		_, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID})
+		require.NoError(t, err)
+		h.clock.Add(time.Second)
+		for range 23 * min(1, i/(many-1)) { // the last of them
+			_, _, err = h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID})
+			require.NoError(t, err)
+		}
+	}
+	b := h.signedIn("user_ada")
+	count := func(page *reply) int { return strings.Count(page.body, "<details>") }
+	first := b.get(h.url + connections)
+	require.Equal(t, 50, count(first))
+	require.Contains(t, first.text(), "Sign-ins: 24")
+	require.Contains(t, first.text(), "Only the newest 20 are listed.")
+	require.Equal(t, 49+20, strings.Count(first.body, `name="sign_in"`))
+	more := regexp.MustCompile(`href="(/oauth/connections\?from=50)"`).FindStringSubmatch(first.body)
+	require.NotNil(t, more)
+	last := b.get(h.url + more[1])
+	require.Equal(t, many-50, count(last))
+	require.Contains(t, last.text(), "App 100")
+	require.NotContains(t, last.body, "?from=")
+	for _, from := range []string{"-1", "x", "53", "99999999999999999999"} {
+		require.Equal(t, 50, count(b.get(h.url+connections+"?from="+from)), from)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 )
@@ -29,16 +30,16 @@ func (a *authorization) consentPage(declined scopes.Set, missing bool) *Error {
 		return a.retry(e)
 	}
 	page := pages.Consent{
-		Application:  a.pageApplication(a.app),
+		Application:  a.pageApplicationAt(a.app, a.redirect.uri),
 		User:         pageUser(user, a.session.UserID),
 		Scopes:       a.askScopes(a.scopes, declined),
-		OnThisDevice: !a.redirect.https(),
+		OnThisDevice: a.toThisDevice(),
 		FormAction:   a.path,
 		FormFields: []pages.Field{
 			{Name: requestField, Value: a.params.Encode()},
 			{Name: sealField, Value: a.sealForm(a.session.UserID, a.sealed()...)},
 		},
-		SwitchAccountURL: a.switchAccountURL(),
+		SwitchAccountURL: a.switchAccountURL(), ConnectionsURL: a.connectionsPath(),
 	}
 	if a.resource != nil {
 		page.Resource = a.resource.name
@@ -50,13 +51,21 @@ func (a *authorization) consentPage(declined scopes.Set, missing bool) *Error {
 	return nil
 }
 
+// toThisDevice reports whether the answer goes to a program on the visitor's
+// machine. Where the host is developed on that machine too, its own applications
+// are no strangers there.
+func (a *authorization) toThisDevice() bool {
+	here := a.app.Reviewed && a.local() && weburl.Shown(a.redirect.uri, true) != weburl.Shown(a.redirect.uri, false)
+	return !a.redirect.https() && !here
+}
+
 // sealed is what the seal of a consent form holds for: who was asked, and all
 // that the page said. Part of that does not come from the request but from the
 // application, which may have changed since.
 func (a *authorization) sealed() []string {
 	return append([]string{
 		"consent", a.session.UserID, a.params.Encode(), a.redirect.uri, a.scopes.String(),
-		a.app.Name, a.app.LogoURL, a.app.ClientURI, strconv.FormatBool(a.app.Reviewed),
+		a.app.Name, a.app.LogoURL, a.app.ClientURI, a.app.TermsURI, a.app.PolicyURI, strconv.FormatBool(a.app.Reviewed),
 	}, a.workspace.sealed()...)
 }
 

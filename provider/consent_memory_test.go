@@ -56,7 +56,7 @@ func TestNewestDecisionCounts(t *testing.T) {
 	// What is asked for beyond that is asked, with the box that was unticked.
 	page := b.get(app.request("scope", "profile email notes:read"))
 	require.Equal(t, []string{"profile", "notes:read"}, boxes(t, page))
-	require.Contains(t, page.body, `value="email"> <span>`)
+	require.Contains(t, page.body, `value="email"><span>`)
 	b.allow(page, "email", "notes:read")
 	require.Equal(t, "email notes:read", b.silent(app, "scope", "profile email notes:read"))
 	connections, err := h.ListConnections(ctx, "user_ada")
@@ -241,7 +241,7 @@ func (f formAgain) send(decision string, ticked ...string) *reply {
 // stale checks that a form gives nothing any more.
 func (r *reply) stale(t *testing.T) {
 	t.Helper()
-	r.errorPage(t, http.StatusForbidden, "does not belong to a page that is still open")
+	r.errorPage(t, http.StatusForbidden, "was already answered")
 }
 
 // A form that is sent again is no newer decision than those of other pages, and

@@ -97,13 +97,13 @@ func TestRefusedFormSaysWhy(t *testing.T) {
 	b.signIn("user_ada")
 	form := b.get(app.request()).form(t, "allow")
 	b.post("/oauth/authorize", form, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example.com").
-		errorPage(t, 403, "does not belong to a page that is still open")
+		errorPage(t, 403, "was already answered")
 	altered := maps.Clone(form)
 	alter(altered, "state", "x")
-	b.post("/oauth/authorize", altered).errorPage(t, 403, "does not belong to a page that is still open")
+	b.post("/oauth/authorize", altered).errorPage(t, 403, "was already answered")
 	other := h.browser()
 	other.signIn("user_ada")
-	other.post("/oauth/authorize", form).errorPage(t, 403, "did not send the cookie")
+	other.post("/oauth/authorize", form).errorPage(t, 403, "didn't send the cookie")
 
 	r := h.browser().post("/oauth/authorize", form)
 	require.Equal(t, http.StatusSeeOther, r.StatusCode)
@@ -112,7 +112,7 @@ func TestRefusedFormSaysWhy(t *testing.T) {
 	h.mu.Lock()
 	delete(h.users, "user_ada")
 	h.mu.Unlock()
-	b.post("/oauth/authorize", form).errorPage(t, 403, "not available")
+	b.post("/oauth/authorize", form).errorPage(t, 403, "isn't available")
 	require.Empty(t, h.eventKinds())
 }
 

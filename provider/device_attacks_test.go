@@ -170,7 +170,7 @@ func TestDeviceOfAClientWithADocument(t *testing.T) {
 	b := h.signedIn("user_ada")
 	b.authorize(app.request())
 	pending, d := app.device(), app.device()
-	require.Contains(t, b.enter(d.CompleteURI).text(), "Published by client.example.com:8443")
+	require.Contains(t, b.enter(d.CompleteURI).text(), "client.example.com:8443")
 	b.decide(d, "allow")
 	d.poll().tokens(t)
 

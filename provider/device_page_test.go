@@ -21,7 +21,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-const wrongCode = "No device waits with this code."
+const wrongCode = "That code isn't valid."
 
 // A link never grants anything, whatever the user has agreed to before and
 // whatever the host skips (RFC 8628 section 5.4).
@@ -37,7 +37,7 @@ func TestDeviceIsAlwaysAskedFor(t *testing.T) {
 		d := app.device()
 		for _, more := range []string{"", "&decision=allow", "&decision=allow&granted=profile", "&result=allowed", "&prompt=none"} {
 			page := b.enter(d.CompleteURI + more)
-			require.Contains(t, page.text(), "If somebody sent you this link or code, cancel.")
+			require.Contains(t, page.text(), "Never approve a code that someone sent you.")
 		}
 		d.poll().refused(t, 400, "authorization_pending")
 		require.Len(t, app.liveGrants(), before)
@@ -94,13 +94,13 @@ func TestWrongCodesAreAllAlike(t *testing.T) {
 		require.Contains(t, page.body, `value="`+template.HTMLEscapeString(code)+`"`)
 	}
 	for _, long := range []*reply{b.get(h.url + devicePath + "?user_code=" + strings.Repeat("B", 5000)), b.enter(h.url + devicePath + "?user_code=" + strings.Repeat("B", 5000))} {
-		require.Contains(t, long.text(), "Code that your device shows")
+		require.Contains(t, long.text(), "Enter the code shown on your device")
 		require.NotContains(t, long.body, "BBBBB")
 	}
-	b.get(h.url+devicePath+"?user_code=x&user_code=y").errorPage(t, 400, "made a mistake")
+	b.get(h.url+devicePath+"?user_code=x&user_code=y").errorPage(t, 400, "This link isn't valid")
 	form := b.get(h.url+devicePath).form(t, "")
 	form["user_code"] = []string{"x", "y"}
-	b.post(devicePath, form).errorPage(t, 400, "made a mistake")
+	b.post(devicePath, form).errorPage(t, 400, "This link isn't valid")
 }
 
 // RFC 8628 section 5.1: guessing ends after ten wrong codes, also when they come
@@ -120,7 +120,7 @@ func TestUserCodesCannotBeGuessed(t *testing.T) {
 	require.Equal(t, map[int]int{400: 10, 429: 22}, atOnce(32, func(int) int { return guess() }))
 	h.clock.Add(4 * time.Minute)
 	blocked := b.enter(d.CompleteURI)
-	blocked.errorPage(t, 429, "There were too many attempts.")
+	blocked.errorPage(t, 429, "There were too many attempts")
 	require.Equal(t, "360", blocked.Header.Get("Retry-After"))
 	require.NotContains(t, blocked.text(), "Television")
 	h.clock.Add(6*time.Minute - time.Second)
@@ -133,8 +133,8 @@ func TestUserCodesCannotBeGuessed(t *testing.T) {
 	// no word of the code.
 	known := b.post(devicePath, url.Values{"request": {"user_code=" + d.UserCode}, "seal": {"x"}, "decision": {"allow"}})
 	unknown := b.post(devicePath, url.Values{"request": {"user_code=BBBB-BBBB"}, "seal": {"x"}, "decision": {"allow"}})
-	known.errorPage(t, 403, "does not belong to a page that is still open")
-	unknown.errorPage(t, 403, "does not belong to a page that is still open")
+	known.errorPage(t, 403, "was already answered")
+	unknown.errorPage(t, 403, "was already answered")
 }
 
 // RFC 8628 section 5.1: only the user's own guesses count. A link fills a code
@@ -157,7 +157,7 @@ func TestOtherSitesCannotLockOutOfDevices(t *testing.T) {
 		}
 		for _, form := range []url.Values{{}, {"seal": {"x"}}, foreign} {
 			form.Set("user_code", "BBBB-BBBB")
-			b.post(devicePath, form).errorPage(t, 403, "does not belong to a page that is still open")
+			b.post(devicePath, form).errorPage(t, 403, "was already answered")
 		}
 		seal.Set("user_code", "BBBB-BBBB")
 		for _, origin := range []string{"cross-site", "same-site"} {
@@ -194,7 +194,7 @@ func TestDevicePageHonoursLimit(t *testing.T) {
 	wait = 90 * time.Second
 	h.requests(t)
 	for _, r := range []*reply{b.enter(d.CompleteURI), b.post(devicePath, form)} {
-		r.errorPage(t, 429, "There were too many attempts.")
+		r.errorPage(t, 429, "There were too many attempts")
 		require.Equal(t, "90", r.Header.Get("Retry-After"))
 	}
 	require.Equal(t, [][2]string{{"device", "ok"}, {"device", "ok"}, {"device", "rate_limited"}, {"device", "rate_limited"}}, h.requests(t))
@@ -210,7 +210,7 @@ func TestDevicePageSendsToSignInAndNotForEver(t *testing.T) {
 	back := h.lastSignIn().ReturnTo
 	require.Equal(t, provider.SignInRequest{ReturnTo: devicePath + "?sign_in_after=" + strconv.FormatInt(h.clock.Now().Unix(), 10) + "&user_code=" + d.UserCode}, h.lastSignIn())
 	page := b.get(h.url + back)
-	page.errorPage(t, 403, "does not see that you are signed in")
+	page.errorPage(t, 403, "couldn't confirm that you're signed in")
 	require.Contains(t, page.body, `href="`+devicePath+"?user_code="+d.UserCode+`"`)
 	h.clock.Add(6 * time.Minute)
 	require.Equal(t, http.StatusSeeOther, b.get(h.url+back).StatusCode, "rather a page that was loaded anew")
@@ -244,7 +244,7 @@ func TestDevicePageSwitchesAccount(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, b.get(d.CompleteURI+"&prompt=select_account").StatusCode)
 	require.True(t, h.lastSignIn().SwitchAccount)
 	b.signIn("user_grace")
-	require.Contains(t, b.get(h.url+h.lastSignIn().ReturnTo).text(), "You are signed in as Grace Hopper.")
+	require.Contains(t, b.get(h.url+h.lastSignIn().ReturnTo).text(), "Signed in as Grace Hopper")
 
 	// An account that is gone can be switched, too.
 	form := b.enter(d.CompleteURI).form(t, "allow")
@@ -252,7 +252,7 @@ func TestDevicePageSwitchesAccount(t *testing.T) {
 	delete(h.users, "user_grace")
 	h.mu.Unlock()
 	for _, r := range []*reply{b.enter(d.CompleteURI), b.post(devicePath, form)} {
-		r.errorPage(t, 403, "is not available any more")
+		r.errorPage(t, 403, "can't be found")
 		require.Contains(t, r.body, `href="`+link+d.UserCode+`"`)
 	}
 	d.poll().refused(t, 400, "authorization_pending")
@@ -331,7 +331,7 @@ func TestForgedDeviceFormIsRefused(t *testing.T) {
 	// Another user of the same browser.
 	left := fresh()
 	b.signIn("user_grace")
-	b.post(devicePath, left).errorPage(t, 403, "you have signed in as somebody else since")
+	b.post(devicePath, left).errorPage(t, 403, "you have switched accounts since")
 	require.Empty(t, tv.liveGrants())
 	require.Equal(t, http.StatusSeeOther, b.post(devicePath, fresh()).StatusCode)
 	d.poll().tokens(t)
@@ -350,12 +350,12 @@ func TestDeviceResultCannotBeForged(t *testing.T) {
 	}
 	for _, forged := range []string{"allowed", other + result[1:], result + "x", result[:22] + h.television().ID, result[:22]} {
 		page := b.get(h.url + devicePath + "?result=" + forged)
-		require.Contains(t, page.text(), "Code that your device shows")
+		require.Contains(t, page.text(), "Enter the code shown on your device")
 	}
-	require.Contains(t, b.get(h.url+devicePath+"?result="+result).text(), "Nothing was allowed")
-	require.Contains(t, h.signedIn("user_ada").get(h.url+devicePath+"?result="+result).text(), "Code that your device shows", "another browser")
+	require.Contains(t, b.get(h.url+devicePath+"?result="+result).text(), "Request denied")
+	require.Contains(t, h.signedIn("user_ada").get(h.url+devicePath+"?result="+result).text(), "Enter the code shown on your device", "another browser")
 	require.NoError(t, h.DeleteApplication(ctx, tv.ID))
-	require.Contains(t, b.get(h.url+devicePath+"?result="+result).text(), "Code that your device shows")
+	require.Contains(t, b.get(h.url+devicePath+"?result="+result).text(), "Enter the code shown on your device")
 }
 
 // A second click gets the answer of the first, and a form makes one grant.
@@ -517,8 +517,8 @@ func TestOwnDevicePage(t *testing.T) {
 	require.Equal(t, pages.StepConfirm, confirm.Step)
 	require.Equal(t, d.UserCode, confirm.UserCode)
 	require.Equal(t, "Television", confirm.Application.Name)
-	require.Equal(t, "Television wants to use your "+confirm.Host.Name+" account", confirm.Texts.ConsentTitle)
-	require.Equal(t, []pages.Scope{{Name: "profile", Title: "See your name, username and picture"}}, confirm.Scopes)
+	require.Equal(t, "Television wants access to your "+confirm.Host.Name+" account", confirm.Texts.ConsentTitle)
+	require.Equal(t, []pages.Scope{{Name: "profile", Title: "See your name, username and picture", Group: "Your account", Access: "read"}}, confirm.Scopes)
 	require.True(t, confirm.Application.Reviewed)
 	form := url.Values{"decision": {"allow"}, "granted": {"profile"}}
 	for _, f := range confirm.FormFields {

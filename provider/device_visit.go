@@ -62,7 +62,7 @@ func (v *deviceVisit) open() *Error {
 	}
 	v.page = pages.Device{
 		Status: http.StatusOK, Step: pages.StepEnter, User: pageUser(user, v.session.UserID),
-		SwitchAccountURL: v.switchURL("select_account"), FormAction: v.path,
+		SwitchAccountURL: v.switchURL("select_account"), ConnectionsURL: v.connectionsPath(), FormAction: v.path,
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (v *deviceVisit) lookUp(fits func() bool) *Error {
 		v.guesses.giveBack(v.session.UserID)
 	}
 	if e == nil {
-		v.application = v.app.ID
+		v.application, v.sender = v.app.ID, &v.app
 	}
 	return e
 }
@@ -205,7 +205,7 @@ func (v *deviceVisit) decision(form store.ID) *decision {
 // request encodes what the decision form was shown for: all that the page said,
 // which may have changed since.
 func (v *deviceVisit) request() string {
-	said := append([]string{v.app.Name, v.app.LogoURL, v.app.ClientURI, strconv.FormatBool(v.app.Reviewed)}, v.workspace.sealed()...)
+	said := append([]string{v.app.Name, v.app.LogoURL, v.app.ClientURI, v.app.TermsURI, v.app.PolicyURI, strconv.FormatBool(v.app.Reviewed)}, v.workspace.sealed()...)
 	shown := sha256.Sum256([]byte(strings.Join(said, "\x00")))
 	return url.Values{
 		userCodeField: {v.code.String()}, deviceField: {hex.EncodeToString(v.device.ID[:])},

@@ -184,7 +184,9 @@ func errStaleForm(cause error) *Error {
 
 // errNotRegistered refuses a visitor whose application is not known.
 func errNotRegistered(cause error) *Error {
-	return refuse(codeInvalidClient, "The application that sent you here is not registered: its client_id is unknown.").because(cause)
+	e := refuse(codeInvalidClient, "The application that sent you here is not registered: its client_id is unknown.").because(cause)
+	e.reason = pages.ReasonUnknownApplication
+	return e
 }
 
 // invalidClient is the refusal of a client's authentication.

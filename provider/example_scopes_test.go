@@ -15,12 +15,13 @@ import (
 func ExampleConfig_scopes() {
 	cfg := goodConfig()
 	cfg.Scopes = append(scopes.Default(),
-		scopes.Scope{Name: "notes:read", Title: "Read your notes", Required: true},
-		scopes.Scope{Name: "notes:write", Title: "Change your notes"},
+		scopes.Scope{Name: "notes:read", Title: "Read your notes", Group: "Your notes", Access: scopes.AccessRead, Required: true},
+		scopes.Scope{Name: "notes:write", Title: "Change your notes", Group: "Your notes", Access: scopes.AccessWrite},
 	)
 	german := pages.German()
 	german.Scopes["notes:read"] = "Deine Notizen lesen"
 	german.Scopes["notes:write"] = "Deine Notizen ändern"
+	german.ScopeGroups["Your notes"] = "Deine Notizen"
 	cfg.Pages.Texts = pages.AcceptLanguage(pages.English(), german)
 
 	p, err := provider.New(cfg)

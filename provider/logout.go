@@ -165,7 +165,7 @@ func (v *logoutVisit) findRedirect(clientID string, unusable error) *Error {
 	if found := e == nil && app.ID != ""; !found {
 		return nil // What can't be found keeps nobody from signing out.
 	}
-	v.app, v.application = app, app.ID
+	v.app, v.application, v.sender = app, app.ID, &v.app
 	if uri == "" {
 		return nil
 	}
@@ -248,7 +248,7 @@ func (v *logoutVisit) askToSignOut() *Error {
 func (v *logoutVisit) sealed() []string {
 	return []string{
 		"logout", v.session.UserID, v.session.ID, v.params.Encode(), v.uri,
-		v.app.Name, v.app.LogoURL, v.app.ClientURI, strconv.FormatBool(v.app.Reviewed),
+		v.app.Name, v.app.LogoURL, v.app.ClientURI, v.app.TermsURI, v.app.PolicyURI, strconv.FormatBool(v.app.Reviewed),
 	}
 }
 

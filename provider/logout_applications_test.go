@@ -20,7 +20,7 @@ func TestLogoutOfADocumentClient(t *testing.T) {
 	link := h.logoutURL("client_id", app.ClientID, "post_logout_redirect_uri", goodbye)
 	r := h.browser().get(link)
 	r.statusIs(t, 200)
-	require.Contains(t, r.text(), "You are signed out")
+	require.Contains(t, r.text(), "You're signed out")
 	require.NotContains(t, r.body, goodbye)
 	require.Zero(t, site.fetches.Load())
 
@@ -35,7 +35,7 @@ func TestLogoutOfADocumentClient(t *testing.T) {
 	r = h.browser().get(link)
 	r.statusIs(t, 200)
 	require.Contains(t, r.body, `href="`+goodbye+`"`)
-	require.Contains(t, r.text(), "has not reviewed this application")
+	require.Contains(t, r.text(), "Not reviewed by")
 	require.Equal(t, int32(1), site.fetches.Load())
 }
 

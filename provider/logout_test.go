@@ -123,7 +123,7 @@ func TestLogoutEndsTheSessionAndNoGrant(t *testing.T) {
 	require.Equal(t, []string{"logout", "ok", app.ID}, []string{last[1].Endpoint, last[1].Outcome, last[1].ApplicationID})
 	after := b.get(h.url + logout)
 	after.statusIs(t, 200)
-	require.Contains(t, after.text(), "You are signed out")
+	require.Contains(t, after.text(), "You're signed out")
 
 	h.bearer("/api/notes", kept.AccessToken).statusIs(t, 200)
 	app.refresh(kept.RefreshToken).tokens(t)
@@ -197,7 +197,7 @@ func TestLogoutAsksWhoeverTheHintDoesNotName(t *testing.T) {
 			r.asks(t, h.hostName())
 			b.isSignedIn(t, true)
 			require.Contains(t, r.text(), "Wiki asks to sign you out of")
-			require.Contains(t, r.text(), "You will then be sent to wiki.example.com.")
+			require.Contains(t, r.text(), "You'll be sent back to wiki.example.com.")
 			b.post(logout, r.form(t, "allow")).sentTo(t, goodbye+"?state=xyz")
 			b.isSignedIn(t, false)
 		})
@@ -265,9 +265,9 @@ func TestLogoutIsNoOpenRedirector(t *testing.T) {
 		r := h.browser().get(link)
 		r.statusIs(t, 200)
 		require.Empty(t, r.Header.Get("Location"), name)
-		require.Contains(t, r.text(), "You are signed out")
-		require.Contains(t, r.text(), "has not reviewed this application")
-		require.Contains(t, r.text(), "You will then be sent to wiki.example.com.")
+		require.Contains(t, r.text(), "You're signed out")
+		require.Contains(t, r.text(), "Not reviewed by")
+		require.Contains(t, r.text(), "You'll be sent back to wiki.example.com.")
 		require.Contains(t, r.body, `href="`+goodbye+`?state=s"`)
 		b := h.signedInAs("user_ada")
 		r = b.get(link)
@@ -276,7 +276,7 @@ func TestLogoutIsNoOpenRedirector(t *testing.T) {
 			continue
 		}
 		r.asks(t, h.hostName())
-		require.Contains(t, r.text(), "has not reviewed this application")
+		require.Contains(t, r.text(), "Not reviewed by")
 		b.post(logout, r.form(t, "allow")).sentTo(t, goodbye+"?state=s")
 	}
 	h.browser().get(h.logoutURL("client_id", trusted.ClientID, "post_logout_redirect_uri", goodbye)).sentTo(t, goodbye)
@@ -331,7 +331,7 @@ func TestLogoutFormIsSealed(t *testing.T) {
 	page = b.get(link)
 	stay := b.post(logout, page.form(t, "deny"))
 	stay.statusIs(t, 200)
-	require.Contains(t, stay.text(), "You are still signed in")
+	require.Contains(t, stay.text(), "You're still signed in")
 	b.isSignedIn(t, true)
 	require.NotContains(t, h.eventKinds(), provider.EventSignedOut)
 
@@ -402,7 +402,7 @@ func TestLogoutInAnOutage(t *testing.T) {
 	delete(h.users, "user_ada") // An account that is gone can be signed out of.
 	page := b.get(h.url + logout)
 	page.asks(t, h.hostName())
-	require.Contains(t, page.text(), "You are signed in as user_ada.")
+	require.Contains(t, page.text(), "Signed in as user_ada")
 	b.post(logout, page.form(t, "allow")).sentTo(t, logout)
 	b.isSignedIn(t, false)
 	h.users["user_ada"] = userinfo.User{ID: "user_ada"}

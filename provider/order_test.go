@@ -20,7 +20,7 @@ var layers = []struct {
 	files string
 }{
 	{"whole", "doc check routes new run registration_expiry"},
-	{"other endpoints and methods", "metadata jwks logout connections user_data issue_token found_token userinfo introspect revoke"},
+	{"other endpoints and methods", "metadata jwks logout connections_page connections user_data issue_token found_token userinfo introspect revoke"},
 	{"device page", "device_page device_decision device_visit"},
 	{"tokens", "token engine device machine exchange"},
 	{"sign-in", "authorize consent authorization_answer issue authorization openid id_token workspace_choice decision application_use"},

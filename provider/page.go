@@ -1,11 +1,13 @@
 package provider
 
 import (
+	"crypto/rand"
+	"encoding/base32"
 	"net/http"
-
-	"github.com/google/uuid"
+	"time"
 
 	"github.com/latchkey-go/latchkey/provider/internal/clientdoc"
+	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -15,9 +17,15 @@ import (
 // errorPage tells the visitor what went wrong where a redirect would not be
 // safe. Its reference is in the log line.
 func (c *call) errorPage(e *Error) {
-	c.reference = uuid.NewString()
+	c.reference = newReference()
 	page := pages.Error{
 		Status: e.Status, Reason: e.reason, Code: e.Code, Detail: e.Description, Reference: c.reference, RetryURL: e.retryURL,
+		RetryMinutes: int((e.RetryAfter + time.Minute - 1) / time.Minute),
+	}
+	// Anybody can make a link for an application that nobody has looked at, and
+	// has chosen its name.
+	if c.sender != nil && c.sender.Reviewed {
+		page.Application = c.pageApplication(*c.sender)
 	}
 	if page.Reason == "" {
 		page.Reason = pages.ReasonBadLink
@@ -31,18 +39,49 @@ func (c *call) errorPage(e *Error) {
 	c.pages.Error(c.w, c.r, page)
 }
 
+// referenceAlphabet has no letter that could be taken for a digit (Crockford's
+// base 32).
+var referenceAlphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+
+// newReference returns what a visitor can read to somebody on the phone, such as
+// "7Q4K-M2XD".
+func newReference() string {
+	var b [5]byte
+	rand.Read(b[:]) // Never fails: it would end the program.
+	text := referenceAlphabet.EncodeToString(b[:])
+	return text[:4] + "-" + text[4:]
+}
+
 // pageApplication leaves out the logo of an application that is not reviewed: it
 // could be anybody's.
 func (p *Provider) pageApplication(app store.Application) pages.Application {
-	shown := pages.Application{ID: app.ID, Name: app.Name, ClientURI: app.ClientURI, Reviewed: app.Reviewed}
+	first := ""
+	if len(app.RedirectURIs) > 0 {
+		first = app.RedirectURIs[0]
+	}
+	return p.pageApplicationAt(app, first)
+}
+
+// pageApplicationAt is pageApplication for one of the redirect URIs.
+func (p *Provider) pageApplicationAt(app store.Application, redirectURI string) pages.Application {
+	shown := pages.Application{ID: app.ID, Name: app.Name, ClientURI: app.ClientURI, TermsURI: app.TermsURI, PolicyURI: app.PolicyURI, Reviewed: app.Reviewed}
 	if app.Reviewed {
 		shown.LogoURL = app.LogoURL
 	}
-	if app.Origin == store.OriginDocument {
-		shown.Publisher = clientdoc.Host(app.ClientID)
+	switch {
+	case app.Origin == store.OriginDocument:
+		shown.Domain = clientdoc.Host(app.ClientID)
+	case app.Reviewed && app.ClientURI != "":
+		shown.Domain = weburl.Shown(app.ClientURI, p.local())
+	default:
+		shown.Domain = weburl.Shown(redirectURI, p.local())
 	}
 	return shown
 }
+
+// local reports whether the provider is on the machine of its visitors, as while
+// an app is developed.
+func (p *Provider) local() bool { return weburl.IsLoopback(p.issuer.Hostname()) }
 
 func pageUser(u userinfo.User, id string) pages.User {
 	shown := pages.User{ID: id, Name: u.Name, Username: u.Username, Email: u.Email, Picture: u.Picture}
@@ -61,7 +100,7 @@ func (p *Provider) pageScopes(set scopes.Set) []pages.Scope {
 	shown := []pages.Scope{}
 	for _, s := range p.cfg.Scopes {
 		if set.Has(s.Name) {
-			shown = append(shown, pages.Scope{Name: s.Name, Title: s.Title, Required: s.Required})
+			shown = append(shown, pages.Scope{Name: s.Name, Title: s.Title, Description: s.Description, Group: s.Group, Access: string(s.Access), Required: s.Required})
 		}
 	}
 	for _, name := range set.Minus(p.offer.scopes).Minus(tolerated) {

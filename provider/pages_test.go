@@ -40,7 +40,7 @@ func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
 	}
 	german := page("de-CH")
 	require.Contains(t, german.body, `<html lang="de" dir="ltr">`)
-	require.Contains(t, german.text(), "möchte dein Konto bei Acme nutzen")
+	require.Contains(t, german.text(), "möchte auf dein Konto bei Acme zugreifen")
 	require.Contains(t, german.text(), "Deinen Namen")
 	require.Contains(t, german.text(), "Read your notes", "what is not translated has the Title of Config.Scopes")
 
@@ -51,7 +51,7 @@ func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
 	require.Contains(t, hebrew.body, "<title>{host} &amp; &lt;i&gt; → Acme &lt;b&gt;</title>")
 	require.Contains(t, hebrew.body, "<bdi>{host} &amp; &lt;i&gt;</bdi> → <bdi>Acme</bdi> &lt;b&gt;")
 	require.Contains(t, hebrew.body, "&lt;Notizen&gt;")
-	require.Contains(t, hebrew.text(), "You are signed in as Ada Lovelace.")
+	require.Contains(t, hebrew.text(), "Signed in as Ada Lovelace")
 
 	require.Contains(t, page("fr").body, `<html lang="en" dir="ltr">`)
 }
@@ -108,7 +108,7 @@ func TestFormCannotGrantMoreThanWasAsked(t *testing.T) {
 	for _, name := range []string{"email", "admin", "profile email", "\n"} {
 		form := b.get(app.request("scope", "profile")).form(t, "allow")
 		form.Add("granted", name)
-		b.post("/oauth/authorize", form).errorPage(t, 403, "does not belong to a page that is still open")
+		b.post("/oauth/authorize", form).errorPage(t, 403, "was already answered")
 	}
 
 	h = newDeviceHost(t)
@@ -117,7 +117,7 @@ func TestFormCannotGrantMoreThanWasAsked(t *testing.T) {
 	form := b.enter(d.CompleteURI).form(t, "allow")
 	form.Add("granted", "notes:read")
 	r := b.post(devicePath, form)
-	r.errorPage(t, 403, "does not belong to a page that is still open")
+	r.errorPage(t, 403, "was already answered")
 	require.Contains(t, r.body, `href="`+devicePath+"?user_code="+d.UserCode+`"`)
 	d.poll().refused(t, 400, "authorization_pending")
 }
@@ -198,7 +198,7 @@ func TestFormHoldsForWhatWasShown(t *testing.T) {
 	}
 	b := h.browser()
 	b.signIn("user_ada")
-	const stale = "does not belong to a page that is still open"
+	const stale = "was already answered"
 
 	more := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
 	page := b.get(more.request())
@@ -279,9 +279,9 @@ func TestGoneAccountCanBeSwitched(t *testing.T) {
 	b := h.browser()
 	b.signIn("user_nobody")
 	r := b.get(app.request())
-	r.errorPage(t, 403, "not available any more")
+	r.errorPage(t, 403, "can't be found")
 	require.Contains(t, r.body, "select_account")
-	require.Contains(t, r.text(), "Use another account")
+	require.Contains(t, r.text(), "Switch account")
 }
 
 func TestMisleadingNamesAreRefused(t *testing.T) {
@@ -308,7 +308,7 @@ func TestFormIsRefusedAfterAnHour(t *testing.T) {
 	b.signIn("user_ada")
 	page := b.get(app.request())
 	h.clock.Add(time.Hour + time.Second)
-	b.answer(page, "allow").errorPage(t, 403, "the page is too old")
+	b.answer(page, "allow").errorPage(t, 403, "It was open for too long")
 
 	page = b.get(app.request())
 	h.clock.Add(time.Hour - time.Second)
@@ -363,7 +363,7 @@ func TestSwitchAccountComesBackToTheSameRequest(t *testing.T) {
 	b.signIn("user_ada")
 	link := func(r *reply) string {
 		r.statusIs(t, http.StatusOK)
-		m := regexp.MustCompile(`<a href="(/oauth/authorize[^"]*)">Use another account`).FindStringSubmatch(r.body)
+		m := regexp.MustCompile(`<a href="(/oauth/authorize[^"]*)">Switch account`).FindStringSubmatch(r.body)
 		require.NotNil(t, m)
 		return h.url + html.UnescapeString(m[1])
 	}
@@ -377,7 +377,7 @@ func TestSwitchAccountComesBackToTheSameRequest(t *testing.T) {
 		require.True(t, h.lastSignIn().SwitchAccount)
 		b.signIn("user_grace")
 		back := b.get(h.url + h.lastSignIn().ReturnTo)
-		require.Contains(t, back.text(), "You are signed in as Grace Hopper.")
+		require.Contains(t, back.text(), "Signed in as Grace Hopper")
 		b.signIn("user_ada")
 	}
 }
@@ -396,7 +396,7 @@ func TestReturnWithoutSignInIsAPageAndNoLoop(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, b.get(app.request()).StatusCode)
 	back := h.url + h.lastSignIn().ReturnTo
 	r := b.get(back)
-	r.errorPage(t, 403, "does not see that you are signed in")
+	r.errorPage(t, 403, "couldn't confirm that you're signed in")
 	require.Contains(t, r.body, `class="button primary" href="/oauth/authorize?`)
 	require.NotContains(t, r.body[strings.Index(r.body, "button primary"):], "sign_in_after")
 
@@ -413,7 +413,7 @@ func TestWarningsOnTheConsentPage(t *testing.T) {
 	h := newOpenHost(t)
 	b := h.browser()
 	b.signIn("user_ada")
-	const unknown, device = "has not reviewed this application", "runs on your own device"
+	const unknown, device = "Not reviewed by", "runs on your device"
 	manual := h.application(provider.ApplicationSettings{})
 	require.NotContains(t, b.get(manual.request()).text(), unknown)
 	require.NotContains(t, b.get(manual.request()).text(), device)
@@ -422,9 +422,20 @@ func TestWarningsOnTheConsentPage(t *testing.T) {
 	page := b.get(self.request())
 	require.Contains(t, page.text(), unknown)
 	require.NotContains(t, page.body, "bank.example.com", "it could be anybody's logo")
+	// An app that is developed on one machine with its applications needs no
+	// warning of them.
+	for uri, warns := range map[string]bool{"http://localhost:1/cb": false, "http://127.0.0.1/cb": false, "cursor://x.y/cb": true} {
+		local := h.application(provider.ApplicationSettings{Public: true, RedirectURIs: []string{uri}})
+		require.Equal(t, warns, strings.Contains(b.get(local.request()).text(), device), uri)
+		selfRegistered(t, h, local)
+		require.Contains(t, b.get(local.request()).text(), device, uri)
+	}
+	h = newHost(t, func(c *provider.Config) { c.Issuer = "https://acme.example.com" })
 	for _, uri := range []string{"http://localhost:1/cb", "http://127.0.0.1/cb", "cursor://x.y/cb"} {
 		local := h.application(provider.ApplicationSettings{Public: true, RedirectURIs: []string{uri}})
-		require.Contains(t, b.get(local.request()).text(), device, uri)
+		text := h.signedIn("user_ada").get(strings.Replace(local.request(), "https://acme.example.com", h.url, 1)).text()
+		require.Contains(t, text, device, uri)
+		require.Contains(t, text, "You'll return to the app on this device.", uri)
 	}
 }
 
@@ -437,9 +448,65 @@ func TestLogosAreAllTheImagesThatThePolicyAllows(t *testing.T) {
 	b := h.browser()
 	b.signIn("user_ada")
 	r := b.get(app.request())
-	require.Contains(t, r.Header.Get("Content-Security-Policy"), "img-src https://static.example.com https://wiki.example.com")
-	require.Contains(t, r.body, `<img class="logo" src="https://wiki.example.com/logo.png" alt=""`)
-	require.Contains(t, r.body, "--brand: #ff0055")
+	require.Contains(t, r.Header.Get("Content-Security-Policy"), "img-src https://wiki.example.com https://static.example.com")
+	require.Contains(t, r.body, `<img class="tile" src="https://wiki.example.com/logo.png" alt=""`)
+	require.Contains(t, r.body, "--brand:#ff0055")
+}
+
+// The error page names the application that sent the visitor, so that they know
+// whom to tell; but a link alone puts no stranger's words on the host's page.
+func TestErrorPageNamesReviewedApplicationsOnly(t *testing.T) {
+	h := newOpenHost(t)
+	b := h.signedIn("user_ada")
+	app := h.application(provider.ApplicationSettings{Name: "Call 555-0100", ClientURI: "https://wiki.example.com/"})
+	wrong := app.request("redirect_uri", "https://evil.example.com/")
+	b.get(wrong).errorPage(t, 400, "Call 555-0100 made a request that")
+	selfRegistered(t, h, app)
+	page := b.get(wrong)
+	page.errorPage(t, 400, "The app that sent you here made a request that")
+	require.NotContains(t, page.body, "555-0100")
+	b.get(app.request("client_id", "unknown")).errorPage(t, 400, "isn't registered with")
+}
+
+// What a visitor can read to somebody finds the line in the log.
+func TestErrorReferenceIsShortAndInTheLog(t *testing.T) {
+	h := newHost(t)
+	seen := map[string]bool{}
+	for range 20 {
+		page := h.browser().get(h.application(provider.ApplicationSettings{}).request("client_id", "unknown"))
+		m := regexp.MustCompile(`Error reference: ([0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4})\b`).FindStringSubmatch(page.text())
+		require.NotNil(t, m, page.text())
+		require.Contains(t, h.log.String(), "reference="+m[1])
+		require.False(t, seen[m[1]])
+		seen[m[1]] = true
+	}
+}
+
+// Terms and policy of an application are on its page (RFC 7591 section 2). The
+// form holds for those that were shown.
+func TestTermsAndPolicyOnTheConsentPage(t *testing.T) {
+	h := newHost(t)
+	b := h.signedIn("user_ada")
+	app := h.application(provider.ApplicationSettings{TermsURI: "https://wiki.example.com/terms", PolicyURI: "https://wiki.example.com/privacy"})
+	page := b.get(app.request())
+	require.Contains(t, page.body, `<a href="https://wiki.example.com/privacy" rel="noopener noreferrer">Privacy policy</a>`)
+	require.Contains(t, page.body, `<a href="https://wiki.example.com/terms" rel="noopener noreferrer">Terms of service</a>`)
+	_, err := h.UpdateApplication(context.Background(), app.ID, func(s *provider.ApplicationSettings) error {
+		s.TermsURI = "https://wiki.example.com/other-terms"
+		return nil
+	})
+	require.NoError(t, err)
+	b.answer(page, "allow").errorPage(t, 403, "was already answered")
+	for _, edit := range []func(*provider.ApplicationSettings){
+		func(s *provider.ApplicationSettings) { s.TermsURI = "javascript:alert(1)" },
+		func(s *provider.ApplicationSettings) { s.PolicyURI = "http://wiki.example.com/" },
+	} {
+		_, err := h.UpdateApplication(context.Background(), app.ID, func(s *provider.ApplicationSettings) error {
+			edit(s)
+			return nil
+		})
+		require.ErrorContains(t, err, "is not an https URL")
+	}
 }
 
 // A host replaces the pages by its own.
@@ -484,8 +551,11 @@ func TestOwnPages(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(r.body), &got))
 	require.Equal(t, "Ada Lovelace", got.User.Label)
 	require.Equal(t, "wiki.example.com", got.RedirectHost)
-	require.Equal(t, "You are signed in as Ada Lovelace.", got.Texts.SignedInAs)
-	require.Equal(t, []pages.Scope{{Name: "profile", Title: "See your name, username and picture"}, {Name: "email", Title: "See your email address"}}, got.Scopes)
+	require.Equal(t, "Signed in as Ada Lovelace", got.Texts.SignedInAs)
+	require.Equal(t, []pages.Scope{
+		{Name: "profile", Title: "See your name, username and picture", Group: "Your account", Access: "read"},
+		{Name: "email", Title: "See your email address", Group: "Your account", Access: "read"},
+	}, got.Scopes)
 	require.NotContains(t, r.body, "plan", "nothing of the user but what a page shows")
 	form := url.Values{"decision": {"allow"}, "granted": {"email"}}
 	for _, f := range got.FormFields {
@@ -498,7 +568,7 @@ func TestOwnPages(t *testing.T) {
 	require.Equal(t, 400, refused.StatusCode)
 	var problem pages.Error
 	require.NoError(t, json.Unmarshal([]byte(refused.body), &problem))
-	require.Equal(t, pages.ReasonBadLink, problem.Reason)
+	require.Equal(t, pages.ReasonUnknownApplication, problem.Reason)
 	require.Equal(t, "invalid_client", problem.Code)
 	require.Contains(t, h.log.String(), problem.Reference)
 	require.Contains(t, refused.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")

@@ -114,8 +114,8 @@ func TestSchemesOfApplicationsThatAreNotReviewed(t *testing.T) {
 			app, _ := h.clientOf(h.register(`{"redirect_uris":["` + uri + `"],"token_endpoint_auth_method":"` + method + `"}`))
 			b := h.signedIn("user_ada")
 			page := b.get(app.request())
-			require.Contains(t, page.text(), "sent to an app on this device")
-			require.NotContains(t, page.text(), "example", "a scheme may look like a host")
+			require.Contains(t, page.text(), "return to the app on this device")
+			require.NotContains(t, strings.ReplaceAll(page.text(), "@example.com", ""), "example", "a scheme may look like a host")
 			require.NotEmpty(t, b.authorize(app.request()).Get("code"))
 		}
 	}
@@ -241,6 +241,8 @@ func TestReviewEndsWithWhatWasReviewed(t *testing.T) {
 		"name":      {func(s *provider.ApplicationSettings) { s.Name += "!" }, true},
 		"logo":      {func(s *provider.ApplicationSettings) { s.LogoURL += "2" }, true},
 		"home page": {func(s *provider.ApplicationSettings) { s.ClientURI = "https://wiki.example.com/home" }, true},
+		"terms":     {func(s *provider.ApplicationSettings) { s.TermsURI = "https://wiki.example.com/terms" }, true},
+		"policy":    {func(s *provider.ApplicationSettings) { s.PolicyURI = "https://wiki.example.com/privacy" }, true},
 		"redirect URIs": {func(s *provider.ApplicationSettings) {
 			s.RedirectURIs = append(s.RedirectURIs, "https://x.example.com/cb")
 		}, true},
@@ -261,7 +263,7 @@ func TestReviewEndsWithWhatWasReviewed(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, !tt.ends, got.Reviewed)
 			page := h.signedIn("user_grace").get(app.request())
-			require.Equal(t, !tt.ends, !strings.Contains(page.text(), "has not reviewed"))
+			require.Equal(t, !tt.ends, !strings.Contains(page.text(), "Not reviewed"))
 			require.Equal(t, !tt.ends, strings.Contains(page.body, "l.png"))
 		})
 	}

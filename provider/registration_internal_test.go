@@ -62,7 +62,7 @@ func FuzzRegistration(f *testing.F) {
 			require.NoError(t, redirectRule{}.check(uri))
 			require.True(t, app.Registration.Type == typeNative || strings.HasPrefix(uri, "https://"))
 		}
-		for _, uri := range []string{app.ClientURI, app.LogoURL, app.Registration.TermsURI, app.Registration.PolicyURI} {
+		for _, uri := range []string{app.ClientURI, app.LogoURL, app.TermsURI, app.PolicyURI} {
 			require.True(t, uri == "" || strings.HasPrefix(uri, "https://"), uri)
 		}
 		answer := func(app store.Application) string {

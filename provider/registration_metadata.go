@@ -30,7 +30,7 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	if app.Name == "" {
 		app.Name = nameFor(m.RedirectURIs)
 	}
-	app.ClientURI, app.LogoURL = linkOnly(m.ClientURI), linkOnly(m.LogoURI)
+	app.ClientURI, app.LogoURL, app.TermsURI, app.PolicyURI = linkOnly(m.ClientURI), linkOnly(m.LogoURI), linkOnly(m.TermsURI), linkOnly(m.PolicyURI)
 	app.Keys, app.IDTokenAlg = store.ClientKeys{}, p.offer.registeredAlg(m.IDTokenAlg)
 	if method == authKey {
 		app.Keys = m.keys()
@@ -39,7 +39,6 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	app.Scopes = p.offer.registeredScopes(app.Origin, m.Scope)
 	app.Registration = &store.RegistrationRecord{
 		Token: app.Registration.Token, Type: registeredType(m), AuthMethod: method, GrantTypes: grants, Contacts: notesOnly(m.Contacts),
-		TermsURI: linkOnly(m.TermsURI), PolicyURI: linkOnly(m.PolicyURI),
 		SoftwareID: noteOnly(m.SoftwareID), SoftwareVersion: noteOnly(m.SoftwareVersion),
 	}
 	toCheck := *app
@@ -226,8 +225,8 @@ func metadataOf(app store.Application) clientMetadata {
 		Scope:           app.Scopes.String(),
 		ClientURI:       app.ClientURI,
 		LogoURI:         app.LogoURL,
-		TermsURI:        r.TermsURI,
-		PolicyURI:       r.PolicyURI,
+		TermsURI:        app.TermsURI,
+		PolicyURI:       app.PolicyURI,
 		Contacts:        r.Contacts,
 		SoftwareID:      r.SoftwareID,
 		SoftwareVersion: r.SoftwareVersion,

@@ -293,7 +293,7 @@ func TestSelfRegisteredApplicationSignsIn(t *testing.T) {
 			for range 2 {
 				page := b.get(app.request(append(pkce, "prompt", "consent")...))
 				page.statusIs(t, 200)
-				require.Contains(t, page.text(), "has not reviewed this application")
+				require.Contains(t, page.text(), "Not reviewed by")
 				require.NotContains(t, page.body, "logo.png")
 				answer := b.answer(page, "allow").redirected(t)
 				got := app.redeem(answer.Get("code"), "code_verifier", verifier).tokens(t)

@@ -209,14 +209,14 @@ func TestConsentIsForAResource(t *testing.T) {
 	}
 
 	page := b.get(app.request("resource", h.url+"/mcp", "prompt", "consent"))
-	require.Contains(t, page.text(), "This is for Acme for agents only.")
-	require.Contains(t, b.get(app.request("resource", h.url+"/reports", "prompt", "consent")).text(), "This is for "+h.url+"/reports only.")
+	require.Contains(t, page.text(), "Access is limited to Acme for agents.")
+	require.Contains(t, b.get(app.request("resource", h.url+"/reports", "prompt", "consent")).text(), "Access is limited to "+h.url+"/reports.")
 	require.NotContains(t, b.get(app.request("prompt", "consent")).text(), "This is for")
 
 	// The form is for the resource that its page showed.
 	form := page.form(t, "allow")
 	alter(form, "resource", h.url+"/reports")
-	b.post("/oauth/authorize", form).errorPage(t, 403, "Your answer does not belong")
+	b.post("/oauth/authorize", form).errorPage(t, 403, "was already answered")
 }
 
 func TestIssueTokenForAResource(t *testing.T) {

@@ -126,6 +126,8 @@ type exportedApplication struct {
 	RedirectURIs []string          `json:"redirect_uris"`
 	ClientURI    string            `json:"client_uri,omitempty"`
 	LogoURL      string            `json:"logo_url,omitempty"`
+	TermsURI     string            `json:"tos_uri,omitempty"`
+	PolicyURI    string            `json:"policy_uri,omitempty"`
 	Metadata     map[string]string `json:"metadata,omitempty"`
 	CreatedAt    time.Time         `json:"created_at"`
 }
@@ -173,7 +175,7 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 		}
 		for _, app := range page {
 			e.Applications = append(e.Applications, exportedApplication{
-				app.ID, app.ClientID, app.Name, app.RedirectURIs, app.ClientURI, app.LogoURL, app.Metadata, app.CreatedAt,
+				app.ID, app.ClientID, app.Name, app.RedirectURIs, app.ClientURI, app.LogoURL, app.TermsURI, app.PolicyURI, app.Metadata, app.CreatedAt,
 			})
 		}
 		if len(page) == 0 || len(e.Applications) >= total {

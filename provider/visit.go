@@ -90,6 +90,9 @@ func (c *call) warnOfOtherHost() {
 	}
 }
 
+// connectionsPath is the path of the page of connected applications.
+func (p *Provider) connectionsPath() string { return p.issuer.Path + p.cfg.Paths.Connections }
+
 // again is the path and query of the page as the visitor came to it.
 func (v *visit) again() string { return withQuery(v.path, v.params) }
 

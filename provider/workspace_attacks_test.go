@@ -110,7 +110,7 @@ func TestMembershipIsAskedAgainAtTheAnswer(t *testing.T) {
 			if late {
 				b.post(devicePath, device).stale(t)
 			} else { // It is another page by now.
-				require.Contains(t, b.post(devicePath, device).text(), "No device waits")
+				require.Contains(t, b.post(devicePath, device).text(), "That code isn't valid")
 			}
 			require.Empty(t, h.grantsOf("user_ada"))
 			require.Zero(t, h.consents(t))

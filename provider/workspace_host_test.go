@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -39,15 +40,14 @@ func TestConnectionsAreThoseOfEachWorkspace(t *testing.T) {
 	require.Contains(t, page.body, "&lt;Engines&gt;")
 	disconnect := func(workspace string) *reply {
 		t.Helper()
-		form := page.form(t, "")
-		form["application"], form["seal"], form["workspace"] = []string{app.ID}, []string{form.Get("seal")}, []string{workspace}
+		form := url.Values{"application": {app.ID}, "seal": {page.form(t, "").Get("seal")}, "workspace": {workspace}}
 		page = b.follow(b.post(connections, form))
 		return page
 	}
-	require.Contains(t, disconnect("").text(), "Wiki is disconnected.")
+	require.Contains(t, disconnect("").text(), "Wiki was disconnected")
 	require.Equal(t, []string{"org_math", "org_engine"}, live())
 	b.get(app.request("prompt", "none")).redirected(t)
-	require.Contains(t, disconnect("org_engine").text(), "Wiki is disconnected from the workspace <Engines>.")
+	require.Contains(t, disconnect("org_engine").text(), "Wiki was disconnected from the workspace <Engines>")
 	require.Equal(t, []string{"org_math"}, live())
 	require.NotContains(t, page.text(), "Workspace: <Engines>")
 
@@ -80,7 +80,7 @@ func TestDisconnectOfTheUserAloneTakesBackTheConsent(t *testing.T) {
 	require.NotEmpty(t, b.get(app.request("prompt", "none")).redirected(t).Get("code"))
 	code := again.send("allow").redirected(t).Get("code")
 	form := b.get(h.url+connections).form(t, "")
-	form["application"], form["seal"], form["workspace"] = []string{app.ID}, []string{form.Get("seal")}, nil
+	form = url.Values{"application": {app.ID}, "seal": {form.Get("seal")}}
 	b.follow(b.post(connections, form))
 	require.Equal(t, "interaction_required", b.get(app.request("prompt", "none")).redirected(t).Get("error"))
 	app.redeem(code).refused(t, 400, "invalid_grant")
@@ -264,7 +264,7 @@ func TestListOfWorkspacesIsChecked(t *testing.T) {
 		list[1].ID = id
 		b.get(app.request()).errorPage(t, 503, "")
 	}
-	require.Contains(t, h.log.String(), "Config.Workspaces: List returned a workspace with the ID")
+	require.Contains(t, h.log.String(), "Config.Workspaces: the List has a workspace with the ID")
 	failed = errors.New("sql: no rows in result set")
 	b.get(app.request()).errorPage(t, 503, "")
 }

@@ -45,19 +45,42 @@ type Scope struct {
 	// "Read your notes". It speaks to the person who is asked to agree.
 	Title string
 
+	// Description says more, in small print below the Title. Empty: nothing.
+	Description string
+
+	// Group is the heading that the scope stands under on the consent page, such
+	// as "Your notes". Scopes of one group stand together. Empty: no heading.
+	Group string
+
+	// Access says what an application can do with the scope. The page marks what
+	// changes and deletes. Empty: it is not said.
+	Access Access
+
 	// Required is set for a scope that the person cannot leave out when they
 	// agree to the others.
 	Required bool
 }
 
+// Access is what an application can do with a scope.
+type Access string
+
+// The kinds of access. Each includes those before it.
+const (
+	AccessRead   Access = "read"
+	AccessWrite  Access = "write"
+	AccessDelete Access = "delete"
+)
+
 // Default returns the four built-in scopes in the order in which the consent
-// page shows them. The slice is the caller's to change.
+// page shows them. They are read-only, in the group "Your account". The slice is
+// the caller's to change.
 func Default() []Scope {
+	const account = "Your account"
 	return []Scope{
-		{Name: Profile, Title: "See your name, username and picture"},
-		{Name: Email, Title: "See your email address"},
-		{Name: PublicMetadata, Title: "See the public details of your account"},
-		{Name: PrivateMetadata, Title: "See the private details of your account"},
+		{Name: Profile, Title: "See your name, username and picture", Group: account, Access: AccessRead},
+		{Name: Email, Title: "See your email address", Group: account, Access: AccessRead},
+		{Name: PublicMetadata, Title: "See the public details of your account", Group: account, Access: AccessRead},
+		{Name: PrivateMetadata, Title: "See the private details of your account", Group: account, Access: AccessRead},
 	}
 }
 

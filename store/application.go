@@ -78,6 +78,8 @@ type Application struct {
 	OwnerID   string // the host's user who manages it; empty: nobody
 	ClientURI string // its home page
 	LogoURL   string
+	TermsURI  string            `json:",omitempty"` // its terms of service
+	PolicyURI string            `json:",omitempty"` // its privacy policy
 	Metadata  map[string]string // the host's own notes
 
 	CreatedAt, UpdatedAt time.Time
@@ -145,8 +147,6 @@ type RegistrationRecord struct {
 	GrantTypes []string `json:"grant_types,omitempty"`
 	Contacts   []string `json:"contacts,omitempty"`
 
-	TermsURI        string `json:"tos_uri,omitempty"`
-	PolicyURI       string `json:"policy_uri,omitempty"`
 	SoftwareID      string `json:"software_id,omitempty"`
 	SoftwareVersion string `json:"software_version,omitempty"`
 }
@@ -166,7 +166,7 @@ func (r *RegistrationRecord) texts() []string {
 	if r == nil {
 		return nil
 	}
-	texts := []string{r.Type, r.AuthMethod, r.TermsURI, r.PolicyURI, r.SoftwareID, r.SoftwareVersion}
+	texts := []string{r.Type, r.AuthMethod, r.SoftwareID, r.SoftwareVersion}
 	return slices.Concat(texts, r.GrantTypes, r.Contacts)
 }
 
@@ -188,7 +188,7 @@ func (app Application) Check() error {
 	if app.ID == "" || app.ClientID == "" {
 		return errors.New("store: an application without an ID or a client ID")
 	}
-	texts := []string{app.ID, app.ClientID, app.Name, string(app.Origin), app.OwnerID, app.ClientURI, app.LogoURL,
+	texts := []string{app.ID, app.ClientID, app.Name, string(app.Origin), app.OwnerID, app.ClientURI, app.LogoURL, app.TermsURI, app.PolicyURI,
 		app.Keys.Set, app.Keys.URI, app.IDTokenAlg, string(app.Workspace)}
 	texts = append(texts, app.RedirectURIs...)
 	texts = append(texts, app.PostLogoutRedirectURIs...)

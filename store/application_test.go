@@ -54,7 +54,7 @@ func TestApplicationCheck(t *testing.T) {
 		"grant types": func(app *store.Application) { app.Registration.GrantTypes[0] = "\xff" },
 		"applied":     func(app *store.Application) { app.Applied[0].Digest = "\xff" },
 		"contacts":    func(app *store.Application) { app.Registration.Contacts[0] = "\x00" },
-		"terms":       func(app *store.Application) { app.Registration.TermsURI = "\xff" }, "policy": func(app *store.Application) { app.Registration.PolicyURI = "\xff" },
+		"terms":       func(app *store.Application) { app.TermsURI = "\xff" }, "policy": func(app *store.Application) { app.PolicyURI = "\xff" },
 		"software": func(app *store.Application) { app.Registration.SoftwareID = "\xff" }, "version": func(app *store.Application) { app.Registration.SoftwareVersion = "\x00" },
 	} {
 		app := fullApplication()
@@ -100,15 +100,14 @@ func TestApplicationOrder(t *testing.T) {
 func TestRegistrationText(t *testing.T) {
 	r := store.RegistrationRecord{
 		Token: store.HashSecret("a registration access token"), Type: "native", AuthMethod: "none", GrantTypes: []string{"refresh_token"},
-		Contacts: []string{"a@example.com"}, TermsURI: "https://example.com/terms", PolicyURI: "https://example.com/privacy",
+		Contacts:   []string{"a@example.com"},
 		SoftwareID: "wiki", SoftwareVersion: "2.1",
 	}
 	text, err := json.Marshal(store.Application{Registration: &r}.Revealed().Registration)
 	require.NoError(t, err)
 	require.JSONEq(t, `{
 		"token": "`+r.Token.Reveal()+`", "application_type": "native", "token_endpoint_auth_method": "none",
-		"grant_types": ["refresh_token"], "contacts": ["a@example.com"], "tos_uri": "https://example.com/terms",
-		"policy_uri": "https://example.com/privacy", "software_id": "wiki", "software_version": "2.1"
+		"grant_types": ["refresh_token"], "contacts": ["a@example.com"], "software_id": "wiki", "software_version": "2.1"
 	}`, string(text))
 	var again store.RegistrationRecord
 	require.NoError(t, json.Unmarshal(text, &again))

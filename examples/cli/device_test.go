@@ -80,7 +80,7 @@ func TestDeviceDenied(t *testing.T) {
 	w := newWorld(t)
 	program := w.program("-device")
 	_, _, complete := program.codes()
-	require.Contains(t, newPerson(t).decideOnDevice(complete, "", "Cancel"), "Nothing was allowed")
+	require.Contains(t, newPerson(t).decideOnDevice(complete, "", "Cancel"), "Request denied")
 	status, _, stderr := program.ends()
 	require.Equal(t, 1, status)
 	require.Equal(t, "cli: you did not allow it, so nobody is signed in\n", stderr)

@@ -31,7 +31,7 @@ func (h *host) errorPage(w http.ResponseWriter, _ *http.Request, page pages.Erro
 	writePage(w, page.Status, "error.html", struct {
 		layout
 		Page pages.Error
-	}{providerLayout(page.Texts, page.Texts.ErrorTitle), page})
+	}{providerLayout(page.Texts, page.Title), page})
 }
 
 func providerLayout(t pages.Texts, title string) layout {

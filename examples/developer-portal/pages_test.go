@@ -39,8 +39,8 @@ func TestConsentPage(t *testing.T) {
 	grace := p.person(t)
 	page := grace.signIn(grace.open(app.oauth.AuthCodeURL("state")), "grace")
 	for _, text := range []string{
-		"Notebook <b> wants to use your Acme Notes account", "You are signed in as Grace Hopper.", "Use another account", "Read your notes",
-		"See your name and username (always needed)", "runs on your own device", "You will then be sent to 127.0.0.1:9.",
+		"Notebook <b> wants access to your Acme Notes account", "Signed in as Grace Hopper", "Switch account", "Read your notes",
+		"See your name and username (Required)", "runs on your device", "You'll be sent back to 127.0.0.1:9.",
 	} {
 		require.Contains(t, page.Text(), text)
 	}
@@ -70,9 +70,9 @@ func TestConsentPage(t *testing.T) {
 	require.NotContains(t, claims, "email")
 
 	// As somebody else, who must sign in for that.
-	link := find(t, page, `href="([^"]+)">Use another account`)
+	link := find(t, page, `href="([^"]+)">Switch account`)
 	page = grace.signIn(grace.open(link), "ada")
-	require.Contains(t, page.Text(), "You are signed in as Ada Lovelace.")
+	require.Contains(t, page.Text(), "Signed in as Ada Lovelace")
 	token, err = app.oauth.Exchange(t.Context(), answer(t, grace.press(page, "Allow", nil)).Get("code"))
 	require.NoError(t, err)
 	require.Equal(t, "ada@acme.example", p.claims(t, token.AccessToken)["email"])
@@ -86,9 +86,9 @@ func TestErrorPage(t *testing.T) {
 	elsewhere.RedirectURL = "https://evil.example/"
 	page := ada.open(elsewhere.AuthCodeURL("state"))
 	require.Equal(t, http.StatusBadRequest, page.Status)
-	require.Contains(t, page.Text(), "The application that sent you here made a mistake, so Acme Notes cannot go on.")
+	require.Contains(t, page.Text(), "The app that sent you here made a request that Acme Notes can't accept.")
 	require.Contains(t, string(page.Body), `href="/style.css"`)
-	reference := find(t, page, `give them this number: ([0-9a-f-]{36})`)
+	reference := find(t, page, `Error reference: ([0-9A-Z]{4}-[0-9A-Z]{4})`)
 	require.Contains(t, logText(), "reference="+reference)
 
 	// A form that was answered before is not answered again: its page comes
@@ -114,16 +114,16 @@ func TestGerman(t *testing.T) {
 	ada.edit = german
 	page := ada.open(app.oauth.AuthCodeURL("state"))
 	require.Contains(t, string(page.Body), `<html lang="de" dir="ltr">`)
-	for _, text := range []string{"Notizbuch möchte dein Konto bei Acme Notes nutzen", "Deine Notizen lesen", "(immer nötig)"} {
+	for _, text := range []string{"Notizbuch möchte auf dein Konto bei Acme Notes zugreifen", "Deine Notizen lesen", "(Erforderlich)"} {
 		require.Contains(t, page.Text(), text)
 	}
 	require.NotEmpty(t, answer(t, ada.press(page, "Erlauben", nil)).Get("code"))
 
 	ada.edit = german
 	page = ada.open("/oauth/authorize?client_id=nobody")
-	require.Contains(t, page.Text(), "Das hat nicht geklappt")
+	require.Contains(t, page.Text(), "Diese App ist hier nicht bekannt")
 	ada.edit = german
-	require.Contains(t, ada.open("/oauth/connections").Text(), "Anwendungen, die mit deinem Konto bei Acme Notes verbunden sind")
+	require.Contains(t, ada.open("/oauth/connections").Text(), "Verbundene Apps")
 }
 
 func TestDisconnect(t *testing.T) {
@@ -137,11 +137,11 @@ func TestDisconnect(t *testing.T) {
 	require.NotContains(t, account.Text(), "Personal access tokens last used")
 
 	page := ada.open(find(t, account, `<a href="([^"]+)">See what they may do`))
-	require.Contains(t, page.Text(), "Notebook may: Read your notes")
+	require.Contains(t, page.Text(), "Notebook can: Read your notes")
 	require.Contains(t, string(page.Body), "#0b6b4f", "the host's colour")
 	require.Contains(t, string(page.Body), p.url+"/logo.svg")
-	page = ada.press(page, "Yes, disconnect Notebook", nil)
-	require.Contains(t, page.Text(), "Notebook is disconnected.")
+	page = ada.press(page, "Disconnect Notebook", nil)
+	require.Contains(t, page.Text(), "Notebook was disconnected")
 	for token, want := range map[string]int{adas.AccessToken: http.StatusUnauthorized, graces.AccessToken: http.StatusOK, personal: http.StatusOK} {
 		status, _ := p.notes(t, token)
 		require.Equal(t, want, status)

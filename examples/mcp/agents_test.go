@@ -59,9 +59,9 @@ func (w *world) is(name string) func(*auth.AuthorizationCodeHandlerConfig) {
 // tools, also those for which the user has to agree to more.
 func TestAgentsUseTools(t *testing.T) {
 	for name, sentTo := range map[string]string{
-		"ChatGPT":     "You will then be sent to chatgpt.com",
-		"Claude Code": "You will then be sent to localhost:58135",
-		"Cursor":      "an app on this device",
+		"ChatGPT":     "You'll be sent back to chatgpt.com",
+		"Claude Code": "You'll be sent back to localhost:58135",
+		"Cursor":      "the app on this device",
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, withAgents)
@@ -71,7 +71,7 @@ func TestAgentsUseTools(t *testing.T) {
 			require.Equal(t, append(notesOfAda[:2:2], "From "+name), a.titles())
 			require.Equal(t, []string{"notes:read", "notes:read notes:write"}, a.scopes())
 			for _, page := range a.consent {
-				require.Contains(t, page, name+" wants to use your Acme Notes account")
+				require.Contains(t, page, name+" wants access to your Acme Notes account")
 				require.Contains(t, page, sentTo)
 			}
 		})

@@ -84,7 +84,7 @@ func TestDemo(t *testing.T) {
 			page, err = b.Follow(t.Context(), page)
 			require.NoError(t, err)
 		}
-		require.Contains(t, page.Text(), "Demo agent wants to use your Acme Notes account")
+		require.Contains(t, page.Text(), "Demo agent wants access to your Acme Notes account")
 		page, err = b.Press(t.Context(), page, "Allow", nil)
 		require.NoError(t, err)
 		back := page.Leads()

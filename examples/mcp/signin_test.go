@@ -40,11 +40,11 @@ func TestSignIn(t *testing.T) {
 		stranger int      // one who nobody has registered
 		warned   string   // on the consent page
 	}{
-		{"registered beforehand", (*world).registered, nil, 0, "This application runs on your own device."},
-		{"registered beforehand, with a secret", (*world).registeredWithSecret, nil, 0, "Known agent wants to use"},
-		{"registers itself", (*world).registersItself, registration, 1, "Acme Notes has not reviewed this application."},
-		{"has a document", (*world).isDocumented, nil, 1, "Acme Notes has not reviewed this application."},
-		{"registers itself, with a secret", (*world).registersItselfWithSecret, registration, 1, "Acme Notes has not reviewed this application."},
+		{"registered beforehand", (*world).registered, nil, 0, "Reviewed by Acme Notes"},
+		{"registered beforehand, with a secret", (*world).registeredWithSecret, nil, 0, "Known agent wants access to"},
+		{"registers itself", (*world).registersItself, registration, 1, "Not reviewed by Acme Notes"},
+		{"has a document", (*world).isDocumented, nil, 1, "Not reviewed by Acme Notes"},
+		{"registers itself, with a secret", (*world).registersItselfWithSecret, registration, 1, "Not reviewed by Acme Notes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -65,7 +65,7 @@ func TestSignIn(t *testing.T) {
 			require.Equal(t, "S256", asked.Get("code_challenge_method"))
 			require.NotEmpty(t, asked.Get("code_challenge"))
 			require.Equal(t, "notes:read", asked.Get("scope"), "what the challenge names, and not all that there is")
-			require.Contains(t, a.consent[0], "This is for Acme Notes for agents only.")
+			require.Contains(t, a.consent[0], "Access is limited to Acme Notes for agents")
 			require.Contains(t, a.consent[0], "127.0.0.1:3142")
 			require.Contains(t, a.consent[0], test.warned)
 			happened := w.happened()
@@ -83,7 +83,7 @@ func TestDocumentIsFetched(t *testing.T) {
 	a := w.agent("ada", w.isDocumented())
 	require.Equal(t, documentURL, a.asked[0].Get("client_id"))
 	require.Equal(t, int32(1), w.documents.Load())
-	require.Contains(t, a.consent[0], "Published by agent.example.com", "who vouches for the name")
+	require.Contains(t, a.consent[0], "agent.example.com", "who vouches for the name")
 	a.addNote("x")
 	require.Equal(t, int32(1), w.documents.Load(), "it is remembered")
 	kept, n, err := w.Provider.ListApplications(t.Context(), store.ApplicationQuery{Origin: store.OriginDocument})

@@ -46,7 +46,7 @@ func walk(ctx context.Context, out io.Writer, wikiURL, issuer string) error {
 			press("Sign in", map[string]string{"login": "ada", "password": password}), leadsTo(issuer + "/oauth/authorize"),
 		}, {
 			"Now the authorization endpoint knows her, and asks whether Wiki may have what it wants.",
-			follow, shows("Wiki wants to use your Acme Notes account", "Ada Lovelace", "Read your notes", "Allow"),
+			follow, shows("Wiki wants access to your Acme Notes account", "Ada Lovelace", "Read your notes", "Allow"),
 		}, {
 			"She allows it. Acme sends her to Wiki's redirect URI with a code, Wiki's state and Acme's name.",
 			press("Allow", nil), leadsTo(wikiURL + "/callback"),

@@ -17,7 +17,7 @@ var (
 	// The backgrounds that text in the accent color stands on. They are the
 	// ones in style.css with the least contrast to it.
 	lightGround = color{0xf4 / 255.0, 0xf5 / 255.0, 0xf7 / 255.0}
-	darkGround  = color{0x1e / 255.0, 0x21 / 255.0, 0x27 / 255.0}
+	darkGround  = color{0x1f / 255.0, 0x23 / 255.0, 0x2a / 255.0}
 )
 
 const defaultAccent = "#2f4fd0"
@@ -74,9 +74,14 @@ func (c color) readableOn(ground, towards color) color {
 	return towards
 }
 
+// visible is the least contrast of what is not text, such as the edge of a button
+// (WCAG 2.2 section 1.4.11).
+const visible = 3
+
 // accentStyle is the part of the style sheet that follows from the accent
-// color. Buttons have that very color, and whichever of black and white can be
-// read on it; text has the nearest one that can be read on the page.
+// color. Buttons and boxes have that very color, and whichever of black and white
+// can be read on it; text has the nearest one that can be read on the page, and so
+// has the edge of a button and box that could not be seen without one.
 func accentStyle(accent string) string {
 	brand, ok := parseColor(accent)
 	if !ok {
@@ -86,6 +91,14 @@ func accentStyle(accent string) string {
 	if contrast(black, brand) > contrast(white, brand) {
 		on = black
 	}
-	return fmt.Sprintf(":root { --brand: %s; --on-brand: %s; --accent: %s; }\n@media (prefers-color-scheme: dark) { :root { --accent: %s; } }\n",
-		brand, on, brand.readableOn(lightGround, black), brand.readableOn(darkGround, white))
+	onGround := func(ground, towards color) string {
+		text := brand.readableOn(ground, towards)
+		edge, ring := brand, "none"
+		if contrast(brand, ground) < visible {
+			edge, ring = text, "0 0 0 1px var(--edge)"
+		}
+		return fmt.Sprintf("--accent:%s;--edge:%s;--ring:%s", text, edge, ring)
+	}
+	return fmt.Sprintf(":root{--brand:%s;--on-brand:%s;%s}\n@media(prefers-color-scheme:dark){:root{%s}}\n",
+		brand, on, onGround(lightGround, black), onGround(darkGround, white))
 }

@@ -17,7 +17,7 @@ func TestAnyAccentColorCanBeRead(t *testing.T) {
 	for range 500 {
 		accents = append(accents, fmt.Sprintf("#%06x", source.IntN(1<<24)))
 	}
-	pattern := regexp.MustCompile(`--brand: (#\w{6}); --on-brand: (#\w{6}); --accent: (#\w{6});[^-]*--accent: (#\w{6});`)
+	pattern := regexp.MustCompile(`--brand:(#\w{6});--on-brand:(#\w{6});--accent:(#\w{6});--edge:(#\w{6});--ring:[^}]+}[^-]*--accent:(#\w{6});--edge:(#\w{6});`)
 	colorOf := func(text string) color {
 		c, ok := parseColor(text)
 		require.True(t, ok, text)
@@ -31,7 +31,9 @@ func TestAnyAccentColorCanBeRead(t *testing.T) {
 		}
 		require.GreaterOrEqual(t, contrast(colorOf(m[2]), colorOf(m[1])), 4.5, "text on a button, %s", accent)
 		require.GreaterOrEqual(t, contrast(colorOf(m[3]), lightGround), 4.45, "a link in light, %s", accent)
-		require.GreaterOrEqual(t, contrast(colorOf(m[4]), darkGround), 4.45, "a link in dark, %s", accent)
+		require.GreaterOrEqual(t, contrast(colorOf(m[5]), darkGround), 4.45, "a link in dark, %s", accent)
+		require.GreaterOrEqual(t, contrast(colorOf(m[4]), lightGround), 2.95, "the edge of a button in light, %s", accent)
+		require.GreaterOrEqual(t, contrast(colorOf(m[6]), darkGround), 2.95, "the edge of a button in dark, %s", accent)
 	}
 	for _, bad := range []string{"blue", "#fff", "2f4fd0", "#2f4fd0;", "#2f4fdg", "#+f4fd0", "#2f 4fd"} {
 		_, ok := parseColor(bad)

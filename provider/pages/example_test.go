@@ -8,11 +8,27 @@ import (
 	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
+// The built-in pages with the host's logos, color, corners, and font. Config.Pages
+// of package provider takes it.
+func ExampleConfig_brand() {
+	brand := pages.Config{
+		Name:        "Acme",
+		LogoURL:     "https://acme.example.com/logo.svg",
+		LogoDarkURL: "https://acme.example.com/logo-dark.svg",
+		IconURL:     "https://acme.example.com/favicon.svg",
+		AccentColor: "#d97706",
+		Style:       "--radius: 4px; --font: Inter, 'Helvetica Neue', sans-serif",
+	}
+	if _, err := pages.New(brand, "https://acme.example.com"); err != nil { // provider.New does that
+		log.Fatal(err)
+	}
+}
+
 // The consent page in the host's own layout. With Scopes as checkboxes instead
 // of hidden fields, the user can choose.
 func ExampleConsent() {
 	layout := template.Must(template.New("consent").Parse(`
-<h1>{{.Application.Name}} wants to use your account</h1>
+<h1>{{.Application.Name}} wants access to your account</h1>
 {{if not .Application.Reviewed}}<p>Nobody here has checked who is behind it.</p>{{end}}
 {{if .OnThisDevice}}<p>It runs on this device. Go on only if you started it.</p>{{end}}
 <form method="post" action="{{.FormAction}}">

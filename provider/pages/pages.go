@@ -14,6 +14,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 )
@@ -24,14 +25,40 @@ type Config struct {
 	// provider's Issuer.
 	Name string
 
-	// LogoURL is the host's logo on the pages: https, or below Issuer. Empty:
-	// none.
+	// LogoURL is the host's logo on the pages: https, or below Issuer. It is
+	// shown in a square of 52 CSS pixels. Empty: the first letter of Name.
 	LogoURL string
 
-	// AccentColor is the color of buttons and links on the pages, such as
+	// LogoDarkURL is shown in place of LogoURL where the visitor's system is
+	// dark. Empty: LogoURL is.
+	LogoDarkURL string
+
+	// Wordmark is set if the logo is wide because it has the name in it. It is
+	// then shown up to 144 CSS pixels wide.
+	Wordmark bool
+
+	// IconURL is the icon of the pages in the browser's tab: https, or below
+	// Issuer. Empty: browsers look for /favicon.ico.
+	IconURL string
+
+	// AccentColor is the color of buttons, boxes and links on the pages, such as
 	// "#2f4fd0". Where text in it could not be read, the nearest color that
 	// can be is used. Empty: a blue.
 	AccentColor string
+
+	// Style sets CSS variables of the pages:
+	//
+	//	Style: "--radius: 6px; --font: Inter, 'Helvetica Neue', sans-serif"
+	//
+	// --radius is how round the corners are, from 0 to 32px; --font lists families
+	// that visitors may have. Nothing is loaded. Empty: 16px, and the font of the
+	// visitor's system.
+	Style string
+
+	// UserPictures shows the pictures of users, which their browsers then load
+	// from where Users says that they are: https, or below Issuer. The default is
+	// to show their initials.
+	UserPictures bool
 
 	// Texts chooses the words of the pages for a visitor. [AcceptLanguage]
 	// makes the usual one. Nil: English.
@@ -66,8 +93,10 @@ type Config struct {
 type Renderer struct {
 	config    Config
 	host      Host
+	local     bool // the issuer is on the machine of whoever sees the pages
 	templates *template.Template
-	style     string // the style's hash, as a policy names it
+	style     string // the hash of the style of every page, as a policy names it
+	styles    string // the same, and that of those pages that have more in them than consent
 	script    string // the same for submitScript
 }
 
@@ -75,20 +104,29 @@ type Renderer struct {
 // every problem of the Config.
 func New(c Config, issuer string) (*Renderer, error) {
 	var problems []error
-	if c.LogoURL != "" && !weburl.Valid(c.LogoURL, issuer) {
-		problems = append(problems, fmt.Errorf("pages: Config.LogoURL is %q: give an https URL, or one below the issuer", c.LogoURL))
+	for _, u := range []struct{ field, address string }{{"LogoURL", c.LogoURL}, {"LogoDarkURL", c.LogoDarkURL}, {"IconURL", c.IconURL}} {
+		if u.address != "" && !weburl.Valid(u.address, issuer) {
+			problems = append(problems, fmt.Errorf("pages: Config.%s is %q: give an https URL, or one below the issuer", u.field, u.address))
+		}
+	}
+	if c.LogoDarkURL != "" && c.LogoURL == "" {
+		problems = append(problems, errors.New("pages: Config.LogoDarkURL is set and LogoURL is not: set both"))
 	}
 	if _, ok := parseColor(c.AccentColor); c.AccentColor != "" && !ok {
 		problems = append(problems, fmt.Errorf(`pages: Config.AccentColor is %q: write it like "#2f4fd0"`, c.AccentColor))
 	}
+	style, err := parseStyle(c.Style)
+	if err != nil {
+		problems = append(problems, err)
+	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	p := &Renderer{config: c, host: Host{Name: c.Name, URL: issuer, LogoURL: c.LogoURL, AccentColor: c.AccentColor}}
+	p := &Renderer{config: c, host: Host{Name: c.Name, URL: issuer, LogoURL: c.LogoURL, LogoDarkURL: c.LogoDarkURL, Wordmark: c.Wordmark, IconURL: c.IconURL, AccentColor: c.AccentColor}}
 	if u, err := url.Parse(issuer); err == nil {
-		p.host.Name = cmp.Or(c.Name, u.Host)
+		p.host.Name, p.local = cmp.Or(c.Name, u.Host), weburl.IsLoopback(u.Hostname())
 	}
-	if err := p.parse(); err != nil {
+	if err := p.parse(style); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -105,39 +143,67 @@ func (p *Renderer) texts(r *http.Request) Texts {
 	return p.config.Texts(r).complete()
 }
 
+// images are the addresses of the host's own pictures, besides those that are
+// given.
+func (p *Renderer) images(more ...string) []string {
+	return append(more, p.host.LogoURL, p.host.LogoDarkURL, p.host.IconURL)
+}
+
+// picture is the user as a built-in page shows them: with a picture only if the
+// host wants that.
+func (p *Renderer) picture(u User) User {
+	if !p.config.UserPictures || !weburl.Valid(u.Picture, p.host.URL) {
+		u.Picture = ""
+	}
+	return u
+}
+
+// sentTo returns the host where a visitor is sent, and the text for that.
+func (p *Renderer) sentTo(uri string, t Texts) (host, text string) {
+	if host = weburl.Shown(uri, p.local); host == "" {
+		return "", t.SentToApp
+	}
+	return host, t.SentTo
+}
+
 // Consent shows the consent page. After its form the browser is sent to
 // redirectURI.
 func (p *Renderer) Consent(w http.ResponseWriter, r *http.Request, page Consent, redirectURI string) {
 	texts := p.texts(r)
+	page.RedirectHost, texts.SentTo = p.sentTo(redirectURI, texts)
+	if page.RedirectHost != "" {
+		page.RedirectURI = redirectURI
+	}
 	page.Host, page.Texts = p.host, texts
 	page.Scopes = texts.scopes(page.Scopes)
-	page.RedirectHost = redirectHost(redirectURI)
-	if page.RedirectHost == "" {
-		texts.SentTo, page.Texts.SentTo = texts.SentToApp, texts.SentToApp
-	}
 	if p.config.Consent != nil {
 		page.Texts = texts.fill("application", page.Application.Name, "host", p.host.Name, "user", page.User.Label,
-			"address", page.RedirectHost, "resource", page.Resource, "publisher", page.Application.Publisher, "workspace", page.Workspace.only())
+			"address", page.RedirectHost, "resource", page.Resource, "workspace", page.Workspace.only(), "connections", texts.ConnectionsTitle)
 		guard(w.Header(), true)
 		p.config.Consent(w, r, page)
 		return
 	}
-	p.write(w, http.StatusOK, "consent.html", page, policy{leavesSite: true, images: page.Workspace.pictures(page.Host.LogoURL, page.Application.LogoURL)})
+	page.User = p.picture(page.User)
+	p.write(w, http.StatusOK, "consent.html", page, policy{leavesSite: true, images: page.Workspace.pictures(p.images(page.Application.LogoURL, page.User.Picture)...)})
 }
 
 // Error shows the error page.
 func (p *Renderer) Error(w http.ResponseWriter, r *http.Request, page Error) {
 	texts := p.texts(r)
-	page.Host, page.Texts = p.host, texts
-	happened, advice := texts.reason(page.Reason)
-	page.Happened, page.Advice = plain(happened, "host", p.host.Name), plain(advice, "host", p.host.Name)
+	page.Host = p.host
+	names := []string{"host", p.host.Name, "application", page.Application.Name, "reference", page.Reference, "minutes", strconv.Itoa(page.RetryMinutes)}
+	texts.reason(&page)
+	for _, text := range []*string{&page.Title, &page.Happened, &page.Advice} {
+		*text = plain(*text, names...)
+	}
+	page.Texts = texts
 	if p.config.Error != nil {
-		page.Texts = texts.fill("host", p.host.Name, "reference", page.Reference)
+		page.Texts = texts.fill(names...)
 		guard(w.Header(), false)
 		p.config.Error(w, r, page)
 		return
 	}
-	p.write(w, page.Status, "error.html", page, policy{images: []string{page.Host.LogoURL}})
+	p.write(w, page.Status, "error.html", page, policy{style: p.styles, images: p.images(page.Application.LogoURL)})
 }
 
 // Device shows the page of a device's Step.
@@ -147,42 +213,40 @@ func (p *Renderer) Device(w http.ResponseWriter, r *http.Request, page Device) {
 	page.Scopes = texts.scopes(page.Scopes)
 	if p.config.Device != nil {
 		page.Texts = texts.fill("application", page.Application.Name, "host", p.host.Name, "user", page.User.Label,
-			"resource", page.Resource, "publisher", page.Application.Publisher, "workspace", page.Workspace.only())
+			"resource", page.Resource, "workspace", page.Workspace.only(), "connections", texts.ConnectionsTitle)
 		guard(w.Header(), false)
 		p.config.Device(w, r, page)
 		return
 	}
-	p.write(w, page.Status, "device.html", page, policy{images: page.Workspace.pictures(page.Host.LogoURL, page.Application.LogoURL)})
+	page.User = p.picture(page.User)
+	p.write(w, page.Status, "device.html", page, policy{style: p.styles, images: page.Workspace.pictures(p.images(page.Application.LogoURL, page.User.Picture)...)})
 }
 
 // Connections shows the page of connected applications.
 func (p *Renderer) Connections(w http.ResponseWriter, r *http.Request, page Connections) {
-	page.Host, page.Texts = p.host, p.texts(r)
-	images := []string{page.Host.LogoURL}
+	page.Host, page.Texts, page.User = p.host, p.texts(r), p.picture(page.User)
+	images := p.images(page.User.Picture)
 	for i, c := range page.Connections {
 		page.Connections[i].Scopes = page.Texts.scopes(c.Scopes)
-		images = append(images, c.Application.LogoURL, c.Workspace.PictureURL)
+		images = append(images, c.Application.LogoURL)
 	}
-	p.write(w, http.StatusOK, "connections.html", page, policy{images: images})
+	p.write(w, http.StatusOK, "connections.html", page, policy{images: images, style: p.styles})
 }
 
 // SignOut shows the page of a sign-out's Step. If redirectURI is not empty, the
 // visitor goes on there: after the form, or by a link.
 func (p *Renderer) SignOut(w http.ResponseWriter, r *http.Request, page SignOut, redirectURI string) {
 	texts := p.texts(r)
+	page.RedirectHost, texts.SentTo = p.sentTo(redirectURI, texts)
 	page.Host, page.Texts, page.Leaves = p.host, texts, redirectURI != ""
-	page.RedirectHost = redirectHost(redirectURI)
-	if page.RedirectHost == "" {
-		texts.SentTo, page.Texts.SentTo = texts.SentToApp, texts.SentToApp
-	}
 	if p.config.SignOut != nil {
-		page.Texts = texts.fill("application", page.Application.Name, "host", p.host.Name, "user", page.User.Label,
-			"address", page.RedirectHost, "publisher", page.Application.Publisher)
+		page.Texts = texts.fill("application", page.Application.Name, "host", p.host.Name, "user", page.User.Label, "address", page.RedirectHost)
 		guard(w.Header(), page.Leaves)
 		p.config.SignOut(w, r, page)
 		return
 	}
-	p.write(w, http.StatusOK, "sign_out.html", page, policy{leavesSite: page.Leaves, images: []string{page.Host.LogoURL, page.Application.LogoURL}})
+	page.User = p.picture(page.User)
+	p.write(w, http.StatusOK, "sign_out.html", page, policy{style: p.styles, leavesSite: page.Leaves, images: p.images(page.Application.LogoURL, page.User.Picture)})
 }
 
 // FormPost shows the page whose form carries an answer to an application, and
@@ -190,6 +254,6 @@ func (p *Renderer) SignOut(w http.ResponseWriter, r *http.Request, page SignOut,
 func (p *Renderer) FormPost(w http.ResponseWriter, r *http.Request, page FormPost) {
 	page.Host, page.Texts = p.host, p.texts(r)
 	p.write(w, http.StatusOK, "form_post.html", page, policy{
-		leavesSite: true, images: []string{page.Host.LogoURL}, script: p.script,
+		leavesSite: true, images: p.images(page.Application.LogoURL), script: p.script,
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -79,7 +80,7 @@ func TestPolicyOfBuiltInPages(t *testing.T) {
 	require.True(t, strings.HasSuffix(connected(2), "; img-src https://acme.example.com https://a0.example.com https://a1.example.com"), connected(2))
 	require.True(t, strings.HasSuffix(connected(40), "; img-src https:"), connected(40))
 	form := render(t, pages.Config{}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
-		p.FormPost(w, r, pages.FormPost{Application: "Wiki", FormAction: "https://wiki.example.com/cb", FormFields: []pages.Field{{Name: "code", Value: `"x"`}}})
+		p.FormPost(w, r, pages.FormPost{Application: pages.Application{Name: "Wiki"}, FormAction: "https://wiki.example.com/cb", FormFields: []pages.Field{{Name: "code", Value: `"x"`}}})
 	})
 	require.Regexp(t, `frame-ancestors 'none'; script-src 'sha256-[^']+'$`, form.Header().Get("Content-Security-Policy"))
 	require.Contains(t, form.Body.String(), `<input type="hidden" name="code" value="&#34;x&#34;">`)
@@ -115,7 +116,7 @@ func TestOwnPagesGetEverything(t *testing.T) {
 		p.Consent(w, r, pages.Consent{Application: wiki, Scopes: asked}, "https://WIKI.example.com/callback")
 	}), "")
 	require.Equal(t, host, consent.Host)
-	require.Equal(t, "Wiki wants to use your Acme account", consent.Texts.ConsentTitle)
+	require.Equal(t, "Wiki wants access to your Acme account", consent.Texts.ConsentTitle)
 	require.Equal(t, []pages.Scope{{Name: "notes:read", Title: "Look at your notes"}, {Name: "email", Title: "See your email address"}}, consent.Scopes)
 	require.Equal(t, "Read your notes", asked[0].Title, "what was given is not changed")
 	require.Equal(t, "wiki.example.com", consent.RedirectHost, "in small letters, as browsers have it")
@@ -125,7 +126,7 @@ func TestOwnPagesGetEverything(t *testing.T) {
 	}), "; form-action 'self'")
 	require.Equal(t, host, problem.Host)
 	require.Equal(t, "Allow cookies for Acme, then open the page again.", problem.Advice)
-	require.Equal(t, "If you ask Acme for help, give them this number: r1", problem.Texts.ErrorReference)
+	require.Equal(t, "Error reference: r1", problem.Texts.ErrorReference)
 
 	protected(render(t, c, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
 		p.Device(w, r, pages.Device{Step: pages.StepAllowed, Application: wiki, Scopes: asked})
@@ -139,7 +140,7 @@ func TestOwnPagesGetEverything(t *testing.T) {
 	}), "")
 	require.Equal(t, host, signOut.Host)
 	require.Equal(t, "Wiki asks to sign you out of Acme.", signOut.Texts.SignOutAsks)
-	require.Equal(t, "You will then be sent to wiki.example.com.", signOut.Texts.SentTo)
+	require.Equal(t, "You'll be sent back to wiki.example.com.", signOut.Texts.SentTo)
 	require.True(t, signOut.Leaves)
 	protected(render(t, c, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
 		p.SignOut(w, r, pages.SignOut{Step: pages.StepSignedOut}, "")
@@ -156,7 +157,7 @@ func TestSignOutPage(t *testing.T) {
 			p.SignOut(w, r, page, redirectURI)
 		}).Body.String()
 	}
-	const asks, sent, warns = "asks to sign you out", "You will then be sent to", `class="warning"`
+	const asks, sent, warns = "asks to sign you out", "be sent back to", `class="note"`
 	wiki, stranger := pages.Application{Name: "Wiki", Reviewed: true}, pages.Application{Name: "<Wiki>"}
 	question := pages.SignOut{Step: pages.StepSignOut, FormAction: "/oauth/logout", FormFields: []pages.Field{{Name: "seal", Value: "s"}}, User: pages.User{Label: "Ada"}}
 	for name, tt := range map[string]struct {
@@ -172,7 +173,7 @@ func TestSignOutPage(t *testing.T) {
 	} {
 		question.Application = tt.app
 		body := show(question, tt.uri)
-		for _, text := range append(tt.says, "Sign out of <bdi>Acme</bdi>?", "You are signed in as <bdi>Ada</bdi>.", `<form method="post" action="/oauth/logout">`,
+		for _, text := range append(tt.says, "Sign out of <bdi>Acme</bdi>?", "Signed in as <bdi>Ada</bdi>", `<form method="post" action="/oauth/logout">`,
 			`<input type="hidden" name="seal" value="s">`, `value="allow"`, `value="deny"`, `formmethod="dialog"`) {
 			require.Contains(t, body, text, name)
 		}
@@ -180,20 +181,22 @@ func TestSignOutPage(t *testing.T) {
 			require.NotContains(t, body, text, name)
 		}
 	}
-	require.NotContains(t, show(pages.SignOut{Step: pages.StepSignedOut}, ""), "href")
+	require.NotContains(t, show(pages.SignOut{Step: pages.StepSignedOut}, ""), `class="button`)
 	app := show(pages.SignOut{Step: pages.StepSignedOut, Application: stranger, ContinueURL: `com.example.wiki:/bye?state="`}, "com.example.wiki:/bye")
 	require.Contains(t, app, `href="com.example.wiki:/bye?state=%22"`)
-	require.Contains(t, app, "You will then be sent to an app on this device.")
+	require.Contains(t, app, "ll return to the app on this device.")
 	require.Contains(t, app, warns)
-	require.Contains(t, show(pages.SignOut{Step: pages.StepStay}, ""), "You are still signed in")
+	require.Contains(t, show(pages.SignOut{Step: pages.StepStay}, ""), "re still signed in")
 }
 
 // Each reason has words of its own, and one that is not known those of a bad
 // link.
 func TestReasonsHaveWordsOfTheirOwn(t *testing.T) {
-	said := map[string]pages.Reason{}
+	said, titles := map[string]pages.Reason{}, map[string]pages.Reason{}
+	title := regexp.MustCompile("<h1>(.*)</h1>")
 	for _, reason := range []pages.Reason{
-		pages.ReasonBadLink, pages.ReasonStaleForm, pages.ReasonNoCookies, pages.ReasonNotSignedIn, pages.ReasonNoAccount, pages.ReasonTooMany, pages.ReasonUnavailable,
+		pages.ReasonBadLink, pages.ReasonUnknownApplication, pages.ReasonStaleForm, pages.ReasonNoCookies, pages.ReasonNotSignedIn, pages.ReasonNoAccount,
+		pages.ReasonNoWorkspace, pages.ReasonTooMany, pages.ReasonUnavailable,
 	} {
 		w := render(t, pages.Config{}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
 			p.Error(w, r, pages.Error{Status: 400, Reason: reason})
@@ -203,6 +206,9 @@ func TestReasonsHaveWordsOfTheirOwn(t *testing.T) {
 		require.NotContains(t, said, body, reason)
 		require.Contains(t, body, "acme.example.com", "without a Name, the host's")
 		said[body] = reason
+		heading := title.FindStringSubmatch(body)[1]
+		require.NotContains(t, titles, heading, reason)
+		titles[heading] = reason
 	}
 	w := render(t, pages.Config{}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
 		p.Error(w, r, pages.Error{Status: 400})
@@ -217,10 +223,11 @@ func TestDaysOfConnections(t *testing.T) {
 	since, used := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC)
 	w := render(t, pages.Config{Texts: pages.AcceptLanguage(german)}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
 		p.Connections(w, r, pages.Connections{FormAction: "/c", FormFields: []pages.Field{{Name: "seal", Value: "s"}},
-			Connections: []pages.Connection{{Application: pages.Application{ID: "oa_1", Name: "Wiki"}, Since: since, LastUsed: used}}})
+			Connections: []pages.Connection{{Application: pages.Application{ID: "oa_1", Name: "Wiki"}, Since: since, LastUsed: used,
+				SignIns: []pages.SignIn{{ID: "g1", Since: since, LastUsed: used}}, SignInCount: 1}}})
 	})
-	require.Contains(t, w.Body.String(), `<time datetime="2026-03-04">Verbunden seit <bdi>`+since.Format(german.DateLayout)+"</bdi></time>")
-	require.Contains(t, w.Body.String(), `<time datetime="2026-11-09">`)
+	require.Contains(t, w.Body.String(), `<time datetime="2026-03-04">Verbunden am <bdi>`+since.Format(german.DateLayout)+"</bdi></time>")
+	require.Contains(t, w.Body.String(), `<time datetime="2026-11-09T00:00Z">Zuletzt aktiv am <bdi>`+used.Format(german.TimeLayout)+"</bdi></time>")
 	require.Contains(t, w.Body.String(), `<form method="post" action="/c">`)
 	require.Contains(t, w.Body.String(), `<input type="hidden" name="seal" value="s">`)
 }

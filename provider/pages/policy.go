@@ -3,7 +3,6 @@ package pages
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -15,14 +14,14 @@ import (
 type policy struct {
 	leavesSite bool     // as in frame
 	images     []string // addresses; may be empty
+	style      string   // the hashes of its styles; empty: that of every page
 	script     string   // its hash; empty: none
-	style      string   // the hashes of its style; empty: those of most pages
 }
 
 // maxImageSources bounds the length of the policy: proxies refuse long headers.
 const maxImageSources = 20
 
-// text returns the policy, with the hash of the style that most pages have.
+// text returns the policy, with the hash of the style that every page has.
 func (p policy) text(style string) string {
 	text := "default-src 'none'; style-src " + cmp.Or(p.style, style) + "; " + frame(p.leavesSite)
 	sources := []string{}
@@ -74,15 +73,4 @@ func setHeaders(h http.Header) {
 func guard(h http.Header, leavesSite bool) {
 	setHeaders(h)
 	h.Add("Content-Security-Policy", frame(leavesSite))
-}
-
-// redirectHost is the host where the visitor will be sent, or "" where that is
-// an application with a scheme of its own. A scheme can be named like a host. It
-// is in small letters, as browsers have it: a capital i looks like an l.
-func redirectHost(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return ""
-	}
-	return strings.ToLower(u.Host)
 }

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -14,7 +15,7 @@ import (
 	"unicode/utf8"
 )
 
-//go:embed *.html style.css
+//go:embed *.html *.css
 var pageFiles embed.FS
 
 // submitScript sends a form_post answer on without a click. It is the only
@@ -26,30 +27,50 @@ const submitScript = "document.forms[0].submit()"
 func address(uri string) template.URL { return template.URL(uri) } //nolint:gosec // Schemes that run scripts are never registered.
 
 // parse reads the templates. None needs a script (form_post only saves a click
-// by one) or anything from elsewhere but logos.
-func (p *Renderer) parse() error {
+// by one) or anything from elsewhere but logos. The style is the host's part of
+// the style sheet.
+func (p *Renderer) parse(style string) error {
 	css, err := pageFiles.ReadFile("style.css")
 	if err != nil {
 		return err
 	}
-	t := template.New("").Funcs(template.FuncMap{"say": say, "plain": plain, "initial": initial, "choosable": choosable, "chosen": chosen, "address": address, "sheet": sheet})
+	more, err := pageFiles.ReadFile("more.css")
+	if err != nil {
+		return err
+	}
+	t := template.New("").Funcs(template.FuncMap{
+		"say": say, "plain": plain, "link": link, "short": short, "initial": initial, "initials": initials, "other": other,
+		"groups": groups, "choosable": choosable, "chosen": chosen, "address": address, "sheet": sheet,
+	})
 	// Named templates, and not values: html/template would escape those.
-	if _, err := t.Parse(fmt.Sprintf(`{{define "style"}}%s%s{{end}}{{define "submit"}}%s{{end}}`, css, accentStyle(p.host.AccentColor), submitScript)); err != nil {
+	if _, err := t.Parse(fmt.Sprintf(`{{define "style"}}%s%s%s{{end}}{{define "more style"}}%s{{end}}{{define "submit"}}%s{{end}}`,
+		css, accentStyle(p.host.AccentColor), style, more, submitScript)); err != nil {
 		return err
 	}
 	if _, err := t.ParseFS(pageFiles, "*.html"); err != nil {
 		return err
 	}
-	// html/template drops comments and the like, so the hash is of what it
-	// writes and not of the file.
-	var written strings.Builder
-	if err := t.ExecuteTemplate(&written, "error.html", Error{}); err != nil {
-		return err
+	if p.style, err = styleHashes(t, "consent.html", Consent{}); err == nil {
+		p.styles, err = styleHashes(t, "error.html", Error{})
 	}
-	_, style, _ := strings.Cut(written.String(), "<style>")
-	style, _, _ = strings.Cut(style, "</style>")
-	p.templates, p.style, p.script = t, sourceHash(style), sourceHash(submitScript)
-	return nil
+	p.templates, p.script = t, sourceHash(submitScript)
+	return err
+}
+
+// styleHashes returns the hashes of the styles that a page has. html/template
+// drops comments and the like, so they are of what it writes and not of the files.
+func styleHashes(t *template.Template, name string, page any) (string, error) {
+	var written strings.Builder
+	if err := t.ExecuteTemplate(&written, name, page); err != nil {
+		return "", err
+	}
+	var hashes []string
+	for i, part := range strings.Split(written.String(), "<style>") {
+		if style, _, _ := strings.Cut(part, "</style>"); i > 0 {
+			hashes = append(hashes, sourceHash(style))
+		}
+	}
+	return strings.Join(hashes, " "), nil
 }
 
 func sourceHash(source string) string {
@@ -58,27 +79,53 @@ func sourceHash(source string) string {
 }
 
 // say puts names into a text, given as name, value. A value can be in another
-// script that runs the other way, so each is set apart.
+// script that runs the other way, so each is set apart. One that is too long has
+// the whole as its title.
 func say(text string, pairs ...string) template.HTML {
-	return template.HTML(fill(template.HTMLEscapeString(text), pairs, func(value string) string { //nolint:gosec // Text and values are escaped.
-		return "<bdi>" + template.HTMLEscapeString(value) + "</bdi>"
+	return template.HTML(fill(template.HTMLEscapeString(text), pairs, func(shown, whole string) string { //nolint:gosec // Text and values are escaped.
+		if shown != whole {
+			return `<bdi title="` + template.HTMLEscapeString(whole) + `">` + template.HTMLEscapeString(shown) + "</bdi>"
+		}
+		return "<bdi>" + template.HTMLEscapeString(shown) + "</bdi>"
 	}))
 }
 
 // plain is say for where there can be no elements.
 func plain(text string, pairs ...string) string {
-	return fill(text, pairs, func(value string) string { return value })
+	return fill(text, pairs, func(shown, _ string) string { return shown })
 }
 
-func fill(text string, pairs []string, as func(string) string) string {
+// link puts a link into a text, in place of a name.
+func link(text, name, address, label string) template.HTML {
+	a := `<a href="` + template.HTMLEscapeString(address) + `">` + template.HTMLEscapeString(label) + "</a>"
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), "{"+name+"}", a)) //nolint:gosec // All of it is escaped, and the address is a path of ours.
+}
+
+func fill(text string, pairs []string, as func(shown, whole string) string) string {
 	replacements := make([]string, 0, len(pairs))
 	for i := 0; i+1 < len(pairs); i += 2 {
-		replacements = append(replacements, "{"+pairs[i]+"}", as(pairs[i+1]))
+		shown := pairs[i+1]
+		if pairs[i] == "application" {
+			shown = short(shown)
+		}
+		replacements = append(replacements, "{"+pairs[i]+"}", as(shown, pairs[i+1]))
 	}
 	return strings.NewReplacer(replacements...).Replace(text)
 }
 
-// initial stands for an application without a logo.
+// maxShown is how many characters of an application's name a page shows. It is
+// the application that chooses the name, and could fill the page with it.
+const maxShown = 100
+
+// short returns as much of an application's name as a page shows.
+func short(name string) string {
+	if runes := []rune(name); len(runes) > maxShown {
+		return strings.TrimSpace(string(runes[:maxShown-1])) + "…"
+	}
+	return name
+}
+
+// initial stands for an application or a host without a logo.
 func initial(name string) string {
 	for _, r := range name {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -87,6 +134,43 @@ func initial(name string) string {
 	}
 	r, _ := utf8.DecodeRuneInString(name)
 	return string(r)
+}
+
+// initials stand for a user without a picture: of the first and the last of
+// their names.
+func initials(label string) string {
+	words := strings.Fields(label)
+	if len(words) < 2 {
+		return initial(label)
+	}
+	return initial(words[0]) + initial(words[len(words)-1])
+}
+
+// other is what tells a user apart from one of the same Label, or "".
+func other(u User) string {
+	if second := cmp.Or(u.Email, u.Username); second != u.Label {
+		return second
+	}
+	return ""
+}
+
+// scopeGroup is what stands under one heading.
+type scopeGroup struct {
+	Name   string
+	Scopes []Scope
+}
+
+// groups puts scopes of the same Group together, where the first of them is.
+func groups(asked []Scope) []scopeGroup {
+	var found []scopeGroup
+	for _, s := range asked {
+		i := slices.IndexFunc(found, func(g scopeGroup) bool { return g.Name == s.Group })
+		if i < 0 {
+			i, found = len(found), append(found, scopeGroup{Name: s.Group})
+		}
+		found[i].Scopes = append(found[i].Scopes, s)
+	}
+	return found
 }
 
 // choosable reports whether there is a scope that can be unticked.

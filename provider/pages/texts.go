@@ -21,9 +21,15 @@ type Texts struct {
 	// DateLayout is how a day is written, in the layout of package time. Months
 	// by name are English, so other languages use numbers.
 	DateLayout string `json:"date_layout"`
-	// Scopes are the sentences of scopes, by name. What is not there has the
-	// Title of the scope.
-	Scopes map[string]string `json:"scopes"`
+	// TimeLayout is the same for a moment. Times are UTC.
+	TimeLayout string `json:"time_layout"`
+	// Scopes are the sentences of scopes, by name, and ScopeDescriptions their
+	// descriptions. What is not there has the Title and Description of the scope.
+	Scopes            map[string]string `json:"scopes"`
+	ScopeDescriptions map[string]string `json:"scope_descriptions"`
+	// ScopeGroups are the headings of groups, by the Group of their scopes. What
+	// is not there is the heading itself.
+	ScopeGroups map[string]string `json:"scope_groups"`
 
 	// The consent page.
 	ConsentTitle  string `json:"consent_title"`
@@ -34,11 +40,22 @@ type Texts struct {
 	OnlyFor       string `json:"only_for"`
 	Choose        string `json:"choose"`
 	Always        string `json:"always"`
+	CanChange     string `json:"can_change"`
+	CanDelete     string `json:"can_delete"`
+	Reviewed      string `json:"reviewed"`
+	Unreviewed    string `json:"unreviewed"`
 	NotReviewed   string `json:"not_reviewed"`
-	PublishedBy   string `json:"published_by"`
+	Recognize     string `json:"recognize"` // what to do about it
 	OnThisDevice  string `json:"on_this_device"`
+	Details       string `json:"details"`
+	ReturnAddress string `json:"return_address"`
+	Claims        string `json:"claims"` // before the links of an application that is not reviewed
+	HomePage      string `json:"home_page"`
+	PrivacyPolicy string `json:"privacy_policy"`
+	Terms         string `json:"terms"`
 	SentTo        string `json:"sent_to"`
 	SentToApp     string `json:"sent_to_app"` // in place of SentTo, where the address is none of a host
+	RemoveLater   string `json:"remove_later"`
 	Allow         string `json:"allow"`
 	Cancel        string `json:"cancel"`
 
@@ -52,58 +69,82 @@ type Texts struct {
 	// The page between the provider and an application that wants its answer
 	// by response_mode=form_post. Only visitors without scripts see it.
 	ReturnTitle string `json:"return_title"`
+	ReturnHint  string `json:"return_hint"`
 	Continue    string `json:"continue"`
 
-	// The error page: for each [Reason] what happened, and what the
+	// The error page: for each [Reason] a title, what happened, and what the
 	// visitor can do.
-	ErrorTitle        string `json:"error_title"`
-	BadLink           string `json:"bad_link"`
-	BadLinkAdvice     string `json:"bad_link_advice"`
-	StaleForm         string `json:"stale_form"`
-	StaleFormAdvice   string `json:"stale_form_advice"`
-	NoCookies         string `json:"no_cookies"`
-	NoCookiesAdvice   string `json:"no_cookies_advice"`
-	NotSignedIn       string `json:"not_signed_in"`
-	NotSignedInAdvice string `json:"not_signed_in_advice"`
-	NoAccount         string `json:"no_account"`
-	NoAccountAdvice   string `json:"no_account_advice"`
-	NoWorkspace       string `json:"no_workspace"`
-	NoWorkspaceAdvice string `json:"no_workspace_advice"`
-	TooMany           string `json:"too_many"`
-	TooManyAdvice     string `json:"too_many_advice"`
-	Unavailable       string `json:"unavailable"`
-	UnavailableAdvice string `json:"unavailable_advice"`
-	TryAgain          string `json:"try_again"`
-	ErrorReference    string `json:"error_reference"`
-	ErrorDetails      string `json:"error_details"`
+	BadLinkTitle             string `json:"bad_link_title"`
+	BadLink                  string `json:"bad_link"`
+	BadLinkFrom              string `json:"bad_link_from"` // in place of BadLink, where the application is known
+	BadLinkAdvice            string `json:"bad_link_advice"`
+	UnknownApplicationTitle  string `json:"unknown_application_title"`
+	UnknownApplication       string `json:"unknown_application"`
+	UnknownApplicationAdvice string `json:"unknown_application_advice"`
+	StaleFormTitle           string `json:"stale_form_title"`
+	StaleForm                string `json:"stale_form"`
+	StaleFormAdvice          string `json:"stale_form_advice"`
+	NoCookiesTitle           string `json:"no_cookies_title"`
+	NoCookies                string `json:"no_cookies"`
+	NoCookiesAdvice          string `json:"no_cookies_advice"`
+	NotSignedInTitle         string `json:"not_signed_in_title"`
+	NotSignedIn              string `json:"not_signed_in"`
+	NotSignedInAdvice        string `json:"not_signed_in_advice"`
+	NoAccountTitle           string `json:"no_account_title"`
+	NoAccount                string `json:"no_account"`
+	NoAccountAdvice          string `json:"no_account_advice"`
+	NoWorkspaceTitle         string `json:"no_workspace_title"`
+	NoWorkspace              string `json:"no_workspace"`
+	NoWorkspaceAdvice        string `json:"no_workspace_advice"`
+	TooManyTitle             string `json:"too_many_title"`
+	TooMany                  string `json:"too_many"`
+	TooManyAdvice            string `json:"too_many_advice"`
+	TooManyMinutes           string `json:"too_many_minutes"` // in place of TooManyAdvice, where it is known when
+	UnavailableTitle         string `json:"unavailable_title"`
+	Unavailable              string `json:"unavailable"`
+	UnavailableAdvice        string `json:"unavailable_advice"`
+	TryAgain                 string `json:"try_again"`
+	GoToHost                 string `json:"go_to_host"`
+	ErrorReference           string `json:"error_reference"`
+	ErrorDetails             string `json:"error_details"`
 
 	// The page of connected applications.
 	ConnectionsTitle     string `json:"connections_title"`
+	ConnectionsHint      string `json:"connections_hint"`
 	ConnectionsNone      string `json:"connections_none"`
+	BackToHost           string `json:"back_to_host"`
+	AppOnDevice          string `json:"app_on_device"`
+	Permissions          string `json:"permissions"`
 	ConnectedSince       string `json:"connected_since"`
 	LastUsed             string `json:"last_used"`
 	InWorkspace          string `json:"in_workspace"`
 	May                  string `json:"may"`
 	MayNothing           string `json:"may_nothing"`
-	Disconnect           string `json:"disconnect"`
+	SignIns              string `json:"sign_ins"`
+	SignInsMore          string `json:"sign_ins_more"`
+	SignedInAt           string `json:"signed_in_at"`
+	ConnectionSignedOut  string `json:"connection_signed_out"`
 	DisconnectQuestion   string `json:"disconnect_question"`
 	DisconnectQuestionIn string `json:"disconnect_question_in"` // the same, in a workspace
 	DisconnectConfirm    string `json:"disconnect_confirm"`
 	Disconnected         string `json:"disconnected"`
 	DisconnectedFrom     string `json:"disconnected_from"` // the same, from a workspace
+	Reconnect            string `json:"reconnect"`
+	More                 string `json:"more"`
 
 	// The pages on which users decide on devices. They share texts with the
 	// consent page.
 	DeviceTitle        string `json:"device_title"`
+	DeviceHint         string `json:"device_hint"`
 	DeviceCode         string `json:"device_code"`
 	DeviceWrong        string `json:"device_wrong"`
 	DeviceCompare      string `json:"device_compare"`
 	DeviceWarning      string `json:"device_warning"`
-	DeviceNotReviewed  string `json:"device_not_reviewed"`
 	DeviceAllowedTitle string `json:"device_allowed_title"`
 	DeviceAllowed      string `json:"device_allowed"`
 	DeviceDeniedTitle  string `json:"device_denied_title"`
 	DeviceDenied       string `json:"device_denied"`
+	Manage             string `json:"manage"`
 
 	// The page on which users sign out of the host. It shares texts with the
 	// consent page.
@@ -142,32 +183,43 @@ func (t Texts) fill(pairs ...string) Texts {
 	return t
 }
 
-// scopes returns the scopes with the titles that the texts have for them.
+// scopes returns the scopes with the words that the texts have for them.
 func (t Texts) scopes(asked []Scope) []Scope {
 	asked = slices.Clone(asked)
 	for i, s := range asked {
 		asked[i].Title = cmp.Or(t.Scopes[s.Name], s.Title)
+		asked[i].Description = cmp.Or(t.ScopeDescriptions[s.Name], s.Description)
+		asked[i].Group = cmp.Or(t.ScopeGroups[s.Group], s.Group)
 	}
 	return asked
 }
 
-// reason says for an error page what happened, and what the visitor can do.
-func (t Texts) reason(why Reason) (happened, advice string) {
-	switch why {
+// reason says on an error page what happened, and what the visitor can do.
+func (t Texts) reason(page *Error) {
+	switch page.Reason {
+	case ReasonUnknownApplication:
+		page.Title, page.Happened, page.Advice = t.UnknownApplicationTitle, t.UnknownApplication, t.UnknownApplicationAdvice
 	case ReasonStaleForm:
-		return t.StaleForm, t.StaleFormAdvice
+		page.Title, page.Happened, page.Advice = t.StaleFormTitle, t.StaleForm, t.StaleFormAdvice
 	case ReasonNoCookies:
-		return t.NoCookies, t.NoCookiesAdvice
+		page.Title, page.Happened, page.Advice = t.NoCookiesTitle, t.NoCookies, t.NoCookiesAdvice
 	case ReasonNotSignedIn:
-		return t.NotSignedIn, t.NotSignedInAdvice
+		page.Title, page.Happened, page.Advice = t.NotSignedInTitle, t.NotSignedIn, t.NotSignedInAdvice
 	case ReasonNoAccount:
-		return t.NoAccount, t.NoAccountAdvice
+		page.Title, page.Happened, page.Advice = t.NoAccountTitle, t.NoAccount, t.NoAccountAdvice
 	case ReasonNoWorkspace:
-		return t.NoWorkspace, t.NoWorkspaceAdvice
+		page.Title, page.Happened, page.Advice = t.NoWorkspaceTitle, t.NoWorkspace, t.NoWorkspaceAdvice
 	case ReasonTooMany:
-		return t.TooMany, t.TooManyAdvice
+		page.Title, page.Happened, page.Advice = t.TooManyTitle, t.TooMany, t.TooManyAdvice
 	case ReasonUnavailable:
-		return t.Unavailable, t.UnavailableAdvice
+		page.Title, page.Happened, page.Advice = t.UnavailableTitle, t.Unavailable, t.UnavailableAdvice
+	default:
+		page.Title, page.Happened, page.Advice = t.BadLinkTitle, t.BadLink, t.BadLinkAdvice
+		if page.Application.Name != "" {
+			page.Happened = t.BadLinkFrom
+		}
 	}
-	return t.BadLink, t.BadLinkAdvice
+	if page.Reason == ReasonTooMany && page.RetryMinutes > 1 {
+		page.Advice = t.TooManyMinutes
+	}
 }

@@ -17,7 +17,14 @@ var placeholder = regexp.MustCompile(`\{\w+\}`)
 
 // A translation has every text, and each names what the English one names.
 func TestGermanTextsAreComplete(t *testing.T) {
-	english, german := reflect.ValueOf(pages.English()), reflect.ValueOf(pages.German())
+	for _, german := range []pages.Texts{pages.German(), pages.GermanFormal()} {
+		isComplete(t, german)
+	}
+}
+
+func isComplete(t *testing.T, translation pages.Texts) {
+	t.Helper()
+	english, german := reflect.ValueOf(pages.English()), reflect.ValueOf(translation)
 	for i := range english.NumField() {
 		name := english.Type().Field(i).Name
 		if english.Field(i).Kind() != reflect.String {
@@ -29,8 +36,32 @@ func TestGermanTextsAreComplete(t *testing.T) {
 		require.ElementsMatch(t, placeholder.FindAllString(want, -1), placeholder.FindAllString(got, -1), name)
 	}
 	for _, s := range scopes.Default() {
-		require.NotEmpty(t, pages.German().Scopes[s.Name])
+		require.NotEmpty(t, translation.Scopes[s.Name])
+		require.NotEmpty(t, translation.ScopeGroups[s.Group])
 	}
+}
+
+// One says "du" everywhere, and the other "Sie".
+func TestGermanAddressesOnePerson(t *testing.T) {
+	informal := regexp.MustCompile(`(?i)\b(du|dich|dir|dein\w*|deinen)\b`)
+	formal := regexp.MustCompile(`\bSie (sie|sich|nur|noch|den|diese|es|das|ein\w*|mit|über|dann|zu|einen|Cookies)\b|\b(Ihnen|Ihre[mnrs]?|Ihr)\b`)
+	each := func(t pages.Texts, is func(name, text string)) {
+		v := reflect.ValueOf(t)
+		for i := range v.NumField() {
+			if v.Field(i).Kind() == reflect.String {
+				is(v.Type().Field(i).Name, v.Field(i).String())
+			}
+		}
+		for name, text := range t.Scopes {
+			is(name, text)
+		}
+	}
+	each(pages.German(), func(name, text string) { require.NotRegexp(t, formal, text, name) })
+	each(pages.GermanFormal(), func(name, text string) { require.NotRegexp(t, informal, text, name) })
+	changed := pages.GermanFormal()
+	changed.Scopes["profile"], changed.ScopeGroups["Your account"] = "", ""
+	require.NotEmpty(t, pages.GermanFormal().Scopes["profile"], "each call returns its own maps")
+	require.NotEmpty(t, pages.German().ScopeGroups["Your account"])
 }
 
 func TestAcceptLanguage(t *testing.T) {

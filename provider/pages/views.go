@@ -4,27 +4,36 @@ import "time"
 
 // Host is the host, as its pages show it.
 type Host struct {
-	Name        string `json:"name"`         // Config.Name, or what stands for it
-	URL         string `json:"url"`          // the provider's Issuer
-	LogoURL     string `json:"logo_url"`     // Config.LogoURL; may be empty
-	AccentColor string `json:"accent_color"` // Config.AccentColor; may be empty
+	Name        string `json:"name"`          // Config.Name, or what stands for it
+	URL         string `json:"url"`           // the provider's Issuer
+	LogoURL     string `json:"logo_url"`      // Config.LogoURL; may be empty
+	LogoDarkURL string `json:"logo_dark_url"` // Config.LogoDarkURL; may be empty
+	Wordmark    bool   `json:"wordmark"`      // Config.Wordmark
+	IconURL     string `json:"icon_url"`      // Config.IconURL; may be empty
+	AccentColor string `json:"accent_color"`  // Config.AccentColor; may be empty
 }
 
 // Application is an application, as pages show it.
 type Application struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	LogoURL   string `json:"logo_url"`   // may be empty
-	ClientURI string `json:"client_uri"` // its home page; may be empty
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	LogoURL string `json:"logo_url"` // may be empty
 
-	// Reviewed is set if the host vouches for the application. Its ClientURI
-	// should be a link only then.
+	// ClientURI is its home page, and TermsURI and PolicyURI are its terms of
+	// service and privacy policy (RFC 7591 section 2). Each may be empty. They
+	// may be links only if the application is Reviewed.
+	ClientURI string `json:"client_uri"`
+	TermsURI  string `json:"tos_uri"`
+	PolicyURI string `json:"policy_uri"`
+
+	// Domain is a host that the application controls: the one of its document
+	// if it is known by one, or else the one where its users are sent. For one
+	// that is Reviewed it is the host of its ClientURI, if it has one. Empty: it
+	// is an app on the visitor's device.
+	Domain string `json:"domain"`
+
+	// Reviewed is set if the host vouches for the application.
 	Reviewed bool `json:"reviewed"`
-
-	// Publisher is the host that vouches for the name and logo of an
-	// application that is known by a document there. Empty: the application is
-	// registered.
-	Publisher string `json:"publisher"`
 }
 
 // User is the signed-in user, as pages show them.
@@ -33,7 +42,7 @@ type User struct {
 	Name     string `json:"name"`
 	Username string `json:"username"`
 	Email    string `json:"email"`
-	Picture  string `json:"picture"`
+	Picture  string `json:"picture"` // its URL, as the host has it; may be empty
 
 	// Label is the first of name, username, email and id that there is.
 	Label string `json:"label"`
@@ -41,10 +50,13 @@ type User struct {
 
 // Scope is a scope that an application asks for, or has.
 type Scope struct {
-	Name     string `json:"name"`
-	Title    string `json:"title"`    // in the visitor's language
-	Required bool   `json:"required"` // cannot be unticked
-	Declined bool   `json:"declined"` // was left unticked before, so its box starts unticked
+	Name        string `json:"name"`
+	Title       string `json:"title"`       // in the visitor's language
+	Description string `json:"description"` // the same; may be empty
+	Group       string `json:"group"`       // the heading it stands under, in the visitor's language; may be empty
+	Access      string `json:"access"`      // "read", "write" or "delete"; empty: not said
+	Required    bool   `json:"required"`    // cannot be unticked
+	Declined    bool   `json:"declined"`    // was left unticked before, so its box starts unticked
 }
 
 // Workspace is a workspace of the user, as pages show it.
@@ -130,13 +142,22 @@ type Consent struct {
 	// an app on the visitor's device. Texts.SentTo says either.
 	RedirectHost string `json:"redirect_host"`
 
+	// RedirectURI is the whole address, where there is a RedirectHost.
+	RedirectURI string `json:"redirect_uri"`
+
 	// OnThisDevice is set if the answer goes to a program on the visitor's
 	// device, which anything there can pretend to be (RFC 8252 section 8.6). The
-	// page must warn of it, and of an Application that is not Reviewed.
+	// page must warn of it, and of an Application that is not Reviewed. It is not
+	// set for a reviewed application on the machine that the host itself is
+	// developed on.
 	OnThisDevice bool `json:"on_this_device"`
 
 	// SwitchAccountURL lets the visitor sign in as somebody else and come back.
 	SwitchAccountURL string `json:"switch_account_url"`
+
+	// ConnectionsURL is the page of connected applications, where the visitor
+	// can take back what they allow here.
+	ConnectionsURL string `json:"connections_url"`
 
 	FormAction string  `json:"form_action"`
 	FormFields []Field `json:"form_fields"`
@@ -150,6 +171,9 @@ const (
 	// ReasonBadLink: the application sent the visitor with a request that
 	// cannot be answered by a redirect.
 	ReasonBadLink Reason = "bad_link"
+	// ReasonUnknownApplication: the application that sent the visitor is not
+	// registered.
+	ReasonUnknownApplication Reason = "unknown_application"
 	// ReasonStaleForm: the form that was sent is forged, altered, too old, was
 	// answered before, or is another user's.
 	ReasonStaleForm Reason = "stale_form"
@@ -178,17 +202,27 @@ type Error struct {
 	Status int    `json:"status"`
 	Reason Reason `json:"reason"`
 
-	// Happened and Advice are those of Texts for the Reason.
+	// Title, Happened and Advice are those of Texts for the Reason.
+	Title    string `json:"title"`
 	Happened string `json:"happened"`
 	Advice   string `json:"advice"`
+
+	// Application is the one that sent the visitor. Its Name is empty if it isn't
+	// known, or isn't reviewed: a link alone must not put a stranger's words on
+	// the host's page.
+	Application Application `json:"application"`
 
 	// Code and Detail are for developers: the error code of OAuth 2.0, and in
 	// English what was wrong.
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
 
-	// Reference is also in the log line of the refusal.
+	// Reference is also in the log line of the refusal. It has 8 letters and
+	// digits and a hyphen, such as "7Q4K-M2XD".
 	Reference string `json:"reference"`
+
+	// RetryMinutes says in how many minutes to try again. 0: not known.
+	RetryMinutes int `json:"retry_minutes"`
 
 	// RetryURL is where to try again, or, for ReasonNoAccount, to sign in with
 	// another account. Empty: there is no such place.
@@ -248,6 +282,9 @@ type Device struct {
 	// Workspace is what the user has to choose at StepConfirm. Nil: nothing.
 	Workspace *WorkspaceChoice `json:"workspace"`
 
+	// ConnectionsURL is the page of connected applications.
+	ConnectionsURL string `json:"connections_url"`
+
 	FormAction string  `json:"form_action"`
 	FormFields []Field `json:"form_fields"`
 }
@@ -293,16 +330,21 @@ type SignOut struct {
 	FormFields []Field `json:"form_fields"`
 }
 
-// Connections is what the page of connected applications shows.
+// Connections is what the page of connected applications shows. Each of its
+// forms is posted to FormAction and has FormFields as hidden fields: one with a
+// field "application", and "workspace" if there is one, to disconnect; or one
+// with a field "sign_in" to end that sign-in.
 type Connections struct {
 	Host             Host
 	Texts            Texts
 	User             User
 	Connections      []Connection
-	Disconnected     string // the name of the application that was; empty: none
-	DisconnectedFrom string // the name of the workspace; empty: none
+	MoreURL          string      // the page with those that follow; empty: these are all
+	Disconnected     Application // what was just disconnected; its Name is empty: nothing
+	DisconnectedFrom string      // the name of the workspace; empty: none
+	SignedOut        Application // what the user was just signed out of; the same
 	FormAction       string
-	FormFields       []Field // of each form, beside the application's ID
+	FormFields       []Field
 }
 
 // Connection is an application that a user has given access, in one workspace if
@@ -314,13 +356,22 @@ type Connection struct {
 	Scopes      []Scope   // what its sign-ins have, and what it gets without asking
 	Since       time.Time // when access was given first
 	LastUsed    time.Time // the last sign-in or refresh of those sign-ins that live
+	SignIns     []SignIn  // the newest 20 of them, newest first
+	SignInCount int       // how many there are
+}
+
+// SignIn is one sign-in of a user to an application, on one device.
+type SignIn struct {
+	ID       string // of the grant
+	Since    time.Time
+	LastUsed time.Time // the sign-in, or the last refresh
 }
 
 // FormPost is what the page shows that carries an answer to an application.
 type FormPost struct {
 	Host        Host
 	Texts       Texts
-	Application string // its name
+	Application Application
 	FormAction  string // where the answer goes
 	FormFields  []Field
 }

@@ -22,10 +22,11 @@ func TestNamesOfWhatIsKept(t *testing.T) {
 		ID: "app_1", ClientID: "client_1", Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/cb"}, Scopes: scopes.New("email"),
 		Secrets: []store.ClientSecret{{ID: "secret_1", Hash: secret, CreatedAt: at, ExpiresAt: at}}, Public: true, PKCERequired: true, SkipConsent: true,
 		Origin: store.OriginRegistration, OwnerID: "user_1", ClientURI: "https://wiki.example.com", LogoURL: "https://wiki.example.com/logo.png",
+		TermsURI: "https://wiki.example.com/terms", PolicyURI: "https://wiki.example.com/policy",
 		Metadata: map[string]string{"team": "docs"}, CreatedAt: at, UpdatedAt: at, Version: 1,
 		Registration: &store.RegistrationRecord{
 			Token: secret, Type: "native", AuthMethod: "none", GrantTypes: []string{"authorization_code"}, Contacts: []string{"wiki@example.com"},
-			TermsURI: "https://wiki.example.com/terms", PolicyURI: "https://wiki.example.com/policy", SoftwareID: "wiki", SoftwareVersion: "2.1",
+			SoftwareID: "wiki", SoftwareVersion: "2.1",
 		},
 	}
 	hash := secret.Reveal()
@@ -35,10 +36,10 @@ func TestNamesOfWhatIsKept(t *testing.T) {
 		"Public": true, "PKCERequired": true, "SkipConsent": true, "Origin": "registration",
 		"Registration": {
 			"token": "` + hash + `", "application_type": "native", "token_endpoint_auth_method": "none",
-			"grant_types": ["authorization_code"], "contacts": ["wiki@example.com"], "tos_uri": "https://wiki.example.com/terms",
-			"policy_uri": "https://wiki.example.com/policy", "software_id": "wiki", "software_version": "2.1"
+			"grant_types": ["authorization_code"], "contacts": ["wiki@example.com"], "software_id": "wiki", "software_version": "2.1"
 		},
 		"OwnerID": "user_1", "ClientURI": "https://wiki.example.com", "LogoURL": "https://wiki.example.com/logo.png",
+		"TermsURI": "https://wiki.example.com/terms", "PolicyURI": "https://wiki.example.com/policy",
 		"Metadata": {"team": "docs"}, "CreatedAt": "2023-11-14T22:13:20Z", "UpdatedAt": "2023-11-14T22:13:20Z", "Version": 1}`
 	require.NoError(t, client.HSet(t.Context(), prefix+"{apps}:records", "app_1", kept).Err())
 	found, err := s.FindApplication(t.Context(), "app_1")

@@ -32,6 +32,8 @@ type details struct {
 	IDTokenAlg   string                     `json:"id_token_alg,omitempty"`
 	ClientURI    string                     `json:"client_uri,omitempty"`
 	LogoURL      string                     `json:"logo_url,omitempty"`
+	TermsURI     string                     `json:"tos_uri,omitempty"`
+	PolicyURI    string                     `json:"policy_uri,omitempty"`
 	Metadata     map[string]string          `json:"metadata,omitempty"`
 }
 
@@ -62,7 +64,7 @@ func (r *applicationRow) application() (store.Application, error) {
 		Public: d.Public, PKCERequired: d.PKCERequired, SkipConsent: d.SkipConsent, Reviewed: d.Reviewed, Disabled: d.Disabled,
 		Origin: store.Origin(r.origin.String), Registration: d.Registration, Applied: d.Applied,
 		Keys: d.Keys, PostLogoutRedirectURIs: d.AfterLogout, IDTokenAlg: d.IDTokenAlg,
-		OwnerID: r.owner.String, ClientURI: d.ClientURI, LogoURL: d.LogoURL, Metadata: d.Metadata,
+		OwnerID: r.owner.String, ClientURI: d.ClientURI, LogoURL: d.LogoURL, TermsURI: d.TermsURI, PolicyURI: d.PolicyURI, Metadata: d.Metadata,
 		CreatedAt: timeOf(r.created), UpdatedAt: timeOf(r.updated), Version: r.version.Int64,
 	}, nil
 }
@@ -79,7 +81,8 @@ func applicationArgs(app store.Application) ([]any, error) {
 		Machine: app.MachineScopes, Lifetimes: app.Lifetimes, Workspace: app.Workspace,
 		Public: app.Public, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent, Reviewed: app.Reviewed, Disabled: app.Disabled,
 		Registration: app.Registration, Applied: app.Applied,
-		Keys: app.Keys, AfterLogout: app.PostLogoutRedirectURIs, IDTokenAlg: app.IDTokenAlg, ClientURI: app.ClientURI, LogoURL: app.LogoURL, Metadata: app.Metadata,
+		Keys: app.Keys, AfterLogout: app.PostLogoutRedirectURIs, IDTokenAlg: app.IDTokenAlg, ClientURI: app.ClientURI, LogoURL: app.LogoURL,
+		TermsURI: app.TermsURI, PolicyURI: app.PolicyURI, Metadata: app.Metadata,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: the details of the application: %w", err)

@@ -75,6 +75,8 @@ func (t *trial) fullApplication() store.Application {
 		OwnerID:                "owner_1",
 		ClientURI:              "https://wiki.example.com",
 		LogoURL:                "https://wiki.example.com/logo.png",
+		TermsURI:               "https://wiki.example.com/terms",
+		PolicyURI:              "https://wiki.example.com/privacy",
 		Metadata:               map[string]string{"team": "docs", "": "no key", "empty": ""},
 		CreatedAt:              t.start,
 		UpdatedAt:              t.after(tick),
@@ -90,8 +92,6 @@ func fullRegistration() *store.RegistrationRecord {
 		AuthMethod:      "none",
 		GrantTypes:      []string{"refresh_token", "authorization_code"},
 		Contacts:        []string{"b@wiki.example.com", "a@wiki.example.com"},
-		TermsURI:        "https://wiki.example.com/terms",
-		PolicyURI:       "https://wiki.example.com/privacy",
 		SoftwareID:      "wiki",
 		SoftwareVersion: "2.1",
 	}

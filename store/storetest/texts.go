@@ -60,12 +60,12 @@ func textsComeBack(t *trial) {
 		app := store.Application{
 			ID: "id " + text, ClientID: "client " + text, Name: text, RedirectURIs: []string{text, text + "2"},
 			Secrets: []store.ClientSecret{{ID: text, Hash: store.HashSecret(text), CreatedAt: t.start}},
-			Origin:  store.OriginManual, OwnerID: text, ClientURI: text, LogoURL: text,
+			Origin:  store.OriginManual, OwnerID: text, ClientURI: text, LogoURL: text, TermsURI: text, PolicyURI: text,
 			Keys: store.ClientKeys{Set: text, URI: text}, PostLogoutRedirectURIs: []string{text, text + "2"}, IDTokenAlg: text, Workspace: store.WorkspaceUse(text),
 			Metadata: map[string]string{text: text, text + "2": text}, CreatedAt: t.start, UpdatedAt: t.start, Version: 1,
 			Registration: &store.RegistrationRecord{
 				Type: text, AuthMethod: text, GrantTypes: []string{text, text + "2"}, Contacts: []string{text + "2", text},
-				TermsURI: text, PolicyURI: text, SoftwareID: text, SoftwareVersion: text,
+				SoftwareID: text, SoftwareVersion: text,
 			},
 		}
 		t.creates(app)
@@ -124,11 +124,11 @@ func longTexts(t *trial) {
 	text := func(first string) string { return first + strings.Repeat("é", (8<<10-len(first))/2) }
 	app := store.Application{
 		ID: id("app"), ClientID: id("client"), Name: text("name"), RedirectURIs: []string{text("https://a.example/"), text("https://b.example/")},
-		Origin: store.OriginManual, OwnerID: id("owner"), ClientURI: text("https://c.example/"), LogoURL: text("https://d.example/"),
+		Origin: store.OriginManual, OwnerID: id("owner"), ClientURI: text("https://c.example/"), LogoURL: text("https://d.example/"), TermsURI: text("https://g.example/"), PolicyURI: text("https://h.example/"),
 		Keys: store.ClientKeys{Set: text("keys"), URI: text("https://k.example/")}, PostLogoutRedirectURIs: []string{text("https://l.example/")},
 		Metadata: map[string]string{"key": text("value")}, Version: 1,
 		Registration: &store.RegistrationRecord{
-			Contacts: []string{text("contact"), text("other")}, TermsURI: text("https://g.example/"), PolicyURI: text("https://h.example/"),
+			Contacts:   []string{text("contact"), text("other")},
 			SoftwareID: text("software"), SoftwareVersion: text("version"),
 		},
 	}
@@ -223,6 +223,8 @@ func badApplication(t *trial) {
 			"OwnerID":        func(app *store.Application) { app.OwnerID = bad },
 			"ClientURI":      func(app *store.Application) { app.ClientURI = bad },
 			"LogoURL":        func(app *store.Application) { app.LogoURL = bad },
+			"TermsURI":       func(app *store.Application) { app.TermsURI = bad },
+			"PolicyURI":      func(app *store.Application) { app.PolicyURI = bad },
 			"Metadata key":   func(app *store.Application) { app.Metadata = map[string]string{bad: "ok"} },
 			"Metadata value": func(app *store.Application) { app.Metadata = map[string]string{"ok": bad} },
 			"GrantTypes": func(app *store.Application) {

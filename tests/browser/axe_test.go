@@ -24,6 +24,10 @@ func axeSource(t testing.TB) string {
 func (p *page) axe(what string, rules []string) {
 	p.t.Helper()
 	p.do(chromedp.Evaluate[chromedp.Void](axeSource(p.t)))
+	// As high as the page, so that the bar with the buttons covers nothing: of what
+	// is covered in part, axe can't tell the contrast.
+	p.isLarge(1280, eval[int64](p, `() => Math.max(700, document.documentElement.scrollHeight)`), 1)
+	defer p.isLarge(1280, 700, 1)
 	for _, scheme := range []string{"light", "dark"} {
 		p.prefers(scheme)
 		found := eval[[]string](p, `async rules => {

@@ -36,7 +36,7 @@ func TestDeceivingApplications(t *testing.T) {
 		{"port", "Google", "https://evil.example:443/accounts.google.com/callback", "evil.example:443"},
 		{"capital i", "PayPal", "https://paypaI.example/callback", "paypai.example"},
 		{"host as a name", "accounts.google.com", "https://evil.example/callback", "evil.example"},
-		{"advice as a name", "Google. Acme Notes has reviewed this application. You will then be sent to accounts.google.com", "https://evil.example/callback", "evil.example"},
+		{"advice as a name", "Google. Acme Notes has reviewed this application. You'll be sent back to accounts.google.com", "https://evil.example/callback", "evil.example"},
 	} {
 		app := provider.Application{ClientID: h.registers(test.name, test.uri)}
 		for window, width := range map[string]int64{"wide": 1280, "narrow": 320} {
@@ -45,11 +45,11 @@ func TestDeceivingApplications(t *testing.T) {
 			what := test.what + " " + window
 			p.picture(what)
 			require.Equal(t, test.host, eval[string](p, `() => document.querySelector(".to bdi").innerText`), what)
-			p.shows(test.name+" wants to use your Acme Notes account", "Acme Notes has not reviewed this application.", "You will then be sent to "+test.host+".")
-			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".warning").length`), what)
+			p.shows(test.name+" wants access to your Acme Notes account", "Not reviewed by Acme Notes.", "recognize "+test.host+".", "You'll be sent back to "+test.host+".")
+			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), what)
 			assert.Empty(t, eval[[]string](p, outside), what)
 			require.True(t, eval[bool](p, `() => {
-				const warning = document.querySelector(".warning"), to = warning.querySelector(".to bdi");
+				const warning = document.querySelector(".note"), to = warning.querySelector(".to bdi");
 				return warning.checkVisibility() && to.checkVisibility() && warning.getBoundingClientRect().bottom < document.querySelector(".actions").getBoundingClientRect().top;
 			}`), "%s: the warning has the address, and comes before the buttons", what)
 			// What stands in the last line is as much as fits, and not just

@@ -19,7 +19,13 @@ func (p *page) prefers(scheme string) {
 // isWide sets the width of the window in CSS pixels.
 func (p *page) isWide(width int64, scale float64) {
 	p.t.Helper()
-	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 700, DeviceScaleFactor: scale})
+	p.isLarge(width, 700, scale)
+}
+
+// isLarge sets the size of the window in CSS pixels.
+func (p *page) isLarge(width, height int64, scale float64) {
+	p.t.Helper()
+	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: scale})
 }
 
 // outside returns what reaches over the sides of the window, or over those of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp/kb"
@@ -59,23 +60,23 @@ func TestDeviceByMouse(t *testing.T) {
 			p.seen = 0
 			p.signsIn(h, "ada")
 			p.arrives(h.url + "/oauth/device")
-			p.shows("Connect a device", "You are signed in as Ada Lovelace.")
+			p.shows("Connect a device", "Signed in as Ada Lovelace")
 
 			p.expects("status 400")
 			p.expects("status of 400")
-			p.clicks("Code that your device shows")
+			p.clicks("Enter the code shown on your device")
 			p.pastes("bbbb bbbb")
 			p.clicks("Continue")
 			p.arrives(h.url + "/oauth/device?entered=")
-			p.shows("No device waits with this code.")
+			p.shows("That code isn't valid.")
 			require.Equal(t, "bbbb bbbb", eval[string](p, `() => document.querySelector("#user_code").value`))
 
 			eval[bool](p, `() => (document.querySelector("#user_code").value = "", true)`)
-			p.clicks("Code that your device shows")
+			p.clicks("Enter the code shown on your device")
 			p.pastes(strings.ToLower(strings.ReplaceAll(tv.codes.UserCode, "-", " ")))
 			p.clicks("Continue")
 			p.arrives(h.url + "/oauth/device?entered=")
-			p.shows("Television wants to use your Acme Notes account", tv.codes.UserCode, "If somebody sent you this link or code, cancel.")
+			p.shows("Television wants access to your Acme Notes account", tv.codes.UserCode, "Never approve a code that someone sent you.")
 			p.clicks("See your email address")
 			p.clicks("Allow")
 			p.arrives(h.url + "/oauth/device?result=")
@@ -97,10 +98,7 @@ func TestDeviceByKeyboard(t *testing.T) {
 			p.prefers(scheme)
 			p.isSignedIn(h, "user_ada")
 			p.goes(tv.codes.VerificationURI)
-			p.press(kb.Tab)
-			require.Equal(t, "a: Use another account", p.focused())
-			p.press(kb.Tab)
-			require.Equal(t, "input: Code that your device shows", p.focused())
+			require.Eventually(t, func() bool { return p.focused() == "input: Enter the code shown on your device" }, patience, 20*time.Millisecond, "it is there at once")
 			p.press(tv.codes.UserCode)
 			p.picture("typed")
 			p.press(kb.Tab)
@@ -108,7 +106,7 @@ func TestDeviceByKeyboard(t *testing.T) {
 			p.press(kb.Enter)
 			p.arrives(h.url + "/oauth/device?entered=")
 			for _, want := range []string{
-				"a: Use another account", "input: See your name, username and picture", "input: See your email address", "button: Cancel", "button: Allow",
+				"a: Switch account", "input: See your name, username and picture", "input: See your email address", "button: Cancel", "button: Allow",
 			} {
 				p.press(kb.Tab)
 				require.Equal(t, want, p.focused())
@@ -139,21 +137,21 @@ func TestDeviceByAddress(t *testing.T) {
 		require.Equal(t, tv.codes.UserCode, eval[string](p, `() => document.querySelector("#user_code").value`))
 		p.clicks("Continue")
 		p.arrives(h.url + "/oauth/device?entered=")
-		p.shows(tv.codes.UserCode, "If somebody sent you this link or code, cancel.")
+		p.shows(tv.codes.UserCode, "Never approve a code that someone sent you.")
 	}
 	p.press(kb.Enter)
 	filledIn()
 	at := p.address()
 	p.press(kb.Enter)
 	require.Equal(t, at, p.address())
-	p.clicks("Use another account")
+	p.clicks("Switch account")
 	p.signsIn(h, "grace")
 	p.arrives(h.url + "/oauth/device?")
-	p.shows("You are signed in as Grace Hopper.")
+	p.shows("Signed in as Grace Hopper")
 	filledIn()
 	p.clicks("Cancel")
 	p.arrives(h.url + "/oauth/device?result=")
-	p.shows("Nothing was allowed")
+	p.shows("Request denied")
 	_, err := tv.waits()
 	require.ErrorContains(t, err, "access_denied")
 }
@@ -180,7 +178,7 @@ func TestDeviceBackAndAgain(t *testing.T) {
 		p.clicks("Allow")
 		require.Equal(t, done, p.arrives(h.url+"/oauth/device?result="))
 	} else {
-		p.shows("No device waits with this code.")
+		p.shows("That code isn't valid.")
 	}
 	grants, _, err := h.ListGrants(context.Background(), provider.GrantFilter{ApplicationID: app.ID}, "", 0)
 	require.NoError(t, err)

@@ -207,7 +207,7 @@ func TestBlockedCookies(t *testing.T) {
 	p.signsIn(h, "ada")
 	refused := func() {
 		p.arrives(h.url + "/oauth/authorize")
-		p.shows("You came back from signing in, but Acme Notes does not see that you are signed in.", "If your browser blocks cookies, allow them for Acme Notes.")
+		p.shows("We couldn't confirm that you're signed in to Acme Notes.", "If your browser blocks cookies, allow them for Acme Notes.")
 	}
 	refused()
 	p.picture("")
@@ -240,7 +240,7 @@ func TestDeletedCookie(t *testing.T) {
 	p.expects("status of 403")
 	p.clicks("Allow")
 	p.arrives(h.url + "/oauth/authorize")
-	p.shows("Your browser did not send the cookie that this page set.")
+	p.shows("Your browser didn't send the cookie that Acme Notes needs to check your answer.")
 	p.clicks("Try again")
 	p.arrives(h.url + "/oauth/authorize")
 	p.clicks("Allow")
@@ -262,7 +262,7 @@ func TestLogos(t *testing.T) {
 		return eval[[]string](p, `() => [...document.images].map(i => new URL(i.src).pathname + (i.complete && i.naturalWidth > 0 ? "" : " is broken"))`)
 	}
 	consent := h.authorizeURL(app, callback, "prompt", "consent")
-	require.Equal(t, []string{"/logo.svg", "/apps/wiki.svg"}, drawn(consent))
+	require.Equal(t, []string{"/apps/wiki.svg", "/logo.svg"}, drawn(consent))
 	require.Equal(t, []string{"/logo.svg", "/apps/wiki.svg"}, drawn(h.url+"/oauth/connections"))
 	// An application that nobody at the host knows shows no picture.
 	h.change(app, func(a *store.Application) { a.Origin, a.Reviewed = store.OriginRegistration, false })

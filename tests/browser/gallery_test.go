@@ -44,19 +44,24 @@ var hebrew = pages.Texts{
 		"profile": "לראות את שמך, שם המשתמש שלך והתמונה שלך", "email": "לראות את כתובת הדואר שלך", "notes:read": "לקרוא את הפתקים שלך",
 		"notes:list": "לראות את כותרות הפתקים שלך",
 	},
-	ConsentTitle: "{application} מבקש להשתמש בחשבון שלך אצל {host}", SignedInAs: "נכנסת בתור {user}.", SwitchAccount: "שימוש בחשבון אחר",
-	Asks: "{application} מבקש:", AsksNothing: "{application} מבקש רק לדעת מהו החשבון שלך.", Choose: "אפשר להסיר את מה שאינך רוצה להתיר.", Always: "נחוץ תמיד",
-	NotReviewed: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", OnThisDevice: "היישום פועל במכשיר שלך.",
-	SentTo: "משם תישלח אל {address}.", Allow: "אישור", Cancel: "ביטול", ReturnTitle: "חזרה אל {application}", Continue: "המשך",
-	ErrorTitle: "זה לא הצליח", TryAgain: "לנסות שוב", ErrorReference: "בפנייה אל {host} יש למסור את המספר {reference}", ErrorDetails: "פרטים למפתחים",
-	ConnectionsTitle: "יישומים שמחוברים לחשבון שלך אצל {host}", ConnectionsNone: "אין יישומים מחוברים.", ConnectedSince: "מחובר מאז {date}",
-	LastUsed: "שימוש אחרון {date}", May: "{application} רשאי:", MayNothing: "{application} רשאי רק לדעת מהו החשבון שלך.", Disconnect: "ניתוק",
-	DisconnectQuestion: "{application} לא יוכל עוד להשתמש בחשבון שלך.", DisconnectConfirm: "כן, לנתק את {application}", Disconnected: "{application} נותק.",
-	DeviceTitle: "חיבור מכשיר", DeviceCode: "הקוד שהמכשיר מציג", DeviceWrong: "אין מכשיר שממתין עם הקוד הזה.",
-	DeviceCompare: "על המכשיר להציג בדיוק את הקוד הזה:", DeviceWarning: "יש להמשיך רק אם התחלת בזה בעצמך, במכשיר שלפניך.",
-	DeviceNotReviewed: "היישום רשם את עצמו. איש אצל {host} לא בדק מי עומד מאחוריו.", DeviceAllowedTitle: "{application} מחובר",
-	DeviceAllowed: "{application} יכול עכשיו להשתמש בחשבון שלך אצל {host}.", DeviceDeniedTitle: "דבר לא אושר",
-	DeviceDenied: "{application} לא קיבל גישה אל החשבון שלך אצל {host}.",
+	ScopeGroups:  map[string]string{"Your account": "החשבון שלך"},
+	ConsentTitle: "{application} מבקש גישה לחשבון שלך אצל {host}", SignedInAs: "נכנסת בתור {user}", SwitchAccount: "החלפת חשבון",
+	Asks: "{application} יוכל:", AsksNothing: "{application} יראה רק מהו החשבון שלך אצל {host}.", Choose: "אפשר להסיר את מה שאינך רוצה להתיר.", Always: "נחוץ",
+	Reviewed: "נבדק על ידי {host}", Unreviewed: "לא נבדק", NotReviewed: "לא נבדק על ידי {host}.", Recognize: "להמשיך רק אם התחלת בזה עכשיו ו-{address} מוכר לך.",
+	OnThisDevice: "היישום פועל במכשיר שלך.", Details: "עוד על היישום", ReturnAddress: "כתובת לחזרה", Claims: "מה שהיישום אומר על עצמו", HomePage: "דף הבית", PrivacyPolicy: "פרטיות", Terms: "תנאים",
+	SentTo: "משם תישלח אל {address}.", SentToApp: "משם תחזור ליישום במכשיר הזה.", RemoveLater: "אפשר לבטל את הגישה בכל עת: {connections}.",
+	Allow: "אישור", Cancel: "ביטול", ReturnTitle: "חזרה אל {application}", ReturnHint: "להמשיך כדי לחזור ליישום.", Continue: "המשך",
+	BadLinkTitle: "הקישור אינו תקין", UnknownApplicationTitle: "היישום אינו מוכר", TryAgain: "לנסות שוב", GoToHost: "אל {host}",
+	ErrorReference: "מספר השגיאה: {reference}", ErrorDetails: "פרטים למפתחים",
+	ConnectionsTitle: "יישומים מחוברים", ConnectionsHint: "יישומים שיכולים להשתמש בחשבון שלך אצל {host}", ConnectionsNone: "אין יישומים מחוברים.",
+	BackToHost: "חזרה אל {host}", AppOnDevice: "יישום במכשיר שלך", Permissions: "הרשאות: {count}", ConnectedSince: "מחובר מאז {date}",
+	LastUsed: "פעילות אחרונה {date}", May: "{application} יכול:", MayNothing: "{application} רואה רק מהו החשבון שלך אצל {host}.",
+	SignIns: "כניסות: {count}", SignedInAt: "כניסה {date}", DisconnectQuestion: "הניתוק מוציא אותך מהיישום בכל מכשיר.",
+	DisconnectConfirm: "לנתק את {application}", Disconnected: "{application} נותק.", Reconnect: "לחבר שוב",
+	DeviceTitle: "חיבור מכשיר", DeviceHint: "הקוד מופיע במכשיר.", DeviceCode: "הקוד שהמכשיר מציג", DeviceWrong: "הקוד אינו תקין.",
+	DeviceCompare: "על המכשיר להציג את הקוד הזה:", DeviceWarning: "להמשיך רק אם התחלת בזה.", DeviceAllowedTitle: "{application} מחובר",
+	DeviceAllowed: "{application} יכול עכשיו להשתמש בחשבון שלך אצל {host}.", DeviceDeniedTitle: "הבקשה נדחתה",
+	DeviceDenied: "{application} לא קיבל גישה אל החשבון שלך אצל {host}.", Manage: "ניהול יישומים מחוברים",
 	SignOutTitle: "לצאת מ-{host}?", SignOutAsks: "{application} מבקש להוציא אותך מ-{host}.", SignOutKeeps: "היציאה היא מהדפדפן הזה בלבד.",
 	SignOut: "יציאה", SignedOut: "יצאת", SignedOutHint: "איש אינו מחובר אל {host} בדפדפן הזה.", SignOutNot: "החיבור נמשך", SignOutClose: "אפשר לסגור את הדף.",
 }
@@ -167,7 +172,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		{"consent", true, consent(wiki)},
 		{"consent with warnings", false, func(p *page) {
 			consent(registered)(p)
-			require.Equal(t, 2, eval[int](p, `() => document.querySelectorAll(".warning").length`), "it is not reviewed, and runs on this device")
+			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), "one, whatever it warns of")
 		}},
 		{"consent without scopes", false, consent(bare)},
 		{"consent for a resource to a published client", false, consent(provider.Application{ClientID: documentURL, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}}},
@@ -195,7 +200,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			p.expects("status 403")
 			p.expects("status of 403")
 			consent(inTeams, "workspace", "team_nobody")(p)
-			require.True(t, p.is(".actions a"))
+			require.True(t, p.is(".actions a.primary"))
 		}},
 		{"error", false, func(p *page) {
 			p.expects("status 400")
@@ -217,7 +222,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			p.expects("status 403")
 			p.expects("status of 403")
 			p.goes(h.url + back.Query().Get("next"))
-			require.True(t, p.is(".actions a"))
+			require.True(t, p.is(".actions a.primary"))
 		}},
 		{"connections", false, connections},
 		{"connections open", false, func(p *page) {
@@ -229,7 +234,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			require.NoError(t, err)
 			connections(p) // The last one that was used is the first.
 			p.clicksOn("summary")
-			p.clicksOn("article button")
+			p.clicksOn("details[open] button.danger")
 			p.arrives(h.url + "/oauth/connections")
 			require.True(t, p.is(".notice"))
 		}},
@@ -237,7 +242,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			p.isSignedIn(h, "user_grace")
 			defer p.isSignedIn(h, "user_ada")
 			connections(p)
-			require.False(t, p.is("article"))
+			require.False(t, p.is("details"))
 		}},
 		{"device", true, func(p *page) { p.goes(h.url + "/oauth/device") }},
 		{"device with a wrong code", false, func(p *page) {
@@ -251,7 +256,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		{"device to confirm", true, device(tv)},
 		{"device to confirm with warnings", false, func(p *page) {
 			device(unknown)(p)
-			require.Equal(t, 2, eval[int](p, `() => document.querySelectorAll(".warning").length`), "it is not reviewed, and every device has a warning")
+			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), "one, whatever it warns of")
 		}},
 		{"device allowed", false, deviceAnswered("allow")},
 		{"device denied", false, deviceAnswered("deny")},
@@ -268,7 +273,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		}},
 		{"sign out with a warning", true, func(p *page) {
 			logout(registered)(p)
-			require.True(t, p.is(".warning"))
+			require.True(t, p.is(".note"))
 		}},
 		{"sign out declined", false, func(p *page) {
 			logout(wiki)(p)
@@ -285,7 +290,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 			p.isSignedIn(h, "")
 			defer p.isSignedIn(h, "user_ada")
 			logout(registered)(p)
-			require.True(t, p.is(".warning"))
+			require.True(t, p.is(".note"))
 		}},
 	}
 }

@@ -59,9 +59,9 @@ func (p *page) another() *page {
 	return openPage(p.t, p.ctx)
 }
 
-// harmless is what Chromium remarks about redirects that go faster than any
-// person, and not about a page.
-var harmless = []string{"issue: BounceTrackingIssue", `"errorType":"NavigationEntryMarkedSkippable"`}
+// harmless is what Chromium remarks about redirects and keys that come faster than
+// any person's, and not about a page.
+var harmless = []string{"issue: BounceTrackingIssue", `"errorType":"NavigationEntryMarkedSkippable"`, "Autofocus processing was blocked"}
 
 // violations tells of what the page's Content-Security-Policy refuses.
 const violations = `addEventListener("securitypolicyviolation", e => reportViolation(e.violatedDirective + " refused " + e.blockedURI), true)`
@@ -412,8 +412,8 @@ var pictures struct {
 
 var notInFileNames = regexp.MustCompile(`[^A-Za-z0-9]+`)
 
-// picture keeps a screenshot of the whole page.
-func (p *page) picture(name string) {
+// keeps writes a screenshot.
+func (p *page) keeps(name string, data []byte) {
 	p.t.Helper()
 	pictures.once.Do(func() {
 		if pictures.dir = os.Getenv("LATCHKEY_SCREENSHOTS"); pictures.dir != "" {
@@ -423,14 +423,27 @@ func (p *page) picture(name string) {
 		pictures.dir, pictures.err = os.MkdirTemp("", "latchkey-screenshots-")
 	})
 	require.NoError(p.t, pictures.err)
+	name = strings.Trim(notInFileNames.ReplaceAllString(p.t.Name()+" "+name, "-"), "-") + ".png"
+	require.NoError(p.t, os.WriteFile(filepath.Join(pictures.dir, name), data, 0o644))
+}
+
+// picture keeps a screenshot of the whole page.
+func (p *page) picture(name string) {
+	p.t.Helper()
 	// A window as high as the page: what Chromium draws beyond the window is in
 	// the wrong place where text runs from right to left.
 	size := eval[[]int64](p, `() => [innerWidth, document.documentElement.scrollHeight, devicePixelRatio]`)
 	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: size[0], Height: size[1], DeviceScaleFactor: float64(size[2])})
 	shot := call(p, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{})
 	call(p, emulation.ClearDeviceMetricsOverride, cdp.Empty{})
-	name = strings.Trim(notInFileNames.ReplaceAllString(p.t.Name()+" "+name, "-"), "-") + ".png"
-	require.NoError(p.t, os.WriteFile(filepath.Join(pictures.dir, name), shot.Data, 0o644))
+	p.keeps(name, shot.Data)
+}
+
+// viewport keeps a screenshot of the window, as the person sees it.
+func (p *page) viewport(name string) {
+	p.t.Helper()
+	shot := call(p, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{})
+	p.keeps(name, shot.Data)
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -67,7 +67,7 @@ func TestDoubleClickOnDisconnect(t *testing.T) {
 	p.clicks("Allow")
 	p.arrives(wiki.url)
 	p.goes(h.url + "/oauth/connections")
-	p.clicks("Disconnect Wiki")
+	p.clicksOn("summary")
 	reached := make(chan struct{})
 	h.slow.Store(ptr(func(r *http.Request) {
 		if r.URL.Query().Has("disconnected") {
@@ -77,12 +77,12 @@ func TestDoubleClickOnDisconnect(t *testing.T) {
 		}
 	}))
 	p.expects("net::ERR_ABORTED")
-	x, y := p.point("Yes, disconnect Wiki")
+	x, y := p.point("Disconnect Wiki")
 	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
 	<-reached
 	p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
 	p.arrives(h.url + "/oauth/connections")
-	p.shows("Wiki is disconnected.", "No application is connected")
+	p.shows("Wiki was disconnected", "No connected apps yet")
 }
 
 // The button Back leads past what was answered. The page is asked for anew, with
@@ -112,14 +112,14 @@ func TestAnsweredForm(t *testing.T) {
 	p := newPage(t)
 	p.isSignedIn(h, "user_ada")
 	p.goes(h.authorizeURL(app, callback))
-	p.shows("This application runs on your own device", "You will then be sent to an app on this device.")
+	p.shows("This app runs on your device", "You'll return to the app on this device.")
 	// There is no such application here.
 	p.clicks("Allow")
 	p.fails("GET com.example.wiki:/callback?code=")
-	p.shows("Wiki wants to use your Acme Notes account")
+	p.shows("Wiki wants access to your Acme Notes account")
 	p.clicks("Allow")
 	p.arrives(h.url + "/oauth/authorize")
-	p.shows("Wiki wants to use your Acme Notes account")
+	p.shows("Wiki wants access to your Acme Notes account")
 	// In this window, Chromium asks by now whether to open the application.
 	q := p.another()
 	q.goes(h.authorizeURL(app, callback))
@@ -144,7 +144,7 @@ func TestStaleForm(t *testing.T) {
 			p.expects("status of 403")
 			p.clicks("Allow")
 			p.arrives(h.url + "/oauth/authorize")
-			p.shows("Your answer does not belong to a page that is still open")
+			p.shows("was already answered")
 			p.clicks("Try again")
 			p.arrives(h.url + "/oauth/authorize")
 			p.clicks("Allow")

@@ -23,10 +23,10 @@ type pressable struct {
 var pressables = map[string]pressable{
 	"allow":      {"Allow", opensConsent, "Signed in"},
 	"cancel":     {"Cancel", opensConsent, "Not signed in: access_denied"},
-	"disconnect": {"Yes, disconnect Wiki", opensDisconnect, "Wiki is disconnected."},
+	"disconnect": {"Disconnect Wiki", opensDisconnect, "Wiki was disconnected"},
 	"enter a code": {"Continue", func(h *host, p *page) {
 		p.goes(h.device(h.television(), "profile").codes.VerificationURIComplete)
-	}, "Your device has to show this very code"},
+	}, "Check that your device shows this code"},
 	"allow a device": {"Allow", func(h *host, p *page) {
 		p.goes(h.device(h.television(), "profile").codes.VerificationURIComplete)
 		p.clicks("Continue")
@@ -42,7 +42,7 @@ func opensDisconnect(h *host, p *page) {
 	p.clicks("Allow")
 	p.arrives(wiki.url)
 	p.goes(h.url + "/oauth/connections")
-	p.clicks("Disconnect Wiki")
+	p.clicksOn("summary")
 }
 
 // opened opens the page for somebody who is signed in, and returns the middle of
@@ -206,7 +206,7 @@ func TestEnterDecidesNothing(t *testing.T) {
 	t.Run("enter a code", func(t *testing.T) {
 		t.Parallel()
 		p, _, _ := pressables["enter a code"].opened(t)
-		p.focuses("Code that your device shows")
+		p.focuses("Enter the code shown on your device")
 		p.leads(pressables["enter a code"].after, func() { p.press(kb.Enter) })
 	})
 }

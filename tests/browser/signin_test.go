@@ -33,7 +33,7 @@ func (p *page) comesTo(c *client, login string) {
 		p.signsIn(c.host, login)
 	}
 	p.arrives(c.host.url + "/oauth/authorize")
-	p.shows(c.app.Name + " wants to use your Acme Notes account")
+	p.shows(c.app.Name + " wants access to your Acme Notes account")
 }
 
 func TestSignInByMouse(t *testing.T) {
@@ -42,14 +42,14 @@ func TestSignInByMouse(t *testing.T) {
 	wiki := newClient(h, provider.ApplicationSettings{})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
-	p.shows("You are signed in as Ada Lovelace", "See your name", "See your email address", "Read your notes")
+	p.shows("Signed in as Ada Lovelace", "See your name", "See your email address", "Read your notes")
 	p.clicks("Allow")
 	p.arrives(wiki.url)
 	p.shows("userinfo: 200 user_ada Ada Lovelace ada@example.com", "api: 200 [a note of user_ada]", "scope: profile email notes:read.")
 
 	// One at this machine is asked about each time.
 	p.goes(wiki.url + "/sign-in")
-	p.shows("You are signed in as Ada Lovelace")
+	p.shows("Signed in as Ada Lovelace")
 }
 
 // focused says what has the focus, and fails if nobody could see that.
@@ -98,7 +98,7 @@ func TestSignInByKeyboard(t *testing.T) {
 			p.arrives(h.url + "/oauth/authorize")
 
 			for _, want := range []string{
-				"a: Use another account", "input: See your name, username and picture", "input: See your email address", "input: Read your notes",
+				"a: Switch account", "input: See your name, username and picture", "input: See your email address", "input: Read your notes", "summary: More about this app",
 				"button: Cancel", "button: Allow",
 			} {
 				p.press(kb.Tab)
@@ -147,9 +147,9 @@ func TestRequiredScopesOnly(t *testing.T) {
 	wiki := newClient(h, provider.ApplicationSettings{Scopes: scopes.New("notes:list")})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
-	p.shows("See the titles of your notes (always needed)")
+	p.shows("See the titles of your notes Required")
 	require.False(t, p.is("input[type=checkbox]"))
-	require.NotContains(t, p.text(), "Untick")
+	require.NotContains(t, p.text(), "Uncheck")
 	p.clicks("Allow")
 	p.arrives(wiki.url)
 	p.shows("userinfo: 200 user_ada api: 403 [] scope: notes:list.")
@@ -161,11 +161,11 @@ func TestSwitchAccount(t *testing.T) {
 	wiki := newClient(h, provider.ApplicationSettings{})
 	p := newPage(t)
 	p.comesTo(wiki, "ada")
-	p.shows("You are signed in as Ada Lovelace")
-	p.clicks("Use another account")
+	p.shows("Signed in as Ada Lovelace")
+	p.clicks("Switch account")
 	p.signsIn(h, "grace")
 	p.arrives(h.url + "/oauth/authorize")
-	p.shows("You are signed in as Grace Hopper")
+	p.shows("Signed in as Grace Hopper")
 	p.clicks("Allow")
 	p.arrives(wiki.url)
 	p.shows("userinfo: 200 user_grace Grace Hopper grace@example.com")

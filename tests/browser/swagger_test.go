@@ -152,7 +152,7 @@ func TestSwaggerUI(t *testing.T) {
 			popup := p.opens(h.url+"/login", func() { p.clicksOn(".modal-ux .authorize") })
 			popup.signsIn(h, "ada")
 			popup.arrives(h.url + "/oauth/authorize")
-			popup.shows("API explorer wants to use your Acme Notes account", "See your name", "Read your notes")
+			popup.shows("API explorer wants access to your Acme Notes account", "See your name", "Read your notes")
 			require.NotContains(t, popup.text(), "See your email address", "it was not asked for")
 			popup.clicks("Allow")
 			require.Eventually(t, popup.isClosed, patience, 50*time.Millisecond)

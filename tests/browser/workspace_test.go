@@ -82,11 +82,11 @@ func TestChooseAWorkspaceByMouse(t *testing.T) {
 
 			p.goes(h.url + "/oauth/connections")
 			p.shows("Workspace: Engines & looms")
-			p.clicks("Disconnect Wiki, Engines & looms")
-			p.shows("use the workspace Engines & looms for you any more")
-			p.clicks("Yes, disconnect Wiki")
+			p.clicksOn("summary")
+			p.shows("Disconnecting ends this app's access to the workspace Engines & looms on every device.")
+			p.clicks("Disconnect Wiki Engines & looms")
 			p.arrives(h.url + "/oauth/connections")
-			p.shows("Wiki is disconnected from the workspace Engines & looms.")
+			p.shows("Wiki was disconnected from the workspace Engines & looms")
 			require.Empty(t, h.workspaces())
 
 			p.comesTo(wiki, "")

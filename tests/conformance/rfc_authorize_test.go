@@ -867,7 +867,7 @@ func TestAuthorizeIsNoOpenRedirector(t *testing.T) {
 		for _, mode := range []string{omit, "form_post"} {
 			r := open.visit(t, stranger.request(append(pairs, "response_mode", mode)...).Encode())
 			onPage(t, r)
-			require.Contains(t, brief(r), "made a mistake")
+			require.Contains(t, brief(r), "made a request that")
 		}
 	}
 	stranger.sentBack(t, open.submit(t, open.visit(t, stranger.request().Encode()), "deny"), "access_denied")

@@ -285,7 +285,7 @@ func TestDeviceRemotePhishing(t *testing.T) {
 	device := c.device(t)
 	target := strings.TrimPrefix(device["verification_uri_complete"].(string), h.url)
 	page := h.enters(t, target+"&decision=allow")
-	require.Contains(t, brief(page), "If somebody sent you this link or code, cancel.")
+	require.Contains(t, brief(page), "Never approve a code that someone sent you.")
 	refused(t, h.send(t, tokenPath, c.polling(device)), 400, "authorization_pending")
 }
 

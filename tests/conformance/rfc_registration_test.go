@@ -304,7 +304,7 @@ func TestRegisteredClientsAreMarked(t *testing.T) {
 	request := app.request("code_challenge", challenge, "code_challenge_method", "S256", "prompt", "consent").Encode()
 	for range 2 {
 		page := h.visit(t, request)
-		require.Contains(t, brief(page), "has not reviewed this application")
+		require.Contains(t, brief(page), "Not reviewed by")
 		require.NotContains(t, page.body, "l.png")
 		redirected(t, h.submit(t, page, "allow"))
 	}

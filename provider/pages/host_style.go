@@ -1,0 +1,84 @@
+package pages
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// maxStyle is how long a Config.Style may be, in bytes.
+const maxStyle = 400
+
+var (
+	lengthOfStyle = regexp.MustCompile(`^([0-9]{1,3}(?:\.[0-9]{1,3})?)(px|rem)$`)
+	familyOfStyle = regexp.MustCompile(`^(?:-?[A-Za-z][A-Za-z0-9-]*(?: [A-Za-z][A-Za-z0-9-]*)*|'[A-Za-z0-9][A-Za-z0-9 -]*'|"[A-Za-z0-9][A-Za-z0-9 -]*")$`)
+)
+
+// parseStyle returns the part of the style sheet that is Config.Style. It lets in
+// what it knows, and no character that could end a value: nothing else gets into
+// the page, and nothing is loaded.
+func parseStyle(text string) (string, error) {
+	if len(text) > maxStyle {
+		return "", fmt.Errorf("pages: Config.Style has %d bytes: use at most %d", len(text), maxStyle)
+	}
+	var out strings.Builder
+	seen := map[string]bool{}
+	for declaration := range strings.SplitSeq(text, ";") {
+		if declaration = strings.TrimSpace(declaration); declaration == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(declaration, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		valid := false
+		switch name {
+		case "--radius":
+			valid = validRadius(value)
+		case "--font":
+			valid = validFont(value)
+		default:
+			return "", fmt.Errorf(`pages: Config.Style sets %q: it may set --radius and --font, as in "--radius: 6px; --font: Georgia, serif"`, name)
+		}
+		switch {
+		case seen[name]:
+			return "", fmt.Errorf("pages: Config.Style sets %s twice", name)
+		case !valid && name == "--radius":
+			return "", fmt.Errorf(`pages: Config.Style sets --radius to %q: give a length from 0 to 32px, such as "6px" or "0.5rem"`, value)
+		case !valid:
+			return "", fmt.Errorf("pages: Config.Style sets --font to %q: give names of fonts with commas between them; quote one that has other characters than letters, digits and hyphens", value)
+		}
+		if value == "0" {
+			value = "0px" // Part of a calc() needs its unit.
+		}
+		seen[name] = true
+		fmt.Fprintf(&out, "%s:%s;", name, value)
+	}
+	if out.Len() == 0 {
+		return "", nil
+	}
+	return ":root{" + out.String() + "}", nil
+}
+
+func validRadius(value string) bool {
+	if value == "0" {
+		return true
+	}
+	m := lengthOfStyle.FindStringSubmatch(value)
+	if m == nil {
+		return false
+	}
+	size, err := strconv.ParseFloat(m[1], 64)
+	if m[2] == "rem" {
+		size *= 16
+	}
+	return err == nil && size <= 32
+}
+
+func validFont(value string) bool {
+	for family := range strings.SplitSeq(value, ",") {
+		if !familyOfStyle.MatchString(strings.TrimSpace(family)) {
+			return false
+		}
+	}
+	return true
+}
