@@ -54,13 +54,13 @@ func (p *Provider) workspacesOf(ctx context.Context, userID string) ([]Workspace
 	}
 	list := make([]Workspace, 0, len(listed))
 	for _, w := range listed {
-		if w.ID == "" || len(w.ID) > maxWorkspaceID || !cleanText(w.ID) || !cleanText(w.Name) {
-			return nil, fmt.Errorf("the List has a workspace with the ID %.200q and the name %.200q: give each an ID of 1 to %d bytes, and both in UTF-8 without NUL", w.ID, w.Name, maxWorkspaceID)
+		if w.ID == "" || len(w.ID) > maxWorkspaceID || !cleanText(w.ID) {
+			return nil, fmt.Errorf("the List has a workspace with the ID %.200q and the name %.200q: give each an ID of 1 to %d bytes, in UTF-8 without NUL", w.ID, w.Name, maxWorkspaceID)
 		}
 		if slices.ContainsFunc(list, func(other Workspace) bool { return other.ID == w.ID }) {
 			continue // Of two rows that a query has joined, one is shown.
 		}
-		if w.Name == "" {
+		if w.Name == "" || !cleanText(w.Name) { // One of its people may have named it, and must not shut the others out.
 			w.Name = w.ID
 		}
 		if !weburl.Valid(w.PictureURL, p.cfg.Issuer) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -260,6 +261,10 @@ func TestListOfWorkspacesIsChecked(t *testing.T) {
 	require.Contains(t, page.body, `src="https://pictures.example.com/a.png"`)
 	require.NotContains(t, page.body, "elsewhere")
 	require.Contains(t, page.text(), "org_a", "without a name, its ID")
+	list[1].Name = "B\x00"
+	require.Contains(t, b.get(app.request()).text(), "org_b", "with a name that can't be shown, its ID")
+	list[1].Name = strings.Repeat("B", 1000)
+	require.Contains(t, b.get(app.request()).text(), strings.Repeat("B", 99)+"…")
 	for _, id := range []string{"", "\xff", "a\x00", string(make([]byte, 300))} {
 		list[1].ID = id
 		b.get(app.request()).errorPage(t, 503, "")
