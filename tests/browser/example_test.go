@@ -53,9 +53,9 @@ func TestExampleOfWorkspaces(t *testing.T) {
 	password := regexp.MustCompile(`password of both is: (.*)`).FindStringSubmatch(printed)
 	require.NotNil(t, password, printed)
 	p.allows("favicon.ico") // The examples have none.
-	p.isWide(320, 1)
 	looks := func(what string) {
 		t.Helper()
+		p.isWide(320, 1)
 		require.EqualValues(t, 320, eval[float64](p, `() => document.documentElement.scrollWidth`), what)
 		p.axe(what, nil)
 	}

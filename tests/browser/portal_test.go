@@ -163,7 +163,7 @@ func TestFirstCallByWhatTheDevelopersPagesSay(t *testing.T) {
 	p.clicks("Try it")
 	p.arrives(h.url + developerPath)
 	tab := p.opens(h.url+"/oauth/authorize", func() { p.clicks("Sign in and come back to " + callback) })
-	tab.shows("Notebook wants to use your Acme Notes account")
+	tab.shows("Notebook wants access to your Acme Notes account")
 	tab.clicks("Allow")
 	arrived := tab.arrives(callback)
 	p.fills("Address where you ended up", arrived)
