@@ -106,21 +106,34 @@ func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuer
 	return shown, total, nil
 }
 
-// Offers returns the scopes that applications of an origin may ask for, and
-// whether they are let in at all: those that register themselves are with
-// Config.Registration, those of documents with Config.ClientIDDocuments, and the
-// host's own always are.
-func (p *Provider) Offers(origin store.Origin) (asked scopes.Set, letIn bool) {
-	if origin == store.OriginManual {
-		return slices.Clone(p.offer.scopes), true
-	}
-	asked, letIn = p.offer.strangers[origin]
-	return slices.Clone(asked), letIn
+// Offer is what a provider offers to applications, as its Config has it.
+type Offer struct {
+	// Scopes are those that applications may ask for, by origin. An origin that is
+	// missing is not let in: store.OriginRegistration needs Config.Registration, and
+	// store.OriginDocument needs Config.ClientIDDocuments.
+	Scopes map[store.Origin]scopes.Set
+
+	// MachineScopes are those that the host's own applications may be given to ask
+	// for by themselves, without a user. It is empty without Config.Machines.
+	MachineScopes scopes.Set
+
+	// Each of these says whether the field of Config with the same name is set.
+	Keys, OpenID, Workspaces bool
 }
 
-// OffersMachines returns the scopes that the host's own applications may be given
-// to ask for by themselves, without a user. It is empty without Config.Machines.
-func (p *Provider) OffersMachines() scopes.Set { return slices.Clone(p.offer.machines) }
+// Offers returns what the provider offers, for a host's own forms. The caller may
+// change it.
+func (p *Provider) Offers() Offer {
+	o := Offer{
+		Scopes:        map[store.Origin]scopes.Set{store.OriginManual: slices.Clone(p.offer.scopes)},
+		MachineScopes: slices.Clone(p.offer.machines),
+		Keys:          p.offer.keys != nil, OpenID: p.cfg.OpenID != nil, Workspaces: p.offer.workspaces != nil,
+	}
+	for origin, asked := range p.offer.strangers {
+		o.Scopes[origin] = slices.Clone(asked)
+	}
+	return o
+}
 
 // UpdateApplication changes the settings of an application. It calls edit with
 // the settings as they are, checks the result, and keeps it unless somebody else

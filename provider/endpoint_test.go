@@ -1,17 +1,20 @@
 package provider_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/store"
@@ -69,28 +72,31 @@ func TestEndpointIsWatchedLikeTheOthers(t *testing.T) {
 
 func TestOffersSaysWhoIsLetInAndForWhat(t *testing.T) {
 	all := scopes.New("profile", "email", "public_metadata", "private_metadata", "notes:read")
-	h := newHost(t)
-	asked, letIn := h.Offers(store.OriginManual)
-	require.Equal(t, all, asked)
-	require.True(t, letIn)
-	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument, "unheard of"} {
-		asked, letIn := h.Offers(origin)
-		require.Empty(t, asked)
-		require.False(t, letIn, origin)
-	}
-	h = newHost(t, func(c *provider.Config) {
+	require.Equal(t, provider.Offer{Scopes: map[store.Origin]scopes.Set{store.OriginManual: all}}, newHost(t).Offers())
+
+	h := newHost(t, func(c *provider.Config) {
 		c.Registration = &provider.Registration{Scopes: []string{"notes:read"}}
 		c.ClientIDDocuments = &provider.ClientIDDocuments{}
+		c.Machines = &provider.Machines{Scopes: []string{"email"}}
+		c.Keys, c.OpenID = hosttest.NewKeys(), &provider.OpenID{}
+		c.Workspaces = &provider.Workspaces{
+			List:   func(context.Context, string) ([]provider.Workspace, error) { return nil, nil },
+			Member: func(context.Context, string, string) (bool, error) { return false, nil },
+		}
 	})
-	asked, letIn = h.Offers(store.OriginRegistration)
-	require.Equal(t, scopes.New("notes:read"), asked)
-	require.True(t, letIn)
-	asked, letIn = h.Offers(store.OriginDocument)
-	require.Equal(t, all, asked)
-	require.True(t, letIn)
-	asked[0] = "changed"
-	again, _ := h.Offers(store.OriginDocument)
-	require.Equal(t, all, again)
+	want := func() provider.Offer {
+		return provider.Offer{
+			Scopes: map[store.Origin]scopes.Set{
+				store.OriginManual: all, store.OriginRegistration: scopes.New("notes:read"), store.OriginDocument: slices.Clone(all),
+			},
+			MachineScopes: scopes.New("email"), Keys: true, OpenID: true, Workspaces: true,
+		}
+	}
+	got := h.Offers()
+	require.Equal(t, want(), got)
+	got.MachineScopes[0] = "changed"
+	got.Scopes[store.OriginManual][0], got.Scopes[store.OriginDocument][0] = "changed", "changed"
+	require.Equal(t, want(), h.Offers())
 }
 
 // What a form needs to say the same in words of its own.

@@ -43,18 +43,6 @@ func ExampleProvider_DisableApplication() {
 	// Output: false <nil>
 }
 
-// A form of the host's own has a box for each scope that a machine may be given.
-func ExampleProvider_OffersMachines() {
-	cfg := goodConfig()
-	cfg.Machines = &provider.Machines{}
-	p, err := provider.New(cfg)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(p.OffersMachines())
-	// Output: profile email public_metadata private_metadata
-}
-
 // A developer is told why requests of their application fail.
 func ExampleProvider_Failures() {
 	p := exampleProvider()

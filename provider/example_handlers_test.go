@@ -154,18 +154,31 @@ func ExampleProvider_Endpoint() {
 	// Output: 0 applications
 }
 
-// What a form for developers offers, and whether it need be filled in at all.
+// A form for applications shows what the Config has switched on.
 func ExampleProvider_Offers() {
-	p := exampleProvider()
-	scopes, _ := p.Offers(store.OriginManual)
-	_, registers := p.Offers(store.OriginRegistration)
-	fmt.Println(scopes)
+	cfg := goodConfig()
+	cfg.Machines = &provider.Machines{Scopes: []string{"profile"}}
+	p, err := provider.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	offer := p.Offers()
+	_, registers := offer.Scopes[store.OriginRegistration]
+	fmt.Println(offer.Scopes[store.OriginManual])
+	fmt.Println("without a user:", offer.MachineScopes)
 	fmt.Println("register yourself:", registers)
-	fmt.Println(p.InstanceID() == exampleProvider().InstanceID())
+	fmt.Println("choose a workspace:", offer.Workspaces)
 	// Output:
 	// profile email public_metadata private_metadata
+	// without a user: profile
 	// register yourself: false
-	// true
+	// choose a workspace: false
+}
+
+// Both instances of a program have the same ID.
+func ExampleProvider_InstanceID() {
+	fmt.Println(exampleProvider().InstanceID() == exampleProvider().InstanceID())
+	// Output: true
 }
 
 // Somebody has found a token in a public repository.

@@ -67,7 +67,7 @@ func (a *api) readApplicationParams(w http.ResponseWriter, r *http.Request, upda
 // names are: Clerk's 1,024 bytes, or what it takes to name all that the provider
 // offers and the two that it drops.
 func (a *api) longestScopes() int {
-	offered, _ := a.p.Offers(store.OriginManual)
+	offered := a.p.Offers().Scopes[store.OriginManual]
 	return max(1024, len(offered.Union(scopes.New("openid", "offline_access")).String()))
 }
 

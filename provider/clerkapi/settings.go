@@ -21,7 +21,7 @@ type settings struct {
 
 // settings says what the provider does, which its Config has decided.
 func (a *api) settings() settings {
-	_, documents := a.p.Offers(store.OriginDocument)
+	_, documents := a.p.Offers().Scopes[store.OriginDocument]
 	return settings{
 		Object:              "oauth_application_settings",
 		DynamicRegistration: a.p.Endpoints().Register != "",

@@ -101,7 +101,8 @@ func TestDevelopersCannotRaiseTheirRights(t *testing.T) {
 	ada := h.browser("user_ada")
 	raised := []string{
 		"owner", "", "pkce", "", "skip_consent", "on", "reviewed", "on", "disabled", "", "scope", "notes:write", "scope", "profile", "scope", "openid",
-		"machine_scope", "notes:write", "machine_scopes", "notes:write", "lifetime", "9999h", "metadata", "x", "client_id", "chosen", "public", "on", "origin", "manual", "id", "oa_chosen",
+		"machine_scope", "notes:write", "machine_scopes", "notes:write", "lifetime", "9999h", "lifetime_access", "9999h", "lifetime_grace", "24h", "workspace", "required",
+		"post_logout_redirect_uris", "https://evil.example.com/", "jwks_uri", "https://evil.example.com/keys", "metadata", "x", "client_id", "chosen", "public", "on", "origin", "manual", "id", "oa_chosen",
 	}
 	ada.post(developerPath+"?new", append(raised, "do", "create", "type", "web", "name", "Wiki", "redirect_uris", "https://wiki.example.com/callback")...).is(201)
 	check := func() provider.Application {

@@ -22,6 +22,8 @@ type form struct {
 	PKCERequired, SkipConsent bool
 	MachineScopes             []choice // empty: none are offered
 
+	moreSettings
+
 	administers bool
 	chosen      scopes.Set
 	kept        scopes.Set // what it has, and the visitor can't choose
@@ -32,7 +34,10 @@ type form struct {
 // newForm is the form for a new application.
 func (v *visit) newForm() form {
 	chosen := v.scopes.Intersect(scopes.New(scopes.Profile, scopes.Email))
-	return form{Scopes: choices(v.scopes, chosen), MachineScopes: choices(v.machines(), nil), administers: v.administers}
+	return form{
+		Scopes: choices(v.scopes, chosen), MachineScopes: choices(v.machines(), nil),
+		moreSettings: v.moreOf(provider.ApplicationSettings{}), administers: v.administers,
+	}
 }
 
 // machines are the scopes that the visitor may let an application ask for by
@@ -41,7 +46,7 @@ func (v *visit) machines() scopes.Set {
 	if !v.administers {
 		return nil
 	}
-	return v.p.OffersMachines()
+	return v.offer.MachineScopes
 }
 
 // formOf is the form of an application.
@@ -51,6 +56,7 @@ func (v *visit) formOf(app provider.Application) form {
 		Scopes: choices(v.scopes, app.Scopes), Public: app.Public, Version: app.Version,
 		OwnerID: app.OwnerID, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent,
 		MachineScopes: choices(v.machines(), app.MachineScopes), administers: v.administers, kept: app.Scopes.Minus(v.scopes),
+		moreSettings: v.moreOf(app.ApplicationSettings),
 	}
 }
 
@@ -78,6 +84,7 @@ func (v *visit) readForm(f form) form {
 		f.machines = v.machines().Intersect(scopes.New(sent["machine_scope"]...))
 		f.MachineScopes = choices(v.machines(), f.machines)
 	}
+	f.readMore(sent)
 	return f
 }
 
@@ -91,12 +98,7 @@ func (f *form) settings(owner string) provider.ApplicationSettings {
 // apply changes what the form has, and nothing else.
 func (f *form) apply(s *provider.ApplicationSettings) {
 	s.Name, s.ClientURI, s.LogoURL = f.Name, f.ClientURI, f.LogoURL
-	s.RedirectURIs = []string{}
-	for line := range strings.Lines(f.RedirectURIs) {
-		if line = strings.TrimSpace(line); line != "" {
-			s.RedirectURIs = append(s.RedirectURIs, line)
-		}
-	}
+	s.RedirectURIs = lines(f.RedirectURIs)
 	s.Scopes = append(scopes.Set{}, f.chosen.Union(f.kept)...) // Never nil, which would ask for the default.
 	if f.administers {
 		s.OwnerID, s.PKCERequired, s.SkipConsent = f.OwnerID, f.PKCERequired, f.SkipConsent
@@ -104,12 +106,39 @@ func (f *form) apply(s *provider.ApplicationSettings) {
 			s.MachineScopes = f.machines
 		}
 	}
+	f.applyMore(s)
+}
+
+// lines are those of a text area that are not empty. They are never nil.
+func lines(text string) []string {
+	all := []string{}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
+	}
+	return all
 }
 
 func (f *form) wrong(field, text string) { f.errors[field] = append(f.errors[field], text) }
 
 // Errors are those of a field, for the templates.
 func (f form) Errors(field string) []string { return f.errors[field] }
+
+// shows reports whether the page has a place for what is wrong with a field.
+func (f *form) shows(field string) bool {
+	switch field {
+	case "name", "redirect_uris", "client_uri", "client_image_url", "scopes":
+		return true
+	case "public":
+		return f.Version == 0
+	case "owner_id":
+		return f.administers
+	case "machine_scopes":
+		return len(f.MachineScopes) > 0
+	}
+	return f.showsMore(field)
+}
 
 // refuse notes what is wrong with the form. It returns an error that says nothing
 // of the form.
@@ -118,10 +147,12 @@ func (f *form) refuse(err error) error {
 	switch {
 	case err == nil:
 	case errors.As(err, &wrong):
-		shown := map[string]bool{"name": true, "redirect_uris": true, "client_uri": true, "client_image_url": true, "scopes": true, "owner_id": true, "machine_scopes": true}
 		for _, e := range wrong {
 			field := e.Field
-			if !shown[field] {
+			if field == "lifetimes" {
+				field = lifetimeField(e.Value)
+			}
+			if !f.shows(field) {
 				field = ""
 			}
 			f.wrong(field, e.Message)

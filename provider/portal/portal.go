@@ -88,8 +88,8 @@ func Admin(p *provider.Provider, o AdminOptions) http.Handler {
 	if o.Allow == nil {
 		panic("portal: Admin: AdminOptions.Allow is nil: say who is an administrator")
 	}
-	offered, _ := p.Offers(store.OriginManual)
-	s := &site{p: p, name: "admin", scopes: offered, api: p.Endpoints().UserInfo}
+	offer := p.Offers()
+	s := &site{p: p, name: "admin", offer: offer, scopes: offer.Scopes[store.OriginManual], api: p.Endpoints().UserInfo}
 	s.enter = func(w http.ResponseWriter, r *http.Request) (visitor, error) {
 		actor, err := o.Allow(r)
 		if errors.Is(err, ErrSignIn) {
@@ -116,7 +116,8 @@ func Admin(p *provider.Provider, o AdminOptions) http.Handler {
 // application more than Scopes: reviewing, skipping the consent page, and all
 // else stays with the administrators.
 func Developers(p *provider.Provider, o DeveloperOptions) http.Handler {
-	offered, _ := p.Offers(store.OriginManual)
+	offer := p.Offers()
+	offered := offer.Scopes[store.OriginManual]
 	if o.Scopes == nil {
 		o.Scopes = scopes.New(scopes.Profile, scopes.Email)
 	}
@@ -126,7 +127,7 @@ func Developers(p *provider.Provider, o DeveloperOptions) http.Handler {
 	if o.APIURL == "" {
 		o.APIURL = p.Endpoints().UserInfo
 	}
-	s := &site{p: p, name: "developers", scopes: offered.Intersect(o.Scopes), tokenScopes: offered.Intersect(o.TokenScopes),
+	s := &site{p: p, name: "developers", offer: offer, scopes: offered.Intersect(o.Scopes), tokenScopes: offered.Intersect(o.TokenScopes),
 		max: o.MaxApplications, api: o.APIURL}
 	s.enter = func(w http.ResponseWriter, r *http.Request) (visitor, error) {
 		user, err := p.Visitor(w, r)
@@ -151,6 +152,7 @@ func Developers(p *provider.Provider, o DeveloperOptions) http.Handler {
 type site struct {
 	p      *provider.Provider
 	name   string
+	offer  provider.Offer
 	scopes scopes.Set // to choose from
 	api    string     // an address to try tokens with
 	csrf   *http.CrossOriginProtection

@@ -41,7 +41,7 @@ const (
 	developerPath = "/developers/"
 )
 
-func newHost(t *testing.T, developers portal.DeveloperOptions) *host {
+func newHost(t *testing.T, developers portal.DeveloperOptions, edit ...func(*provider.Config)) *host {
 	t.Helper()
 	h := &host{t: t}
 	own := providertest.New(t, func(c *provider.Config) {
@@ -61,6 +61,9 @@ func newHost(t *testing.T, developers portal.DeveloperOptions) *host {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			h.events = append(h.events, e)
+		}
+		for _, edit := range edit {
+			edit(c)
 		}
 	})
 	h.Provider, h.url = own.Provider, own.URL
