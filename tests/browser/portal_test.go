@@ -14,9 +14,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/portal"
 	"github.com/latchkey-go/latchkey/scopes"
+	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
@@ -28,10 +30,14 @@ const (
 	developerPath = "/developers/"
 )
 
-// newPortal is a host with both sites of package portal. Ada is an administrator.
+// newPortal is a host with both sites of package portal, where applications can
+// have every setting. Ada is an administrator.
 func newPortal(t testing.TB) *host {
 	t.Helper()
-	h := newHost(t)
+	h := newHost(t, func(c *provider.Config) {
+		c.Keys, c.OpenID = hosttest.NewKeys(), &provider.OpenID{}
+		c.Machines, c.Workspaces = &provider.Machines{}, (&teams{}).of(look{}, c.Issuer)
+	})
 	h.Mux.Handle(adminPath, portal.Admin(h.Provider, portal.AdminOptions{Allow: func(r *http.Request) (string, error) {
 		session, err := h.currentUser(r)
 		switch {
@@ -120,6 +126,17 @@ func TestAdministrationByWhatItsPagesSay(t *testing.T) {
 	p.arrives(h.url + adminPath)
 	p.clicks("Wiki")
 	p.arrives(h.url + adminPath)
+	p.clicks("More settings")
+	p.fills("Access token", "soon")
+	p.expects("status 422")
+	p.expects("responded with a status of 422")
+	p.clicks("Save settings")
+	p.arrives(h.url + adminPath)
+	p.shows("\"soon\" is not a duration")
+	p.fills("Access token", "30m")
+	p.clicks("Save settings")
+	p.arrives(h.url + adminPath)
+	p.shows("The settings are saved.")
 	p.clicks("Disable this application")
 	p.clicks("Yes, disable it")
 	p.arrives(h.url + adminPath)
@@ -205,7 +222,9 @@ func TestPortalAccessibility(t *testing.T) {
 	h.AddUser(userinfo.User{ID: "user_ada", Name: "Ada"})
 	long := strings.Repeat("W", 250)
 	app, _ := h.application(provider.ApplicationSettings{Name: long, RedirectURIs: []string{"https://" + strings.Repeat("a.", 100) + "example.com/callback"},
-		OwnerID: "user_ada", ClientURI: "https://wiki.example.com", Scopes: scopes.New("profile", "notes:read")})
+		OwnerID: "user_ada", ClientURI: "https://wiki.example.com", Scopes: scopes.New("profile", "notes:read"),
+		TermsURI: "https://wiki.example.com/" + strings.Repeat("terms", 50), PostLogoutRedirectURIs: []string{"https://wiki.example.com/" + strings.Repeat("bye", 80)},
+		Workspace: store.WorkspaceOptional, Lifetimes: provider.Lifetimes{Access: 30 * time.Minute, Grace: 25*time.Minute + time.Nanosecond}})
 	h.application(provider.ApplicationSettings{Name: "Board"})
 	_, _, err := h.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Label: strings.Repeat("L", 100)})
 	require.NoError(t, err)
