@@ -2,6 +2,7 @@ package portal
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-go/latchkey/provider"
@@ -33,31 +34,35 @@ type form struct {
 
 // newForm is the form for a new application.
 func (v *visit) newForm() form {
-	chosen := v.scopes.Intersect(scopes.New(scopes.Profile, scopes.Email))
-	return form{
-		Scopes: choices(v.scopes, chosen), MachineScopes: choices(v.machines(), nil),
-		moreSettings: v.moreOf(provider.ApplicationSettings{}), administers: v.administers,
-	}
+	f := v.formOf(provider.Application{})
+	f.Scopes = choices(v.scopes, scopes.New(scopes.Profile, scopes.Email))
+	return f
 }
 
-// machines are the scopes that the visitor may let an application ask for by
-// itself.
-func (v *visit) machines() scopes.Set {
-	if !v.administers {
-		return nil
-	}
-	return v.offer.MachineScopes
-}
-
-// formOf is the form of an application.
+// formOf is the form of an application. Administrators see what it has left of
+// what is no longer offered too, so that they can take it away.
 func (v *visit) formOf(app provider.Application) form {
+	offered, machines := v.scopes, scopes.Set(nil)
+	if v.administers {
+		offered, machines = offered.Union(app.Scopes), v.offer.MachineScopes.Union(app.MachineScopes)
+	}
 	return form{
 		Name: app.Name, ClientURI: app.ClientURI, LogoURL: app.LogoURL, RedirectURIs: strings.Join(app.RedirectURIs, "\n"),
-		Scopes: choices(v.scopes, app.Scopes), Public: app.Public, Version: app.Version,
+		Scopes: choices(offered, app.Scopes), Public: app.Public, Version: app.Version,
 		OwnerID: app.OwnerID, PKCERequired: app.PKCERequired, SkipConsent: app.SkipConsent,
-		MachineScopes: choices(v.machines(), app.MachineScopes), administers: v.administers, kept: app.Scopes.Minus(v.scopes),
+		MachineScopes: choices(machines, app.MachineScopes), administers: v.administers, kept: app.Scopes.Minus(offered),
 		moreSettings: v.moreOf(app.ApplicationSettings),
 	}
+}
+
+// tick ticks the choices whose names were sent, and no others.
+func tick(all []choice, sent []string) (chosen scopes.Set) {
+	for i := range all {
+		if all[i].Checked = slices.Contains(sent, all[i].Name); all[i].Checked {
+			chosen = append(chosen, all[i].Name)
+		}
+	}
+	return chosen
 }
 
 // readForm fills a form with what was sent. Only what the visitor may choose is
@@ -67,8 +72,7 @@ func (v *visit) readForm(f form) form {
 	f.errors = map[string][]string{}
 	f.Name, f.ClientURI, f.LogoURL = strings.TrimSpace(sent.Get("name")), strings.TrimSpace(sent.Get("client_uri")), strings.TrimSpace(sent.Get("logo"))
 	f.RedirectURIs = sent.Get("redirect_uris")
-	f.chosen = v.scopes.Intersect(scopes.New(sent["scope"]...))
-	f.Scopes = choices(v.scopes, f.chosen)
+	f.chosen = tick(f.Scopes, sent["scope"])
 	if sent.Get("do") == "create" {
 		switch sent.Get("type") {
 		case "web":
@@ -81,8 +85,7 @@ func (v *visit) readForm(f form) form {
 	if f.administers {
 		f.OwnerID = strings.TrimSpace(sent.Get("owner"))
 		f.PKCERequired, f.SkipConsent = sent.Get("pkce") != "", sent.Get("skip_consent") != ""
-		f.machines = v.machines().Intersect(scopes.New(sent["machine_scope"]...))
-		f.MachineScopes = choices(v.machines(), f.machines)
+		f.machines = tick(f.MachineScopes, sent["machine_scope"])
 	}
 	f.readMore(sent)
 	return f
@@ -102,9 +105,7 @@ func (f *form) apply(s *provider.ApplicationSettings) {
 	s.Scopes = append(scopes.Set{}, f.chosen.Union(f.kept)...) // Never nil, which would ask for the default.
 	if f.administers {
 		s.OwnerID, s.PKCERequired, s.SkipConsent = f.OwnerID, f.PKCERequired, f.SkipConsent
-		if len(f.MachineScopes) > 0 {
-			s.MachineScopes = f.machines
-		}
+		s.MachineScopes = f.machines
 	}
 	f.applyMore(s)
 }

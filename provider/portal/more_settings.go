@@ -14,8 +14,8 @@ import (
 type moreSettings struct {
 	TermsURI, PolicyURI string
 
-	// What only administrators choose. What is switched off is shown as long as an
-	// application has it, so that it can be taken away.
+	// What only administrators choose. What is switched off is shown too while an
+	// application has some of it left.
 	ShowsLogout, ShowsWorkspace, ShowsKeys bool
 	PostLogoutRedirectURIs                 string // one a line
 	Workspace                              store.WorkspaceUse

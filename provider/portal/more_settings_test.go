@@ -155,7 +155,7 @@ func TestMoreSettingsSayWhatIsWrong(t *testing.T) {
 		})
 	}
 	b.post(adminPath+of(app), with(form, "jwks", "{}", "jwks_uri", "https://wiki.example.com/keys")...).is(422, "jwks and jwks_uri are both there: keep one")
-	b.post(adminPath+"?new", "do", "create", "type", "device", "name", "Native", "jwks", hosttest.NewKeys().ClientKeySet("first")).is(422, "a public application has no keys")
+	b.post(adminPath+"?new", "do", "create", "type", "device", "name", "Native", "jwks", hosttest.NewKeys().ClientKeySet("first")).is(422, `<p class="error">a public application has no keys`)
 }
 
 // Saving a form as it is shown changes nothing, whatever the host has set.
@@ -211,15 +211,18 @@ func TestMoreSettingsAreWhatIsSwitchedOn(t *testing.T) {
 	b.post(adminPath+of(app), with(b.get(adminPath+of(app)).is(200).sends(), "post_logout_redirect_uris", "")...).is(303)
 	require.Empty(t, h.application("Wiki").PostLogoutRedirectURIs)
 
-	// Workspaces and keys were on when the application was given them.
+	// All of this was on when the application was given it.
 	before, err := h.kept.FindApplication(ctx, app.ID)
 	require.NoError(t, err)
 	before.Workspace, before.Keys, before.Secrets = store.WorkspaceRequired, store.ClientKeys{URI: "https://wiki.example.com/keys"}, nil
+	before.OwnerID, before.Scopes, before.MachineScopes = "user_ada", scopes.New("profile", "old:read"), scopes.New("notes:read", "old:write")
 	require.NoError(t, h.kept.UpdateApplication(ctx, before))
 	left := b.get(adminPath + of(app)).is(200).sends()
-	b.post(adminPath+of(app), left...).is(422, "workspaces are not offered", "keys are not offered")
-	b.post(adminPath+of(app), with(left, "workspace", "", "jwks_uri", "")...).is(303)
-	app.PostLogoutRedirectURIs = []string{}
+	b.post(adminPath+of(app), left...).is(422, "workspaces are not offered", "keys are not offered", `scope "old:read" is not one`, `machine scope "old:write" is not one`)
+	ada := h.browser("user_ada")
+	ada.post(developerPath+of(app), ada.get(developerPath+of(app)).is(200).sends()...).is(422, "workspaces are not offered", "keys are not offered", `machine scope "old:write" is not one`)
+	b.post(adminPath+of(app), with(left, "workspace", "", "jwks_uri", "", "scope", "profile", "machine_scope", "notes:read")...).is(303)
+	app.OwnerID, app.PostLogoutRedirectURIs, app.MachineScopes = "user_ada", []string{}, scopes.New("notes:read")
 	require.Equal(t, app.ApplicationSettings, h.application("Wiki").ApplicationSettings)
 }
 
