@@ -69,7 +69,7 @@ func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
 func (w *world) note(_ context.Context, e provider.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if e.Kind != provider.EventRequest {
+	if e.Request != nil && e.Kind != provider.EventRequest { // Registering the program is no request.
 		w.events[e.Kind]++
 	}
 }

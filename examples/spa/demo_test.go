@@ -71,7 +71,7 @@ func (d *demo) later(by time.Duration) {
 }
 
 func (d *demo) note(_ context.Context, e provider.Event) {
-	if e.Kind == provider.EventRequest {
+	if e.Kind == provider.EventRequest || e.Request == nil { // Registering the app is no request.
 		return
 	}
 	d.mu.Lock()

@@ -307,7 +307,7 @@ func TestNothingIsChanged(t *testing.T) {
 		config: func(_ *testing.T, c *provider.Config) {
 			c.Store = kept
 			c.Events = func(_ context.Context, e provider.Event) {
-				if e.Kind != provider.EventRequest && e.Kind != provider.EventClientRejected {
+				if e.Request != nil && e.Kind != provider.EventRequest && e.Kind != provider.EventClientRejected {
 					note(string(e.Kind))
 				}
 			}

@@ -5,10 +5,23 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
-// reference is that of a page, which no two answers have in common.
-var reference = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+// references are texts such as "7Q4K-M2XD". No two answers have that of an error
+// page in common.
+var references = regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b`)
+
+// referenceOf finds that of a page, or "". What has no letter is rather the phone
+// number of a host's own page.
+func referenceOf(page string) string {
+	for _, text := range references.FindAllString(page, -1) {
+		if strings.ContainsFunc(text, unicode.IsLetter) {
+			return text
+		}
+	}
+	return ""
+}
 
 // question is an authorization request of an application that doesn't exist.
 func question() url.Values {

@@ -17,7 +17,7 @@ func (d *doctor) checkCaching() {
 	if d.page != nil {
 		private = append(private, d.page)
 		again := d.get(d.page.url, "Origin", elsewhere)
-		if r := reference.FindString(d.page.body); r != "" && again.Response != nil && strings.Contains(again.body, r) {
+		if r := referenceOf(d.page.body); r != "" && again.Response != nil && strings.Contains(again.body, r) {
 			d.report("cached", again, "")
 		}
 	}
