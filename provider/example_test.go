@@ -17,39 +17,40 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// The smallest host. It stands in the README as it is here.
+// The smallest host. The README shows the lines in which it meets Latchkey.
 func Example() {
 	p, err := provider.New(provider.Config{
-		Issuer:      "http://localhost:8080",
-		Store:       memory.New(),
-		CurrentUser: func(r *http.Request) (provider.Session, error) { return provider.Session{UserID: sessionUser(r)}, nil },
-		SignIn:      provider.RedirectTo("/login", "next"),
-		Users: func(ctx context.Context, id string) (userinfo.User, error) {
-			u, err := findUser(ctx, id)
-			return userinfo.User{ID: u.ID, Name: u.Name, Email: u.Email}, err
-		},
+		Issuer:      "https://app.example.com",             // your app's public URL
+		Store:       memory.New(),                          // or PostgreSQL, MySQL, SQLite, Redis
+		CurrentUser: currentUser,                           // who is signed in, from your session
+		SignIn:      provider.RedirectTo("/login", "next"), // your login page
+		Users:       findUser,                              // a user by ID, from your database
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 	app, secret, err := p.CreateApplication(context.Background(), provider.ApplicationSettings{
-		Name: "Wiki", RedirectURIs: []string{"http://localhost:9000/callback"}, Scopes: scopes.New("profile", "email")})
+		Name: "Wiki", RedirectURIs: []string{"https://wiki.example.com/callback"}, Scopes: scopes.New("profile", "email")})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("client_id", app.ClientID, "client_secret", secret.Reveal())
 
-	mux := http.NewServeMux() // the host's own, with its own pages
+	mux := http.NewServeMux() // your own, with your own pages
 	p.Mount(mux)
 	mux.Handle("GET /api/me", p.Require("profile")(http.HandlerFunc(me)))
 	log.Fatal(http.ListenAndServe("localhost:8080", mux))
 }
 
-type account struct{ ID, Name, Email string }
-
 func sessionUser(*http.Request) string { return "" }
 
-func findUser(context.Context, string) (account, error) { return account{}, userinfo.ErrNotFound }
+func currentUser(r *http.Request) (provider.Session, error) {
+	return provider.Session{UserID: sessionUser(r)}, nil
+}
+
+func findUser(context.Context, string) (userinfo.User, error) {
+	return userinfo.User{}, userinfo.ErrNotFound
+}
 
 func me(w http.ResponseWriter, r *http.Request) {
 	token, _ := provider.TokenFromContext(r.Context())

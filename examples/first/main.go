@@ -27,7 +27,7 @@ var users = map[string]userinfo.User{
 	"grace": {ID: "user_2", Name: "Grace Hopper", Email: "grace@example.com"},
 }
 
-const password = "open sesame" // everybody's: this is for trying only
+const password = "open sesame" // everyone's, in this example only
 
 func findUser(_ context.Context, id string) (userinfo.User, error) {
 	for _, u := range users {
@@ -35,10 +35,10 @@ func findUser(_ context.Context, id string) (userinfo.User, error) {
 			return u, nil
 		}
 	}
-	return userinfo.User{}, userinfo.ErrNotFound // and any other error means: not known now
+	return userinfo.User{}, userinfo.ErrNotFound // return any other error if the database fails
 }
 
-// sessions are kept by the value of a cookie: who is signed in, and since when.
+// sessions maps a cookie's value to who is signed in, and since when.
 var sessions sync.Map
 
 func currentUser(r *http.Request) (provider.Session, error) {
@@ -47,7 +47,7 @@ func currentUser(r *http.Request) (provider.Session, error) {
 			return s.(provider.Session), nil
 		}
 	}
-	return provider.Session{}, nil // nobody
+	return provider.Session{}, nil // no one is signed in
 }
 
 var loginPage = template.Must(template.New("").Parse(`<!DOCTYPE html><title>Sign in</title>

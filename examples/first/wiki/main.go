@@ -23,8 +23,8 @@ curl -H 'Authorization: Bearer {{.Token}}' {{.Issuer}}/api/me
 func main() {
 	addr := flag.String("addr", "localhost:9000", "`host:port` to listen on")
 	issuer := flag.String("issuer", "http://localhost:8080", "`URL` of the provider")
-	id := flag.String("id", "", "client id, as the provider has printed it")
-	secret := flag.String("secret", "", "client secret, as the provider has printed it")
+	id := flag.String("id", "", "client id, as the provider printed it")
+	secret := flag.String("secret", "", "client secret, as the provider printed it")
 	flag.Parse()
 
 	config := &oauth2.Config{
@@ -35,8 +35,8 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		// The verifier stays in this browser: a code that somebody slips into
-		// another one is worth nothing there (RFC 7636).
+		// The verifier stays in this browser, so a code that is injected into
+		// another one is useless there (RFC 7636).
 		verifier := oauth2.GenerateVerifier()
 		http.SetCookie(w, &http.Cookie{Name: "verifier", Value: verifier, Path: "/callback", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 		http.Redirect(w, r, config.AuthCodeURL("", oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
