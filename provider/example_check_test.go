@@ -34,7 +34,7 @@ func ExampleProvider_Check() {
 func ExampleAdvice() {
 	p, backendKey := exampleProvider(), os.Getenv("BACKEND_KEY")
 	for _, advice := range p.Check(backendKey) {
-		slog.Warn("unwise in production", "code", advice.Code, "field", advice.Field, "advice", advice.Text)
+		slog.Warn("risky in production", "code", advice.Code, "field", advice.Field, "advice", advice.Text)
 	}
 }
 
@@ -57,7 +57,7 @@ func ExampleConfig_clientIP() {
 		}
 		from := connection.Addr().Unmap()
 		if !proxies.Contains(from) {
-			return from // It did not come by a proxy, so the header is its own invention.
+			return from // Not from your proxy: the client wrote the header itself.
 		}
 		forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 		client, err := netip.ParseAddr(strings.TrimSpace(forwarded[len(forwarded)-1]))
