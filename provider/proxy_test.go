@@ -319,7 +319,7 @@ func TestProxySnippets(t *testing.T) {
 				snippets = append(snippets, found[1])
 			}
 		}
-		require.Len(t, snippets, 3, "of %s: a name of its own, the prefix kept, the prefix stripped", program)
+		require.Len(t, snippets, 3, "of %s: a separate host name, the prefix kept, the prefix stripped", program)
 		for _, snippet := range snippets {
 			t.Run(program, func(t *testing.T) {
 				path, err := exec.LookPath(program)
