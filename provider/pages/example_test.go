@@ -29,8 +29,8 @@ func ExampleConfig_brand() {
 func ExampleConsent() {
 	layout := template.Must(template.New("consent").Parse(`
 <h1>{{.Application.Name}} wants access to your account</h1>
-{{if not .Application.Reviewed}}<p>Nobody here has checked who is behind it.</p>{{end}}
-{{if .OnThisDevice}}<p>It runs on this device. Go on only if you started it.</p>{{end}}
+{{if not .Application.Reviewed}}<p>We haven't reviewed this application.</p>{{end}}
+{{if .OnThisDevice}}<p>It runs on this device. Continue only if you started it.</p>{{end}}
 <form method="post" action="{{.FormAction}}">
   {{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
   {{range .Scopes}}<label><input type="checkbox" name="granted" value="{{.Name}}"{{if not .Declined}} checked{{end}}> {{.Title}}</label>{{end}}
