@@ -15,7 +15,7 @@ func TestCutOff(t *testing.T) {
 		return map[string]provider.GrantFilter{
 			"this sign-in":                 {ID: token.GrantID},
 			"this agent, for this user":    {ApplicationID: token.ApplicationID, UserID: token.UserID},
-			"this agent, for everybody":    {ApplicationID: token.ApplicationID},
+			"this agent, for all users":    {ApplicationID: token.ApplicationID},
 			"all applications of the user": {UserID: token.UserID},
 		}
 	}

@@ -36,7 +36,7 @@ func forAgents(cfg provider.Config) provider.Config {
 		Name:   "Acme Notes for agents",
 		Scopes: []string{"notes:read", "notes:write"},
 	}}
-	cfg.ClientIDDocuments = &provider.ClientIDDocuments{} // Their names are addresses that say who they are.
+	cfg.ClientIDDocuments = &provider.ClientIDDocuments{} // Clients identified by the URL of a document.
 	cfg.Registration = &provider.Registration{}           // They register themselves.
 	cfg.Limit = provider.LimitByAddress(600)              // A registration counts as twenty requests.
 	return cfg

@@ -41,11 +41,11 @@ func withTokenInfo(next http.Handler) http.Handler {
 	known := func(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo, error) {
 		token, ok := provider.TokenFromContext(ctx)
 		if !ok {
-			return nil, auth.ErrInvalidToken // There is no guard around this.
+			return nil, auth.ErrInvalidToken // The middleware is missing.
 		}
 		return &auth.TokenInfo{UserID: token.UserID, Scopes: token.Scopes}, nil
 	}
-	// The guard has looked at the clock.
+	// The middleware has checked the expiration.
 	return auth.RequireBearerToken(known, &auth.RequireBearerTokenOptions{AllowMissingExpiration: true})(next)
 }
 
