@@ -70,7 +70,7 @@ func migratedProvider() *provider.Provider {
 		SignIn:      provider.RedirectTo("/login", "next"),
 		Users:       func(context.Context, string) (userinfo.User, error) { return userinfo.User{}, userinfo.ErrNotFound },
 	}
-	// As Hydra has them.
+	// Hydra's paths.
 	cfg.Paths = provider.Paths{
 		Authorize: "/oauth2/auth",
 		Token:     "/oauth2/token",
@@ -84,15 +84,15 @@ func migratedProvider() *provider.Provider {
 	return p
 }
 
-// besideTheOld answers for the token endpoint while refresh tokens of an old
+// sideBySide answers for the token endpoint while refresh tokens of an old
 // provider are still out: it knows the new ones by how they begin. With a
 // Config.TokenPrefix, that is in front of "ort_".
-func besideTheOld(old, latchkey http.Handler) http.Handler {
+func sideBySide(old, latchkey http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 		refresh := r.PostFormValue("refresh_token")
 		if refresh != "" && !strings.HasPrefix(refresh, "ort_") {
-			old.ServeHTTP(w, r) // which finds the form read, as r.PostForm
+			old.ServeHTTP(w, r) // It finds the parsed form in r.PostForm.
 			return
 		}
 		latchkey.ServeHTTP(w, r)
@@ -117,7 +117,7 @@ func TestBesideTheOldProvider(t *testing.T) {
 	old := providertest.New(t, func(c *provider.Config) { c.TokenPrefix = "old_" })
 	latchkey := providertest.New(t)
 	mux := http.NewServeMux()
-	mux.Handle("/oauth/token", besideTheOld(old.Provider.TokenHandler(), latchkey.Provider.TokenHandler()))
+	mux.Handle("/oauth/token", sideBySide(old.Provider.TokenHandler(), latchkey.Provider.TokenHandler()))
 	mux.Handle("/api", guardBoth(old.Provider.Require("profile"), latchkey.Provider.Require("profile"), http.HandlerFunc(showToken)))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
