@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -95,6 +96,9 @@ func (w *world) eventTable() string {
 	return table
 }
 
+// docLink is a link of Go's documentation, which Markdown would print as it is.
+var docLink = regexp.MustCompile(`\[([A-Za-z][\w.]*)\]`)
+
 type declaredKind struct {
 	value provider.EventKind
 	doc   string
@@ -124,6 +128,7 @@ func declaredKinds(t *testing.T) []declaredKind {
 			doc := strings.Join(strings.Fields(spec.Doc.Text()), " ")
 			doc, ok = strings.CutPrefix(doc, spec.Names[0].Name+": ")
 			require.True(t, ok, "%s has no comment that begins with its name", spec.Names[0].Name)
+			doc = docLink.ReplaceAllString(doc, "`$1`")
 			kinds = append(kinds, declaredKind{provider.EventKind(strings.Trim(literal.Value, `"`)), strings.ToUpper(doc[:1]) + doc[1:]})
 		}
 	}

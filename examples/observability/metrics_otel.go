@@ -20,22 +20,22 @@ import (
 // application's id is welcome; users stay out of it.
 func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) {
 	requests, err1 := meter.Int64Counter("latchkey.requests", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that an endpoint or the guard has dealt with, by how they ended."))
+		metric.WithDescription("Requests that an endpoint or the API middleware handled, by outcome."))
 	duration, err2 := meter.Float64Histogram("latchkey.request.duration", metric.WithUnit("s"),
-		metric.WithDescription("What the provider took for a request; of the guard only its own check."),
+		metric.WithDescription("Time to handle a request; for the API middleware, only its own check."),
 		metric.WithExplicitBucketBoundaries(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
 	grants, err3 := meter.Int64Counter("latchkey.grants", metric.WithUnit("{grant}"),
-		metric.WithDescription("Times that access was granted, denied by the user, or revoked."))
+		metric.WithDescription("Grants created, denied by the user, or revoked."))
 	tokens, err4 := meter.Int64Counter("latchkey.tokens", metric.WithUnit("{token}"),
-		metric.WithDescription("Times that tokens were issued, refreshed, given again to a repeated refresh, or revoked."))
+		metric.WithDescription("Tokens issued, refreshed, returned again to a repeated refresh, or revoked."))
 	applications, err5 := meter.Int64Counter("latchkey.applications", metric.WithUnit("{application}"),
-		metric.WithDescription("Times that an application was registered, changed, reviewed, disabled, or deleted, by the host or by itself."))
+		metric.WithDescription("Applications registered, changed, reviewed, disabled, or deleted, by the host or by themselves."))
 	reuse, err6 := meter.Int64Counter("latchkey.reuse_detections", metric.WithUnit("{detection}"),
-		metric.WithDescription("Spent codes and refresh tokens that came again and ended their grant."))
+		metric.WithDescription("Spent codes and refresh tokens that were used again and ended their grant."))
 	rejected, err7 := meter.Int64Counter("latchkey.client_rejections", metric.WithUnit("{rejection}"),
-		metric.WithDescription("Times that a client failed to authenticate."))
+		metric.WithDescription("Failed client authentications."))
 	signOuts, err8 := meter.Int64Counter("latchkey.sign_outs", metric.WithUnit("{sign-out}"),
-		metric.WithDescription("Times that users signed out of the host on the page of the provider."))
+		metric.WithDescription("Sign-outs from the host on the provider's page."))
 	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8); err != nil {
 		return nil, err
 	}

@@ -22,36 +22,36 @@ func newPrometheus(reg prometheus.Registerer) func(context.Context, provider.Eve
 	auto := promauto.With(reg)
 	requests := auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "latchkey_requests_total",
-		Help: "Requests that an endpoint or the guard has dealt with, by how they ended.",
+		Help: "Requests that an endpoint or the API middleware handled, by outcome.",
 	}, []string{"endpoint", "outcome"})
 	duration := auto.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "latchkey_request_duration_seconds",
-		Help:    "What the provider took for a request; of the guard only its own check.",
+		Help:    "Time to handle a request; for the API middleware, only its own check.",
 		Buckets: []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10},
 	}, []string{"endpoint"})
 	grants := auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "latchkey_grants_total",
-		Help: "Times that access was granted, denied by the user, or revoked.",
+		Help: "Grants created, denied by the user, or revoked.",
 	}, []string{"action"})
 	tokens := auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "latchkey_tokens_total",
-		Help: "Times that tokens were issued, refreshed, given again to a repeated refresh, or revoked.",
+		Help: "Tokens issued, refreshed, returned again to a repeated refresh, or revoked.",
 	}, []string{"action"})
 	applications := auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "latchkey_applications_total",
-		Help: "Times that an application was registered, changed, reviewed, disabled, or deleted, by the host or by itself.",
+		Help: "Applications registered, changed, reviewed, disabled, or deleted, by the host or by themselves.",
 	}, []string{"action"})
 	reuse := auto.NewCounter(prometheus.CounterOpts{
 		Name: "latchkey_reuse_detections_total",
-		Help: "Spent codes and refresh tokens that came again and ended their grant.",
+		Help: "Spent codes and refresh tokens that were used again and ended their grant.",
 	})
 	rejected := auto.NewCounter(prometheus.CounterOpts{
 		Name: "latchkey_client_rejections_total",
-		Help: "Times that a client failed to authenticate.",
+		Help: "Failed client authentications.",
 	})
 	signOuts := auto.NewCounter(prometheus.CounterOpts{
 		Name: "latchkey_sign_outs_total",
-		Help: "Times that users signed out of the host on the page of the provider.",
+		Help: "Sign-outs from the host on the provider's page.",
 	})
 
 	// Made here rather than at the first event, they begin at 0. A series that
