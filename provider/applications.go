@@ -229,7 +229,7 @@ func (p *Provider) change(ctx context.Context, id string, edit func(*store.Appli
 //   - Latchkey redirects a user to it, with a code or an error, only after the
 //     user has decided on its page once (RFC 9700 section 4.11.2).
 //
-// A review doesn't change whether the user is asked at each sign-in.
+// A review alone doesn't skip the consent page; see SkipConsent.
 //
 // A review ends when the name, logo, home page, redirect URIs, or owner change,
 // unless the host created the application and it has no owner. Pass the Version

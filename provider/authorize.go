@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// AuthorizeHandler serves the authorization endpoint (RFC 6749 section 3.1)
-// and its consent page.
+// AuthorizeHandler serves the authorization endpoint (RFC 6749 section 3.1) and
+// its consent page.
 func (p *Provider) AuthorizeHandler() http.Handler {
 	return p.handler(endpoint{name: "authorize", methods: pageMethods, serve: (*call).serveAuthorize, refuse: (*call).errorPage})
 }

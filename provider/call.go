@@ -94,16 +94,15 @@ func (p *Provider) handler(e endpoint) http.Handler {
 	})
 }
 
-// Endpoint returns a handler that stands next to the provider's own and is
-// watched like them: Config.Events is told of each of its requests by an
-// [EventRequest], and the log has a line for each that was refused. Both call it
-// by its name.
+// Endpoint returns a handler for a custom endpoint that is monitored like the
+// built-in ones: Config.Events receives an [EventRequest] for each request, and
+// the log gets a line for each refused one. Both use name.
 //
-// serve answers the request, or returns why not and has written nothing. An
-// error that is not an [*Error] counts as one with status 500. refuse then
-// writes the answer; reference is 32 hexadecimal digits that the line in the log
-// has too, to be shown to the visitor. Refusals with a status of 500 and above
-// are logged as errors.
+// serve answers the request, or writes nothing and returns an error. An error
+// that is not an [*Error] counts as one with status 500. refuse then writes the
+// answer. Its reference is 32 hexadecimal digits that are also in the log line;
+// show it to the visitor. Refusals with status 500 and above are logged as
+// errors.
 func (p *Provider) Endpoint(name string, serve func(w http.ResponseWriter, r *http.Request) error,
 	refuse func(w http.ResponseWriter, r *http.Request, e *Error, reference string)) http.Handler {
 	return p.handler(endpoint{

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// JWKSHandler serves the public keys by which applications verify ID tokens, as
-// a JWK Set (RFC 7517). Without Config.OpenID there is nothing.
+// JWKSHandler serves the public keys that verify ID tokens, as a JWK Set (RFC
+// 7517). It returns 404 unless Config.OpenID is set.
 func (p *Provider) JWKSHandler() http.Handler {
 	if p.cfg.OpenID == nil {
 		return http.NotFoundHandler()

@@ -19,17 +19,16 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Secret is a client secret or a token that is shown once. It prints, logs and
-// encodes as "[redacted]"; only [Secret.Reveal] gives its value, so that it
-// does not get into a log by mistake. The zero Secret is no secret.
+// Secret is a client secret or a token that is shown once. It prints, logs, and
+// encodes as "[redacted]", so it can't end up in a log by mistake. Only
+// [Secret.Reveal] returns its value. The zero Secret is empty.
 type Secret struct {
 	// A pointer, because package fmt prints the fields of a struct in an
 	// unexported field without asking for the methods below.
 	value *string
 }
 
-// NewSecret wraps a secret that the host has from elsewhere, such as from its
-// environment.
+// NewSecret wraps a secret from another source, such as the environment.
 func NewSecret(value string) Secret { return Secret{&value} }
 
 // Reveal returns the secret itself, or "" if there is none.
@@ -40,13 +39,13 @@ func (s Secret) Reveal() string {
 	return *s.value
 }
 
-// IsZero reports whether there is no secret.
+// IsZero reports whether the secret is empty.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
 // String returns "[redacted]".
 func (s Secret) String() string { return redacted }
 
-// Format writes "[redacted]" whatever the verb.
+// Format writes "[redacted]" for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // LogValue returns "[redacted]".
