@@ -1,7 +1,7 @@
 // Package pages contains the pages that users see: consent, errors, connected
 // applications, devices, and sign-out. It has their texts in English and
-// German, and the types of what they show. The pages have no scripts and load
-// only pictures.
+// German, and the types of what they show. The pages work without JavaScript
+// and load only pictures.
 //
 // Set a [Config] as Config.Pages of package provider to give the pages your
 // name, logo, and color:
