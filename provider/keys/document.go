@@ -21,7 +21,7 @@ var documentID = func() store.ID {
 	return id
 }()
 
-// ErrLost means that there was a document with the keys, and is none any more.
+// ErrLost means that the document with the keys existed before and is gone.
 var ErrLost = fmt.Errorf("keys: the document %s, which has the signing keys, is gone from the store."+
 	" Restore it from a backup. If there is none, restart every instance: there are new keys then,"+
 	" and nothing that the old ones signed can be verified", documentID)
