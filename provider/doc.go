@@ -16,9 +16,9 @@
 //	mux.Handle("GET /api/notes", p.Require("notes:read")(notes))
 //
 // [Provider.Mount] registers the OAuth endpoints, the consent page, and the page
-// of connected applications. For middleware of your own, register
-// [Provider.Routes] instead. Latchkey builds every URL from Issuer, so proxies
-// and prefixes change nothing.
+// of connected applications. To put middleware in front of some of them,
+// register [Provider.Routes] instead. Latchkey builds every URL from Issuer, so
+// proxies and prefixes change nothing.
 //
 // # Applications
 //
@@ -35,8 +35,8 @@
 //
 // # Consent
 //
-// Config.Scopes lists what applications can ask for. Add your scopes to the four
-// built-in ones:
+// Config.Scopes lists what applications can ask for. Add yours to the four
+// built-in scopes:
 //
 //	Scopes: append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
 //

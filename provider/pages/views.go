@@ -132,7 +132,7 @@ type Consent struct {
 
 	Application Application `json:"application"`
 	User        User        `json:"user"`
-	Scopes      []Scope     `json:"scopes"` // empty: only who the user is
+	Scopes      []Scope     `json:"scopes"` // if empty, only who the user is
 
 	// Resource is the name of the entry of the provider's Resources that the
 	// access is for. It is empty for the host's API as a whole.
@@ -280,7 +280,7 @@ type Device struct {
 	// users not to approve a link or code that someone sent them (RFC 8628
 	// section 5.4).
 	Application Application `json:"application"`
-	Scopes      []Scope     `json:"scopes"`   // empty: only who the user is
+	Scopes      []Scope     `json:"scopes"`   // if empty, only who the user is
 	Resource    string      `json:"resource"` // as on [Consent]
 
 	// Workspace is the choice of a workspace at StepConfirm, or nil if there is
