@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// secretOverlap is how long older secrets go on working beside one that
+	// secretOverlap is how long older secrets keep working next to one that
 	// [Provider.EnsureApplication] has brought.
 	secretOverlap = 24 * time.Hour
 
@@ -156,7 +156,7 @@ func (e ensured) apply(app *store.Application) error {
 }
 
 // addSecret makes sure that the application's secret is the one that is wanted,
-// or that it works beside newer ones. It reports whether that was a change.
+// or that it works next to newer ones. It reports whether that was a change.
 func (e ensured) addSecret(app *store.Application) (changed bool, err error) {
 	if !needsSecret(app) {
 		return false, nil

@@ -59,7 +59,7 @@ func (p *Provider) ImportApplication(ctx context.Context, clientID string, s App
 	return shownOr(app, err)
 }
 
-// newManual returns a new application of the host's own, without settings.
+// newManual returns a new application that the host owns, without settings.
 func (p *Provider) newManual(clientID string) store.Application {
 	now := p.now()
 	return store.Application{
@@ -68,7 +68,7 @@ func (p *Provider) newManual(clientID string) store.Application {
 }
 
 // createManual keeps a new application, unless something is wrong with it or
-// was found wrong before. The host vouches for it if nobody else owns it.
+// was found wrong before. The host vouches for it if no user owns it.
 func (p *Provider) createManual(ctx context.Context, app *store.Application, wrong FieldErrors) error {
 	app.Reviewed = app.OwnerID == ""
 	if wrong = append(p.offer.checkApplication(*app), wrong...); len(wrong) > 0 {

@@ -182,7 +182,7 @@ func errChallenge() *Error {
 	return refuse(codeInvalidRequest, "The code_challenge must be the S256 one of RFC 7636: 43 characters of base64url, with code_challenge_method=S256.")
 }
 
-// switchAccountURL is the same request, with the wish to sign in as somebody
+// switchAccountURL is the same request, with the wish to sign in as someone
 // else.
 func (a *authorization) switchAccountURL() string {
 	if slices.Contains(a.prompt, "select_account") {

@@ -60,7 +60,7 @@ func (c *call) authorize(params url.Values) *Error {
 		return e
 	}
 	var refusal *Error
-	if !a.anonymous() || !c.namesDocument(params) { // Nobody but a user makes this server fetch a document.
+	if !a.anonymous() || !c.namesDocument(params) { // Only a user makes this server fetch a document.
 		if e := a.identify(); e != nil {
 			return e
 		}

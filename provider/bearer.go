@@ -58,7 +58,7 @@ func errOtherResource() *Error {
 	return e
 }
 
-// A presented token is an access or refresh token that somebody presents, with
+// A presented token is an access or refresh token that a request presents, with
 // what its grant says of it.
 type presentedToken struct {
 	credential
@@ -73,7 +73,7 @@ type presentedToken struct {
 	expiresAt     time.Time
 
 	// dead is why the token does not work: rules.ErrRevoked, ErrReused, or
-	// ErrExpired. Nil: it works.
+	// ErrExpired. If nil, it works.
 	dead error
 }
 

@@ -38,7 +38,7 @@ type call struct {
 
 	// application is the ID of the application that asks: the client that has
 	// authenticated, the one whose token was presented, or the one that sent a
-	// visitor. Empty: not known.
+	// visitor. It is empty if not known.
 	application string
 
 	// claimed is the ID of the application that a client claims to be and that it
@@ -49,7 +49,7 @@ type call struct {
 	// and did not just name it.
 	proved bool
 
-	// sender is the application that has sent a visitor. Nil: not known.
+	// sender is the application that has sent a visitor, or nil if not known.
 	sender *store.Application
 
 	start     time.Time // by the machine's own clock, which runs evenly; zero: nobody is told
@@ -192,7 +192,7 @@ func (c *call) refused(e *Error) {
 
 // clientGone reports whether a failure is none of ours: the client has hung up,
 // which ends what the store and the host's functions were asked in its name.
-// What ran out of time did so by itself: writes go on without the client.
+// What ran out of time did so by itself: writes continue without the client.
 func (c *call) clientGone(e *Error) bool {
 	return e.Status >= http.StatusInternalServerError && c.context().Err() != nil && !errors.Is(e, context.DeadlineExceeded)
 }
@@ -225,7 +225,7 @@ func (c *call) event(e Event) {
 	c.emit(c.context(), e)
 }
 
-// report emits the EventRequest, if somebody is told of events.
+// report emits the EventRequest, if Config.Events is set.
 func (c *call) report() {
 	if c.cfg.Events != nil {
 		c.event(Event{Kind: EventRequest, ApplicationID: c.application, Endpoint: c.endpoint, Outcome: c.outcome, Duration: time.Since(c.start)})

@@ -49,7 +49,7 @@ const (
 )
 
 // failures are the causes for which requests of applications were refused. What
-// proved to be an application's and what anybody can send are kept apart, so that
+// proved to be an application's and what anyone can send are kept apart, so that
 // strangers push out nothing but what came from strangers.
 type failures struct{ proved, claimed failureTable }
 
@@ -67,7 +67,7 @@ func (f *failures) forget(application string) {
 	f.claimed.forget(application)
 }
 
-// note counts a refusal. An application of a document is anybody's, and there can
+// note counts a refusal. An application of a document is anyone's, and there can
 // be any number of them.
 func (f *failures) note(application, endpoint string, proved bool, e *Error, now time.Time) {
 	switch {

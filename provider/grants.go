@@ -222,7 +222,7 @@ func (p *Provider) userStillThere(ctx context.Context, userID string) (userinfo.
 		return user, nil
 	case !errors.Is(err, userinfo.ErrNotFound):
 		return user, unavailable("Config.Users", err)
-	case errors.Is(err, errNotThatUser), errors.Is(err, errNoUserID): // Once that is mended, the next sign-ins do well.
+	case errors.Is(err, errNotThatUser), errors.Is(err, errNoUserID): // Once that is fixed, the next sign-ins work.
 		return user, refuse(codeInvalidGrant, "The user account is gone.").because(err)
 	}
 	if err := p.RevokeGrants(ctx, GrantFilter{UserID: userID}); err != nil {

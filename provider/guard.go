@@ -87,7 +87,7 @@ func (c *call) admit(g Guard, scope []string) (*Token, *Error) {
 	return token.public(), nil
 }
 
-// hint returns what a challenge of the resource says beside the error: where
+// hint returns what a challenge of the resource says in addition to the error: where
 // its metadata is, and the scopes to ask for.
 func (r *ProtectedResource) hint(e *Error, scope []string) []string {
 	if r == nil {

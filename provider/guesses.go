@@ -14,7 +14,7 @@ const (
 	guessWindow = 10 * time.Minute
 
 	// maxGuessers is how many users are counted at a time. With one more, the
-	// one who began first is forgotten, so whoever wants to be forgotten needs
+	// one who began first is forgotten, so a user who wants to be forgotten needs
 	// as many accounts, and each of those has guesses of its own anyway.
 	maxGuessers = 10_000
 )

@@ -71,7 +71,7 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 	case form.Get("token") == "":
 		return nil, refuse(codeInvalidRequest, "The parameter token is missing.")
 	case !anyToken && asker.Public:
-		// RFC 7662 section 2.1 wants the asker authorized, and anybody can
+		// RFC 7662 section 2.1 wants the asker authorized, and anyone can
 		// claim a public client's id.
 		return nil, invalidClient("A public client cannot ask about tokens.")
 	}

@@ -54,7 +54,7 @@ type Lifetimes struct {
 var defaultLifetimes = Lifetimes{Code: 10 * time.Minute, Access: 2 * time.Hour, Refresh: 72 * time.Hour, Grace: 30 * time.Second}
 
 const (
-	// maxGrace is a day: whoever holds a token for longer has stopped working in
+	// maxGrace is a day: a process that holds a token for longer has stopped working in
 	// between, and can read the newer one.
 	maxGrace = 24 * time.Hour
 
@@ -118,7 +118,7 @@ func (l Lifetimes) check(bad func(field, what string)) {
 }
 
 // tooShort says what is wrong with a duration that is the default if it is zero.
-// Empty: nothing.
+// It is empty if there is nothing to say.
 func tooShort(value, least time.Duration) string {
 	switch {
 	case value < 0:

@@ -13,7 +13,7 @@ const (
 	// end too.
 	clientsPerAddress = 10
 
-	// strangersShare is how much rarer a step must be that takes nobody's leave:
+	// strangersShare is how much rarer a step must be that anyone can take:
 	// to register, to have a document fetched, or to look up a user code.
 	strangersShare = 20
 )
@@ -40,7 +40,7 @@ func LimitByAddress(perMinute int) func(context.Context, LimitRequest) time.Dura
 }
 
 // A bucket is what counts together. A client counts with the address that claims
-// its id: else anybody could use up its share. The id may be as long as a header,
+// its id: otherwise anyone could use up its share. The id may be as long as a header,
 // so that its hash stands for it.
 type bucket struct {
 	address  netip.Prefix

@@ -91,8 +91,8 @@ func (c *call) logout(params url.Values) *Error {
 	return v.askToSignOut()
 }
 
-// visitLogout begins a visit. What it refuses signs nobody out, and sends nobody
-// anywhere; the visitor can go on without the application.
+// visitLogout begins a visit. What it refuses signs no one out, and sends no one
+// anywhere; the visitor can continue without the application.
 func (c *call) visitLogout(params url.Values) (*logoutVisit, *Error) {
 	if e := repeated(params, logoutParams...); e != nil {
 		return nil, e
@@ -162,7 +162,7 @@ func (v *logoutVisit) findRedirect(clientID string, unusable error) *Error {
 		return e
 	}
 	if found := e == nil && app.ID != ""; !found {
-		return nil // What can't be found keeps nobody from signing out.
+		return nil // What can't be found stops no one from signing out.
 	}
 	v.app, v.application, v.sender = app, app.ID, &v.app
 	if uri == "" {

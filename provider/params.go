@@ -166,7 +166,7 @@ func hasForm(r *http.Request) bool {
 		return false
 	}
 	if given[0] == form {
-		return true // as almost everybody writes it
+		return true // as almost every client writes it
 	}
 	contentType, _, err := mime.ParseMediaType(given[0])
 	return err == nil && contentType == form

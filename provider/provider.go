@@ -27,8 +27,8 @@ type Provider struct {
 	documents *clientdoc.Cache[store.Application] // nil: clients have to be registered
 
 	// keySets are the JWK Sets that applications keep at URLs of theirs. Each origin
-	// has a share of its own, so that applications which anybody can register keep
-	// no others waiting. Nil: applications have no keys.
+	// has a share of its own, so that applications which anyone can register keep
+	// no others waiting. If nil, applications have no keys.
 	keySets map[store.Origin]*clientdoc.Cache[[]byte]
 
 	csrf    *http.CrossOriginProtection

@@ -28,7 +28,7 @@ func (r redirect) web() bool { return r.https() || strings.HasPrefix(r.uri, "htt
 // or decoding anything: whatever one reader takes for the host, another may
 // not. The one exception is the port on a loopback address, as a program on the
 // user's machine listens where it finds a free port (RFC 8252 section 7.3). It is
-// for requests with PKCE: anybody on the machine may listen there.
+// for requests with PKCE: anyone on the machine may listen there.
 func redirectRegistered(app *store.Application, presented string, pkce bool) bool {
 	if slices.Contains(app.RedirectURIs, presented) {
 		return true

@@ -21,7 +21,7 @@ var refusedSchemes = []string{
 }
 
 // editorSchemes are schemes without a period that applications may have which
-// nobody has reviewed: those of editors that sign in to MCP servers.
+// no one has reviewed: those of editors that sign in to MCP servers.
 var editorSchemes = []string{"cursor", "kiro", "positron", "trae", "vscode", "vscode-insiders", "vscodium", "windsurf", "zed"}
 
 // A redirectRule says which redirect URIs an application may have.

@@ -159,7 +159,7 @@ func notesOnly(texts []string) []string {
 }
 
 // nameFor is the name of an application that gives none: the host where its users
-// will be sent. A scheme can be named like somebody else's host.
+// will be sent. A scheme can be named like someone else's host.
 func nameFor(redirectURIs []string) string {
 	if len(redirectURIs) > 0 {
 		if u, err := url.Parse(redirectURIs[0]); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {

@@ -80,7 +80,7 @@ type secretVerifier struct {
 	key          [32]byte
 	mu           sync.Mutex
 	right, wrong map[[32]byte]struct{}
-	turns        map[string]*turn // by hash, while somebody waits or checks
+	turns        map[string]*turn // by hash, while a request waits or checks
 }
 
 // A turn is what the checks of one hash wait for.

@@ -89,7 +89,7 @@ func RedirectTo(path, param string) func(http.ResponseWriter, *http.Request, Sig
 			q.Set("acr_values", strings.Join(s.ACRValues, " "))
 		}
 		switch {
-		case s.Force: // Whoever has to type a password can type another name too.
+		case s.Force: // A user who types a password can type another name too.
 			q.Set("prompt", "login")
 		case s.SwitchAccount:
 			q.Set("prompt", "select_account")

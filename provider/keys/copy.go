@@ -13,7 +13,7 @@ const (
 	// once, such as after Retire, is published on all instances nearly at once.
 	publishEvery = 5 * time.Second
 
-	// retryEvery is how long nobody tries to read the keys again after that has
+	// retryEvery is how long no request tries to read the keys again after that has
 	// failed, while there is a copy that serves.
 	retryEvery = 5 * time.Second
 
@@ -31,7 +31,7 @@ type flight struct {
 }
 
 // current returns the instance's copy of the keys, which it reads again if it is
-// older than maxAge. One request does that, and the others go on meanwhile while
+// older than maxAge. One request does that, and the others continue while
 // the copy isn't much older.
 func (k *Keys) current(ctx context.Context, maxAge time.Duration) (*set, error) {
 	s := k.set.Load()

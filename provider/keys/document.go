@@ -12,7 +12,7 @@ import (
 )
 
 // documentID is the ID of the one document that has the keys. It is made like a
-// consent's, for nobody.
+// consent's, without a user.
 var documentID = func() store.ID {
 	id := store.ID([]byte("latchkey signing"))
 	id[6] = 0x80 | id[6]&0x0f // version 8 (RFC 9562): an ID of our own making

@@ -53,7 +53,7 @@ func Static(signers ...crypto.Signer) (*Keys, error) {
 	return k, nil
 }
 
-// try signs something that is no token of anybody's, and verifies it.
+// try signs something that is not a token, and verifies it.
 func try(k *key) error {
 	token, err := k.sign([]byte("{}"))
 	if err != nil {

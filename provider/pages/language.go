@@ -62,7 +62,7 @@ func acceptedLanguages(header string) []string {
 	return tags
 }
 
-// matchesLanguage reports whether somebody who reads wanted can read have:
+// matchesLanguage reports whether a user who reads wanted can read have:
 // "de-AT" gets "de", and "pt" gets "pt-BR".
 func matchesLanguage(wanted, have string) bool {
 	wanted, have = strings.ToLower(wanted), strings.ToLower(have)

@@ -96,7 +96,7 @@ type Config struct {
 type Renderer struct {
 	config    Config
 	host      Host
-	local     bool // the issuer is on the machine of whoever sees the pages
+	local     bool // the issuer is on the visitor's machine
 	templates *template.Template
 	style     string // the hash of the style of every page, as a policy names it
 	styles    string // the same, and that of those pages that have more in them than consent

@@ -70,7 +70,7 @@ var agents = []Agent{
 		RedirectURI: "https://chatgpt.com/connector_platform_oauth_redirect",
 	},
 	{
-		// It registers with a scope that is nobody's but its own.
+		// It registers with a scope that only it knows.
 		Name: "Claude",
 		Source: "https://claude.ai/oauth/mcp-oauth-client-metadata on 2026-09-21, " +
 			"https://github.com/anthropics/claude-ai-mcp/issues/96 (2026-03-13) for its authorization requests, and " +
@@ -106,7 +106,7 @@ var agents = []Agent{
 		NoResource:    true,
 	},
 	{
-		// It has a scheme of its own, and yet says that it is a web application.
+		// It has a custom scheme, and yet says that it is a web application.
 		Name:   "Cursor",
 		Source: "https://github.com/better-auth/better-auth/issues/10946 (2026-08-23), and https://cursor.com/docs/mcp for its scopes",
 		Registration: `{"client_name":"Cursor","application_type":"web","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback"],` +

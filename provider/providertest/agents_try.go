@@ -182,7 +182,7 @@ func (h *agentHost) introduce(t testing.TB, a Agent) (clientID string, err error
 	t.Cleanup(func() {
 		app, err := h.p.FindClient(ctx, clientID)
 		if err != nil {
-			return // Nobody agreed to it, so nothing was kept.
+			return // No one agreed to it, so nothing was kept.
 		}
 		if err := h.p.DeleteApplication(ctx, app.ID); err != nil {
 			t.Logf("providertest: the application %s is left over: %v", app.ID, err)

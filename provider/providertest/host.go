@@ -146,7 +146,7 @@ func (h *Host) SignIn(userID string) {
 func (h *Host) currentUser(r *http.Request) (provider.Session, error) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
-		return provider.Session{}, nil // Without a cookie nobody is signed in.
+		return provider.Session{}, nil // Without a cookie no one is signed in.
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
