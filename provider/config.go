@@ -16,6 +16,16 @@ import (
 // Config configures a [Provider]. The fields of the first group are required.
 // Every other field may be left zero: that is a safe default, or the feature is
 // off.
+//
+//   - Required: Issuer, Store, CurrentUser, SignIn, Users
+//   - People and pages: Pages, InstanceID
+//   - Scopes and resources: Scopes, Resources
+//   - Lifetimes: Lifetimes, TokenPrefix
+//   - Endpoints: Paths, AllowHTTP, Introspection
+//   - Clients: ClientIDDocuments, Registration, DeviceAuthorization, Machines,
+//     Workspaces, Transport
+//   - Keys and OpenID Connect: Keys, OpenID
+//   - Operations: StoreTimeout, Limit, ClientIP, Events, Logger, Now
 type Config struct {
 	// Required.
 
@@ -97,7 +107,7 @@ type Config struct {
 	// applications can introspect only their own tokens.
 	Introspection func(r *http.Request) error
 
-	// Clients: documents, registration, devices, machines, workspaces.
+	// Clients.
 
 	// ClientIDDocuments enables clients whose client_id is the URL of a
 	// document that describes them, such as MCP clients. If nil, they are off.
