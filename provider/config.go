@@ -107,7 +107,7 @@ type Config struct {
 	// applications can introspect only their own tokens.
 	Introspection func(r *http.Request) error
 
-	// Clients.
+	// Clients: documents, registration, devices, machines, workspaces.
 
 	// ClientIDDocuments enables clients whose client_id is the URL of a
 	// document that describes them, such as MCP clients. If nil, they are off.
