@@ -277,8 +277,8 @@ func (p *Provider) DisableApplication(ctx context.Context, id string, disabled b
 	})
 	if err == nil && cuts {
 		// Again, for what was issued in between. A sign-in that has read the
-		// application before gets a code at most, which buys nothing: whoever
-		// redeems it is refused, and letting the application in cuts it off.
+		// application before gets a code at most, which buys nothing: a
+		// client that redeems it is refused, and letting the application in cuts it off.
 		err = p.RevokeGrants(ctx, GrantFilter{ApplicationID: id})
 	}
 	return p.changed(ctx, kind, app, err)

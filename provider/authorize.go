@@ -99,7 +99,7 @@ func errLoginRequired() *Error {
 
 // signedInAsAsked reports whether the session is as the request asks, by prompt,
 // max_age, and the like, or the visitor has to be sent to sign in. It never
-// sends anybody there twice: a host that returns a visitor without the sign-in
+// sends a visitor there twice: a host that returns a visitor without the sign-in
 // that was asked for gets an error to its client, not a loop.
 func (a *authorization) signedInAsAsked() (bool, *Error) {
 	force, missing := slices.Contains(a.prompt, "login"), a.openID.missing(&a.visit)

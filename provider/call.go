@@ -52,7 +52,7 @@ type call struct {
 	// sender is the application that has sent a visitor, or nil if not known.
 	sender *store.Application
 
-	start     time.Time // by the machine's own clock, which runs evenly; zero: nobody is told
+	start     time.Time // by the machine's own clock, which runs evenly; zero if no one is told
 	outcome   string    // an error code, or outcomeOK
 	reference string    // of the log line, where the visitor is told; empty: none
 }

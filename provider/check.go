@@ -125,8 +125,7 @@ func (r *review) checkLifetimes(field string, l Lifetimes) {
 			"To act as a public application takes nothing but the token, so for those it ends after 10 minutes; others have to authenticate. Make Lifetimes.Grace shorter, and give an application that needs more time a Grace in its own Lifetimes.")
 }
 
-// checkStrangers adds what there is to say of applications that nobody has
-// registered.
+// checkStrangers adds advice on applications that the host did not create.
 func (r *review) checkStrangers() {
 	if c := r.cfg.Registration; r.registers() && c.Allow == nil {
 		r.add(c.ExpireAfter > longUnused, "registration-kept-long", "Registration.ExpireAfter",

@@ -179,9 +179,9 @@ func (v *logoutVisit) findRedirect(clientID string, unusable error) *Error {
 	return nil
 }
 
-// findSender finds the application that sends the visitor. Nobody but a user
-// makes this server fetch a document; for others one that is not kept is not
-// known, which is no error.
+// findSender finds the application that sends the visitor. Only for a signed-in
+// user does this server fetch a document; for others an application that is not
+// kept is unknown, which is not an error.
 func (v *logoutVisit) findSender(clientID string) (store.Application, *Error) {
 	if !v.anonymous() || !v.namesDocument(url.Values{"client_id": {clientID}}) {
 		return v.findClientFor(v.session.UserID, clientID)

@@ -10,7 +10,7 @@ import (
 )
 
 // Applications that registered themselves come in numbers, some at each start
-// of a program, and nobody deletes them. So noteUse notes the use of one, by its
+// of a program, and no one deletes them. So noteUse notes the use of one, by its
 // UpdatedAt, and one that is not used is deleted. Both begin with an update that
 // compares and swaps, so that of a use and a deletion at once only one happens.
 

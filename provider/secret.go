@@ -70,9 +70,9 @@ const maxBcryptCost = 12
 //
 // Checking an imported secret is slow by design. So a secret that was found right
 // or wrong is remembered, under a key that never leaves the process; there is one
-// check at a time for each client, so that who tries secrets of one keeps no
-// other from being served; and a bounded number in all, which leaves the machine
-// something to serve everybody else with.
+// check at a time for each client, so that guessing the secret of one doesn't
+// keep others from being served; and a bounded number in all, which leaves the
+// machine time for other requests.
 type secretVerifier struct {
 	timeout time.Duration // of waiting for a check
 	slots   chan struct{}

@@ -119,7 +119,7 @@ var errNoSession = errors.New("they left the sign-in page without signing in, or
 
 // signIn sends a visitor to the host's sign-in page and back to this page. One
 // who came back from there without being signed in is told so: with cookies
-// blocked, or a host that knows its visitors elsewhere only, nobody would ever
+// blocked, or a session that is on another host name only, they would never
 // come back signed in.
 func (v *visit) signIn(wish SignInRequest) *Error {
 	if v.anonymous() && v.wasSent(loopTime) {

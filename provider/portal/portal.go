@@ -280,8 +280,8 @@ func (v *visit) act() error {
 	return failure(a.do(v, app))
 }
 
-// find returns an application that the visitor may manage. Whether somebody else
-// has one of that ID is not told.
+// find returns an application that the visitor may manage. It doesn't
+// reveal whether someone else has one with that ID.
 func (v *visit) find(id string) (provider.Application, error) {
 	app, err := v.p.FindApplication(v.ctx, id)
 	if err == nil && !v.administers && app.OwnerID != v.owner {

@@ -153,8 +153,8 @@ func (h *Host) currentUser(r *http.Request) (provider.Session, error) {
 	return h.sessions[cookie.Value], nil
 }
 
-// signInPage is the host's Config.SignIn. Whom the test has signed in signs in
-// again whenever an application asks for that; nobody else can.
+// signInPage is the host's Config.SignIn. A user whom the test has signed
+// in signs in again whenever an application asks for that; others can't.
 func (h *Host) signInPage(w http.ResponseWriter, r *http.Request, s provider.SignInRequest) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err == nil {
