@@ -35,7 +35,7 @@ func (a *authorization) grant() *Error {
 	return nil
 }
 
-// retry says on the error page for e where the visitor can go on: begin again,
+// retry says on the error page for e where the visitor can continue: begin again,
 // if the form or sign-in is out of date, or take another account.
 func (a *authorization) retry(e *Error) *Error {
 	switch e.reason {

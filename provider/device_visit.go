@@ -106,7 +106,7 @@ func (v *deviceVisit) confirm(without *scopes.Set) *Error {
 	return nil
 }
 
-// retry says on the error page for e where the visitor can go on.
+// retry says on the error page for e where the visitor can continue.
 func (v *deviceVisit) retry(e *Error) *Error {
 	switch e.reason {
 	case pages.ReasonNoAccount, pages.ReasonNoWorkspace:

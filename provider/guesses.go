@@ -15,7 +15,7 @@ const (
 
 	// maxGuessers is how many users are counted at a time. With one more, the
 	// one who began first is forgotten, so a user who wants to be forgotten needs
-	// as many accounts, and each of those has guesses of its own anyway.
+	// as many accounts, and each of those has separate guesses anyway.
 	maxGuessers = 10_000
 )
 

@@ -22,6 +22,6 @@ func (c *call) serveJWKS() *Error {
 	}
 	setHeaders(c.w.Header(), "Content-Type", "application/json",
 		"Cache-Control", "public, max-age="+strconv.FormatInt(int64(maxAge/time.Second), 10), "X-Content-Type-Options", "nosniff")
-	c.w.Write(set) //nolint:gosec // It is JSON of the host's own keys.
+	c.w.Write(set) //nolint:gosec // It is JSON of the host's keys.
 	return nil
 }

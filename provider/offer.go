@@ -173,7 +173,7 @@ func (o *offer) mayAskFor(app store.Application) scopes.Set {
 }
 
 // mayAskForItself are the scopes that an application may ask for without a user.
-// Only the host gives them, to an application of its own that can prove who it is.
+// Only the host gives them, to an application that it created and that can prove who it is.
 func (o *offer) mayAskForItself(app *store.Application) scopes.Set {
 	if app.Origin != store.OriginManual || app.Public {
 		return nil

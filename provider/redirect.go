@@ -20,7 +20,7 @@ type redirect struct {
 func (r redirect) https() bool { return strings.HasPrefix(r.uri, "https://") }
 
 // web reports whether the answer goes to a server, and not to a program that has
-// a scheme of its own.
+// a custom scheme.
 func (r redirect) web() bool { return r.https() || strings.HasPrefix(r.uri, "http://") }
 
 // redirectRegistered reports whether a presented redirect URI is one that the

@@ -75,7 +75,7 @@ func (k *Keys) current(ctx context.Context, maxAge time.Duration) (*set, error) 
 	return nil, fmt.Errorf("keys: the signing keys were last read at %s, which is too long ago: %w", s.at.UTC().Format(time.RFC3339), err)
 }
 
-// fly reads the keys for all who wait. It goes on if the client of this request
+// fly reads the keys for all who wait. It continues if the client of this request
 // hangs up.
 func (k *Keys) fly(ctx context.Context, f *flight, now time.Time, serves bool) error {
 	timeout := readTimeout

@@ -28,7 +28,7 @@ type policy struct {
 // by an instance whose clock was wrong.
 const maxLead = maxStale + maxCacheFor + 2*skew
 
-// next returns what the keys become at the time: it adds those that are to be
+// next returns what the keys become at the time: it adds those that must be
 // made, with nothing in Private, and leaves out those that are no longer needed.
 //
 // A key is published the lead before it signs. It signs until the next one of its

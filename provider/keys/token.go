@@ -18,7 +18,7 @@ const (
 	maxClientToken = 8 << 10
 )
 
-// token is a JWT that was read and is yet to be verified. Nothing of it is to be
+// token is a JWT that was read and is yet to be verified. Nothing of it may be
 // believed.
 type token struct {
 	text string
@@ -152,7 +152,7 @@ func (t *token) verifyEd25519(key crypto.PublicKey) (claims []byte, err error) {
 	return decode(t.text[strings.IndexByte(t.text, '.')+1 : end])
 }
 
-// object reads a JSON object without duplicate members. The error goes on after
+// object reads a JSON object without duplicate members. The error continues after
 // what it is, and says nothing of what is in it.
 func object(raw []byte, to any) error {
 	if len(raw) == 0 || raw[0] != '{' {

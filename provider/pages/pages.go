@@ -146,7 +146,7 @@ func (p *Renderer) texts(r *http.Request) Texts {
 	return p.config.Texts(r).complete()
 }
 
-// images are the addresses of the host's own pictures, besides those that are
+// images are the URLs of the host's pictures, besides those that are
 // given.
 func (p *Renderer) images(more ...string) []string {
 	return append(more, p.host.LogoURL, p.host.LogoDarkURL, p.host.IconURL)

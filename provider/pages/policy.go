@@ -69,7 +69,7 @@ func setHeaders(h http.Header) {
 }
 
 // guard sets the headers of a page that the host writes. The policy is added, so
-// that it holds beside one of the host's own.
+// that it holds in addition to one that the host sets.
 func guard(h http.Header, leavesSite bool) {
 	setHeaders(h)
 	h.Add("Content-Security-Policy", frame(leavesSite))

@@ -173,7 +173,7 @@ func (b *visitor) open(ctx context.Context, at *url.URL) (*page, error) {
 }
 
 // submit posts a form as browsers do, with the headers by which a host sees
-// that it comes from a page of its own.
+// that it comes from a page of the same site.
 func (b *visitor) submit(ctx context.Context, from *page, f *form) (*page, error) {
 	action, err := from.at.Parse(f.action)
 	if err != nil {
