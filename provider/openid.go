@@ -25,7 +25,7 @@ type openIDRequest struct {
 	// subject is whom the ID token must be about. If empty, anyone who signs in.
 	subject string
 
-	// unusable is why a hint at whom it should be about says nothing. Nil: it
+	// unusable is why a hint at whom it should be about says nothing. If nil, it
 	// does, or there is none.
 	unusable error
 
