@@ -5,9 +5,10 @@
 //	p, err := provider.New(provider.Config{
 //		Issuer:      "https://app.example.com",
 //		Store:       memory.New(),
-//		CurrentUser: func(r *http.Request) (provider.Session, error) { return provider.Session{UserID: sessionUser(r)}, nil },
+//		CurrentUser: currentUser, // func(r *http.Request) (provider.Session, error)
 //		SignIn:      provider.RedirectTo("/login", "next"),
-//		Users:       findUser, // func(ctx, id) (userinfo.User, error)
+//		Users:       findUser, // func(ctx context.Context, id string) (userinfo.User, error)
+//		Scopes:      append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
 //	})
 //	if err != nil {
 //		log.Fatal(err)
@@ -35,17 +36,13 @@
 //
 // # Consent
 //
-// Config.Scopes lists what applications can ask for. Add yours to the four
-// built-in scopes:
-//
-//	Scopes: append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
-//
-// Users can uncheck scopes that are not Required; the token response says what
-// was granted. A confidential application asks again only if it wants more than
-// was granted. A public application asks each time, because any program on a
-// device can impersonate it (RFC 8252 section 8.6). SkipConsent skips the page
-// for the host's own applications. Package pages describes the pages and how to
-// customize them.
+// Config.Scopes lists what applications can ask for; scopes.Default returns the
+// four built-in scopes. Users can uncheck scopes that are not Required; the
+// token response says what was granted. A confidential application asks again
+// only if it wants more than was granted. A public application asks each time,
+// because any program on a device can impersonate it (RFC 8252 section 8.6).
+// SkipConsent skips the page for the host's own applications. Package pages
+// describes the pages and how to customize them.
 //
 // # Your API
 //
@@ -65,7 +62,7 @@
 //   - Call [Provider.RevokeGrants] when a user is disabled or changes their
 //     password, and [Provider.EraseUser] when a user is deleted.
 //
-// Package providertest tests all of this in your app.
+// Package providertest has helpers to test all of this in your app.
 //
 // # Optional features
 //
