@@ -17,9 +17,9 @@ type ApplicationSettings struct {
 
 	// RedirectURIs lists where codes may be sent, compared byte for byte. There
 	// may be 100, of 1,024 bytes each. Each is https, http on a loopback
-	// address, or uses a custom scheme, which must contain a period if the
-	// application is not reviewed. Without any, no one can sign in to the
-	// application.
+	// address, or uses a custom scheme. If the application is not reviewed, the
+	// scheme must contain a period or be that of a known editor, such as
+	// "cursor". Without any, no one can sign in to the application.
 	RedirectURIs []string
 
 	// PostLogoutRedirectURIs lists where users may be sent after they sign out:
