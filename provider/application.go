@@ -9,140 +9,145 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// ApplicationSettings are what a host chooses about an application and may
-// change. Only Name is required.
+// ApplicationSettings are what the host sets on an application and may change.
+// Only Name is required.
 type ApplicationSettings struct {
-	// Name is shown on the consent page. At most 256 characters.
+	// Name is shown on the consent page. It has at most 256 characters.
 	Name string
 
-	// RedirectURIs are where codes may be sent, compared byte for byte: at most
-	// 100, of 1,024 bytes each. They are https; http on a loopback address; or
-	// a scheme of its own, which has a period if the application is not
-	// reviewed. Without any, the application cannot be authorized until one is
-	// added.
+	// RedirectURIs lists where codes may be sent, compared byte for byte. There
+	// may be 100, of 1,024 bytes each. Each is https, http on a loopback
+	// address, or uses a custom scheme. If the application is not reviewed, the
+	// scheme must contain a period or be that of a known editor, such as
+	// "cursor". Without any, no one can sign in to the application.
 	RedirectURIs []string
 
-	// PostLogoutRedirectURIs are where its users may be sent after they have
-	// signed out: see [Provider.LogoutHandler]. The rules of RedirectURIs hold,
-	// and they are compared byte for byte. They are kept without Config.OpenID
-	// too, and then mean nothing.
+	// PostLogoutRedirectURIs lists where users may be sent after they sign out:
+	// see [Provider.LogoutHandler]. The rules of RedirectURIs apply. It has no
+	// effect without Config.OpenID.
 	PostLogoutRedirectURIs []string
 
-	// Scopes are what it may ask for, and what it gets when it asks for
-	// nothing. Nil: those of "profile" and "email" that Config.Scopes has.
-	// Empty, but not nil: none.
+	// Scopes lists what the application may ask for, and what it gets when it
+	// asks for none. If nil, the default is "profile" and "email", as far as
+	// Config.Scopes has them. An empty set that is not nil means none.
 	Scopes scopes.Set
 
-	// MachineScopes are what it may ask for by itself, without a user
-	// (client_credentials), and what it then gets when it asks for nothing. They
-	// are apart from Scopes: neither list gives anything of the other. They need
-	// Config.Machines, and an application of the host's own that is not public.
-	// Empty: it may not ask for tokens by itself.
+	// MachineScopes lists what the application may ask for without a user
+	// (client_credentials), and what it then gets when it asks for none. It is
+	// independent of Scopes. It needs Config.Machines and an application that
+	// the host created and that is not public. The default is none: the
+	// application gets no tokens without a user.
 	MachineScopes scopes.Set
 
-	// Public is for applications that cannot keep a secret: native,
-	// single-page, command line. It gets none and must use PKCE.
+	// Public marks an application that can't keep a secret: a native,
+	// single-page, or command-line app. It gets no secret and must use PKCE.
 	Public bool
 
-	// Keys are the public keys by which it authenticates in place of a secret
-	// (private_key_jwt): it gets none. They need Config.Keys. Zero: it has none.
+	// Keys are the public keys that the application authenticates with instead
+	// of a secret (private_key_jwt). They need Config.Keys. The default is none.
 	Keys ApplicationKeys
 
-	// IDTokenAlg is the algorithm by which its ID tokens are signed: one that
-	// Config.Keys offers. Empty: RS256 if it does, or else its first.
+	// IDTokenAlg is the algorithm that signs the application's ID tokens, one
+	// that Config.Keys offers. The default is RS256 if Config.Keys offers it, or
+	// else the first one that it offers.
 	IDTokenAlg string
 
-	// PKCERequired demands PKCE of a confidential application too. One that has
-	// a redirect URI with a scheme of its own always needs it.
+	// PKCERequired makes a confidential application use PKCE too. A public
+	// application, and one that has a redirect URI with a custom scheme, must
+	// always use it.
 	PKCERequired bool
 
-	// SkipConsent is for the host's own applications: nobody is asked, as
-	// long as the application is reviewed and the redirect URI is https. Who has
-	// not chosen a workspace yet sees the page once, to choose one: see Workspace.
+	// SkipConsent skips the consent page, for the host's own applications. It
+	// takes effect only if the application is reviewed and the redirect URI is
+	// https. A user who must choose a workspace still sees the page once: see
+	// Workspace.
 	SkipConsent bool
 
-	// Lifetimes go before those of the Config for its codes and tokens. A field that
-	// is zero says nothing; see [Lifetimes]. A change holds for what is issued from
-	// then on. The Grace of a public application is at most 10 minutes.
+	// Lifetimes sets the lifetimes of the application's codes and tokens. A zero
+	// field falls through to the next level; see [Lifetimes]. A change applies
+	// to what is issued after it. For a public application, Grace may be at most
+	// 10 minutes.
 	Lifetimes Lifetimes
 
-	// Workspace says whether its users choose a workspace for which it acts, which
-	// needs Config.Workspaces. The default is store.WorkspaceNone: it acts for the
-	// user alone. It is about sign-ins to come: what was granted before stays as it
-	// is until it is revoked.
+	// Workspace sets whether users choose a workspace that the application acts
+	// for, which needs Config.Workspaces. A change applies to new sign-ins;
+	// earlier grants stay as they are until they are revoked. The default is
+	// store.WorkspaceNone: the application acts for the user alone.
 	Workspace store.WorkspaceUse
 
-	// OwnerID is the host's user who manages it. Empty: nobody but the host,
-	// which then vouches for it.
+	// OwnerID is the host's user who manages the application. If empty, only the
+	// host manages it, and counts it as reviewed if it created it.
 	OwnerID   string
-	ClientURI string            // its home page, https; may be empty
-	LogoURL   string            // shown on the pages: https, or below Config.Issuer; may be empty
-	TermsURI  string            // its terms of service, https; may be empty
-	PolicyURI string            // its privacy policy, https; may be empty
-	Metadata  map[string]string // the host's own notes, at most 16 KiB
+	ClientURI string            // home page, https; optional
+	LogoURL   string            // shown on the pages; https, or below Config.Issuer; optional
+	TermsURI  string            // terms of service, https; optional
+	PolicyURI string            // privacy policy, https; optional
+	Metadata  map[string]string // the host's notes, at most 16 KiB; optional
 }
 
-// ApplicationKeys are the public keys of an application: a JWK Set (RFC 7517), or the
-// address of one, never both.
+// ApplicationKeys are the public keys of an application: either a JWK Set (RFC
+// 7517) or the URL of one.
 type ApplicationKeys struct {
-	// Set is the JSON text, of at most 16 KiB. It has no private key.
+	// Set is a JWK Set as JSON, at most 16 KiB. It must not contain a private
+	// key.
 	Set string
 
-	// URI is https, with a public host name and a path. The set is fetched when a
-	// client authenticates, and remembered as its headers say: for a minute at
-	// least and a day at most. It is fetched again where a client has signed with a
-	// key that is not in it, at most once a minute, so a new key should be there a
-	// minute before it signs.
+	// URI is the URL of a JWK Set: https, with a public host name and a path.
+	// Latchkey fetches the set when the client authenticates, and caches it as
+	// the HTTP headers say, between one minute and one day. It fetches the set
+	// again for a signature with an unknown key, at most once a minute. So
+	// publish a new key at least one minute before you sign with it.
 	URI string
 }
 
-// IsZero reports whether there are none.
+// IsZero reports whether there are no keys.
 func (k ApplicationKeys) IsZero() bool { return k == ApplicationKeys{} }
 
-// Application is a registered application. It holds no secret, and no hash of
-// one, so it may be shown, logged, and encoded.
+// Application describes a registered application. It contains no secret and no
+// hash of one, so you may show, log, and encode it.
 type Application struct {
-	ID       string // names it for its administrators; never changes
-	ClientID string // names it in the protocol; never changes
+	ID       string // identifies it to the host; never changes
+	ClientID string // identifies it in the protocol; never changes
 
-	// Origin says how it came to be registered: by the host, by itself, or by a
-	// document.
+	// Origin is how the application was registered: by the host, by itself, or
+	// from its document.
 	Origin store.Origin
 
-	// Reviewed says whether the host vouches for it: see
+	// Reviewed reports whether the host vouches for the application: see
 	// [Provider.ReviewApplication].
 	Reviewed bool
 
-	// Disabled says whether all its requests are refused: see
+	// Disabled reports whether all its requests are refused: see
 	// [Provider.DisableApplication].
 	Disabled bool
 
 	ApplicationSettings
 
-	// Secrets are its client secrets, newest first; a public application has
-	// none, nor has one with keys.
+	// Secrets describes its client secrets, newest first. A public application
+	// and one with Keys have none.
 	Secrets []SecretInfo
 
-	// Registration is what an application that registered itself, or that is
-	// known by a document, says of itself besides. Nil for the host's own.
+	// Registration is additional metadata that the application supplied, if it
+	// registered itself or is known by a document. It is nil for one that the
+	// host created.
 	Registration *RegistrationInfo
 
 	CreatedAt, UpdatedAt time.Time
-	Version              int64 // 1 at first, one more with each change
+	Version              int64 // 1 at first; each change adds one
 }
 
-// SecretInfo says what is known of a client secret, which is not the secret.
+// SecretInfo describes a client secret without revealing it.
 type SecretInfo struct {
 	ID        string
 	CreatedAt time.Time
-	ExpiresAt time.Time // zero: never
+	ExpiresAt time.Time // zero if it doesn't expire
 }
 
-// RegistrationInfo is what an application says of itself (RFC 7591 section 2).
-// Nobody has checked it.
+// RegistrationInfo is metadata that an application supplied about itself (RFC
+// 7591 section 2). It is not verified.
 type RegistrationInfo struct {
 	Type       string // "web" or "native"
-	AuthMethod string // of the token endpoint
+	AuthMethod string // token_endpoint_auth_method
 	GrantTypes []string
 	Contacts   []string
 

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// secretOverlap is how long older secrets go on working beside one that
+	// secretOverlap is how long older secrets keep working next to one that
 	// [Provider.EnsureApplication] has brought.
 	secretOverlap = 24 * time.Hour
 
@@ -28,28 +28,28 @@ const (
 
 var errNothingDiffers = errors.New("provider: nothing differs")
 
-// EnsureApplication makes sure that one of the host's own applications exists
-// under the client id and is as the settings say. A host calls it at startup,
-// on every instance at once if it likes: one creates the application, and the
-// others find it. If nothing differs, nothing is written. The host chooses the
-// client id, such as "wiki", and it never changes.
+// EnsureApplication creates or updates an application that the host owns, so
+// that it has the given client ID and settings. Call it at startup, from any
+// number of instances: one creates the application, and the others find it. If
+// nothing differs, it writes nothing. You choose the client ID, such as "wiki";
+// it never changes.
 //
-// A confidential application needs its secret, from the host's configuration; a
-// public one, and one with keys, gets the zero Secret. It must be random, with at least 32
-// characters and 128 bits, as only a fast hash of it is kept: "openssl rand -hex
-// 32" prints a good one. When the host brings another secret, the older ones
-// work for another 24 hours, so that instances of two versions run side by
-// side. An instance that starts with an older secret that still works keeps it
-// working, and ends no newer one.
+// For a confidential application, pass its secret from your configuration. The
+// secret must be random, with at least 32 characters and 128 bits, because
+// Latchkey stores only a fast hash of it: use "openssl rand -hex 32". For a
+// public application and one with Keys, pass the zero Secret. When you change
+// the secret, older ones work for another 24 hours, so instances of two
+// versions can run at the same time. An instance that starts with an older
+// secret that still works keeps it working and ends no newer one.
 //
-// The last settings win, so a host that goes back to an earlier version gets
-// that version's settings. Where two versions start again and again in turns,
-// each puts its settings in force at most three times an hour. After that
-// EnsureApplication changes nothing, returns the application as it is, and logs
-// a warning.
+// The last settings win, so a rollback restores the settings of the earlier
+// version. If two versions keep restarting in turn, each can apply its settings
+// at most three times an hour. After that, EnsureApplication changes nothing,
+// logs a warning, and returns the application as it is.
 //
-// The error is a [FieldErrors] with everything that is wrong. An application
-// that registered itself, or that is known by its document, is refused.
+// If the settings are invalid, the error is a [FieldErrors] with every problem.
+// It returns an error if the client ID belongs to an application that
+// registered itself or is known by its document.
 func (p *Provider) EnsureApplication(ctx context.Context, clientID string, s ApplicationSettings, secret Secret) (Application, error) {
 	wrong := checkOwnSecret(s, secret)
 	e := ensured{p: p, settings: s, digest: digestOf(s, secret)}
@@ -156,7 +156,7 @@ func (e ensured) apply(app *store.Application) error {
 }
 
 // addSecret makes sure that the application's secret is the one that is wanted,
-// or that it works beside newer ones. It reports whether that was a change.
+// or that it works next to newer ones. It reports whether that was a change.
 func (e ensured) addSecret(app *store.Application) (changed bool, err error) {
 	if !needsSecret(app) {
 		return false, nil

@@ -76,7 +76,7 @@ func (k records) createApplication(ctx context.Context, app store.Application) e
 // hasKept reports whether an application is kept as it is here: the write that
 // seemed to fail has happened. Its answer was lost, or a driver has sent it
 // again and was told that its own first try stands in its way. Without this the
-// caller would add a secret, or an application, that nobody knows.
+// caller would add a secret, or an application, that no one knows.
 func (k records) hasKept(ctx context.Context, app store.Application) bool {
 	ctx, stop := k.bounded(detached(ctx))
 	defer stop()
@@ -111,7 +111,7 @@ func nilIfEmpty[S ~[]E, E any](s S) S {
 	return s
 }
 
-// updateApplication reads, edits and keeps an application until nobody has interfered.
+// updateApplication reads, edits and keeps an application until no one has interfered.
 func (k records) updateApplication(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
 	ctx, stop := k.bounded(detached(ctx))
 	defer stop()

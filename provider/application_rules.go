@@ -20,13 +20,13 @@ import (
 
 // longestScopes is how many bytes the scopes of an application may have. A host
 // that offers many can give an application all of them, and those that are
-// tolerated beside them.
+// tolerated with them.
 func (o *offer) longestScopes() int {
 	return max(maxScopes, len(o.scopes.Union(tolerated).String()))
 }
 
 // isMisleading reports whether r has no place in a note: it is a control
-// character, or turns the direction of what stands beside it.
+// character, or turns the direction of the text next to it.
 func isMisleading(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
 // stillReviewed reports whether a review of an application holds after a change.
@@ -104,7 +104,7 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 }
 
 // checkDescribed is checkApplication for one that describes itself. What only the
-// host sets, it can't mend: that holds as far as it still may.
+// host sets, it can't fix: that holds as far as it still may.
 func (o *offer) checkDescribed(app store.Application) FieldErrors {
 	return slices.DeleteFunc(o.checkApplication(app), func(f FieldError) bool { return f.Field == "lifetimes" || f.Field == "workspace" })
 }
@@ -147,7 +147,7 @@ func (o *offer) checkAuthentication(app *store.Application) (e FieldErrors) {
 	return e
 }
 
-// checkLifetimes checks the lifetimes that an application has of its own.
+// checkLifetimes checks the lifetimes of an application.
 func checkLifetimes(app *store.Application) (e FieldErrors) {
 	const field = "lifetimes"
 	own := Lifetimes(app.Lifetimes)

@@ -14,7 +14,7 @@ const maxUseAge = 24 * time.Hour
 
 var errUseNoted = errors.New("provider: the use was noted just now")
 
-// noteUse notes that somebody signs in to the application, before anything is
+// noteUse notes that a user signs in to the application, before anything is
 // granted to it. It is refused if it was deleted meanwhile.
 func (c *call) noteUse(app store.Application) *Error {
 	if app.Origin == store.OriginDocument {

@@ -11,13 +11,13 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// CreateApplication registers an application, under a client id that it makes.
-// The secret is returned this once and kept as a hash only; it is zero for a
-// public application, and for one with keys. The error is a [FieldErrors] with everything that is wrong
-// with the settings.
+// CreateApplication registers an application and generates its client ID. It
+// returns the secret, which can't be shown again, because Latchkey stores only
+// a hash. A public application and one with Keys get a zero Secret. If the
+// settings are invalid, the error is a [FieldErrors] with every problem.
 //
-// Each call makes another application. A program that registers its own at
-// startup calls [Provider.EnsureApplication].
+// Each call creates another application. To register an application at startup,
+// call [Provider.EnsureApplication].
 func (p *Provider) CreateApplication(ctx context.Context, s ApplicationSettings) (Application, Secret, error) {
 	app := p.newManual(randomText(16))
 	s.apply(&app, p.offer.scopes)
@@ -33,16 +33,17 @@ func (p *Provider) CreateApplication(ctx context.Context, s ApplicationSettings)
 }
 
 // ImportApplication registers an application with the credentials that it has
-// from another provider, so that it goes on working unchanged. A public one may
-// get a client id in this way that people can type.
+// at another provider, so that it keeps working unchanged. You can also use it
+// to give a public application a client ID that people can type.
 //
-// The client id has letters, digits, and -._~:/@, at most 256 of them. The hash
-// is the bcrypt hash of the secret, with a cost of at most 12, read with
-// [store.ParseSecretHash]; it is zero for a public application. A confidential
-// one without it has no secret until [Provider.AddSecret].
+// The client ID has at most 256 letters, digits, and characters of -._~:/@. The
+// hash is the bcrypt hash of the secret with a cost of at most 12, parsed with
+// [store.ParseSecretHash]. Leave it zero for a public application. A
+// confidential one without it has no secret until you call
+// [Provider.AddSecret].
 //
-// The error is a [FieldErrors] with everything that is wrong, or wraps
-// [store.ErrExists] if the client id is taken.
+// The error is a [FieldErrors] with every problem, or wraps [store.ErrExists]
+// if the client ID is taken.
 func (p *Provider) ImportApplication(ctx context.Context, clientID string, s ApplicationSettings, hash store.SecretHash) (Application, error) {
 	app := p.newManual(clientID)
 	s.apply(&app, p.offer.scopes)
@@ -58,7 +59,7 @@ func (p *Provider) ImportApplication(ctx context.Context, clientID string, s App
 	return shownOr(app, err)
 }
 
-// newManual returns a new application of the host's own, without settings.
+// newManual returns a new application that the host owns, without settings.
 func (p *Provider) newManual(clientID string) store.Application {
 	now := p.now()
 	return store.Application{
@@ -67,7 +68,7 @@ func (p *Provider) newManual(clientID string) store.Application {
 }
 
 // createManual keeps a new application, unless something is wrong with it or
-// was found wrong before. The host vouches for it if nobody else owns it.
+// was found wrong before. The host vouches for it if no user owns it.
 func (p *Provider) createManual(ctx context.Context, app *store.Application, wrong FieldErrors) error {
 	app.Reviewed = app.OwnerID == ""
 	if wrong = append(p.offer.checkApplication(*app), wrong...); len(wrong) > 0 {
@@ -93,7 +94,7 @@ func (p *Provider) FindClient(ctx context.Context, clientID string) (Application
 }
 
 // ListApplications returns one page of the applications that match q, and the
-// number of all that match.
+// total number that match.
 func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]Application, int, error) {
 	page, total, err := p.records.listApplications(ctx, q)
 	if err != nil {
@@ -106,23 +107,24 @@ func (p *Provider) ListApplications(ctx context.Context, q store.ApplicationQuer
 	return shown, total, nil
 }
 
-// Offer is what a provider offers to applications, as its Config has it.
+// Offer describes what a provider offers to applications.
 type Offer struct {
-	// Scopes are those that applications may ask for, by origin. An origin that is
-	// missing is not let in: store.OriginRegistration needs Config.Registration, and
+	// Scopes lists the scopes that applications may ask for, by their origin. If
+	// an origin is missing, such applications are not allowed:
+	// store.OriginRegistration needs Config.Registration, and
 	// store.OriginDocument needs Config.ClientIDDocuments.
 	Scopes map[store.Origin]scopes.Set
 
-	// MachineScopes are those that the host's own applications may be given to ask
-	// for by themselves, without a user. It is empty without Config.Machines.
+	// MachineScopes lists the scopes that an application's MachineScopes can
+	// have. It is empty without Config.Machines.
 	MachineScopes scopes.Set
 
-	// Each of these says whether the field of Config with the same name is set.
+	// Keys, OpenID, and Workspaces report whether that field of Config is set.
 	Keys, OpenID, Workspaces bool
 }
 
-// Offers returns what the provider offers, for a host's own forms. The caller may
-// change it.
+// Offers returns what the provider offers to applications, for a form that
+// edits them. You may modify the result.
 func (p *Provider) Offers() Offer {
 	o := Offer{
 		Scopes:        map[store.Origin]scopes.Set{store.OriginManual: slices.Clone(p.offer.scopes)},
@@ -136,27 +138,27 @@ func (p *Provider) Offers() Offer {
 }
 
 // UpdateApplication changes the settings of an application. It calls edit with
-// the settings as they are, checks the result, and keeps it unless somebody else
-// changed the application meanwhile; then it starts over, so that no change is
-// lost. An error of edit ends it, with nothing changed; so does a
-// [FieldErrors], which says what is wrong with the result.
+// the current settings, validates the result, and saves it. If someone else
+// changed the application meanwhile, it starts over with the new settings, so
+// no change is lost. If edit returns an error, nothing changes. If the result
+// is invalid, nothing changes, and the error is a [FieldErrors].
 //
-// A page that shows an application and saves it later gives the Version that it
-// has shown as ifVersion. If the application has another by then, nothing is
-// changed, and the error wraps [store.ErrConflict].
+// To save a form that was shown earlier, pass the Version that it showed as
+// ifVersion. If the application has changed since, nothing is saved, and the
+// error wraps [store.ErrConflict].
 //
-// When Public changes, everything that was issued to the application is
-// revoked: a confidential one that becomes public loses its secrets, and a
-// public one that becomes confidential needs one from [Provider.AddSecret], or
-// Keys. One that gets Keys loses its secrets, one that loses them needs a secret,
-// and its users stay signed in.
+// Some settings have more effects:
 //
-// An application that is not the host's own always needs PKCE and the consent
-// page, whatever edit sets.
-//
-// Taking a scope away keeps it from being granted again; what was granted before
-// stays so until it is revoked. The Scopes of an application that is not the
-// host's own are only what it gets when it asks for none.
+//   - Changing Public revokes everything that was issued to the application.
+//     When it becomes public, it loses its secrets. When it becomes
+//     confidential, it needs Keys, or a secret from [Provider.AddSecret].
+//   - Adding Keys deletes its secrets; removing Keys leaves it without
+//     credentials until you add a secret. Its users stay signed in.
+//   - Removing a scope stops new grants of it. Existing grants keep it until
+//     they are revoked.
+//   - If the application was not created by the host, it always needs PKCE and
+//     the consent page, whatever edit sets. Its Scopes are only what it gets
+//     when it asks for none.
 func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*ApplicationSettings) error, ifVersion ...int64) (Application, error) {
 	app, err := p.change(ctx, id, func(app *store.Application) error {
 		if err := checkVersion(app, ifVersion); err != nil {
@@ -213,23 +215,26 @@ func (p *Provider) change(ctx context.Context, id string, edit func(*store.Appli
 	return app, err
 }
 
-// ReviewApplication says whether the host vouches for an application. It does
-// from the start for one that it created itself, by a function, the Backend API,
-// or [Provider.EnsureApplication], and that has no OwnerID. For one that has an
-// owner, that registered itself, or that is known by a document, an
-// administrator has to look at it first: at its name, its home page, and the
-// addresses that it sends people to.
+// ReviewApplication sets whether the host vouches for an application. An
+// application that the host created counts as reviewed, unless it has an
+// OwnerID. For one that has an owner, registered itself, or is known by a
+// document, an administrator should first check its name, home page, and
+// redirect URIs.
 //
-// While it is not reviewed, its pages carry a warning and no logo, its redirect
-// URIs may have only schemes that no other program listens to, it can't have the
-// host's name, and nobody is sent to it, with a code or an error, before they
-// have decided on its page once (RFC 9700 section 4.11.2). Whether it is asked
-// for each sign-in doesn't depend on this.
+// Until an application is reviewed:
+//
+//   - Its pages show a warning and no logo.
+//   - Its redirect URIs can't use schemes that other programs may listen to.
+//   - It can't have the host's name.
+//   - Latchkey redirects a user to it, with a code or an error, only after the
+//     user has decided on its page once (RFC 9700 section 4.11.2).
+//
+// A review alone doesn't skip the consent page; see SkipConsent.
 //
 // A review ends when the name, logo, home page, redirect URIs, or owner change,
-// unless the application has no owner and was created by the host. Give the
-// Version that the administrator has seen as ifVersion: if the application has
-// another by now, nothing is changed, and the error wraps [store.ErrConflict].
+// unless the host created the application and it has no owner. Pass the Version
+// that the administrator saw as ifVersion: if the application has changed
+// since, nothing is saved, and the error wraps [store.ErrConflict].
 func (p *Provider) ReviewApplication(ctx context.Context, id string, reviewed bool, ifVersion ...int64) (Application, error) {
 	app, err := p.records.updateApplication(ctx, id, func(app *store.Application) error {
 		app.Reviewed = reviewed
@@ -241,18 +246,17 @@ func (p *Provider) ReviewApplication(ctx context.Context, id string, reviewed bo
 	return p.changed(ctx, EventApplicationUnreviewed, app, err)
 }
 
-// DisableApplication refuses everything to an application from now on, or lets
-// it in again. Disabling ends what was issued to it at once: its tokens stop
-// working everywhere, its users are signed out of it, and what they had agreed
-// to is forgotten. Nobody can sign in to it, it gets no tokens, and it can't
-// manage its registration; its users and developers are told that it is
-// disabled. Its settings, secrets, and registration stay, and [Provider.Cleanup]
-// doesn't delete it.
+// DisableApplication disables an application, or enables it again. Disabling it
+// takes effect at once: its tokens stop working, its users are signed out of
+// it, and their consent is forgotten. Sign-ins, token requests, and changes of
+// its registration are refused with a message that says it is disabled. Its
+// settings, secrets, and registration stay, and [Provider.Cleanup] doesn't
+// delete it.
 //
-// Once it is let in again, its users sign in and agree anew. Give the Version
-// that the administrator has seen as ifVersion: if the application has another by
-// now, nothing is changed, and the error wraps [store.ErrConflict]. After any
-// other error it may be called again until it succeeds.
+// After it is enabled again, its users must sign in and agree again. Pass the
+// Version that the administrator saw as ifVersion: if the application has
+// changed since, nothing is saved, and the error wraps [store.ErrConflict].
+// After any other error, call it again until it succeeds.
 func (p *Provider) DisableApplication(ctx context.Context, id string, disabled bool, ifVersion ...int64) (Application, error) {
 	kind := EventApplicationEnabled
 	if disabled {
@@ -273,8 +277,8 @@ func (p *Provider) DisableApplication(ctx context.Context, id string, disabled b
 	})
 	if err == nil && cuts {
 		// Again, for what was issued in between. A sign-in that has read the
-		// application before gets a code at most, which buys nothing: whoever
-		// redeems it is refused, and letting the application in cuts it off.
+		// application before gets a code at most, which buys nothing: a
+		// client that redeems it is refused, and letting the application in cuts it off.
 		err = p.RevokeGrants(ctx, GrantFilter{ApplicationID: id})
 	}
 	return p.changed(ctx, kind, app, err)
@@ -290,12 +294,11 @@ func checkVersion(app *store.Application, ifVersion []int64) error {
 	return nil
 }
 
-// AddSecret gives an application a new secret, which is returned this once.
-// Its other secrets stop working at retireOthersAt, unless they end sooner
-// anyway: give a time to come, and both the old and the new secret work until
-// then, so that it can be rotated without an interruption. The zero time, or
-// one that is past, retires them at once. A public application has no secret,
-// nor has one with keys.
+// AddSecret gives an application a new secret and returns it; it can't be shown
+// again. The other secrets stop working at retireOthersAt, unless they expire
+// earlier. Pass a time in the future to rotate without downtime: both secrets
+// work until then. The zero time, or a past one, retires them at once. It
+// returns an error for a public application and for one with Keys.
 func (p *Provider) AddSecret(ctx context.Context, id string, retireOthersAt time.Time) (Secret, error) {
 	now := p.now()
 	secret, kept := newSecret(now)
@@ -329,9 +332,9 @@ func (p *Provider) AddSecret(ctx context.Context, id string, retireOthersAt time
 }
 
 // DeleteApplication deletes an application and revokes everything that was
-// issued to it: two writes, however much that is. When it returns nil, no token
-// of the application works. It may be called again until it succeeds: deleting
-// what is gone is not an error.
+// issued to it, in two writes. When it returns nil, no token of the application
+// works. After an error, call it again until it succeeds. Deleting an
+// application that doesn't exist is not an error.
 func (p *Provider) DeleteApplication(ctx context.Context, id string) error {
 	if id == "" {
 		return nil
@@ -345,14 +348,14 @@ func (p *Provider) DeleteApplication(ctx context.Context, id string) error {
 	return nil
 }
 
-// Failures returns for what causes requests of an application were refused
-// lately, for its developers: those of requests that proved to be the
-// application's first, then most recent first. Equal causes are counted
+// Failures returns the causes of an application's recently refused requests, to
+// show to its developers. Requests that provably came from the application are
+// first; within each kind, the most recent is first. Equal causes are counted
 // together.
 //
-// They are in the memory of this instance, since it started: with several
-// instances each knows its own. They are bounded: 20 causes of each kind for an
-// application, and 10,000 causes of 2,000 applications in all. The oldest make
-// room; requests that anyone can send never push out those that proved to be
-// the application's.
+// They are kept in the memory of this instance and are lost when it stops.
+// Latchkey keeps 20 causes of each kind for an application, and 10,000 causes
+// of 2,000 applications in total. New causes replace the oldest, but requests
+// that anyone can send never replace those that provably came from the
+// application.
 func (p *Provider) Failures(applicationID string) []Failure { return p.failures.of(applicationID) }

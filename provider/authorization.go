@@ -51,8 +51,8 @@ func (a *authorization) decide() *decision {
 func (a *authorization) silent() bool { return slices.Equal(a.prompt, []string{"none"}) }
 
 // identify finds the application and checks the redirect URI: the two things
-// without which nothing may be sent anywhere. What is refused goes to the log,
-// as nobody else who could mend it is told.
+// without which nothing may be sent anywhere. A refusal goes to the log,
+// because only the host and the application's developers can fix it.
 func (a *authorization) identify() *Error {
 	e := a.findRedirect()
 	if e == nil {
@@ -182,7 +182,7 @@ func errChallenge() *Error {
 	return refuse(codeInvalidRequest, "The code_challenge must be the S256 one of RFC 7636: 43 characters of base64url, with code_challenge_method=S256.")
 }
 
-// switchAccountURL is the same request, with the wish to sign in as somebody
+// switchAccountURL is the same request, with the wish to sign in as someone
 // else.
 func (a *authorization) switchAccountURL() string {
 	if slices.Contains(a.prompt, "select_account") {

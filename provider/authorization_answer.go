@@ -35,7 +35,7 @@ func (a *authorization) grant() *Error {
 	return nil
 }
 
-// retry says on the error page for e where the visitor can go on: begin again,
+// retry says on the error page for e where the visitor can continue: begin again,
 // if the form or sign-in is out of date, or take another account.
 func (a *authorization) retry(e *Error) *Error {
 	switch e.reason {
@@ -50,7 +50,7 @@ func (a *authorization) retry(e *Error) *Error {
 // redirectRefusal sends a refusal to the application (RFC 6749 section
 // 4.1.2.1).
 //
-// Nobody vouches for where an application that is not reviewed sends people. So
+// No one vouches for where an application that is not reviewed sends people. So
 // a visitor who has never allowed it is told here, and is not sent anywhere by a
 // link alone (RFC 9700 section 4.11.2).
 func (a *authorization) redirectRefusal(e *Error) *Error {

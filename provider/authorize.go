@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// AuthorizeHandler serves the authorization endpoint (RFC 6749 section 3.1)
-// and its consent page.
+// AuthorizeHandler serves the authorization endpoint (RFC 6749 section 3.1) and
+// its consent page.
 func (p *Provider) AuthorizeHandler() http.Handler {
 	return p.handler(endpoint{name: "authorize", methods: pageMethods, serve: (*call).serveAuthorize, refuse: (*call).errorPage})
 }
@@ -60,7 +60,7 @@ func (c *call) authorize(params url.Values) *Error {
 		return e
 	}
 	var refusal *Error
-	if !a.anonymous() || !c.namesDocument(params) { // Nobody but a user makes this server fetch a document.
+	if !a.anonymous() || !c.namesDocument(params) { // Only a user makes this server fetch a document.
 		if e := a.identify(); e != nil {
 			return e
 		}
@@ -99,7 +99,7 @@ func errLoginRequired() *Error {
 
 // signedInAsAsked reports whether the session is as the request asks, by prompt,
 // max_age, and the like, or the visitor has to be sent to sign in. It never
-// sends anybody there twice: a host that returns a visitor without the sign-in
+// sends a visitor there twice: a host that returns a visitor without the sign-in
 // that was asked for gets an error to its client, not a loop.
 func (a *authorization) signedInAsAsked() (bool, *Error) {
 	force, missing := slices.Contains(a.prompt, "login"), a.openID.missing(&a.visit)

@@ -14,28 +14,30 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Token is a live access token, as the host's own API sees it.
+// Token describes a valid access token to the host's API.
 type Token struct {
-	UserID        string // empty: it is a machine's
+	UserID        string // empty for a machine
 	ApplicationID string
 	GrantID       store.ID
-	WorkspaceID   string // for which it acts, and for no other; empty: for the user alone
+	WorkspaceID   string // the only workspace it works for; empty if for the user alone
 	Scopes        scopes.Set
-	Resource      string // the one of Config.Resources that it is for; empty: none
+	Resource      string // the URL of an entry of Config.Resources; empty for [Provider.Require]
 	ExpiresAt     time.Time
 }
 
-// The reasons for which [Provider.Verify] refuses, to be found with errors.Is.
+// These errors are the reasons for which [Provider.Verify] refuses a token.
+// Check for them with errors.Is.
 var (
-	// ErrInvalidToken: the token is malformed, unknown, expired or revoked.
+	// ErrInvalidToken means that the token is malformed, unknown, expired, or
+	// revoked.
 	ErrInvalidToken = errors.New("provider: invalid token")
-	// ErrInsufficientScope: the token lacks a scope, or is a machine's where only
-	// people are let in.
+	// ErrInsufficientScope means that the token lacks a scope, or belongs to a
+	// machine where only people are allowed.
 	ErrInsufficientScope = errors.New("provider: insufficient scope")
 )
 
-// Machine reports whether the token is an application's own, which acts for no
-// user: see Config.Machines. Its UserID is empty then.
+// Machine reports whether the token belongs to an application alone, without a
+// user: see Config.Machines. UserID is empty then.
 func (t *Token) Machine() bool { return t.UserID == "" }
 
 // machine reports whether the token is an application's own, without a user.
@@ -56,7 +58,7 @@ func errOtherResource() *Error {
 	return e
 }
 
-// A presented token is an access or refresh token that somebody presents, with
+// A presented token is an access or refresh token that a request presents, with
 // what its grant says of it.
 type presentedToken struct {
 	credential
@@ -71,7 +73,7 @@ type presentedToken struct {
 	expiresAt     time.Time
 
 	// dead is why the token does not work: rules.ErrRevoked, ErrReused, or
-	// ErrExpired. Nil: it works.
+	// ErrExpired. If nil, it works.
 	dead error
 }
 

@@ -44,8 +44,8 @@ func (b *buckets[K]) spend(costs map[K]time.Duration, now time.Time) (wait time.
 }
 
 // forget makes room for another bucket: it drops those that are full again, and
-// if there are none any others, so that whoever comes from very many addresses
-// shuts nobody out.
+// if there are none any others, so that a caller from very many addresses
+// shuts no one out.
 func (b *buckets[K]) forget(now time.Time) {
 	for k, full := range b.full {
 		if !full.After(now) {

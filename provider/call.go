@@ -38,7 +38,7 @@ type call struct {
 
 	// application is the ID of the application that asks: the client that has
 	// authenticated, the one whose token was presented, or the one that sent a
-	// visitor. Empty: not known.
+	// visitor. It is empty if not known.
 	application string
 
 	// claimed is the ID of the application that a client claims to be and that it
@@ -49,10 +49,10 @@ type call struct {
 	// and did not just name it.
 	proved bool
 
-	// sender is the application that has sent a visitor. Nil: not known.
+	// sender is the application that has sent a visitor, or nil if not known.
 	sender *store.Application
 
-	start     time.Time // by the machine's own clock, which runs evenly; zero: nobody is told
+	start     time.Time // by the machine's own clock, which runs evenly; zero if no one is told
 	outcome   string    // an error code, or outcomeOK
 	reference string    // of the log line, where the visitor is told; empty: none
 }
@@ -94,16 +94,15 @@ func (p *Provider) handler(e endpoint) http.Handler {
 	})
 }
 
-// Endpoint returns a handler that stands next to the provider's own and is
-// watched like them: Config.Events is told of each of its requests by an
-// [EventRequest], and the log has a line for each that was refused. Both call it
-// by its name.
+// Endpoint returns a handler for a custom endpoint that is monitored like the
+// built-in ones: Config.Events receives an [EventRequest] for each request, and
+// the log gets a line for each refused one. Both use name.
 //
-// serve answers the request, or returns why not and has written nothing. An
-// error that is not an [*Error] counts as one with status 500. refuse then
-// writes the answer; reference is 32 hexadecimal digits that the line in the log
-// has too, to be shown to the visitor. Refusals with a status of 500 and above
-// are logged as errors.
+// serve answers the request, or writes nothing and returns an error. An error
+// that is not an [*Error] counts as one with status 500. refuse then writes the
+// answer. Its reference is 32 hexadecimal digits that are also in the log line;
+// show it to the visitor. Refusals with status 500 and above are logged as
+// errors.
 func (p *Provider) Endpoint(name string, serve func(w http.ResponseWriter, r *http.Request) error,
 	refuse func(w http.ResponseWriter, r *http.Request, e *Error, reference string)) http.Handler {
 	return p.handler(endpoint{
@@ -193,7 +192,7 @@ func (c *call) refused(e *Error) {
 
 // clientGone reports whether a failure is none of ours: the client has hung up,
 // which ends what the store and the host's functions were asked in its name.
-// What ran out of time did so by itself: writes go on without the client.
+// What ran out of time did so by itself: writes continue without the client.
 func (c *call) clientGone(e *Error) bool {
 	return e.Status >= http.StatusInternalServerError && c.context().Err() != nil && !errors.Is(e, context.DeadlineExceeded)
 }
@@ -226,7 +225,7 @@ func (c *call) event(e Event) {
 	c.emit(c.context(), e)
 }
 
-// report emits the EventRequest, if somebody is told of events.
+// report emits the EventRequest, if Config.Events is set.
 func (c *call) report() {
 	if c.cfg.Events != nil {
 		c.event(Event{Kind: EventRequest, ApplicationID: c.application, Endpoint: c.endpoint, Outcome: c.outcome, Duration: time.Since(c.start)})

@@ -12,19 +12,19 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Advice is one thing about a [Provider] that is unwise in production, though
-// it works.
+// Advice describes one setting of a [Provider] that works but is risky in
+// production.
 type Advice struct {
-	// Code names the advice: lower-case words joined by "-", such as
-	// "issuer-not-https". It stays the same, so that a host can compare it.
+	// Code identifies the advice, such as "issuer-not-https". Codes are stable,
+	// so you can filter those that you have reviewed.
 	Code string
 
-	// Field is the field of [Config] that it is about, such as "Issuer". Empty:
-	// none, as it is about an argument of a method.
+	// Field is the field of [Config] that the advice is about, such as "Issuer".
+	// It is empty if the advice is about an argument of a method.
 	Field string
 
-	// Text is what is unwise, what can happen, and what to do, for people. It
-	// holds no secret, and may change.
+	// Text says in English what is risky, what can happen, and what to do. It
+	// contains no secret, and may change.
 	Text string
 }
 
@@ -46,17 +46,15 @@ const (
 // where each is a hexadecimal digit.
 const shortKey = 32
 
-// Check returns what is unwise in production, or nil if there is nothing to
-// say: an issuer without TLS, a store that forgets, lifetimes that are too long
-// and the like. A host calls it when it starts and logs what it says; none of it
-// is an error, and in development much of it is as it should be.
-// docs/production.md has each code with its reason, and what to see to beside.
+// Check returns the settings that are risky in production, such as an issuer
+// without TLS, a store that forgets, or lifetimes that are too long. Call it at
+// startup and log the result. These are warnings, not errors, and many are fine
+// in development. docs/production.md explains each code.
 //
-// It reads the Config, and the keys that it is given: those that the host gives
-// to [BearerKey], which nobody can see from outside. An empty one is none. It
-// calls neither the store, but for [store.Volatile], nor a function of the
-// host's. So it cannot see inside a store that the host composed, what Limit,
-// Events and Allow do, how applications are registered, the host's session and
+// Pass the keys that you gave to [BearerKey], so that Check can tell whether
+// they are strong enough. Check does no I/O: it inspects the Config and calls
+// [store.Volatile]. It can't see inside a store that you composed, what Limit,
+// Events, and Allow do, how applications are registered, your session and
 // proxy, or whether [Provider.Cleanup] is called.
 func (p *Provider) Check(keys ...string) []Advice {
 	r := review{Provider: p}
@@ -127,8 +125,7 @@ func (r *review) checkLifetimes(field string, l Lifetimes) {
 			"To act as a public application takes nothing but the token, so for those it ends after 10 minutes; others have to authenticate. Make Lifetimes.Grace shorter, and give an application that needs more time a Grace in its own Lifetimes.")
 }
 
-// checkStrangers adds what there is to say of applications that nobody has
-// registered.
+// checkStrangers adds advice on applications that the host did not create.
 func (r *review) checkStrangers() {
 	if c := r.cfg.Registration; r.registers() && c.Allow == nil {
 		r.add(c.ExpireAfter > longUnused, "registration-kept-long", "Registration.ExpireAfter",

@@ -172,7 +172,7 @@ func (c *call) authenticateByKey(app *store.Application, assertion string) *Erro
 	if err != nil {
 		return errAssertion(fmt.Errorf("the client_assertion is refused: %w", err))
 	}
-	// Last, so that nobody but the client itself has anything kept.
+	// Last, so that only the client itself has anything kept.
 	first, err := c.records.once(c.context(), store.OnceID(app.ID, claims.id), claims.expires.Add(assertionSkew+clockMargin))
 	switch {
 	case err != nil:

@@ -54,7 +54,7 @@ func (p *Provider) findDocument(r *http.Request, userID, clientID string) (store
 	return app, unavailable("client documents", err)
 }
 
-// namesDocument reports whether a request comes from a client that is to be
+// namesDocument reports whether a request comes from a client that must be
 // found by its document.
 func (c *call) namesDocument(params url.Values) bool {
 	return c.documents != nil && len(params["client_id"]) == 1 && clientdoc.CheckURL(params.Get("client_id")) == nil

@@ -108,10 +108,10 @@ func (c *call) newerKeysOf(app *store.Application) (set []byte, newer bool, e *E
 	return []byte(keys.Set), newer, nil
 }
 
-// asker is in whose name a JWK Set is fetched, and so whose bounds hold. An
-// application of the host's own has bounds of its own, and so has a document with
-// keys on its own host. Anybody can name a URL that is somebody else's; all those
-// of one host share the bounds, so that it is not asked by many names.
+// asker is whose bounds hold for fetching a JWK Set. An application that the host
+// created has separate bounds, and so has a document whose keys are on the same
+// host. Anyone can name a URL of someone else's host; all such URLs of one host
+// share the bounds, so many names don't mean many requests.
 func asker(app *store.Application, uri string) string {
 	host := clientdoc.Host(uri)
 	switch {

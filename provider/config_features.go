@@ -9,237 +9,245 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// ClientIDDocuments says which applications are let in that nobody has
-// registered: the client_id of such a one is the https URL of a document, in
-// which it says who it is (draft-ietf-oauth-client-id-metadata-document). It is
-// how MCP clients introduce themselves to a server that they have never met.
-// Its zero value lets in every one.
+// ClientIDDocuments enables clients identified by a metadata document: the
+// client_id is the https URL of a document that describes the application
+// (draft-ietf-oauth-client-id-metadata-document). MCP clients use this to
+// introduce themselves to a server they have never met. The zero value allows
+// every application.
 //
-// A document is fetched for a visitor who is signed in, never for a link alone,
-// and is kept as an application only when a user has agreed: so nobody can make
-// this server ask others, or fill its store, without users who do so. The
-// application is not reviewed: it uses PKCE, its users are asked each
-// time, and the page has a warning: see [Provider.ReviewApplication].
-// [Provider.ListApplications] lists those that were kept by their Origin,
-// [Provider.DeleteApplication] ends all that was issued to one, and Allow keeps
-// it from coming back.
+// The host has not reviewed such an application: it must use PKCE, its users are
+// asked each time, and the consent page warns them: see
+// [Provider.ReviewApplication]. Latchkey saves the application when a user
+// agrees. [Provider.ListApplications] lists saved ones by their Origin,
+// [Provider.DeleteApplication] ends everything that was issued to one, and
+// Allow keeps it from coming back.
 //
-// A document is written for every server: what is unknown or malformed in it is
-// ignored, and a redirect URI that could not be registered here is left out, with
-// a line in the log. It has to offer to authenticate by no secret: none is its
-// token_endpoint_auth_method, or among its token_endpoint_auth_methods_supported,
-// and then it is public. With Config.Keys, one that offers private_key_jwt and not
-// none is confidential and authenticates by the keys that its document has or
-// leads to, as they are then.
+// Latchkey fetches a document only for a signed-in visitor, so a link alone
+// can't make this server send requests or fill its store. One user can have two
+// fetches running at a time and start twenty in a minute.
 //
-// A document is fetched again when its HTTP headers say that it may have
-// changed: after a minute at the earliest and a day at the latest, and after
-// five minutes where they say nothing. What a document does not list any more
-// stops working then. If it takes more than half a second to fetch it again, or
-// its server does not answer, it is used as it was for an hour more, unless its
-// headers forbid that. Errors are not remembered. A thousand documents are
-// remembered in memory, and forgotten ones fetched again. One user can have two
-// fetched at a time and twenty in a minute.
+// The same document serves every authorization server, so Latchkey ignores
+// unknown or malformed fields, and leaves out redirect URIs that can't be
+// registered here, with a line in the log. The document must offer a way to
+// authenticate without a shared secret, in token_endpoint_auth_method or
+// token_endpoint_auth_methods_supported:
+//
+//   - none makes the application a public client.
+//   - private_key_jwt without none makes it a confidential client, which
+//     authenticates with the keys in the document or at its jwks_uri. This
+//     needs Config.Keys.
+//
+// Latchkey fetches a document again when its HTTP cache headers say so, after
+// one minute at the earliest and one day at the latest. The default is five
+// minutes. What the document no longer lists then stops working. If the new
+// fetch fails or takes more than half a second, the old document is used for
+// one more hour, unless its headers forbid that. Errors are not cached. The
+// cache is in memory and holds a thousand documents.
 type ClientIDDocuments struct {
-	// Allow is asked each time somebody comes from such an application, before
-	// its document is fetched, and each time that it asks for tokens, to refresh
-	// too. So it has to be quick. An error refuses it; an [*Error] is answered as
-	// it says, such as with the status 503 where you can't say now, which costs
-	// nobody their sign-in. Access tokens that are out work until they expire:
-	// [Provider.DeleteApplication] ends them too. Nil: all are allowed.
+	// Allow decides which applications may be used; return an error to refuse
+	// one. Latchkey calls it each time a user comes from the application, before
+	// it fetches the document, and at each token request, refreshes included, so
+	// it must be quick. An [*Error] sets the answer: return one with status 503
+	// if you can't tell right now, and no one loses their sign-in. Access tokens
+	// that were issued work until they expire, unless you call
+	// [Provider.DeleteApplication]. If nil, all are allowed.
 	Allow func(ctx context.Context, clientID *url.URL) error
 
-	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
-	// all of them. Whatever it asks for, its user sees it each time.
+	// Scopes lists the scopes of Config.Scopes that such an application may ask
+	// for. Its user sees what it asks for each time. If nil, all of them.
 	Scopes []string
 
-	// Resource is the URL of the one of Config.Resources that the tokens of such
-	// an application are for if it names none: they work there and nowhere else.
-	// Empty: where Config.Resources has exactly one it is that one, and otherwise
-	// such tokens are for none, and work at the host's whole API.
+	// Resource is the URL of the entry of Config.Resources that tokens are for
+	// if such an application names none: they work there and nowhere else. The
+	// default is the only entry. If there are several or none, such tokens are
+	// for [Provider.Require].
 	Resource string
 
-	// ExpireAfter is how long an application may go unused: [Provider.Cleanup]
-	// deletes one to which nobody has signed in for so long and of which no
-	// grant is left. The default is 90 days.
+	// ExpireAfter is how long an application may go unused. [Provider.Cleanup]
+	// deletes it if no one has signed in to it for that long and no grant is
+	// left. The default is 90 days.
 	ExpireAfter time.Duration
 }
 
-// Registration says who may register applications by the protocol itself (RFC
-// 7591), without the host's doing, and how long they are kept. Its zero value
-// lets everybody, which is what MCP clients need: give Config.Limit then.
+// Registration enables dynamic client registration (RFC 7591) and sets how long
+// unused registrations are kept. The zero value lets anyone register, as MCP
+// clients need; set Config.Limit then.
 //
-// Such an application gets its Origin and no owner, and has to use PKCE. Until
-// the host reviews it, the consent page has a warning and no logo: see
-// [Provider.ReviewApplication]. The scopes that it registers with are what it
-// gets when it asks for none, and no limit: that is Scopes. It manages its
-// registration by the token that it is given (RFC 7592).
+// A registered application has no owner and must use PKCE. The consent page
+// shows a warning and no logo until the host reviews it: see
+// [Provider.ReviewApplication]. The scopes in the registration are what the
+// application gets when it asks for none; Scopes limits what it may ask for. It
+// manages its registration with the token that it gets (RFC 7592).
 type Registration struct {
-	// Allow is asked with the request and the application as it would be kept;
-	// an error refuses. The method is POST for a new application, and the
-	// Authorization header may carry an initial access token: the check of
-	// [BearerKey] can be called here. It is PUT where an application changes
-	// its registration; then that header has been checked already. The body
+	// Allow decides who may register; return an error to refuse. It gets the
+	// application as it would be saved. The request has method POST for a new
+	// application, and may have an initial access token in its Authorization
+	// header: check that with [BearerKey]. The method is PUT if an application
+	// changes its registration; Latchkey has checked its token by then. The body
 	// has been read.
 	//
 	// An error that wraps [ErrInvalidToken] is answered with 401 and
-	// invalid_token, an [*Error] as it says, and any other with 403 and
-	// access_denied. Nil: anybody may register.
+	// invalid_token. An [*Error] is answered as it says. Any other error is
+	// answered with 403 and access_denied. If nil, anyone may register.
 	Allow func(r *http.Request, app Application) error
 
-	// Scopes are what such an application may ask for, of Config.Scopes. Nil:
-	// all of them. Whatever it asks for, its user sees it each time.
+	// Scopes lists the scopes of Config.Scopes that such an application may ask
+	// for. Its user sees what it asks for each time. If nil, all of them.
 	Scopes []string
 
-	// Resource is the URL of the one of Config.Resources that the tokens of such
-	// an application are for if it names none: they work there and nowhere else.
-	// Empty: where Config.Resources has exactly one it is that one, and otherwise
-	// such tokens are for none, and work at the host's whole API.
+	// Resource is the URL of the entry of Config.Resources that tokens are for
+	// if such an application names none: they work there and nowhere else. The
+	// default is the only entry. If there are several or none, such tokens are
+	// for [Provider.Require].
 	Resource string
 
-	// ExpireAfter is how long an application that registered itself may go
-	// unused: [Provider.Cleanup] deletes one to which nobody has signed in for
-	// so long, which has not changed its registration either, and of which no
-	// grant is left. The default is 90 days.
+	// ExpireAfter is how long a registered application may go unused.
+	// [Provider.Cleanup] deletes it if for that long no one has signed in to it,
+	// it hasn't changed its registration, and no grant is left. The default is
+	// 90 days.
 	ExpireAfter time.Duration
 }
 
-// DeviceAuthorization is how devices without a browser, such as a television or
-// a program on a machine far away, ask for access (RFC 8628): the device shows
-// a code, and its user enters it on the page at Paths.Device on a telephone or
-// computer, and decides there. The user is asked each time, as a link with
-// somebody else's code in it may have been sent to them (RFC 8628 section 5.4).
+// DeviceAuthorization enables the device flow (RFC 8628), for a TV or a program
+// on a remote machine. The device shows a code. Its user enters the code on the
+// page at Paths.Device, on a phone or computer, and decides there. The user is
+// asked each time, because someone may have sent them a link with a code for
+// another device (RFC 8628 section 5.4).
 //
-// A link with a code fills it in, and the user goes on with a button: following
-// a link looks nothing up. A user who enters ten wrong codes within ten minutes
-// has to wait. That is
-// counted in memory, by each instance for itself: a host with many instances
-// counts for all of them in Config.Limit.
+// A link with a code fills in the form. Latchkey looks the code up only when
+// the user presses the button. A user who enters ten wrong codes within ten
+// minutes must wait. Each instance counts in memory; if you run many instances,
+// also count in Config.Limit.
 //
-// Applications that the host has registered may all use it, and need no
-// redirect URI for it. One that registered itself must have named the grant in
+// Every application that the host created may use the device flow, without a
+// redirect URI. An application that registered itself must have the grant in
 // its grant_types.
 type DeviceAuthorization struct {
-	// CodeLifetime is how long the user has. It is between one minute and one
-	// hour: the longer, the more codes there are at a time to be guessed at.
-	// Zero: 10 minutes.
+	// CodeLifetime is how long the user has to enter the code, between 1 minute
+	// and 1 hour. A longer lifetime leaves more valid codes to guess. The default
+	// is 10 minutes.
 	CodeLifetime time.Duration
 
-	// Interval is how long a device has to wait between two questions whether
-	// its user has decided. It is between one second and one minute; devices
-	// are told whole seconds, rounded up. Zero: 5 seconds.
+	// Interval is how long a device must wait between two token requests, between
+	// 1 second and 1 minute, rounded up to whole seconds. The default is 5
+	// seconds.
 	Interval time.Duration
 }
 
-// Machines says what applications may do by themselves, without a user: a job
-// that runs at night, or a service that calls another one (RFC 6749 section 4.4).
-// An application may if the host has given it ApplicationSettings.MachineScopes.
-// It asks the token endpoint with the grant_type client_credentials and its
-// secret or key, and gets an access token and no refresh token: it asks again
-// when the token has expired.
+// Machines enables tokens without a user, for a nightly job or a service that
+// calls another (client_credentials, RFC 6749 section 4.4). An application
+// needs ApplicationSettings.MachineScopes. It authenticates at the token
+// endpoint with its secret or key, and gets an access token and no refresh
+// token. When the token expires, it asks for another.
 //
-// A machine is nobody's account. No guard lets its tokens in unless the host says
-// so: see [Provider.AllowMachines]. [Token.Machine] tells them from those of
-// people. The introspection endpoint calls it "client:" followed by its client_id
-// in sub. So while Machines is set, a user whose ID begins with "client:" is
-// refused everywhere.
+// A machine has no user account. [Provider.Require] rejects its tokens; use
+// [Provider.AllowMachines] to accept them, and [Token.Machine] to tell them
+// from those of people. In introspection, sub is "client:" followed by the
+// client_id. Therefore, while Machines is set, a user whose ID begins with
+// "client:" is refused everywhere.
 type Machines struct {
-	// Scopes are what an application may have among its MachineScopes, of
-	// Config.Scopes. Nil: all of them.
+	// Scopes lists the scopes of Config.Scopes that MachineScopes may have. If
+	// nil, all of them.
 	Scopes []string
 
-	// PerMinute is how many tokens one application gets in a minute, all at once
-	// or spread. An application uses a token until it expires, so one that runs in
-	// many places at once needs about as many tokens as places. More are refused
-	// with 429 and a Retry-After. Each instance counts for itself, in memory. The
-	// default is 60.
+	// PerMinute is how many tokens an application may get in a minute, at once
+	// or spread out. Latchkey refuses more with 429 and a Retry-After. An
+	// application that runs in many places needs about as many tokens as places.
+	// Each instance counts for itself, in memory. The default is 60.
 	PerMinute int
 }
 
-// OpenID is what the provider offers by OpenID Connect. Its zero value offers the
-// code flow, without a way to sign out.
+// OpenID enables OpenID Connect. The zero value offers the code flow, and no
+// way to sign out.
 //
-// An application that asks for the scope openid gets an ID token beside its
-// access token, from the code, at each refresh, and for devices. It names the user as user_id
-// does, says when and how they signed in as far as Session does, and holds what
-// the granted scopes reveal, as the userinfo document does. Scopes named address
-// and phone in Config.Scopes reveal those fields of [userinfo.User].
+// An application that asks for the scope openid gets an ID token with its
+// access token: for a code, at each refresh, and in the device flow. The ID
+// token names the user with the same ID as the userinfo document, says when and
+// how they signed in as far as [Session] does, and has the claims that the
+// granted scopes reveal. Scopes named address and phone in Config.Scopes reveal
+// those fields of [userinfo.User].
 //
-// Implicit and hybrid flows, request objects, pairwise subjects, encryption, and
-// signed userinfo documents are not offered.
+// Implicit and hybrid flows, request objects, pairwise subjects, encryption,
+// and signed userinfo documents are not supported.
 type OpenID struct {
-	// SignOut ends the host's own session of the visitor: it is called for a
-	// visitor who has asked, or agreed, to sign out, before they are sent on, and
-	// may set cookies but must not write the answer. An error shows an error page
-	// with status 503, and drops the cookies that were set. Nil: applications can't
-	// send users to sign out (OpenID Connect RP-Initiated Logout 1.0).
+	// SignOut ends the visitor's session at the host. Latchkey calls it when the
+	// visitor has asked, or agreed, to sign out, before it redirects them.
+	// SignOut may set cookies, but must not write the response. If it returns an
+	// error, Latchkey drops those cookies and shows an error page with status
+	// 503. If nil, RP-Initiated Logout (OpenID Connect RP-Initiated Logout 1.0)
+	// is off.
 	SignOut func(w http.ResponseWriter, r *http.Request) error
 
-	// IDTokenLifetime is how long an ID token may be verified. The default is an
-	// hour, the most is a day.
+	// IDTokenLifetime is how long an ID token is valid, at most 24 hours. The
+	// default is 1 hour.
 	IDTokenLifetime time.Duration
 
-	// ACRValues are the authentication context class references that
-	// Session.ACR may have, for the metadata. Nil: none are named.
+	// ACRValues lists the authentication context class references that
+	// Session.ACR can have, for the metadata. The default is none.
 	ACRValues []string
 }
 
-// Workspaces are what users act for in a host with organizations, teams, or the
-// like. An application whose ApplicationSettings.Workspace says so, and those
-// that Agents is about, get tokens for the one workspace that their user chooses
-// on the consent page, or that their request names in the parameter workspace.
-// [Token.WorkspaceID] says which. Both functions are required.
+// Workspaces lets users choose which of their workspaces (organizations, teams)
+// an application may act for. It applies to applications whose
+// ApplicationSettings.Workspace says so, and to those that Agents covers. Their
+// tokens are for the one workspace that the user chooses on the consent page,
+// or that the request names in the parameter workspace. [Token.WorkspaceID] has
+// its ID. List and Member are required.
 type Workspaces struct {
-	// List returns the workspaces for which the user may let applications act, in
-	// the order in which the page shows them. Of several with the same ID, the first
-	// counts. It is asked for the consent page, for its answer, for a workspace that
-	// a request names where SkipConsent skips the page, and for the page of connected
-	// applications. An error is answered with 503.
+	// List returns the workspaces that the user may let applications act for, in
+	// the order to show them. Of several with the same ID, the first counts.
+	// Latchkey calls it for the consent page and its answer, for the page of
+	// connected applications, and for a workspace that a request names when
+	// SkipConsent skips the page. If it returns an error, Latchkey answers with
+	// 503.
 	List func(ctx context.Context, userID string) ([]Workspace, error)
 
-	// Member reports whether the user may still act for the workspace. It is asked
-	// before a sign-in without a page, when a page is answered, when a code is
-	// redeemed, at each refresh, and for introspection and the userinfo document,
-	// and never by [Provider.Require]. False is final: at a token request it ends
-	// everything that the user has in the workspace, as [Provider.LeaveWorkspace]
-	// does. If you can't say, return an error: the request is answered with 503 and
-	// can be repeated.
+	// Member reports whether the user may still act for the workspace. Latchkey
+	// calls it before a sign-in without a page, when a page is answered, when a
+	// code is redeemed, at each refresh, and for introspection and the userinfo
+	// document. [Provider.Require] doesn't call it.
+	//
+	// False is final: at a token request it ends everything that the user has in
+	// the workspace, like [Provider.LeaveWorkspace]. If you can't tell, return
+	// an error: Latchkey answers with 503, and the client can try again.
 	Member func(ctx context.Context, userID, workspaceID string) (bool, error)
 
-	// Agents says how applications use workspaces that the host didn't make: those
-	// that registered themselves, and those known by a document, such as MCP
-	// clients. One with an ApplicationSettings.Workspace of its own has that. The
-	// default is that they act for the user alone.
+	// Agents sets how applications that the host didn't create, such as MCP
+	// clients, use workspaces: those that registered themselves and those known
+	// by a document. The ApplicationSettings.Workspace of an application takes
+	// precedence. The default is store.WorkspaceNone: they act for the user
+	// alone.
 	Agents store.WorkspaceUse
 }
 
-// Workspace is a workspace, as the pages show it.
+// Workspace describes a workspace on the pages.
 type Workspace struct {
-	ID         string // at most 256 bytes; never empty
-	Name       string // what people call it; empty: its ID
-	PictureURL string // https, or below Config.Issuer; may be empty
+	ID         string // required; at most 256 bytes
+	Name       string // shown to people; the default is ID
+	PictureURL string // https, or below Config.Issuer; optional
 }
 
-// Resource is an API of the host's for which tokens are issued apart (RFC
-// 8707): an MCP server, for example. An application that names its URL in the
-// parameter resource gets tokens that work there and nowhere else, so that what
-// leaks at one API opens no other.
+// Resource describes an API that needs separate tokens (RFC 8707), such as an
+// MCP server. An application that names its URL in the parameter resource gets
+// tokens that work there and nowhere else, so a token that leaks from one API
+// opens no other.
 type Resource struct {
-	// URL is what the resource is called, character for character, and where it
-	// is: https, or http on a loopback address for development, without query,
-	// fragment and trailing slash, such as "https://app.example.com/mcp". A URL
-	// without a path is also known with a single slash at its end, as many
-	// clients cannot write it otherwise.
+	// URL identifies the resource, compared character for character, and says
+	// where it is, such as "https://app.example.com/mcp". It must be https, or
+	// http on a loopback address for development, without query, fragment, or
+	// trailing slash. If it has no path, Latchkey also accepts it with a
+	// trailing slash, because many clients can't write it any other way.
 	URL string
 
-	// Name is what people call it, for the consent page. Empty: its URL.
+	// Name is shown on the consent page. The default is URL.
 	Name string
 
-	// Scopes are what it understands, of Config.Scopes. An application that
-	// asks for no scope gets no other ones for it. Nil: all.
+	// Scopes lists the scopes of Config.Scopes that the API understands. They
+	// are the only ones that an application gets for it by asking for none. If
+	// nil, all of them.
 	Scopes []string
 
-	// Lifetimes go before those of the Config for codes and tokens that are for
-	// this resource. A field that is zero says nothing; see [Lifetimes].
+	// Lifetimes sets the lifetimes of codes and tokens for this resource. A zero
+	// field falls through to the next level; see [Lifetimes].
 	Lifetimes Lifetimes
 }

@@ -15,14 +15,16 @@ import (
 )
 
 // ListConnections returns the applications that a user is signed in to, most
-// recently used first, for a page of the host's own; [Provider.ConnectionsHandler]
-// is one that is ready. One that has given its last token back, or let it
-// expire, is not among them, even if the user need not be asked when it comes
-// again, and neither are applications that only have tokens of
-// [Provider.IssueToken]. An application that acts for several workspaces is there
-// once for each. To end one, call [Provider.RevokeGrants] with the user, the
-// application, and the workspace if there is one; without a workspace, it ends all
-// that the user has given the application.
+// recently used first. Use it for a custom page; [Provider.ConnectionsHandler]
+// is a ready one. An application that acts for several workspaces is listed
+// once for each.
+//
+// It leaves out an application whose tokens have all ended, even if the user
+// need not agree again, and one that only has tokens of [Provider.IssueToken].
+//
+// To end a connection, call [Provider.RevokeGrants] with the user, the
+// application, and the workspace if there is one. Without a workspace, it ends
+// everything that the user has given the application.
 func (p *Provider) ListConnections(ctx context.Context, userID string) ([]pages.Connection, error) {
 	if userID == "" {
 		return nil, nil
@@ -37,13 +39,13 @@ func (p *Provider) ListConnections(ctx context.Context, userID string) ([]pages.
 	return connections, nil
 }
 
-// ListWorkspaceConnections returns what is connected to a workspace, for its
-// administrators: each application with each user who lets it act there, as
-// [Provider.ListConnections] does for one user. To end one, call
-// [Provider.RevokeGrants] with the workspace, the user, and the application; to end
-// all, with the workspace alone.
+// ListWorkspaceConnections returns the applications that are connected to a
+// workspace, for its administrators. Each is listed once for each user who lets
+// it act there, as in [Provider.ListConnections]. To end one, call
+// [Provider.RevokeGrants] with the workspace, the user, and the application; to
+// end all, with the workspace alone.
 //
-// It looks at the newest 2,000 sign-ins. [Provider.ListGrants] lists all of them,
+// It reads the newest 2,000 sign-ins. [Provider.ListGrants] lists all of them,
 // page by page.
 func (p *Provider) ListWorkspaceConnections(ctx context.Context, workspaceID string) ([]pages.Connection, error) {
 	if workspaceID == "" {

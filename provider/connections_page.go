@@ -13,10 +13,10 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// ConnectionsHandler serves the page on which the signed-in user sees the
-// applications that have access to their account, and takes it back. Visitors
-// who are not signed in are sent to Config.SignIn first. Users can also end one
-// of the sign-ins of an application.
+// ConnectionsHandler serves the page of connected applications. The signed-in
+// user sees the applications that have access to their account, and can remove
+// one or end one of its sign-ins. Other visitors are sent to Config.SignIn
+// first.
 func (p *Provider) ConnectionsHandler() http.Handler {
 	return p.handler(endpoint{name: "connections", methods: pageMethods, serve: (*call).serveConnections, refuse: (*call).errorPage})
 }

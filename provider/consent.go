@@ -138,7 +138,7 @@ func (a *authorization) allowAgain(ticked scopes.Set) *Error {
 
 // readDecision checks all that was checked before the form was shown, and the
 // form, and returns the scopes that the user has left ticked, also with
-// errAnswered. With nobody signed in it ends early, and without an error.
+// errAnswered. If no one is signed in, it ends early, and without an error.
 func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.Set, e *Error) {
 	if e := repeated(form, requestField, decisionField, sealField, workspaceParam); e != nil {
 		return nil, nil, e

@@ -7,8 +7,8 @@ import (
 )
 
 // deadline is a context that ends with its parent or after a time, as one of
-// context.WithTimeout does. But it sets its timer only when somebody waits for
-// its end, and reads the clock only when somebody looks at it, from which moment
+// context.WithTimeout does. But it sets its timer only when a caller waits for
+// its end, and reads the clock only when a caller looks at it, from which moment
 // on its time runs: a store in memory never waits, a host's lookup may not even
 // look, and both timer and clock cost more than what is asked of them.
 type deadline struct {
@@ -17,8 +17,8 @@ type deadline struct {
 	timeout time.Duration
 
 	mu      sync.Mutex
-	at      time.Time       // zero: nobody has looked
-	waited  context.Context // with the timer; nil: nobody has waited
+	at      time.Time       // zero until a caller looks
+	waited  context.Context // with the timer; nil until a caller waits
 	cancel  context.CancelFunc
 	stopped bool
 }
@@ -40,7 +40,7 @@ func (d *deadline) stop() {
 	}
 }
 
-// end returns when the context ends by itself, and sets it if nobody has looked
+// end returns when the context ends by itself, and sets it if no caller has looked
 // before. The caller holds the lock.
 func (d *deadline) end(now time.Time) time.Time {
 	if d.at.IsZero() {

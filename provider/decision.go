@@ -95,7 +95,7 @@ func (d *decision) answer() rules.Decision {
 }
 
 // agree keeps what the user has agreed to on the page. It comes before the
-// grant: a consent without a grant gives access to nobody.
+// grant: a consent without a grant gives no access.
 func (c *call) agree(d *decision) *Error {
 	for range maxRounds {
 		step, err := d.consent.Agree(d.key(), d.answer())

@@ -25,8 +25,8 @@ const (
 )
 
 // DeviceAuthorizationHandler serves the device authorization endpoint (RFC 8628
-// section 3.1), where devices ask for their codes. Without
-// Config.DeviceAuthorization there is nothing.
+// section 3.1), where devices ask for codes. It returns 404 unless
+// Config.DeviceAuthorization is set.
 func (p *Provider) DeviceAuthorizationHandler() http.Handler {
 	if p.cfg.DeviceAuthorization == nil {
 		return http.NotFoundHandler()

@@ -24,7 +24,7 @@ func (c *call) decideDevice(fields url.Values) *Error {
 	case v.anonymous():
 		return v.signIn(SignInRequest{})
 	}
-	// Before anything is looked up, for whoever does not come from the page. The
+	// Before anything is looked up, for a request that does not come from the page. The
 	// seal keeps other sites out, not the user, who has its key.
 	sent, e := c.openForm(fields.Get(sealField), v.sealed(asked)...)
 	answered := e != nil && errors.Is(e, errAnswered)
@@ -95,7 +95,7 @@ func (v *deviceVisit) decide(formID, grantID store.ID, fields url.Values) *Error
 	err := v.records.keepDecision(v.context(), v.device, grantID, rules.At(now))
 	switch {
 	case rules.Refused(err):
-		// Somebody else was quicker, or it was too late: the device will never
+		// Another request was quicker, or it was too late: the device will never
 		// know of the grant.
 		if allow {
 			if e := v.takeBack(d, formID); e != nil {
@@ -105,7 +105,7 @@ func (v *deviceVisit) decide(formID, grantID store.ID, fields url.Values) *Error
 		return errCode()
 	case err != nil:
 		// It may have been done, so the grant stays. The user sends the form
-		// again, and if not, the grant ends with its code, which nobody has.
+		// again, and if not, the grant ends with its code, which no one has.
 		return unavailable("store", err)
 	case allow:
 		return nil
@@ -173,7 +173,7 @@ func (k records) keepDecision(ctx context.Context, v rules.Device, grantID store
 			return failed
 		}
 		if found.Mark() == v.Mark() && !errors.Is(err, store.ErrConflict) {
-			return err // It was not written, and nobody else is in the way.
+			return err // It was not written, and no other request is in the way.
 		}
 		v = found
 	}

@@ -22,9 +22,9 @@ var (
 	deviceFields = append([]string{userCodeField}, consentFields...)
 )
 
-// DeviceHandler serves the page on which the signed-in user enters the code
-// that a device shows, and decides. Visitors who are not signed in are sent to
-// Config.SignIn first. Without Config.DeviceAuthorization there is nothing.
+// DeviceHandler serves the page where the signed-in user enters the code that a
+// device shows, and decides. Other visitors are sent to Config.SignIn first. It
+// returns 404 unless Config.DeviceAuthorization is set.
 func (p *Provider) DeviceHandler() http.Handler {
 	if p.cfg.DeviceAuthorization == nil {
 		return http.NotFoundHandler()

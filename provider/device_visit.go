@@ -33,7 +33,7 @@ const (
 	resultField  = "result"  // of the page that comes afterwards
 )
 
-// maxTyped is how long a code can be with all that somebody may type between
+// maxTyped is how long a code can be with all that a user may type between
 // its letters. What is longer counts as nothing.
 const maxTyped = 32
 
@@ -76,8 +76,8 @@ func (v *deviceVisit) show() {
 	v.pages.Device(v.w, v.r, v.page)
 }
 
-// confirm shows the page to decide. Everybody is always asked, whatever they or
-// the host have agreed to before: it may be somebody else's device, with a link
+// confirm shows the page to decide. Every user is always asked, whatever they or
+// the host have agreed to before: it may be someone else's device, with a link
 // that was sent to them (RFC 8628 section 5.4). Without is set if they have allowed
 // it without having chosen a workspace: it is what was left unticked then.
 func (v *deviceVisit) confirm(without *scopes.Set) *Error {
@@ -106,7 +106,7 @@ func (v *deviceVisit) confirm(without *scopes.Set) *Error {
 	return nil
 }
 
-// retry says on the error page for e where the visitor can go on.
+// retry says on the error page for e where the visitor can continue.
 func (v *deviceVisit) retry(e *Error) *Error {
 	switch e.reason {
 	case pages.ReasonNoAccount, pages.ReasonNoWorkspace:

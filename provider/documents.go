@@ -14,7 +14,7 @@ import (
 // records are what the store keeps, read and written within a time each.
 //
 // Grants, consents, and devices are documents. This file is the one way to
-// them: read, decide by a rule, and replace what nobody else has changed.
+// them: read, decide by a rule, and replace what no other request has changed.
 type records struct {
 	store   store.Store
 	timeout time.Duration // of one call
@@ -38,8 +38,8 @@ func detached(ctx context.Context) context.Context {
 	return context.WithoutCancel(ctx)
 }
 
-// maxRounds bounds how often a document is read again because somebody else has
-// changed it. Each time somebody has made progress, so more than a few rounds
+// maxRounds bounds how often a document is read again because another request has
+// changed it. Each time one of them has made progress, so more than a few rounds
 // mean that something is wrong.
 const maxRounds = 8
 
@@ -197,7 +197,7 @@ func (k records) seenBy(ctx context.Context, applicationID string) (store.Cuts, 
 }
 
 // keepConsent writes a consent that a rule has changed. The error is
-// store.ErrConflict if somebody else has changed it.
+// store.ErrConflict if another request has changed it.
 func (k records) keepConsent(ctx context.Context, c *rules.Consent) error {
 	d := c.Document(newMark())
 	if c.Mark() != 0 {

@@ -1,24 +1,24 @@
 package provider
 
-// Endpoints are the URLs of a provider's endpoints, as clients and links need
-// them. One that is left out is empty.
+// Endpoints contains the URLs of a provider's endpoints. The URL of an endpoint
+// that is left out is empty.
 type Endpoints struct {
-	Issuer string // Config.Issuer, which all of them are below
+	Issuer string // Config.Issuer
 
 	Authorize, Token, UserInfo, Revoke, Introspect, Register string
 
-	Metadata    string // the document that names the others (RFC 8414)
+	Metadata    string // the authorization server metadata (RFC 8414)
 	Connections string // the page of connected applications
 
-	DeviceAuthorization string // RFC 8628
-	Device              string // the page on which users enter the codes of devices
+	DeviceAuthorization string // where devices ask for codes (RFC 8628)
+	Device              string // the page where users enter the codes of devices
 
-	Discovery string // the same as Metadata, as OpenID Connect names it
+	Discovery string // the same document under its OpenID Connect name
 	JWKS      string // the public keys
 	Logout    string // where applications send users to sign out
 }
 
-// Endpoints returns where the endpoints are, for a host's own pages and tests.
+// Endpoints returns the URLs of the endpoints, for the host's pages and tests.
 func (p *Provider) Endpoints() Endpoints {
 	at := func(path string) string {
 		if path == leaveOut {
@@ -45,8 +45,7 @@ func (p *Provider) Endpoints() Endpoints {
 	return e
 }
 
-// InstanceID returns Config.InstanceID, or the one that was derived in its
-// place.
+// InstanceID returns Config.InstanceID, or its default.
 func (p *Provider) InstanceID() string { return p.cfg.InstanceID }
 
 // metadataPath is where RFC 8414 section 3 puts the document: in front of the

@@ -12,28 +12,28 @@ import (
 	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
-// Error is a refusal in the terms of OAuth 2.0. Code and Description go to the
-// client or the visitor; Err is the cause and goes to the log only.
+// Error is an OAuth 2.0 error. Code and Description are sent to the client or
+// shown to the visitor. Err is the cause and goes to the log only.
 type Error struct {
 	// Code is an error code of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750
-	// section 3.1 or an extension, such as "invalid_grant".
+	// section 3.1, or an extension, such as "invalid_grant".
 	Code string
 
-	// Description says in English what was wrong and what to do. It has no
-	// characters but those that RFC 6749 allows in error_description.
+	// Description says in English what was wrong and what to do. It may have
+	// only the characters that RFC 6749 allows in error_description.
 	Description string
 
-	// Status is the HTTP status of the answer where it is not a redirect.
+	// Status is the HTTP status of the answer, unless it is a redirect.
 	Status int
 
-	// RetryAfter is when to try again, with status 429 and 503. Zero: no
-	// advice.
+	// RetryAfter is how long to wait before trying again, for status 429 and
+	// 503. If zero, no Retry-After is sent.
 	RetryAfter time.Duration
 
-	// Scope is what a token lacks, with insufficient_scope.
+	// Scope lists the scopes to ask for, with insufficient_scope.
 	Scope string
 
-	// Err is the cause; nil if the request itself is.
+	// Err is the cause, or nil if there is none besides the request itself.
 	Err error
 
 	reason   pages.Reason // of the error page; empty: as the status says

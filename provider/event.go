@@ -8,96 +8,102 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// EventKind says what happened.
+// EventKind is the kind of an [Event].
 type EventKind string
 
-// What an [Event] can be about.
+// The kinds of an [Event].
 const (
-	// EventGrantCreated: an application was given access. A code is on its way,
-	// or a token was issued by [Provider.IssueToken].
+	// EventGrantCreated means that an application was given access: a code is on
+	// its way, or [Provider.IssueToken] made a token.
 	EventGrantCreated EventKind = "grant.created"
-	// EventGrantDenied: the user said no.
+	// EventGrantDenied means that the user denied access.
 	EventGrantDenied EventKind = "grant.denied"
-	// EventGrantRevoked: grants were revoked by the host, a user or an
-	// application: the one with GrantID, or if that is empty all of the user,
-	// the application, and the workspace that are named. It comes again if the call is
-	// repeated.
+	// EventGrantRevoked means that the host, a user, or an application revoked
+	// grants: the one with GrantID, or if that is empty, all of the given user,
+	// application, and workspace. A repeated call repeats the event.
 	EventGrantRevoked EventKind = "grant.revoked"
-	// EventTokenIssued: an access token was issued, for a code, by
+	// EventTokenIssued means that an access token was issued: for a code, by
 	// [Provider.IssueToken], or to a machine.
 	EventTokenIssued EventKind = "token.issued"
-	// EventTokenRefreshed: a refresh token was rotated.
+	// EventTokenRefreshed means that a refresh token was rotated.
 	EventTokenRefreshed EventKind = "token.refreshed"
-	// EventTokenRetried: a refresh token that was replaced within the grace was
-	// answered with the current tokens. Many for one grant can mean that somebody
-	// else has its token.
+	// EventTokenRetried means that a refresh token came again within the grace
+	// period after its rotation and was answered with the current tokens. Many
+	// for one grant can mean that its token was stolen.
 	EventTokenRetried EventKind = "token.retried"
-	// EventTokenRevoked: an application ended one of its access tokens. If Err
-	// is set, the oldest of its access tokens ended by itself, because a grant
-	// has at most 16 that work.
+	// EventTokenRevoked means that an application revoked one of its access
+	// tokens. If Err is set, the oldest access token of the grant ended instead,
+	// because a grant has at most 16 that work.
 	EventTokenRevoked EventKind = "token.revoked"
-	// EventReuseDetected: a spent code or refresh token came again and its
-	// grant was revoked. Somebody may have stolen it.
+	// EventReuseDetected means that a used code or refresh token came again,
+	// possibly stolen. Its grant was revoked.
 	EventReuseDetected EventKind = "token.reuse_detected"
-	// EventApplicationRegistered: an application registered itself, or was let in
-	// by its document for the first time.
+	// EventApplicationRegistered means that an application registered itself, or
+	// that a user first agreed to one known by its document.
 	EventApplicationRegistered EventKind = "application.registered"
-	// EventApplicationCreated: the host created an application, by one of the
-	// functions, the Backend API, or a page of package portal.
+	// EventApplicationCreated means that the host created an application: with a
+	// function, the Backend API, or a page of package portal.
 	EventApplicationCreated EventKind = "application.created"
-	// EventApplicationUpdated: the settings of an application were changed by the
-	// host, or its registration by itself.
+	// EventApplicationUpdated means that the host changed the settings of an
+	// application, or that an application changed its registration.
 	EventApplicationUpdated EventKind = "application.updated"
-	// EventApplicationDeleted: an application was deleted by the host, by itself,
-	// or by [Provider.Cleanup], because it was no longer used. It comes again if
-	// the call is repeated.
+	// EventApplicationDeleted means that an application was deleted: by the
+	// host, by itself, or by [Provider.Cleanup] because it was unused. A
+	// repeated call repeats the event.
 	EventApplicationDeleted EventKind = "application.deleted"
-	// EventApplicationSecretAdded: an application was given another secret.
+	// EventApplicationSecretAdded means that an application got another secret.
 	EventApplicationSecretAdded EventKind = "application.secret_added"
-	// EventApplicationReviewed: the host vouches for an application.
+	// EventApplicationReviewed means that the host now vouches for an
+	// application.
 	EventApplicationReviewed EventKind = "application.reviewed"
-	// EventApplicationUnreviewed: the host took its review back.
+	// EventApplicationUnreviewed means that the host withdrew its review.
 	EventApplicationUnreviewed EventKind = "application.unreviewed"
-	// EventApplicationDisabled: the host disabled an application.
+	// EventApplicationDisabled means that the host disabled an application.
 	EventApplicationDisabled EventKind = "application.disabled"
-	// EventApplicationEnabled: the host lets an application in again.
+	// EventApplicationEnabled means that the host enabled an application again.
 	EventApplicationEnabled EventKind = "application.enabled"
-	// EventSignedOut: a user was sent by an application, if one is named, to sign
-	// out of the host, and OpenID.SignOut has ended their session. Grants go on.
+	// EventSignedOut means that OpenID.SignOut ended a user's session at the
+	// host. ApplicationID is the application that sent the user, if known.
+	// Grants remain.
 	EventSignedOut EventKind = "user.signed_out"
-	// EventClientRejected: a client failed to authenticate.
+	// EventClientRejected means that a client failed to authenticate.
 	EventClientRejected EventKind = "client.rejected"
-	// EventRequest: an endpoint or the guard has dealt with a request. It is
-	// the last event of the endpoint or guard for it, and the one to count and
-	// time requests by.
+	// EventRequest means that an endpoint or middleware has finished a request.
+	// It is the last event of the request, and the one to count and time
+	// requests with.
 	EventRequest EventKind = "request"
 )
 
-// Event is what Config.Events is told. What does not apply is empty.
+// Event is what Config.Events receives. Fields that don't apply are empty.
 type Event struct {
 	Kind          EventKind
 	At            time.Time
 	ApplicationID string
 	UserID        string
-	Machine       bool // it is about a token of a machine, so there is no user
+	Machine       bool // about a token of a machine, so there is no user
 	GrantID       store.ID
-	WorkspaceID   string        // that the grant is for; of an EventGrantRevoked, the workspace whose grants were
-	Actor         string        // who did it, as the host named them: see [WithActor]
-	Request       *http.Request // nil where a function was called; its body is read, and its header and URL can hold credentials: do not log it
+	WorkspaceID   string        // of the grant; for EventGrantRevoked, the workspace whose grants ended
+	Actor         string        // who did it: see [WithActor]
+	Request       *http.Request // nil if a function was called; the body is read; don't log it, because header and URL can hold credentials
 	Err           error         // the cause of a refusal
 
-	// Endpoint, Outcome and Duration are those of an EventRequest. Endpoint is
-	// "authorize", "token", "userinfo", "revoke", "introspect", "register",
-	// "device_authorization", "device", "logout", "metadata", "resource_metadata",
-	// "connections", "backend" (of package clerkapi), "admin" and "developers" (of
-	// package portal), "guard", or a name that
-	// [Provider.Endpoint] was given. Outcome is "ok", or the error code
-	// of the refusal, such as "invalid_grant", or "rate_limited" where
-	// Config.Limit refused, or "client_gone" where the client hung up before it
-	// had an answer. Duration is what the endpoint took with all that it
-	// asked the store and the host; the guard's is that of its check alone.
-	// ApplicationID is that of the client that has authenticated, of the token
-	// that was presented, or of the one that sent a visitor.
+	// Endpoint, Outcome, and Duration are set for an EventRequest.
+	//
+	// Endpoint is "authorize", "token", "userinfo", "revoke", "introspect",
+	// "register", "device_authorization", "device", "logout", "metadata",
+	// "resource_metadata", "connections", "backend" (of package clerkapi),
+	// "admin" and "developers" (of package portal), "guard" (of
+	// [Provider.Require]), or a name that [Provider.Endpoint] was given.
+	//
+	// Outcome is "ok", or the error code of the refusal, such as
+	// "invalid_grant"; "rate_limited" if Config.Limit refused; or "client_gone"
+	// if the client hung up before the answer.
+	//
+	// Duration includes all calls to the store and the host. For "guard" it is
+	// the time of the check alone.
+	//
+	// ApplicationID is the client that authenticated, the owner of the presented
+	// token, or the application that sent the visitor.
 	Endpoint string
 	Outcome  string
 	Duration time.Duration
@@ -105,11 +111,11 @@ type Event struct {
 
 type actorKey struct{}
 
-// WithActor returns a context that says who acts. Every [Event] of a function of
-// [Provider] that is called with it has the Actor, so that the events are an
-// audit trail of who changed what. The actor is the host's own name for them,
-// such as "user_1" or "cron"; it isn't interpreted. The pages of package portal
-// give one by themselves.
+// WithActor returns a context that names who acts. Every [Event] of a
+// [Provider] function that is called with it has that Actor, so the events make
+// an audit trail. The actor is any name that the host chooses, such as "user_1"
+// or "cron"; Latchkey doesn't interpret it. The pages of package portal set one
+// themselves.
 func WithActor(ctx context.Context, actor string) context.Context {
 	return context.WithValue(ctx, actorKey{}, actor)
 }

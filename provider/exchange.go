@@ -27,7 +27,7 @@ type exchange struct {
 
 // tokenInfo is what a grant type gives, on its way through the engine. The
 // engine only hands it on; the interface that it embeds is nil and stands for
-// the getters and setters, which nobody here calls.
+// the getters and setters, which are never called here.
 type tokenInfo struct {
 	oauth2.TokenInfo
 	access, refresh, id, scope string

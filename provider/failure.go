@@ -9,23 +9,26 @@ import (
 	"time"
 )
 
-// Failure is a cause for which requests of an application were refused.
-// [Provider.Failures] returns them. It holds no code, token, secret, or address.
+// Failure describes a cause for which requests of an application were refused.
+// [Provider.Failures] returns them. It contains no code, token, secret, or
+// address.
 type Failure struct {
 	Endpoint    string // as in [Event]
 	Code        string // the error code, such as "invalid_grant"
-	Description string // what the client was told the last time
+	Description string // the last message that was sent to the client
 
-	// Cause is why, where that speaks of nothing but what the client sent, such as
-	// "wrong client secret". Empty: Description says it all.
+	// Cause adds a reason that concerns only what the client sent, such as
+	// "wrong client secret". It is empty if Description says it all.
 	Cause string
 
-	// Sent is what was sent and refused, such as "redirect_uri=https://a.example",
-	// the last first: at most 3 of them, cut and in ASCII.
+	// Sent lists up to 3 refused values, such as
+	// "redirect_uri=https://a.example", the latest first. They are shortened and
+	// in ASCII.
 	Sent []string
 
-	// Proved says that the requests came with a secret, key, or token of the
-	// application. Others name only its client_id, which anyone can.
+	// Proved reports whether the requests came with a secret, key, or token of
+	// the application. Otherwise they only named its client_id, which anyone
+	// can.
 	Proved bool
 
 	Count       int
@@ -46,7 +49,7 @@ const (
 )
 
 // failures are the causes for which requests of applications were refused. What
-// proved to be an application's and what anybody can send are kept apart, so that
+// proved to be an application's and what anyone can send are kept apart, so that
 // strangers push out nothing but what came from strangers.
 type failures struct{ proved, claimed failureTable }
 
@@ -64,7 +67,7 @@ func (f *failures) forget(application string) {
 	f.claimed.forget(application)
 }
 
-// note counts a refusal. An application of a document is anybody's, and there can
+// note counts a refusal. An application of a document is anyone's, and there can
 // be any number of them.
 func (f *failures) note(application, endpoint string, proved bool, e *Error, now time.Time) {
 	switch {

@@ -23,48 +23,51 @@ const (
 	maxSecret       = 256      // likewise
 )
 
-// FieldErrorKind says in which way a field is wrong.
+// FieldErrorKind is the kind of a [FieldError].
 type FieldErrorKind string
 
-// What can be wrong with a field.
+// The kinds of a [FieldError].
 const (
 	FieldMissing FieldErrorKind = "missing"
-	FieldTooLong FieldErrorKind = "too_long" // FieldError.Limit says how long it may be
-	FieldTooMany FieldErrorKind = "too_many" // FieldError.Limit says how many entries there may be
-	FieldTwice   FieldErrorKind = "twice"    // an entry is there a second time
-	FieldFormat  FieldErrorKind = "format"   // not of the form that the field has
-	FieldValue   FieldErrorKind = "value"    // of the form, but not one that is allowed
+	FieldTooLong FieldErrorKind = "too_long" // longer than FieldError.Limit
+	FieldTooMany FieldErrorKind = "too_many" // more entries than FieldError.Limit
+	FieldTwice   FieldErrorKind = "twice"    // an entry occurs twice
+	FieldFormat  FieldErrorKind = "format"   // malformed
+	FieldValue   FieldErrorKind = "value"    // well-formed, but not allowed
 )
 
-// FieldError says what is wrong with one field of an application.
+// FieldError describes what is wrong with one field of an application.
 type FieldError struct {
-	// Field is the field's name as Clerk's Backend API has it: "name",
-	// "redirect_uris", "scopes", "client_uri", "client_image_url", "client_id",
-	// "secret", "secret_hash", "public", "owner_id" or "metadata"; "lifetimes",
-	// whose Value is the name of one of the [Lifetimes]; or as RFC 7591
-	// and OpenID Connect have it, which have more: "jwks", "jwks_uri",
-	// "id_token_signed_response_alg", "post_logout_redirect_uris", and of an
-	// application that registered itself "tos_uri", "policy_uri", "contacts",
-	// "software_id" or "software_version". Latchkey's own is "workspace".
+	// Field is the field's name in one of three vocabularies:
+	//
+	//   - Clerk's Backend API: "name", "redirect_uris", "scopes", "client_uri",
+	//     "client_image_url", "client_id", "secret", "secret_hash", "public",
+	//     "owner_id", "metadata".
+	//   - RFC 7591 and OpenID Connect: "jwks", "jwks_uri",
+	//     "id_token_signed_response_alg", "post_logout_redirect_uris"; and for
+	//     an application that registered itself "tos_uri", "policy_uri",
+	//     "contacts", "software_id", "software_version".
+	//   - Latchkey: "workspace", and "lifetimes", whose Value is the name of a
+	//     field of [Lifetimes].
 	Field string
 
-	// Message says in English what is wrong, and can be shown next to the field.
+	// Message says in English what is wrong. You can show it next to the field.
 	Message string
 
-	// Kind, Value, and Limit say the same to a program, such as one that has
-	// texts of its own. Value is what is wrong, where that is one entry of
-	// several; it is never a secret.
+	// Kind, Value, and Limit say the same to a program, such as one that
+	// translates the message. Value is the wrong entry if the field has several;
+	// it is never a secret.
 	Kind  FieldErrorKind
 	Value string
 	Limit int
 }
 
-// FieldErrors are everything that is wrong with an application that was to be
-// kept. Nothing of it was. A form finds them with errors.As, to show each beside
-// its field; any other error is a fault of the store.
+// FieldErrors lists all validation errors of an application; nothing was saved.
+// Get it with errors.As to show each error next to its field. Any other error
+// comes from the store.
 type FieldErrors []FieldError
 
-// Error has a line for each of them.
+// Error returns one line for each error.
 func (e FieldErrors) Error() string {
 	lines := make([]string, 0, len(e))
 	for _, f := range e {

@@ -11,28 +11,28 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// FoundToken is what [Provider.LookupToken] knows about a token.
+// FoundToken is what [Provider.LookupToken] returns about a token.
 type FoundToken struct {
 	Token // whose it is, and what it opens; not necessarily a live access token
 
-	Refresh  bool      // it is a refresh token, not an access token
+	Refresh  bool      // a refresh token, not an access token
 	IssuedAt time.Time // zero, like ExpiresAt, for a refresh token that doesn't work
 
-	// Live reports whether the token works. The others say why it doesn't: it
-	// has expired; its sign-in was ended; it was exchanged for its successor,
-	// which only happens to refresh tokens; Config.Users doesn't find its user;
-	// Config.Workspaces.Member says that the user has left its workspace.
+	// Live reports whether the token works. If it doesn't, one of the others
+	// says why: Expired; Revoked, so its sign-in was ended; Spent, for a refresh
+	// token that was exchanged for the next one; UserGone if Config.Users
+	// doesn't find its user; UserLeft if Config.Workspaces.Member says that the
+	// user has left its workspace.
 	Live, Expired, Revoked, Spent, UserGone, UserLeft bool
 }
 
-// LookupToken says whose an access or refresh token is, of either kind and for
-// any resource, and whether it still works: what you need to know of a token
-// that has leaked. Looking at a token isn't using it. To end its sign-in, call
-// [Provider.RevokeGrants] with its GrantID.
+// LookupToken returns the owner and the state of an access or refresh token,
+// for any resource. Use it when a token has leaked. Looking a token up doesn't
+// use it. To end its sign-in, call [Provider.RevokeGrants] with its GrantID.
 //
 // The error wraps [store.ErrNotFound] if the provider never issued this token,
-// or has forgotten it, as it does with tokens that ended long ago. Any other
-// error means that the store, Config.Users, or Config.Workspaces can't answer.
+// or has already deleted the record of one that ended long ago. Any other error
+// means that the store, Config.Users, or Config.Workspaces can't answer.
 func (p *Provider) LookupToken(ctx context.Context, token string) (FoundToken, error) {
 	found, err := p.lookUp(ctx, token)
 	if err != nil {

@@ -16,30 +16,31 @@ import (
 )
 
 // Grant is one sign-in of one user to one application on one device. Its code
-// and tokens belong to it: when it ends, all of them stop working. The grant of a
-// machine has no user, and one access token.
+// and tokens belong to it: when it ends, they stop working. The grant of a
+// machine has no user and one access token.
 type Grant struct {
 	ID            store.ID
-	UserID        string // empty: it is a machine's
+	UserID        string // empty for a machine
 	ApplicationID string
-	WorkspaceID   string // for which the application acts; empty: for the user alone
+	WorkspaceID   string // the workspace it acts for; empty if for the user alone
 	Scopes        scopes.Set
-	Resource      string // what its tokens are for (RFC 8707); empty: none
-	Label         string // what [TokenSettings] called it; empty: nothing
+	Resource      string // what its tokens are for (RFC 8707); empty for [Provider.Require]
+	Label         string // from [TokenSettings]; may be empty
 
 	CreatedAt  time.Time
 	LastUsedAt time.Time // the last sign-in or refresh
-	AgreedAt   time.Time // when the user agreed on the consent page; zero: the page was skipped
-	ExpiresAt  time.Time // no token outlives it; zero: no such end
+	AgreedAt   time.Time // when the user agreed on the consent page; zero if it was skipped
+	ExpiresAt  time.Time // no token outlives it; zero if there is no such limit
 }
 
-// Machine reports whether the grant is an application's own, without a user.
+// Machine reports whether the grant belongs to an application alone, without a
+// user: see Config.Machines.
 func (g *Grant) Machine() bool { return g.UserID == "" }
 
-// GrantFilter selects grants: those that match every field that isn't empty.
-// The empty filter matches nothing. With an ID that is empty by mistake, one with
-// two fields matches more than was meant: to end what a user has in a workspace,
-// call [Provider.LeaveWorkspace].
+// GrantFilter selects the grants that match all of its non-empty fields. The
+// empty filter matches nothing. A field that is empty by mistake widens the
+// filter, so check IDs before you set two of them. To end what a user has in a
+// workspace, call [Provider.LeaveWorkspace].
 type GrantFilter struct {
 	ID            store.ID
 	UserID        string
@@ -54,14 +55,14 @@ const (
 	maxBatches = 20
 )
 
-// ListGrants returns a page of the live grants that match f, newest first. It
-// has at most limit grants; 0 means 10. After is empty for the first page, and
-// what was returned as next for the one that follows. Next is empty if this page
-// is the last one. A page may be short, or empty, and still have a next one: a
-// call looks at a bounded number of grants.
+// ListGrants returns a page of the live grants that match f, newest first. A
+// page has at most limit grants; 0 means 10. Pass "" as after for the first
+// page, and the returned next for the following one. If next is empty, there
+// are no more pages. A page may be short or empty and still have a next,
+// because each call reads a bounded number of grants.
 //
-// Those of machines are listed by their ID only: there is one for each token, they
-// are gone when it has expired, and they would hide the sign-ins of people.
+// Grants of machines are listed only if f has their ID: there is one for each
+// token, and they would hide the sign-ins of people.
 func (p *Provider) ListGrants(ctx context.Context, f GrantFilter, after string, limit int) (page []Grant, next string, err error) {
 	limit = cmp.Or(limit, store.DefaultLimit)
 	from, err := parseCursor(after)
@@ -161,13 +162,17 @@ func parseCursor(text string) (c store.Cursor, err error) {
 	return c, nil
 }
 
-// RevokeGrants ends every grant that matches f. When it returns, no token of
-// them works anywhere, however many there are: it is one write. By user it logs
-// a user out of every application, by user and application out of that one, by
-// application it cuts an application off, with the tokens that it got by itself, by
-// workspace everything that is connected to the workspace; each of these also
-// forgets what the users had agreed to. By ID it ends a single sign-in, and the other fields
-// must match too. The empty filter matches nothing.
+// RevokeGrants ends every grant that matches f, in one write. When it returns,
+// none of their tokens work.
+//
+//   - A user ID signs the user out of every application.
+//   - A user ID and an application ID sign the user out of that application.
+//   - An application ID ends everything that was issued to the application,
+//     tokens without a user included.
+//   - A workspace ID ends everything that is connected to the workspace.
+//   - A grant ID ends one sign-in. The other fields must match it too.
+//
+// All but the last also forget the consent of the users.
 func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
 	var err error
 	event := Event{Kind: EventGrantRevoked, ApplicationID: f.ApplicationID, UserID: f.UserID, GrantID: f.ID, WorkspaceID: f.WorkspaceID}
@@ -198,8 +203,8 @@ func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
 }
 
 // RevokeAllGrants ends every grant of every user and forgets every consent.
-// Call it after a backup of the store was restored, which brings back what was
-// revoked since.
+// Call it after you restore a backup of the store, because the backup brings
+// back grants that were revoked since it was made.
 func (p *Provider) RevokeAllGrants(ctx context.Context) error {
 	if err := p.records.cutOff(ctx, store.CutKey{}, store.CutNumber); err != nil {
 		return fmt.Errorf("provider: revoke all grants: %w", err)
@@ -217,7 +222,7 @@ func (p *Provider) userStillThere(ctx context.Context, userID string) (userinfo.
 		return user, nil
 	case !errors.Is(err, userinfo.ErrNotFound):
 		return user, unavailable("Config.Users", err)
-	case errors.Is(err, errNotThatUser), errors.Is(err, errNoUserID): // Once that is mended, the next sign-ins do well.
+	case errors.Is(err, errNotThatUser), errors.Is(err, errNoUserID): // Once that is fixed, the next sign-ins work.
 		return user, refuse(codeInvalidGrant, "The user account is gone.").because(err)
 	}
 	if err := p.RevokeGrants(ctx, GrantFilter{UserID: userID}); err != nil {

@@ -10,39 +10,41 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// Require returns middleware that lets a request through only with an access
-// token that has all the given scopes; the handler finds it with
-// [TokenFromContext]. Others are answered as RFC 6750 says: 401 without a good
-// token, 403 with insufficient_scope. A token for one of Config.Resources is no
-// good token here: see [ProtectedResource.Require]. Nor is one of a machine, which
-// is answered with 403: see [Provider.AllowMachines]. It asks the store once and
-// does not call Config.Users: to cut a user off, call [Provider.RevokeGrants].
+// Require returns middleware that requires an access token with all the given
+// scopes. The handler gets the token with [TokenFromContext]. Other requests
+// are answered according to RFC 6750: 401 without a valid token, 403 with
+// insufficient_scope if a scope is missing.
 //
-// For pages of other origins put CORS middleware around it, not inside: a
-// preflight carries no token, and a 401 that a page cannot read looks to it
-// like a broken network.
+// A token for an entry of Config.Resources is not valid here: see
+// [ProtectedResource.Require]. A token of a machine is refused with 403: see
+// [Provider.AllowMachines].
 //
-// Require panics if a scope is not one of Config.Scopes, as no token could
-// ever have it.
+// Require reads the store once and doesn't call Config.Users. To cut a user
+// off, call [Provider.RevokeGrants].
+//
+// For web pages of other origins, put CORS middleware around it, not inside: a
+// preflight request has no token, and a page can't read a 401 without CORS
+// headers.
+//
+// Require panics if a scope is not in Config.Scopes, because no token could
+// have it.
 func (p *Provider) Require(scope ...string) func(http.Handler) http.Handler {
 	return Guard{p: p}.Require(scope...)
 }
 
-// Require is [Provider.Require] for the resource: it lets a request through
-// only with a token that was issued for this resource (RFC 8707), and its
-// refusals tell the client where the resource's metadata is and which scopes to
-// ask for (RFC 9728 section 5.1), so that an MCP client finds the way to a token
-// by itself. Where a token lacks a scope, those to ask for are the ones that it
-// has and the ones that are needed, so that the next token can do what this one
-// can.
+// Require is like [Provider.Require], but requires a token that was issued for
+// this resource (RFC 8707). Its refusals tell the client where the resource's
+// metadata is and which scopes to ask for (RFC 9728 section 5.1), so an MCP
+// client can get a token by itself. If a token lacks a scope, the client is
+// told to ask for the scopes that the token has and those that are needed.
 //
 // It panics if a scope is not one of the resource's.
 func (r *ProtectedResource) Require(scope ...string) func(http.Handler) http.Handler {
 	return Guard{p: r.p, resource: r}.Require(scope...)
 }
 
-// Require is [Provider.Require], or [ProtectedResource.Require], that lets
-// machines in.
+// Require is like [Provider.Require] or [ProtectedResource.Require], but
+// accepts tokens of machines too.
 func (g Guard) Require(scope ...string) func(http.Handler) http.Handler {
 	asked := scopes.New(scope...)
 	if g.resource != nil {
@@ -85,7 +87,7 @@ func (c *call) admit(g Guard, scope []string) (*Token, *Error) {
 	return token.public(), nil
 }
 
-// hint returns what a challenge of the resource says beside the error: where
+// hint returns what a challenge of the resource says in addition to the error: where
 // its metadata is, and the scopes to ask for.
 func (r *ProtectedResource) hint(e *Error, scope []string) []string {
 	if r == nil {
@@ -100,50 +102,52 @@ func (r *ProtectedResource) hint(e *Error, scope []string) []string {
 
 type tokenKey struct{}
 
-// TokenFromContext returns the token that [Provider.Require] let through.
+// TokenFromContext returns the token of a request that passed
+// [Provider.Require], and whether there is one.
 func TokenFromContext(ctx context.Context) (*Token, bool) {
 	t, ok := ctx.Value(tokenKey{}).(*Token)
 	return t, ok
 }
 
-// Verify checks an access token that did not come by HTTP and returns it if it
-// lives and has all the given scopes. The error is an [*Error] that wraps
-// [ErrInvalidToken] or [ErrInsufficientScope], or has status 503 when the store
-// cannot answer. A token for one of Config.Resources is an invalid one here. That
-// of a machine is refused with ErrInsufficientScope: see [Provider.AllowMachines].
+// Verify returns the access token if it is valid and has all the given scopes.
+// Use it for tokens that don't arrive in an HTTP request. The error is an
+// [*Error] that wraps [ErrInvalidToken] or [ErrInsufficientScope], or has
+// status 503 if the store can't answer. A token for an entry of
+// Config.Resources is invalid here. A token of a machine is refused with
+// ErrInsufficientScope: see [Provider.AllowMachines].
 func (p *Provider) Verify(ctx context.Context, bearer string, scope ...string) (*Token, error) {
 	return Guard{p: p}.Verify(ctx, bearer, scope...)
 }
 
-// Verify is [Provider.Verify] for the resource: it accepts only tokens that
-// were issued for it.
+// Verify is like [Provider.Verify], but accepts only tokens that were issued
+// for this resource.
 func (r *ProtectedResource) Verify(ctx context.Context, bearer string, scope ...string) (*Token, error) {
 	return Guard{p: r.p, resource: r}.Verify(ctx, bearer, scope...)
 }
 
-// A Guard lets in who has an access token: people who use an application, and
-// machines too. [Provider.AllowMachines] and [ProtectedResource.AllowMachines]
-// make one. Those without it let people in only.
+// Guard protects an API like [Provider.Require], but accepts tokens of machines
+// as well as of people. [Provider.AllowMachines] and
+// [ProtectedResource.AllowMachines] make one.
 type Guard struct {
 	p        *Provider
 	resource *ProtectedResource // nil: the host's whole API
 	machines bool
 }
 
-// AllowMachines returns a guard that lets in the tokens of machines too: those
-// that applications get by themselves, with Config.Machines. The handler tells
-// them apart with [Token.Machine], and has to: the UserID of a machine's token is
-// empty. Use it for what belongs to no user.
+// AllowMachines returns a [Guard] that also accepts tokens of machines, which
+// applications get without a user: see Config.Machines. Use it for data that
+// belongs to no user. The handler must check [Token.Machine], because the
+// UserID of a machine's token is empty.
 func (p *Provider) AllowMachines() Guard { return Guard{p: p, machines: true} }
 
-// AllowMachines is [Provider.AllowMachines] for tokens that were issued for the
-// resource.
+// AllowMachines is like [Provider.AllowMachines], but accepts only tokens that
+// were issued for this resource.
 func (r *ProtectedResource) AllowMachines() Guard {
 	return Guard{p: r.p, resource: r, machines: true}
 }
 
-// Verify is [Provider.Verify], or [ProtectedResource.Verify], that lets machines
-// in.
+// Verify is like [Provider.Verify] or [ProtectedResource.Verify], but accepts
+// tokens of machines too.
 func (g Guard) Verify(ctx context.Context, bearer string, scope ...string) (*Token, error) {
 	token, e := g.p.findLive(ctx, bearer, rules.KindAccess)
 	if e == nil {

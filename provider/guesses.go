@@ -14,8 +14,8 @@ const (
 	guessWindow = 10 * time.Minute
 
 	// maxGuessers is how many users are counted at a time. With one more, the
-	// one who began first is forgotten, so whoever wants to be forgotten needs
-	// as many accounts, and each of those has guesses of its own anyway.
+	// one who began first is forgotten, so a user who wants to be forgotten needs
+	// as many accounts, and each of those has separate guesses anyway.
 	maxGuessers = 10_000
 )
 

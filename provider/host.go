@@ -12,7 +12,7 @@ import (
 )
 
 // errNotThatUser is a mistake in Config.Users. It counts as a user who is not
-// found: what else it returned is nobody's.
+// found: what else it returned is ignored.
 var errNotThatUser = fmt.Errorf("%w: Config.Users returned no error, and a user whose ID is not the one that it was asked for: it must return userinfo.ErrNotFound for a user who is not there, and fill in User.ID for one who is",
 	userinfo.ErrNotFound)
 

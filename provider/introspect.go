@@ -13,11 +13,11 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// IntrospectHandler serves the introspection endpoint (RFC 7662) to
-// applications, about their own tokens, and to resource servers that
-// Config.Introspection lets through, about all. Everybody else's tokens are
-// answered like unknown ones. The sub of a machine's token is "client:" followed
-// by its client_id, which no user's ID begins with.
+// IntrospectHandler serves the introspection endpoint (RFC 7662). Applications
+// can introspect their own tokens; resource servers that Config.Introspection
+// allows can introspect any. A token that the caller may not see is answered
+// like an unknown one. The sub of a machine's token is "client:" followed by
+// its client_id, which is never a user's ID.
 func (p *Provider) IntrospectHandler() http.Handler {
 	return p.handler(endpoint{name: endpointIntrospect, methods: []string{http.MethodPost}, serve: (*call).serveIntrospect, refuse: (*call).writeError})
 }
@@ -71,7 +71,7 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 	case form.Get("token") == "":
 		return nil, refuse(codeInvalidRequest, "The parameter token is missing.")
 	case !anyToken && asker.Public:
-		// RFC 7662 section 2.1 wants the asker authorized, and anybody can
+		// RFC 7662 section 2.1 wants the asker authorized, and anyone can
 		// claim a public client's id.
 		return nil, invalidClient("A public client cannot ask about tokens.")
 	}
@@ -119,12 +119,13 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 	return answer, nil
 }
 
-// BearerKey returns a check that lets a request through if its Authorization
-// header carries one of the keys, such as for Config.Introspection; the error
-// wraps [ErrInvalidToken]. Give the old and the new key while you rotate it. A
-// key is random and has at least 32 characters; whether it has, [Provider.Check]
-// says. Keys are compared in constant time. It panics without a key, or with an
-// empty one, which would let everybody through.
+// BearerKey returns a function that accepts a request if its Authorization
+// header has one of the keys as a Bearer token. Use it as Config.Introspection.
+// Its error wraps [ErrInvalidToken]. While you rotate a key, pass both the old
+// and the new one. A key should be random and have at least 32 characters;
+// [Provider.Check] can tell whether it does. Keys are compared in constant
+// time. BearerKey panics without a key or with an empty one, which would let
+// everyone through.
 func BearerKey(keys ...string) func(r *http.Request) error {
 	sums := make([][sha256.Size]byte, 0, len(keys))
 	for _, key := range keys {

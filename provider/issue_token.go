@@ -15,49 +15,49 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// TokenSettings says which access token [Provider.IssueToken] makes.
+// TokenSettings describes the access token that [Provider.IssueToken] makes.
 type TokenSettings struct {
-	// UserID is the user for whom it acts. Config.Users must know them.
+	// UserID is the user that the token acts for. Config.Users must find them.
 	UserID string
 
-	// ApplicationID is the application that it belongs to. Personal access
-	// tokens get one of their own, made once and without redirect URIs, so
-	// that nobody can sign in with it.
+	// ApplicationID is the application that the token belongs to. For personal
+	// access tokens, create one application without redirect URIs, so that no
+	// one can sign in with it.
 	ApplicationID string
 
-	// WorkspaceID is the workspace that it is for, of which Config.Workspaces says
-	// that the user is a member. The application has to use workspaces. Empty: it
-	// acts for the user alone.
+	// WorkspaceID is the workspace that the token is for. Config.Workspaces must
+	// report the user as a member, and the application must use workspaces. If
+	// empty, the token acts for the user alone.
 	WorkspaceID string
 
-	// Scopes are what it may do: some of what the application may ask for. Empty:
-	// it says who the user is, and opens nothing.
+	// Scopes lists what the token may do, out of what the application may ask
+	// for. If empty, the token identifies the user and has no other access.
 	Scopes scopes.Set
 
-	// Resource is the URL of the one of Config.Resources that it is for.
-	// Empty: it is for what [Provider.Require] guards.
+	// Resource is the URL of the entry of Config.Resources that the token is
+	// for. If empty, the token is for [Provider.Require].
 	Resource string
 
-	// Lifetime is how long it works. Zero: the Access of [Lifetimes] for the
-	// application and the resource.
+	// Lifetime is how long the token works. The default is the Access lifetime
+	// for the application and the resource: see [Lifetimes].
 	Lifetime time.Duration
 
-	// Label is what the user calls it, to know it again: [Grant] has it. At most
-	// 100 characters, none of which is a control character. Empty: nothing.
+	// Label is the user's name for the token, at most 100 characters without
+	// control characters. [Grant] has it. It may be empty.
 	Label string
 }
 
 const maxLabel = 100 // characters
 
 // IssueToken makes an access token without a browser: a personal access token
-// that a user copies into a script, or a token for a job that the host runs for
-// a user. The caller has made sure that the user wants it. It cannot be
-// refreshed. The Secret is returned this once and kept as a hash only; the
-// Token's GrantID names it for [Provider.ListGrants], where it is until it
-// expires, and for [Provider.RevokeGrants].
+// for a script, or a token for a job that the host runs for a user. The caller
+// must make sure that the user wants it. The token can't be refreshed. The
+// Secret is the token's text; it can't be shown again, because Latchkey stores
+// only a hash. Use the GrantID of the Token to list it with
+// [Provider.ListGrants] or revoke it with [Provider.RevokeGrants].
 //
-// The error says what is wrong with n; it wraps [store.ErrNotFound] if there is
-// no such application and [userinfo.ErrNotFound] if there is no such user.
+// The error says what is wrong with n. It wraps [store.ErrNotFound] if the
+// application doesn't exist, and [userinfo.ErrNotFound] if the user doesn't.
 func (p *Provider) IssueToken(ctx context.Context, n TokenSettings) (*Token, Secret, error) {
 	token, secret, err := p.issueToken(ctx, n)
 	if err != nil {

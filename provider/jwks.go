@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// JWKSHandler serves the public keys by which applications verify ID tokens, as
-// a JWK Set (RFC 7517). Without Config.OpenID there is nothing.
+// JWKSHandler serves the public keys that verify ID tokens, as a JWK Set (RFC
+// 7517). It returns 404 unless Config.OpenID is set.
 func (p *Provider) JWKSHandler() http.Handler {
 	if p.cfg.OpenID == nil {
 		return http.NotFoundHandler()
@@ -22,6 +22,6 @@ func (c *call) serveJWKS() *Error {
 	}
 	setHeaders(c.w.Header(), "Content-Type", "application/json",
 		"Cache-Control", "public, max-age="+strconv.FormatInt(int64(maxAge/time.Second), 10), "X-Content-Type-Options", "nosniff")
-	c.w.Write(set) //nolint:gosec // It is JSON of the host's own keys.
+	c.w.Write(set) //nolint:gosec // It is JSON of the host's keys.
 	return nil
 }

@@ -8,44 +8,45 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Lifetimes are how long codes, tokens, and sign-ins last. No field may be
+// Lifetimes sets how long codes, tokens, and sign-ins last. No field may be
 // negative.
 //
-// There are three places for them. A field of ApplicationSettings.Lifetimes or of
-// Resource.Lifetimes goes before that of Config.Lifetimes, and may be longer. If
-// both have it, the shorter one counts. A field that is zero says nothing.
+// Lifetimes can be set in three places. A field of
+// ApplicationSettings.Lifetimes or Resource.Lifetimes takes precedence over
+// Config.Lifetimes, and may be longer. If both have it, the shorter one counts.
+// A zero field falls through to the next level.
 //
-// What was issued keeps its time, but for Grace: a change holds for what is issued
-// from then on.
+// A change applies to what is issued after it, except that Grace also applies
+// to what was issued before.
 type Lifetimes struct {
-	// Code is how long an authorization code may be redeemed. The default is
-	// 10 minutes.
+	// Code is how long an authorization code can be redeemed. The default is 10
+	// minutes.
 	Code time.Duration
 
 	// Access is how long an access token works. The default is 2 hours.
 	Access time.Duration
 
-	// Refresh is how long a refresh token works; each refresh starts it anew.
+	// Refresh is how long a refresh token works; each refresh starts it again.
 	// The default is 72 hours.
 	Refresh time.Duration
 
-	// Grant ends a sign-in however often it is refreshed. By default nothing
-	// does.
+	// Grant ends a sign-in after this time, however often it is refreshed. The
+	// default is no limit.
 	Grant time.Duration
 
-	// Grace is how long a refresh token that was replaced still gets the current
-	// tokens, so that parallel refreshes, lost answers, and processes that share a
-	// file of credentials sign nobody out. The default is 30 seconds. With a
-	// nanosecond, every repetition ends the sign-in.
+	// Grace is how long a refresh token that was rotated still gets the current
+	// tokens, so that parallel refreshes, lost answers, and processes that share
+	// a credentials file don't sign the user out. The default is 30 seconds. Set
+	// it to one nanosecond to end the sign-in on any repeated use.
 	//
-	// It is at most 24 hours, and never longer than Refresh. For a public
-	// application it is at most 10 minutes: an old token is all that a thief needs
-	// then, while a confidential application has to authenticate (RFC 9700 section
-	// 2.2.2). That of an application is refused if it is longer; that of the Config
-	// or of a Resource counts as 10 minutes.
+	// It is at most 24 hours and never longer than Refresh. For a public
+	// application it is at most 10 minutes, because a thief needs only the old
+	// token; a confidential application must also authenticate (RFC 9700 section
+	// 2.2.2). A longer Grace in the settings of a public application is an
+	// error; in the Config or a Resource it counts as 10 minutes.
 	//
-	// A grant remembers its last 16 refreshes within the grace. An older token is
-	// refused, and if the application is public, ends the sign-in.
+	// A grant remembers its last 16 refreshes within the grace period. An older
+	// token is refused, and if the application is public, it ends the sign-in.
 	Grace time.Duration
 }
 
@@ -53,7 +54,7 @@ type Lifetimes struct {
 var defaultLifetimes = Lifetimes{Code: 10 * time.Minute, Access: 2 * time.Hour, Refresh: 72 * time.Hour, Grace: 30 * time.Second}
 
 const (
-	// maxGrace is a day: whoever holds a token for longer has stopped working in
+	// maxGrace is a day: a process that holds a token for longer has stopped working in
 	// between, and can read the newer one.
 	maxGrace = 24 * time.Hour
 
@@ -117,7 +118,7 @@ func (l Lifetimes) check(bad func(field, what string)) {
 }
 
 // tooShort says what is wrong with a duration that is the default if it is zero.
-// Empty: nothing.
+// It is empty if there is nothing to say.
 func tooShort(value, least time.Duration) string {
 	switch {
 	case value < 0:

@@ -13,22 +13,24 @@ const (
 	// end too.
 	clientsPerAddress = 10
 
-	// strangersShare is how much rarer a step must be that takes nobody's leave:
+	// strangersShare is how much rarer a step must be that anyone can take:
 	// to register, to have a document fetched, or to look up a user code.
 	strangersShare = 20
 )
 
-// LimitByAddress makes a Config.Limit. It lets each client at each address make
-// so many requests a minute, all at once or spread, and all clients at an address
-// together ten times as many; 600 is a good number to begin with, and an
-// application whose one server signs in many thousands of users needs more.
-// Whoever registers an application, has a client document fetched, or enters a user code
-// does so a twentieth as often. An IPv6 address counts with its /64 network. A
-// resource server that introspects by a key of the host's is not counted.
+// LimitByAddress returns a Config.Limit that allows each client at each address
+// perMinute requests a minute, at once or spread out, and all clients at an
+// address together ten times as many. Start with 600; a server that signs in
+// many thousands of users needs more.
 //
-// It counts in this process and forgets when the process ends. If you run many
-// instances, each counts for itself. Behind a proxy set Config.ClientIP, or
-// everybody is one address. It panics if perMinute is less than 1.
+// Registering an application, fetching a client's document, and entering a user
+// code are limited to a twentieth of that. An IPv6 address counts as its /64
+// network. A resource server that introspects with a key of the host is not
+// limited.
+//
+// Each instance counts for itself, in memory. Behind a proxy, set
+// Config.ClientIP, or all clients share one address. LimitByAddress panics if
+// perMinute is less than 1.
 func LimitByAddress(perMinute int) func(context.Context, LimitRequest) time.Duration {
 	if perMinute < 1 {
 		panic("provider: LimitByAddress: give at least 1 request a minute")
@@ -38,7 +40,7 @@ func LimitByAddress(perMinute int) func(context.Context, LimitRequest) time.Dura
 }
 
 // A bucket is what counts together. A client counts with the address that claims
-// its id: else anybody could use up its share. The id may be as long as a header,
+// its id: otherwise anyone could use up its share. The id may be as long as a header,
 // so that its hash stands for it.
 type bucket struct {
 	address  netip.Prefix

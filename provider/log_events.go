@@ -5,11 +5,11 @@ import (
 	"log/slog"
 )
 
-// LogEvents makes a Config.Events that writes a line for each event: an audit
-// trail of who was given access, and who lost it. What can be a sign of theft,
-// such as a refresh token that comes again, is a warning, and an [EventRequest]
-// is a debug line. No line holds a code, token, secret or address. Nil stands for
-// slog.Default().
+// LogEvents returns a Config.Events that writes a log line for each event: an
+// audit trail of who was given access, and who lost it. Possible signs of
+// theft, such as a reused refresh token, are warnings, and an [EventRequest] is
+// a debug line. No line contains a code, token, secret, or address. If logger
+// is nil, the default is slog.Default().
 func LogEvents(logger *slog.Logger) func(context.Context, Event) {
 	if logger == nil {
 		logger = slog.Default()

@@ -19,19 +19,18 @@ var (
 	logoutFields = append([]string{requestField, decisionField, sealField}, logoutParams...)
 )
 
-// LogoutHandler serves the page to which applications send users to sign out
-// (OpenID Connect RP-Initiated Logout 1.0). It ends the host's own session of the
-// visitor, by OpenID.SignOut, and nothing else: grants go on, so that an
-// application keeps what it may do while the user is away. To end them too,
-// have OpenID.SignOut call [Provider.RevokeGrants]. Without OpenID.SignOut it
-// answers with 404.
+// LogoutHandler serves the page where applications send users to sign out
+// (OpenID Connect RP-Initiated Logout 1.0). It ends only the visitor's session
+// at the host, with OpenID.SignOut. Grants remain, so an application keeps its
+// access while the user is away. To end them too, call [Provider.RevokeGrants]
+// in OpenID.SignOut. It returns 404 unless OpenID.SignOut is set.
 //
-// The user is asked first, unless the application sends an ID token of theirs
-// along. Afterwards they are sent on to one of the PostLogoutRedirectURIs of the
-// application if it asks for that, and else see a page. An application that is
-// not reviewed can't use this to send people around by a link: somebody who is
-// not signed in sees a page then, with a link and a warning (RFC 9700 section
-// 4.11.2).
+// The user is asked first, unless the application sends an ID token of theirs.
+// Afterwards they are redirected to one of the application's
+// PostLogoutRedirectURIs if it asks for that, or else see a page. An
+// application that is not reviewed can't use this to redirect people with a
+// link: a visitor who is not signed in sees a page with a link and a warning
+// instead (RFC 9700 section 4.11.2).
 func (p *Provider) LogoutHandler() http.Handler {
 	if p.cfg.OpenID == nil || p.cfg.OpenID.SignOut == nil {
 		return http.NotFoundHandler()
@@ -92,8 +91,8 @@ func (c *call) logout(params url.Values) *Error {
 	return v.askToSignOut()
 }
 
-// visitLogout begins a visit. What it refuses signs nobody out, and sends nobody
-// anywhere; the visitor can go on without the application.
+// visitLogout begins a visit. What it refuses signs no one out, and sends no one
+// anywhere; the visitor can continue without the application.
 func (c *call) visitLogout(params url.Values) (*logoutVisit, *Error) {
 	if e := repeated(params, logoutParams...); e != nil {
 		return nil, e
@@ -163,7 +162,7 @@ func (v *logoutVisit) findRedirect(clientID string, unusable error) *Error {
 		return e
 	}
 	if found := e == nil && app.ID != ""; !found {
-		return nil // What can't be found keeps nobody from signing out.
+		return nil // What can't be found stops no one from signing out.
 	}
 	v.app, v.application, v.sender = app, app.ID, &v.app
 	if uri == "" {
@@ -180,9 +179,9 @@ func (v *logoutVisit) findRedirect(clientID string, unusable error) *Error {
 	return nil
 }
 
-// findSender finds the application that sends the visitor. Nobody but a user
-// makes this server fetch a document; for others one that is not kept is not
-// known, which is no error.
+// findSender finds the application that sends the visitor. Only for a signed-in
+// user does this server fetch a document; for others an application that is not
+// kept is unknown, which is not an error.
 func (v *logoutVisit) findSender(clientID string) (store.Application, *Error) {
 	if !v.anonymous() || !v.namesDocument(url.Values{"client_id": {clientID}}) {
 		return v.findClientFor(v.session.UserID, clientID)

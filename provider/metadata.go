@@ -50,11 +50,11 @@ type openIDMetadata struct {
 	RequestURI   bool     `json:"request_uri_parameter_supported"` // If it is not there, it counts as true.
 }
 
-// MetadataHandler serves the authorization server metadata document (RFC
-// 8414), by which clients find everything else. Its path is
+// MetadataHandler serves the authorization server metadata (RFC 8414), which
+// clients use to find the endpoints. Its path is
 // /.well-known/oauth-authorization-server followed by the path of Issuer, at
-// the root of the issuer's host. With Config.OpenID it is the discovery document
-// of OpenID Connect too, at /.well-known/openid-configuration.
+// the root of the issuer's host. With Config.OpenID it is also the OpenID
+// Connect discovery document, at /.well-known/openid-configuration.
 func (p *Provider) MetadataHandler() http.Handler {
 	endpoints := p.Endpoints()
 	m := metadata{

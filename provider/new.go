@@ -8,8 +8,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
-// New checks the whole Config and returns a Provider, or an error that names
-// every problem in it.
+// New validates the whole Config and returns a [Provider], or an error that
+// names every problem.
 func New(cfg Config) (*Provider, error) {
 	ownAddress := cfg.ClientIP == nil
 	cfg = cfg.withDefaults()

@@ -25,8 +25,8 @@ type offer struct {
 	// for by themselves. Whether they may at all, the grant types say.
 	machines scopes.Set
 
-	// extra are the scopes of the protocol itself, which are granted to whoever
-	// asks and which nobody has to agree to. They are in the scopes of a grant,
+	// extra are the scopes of the protocol itself, which are granted to anyone who
+	// asks and which no one has to agree to. They are in the scopes of a grant,
 	// and not in those of applications and consents.
 	extra scopes.Set
 
@@ -91,7 +91,7 @@ func newOffer(c *Config, hostName string) offer {
 		ofDevice = []string{workspaceParam}
 		o.params = slices.Concat(o.params, ofDevice)
 	}
-	// For a second resource RFC 8707 has an error of its own.
+	// For a second resource RFC 8707 has a separate error.
 	o.singleParams = slices.DeleteFunc(slices.Clone(o.params), func(name string) bool { return name == resourceParam })
 	authenticate := bySecret
 	if c.Keys != nil {
@@ -164,7 +164,7 @@ func (o *offer) errGrantType(asked string) *Error {
 // mayAskFor are the scopes that an application may ask for. What one that
 // registered itself has named then is what it gets when it asks for nothing:
 // many name the little that they need first, and can't change it when they need
-// more. Nobody has vouched for either list, and its users are asked each time.
+// more. No one has vouched for either list, and its users are asked each time.
 func (o *offer) mayAskFor(app store.Application) scopes.Set {
 	if app.Origin == store.OriginManual {
 		return o.scopes.Intersect(app.Scopes)
@@ -173,7 +173,7 @@ func (o *offer) mayAskFor(app store.Application) scopes.Set {
 }
 
 // mayAskForItself are the scopes that an application may ask for without a user.
-// Only the host gives them, to an application of its own that can prove who it is.
+// Only the host gives them, to an application that it created and that can prove who it is.
 func (o *offer) mayAskForItself(app *store.Application) scopes.Set {
 	if app.Origin != store.OriginManual || app.Public {
 		return nil

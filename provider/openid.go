@@ -22,10 +22,10 @@ type openIDRequest struct {
 	// maxAge is how long ago the user may have signed in. Negative: however long.
 	maxAge time.Duration
 
-	// subject is whom the ID token has to be about. Empty: whoever signs in.
+	// subject is whom the ID token must be about. If empty, anyone who signs in.
 	subject string
 
-	// unusable is why a hint at whom it should be about says nothing. Nil: it
+	// unusable is why a hint at whom it should be about says nothing. If nil, it
 	// does, or there is none.
 	unusable error
 

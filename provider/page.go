@@ -22,7 +22,7 @@ func (c *call) errorPage(e *Error) {
 		Status: e.Status, Reason: e.reason, Code: e.Code, Detail: e.Description, Reference: c.reference, RetryURL: e.retryURL,
 		RetryMinutes: int((e.RetryAfter + time.Minute - 1) / time.Minute),
 	}
-	// Anybody can make a link for an application that nobody has looked at, and
+	// Anyone can make a link for an application that no one has reviewed, and
 	// has chosen its name.
 	if c.sender != nil && c.sender.Reviewed {
 		page.Application = c.pageApplication(*c.sender)
@@ -43,7 +43,7 @@ func (c *call) errorPage(e *Error) {
 // base 32).
 var referenceAlphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 
-// newReference returns what a visitor can read to somebody on the phone, such as
+// newReference returns what a visitor can read to support on the phone, such as
 // "7Q4K-M2XD".
 func newReference() string {
 	var b [5]byte
@@ -53,7 +53,7 @@ func newReference() string {
 }
 
 // pageApplication leaves out the logo of an application that is not reviewed: it
-// could be anybody's.
+// could be anyone's.
 func (p *Provider) pageApplication(app store.Application) pages.Application {
 	first := ""
 	if len(app.RedirectURIs) > 0 {

@@ -124,7 +124,7 @@ func readParams(w http.ResponseWriter, r *http.Request, known []string) (url.Val
 }
 
 // bodyRefusal says why a body that was read to its end is of no use: it is larger
-// than it may be, or was not there. Nil: it is of use.
+// than it may be, or was not there. If nil, it is usable.
 func bodyRefusal(r *http.Request, read int, most string, err error) *Error {
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -166,7 +166,7 @@ func hasForm(r *http.Request) bool {
 		return false
 	}
 	if given[0] == form {
-		return true // as almost everybody writes it
+		return true // as almost every client writes it
 	}
 	contentType, _, err := mime.ParseMediaType(given[0])
 	return err == nil && contentType == form

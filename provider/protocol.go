@@ -29,7 +29,7 @@ const machineSubject = "client:"
 const tokenType = "Bearer" // of every access token
 
 // offlineAccess is the scope by which clients ask for a refresh token (OpenID
-// Connect Core section 11). Every code leads to one, so it is granted to whoever
+// Connect Core section 11). Every code leads to one, so it is granted to anyone who
 // asks: it says what is true.
 const offlineAccess = "offline_access"
 
@@ -66,7 +66,7 @@ func newForms(authenticate []string, ofDevice ...string) forms {
 	of := func(resources bool, single ...string) knownParams {
 		f := knownParams{single: slices.Concat(authenticate, single)}
 		f.all = f.single
-		if resources { // For a second resource RFC 8707 has an error of its own.
+		if resources { // For a second resource RFC 8707 has a separate error.
 			f.all = slices.Concat(single, authenticate, []string{resourceParam})
 		}
 		return f

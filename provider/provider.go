@@ -13,10 +13,9 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Provider is an OAuth 2.0 authorization server inside a host's own app, and
-// the guard of the host's own API. It is immutable and safe for concurrent
-// use; it starts no goroutines, and its host starts
-// [Provider.Run].
+// Provider is an OAuth 2.0 authorization server in the host's app, and the
+// middleware that protects the host's API. It is immutable and safe for
+// concurrent use. It starts no goroutines; the host starts [Provider.Run].
 type Provider struct {
 	cfg     Config
 	records records
@@ -28,8 +27,8 @@ type Provider struct {
 	documents *clientdoc.Cache[store.Application] // nil: clients have to be registered
 
 	// keySets are the JWK Sets that applications keep at URLs of theirs. Each origin
-	// has a share of its own, so that applications which anybody can register keep
-	// no others waiting. Nil: applications have no keys.
+	// has a share of its own, so that applications which anyone can register keep
+	// no others waiting. If nil, applications have no keys.
 	keySets map[store.Origin]*clientdoc.Cache[[]byte]
 
 	csrf    *http.CrossOriginProtection
@@ -46,8 +45,8 @@ type Provider struct {
 	ownAddress bool // Config.ClientIP was left out, for Check
 }
 
-// ProtectedResource guards one of Config.Resources. [Provider.Resource] finds
-// it.
+// ProtectedResource protects an API of Config.Resources. [Provider.Resource]
+// returns it.
 type ProtectedResource struct {
 	p      *Provider
 	url    string

@@ -20,7 +20,7 @@ type redirect struct {
 func (r redirect) https() bool { return strings.HasPrefix(r.uri, "https://") }
 
 // web reports whether the answer goes to a server, and not to a program that has
-// a scheme of its own.
+// a custom scheme.
 func (r redirect) web() bool { return r.https() || strings.HasPrefix(r.uri, "http://") }
 
 // redirectRegistered reports whether a presented redirect URI is one that the
@@ -28,7 +28,7 @@ func (r redirect) web() bool { return r.https() || strings.HasPrefix(r.uri, "htt
 // or decoding anything: whatever one reader takes for the host, another may
 // not. The one exception is the port on a loopback address, as a program on the
 // user's machine listens where it finds a free port (RFC 8252 section 7.3). It is
-// for requests with PKCE: anybody on the machine may listen there.
+// for requests with PKCE: anyone on the machine may listen there.
 func redirectRegistered(app *store.Application, presented string, pkce bool) bool {
 	if slices.Contains(app.RedirectURIs, presented) {
 		return true

@@ -12,7 +12,7 @@ import (
 )
 
 // refusedSchemes are those that a browser executes, reads from the visitor's
-// machine or gives a meaning of its own. Any other scheme can be a native
+// machine or gives a special meaning. Any other scheme can be a native
 // application's own (RFC 8252 section 7.1).
 var refusedSchemes = []string{
 	"about", "android-app", "blob", "chrome", "chrome-extension", "content", "data", "edge", "feed", "file", "filesystem", "ftp", "intent",
@@ -21,7 +21,7 @@ var refusedSchemes = []string{
 }
 
 // editorSchemes are schemes without a period that applications may have which
-// nobody has reviewed: those of editors that sign in to MCP servers.
+// no one has reviewed: those of editors that sign in to MCP servers.
 var editorSchemes = []string{"cursor", "kiro", "positron", "trae", "vscode", "vscode-insiders", "vscodium", "windsurf", "zed"}
 
 // A redirectRule says which redirect URIs an application may have.

@@ -7,14 +7,14 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// RegistrationHandler serves the client registration endpoint (RFC 7591
-// section 3). Metadata that it does not know is ignored; so is
-// software_statement, as nobody's statements are trusted, and without Config.Keys
-// jwks and jwks_uri. What is not offered, is malformed, or
-// contradicts the redirect URIs is replaced or dropped, and the answer says what
-// is kept. Refused are redirect URIs, sizes, and names that deceive.
+// RegistrationHandler serves the client registration endpoint (RFC 7591 section
+// 3). It ignores unknown metadata, software_statement, and without Config.Keys
+// jwks and jwks_uri. It replaces or drops values that are malformed, not
+// supported, or contradict the redirect URIs; the answer has the values that
+// were saved. It refuses invalid redirect URIs, values that are too long, and
+// deceptive names.
 //
-// It answers 404 where registration is off.
+// It returns 404 unless Config.Registration is set.
 func (p *Provider) RegistrationHandler() http.Handler {
 	if !p.registers() {
 		return http.NotFoundHandler()

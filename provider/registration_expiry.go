@@ -10,7 +10,7 @@ import (
 )
 
 // Applications that registered themselves come in numbers, some at each start
-// of a program, and nobody deletes them. So noteUse notes the use of one, by its
+// of a program, and no one deletes them. So noteUse notes the use of one, by its
 // UpdatedAt, and one that is not used is deleted. Both begin with an update that
 // compares and swaps, so that of a use and a deletion at once only one happens.
 
@@ -51,7 +51,7 @@ func (p *Provider) deleteUnused(ctx context.Context, origin store.Origin, after 
 }
 
 // deleteIfUnused deletes an application of which no grant is left. One that has
-// a grant is used, though nobody signed in: that is noted, so that it does not
+// a grant is used, though no one signed in: that is noted, so that it does not
 // stand in front of others at the next call. One that is disabled stays, or that
 // of a document would be let in again.
 func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (bool, error) {
@@ -70,7 +70,7 @@ func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (b
 	err = p.records.store.UpdateApplication(wctx, app)
 	switch {
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):
-		return false, nil // Somebody uses it, or another cleanup has it in hand.
+		return false, nil // It is in use, or another cleanup has it in hand.
 	case err != nil || !unused:
 		return false, err
 	}

@@ -9,13 +9,12 @@ import (
 )
 
 // ClientConfigurationHandler serves the client configuration endpoint (RFC
-// 7592), by which an application that registered itself reads, changes and
-// deletes its registration with the registration access token that it was
-// given. A change replaces all metadata, and with it what the host has changed of
-// it. It is mounted at the path of the registration endpoint, a slash and
-// the client id, which it takes for the last segment of the path.
+// 7592). An application that registered itself reads, changes, and deletes its
+// registration there with its registration access token. A change replaces all
+// metadata, including what the host has changed of it. The path is that of the
+// registration endpoint, followed by a slash and the client ID.
 //
-// It answers 404 where registration is off.
+// It returns 404 unless Config.Registration is set.
 func (p *Provider) ClientConfigurationHandler() http.Handler {
 	if !p.registers() {
 		return http.NotFoundHandler()

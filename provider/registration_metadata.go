@@ -14,7 +14,7 @@ import (
 // applyMetadata makes app what m says, and checks it. Every client writes its
 // metadata for all servers, so what is unknown, malformed, or contradicts the
 // rest is replaced or dropped (RFC 7591 sections 2 and 3.2.1): the answer says
-// what was kept. Refused is only what protects somebody: redirect URIs, sizes,
+// what was kept. It refuses only what could harm users: redirect URIs, sizes,
 // and names that deceive.
 func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Error {
 	grants := p.offer.registeredGrants(m.GrantTypes)
@@ -159,7 +159,7 @@ func notesOnly(texts []string) []string {
 }
 
 // nameFor is the name of an application that gives none: the host where its users
-// will be sent. A scheme can be named like somebody else's host.
+// will be sent. A scheme can be named like someone else's host.
 func nameFor(redirectURIs []string) string {
 	if len(redirectURIs) > 0 {
 		if u, err := url.Parse(redirectURIs[0]); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
@@ -170,8 +170,8 @@ func nameFor(redirectURIs []string) string {
 }
 
 // usableAfterLogout are those of the URIs to which users of an application may be
-// sent after they have signed out, and says what is wrong with the others. Nobody
-// needs one to sign in, so a bad one refuses no application. Without OpenID
+// sent after they have signed out, and says what is wrong with the others. No
+// one needs them to sign in, so a bad one doesn't refuse the application. Without OpenID
 // Connect the member is not known, and there are none.
 func (o *offer) usableAfterLogout(app *store.Application, uris []string) (usable []string, wrong FieldErrors) {
 	const field = "post_logout_redirect_uris"

@@ -53,7 +53,7 @@ type registrationRequest struct {
 	clientMetadata
 	members map[string]json.RawMessage
 
-	// wrongRedirects refuses redirect_uris that are not a list of strings. Nil:
+	// wrongRedirects refuses redirect_uris that are not a list of strings. If nil,
 	// they are.
 	wrongRedirects *Error
 }

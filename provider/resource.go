@@ -37,8 +37,9 @@ func (p *Provider) newResources() ([]*ProtectedResource, error) {
 	return resources, nil
 }
 
-// Resource returns the guard of the resource with this URL. It panics if there
-// is none in Config.Resources: nobody could ever get a token for it.
+// Resource returns the entry of Config.Resources with this URL, to protect an
+// API with. It panics if there is none, because no token could be issued for
+// it.
 func (p *Provider) Resource(url string) *ProtectedResource {
 	r := p.findResource(url)
 	if r == nil {
@@ -157,8 +158,8 @@ func (o *offer) readMachine(app *store.Application, resource *ProtectedResource,
 	return may.Intersect(asked), nil
 }
 
-// MetadataURL is where clients find the resource's metadata document (RFC 9728
-// section 3). The guard names it in each challenge.
+// MetadataURL returns the URL of the resource's metadata document (RFC 9728
+// section 3). The middleware names it in each challenge.
 func (r *ProtectedResource) MetadataURL() string {
 	u, err := url.Parse(r.url)
 	if err != nil {
@@ -178,8 +179,8 @@ type resourceMetadata struct {
 
 // MetadataHandler serves the resource's metadata document (RFC 9728), which
 // tells clients where to get tokens. [Provider.Mount] mounts it if the resource
-// is on the issuer's host; on another, the host mounts it at the path of
-// MetadataURL.
+// is on the issuer's host. If the resource is on another host, mount it there
+// at the path of MetadataURL.
 func (r *ProtectedResource) MetadataHandler() http.Handler {
 	m := resourceMetadata{
 		Resource:             r.url,

@@ -8,9 +8,9 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// RevokeHandler serves the revocation endpoint (RFC 7009). A refresh token
-// takes its whole grant with it, an access token ends alone. Tokens that are
-// unknown, ended or another client's are answered alike.
+// RevokeHandler serves the revocation endpoint (RFC 7009). Revoking a refresh
+// token ends its whole grant; revoking an access token ends only that token. A
+// token that is unknown, ended, or another client's gets the same answer.
 func (p *Provider) RevokeHandler() http.Handler {
 	return p.handler(endpoint{name: endpointRevoke, methods: []string{http.MethodPost}, open: true, serve: (*call).serveRevoke, refuse: (*call).writeError})
 }

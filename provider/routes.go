@@ -2,23 +2,24 @@ package provider
 
 import "net/http"
 
-// Route is one endpoint and method that [Provider.Mount] registers.
+// Route describes one endpoint and method that [Provider.Mount] registers.
 type Route struct {
 	Method  string
-	Path    string // "{client_id}" at its end is any one segment; the handler finds it itself, so a router may call it as it likes
+	Path    string // may end in a "{client_id}" wildcard; name it as your router requires
 	Handler http.Handler
 
-	// Session is set where the host's own session is read: such a route must
-	// come after the host's session middleware. The others are called by
-	// programs without cookies, in browsers too: they answer CORS themselves.
-	// Keep CSRF checks, sign-in walls and CORS middleware away from them.
+	// Session reports whether the route reads the host's session, so it must
+	// come after the host's session middleware. The other routes are called by
+	// programs without cookies, some of them in browsers, and answer CORS
+	// requests themselves. Keep CSRF checks, sign-in walls, and CORS middleware
+	// away from them.
 	Session bool
 }
 
-// Mount registers every endpoint on the host's router, by method and path, so
-// that it sits beside whatever the host has: a "GET /" for everything else
-// too. A true clash panics, as it does with two handlers of the host's own.
-// *http.ServeMux and chi's router are such routers.
+// Mount registers every endpoint on the host's router, by method and path.
+// Other routes, such as "GET /", keep working. Mount panics if a pattern
+// conflicts with one that is already registered, as the router does.
+// *http.ServeMux and chi's router are suitable.
 func (p *Provider) Mount(mux interface {
 	Handle(pattern string, handler http.Handler)
 }) {
@@ -28,9 +29,9 @@ func (p *Provider) Mount(mux interface {
 }
 
 // Routes returns what [Provider.Mount] registers, for hosts that register it
-// themselves or put middleware in front. Where Issuer has a path, each
-// endpoint is there both with and without it, so that it makes no difference
-// whether a proxy strips the prefix.
+// themselves or put middleware in front. If Issuer has a path, each endpoint is
+// there both with and without it, so it makes no difference whether a proxy
+// strips the prefix.
 func (p *Provider) Routes() []Route {
 	var routes []Route
 	at := func(path string, h http.Handler, session bool) {

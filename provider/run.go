@@ -14,18 +14,17 @@ import (
 // runEvery is how often Run does its work, more or less.
 const runEvery = 5 * time.Minute
 
-// Run does what a provider has to do in the background, until ctx ends: it calls
-// [Provider.Cleanup] every few minutes. Start it once, on every instance if you
-// like; instances share the work and do not disturb each other:
+// Run does the provider's background work until ctx ends: it calls
+// [Provider.Cleanup] every few minutes. Start it once in each instance;
+// instances share the work:
 //
 //	go p.Run(ctx)
 //
-// The first round comes after a random part of the interval, so that instances
-// that start together do not all work at once. A round that fails, or panics in
-// the store, is logged, and the next one tries again. So nothing but ctx ends
-// Run, and there is no error to return.
+// The first round starts after a random part of the interval, so that instances
+// that start together don't all work at once. If a round fails, or panics in
+// the store, Run logs that and tries again in the next round.
 //
-// A host whose scheduler does such work calls Cleanup instead.
+// If you have a scheduler for such work, call Cleanup instead.
 func (p *Provider) Run(ctx context.Context) {
 	timer := time.NewTimer(rand.N(runEvery)) //nolint:gosec // It only spreads the load.
 	defer timer.Stop()
@@ -54,12 +53,12 @@ func (p *Provider) runOnce(ctx context.Context) (err error) {
 	return err
 }
 
-// Cleanup has Config.Keys rotate its keys, and deletes what has expired, in small
-// steps, until nothing is left. It returns the number of deleted records. It also
-// deletes applications that registered themselves and are no longer used, at most
-// a thousand in one call. [Provider.Run] calls it every few minutes; a host with a
-// scheduler calls it itself, on every instance if it likes. It stops when ctx
-// ends, and what it did until then stays done.
+// Cleanup deletes expired records, in small steps, until none are left, and
+// returns the number of deleted records. It also makes Config.Keys rotate its
+// keys, and deletes unused applications that registered themselves or are known
+// by a document, at most a thousand in one call. [Provider.Run] calls it every
+// few minutes. If ctx ends, Cleanup stops; what it has deleted stays deleted.
+// It is safe to call from many instances.
 func (p *Provider) Cleanup(ctx context.Context) (int, error) {
 	var keys error
 	if p.cfg.Keys != nil {

@@ -19,17 +19,16 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Secret is a client secret or a token that is shown once. It prints, logs and
-// encodes as "[redacted]"; only [Secret.Reveal] gives its value, so that it
-// does not get into a log by mistake. The zero Secret is no secret.
+// Secret is a client secret or a token that is shown once. It prints, logs, and
+// encodes as "[redacted]", so it can't end up in a log by mistake. Only
+// [Secret.Reveal] returns its value. The zero Secret is empty.
 type Secret struct {
 	// A pointer, because package fmt prints the fields of a struct in an
 	// unexported field without asking for the methods below.
 	value *string
 }
 
-// NewSecret wraps a secret that the host has from elsewhere, such as from its
-// environment.
+// NewSecret wraps a secret from another source, such as the environment.
 func NewSecret(value string) Secret { return Secret{&value} }
 
 // Reveal returns the secret itself, or "" if there is none.
@@ -40,13 +39,13 @@ func (s Secret) Reveal() string {
 	return *s.value
 }
 
-// IsZero reports whether there is no secret.
+// IsZero reports whether the secret is empty.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
 // String returns "[redacted]".
 func (s Secret) String() string { return redacted }
 
-// Format writes "[redacted]" whatever the verb.
+// Format writes "[redacted]" for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // LogValue returns "[redacted]".
@@ -71,9 +70,9 @@ const maxBcryptCost = 12
 //
 // Checking an imported secret is slow by design. So a secret that was found right
 // or wrong is remembered, under a key that never leaves the process; there is one
-// check at a time for each client, so that who tries secrets of one keeps no
-// other from being served; and a bounded number in all, which leaves the machine
-// something to serve everybody else with.
+// check at a time for each client, so that guessing the secret of one doesn't
+// keep others from being served; and a bounded number in all, which leaves the
+// machine time for other requests.
 type secretVerifier struct {
 	timeout time.Duration // of waiting for a check
 	slots   chan struct{}
@@ -81,7 +80,7 @@ type secretVerifier struct {
 	key          [32]byte
 	mu           sync.Mutex
 	right, wrong map[[32]byte]struct{}
-	turns        map[string]*turn // by hash, while somebody waits or checks
+	turns        map[string]*turn // by hash, while a request waits or checks
 }
 
 // A turn is what the checks of one hash wait for.

@@ -8,69 +8,71 @@ import (
 	"time"
 )
 
-// Session is who is signed in to the host.
+// Session describes who is signed in to the host.
 type Session struct {
-	// UserID is the id that Config.Users finds the user by. Empty: nobody is
-	// signed in.
+	// UserID is the ID that Config.Users finds the user by. It is empty if no
+	// one is signed in.
 	UserID string
 
-	// SignedInAt is when the user last proved who they are. The clock that it
-	// comes from may be up to a minute late. Zero, or time.Unix(0, 0): not known;
-	// then an application's wish for a fresh sign-in (prompt=login) is met by sending
-	// the user to SignIn once, without proof that they did, and one that says how
-	// old the sign-in may be (max_age, with Config.OpenID) is refused.
+	// SignedInAt is when the user last proved who they are; the clock may be up
+	// to a minute behind. If it is zero or time.Unix(0, 0), Latchkey can't
+	// verify that a user signed in again: for prompt=login it sends the user to
+	// SignIn once, and it refuses a request with max_age (with Config.OpenID).
 	SignedInAt time.Time
 
-	// What follows is told to applications by ID tokens only. ACR and AMR say how
-	// the user signed in, such as "urn:example:mfa", and "pwd" and "otp" (RFC
-	// 8176). ID names the session, and is the sid of ID tokens; it must not be
-	// what is in the cookie.
+	// ACR, AMR, and ID are sent to applications in ID tokens only. ACR and AMR
+	// say how the user signed in, such as "urn:example:mfa", and "pwd" and "otp"
+	// (RFC 8176). ID identifies the session, and is the sid of ID tokens; it
+	// must not be the value of the session cookie.
 	ACR string
 	AMR []string
 	ID  string
 }
 
-// SignInRequest is what the host's sign-in page is asked to do.
+// SignInRequest tells the host's sign-in page what to do.
 type SignInRequest struct {
-	// ReturnTo is where to send the browser afterwards, with status 303: a path
-	// and query on this origin, with the whole authorization request in it, which can be
-	// some kilobytes long.
+	// ReturnTo is where to send the browser afterwards, with status 303. It is a
+	// path and query on this origin. It contains the whole authorization request
+	// and can be several kilobytes long.
 	ReturnTo string
 
-	// LoginHint is what the application says of the user, such as an email
-	// address, to be filled in on the form. It is not to be believed.
+	// LoginHint is what the application says about the user, such as an email
+	// address, to fill in on the form. It is untrusted.
 	LoginHint string
 
-	// Force asks for a sign-in even if somebody is signed in (prompt=login).
+	// Force asks for a sign-in even if the visitor is signed in (prompt=login).
 	Force bool
 
-	// ACRValues are the authentication context class references that the
-	// application wishes, the best first (OpenID Connect Core section 3.1.2.1).
+	// ACRValues lists the authentication context class references that the
+	// application requests, in order of preference (OpenID Connect Core section
+	// 3.1.2.1).
 	ACRValues []string
 
-	// SwitchAccount asks to let the visitor choose another account.
+	// SwitchAccount asks the page to let the visitor choose another account.
 	SwitchAccount bool
 }
 
 // RedirectTo returns a Config.SignIn that redirects to the host's sign-in page
-// at path, with SignInRequest.ReturnTo in the query parameter param. What else
-// the page should know goes along: login_hint, acr_values, and prompt as "login" or
-// "select_account". A page that always shows its form honours both. One that
-// ignores them and sends a signed-in visitor straight back makes the provider
-// answer login_required where an application demands a fresh sign-in, and lets
-// nobody switch accounts.
+// at path, with SignInRequest.ReturnTo in the query parameter param. It adds
+// login_hint, acr_values, and prompt ("login" or "select_account") if they are
+// set.
 //
-// The page should answer its own form with 303 (See Other), as this redirect
-// does: 307 and 308 make the browser post the password once more, to ReturnTo.
+// A page that always shows its form honors every prompt. If the page ignores
+// prompt and sends a signed-in visitor straight back, Latchkey answers
+// login_required when an application demands a fresh sign-in, and users can't
+// switch accounts.
 //
-// If the sign-in page has a Content-Security-Policy, its form-action must allow
-// https: (and where native applications are used, their schemes): browsers
-// apply it to the redirects that follow the form, and those can lead through
-// the authorization endpoint to an application.
+// The page must:
 //
-// It panics if path is not a path on this origin, with or without a query, or
-// if param is empty. The page itself should follow the parameter only as far as
-// [LocalPath] lets it.
+//   - check the parameter with [LocalPath] before it redirects there.
+//   - answer its own form with 303 (See Other). With 307 and 308 the browser
+//     would post the password again, to ReturnTo.
+//   - if it has a Content-Security-Policy, allow https: in form-action, and the
+//     schemes of native applications. Browsers apply form-action to all
+//     redirects that follow the form, and those can lead to an application.
+//
+// RedirectTo panics if path is not a path on this origin, with or without a
+// query, or if param is empty.
 func RedirectTo(path, param string) func(http.ResponseWriter, *http.Request, SignInRequest) {
 	if !isLocalPath(path) || strings.Contains(path, "#") {
 		panic(fmt.Sprintf(`provider: RedirectTo: the path %q is not a path on this origin: write it like "/login"`, path))
@@ -87,7 +89,7 @@ func RedirectTo(path, param string) func(http.ResponseWriter, *http.Request, Sig
 			q.Set("acr_values", strings.Join(s.ACRValues, " "))
 		}
 		switch {
-		case s.Force: // Whoever has to type a password can type another name too.
+		case s.Force: // A user who types a password can type another name too.
 			q.Set("prompt", "login")
 		case s.SwitchAccount:
 			q.Set("prompt", "select_account")
@@ -101,17 +103,17 @@ func RedirectTo(path, param string) func(http.ResponseWriter, *http.Request, Sig
 }
 
 // LocalPath returns path if it is a path on this origin, with or without a
-// query, and otherwise the second argument. A sign-in page uses it on what comes
-// in its query or form before it redirects there, because anybody can write a
-// link to the page, and a link that leads to another site from there helps a
-// thief of passwords:
+// query, and otherwise the second argument. Use it in a sign-in page on a value
+// from the query or form before you redirect there. Without the check, anyone
+// could make a link to your sign-in page that leads to a phishing site (an open
+// redirect):
 //
 //	http.Redirect(w, r, provider.LocalPath(r.PostFormValue("next"), "/"), http.StatusSeeOther)
 //
-// Everything that SignInRequest.ReturnTo can be is such a path. What a browser
-// reads as another origin is not: "//host", "/\host", a tab or line break that
-// it skips, a URL. A path with an empty segment, a backslash, or a control
-// character is refused even where it is percent-encoded, because routers and
+// Every SignInRequest.ReturnTo passes. URLs don't pass, nor does anything that
+// a browser reads as another origin: "//host", "/\host", or a tab or line break
+// that it skips. A path with an empty segment, a backslash, or a control
+// character doesn't pass even if it is percent-encoded, because routers and
 // proxies decode it and redirect.
 func LocalPath(path, otherwise string) string {
 	if isLocalPath(path) {

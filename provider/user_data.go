@@ -14,19 +14,19 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// EraseUser ends everything of a user for good and has it removed. When it
-// returns nil, no code or token of the user works, and none can be issued.
-// [Provider.Cleanup] removes the records, which name the user by ID only, about
-// a day later. An application that the user owns stays, without an owner,
-// because other people use it: delete first what should go.
+// EraseUser ends everything that a user has, for good, and has it deleted. Call
+// it when the host deletes a user. When it returns nil, no code or token of the
+// user works, and none can be issued. [Provider.Cleanup] deletes the records,
+// which identify the user only by ID, about a day later. Applications that the
+// user owns remain, without an owner, because other people use them; delete
+// them first if they should go.
 //
-// Call it when the host deletes a user. It may be called again until it
-// succeeds; erasing a user without records is not an error. The ID must not be
-// given to somebody else for two days.
+// After an error, call it again until it succeeds. Erasing a user without
+// records is not an error. Don't give the ID to another user for two days.
 //
-// A host whose users are in the same SQL database can cut the user off in the
-// transaction that deletes them: see In of package sqlstore. EraseUser
-// afterwards does the rest.
+// If your users are in the same SQL database, you can cut the user off in the
+// transaction that deletes them: see In of package sqlstore. Call EraseUser
+// afterwards.
 func (p *Provider) EraseUser(ctx context.Context, userID string) error {
 	if userID == "" {
 		return nil
@@ -55,10 +55,10 @@ func (p *Provider) EraseUser(ctx context.Context, userID string) error {
 	}
 }
 
-// ExportUser writes what is kept about a user to w as one JSON object: the
-// sign-ins that have not ended, what the user has agreed to, and the
-// applications that the user owns. What is for a workspace names it. It holds no token, secret, or hash, and no
-// profile, which the host has. Times are in RFC 3339; what is missing is left
+// ExportUser writes what is kept about a user to w as one JSON object: live
+// sign-ins, consents, and the applications that the user owns. Entries for a
+// workspace name it. The object contains no token, secret, or hash, and no
+// profile, which the host has. Times are in RFC 3339; empty values are left
 // out:
 //
 //	{
@@ -70,7 +70,7 @@ func (p *Provider) EraseUser(ctx context.Context, userID string) error {
 //	  "applications": [{"id": "oa_1", "client_id": "...", "name": "Wiki", ...}]
 //	}
 //
-// It writes nothing if it can't read everything.
+// If it can't read everything, it writes nothing and returns an error.
 func (p *Provider) ExportUser(ctx context.Context, userID string, w io.Writer) error {
 	export, err := p.exportUser(ctx, userID)
 	if err == nil {

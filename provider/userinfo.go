@@ -11,7 +11,7 @@ import (
 )
 
 // UserInfoHandler serves the userinfo document of the user whose access token
-// is presented. A machine, which is no user, is refused with 403.
+// is presented. A token of a machine is refused with 403.
 func (p *Provider) UserInfoHandler() http.Handler {
 	return p.handler(endpoint{
 		name: "userinfo", methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}, open: true,

@@ -18,7 +18,7 @@ import (
 // pageMethods are those of the endpoints that people see.
 var pageMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost}
 
-// A visit is a call by a browser that somebody may be signed in with. There is
+// A visit is a call by a browser that a user may be signed in with. There is
 // one way to send a visitor to sign in and back, for every page.
 type visit struct {
 	*call
@@ -104,7 +104,7 @@ func withQuery(path string, params url.Values) string {
 	return path + "?" + params.Encode()
 }
 
-// anonymous reports whether nobody is signed in.
+// anonymous reports whether no one is signed in.
 func (v *visit) anonymous() bool { return v.session.UserID == "" }
 
 // wasSent reports whether the visitor was sent to sign in, not longer ago than
@@ -119,7 +119,7 @@ var errNoSession = errors.New("they left the sign-in page without signing in, or
 
 // signIn sends a visitor to the host's sign-in page and back to this page. One
 // who came back from there without being signed in is told so: with cookies
-// blocked, or a host that knows its visitors elsewhere only, nobody would ever
+// blocked, or a session that is on another host name only, they would never
 // come back signed in.
 func (v *visit) signIn(wish SignInRequest) *Error {
 	if v.anonymous() && v.wasSent(loopTime) {
@@ -137,7 +137,7 @@ func (v *visit) signIn(wish SignInRequest) *Error {
 	return nil
 }
 
-// switchURL is the page with the wish to sign in as somebody else.
+// switchURL is the page with the wish to sign in as someone else.
 func (v *visit) switchURL(prompt string) string {
 	params := maps.Clone(v.params)
 	params.Set("prompt", prompt)

@@ -6,13 +6,13 @@ import (
 	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
-// Visitor returns the user who is signed in, for a page of the host's own or of
-// package portal that only users see. If nobody is, it sends the visitor to
-// Config.SignIn and back to the same page, and returns "" and no error: the
-// answer is written.
+// Visitor returns the signed-in user, for a custom page or one of package
+// portal. If no one is signed in, it sends the visitor to Config.SignIn and
+// back to the same page, and returns "" and a nil error: the answer is written,
+// so return.
 //
-// The error is an [*Error]: the host can't say who is signed in, or the visitor
-// came back from there without a session.
+// The error is an [*Error]. It means that the host can't say who is signed in,
+// or that the visitor came back from the sign-in page without a session.
 func (p *Provider) Visitor(w http.ResponseWriter, r *http.Request) (userID string, err error) {
 	path := r.URL.Path
 	if r.RequestURI != "" { // The router may have cut a prefix off the path.
@@ -31,6 +31,6 @@ func (p *Provider) Visitor(w http.ResponseWriter, r *http.Request) (userID strin
 	return v.session.UserID, nil
 }
 
-// WritePage writes a page of the host's own in the look of the built-in pages,
-// with the headers that protect them.
+// WritePage writes a custom page in the style of the built-in pages, with the
+// same security headers.
 func (p *Provider) WritePage(w http.ResponseWriter, page pages.Page) { p.pages.Page(w, page) }

@@ -22,7 +22,7 @@ var (
 )
 
 // checkMember asks the host whether the user may act for the workspace. The
-// error wraps errNotMember if not. Everybody may act for none.
+// error wraps errNotMember if not. Every user may act for none.
 func (p *Provider) checkMember(ctx context.Context, userID, workspaceID string) error {
 	if workspaceID == "" {
 		return nil

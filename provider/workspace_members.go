@@ -8,11 +8,12 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// LeaveWorkspace ends at once everything that a user has given applications in a
-// workspace. When it returns nil, no token of the user for it works. Call it after
-// the host has removed the user from the workspace; without the call, such tokens
-// can't be refreshed, and stop working within Lifetimes.Access. It may be called
-// again until it succeeds. It is an error if one of the two is empty.
+// LeaveWorkspace ends everything that a user has given applications in a
+// workspace. Call it after the host has removed the user from the workspace.
+// When it returns nil, no token of the user for the workspace works. Without
+// the call, such tokens can't be refreshed, and stop working within
+// Lifetimes.Access. After an error, call it again until it succeeds. It is an
+// error if one of the IDs is empty.
 func (p *Provider) LeaveWorkspace(ctx context.Context, userID, workspaceID string) error {
 	if userID == "" || workspaceID == "" {
 		return errors.New("provider: leave workspace: the user or the workspace is empty: to end everything of one of them, call RevokeGrants")
@@ -20,10 +21,10 @@ func (p *Provider) LeaveWorkspace(ctx context.Context, userID, workspaceID strin
 	return p.RevokeGrants(ctx, GrantFilter{UserID: userID, WorkspaceID: workspaceID})
 }
 
-// EraseWorkspace ends everything that is connected to a workspace for good and
-// has it removed, as [Provider.EraseUser] does for a user. Call it after the host
-// has deleted the workspace; it may be called again until it succeeds. The ID must
-// not be given to another workspace for two days.
+// EraseWorkspace ends everything that is connected to a workspace, for good,
+// and has it deleted, like [Provider.EraseUser]. Call it after the host has
+// deleted the workspace. After an error, call it again until it succeeds. Don't
+// give the ID to another workspace for two days.
 func (p *Provider) EraseWorkspace(ctx context.Context, workspaceID string) error {
 	if workspaceID == "" {
 		return nil

@@ -1,8 +1,7 @@
-// Package scopes says what an application may be allowed to do: the names of
-// scopes, the sentence each one shows on the consent page, and arithmetic on
-// sets of them.
+// Package scopes defines scopes: their names, the sentence that each shows on
+// the consent page, and operations on sets of them.
 //
-// Four scopes are built in, and a host adds its own beside them:
+// Four scopes are built in. Add yours to them:
 //
 //	offered := append(scopes.Default(), scopes.Scope{
 //		Name:  "notes:read",
@@ -10,7 +9,7 @@
 //	})
 //
 // Names follow RFC 6749 section 3.3: printable ASCII without space, quotation
-// mark and backslash, compared byte for byte.
+// mark, and backslash, compared byte for byte.
 package scopes
 
 import (
@@ -36,28 +35,29 @@ const (
 	Phone   = "phone"
 )
 
-// Scope is one thing that an application may ask for.
+// Scope describes a scope that an application may ask for.
 type Scope struct {
-	// Name is what travels in requests and tokens, such as "notes:read".
+	// Name is the scope in requests and tokens, such as "notes:read".
 	Name string
 
-	// Title is the sentence that the consent page shows for it, such as
-	// "Read your notes". It speaks to the person who is asked to agree.
+	// Title is the sentence on the consent page, such as "Read your notes".
+	// Address the user.
 	Title string
 
-	// Description says more, in small print below the Title. Empty: nothing.
+	// Description adds details in small print below the Title. It may be empty.
 	Description string
 
-	// Group is the heading that the scope stands under on the consent page, such
-	// as "Your notes". Scopes of one group stand together. Empty: no heading.
+	// Group is the heading above the scope on the consent page, such as "Your
+	// notes". Scopes of one group are shown together. If empty, there is no
+	// heading.
 	Group string
 
-	// Access says what an application can do with the scope. The page marks what
-	// changes and deletes. Empty: it is not said.
+	// Access is what an application can do with the scope. The page marks scopes
+	// that change or delete. If empty, the scope has no mark.
 	Access Access
 
-	// Required is set for a scope that the person cannot leave out when they
-	// agree to the others.
+	// Required says that the user can't leave the scope out when they agree to
+	// others. The default is false.
 	Required bool
 }
 
@@ -72,8 +72,8 @@ const (
 )
 
 // Default returns the four built-in scopes in the order in which the consent
-// page shows them. They are read-only, in the group "Your account". The slice is
-// the caller's to change.
+// page shows them. They are read-only, in the group "Your account". You may
+// modify the slice.
 func Default() []Scope {
 	const account = "Your account"
 	return []Scope{
@@ -85,14 +85,13 @@ func Default() []Scope {
 }
 
 // Set is a set of scope names without duplicates, in the order in which they
-// were given. The order never matters but to who reads them. [New] and [Parse]
-// make one; the methods only read it. What they return can be the set itself,
-// if nothing is left out of it, so a Set is not written to once it is made. The
-// nil Set is the empty set.
+// were given. The order is for people only. [New] and [Parse] make one. Don't
+// modify a Set: methods may return the set itself. The nil Set is the empty
+// set.
 type Set []string
 
-// New returns the set of the given names. It does not check their characters;
-// [Valid] does.
+// New returns the set of the given names. It doesn't check their characters;
+// use [Valid] for that.
 func New(names ...string) Set { return unique(slices.Clone(names)) }
 
 // unique returns each of the names once. It writes to the slice.
@@ -111,10 +110,9 @@ func unique(names []string) Set {
 	return kept
 }
 
-// Parse reads the scope parameter of RFC 6749 section 3.3: names with spaces
-// between them. Nothing but spaces is the empty set; as many clients put their
-// parameter together from parts, it does not matter how many there are. A
-// character that a name may not have is an error that names the place.
+// Parse parses the scope parameter of RFC 6749 section 3.3: names separated by
+// one or more spaces. Only spaces means the empty set. If a name has a
+// forbidden character, the error says where.
 func Parse(s string) (Set, error) {
 	if s == "" {
 		return nil, nil
@@ -130,7 +128,7 @@ func Parse(s string) (Set, error) {
 }
 
 // Valid reports whether name is a scope-token of RFC 6749 section 3.3: one or
-// more printable ASCII characters except space, quotation mark and backslash.
+// more printable ASCII characters except space, quotation mark, and backslash.
 func Valid(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; c <= ' ' || c == '"' || c == '\\' || c > '~' {
@@ -140,15 +138,15 @@ func Valid(name string) bool {
 	return name != ""
 }
 
-// String returns the names separated by single spaces, as the scope parameter
-// carries them.
+// String returns the names separated by single spaces, as in the scope
+// parameter.
 func (s Set) String() string { return strings.Join(s, " ") }
 
 // Has reports whether name is in the set.
 func (s Set) Has(name string) bool { return slices.Contains(s, name) }
 
-// Contains reports whether every name of other is in s. The empty set is
-// contained in every set.
+// Contains reports whether every name of other is in s. Every set contains the
+// empty set.
 func (s Set) Contains(other Set) bool {
 	for _, name := range other {
 		if !s.Has(name) {

@@ -11,83 +11,82 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// Application is a registered application: what OAuth 2.0 calls a client.
+// Application is a registered application, which OAuth 2.0 calls a client.
 type Application struct {
-	ID       string // names it for its administrators; never changes
-	ClientID string // names it in the protocol; never changes
+	ID       string // identifies it to the host; never changes
+	ClientID string // identifies it in the protocol; never changes
 	Name     string // shown on the consent page
 
-	// RedirectURIs are compared byte for byte. An application without any
-	// cannot be authorized.
+	// RedirectURIs lists where codes may be sent, compared byte for byte.
+	// Without any, no one can sign in to the application.
 	RedirectURIs []string
 
-	// Scopes is what it may ask for, and what it gets when it asks for
-	// nothing.
+	// Scopes lists what it may ask for, and what it gets when it asks for none.
 	Scopes scopes.Set
 
-	// MachineScopes are what it may ask for by itself, without a user (RFC 6749
-	// section 4.4). Empty: it may not.
+	// MachineScopes lists what it may ask for without a user (RFC 6749 section
+	// 4.4). If empty, it gets no tokens without a user.
 	MachineScopes scopes.Set `json:",omitempty"`
 
-	// Lifetimes go before those of the provider.
+	// Lifetimes take precedence over those of the provider.
 	Lifetimes ApplicationLifetimes `json:",omitzero"`
 
-	// Workspace says whether its users choose a workspace.
+	// Workspace sets whether its users choose a workspace.
 	Workspace WorkspaceUse `json:",omitempty"`
 
-	// Secrets are its hashed client secrets; a public application has none.
+	// Secrets are its client secrets, hashed. A public application has none.
 	Secrets []ClientSecret
 
-	// Public is set for an application that cannot keep a secret, such as a
-	// native or single-page one (RFC 6749 section 2.1). It must use PKCE.
+	// Public marks an application that can't keep a secret, such as a native or
+	// single-page app (RFC 6749 section 2.1). It must use PKCE.
 	Public bool
 
-	// PKCERequired demands PKCE of a confidential application too.
+	// PKCERequired makes a confidential application use PKCE too.
 	PKCERequired bool
 
-	// SkipConsent is set for the host's own applications, which need not ask.
+	// SkipConsent skips the consent page, for the host's own applications.
 	SkipConsent bool
 
-	// Reviewed is set if the host vouches for the application.
+	// Reviewed reports whether the host vouches for the application.
 	Reviewed bool
 
-	// Disabled is set while every request of the application is refused.
+	// Disabled reports whether every request of the application is refused.
 	Disabled bool `json:",omitempty"`
 
-	// Origin says how the application came to be registered, and Registration
-	// what it said then. Registration is nil for a manual one.
+	// Origin is how the application was registered, and Registration is what it
+	// said then. Registration is nil for one that the host created.
 	Origin       Origin
 	Registration *RegistrationRecord
 
-	// Applied are the settings that the host's code has put in force lately,
-	// newest first. A manual application may have some.
+	// Applied notes the settings that the host's code applied lately, newest
+	// first. Only an application that the host created has some.
 	Applied []AppliedSettings
 
-	// Keys are the public keys by which it authenticates in place of a secret
-	// (RFC 7523). Zero: it has none.
+	// Keys are the public keys that it authenticates with instead of a secret
+	// (RFC 7523). They are zero if it has none.
 	Keys ClientKeys `json:",omitzero"`
 
-	// PostLogoutRedirectURIs are where its users may be sent after they have
-	// signed out, compared byte for byte.
+	// PostLogoutRedirectURIs lists where users may be sent after they sign out,
+	// compared byte for byte.
 	PostLogoutRedirectURIs []string `json:",omitempty"`
 
-	// IDTokenAlg is the JWS algorithm of its ID tokens. Empty: the provider's
-	// usual one.
+	// IDTokenAlg is the JWS algorithm of its ID tokens. The default is the
+	// provider's.
 	IDTokenAlg string `json:",omitempty"`
 
-	OwnerID   string // the host's user who manages it; empty: nobody
+	OwnerID   string // the host's user who manages it; may be empty
 	ClientURI string // its home page
 	LogoURL   string
 	TermsURI  string            `json:",omitempty"` // its terms of service
 	PolicyURI string            `json:",omitempty"` // its privacy policy
-	Metadata  map[string]string // the host's own notes
+	Metadata  map[string]string // the host's notes
 
 	CreatedAt, UpdatedAt time.Time
 	Version              int64 // set by the store: 1 at first, one more with each update
 }
 
-// ApplicationLifetimes are how long the codes, tokens, and sign-ins of an application last.
-// Zero means that the application has no lifetime of its own.
+// ApplicationLifetimes sets how long the codes, tokens, and sign-ins of an
+// application last. A zero field means that the application doesn't set it.
 type ApplicationLifetimes struct {
 	Code    time.Duration `json:"code,omitempty"`
 	Access  time.Duration `json:"access,omitempty"`
@@ -96,19 +95,18 @@ type ApplicationLifetimes struct {
 	Grace   time.Duration `json:"grace,omitempty"`
 }
 
-// WorkspaceUse says whether the users of an application choose the workspace
-// that it acts for.
+// WorkspaceUse is how an application uses workspaces.
 type WorkspaceUse string
 
 // The ways in which an application uses workspaces.
 const (
-	WorkspaceNone     WorkspaceUse = ""         // it acts for the user alone
-	WorkspaceOptional WorkspaceUse = "optional" // for a workspace, if the user has one and chooses it
-	WorkspaceRequired WorkspaceUse = "required" // for a workspace, always
+	WorkspaceNone     WorkspaceUse = ""         // acts for the user alone
+	WorkspaceOptional WorkspaceUse = "optional" // acts for a workspace if the user has one and chooses it
+	WorkspaceRequired WorkspaceUse = "required" // always acts for a workspace
 )
 
-// ClientKeys are the public keys of an application: a JWK Set (RFC 7517), or the
-// address of one.
+// ClientKeys are the public keys of an application: a JWK Set (RFC 7517), or
+// the URL of one.
 type ClientKeys struct {
 	Set string `json:"jwks,omitempty"`
 	URI string `json:"jwks_uri,omitempty"`
@@ -117,29 +115,29 @@ type ClientKeys struct {
 // IsZero reports whether there are no keys.
 func (k ClientKeys) IsZero() bool { return k == ClientKeys{} }
 
-// AppliedSettings notes that the host's code has put settings in force, so that
-// two versions of it don't overwrite each other's for ever.
+// AppliedSettings notes that the host's code applied settings, so that two
+// versions of the code don't keep overwriting each other's.
 type AppliedSettings struct {
 	Digest string // of the settings
 	At     time.Time
 }
 
-// Origin says how an application came to be registered.
+// Origin is how an application was registered.
 type Origin string
 
 // The origins of an application.
 const (
 	OriginManual       Origin = "manual"       // by the host
 	OriginRegistration Origin = "registration" // by itself (RFC 7591)
-	OriginDocument     Origin = "document"     // by a document at the URL that is its ClientID
+	OriginDocument     Origin = "document"     // from the document at the URL that is its ClientID
 )
 
-// RegistrationRecord is what an application that registered itself said of
-// itself, where no other field of [Application] has it (RFC 7591 section 2). A
-// backend keeps it as it is.
+// RegistrationRecord is what an application said about itself when it
+// registered, as far as no other field of [Application] has it (RFC 7591
+// section 2). A backend keeps it unchanged.
 type RegistrationRecord struct {
-	// Token is the hash of the registration access token, by which the
-	// application manages its registration (RFC 7592). Zero: it cannot.
+	// Token is the hash of the registration access token, with which the
+	// application manages its registration (RFC 7592). If zero, it can't.
 	Token SecretHash `json:"token,omitzero"`
 
 	Type       string   `json:"application_type,omitempty"` // "web" or "native"
@@ -183,7 +181,7 @@ func (app Application) Clone() Application {
 	return app
 }
 
-// Check returns an error if no backend can keep the application.
+// Check returns an error if app breaks a rule that every backend enforces.
 func (app Application) Check() error {
 	if app.ID == "" || app.ClientID == "" {
 		return errors.New("store: an application without an ID or a client ID")
@@ -207,7 +205,7 @@ func (app Application) Check() error {
 	return checkTexts("application", texts...)
 }
 
-// Micro returns a copy of app with its times as a backend keeps them.
+// Micro returns a copy of app with its times cut to what a backend keeps.
 func (app Application) Micro() Application {
 	app = app.Clone()
 	app.CreatedAt, app.UpdatedAt = Micro(app.CreatedAt), Micro(app.UpdatedAt)
@@ -220,9 +218,9 @@ func (app Application) Micro() Application {
 	return app
 }
 
-// Revealed returns a copy of app whose hashes encoding/json writes as they are.
-// It is for a backend that keeps applications as JSON; everywhere else a hash
-// encodes as "[redacted]", which can't be read back.
+// Revealed returns a copy of app whose hashes encoding/json writes in full. It
+// is for a backend that keeps applications as JSON. Otherwise a hash encodes as
+// "[redacted]", which can't be read back.
 func (app Application) Revealed() Application {
 	app = app.Clone()
 	for i := range app.Secrets {
@@ -236,22 +234,22 @@ func (app Application) Revealed() Application {
 
 // ApplicationQuery selects and orders applications.
 type ApplicationQuery struct {
-	OwnerID string // empty: of all owners
+	OwnerID string // if empty, all owners
 
-	// Name selects by a part of the name, upper and lower case alike as
-	// strings.ToLower has them, or by the whole client ID. Empty: all.
+	// Name matches part of the name, ignoring case as strings.ToLower does, or
+	// the whole client ID. If empty, all match.
 	Name string
 
-	Origin        Origin    // empty: of all origins
-	UpdatedBefore time.Time // last changed before this time; zero: whenever
+	Origin        Origin    // if empty, all origins
+	UpdatedBefore time.Time // last changed before this time; if zero, any time
 
-	Order  ApplicationOrder // zero: NewestFirst
-	Limit  int              // 0: DefaultLimit; negative: an error
-	Offset int              // negative: an error
+	Order  ApplicationOrder // the default is NewestFirst
+	Limit  int              // the default is DefaultLimit; negative is an error
+	Offset int              // negative is an error
 }
 
-// Matches reports whether the query selects the application, apart from the
-// page.
+// Matches reports whether the query selects the application, ignoring Limit and
+// Offset.
 func (q ApplicationQuery) Matches(app *Application) bool {
 	return (q.OwnerID == "" || app.OwnerID == q.OwnerID) &&
 		(q.Name == "" || app.ClientID == q.Name || strings.Contains(strings.ToLower(app.Name), strings.ToLower(q.Name))) &&
@@ -259,9 +257,9 @@ func (q ApplicationQuery) Matches(app *Application) bool {
 		(q.UpdatedBefore.IsZero() || app.UpdatedAt.Before(q.UpdatedBefore))
 }
 
-// ApplicationOrder is the order of a list of applications. Where two compare
-// equal, the ID decides in the same direction, so that NewestFirst is exactly
-// the reverse of OldestFirst.
+// ApplicationOrder is the order of a list of applications. If two compare
+// equal, the ID decides in the same direction, so NewestFirst is exactly the
+// reverse of OldestFirst.
 type ApplicationOrder uint8
 
 // The orders of a list of applications. Names are compared byte for byte.

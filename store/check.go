@@ -8,11 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// Micro returns t in UTC and cut to the microsecond, which is how a backend
-// keeps times.
+// Micro returns t in UTC, cut to the microsecond, as a backend keeps times.
 func Micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// IsText reports whether s is a text that every backend keeps: valid UTF-8
+// IsText reports whether every backend can keep s: it must be valid UTF-8
 // without NUL.
 func IsText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
@@ -27,11 +26,12 @@ func checkTexts(owner string, texts ...string) error {
 	return nil
 }
 
-// DefaultLimit is the page size when a query of applications doesn't give one.
+// DefaultLimit is the page size of a query of applications that doesn't set
+// one.
 const DefaultLimit = 10
 
-// CheckPage returns an error if a page can't exist, and otherwise the limit to
-// use.
+// CheckPage returns the limit to use, or an error if limit or offset is
+// negative.
 func CheckPage(limit, offset int) (int, error) {
 	if limit < 0 || offset < 0 {
 		return 0, fmt.Errorf("store: a page has no limit %d and offset %d", limit, offset)
@@ -39,7 +39,7 @@ func CheckPage(limit, offset int) (int, error) {
 	return cmp.Or(limit, DefaultLimit), nil
 }
 
-// CheckSweep returns an error if the limit of a sweep isn't positive.
+// CheckSweep returns an error if the limit of a sweep is not positive.
 func CheckSweep(limit int) error {
 	if limit <= 0 {
 		return fmt.Errorf("store: the limit of a sweep must be positive, not %d", limit)

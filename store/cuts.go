@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// CutKey says which documents a cut-off covers: those that match every text
-// that isn't empty. With a user, those of the user; with a user and an
-// application, those that the two have in common. The zero CutKey covers every
+// CutKey selects the documents that a cut-off covers: those that match every
+// non-empty field. With a user, those of the user; with a user and an
+// application, those that they have in common. The zero CutKey covers every
 // document.
 type CutKey struct {
 	UserID, ApplicationID, WorkspaceID string
@@ -25,7 +25,7 @@ const (
 	byWorkspace
 )
 
-// Index returns the place in [Cuts] of the number of a key of this form.
+// Index returns where [Cuts] keeps the number of a key of this form.
 func (k CutKey) Index() int {
 	i := 0
 	if k.UserID != "" {
@@ -40,8 +40,8 @@ func (k CutKey) Index() int {
 	return i
 }
 
-// Covering returns each key that covers a document with the key k, with its
-// index: one for each choice among the texts that aren't empty.
+// Covering returns each key that covers a document with the key k, and its
+// index: one for each combination of the non-empty fields.
 func (k CutKey) Covering() iter.Seq2[int, CutKey] {
 	return func(yield func(int, CutKey) bool) {
 		all := k.Index()
@@ -66,21 +66,21 @@ func (k CutKey) Covering() iter.Seq2[int, CutKey] {
 	}
 }
 
-// Check returns an error if no backend can keep the key.
+// Check returns an error if k breaks a rule that every backend enforces.
 func (k CutKey) Check() error {
 	return checkTexts("cut-off", k.UserID, k.ApplicationID, k.WorkspaceID)
 }
 
 // Cuts are the numbers of the cut-offs that cover a document, each at the
-// [CutKey.Index] of its key. Zero: there was never one.
+// [CutKey.Index] of its key. Zero means that there was never one.
 //
-// They are numbers rather than times, because the clocks of instances differ:
-// a document is cut off if a number is greater now than the one it has seen,
-// whatever anybody's clock says.
+// They are numbers instead of times because the clocks of instances differ. A
+// document is cut off if a number is now greater than the one that the document
+// has seen, whatever the clocks say.
 type Cuts [8]int64
 
-// Exceed reports whether a document that has seen the numbers is cut off by c,
-// the numbers now.
+// Exceed reports whether the current numbers c cut off a document that has seen
+// the numbers seen.
 func (c *Cuts) Exceed(seen *Cuts) bool {
 	for i, number := range c {
 		if number > seen[i] {
@@ -94,18 +94,17 @@ func (c *Cuts) Exceed(seen *Cuts) bool {
 // is greater than any time.
 const forever = 1 << 62
 
-// CutNumber returns the number with which to cut off a key at the time.
+// CutNumber returns the number that cuts off a key at the given time.
 func CutNumber(at time.Time) int64 { return at.UnixMicro() }
 
-// CutForever returns the number with which to cut off a key that never comes
-// back, such as that of a deleted application. [Cuts.Forever] reports it to
-// whoever is about to create a document under the key, so that a request which
-// read the application before it was deleted creates nothing afterwards.
+// CutForever returns the number that cuts off a key that never comes back, such
+// as that of a deleted application. [Cuts.Forever] then stops a request that
+// read the application before it was deleted from creating a document
+// afterwards.
 func CutForever(at time.Time) int64 { return at.UnixMicro() | forever }
 
 // CutTime returns when a key was cut off, by the clock of the instance that did
-// it. Numbers that grew by one, because two cut-offs came at once, are off by
-// microseconds.
+// it. It is off by microseconds if several cut-offs came at once.
 func CutTime(number int64) time.Time { return time.UnixMicro(number &^ forever).UTC() }
 
 // Forever reports whether a key that covers the document never comes back.
@@ -119,7 +118,7 @@ func (c *Cuts) Forever() bool {
 }
 
 // String returns the numbers in a compact binary form for [ParseCuts]. It is
-// empty if all are zero, as they usually are.
+// empty if all are zero, the usual case.
 func (c *Cuts) String() string {
 	var b []byte
 	for i, number := range c {
@@ -130,7 +129,7 @@ func (c *Cuts) String() string {
 	return string(b)
 }
 
-// ParseCuts reads what [Cuts.String] returned.
+// ParseCuts parses what [Cuts.String] returned.
 func ParseCuts(s string) (c Cuts, err error) {
 	b := []byte(s)
 	for len(b) > 0 {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Kind says what a [Document] is about.
+// Kind is what a [Document] is about.
 type Kind uint8
 
 // The kinds of documents. A backend treats all alike, and must keep kinds that
@@ -21,7 +21,7 @@ const (
 	KindGrant   Kind = iota + 1 // one sign-in of one user to one application
 	KindConsent                 // what one user has agreed to give one application
 	KindDevice                  // one device that waits for its user (RFC 8628)
-	KindKeys                    // the keys that sign for everybody, sealed
+	KindKeys                    // the sealed signing keys
 	KindOnce                    // something that works once, such as an assertion (RFC 7523)
 	KindMachine                 // one access token of an application without a user (RFC 6749 section 4.4)
 )
@@ -45,34 +45,34 @@ func (k Kind) String() string {
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
 
-// Document is one record of the provider. The fields are what a backend finds,
-// lists, and sweeps by; everything else is in State, which only the provider
-// reads.
+// Document is one record of the provider. A backend finds, lists, and sweeps
+// documents by these fields. Everything else is in State, which only the
+// provider reads.
 type Document struct {
 	ID   ID
 	Kind Kind
 
-	// Whom the document is about. They never change. Empty means nobody, or
-	// none.
+	// UserID, ApplicationID, and WorkspaceID are whom the document is about.
+	// They never change, and may be empty.
 	UserID, ApplicationID, WorkspaceID string
 
 	CreatedAt  time.Time
 	LastUsedAt time.Time
-	EndedAt    time.Time // zero: not ended. Only End sets it
-	SweepAt    time.Time // zero: not before it is cut off
+	EndedAt    time.Time // zero if not ended; only End sets it
+	SweepAt    time.Time // if zero, kept until it is cut off
 
-	// Seen are the numbers of the cut-offs that were there when the document
-	// was decided on. It is cut off if any has grown since.
+	// Seen has the numbers of the cut-offs when the document was decided on. The
+	// document is cut off if any has grown since.
 	Seen Cuts
 
-	// Mark is the document's version: a random number, different with each
-	// write, and never zero.
+	// Mark is the document's version: a random number that changes with each
+	// write and is never zero.
 	Mark int64
 
-	State string // binary; the provider's own
+	State string // binary; only the provider reads it
 }
 
-// Check returns an error if no backend can keep the document.
+// Check returns an error if d breaks a rule that every backend enforces.
 func (d *Document) Check() error {
 	switch {
 	case d.ID.IsZero():
@@ -85,22 +85,21 @@ func (d *Document) Check() error {
 	return checkTexts("document", d.UserID, d.ApplicationID, d.WorkspaceID)
 }
 
-// Newer compares two documents in the order of [Documents.List]: it is negative
-// if a comes first, because it was created later or at the same time with the
-// greater ID.
+// Newer compares two documents in the order of [Documents.List]. It is negative
+// if a comes first: a was created later, or at the same time with a greater ID.
 func Newer(a, b Document) int { return Cursor{a.CreatedAt, a.ID}.compare(Cursor{b.CreatedAt, b.ID}) }
 
-// Query selects one page of documents: those of the kind that match every text
-// that isn't empty. At least one of the texts must be set.
+// Query selects one page of documents: those of the kind that match every
+// non-empty ID. At least one ID must be set.
 type Query struct {
 	Kind                               Kind
 	UserID, ApplicationID, WorkspaceID string
 
-	After Cursor // where the page before ended; zero: from the newest
+	After Cursor // the next cursor of the previous page; if zero, starts at the newest
 	Limit int    // how many documents to examine; must be positive
 }
 
-// Check returns an error if the query asks for nothing.
+// Check returns an error if the query is invalid.
 func (q Query) Check() error {
 	if q.UserID == "" && q.ApplicationID == "" && q.WorkspaceID == "" {
 		return errors.New("store: a list of documents needs a user, an application, or a workspace")
@@ -111,8 +110,8 @@ func (q Query) Check() error {
 	return nil
 }
 
-// Matches reports whether the query selects the document, apart from the page
-// and from whether it has ended or is cut off.
+// Matches reports whether the query selects the document. It ignores After and
+// Limit, and whether the document has ended or is cut off.
 func (q Query) Matches(d *Document) bool {
 	return d.Kind == q.Kind &&
 		(q.UserID == "" || d.UserID == q.UserID) &&
@@ -120,8 +119,8 @@ func (q Query) Matches(d *Document) bool {
 		(q.WorkspaceID == "" || d.WorkspaceID == q.WorkspaceID)
 }
 
-// Cursor is a place in a list: after the document that was created at the time
-// and has the ID. The zero Cursor is the start, and the end.
+// Cursor is a place in a list: after the document with this time and ID. The
+// zero Cursor is the start, and as the next cursor the end.
 type Cursor struct {
 	CreatedAt time.Time
 	ID        ID
@@ -142,15 +141,15 @@ func (c Cursor) compare(other Cursor) int {
 	return bytes.Compare(other.ID[:], c.ID[:])
 }
 
-// ID names a document. It is not secret. Its last 16 bits are [UserTag] of the
-// document's user, if it has one, so that a backend can keep everything about
-// a user together: in one slot of a Redis Cluster, or in one shard. The IDs of
-// documents about no user spread over all of them.
+// ID identifies a document. It is not secret. Its last 16 bits are the
+// [UserTag] of the document's user, if it has one, so a backend can keep
+// everything about a user together: in one slot of a Redis Cluster, or in one
+// shard. The IDs of documents without a user are spread over all of them.
 type ID [16]byte
 
 // NewID returns an ID for a new document about the user, or about no user if
-// userID is empty. It is laid out like a UUID of version 7 (RFC 9562), so IDs
-// sort by the time they were made. At least 46 of its bits are random.
+// userID is empty. It has the layout of a UUID version 7 (RFC 9562), so IDs
+// sort by creation time. At least 46 of its bits are random.
 func NewID(at time.Time, userID string) ID {
 	var id ID
 	millis, rest := at.UnixMilli(), at.Nanosecond()%int(time.Millisecond)
@@ -164,9 +163,9 @@ func NewID(at time.Time, userID string) ID {
 	return id
 }
 
-// ConsentID returns the ID of the one document that says what a user has agreed
-// to give an application in a workspace. Without a user no document has it, but
-// [Documents.FindConsent] may be asked for it all the same.
+// ConsentID returns the ID of the document with a user's consent to an
+// application in a workspace. Without a user no document has this ID, but it
+// may be passed to [Documents.FindConsent].
 func ConsentID(userID, applicationID, workspaceID string) ID {
 	b := make([]byte, 0, 256)
 	for _, text := range [...]string{userID, applicationID, workspaceID} {
@@ -182,8 +181,8 @@ func ConsentID(userID, applicationID, workspaceID string) ID {
 	return id
 }
 
-// OnceID returns the ID of the document that says that something which works once
-// was used, such as an assertion of an application.
+// OnceID returns the ID of the document that records the use of something that
+// works once, such as an assertion of an application.
 func OnceID(applicationID, name string) ID {
 	b := append(binary.AppendUvarint([]byte("once\x00"), uint64(len(applicationID))), applicationID...)
 	sum := sha256.Sum256(append(b, name...))
@@ -217,7 +216,7 @@ func (id ID) String() string {
 	return string(b[:])
 }
 
-// ParseID reads what [ID.String] returns, and nothing else.
+// ParseID parses what [ID.String] returns, and nothing else.
 func ParseID(s string) (ID, error) {
 	var id ID
 	raw, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
@@ -233,7 +232,7 @@ func ParseID(s string) (ID, error) {
 // MarshalText returns the ID in the form of a UUID.
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
-// UnmarshalText reads what MarshalText returns.
+// UnmarshalText parses what MarshalText returns.
 func (id *ID) UnmarshalText(text []byte) (err error) {
 	*id, err = ParseID(string(text))
 	return err

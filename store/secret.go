@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// ClientSecret is one of an application's client secrets, hashed. An application
-// has more than one while its secret is being rotated.
+// ClientSecret is one hashed client secret. An application has more than one
+// while its secret is being rotated.
 type ClientSecret struct {
 	ID        string
 	Hash      SecretHash
 	CreatedAt time.Time
-	ExpiresAt time.Time // zero: never
+	ExpiresAt time.Time // zero if it doesn't expire
 }
 
-// SecretHash is what is kept of a client secret. Its text says which kind of
-// hash it is: "sha256:" and 64 hexadecimal digits for a generated secret, or a
-// bcrypt hash for an imported one. No function makes one from a text that is
-// neither, so that a plain secret cannot be kept by mistake.
+// SecretHash is the hash of a client secret. Its text starts with the kind of
+// hash: "sha256:" and 64 hexadecimal digits for a generated secret, or a bcrypt
+// hash for an imported one. No function accepts any other text, so a plain
+// secret can't be stored by mistake.
 //
-// It prints, logs, and encodes as "[redacted]", because the hash of a secret
-// that a person chose can be guessed from. Only [SecretHash.Reveal] gives the
+// It prints, logs, and encodes as "[redacted]", because a secret that a person
+// chose can be guessed from its hash. Only [SecretHash.Reveal] returns the
 // text; [Application.Revealed] is for a backend that keeps JSON.
 type SecretHash struct {
 	// A pointer, because package fmt prints the fields of a struct in an
@@ -39,8 +39,8 @@ type SecretHash struct {
 const sha256Prefix = "sha256:"
 
 // HashSecret hashes a generated client secret with SHA-256. A generated secret
-// has 256 random bits, so there is nothing to guess and no need for a slow
-// hash. Secrets that a person chose are imported by their bcrypt hash.
+// has 256 random bits and can't be guessed, so it needs no slow hash. For a
+// secret that a person chose, use its bcrypt hash with [ParseSecretHash].
 func HashSecret(secret string) SecretHash {
 	sum := sha256.Sum256([]byte(secret))
 	return newSecretHash(sha256Prefix + hex.EncodeToString(sum[:]))
@@ -48,9 +48,9 @@ func HashSecret(secret string) SecretHash {
 
 func newSecretHash(text string) SecretHash { return SecretHash{text: &text} }
 
-// ParseSecretHash reads a kept hash: what [SecretHash.Reveal] returned, or the
-// bcrypt hash of a secret that is imported. Anything else is an error that
-// does not repeat the text.
+// ParseSecretHash parses the text of a hash: from [SecretHash.Reveal], or the
+// bcrypt hash of an imported secret. The error for any other text doesn't
+// repeat it.
 func ParseSecretHash(text string) (SecretHash, error) {
 	if digits, ok := strings.CutPrefix(text, sha256Prefix); ok {
 		if raw, err := hex.DecodeString(digits); err == nil && len(raw) == sha256.Size && strings.ToLower(digits) == digits {
@@ -78,8 +78,8 @@ func isBcrypt(text string) bool {
 	return true
 }
 
-// Reveal returns the hash as text, to be kept and read back with
-// [ParseSecretHash]. The zero SecretHash is the empty text.
+// Reveal returns the text of the hash, to store and read back with
+// [ParseSecretHash]. It is empty for the zero SecretHash.
 func (h SecretHash) Reveal() string {
 	if h.text == nil {
 		return ""
@@ -105,14 +105,14 @@ const redacted = "[redacted]"
 // String returns "[redacted]".
 func (h SecretHash) String() string { return redacted }
 
-// Format writes "[redacted]" whatever the verb.
+// Format writes "[redacted]" for every verb.
 func (h SecretHash) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // LogValue returns "[redacted]".
 func (h SecretHash) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns "[redacted]", which UnmarshalText refuses. In an
-// application that [Application.Revealed] returned it is the text.
+// MarshalText returns "[redacted]", which UnmarshalText refuses. For an
+// application from [Application.Revealed] it returns the text of the hash.
 func (h SecretHash) MarshalText() ([]byte, error) {
 	if h.revealed {
 		return []byte(h.Reveal()), nil
@@ -120,7 +120,7 @@ func (h SecretHash) MarshalText() ([]byte, error) {
 	return []byte(redacted), nil
 }
 
-// UnmarshalText reads what Reveal returned.
+// UnmarshalText parses what Reveal returned.
 func (h *SecretHash) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*h = SecretHash{}

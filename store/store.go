@@ -1,15 +1,26 @@
-// Package store is the contract between the provider and the database that
-// keeps its records. A backend implements [Store]; package storetest holds the
-// suite that every backend passes, and its example is a complete backend in
-// about 250 lines to start from.
+// Package store is the contract between the provider and its database.
+// Implement [Store] to write a backend:
 //
-// A store keeps two things: applications, and documents. A [Document] is
-// everything about one sign-in, one consent, or one waiting device, the signing
-// keys, or a note that something has happened that may happen once. The provider
-// reads a document, decides, and replaces it if nobody else has
-// changed it meanwhile. So a backend holds no OAuth rules: it finds, compares,
-// replaces, lists, and sweeps, and any database that can replace a record
-// conditionally can do that.
+//	type Backend struct{ db *DB }
+//
+//	func (b *Backend) FindClient(ctx context.Context, clientID string) (store.Application, error) {
+//		app, err := b.db.find("client_id", clientID)
+//		if errors.Is(err, errNoRow) {
+//			return store.Application{}, store.ErrNotFound
+//		}
+//		return app, err
+//	}
+//
+// Package storetest has the test suite that every backend passes. Its example
+// is a complete backend of about 250 lines to start from. Ready backends are in
+// the packages memory, sqlstore, and redisstore.
+//
+// A store keeps applications and documents. A [Document] is everything about
+// one sign-in, one consent, or one waiting device, the signing keys, or a note
+// that something was used that works once. The provider reads a document,
+// decides, and replaces it if it hasn't changed meanwhile. So a backend
+// contains no OAuth rules: it finds, compares, replaces, lists, and sweeps. Any
+// database with conditional writes can do that.
 //
 // # What a backend never sees
 //
@@ -18,26 +29,25 @@
 //
 // # Rules for every method
 //
-// Reads are linearizable with writes: once a write has returned, every read
-// that starts afterwards, on any instance, sees it. A replica that lags behind
-// must not serve reads.
+// Reads are linearizable with writes: after a write has returned, every read
+// that starts later, on any instance, sees it. A replica that lags behind must
+// not serve reads.
 //
 // A missing record is [ErrNotFound]. Ending or deleting a missing record
 // returns nil. Any error that is not declared in this package means that the
-// backend couldn't do the step, or can't tell whether it did. Each method is
+// backend failed, or can't tell whether the step happened. Each method is
 // atomic, and may be called again after such an error.
 //
-// Records are copies: changing what was passed in or returned changes nothing
-// that is kept.
+// Records are copies: changing a value that was passed in or returned doesn't
+// change what is stored.
 //
 // Times are kept in UTC to the microsecond; [Micro] cuts them. A zero time
 // means "never" or "none", as each field says.
 //
 // Texts are any valid UTF-8 without NUL. They come back byte for byte and are
-// compared byte for byte. A backend has room for IDs of at least 512 bytes, for
-// a State of at least 64 KiB, and for other texts of at least 8 KiB. It refuses
-// what it can't keep, and never truncates. Whether an empty collection comes
-// back as nil is not specified.
+// compared byte for byte. A backend must have room for IDs of 512 bytes, a
+// State of 64 KiB, and other texts of 8 KiB. It refuses what it can't keep, and
+// never truncates. An empty collection may come back as nil.
 //
 // Every method returns an error when its context ends. If a driver can't be
 // interrupted, run the step in a goroutine and return ctx.Err(); the step may
@@ -51,8 +61,8 @@ import (
 	"time"
 )
 
-// The outcomes that a caller tells apart with [errors.Is]. A backend returns
-// them as they are or wrapped.
+// These errors are outcomes that a caller distinguishes with [errors.Is]. A
+// backend returns them as they are or wrapped.
 var (
 	// ErrNotFound means that the record doesn't exist.
 	ErrNotFound = errors.New("store: not found")
@@ -62,34 +72,32 @@ var (
 	ErrConflict = errors.New("store: changed since it was read")
 )
 
-// Store is everything that a provider needs kept. The two halves don't depend
-// on each other: a host may keep them in different places by embedding both in
-// one struct,
+// Store keeps everything that a provider stores. The two halves are
+// independent: you can keep them in different places by embedding both in one
+// struct, so a backend must not have a foreign key from documents to
+// applications:
 //
 //	struct {
 //		store.Applications
 //		store.Documents
 //	}
-//
-// so a backend has no foreign key from documents to applications.
 type Store interface {
 	Applications
 	Documents
 }
 
-// Volatile is an optional interface of a store that may forget, such as one
-// that keeps its records in memory. The provider's Check reads it. A host that
-// composes its store embeds it, or implements it, where a part forgets.
+// Volatile is an optional interface of a store that may forget its records,
+// such as one in memory. Provider.Check calls it. If you compose a store and a
+// part of it forgets, implement it, or embed the part.
 type Volatile interface {
 	// Forgets reports whether the records are gone when the process ends.
 	Forgets() bool
 }
 
-// Applications keeps the applications that may ask for access: OAuth 2.0 calls
-// them clients.
+// Applications stores applications, which OAuth 2.0 calls clients.
 type Applications interface {
-	// CreateApplication keeps a new application with Version 1, whatever app
-	// says. It returns ErrExists if its ID or its ClientID is taken.
+	// CreateApplication stores a new application with Version 1, ignoring
+	// app.Version. It returns ErrExists if its ID or its ClientID is taken.
 	CreateApplication(ctx context.Context, app Application) error
 
 	// FindApplication finds an application by its ID, or returns ErrNotFound.
@@ -98,84 +106,84 @@ type Applications interface {
 	// FindClient finds an application by its ClientID, or returns ErrNotFound.
 	FindClient(ctx context.Context, clientID string) (Application, error)
 
-	// ListApplications returns one page of the applications that match q and
-	// the number of all that match. An empty page is not an error.
+	// ListApplications returns one page of the applications that match q, and
+	// the total number that match. An empty page is not an error.
 	ListApplications(ctx context.Context, q ApplicationQuery) (page []Application, total int, err error)
 
-	// UpdateApplication replaces the application of the same ID if the kept
-	// one still has app.Version, and keeps it with Version+1. Of many that race
-	// with the same Version exactly one succeeds. It returns ErrConflict if the
-	// version has moved on, and ErrNotFound if there is no such application.
-	// ID, ClientID, and CreatedAt never change, whatever app says.
+	// UpdateApplication replaces the application with the same ID if its stored
+	// version is app.Version, and stores it with Version+1. Of many concurrent
+	// updates with the same Version exactly one succeeds. It returns ErrConflict
+	// if the version has changed, and ErrNotFound if the application doesn't
+	// exist. ID, ClientID, and CreatedAt never change, whatever app says.
 	UpdateApplication(ctx context.Context, app Application) error
 
-	// DeleteApplication removes an application, and nothing else: the provider
+	// DeleteApplication deletes an application and nothing else; the provider
 	// cuts its documents off.
 	DeleteApplication(ctx context.Context, id string) error
 }
 
-// Documents keeps documents and cut-offs.
+// Documents stores documents and cut-offs.
 type Documents interface {
-	// Create keeps a new document. It returns ErrExists if the ID is taken, by
-	// a document of any kind, ended or not.
+	// Create stores a new document. It returns ErrExists if the ID is taken by a
+	// document of any kind, ended or not.
 	Create(ctx context.Context, d Document) error
 
-	// Find returns the document with the ID, whatever its kind and however it
-	// ended, and the numbers of its cut-offs: those of every [CutKey] that
-	// covers it. It returns ErrNotFound if there is none.
+	// Find returns the document with the ID, of any kind, even if it has ended
+	// or is cut off, and the numbers of its cut-offs: those of every [CutKey]
+	// that covers it. It returns ErrNotFound if there is none.
 	//
-	// The numbers are read together with the document or after it, never
-	// before it.
+	// It must read the numbers together with the document or after it, never
+	// before.
 	Find(ctx context.Context, id ID) (Document, Cuts, error)
 
-	// FindConsent is Find for the document of [ConsentID], whose keys are known
-	// before it is found: it returns the numbers even if the document doesn't
-	// exist. Then the document is zero and the error nil. userID may be empty: the
-	// numbers are then those that a document about no user has.
+	// FindConsent is Find for the document with the ID [ConsentID]. Because its
+	// keys are known in advance, it returns the numbers even if the document
+	// doesn't exist; then the document is zero and the error nil. userID may be
+	// empty: the numbers are then those of a document without a user.
 	FindConsent(ctx context.Context, userID, applicationID, workspaceID string) (Document, Cuts, error)
 
-	// Replace replaces the document of the same ID if the kept one still has
-	// the mark and has not ended, and returns ErrConflict otherwise, also if it
-	// doesn't exist. Of many that race with the same mark exactly one succeeds.
-	// Kind, UserID, ApplicationID, and WorkspaceID never change, and EndedAt is
-	// End's to set, whatever d says. Everything else becomes what d says,
-	// CreatedAt too: a list then has the document at its new place.
+	// Replace replaces the document with the same ID if its stored mark is mark
+	// and it has not ended. Otherwise, or if it doesn't exist, it returns
+	// ErrConflict. Of many concurrent calls with the same mark exactly one
+	// succeeds. Kind, UserID, ApplicationID, WorkspaceID, and EndedAt never
+	// change, whatever d says. Everything else becomes what d says, including
+	// CreatedAt, which moves the document in lists.
 	Replace(ctx context.Context, d Document, mark int64) error
 
-	// End ends the document at the time, whatever its mark: nothing that
-	// happens to it meanwhile can keep it from ending. It moves SweepAt to
-	// sweepAt if that is earlier. Neither time is zero. A document that has
-	// ended before keeps its times. It returns nil if the document doesn't exist.
+	// End ends the document at the given time, whatever its mark, so no
+	// concurrent write can keep it from ending. It moves SweepAt to sweepAt if
+	// that is earlier. Neither time is zero. A document that has already ended
+	// keeps its times. If the document doesn't exist, End returns nil.
 	End(ctx context.Context, id ID, at, sweepAt time.Time) error
 
-	// CutOff sets the number of a key to the number given, or to one more than
-	// it is now if that is greater, so that it always grows. It is one write,
-	// however many documents the key covers.
+	// CutOff sets the number of a key to the given number, or to one more than
+	// the current number if that is greater, so it always grows. It is one
+	// write, however many documents the key covers.
 	CutOff(ctx context.Context, key CutKey, number int64) error
 
 	// List returns one page of the documents that match q, newest first, and
-	// where the next page begins. It leaves out documents that have ended or
-	// are cut off.
+	// where the next page begins. It leaves out documents that have ended or are
+	// cut off.
 	//
-	// It examines at most q.Limit documents, so a page may be short, or empty,
-	// and still have a next one. The list is at its end when next is zero.
+	// It examines at most q.Limit documents, so a page may be short or empty and
+	// still have a next one. If next is zero, there are no more pages.
 	List(ctx context.Context, q Query) (page []Document, next Cursor, err error)
 
-	// Sweep removes what is no longer needed, at most limit records, and
-	// returns how many it removed. It removes
+	// Sweep deletes at most limit records that are no longer needed, and returns
+	// how many it deleted:
 	//
-	//   - documents whose SweepAt is before or at the time,
-	//   - documents that were cut off a day or more before the time, and
-	//   - cut-offs that are a day or more old and that cover no document.
+	//   - documents whose SweepAt is at or before the given time
+	//   - documents that were cut off a day or more before that time
+	//   - cut-offs that are a day or more old and cover no document
 	//
-	// Fewer than limit means that no document is due by its SweepAt any more.
-	// The others may take several calls. What is cut off by a key that names
-	// neither a user nor an application may stay until its SweepAt.
+	// Fewer than limit means that no document is due by its SweepAt any more;
+	// the others may take several calls. A document that is cut off by a key
+	// with neither a user nor an application may stay until its SweepAt.
 	//
-	// A cut-off is as old as before minus [CutTime] of its number, so cutting a
-	// key off again starts its day anew. Each record is removed atomically, and
-	// a sweep may commit in batches. It may run during traffic and on many
-	// instances at once. What another sweep is removing counts as removed.
-	// limit must be positive.
+	// The age of a cut-off is before minus the [CutTime] of its number, so
+	// cutting a key off again starts its day anew. Each record is deleted
+	// atomically, and a sweep may commit in batches. It may run during traffic
+	// and on many instances at once. Records that another sweep is deleting
+	// count as deleted. limit must be positive.
 	Sweep(ctx context.Context, before time.Time, limit int) (int, error)
 }

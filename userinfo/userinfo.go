@@ -1,6 +1,14 @@
-// Package userinfo says who a user is: the record that a host's lookup
-// returns, and the userinfo document that an application gets of it, cut to
-// the scopes it was granted.
+// Package userinfo describes users: the [User] that a host's [Lookup] returns,
+// and the userinfo [Document] that an application gets, limited to its granted
+// scopes.
+//
+//	func findUser(ctx context.Context, id string) (userinfo.User, error) {
+//		u, err := db.UserByID(ctx, id)
+//		if errors.Is(err, sql.ErrNoRows) {
+//			return userinfo.User{}, userinfo.ErrNotFound
+//		}
+//		return userinfo.User{ID: u.ID, Name: u.Name, Email: u.Email}, err
+//	}
 package userinfo
 
 import (
@@ -11,49 +19,52 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// ErrNotFound is what a [Lookup] returns for a user who is gone or disabled.
-// Tokens of that user stop working.
+// ErrNotFound is the error that a [Lookup] returns for a user who doesn't exist
+// or is disabled. The user's next refresh then revokes everything they have.
 var ErrNotFound = errors.New("userinfo: user not found")
 
-// Lookup finds a user by the id that the host knows the user by. It returns
-// [ErrNotFound] (or an error that wraps it) when the user is gone or disabled;
-// every other error means that the answer is not known now, and requests that
-// need it are answered with 503. It must be safe for concurrent use.
+// Lookup finds a user by the host's ID. It returns [ErrNotFound], or an error
+// that wraps it, only if the user doesn't exist or is disabled; otherwise an
+// outage would sign people out. For a database error return that error:
+// requests that need the user are answered with 503. A Lookup must be safe for
+// concurrent use.
 type Lookup func(ctx context.Context, userID string) (User, error)
 
-// User is what the host knows of a user. Only ID is required. An empty text
-// field is unknown and left out of the document.
+// User is what the host knows about a user. Only ID is required. An empty text field
+// is left out of the document.
 type User struct {
-	// ID is stable for as long as the user exists and never given to another
-	// user. Applications see it as user_id and sub.
+	// ID must not change, and must never be given to another user. Applications
+	// see it as user_id and sub.
 	ID string
 
 	// Email and EmailVerified are revealed by the scope email.
 	Email         string
 	EmailVerified bool
 
-	// These are revealed by the scope profile. Picture is an absolute URL.
+	// Name, GivenName, FamilyName, Username, and Picture are revealed by the
+	// scope profile. Picture is an absolute URL.
 	Name, GivenName, FamilyName, Username, Picture string
 
-	// These are revealed by the scope profile to applications that speak OpenID
-	// Connect (Core section 5.1). Profile and Website are URLs; Birthdate is
-	// "2006-01-02"; Zoneinfo is a name such as "Europe/Paris", and Locale one such
-	// as "fr-CA".
+	// MiddleName and the following fields are revealed by the scope profile to
+	// applications that use OpenID Connect (Core section 5.1). Profile and
+	// Website are URLs; Birthdate is "2006-01-02"; Zoneinfo is a name such as
+	// "Europe/Paris"; and Locale is one such as "fr-CA".
 	MiddleName, Nickname, Profile, Website, Gender, Birthdate, Zoneinfo, Locale string
 
-	// UpdatedAt is when what is known of the user last changed. The scope profile
-	// reveals it to the same applications.
+	// UpdatedAt is when the user's data last changed. The scope profile reveals
+	// it to applications that use OpenID Connect.
 	UpdatedAt time.Time
 
-	// PhoneNumber, such as "+1 555 0100", and PhoneNumberVerified are revealed to them by the
-	// scope phone, and Address by the scope address.
+	// PhoneNumber, such as "+1 555 0100", and PhoneNumberVerified are revealed
+	// by the scope phone, and Address by the scope address, to applications that
+	// use OpenID Connect.
 	PhoneNumber         string
 	PhoneNumberVerified bool
 	Address             Address
 
 	// PublicMetadata and UnsafeMetadata are revealed by the scope
-	// public_metadata, PrivateMetadata by private_metadata. Values must be
-	// such that encoding/json can encode them.
+	// public_metadata, and PrivateMetadata by private_metadata. encoding/json
+	// must be able to encode the values.
 	PublicMetadata, PrivateMetadata, UnsafeMetadata map[string]any
 }
 
@@ -67,15 +78,16 @@ type Address struct {
 	Country       string `json:"country,omitempty"`
 }
 
-// Document is the userinfo document. Its first four fields are always there;
-// what was not granted, or is not known, is absent from the JSON.
+// Document is the userinfo document. Its first four fields are always present.
+// Fields that are not granted or empty are absent from the JSON.
 type Document struct {
 	Object     string `json:"object"` // always "oauth_user_info"
 	InstanceID string `json:"instance_id"`
 	UserID     string `json:"user_id"`
 	Subject    string `json:"sub"` // the same as UserID
 
-	// WorkspaceID is what the token acts for. Empty: for the user alone.
+	// WorkspaceID is the workspace that the token acts for. It is empty if it
+	// acts for the user alone.
 	WorkspaceID string `json:"workspace_id,omitempty"`
 
 	Claims
@@ -87,8 +99,8 @@ type Document struct {
 	UnsafeMetadata  map[string]any `json:"unsafe_metadata,omitzero"`
 }
 
-// Claims are what is known of a user under the names of OpenID Connect (Core
-// section 5.1), cut to the granted scopes.
+// Claims are the user's data under their OpenID Connect names (Core section
+// 5.1), limited to the granted scopes.
 type Claims struct {
 	Email         string `json:"email,omitempty"`
 	EmailVerified *bool  `json:"email_verified,omitempty"`
@@ -102,7 +114,7 @@ type Claims struct {
 	*MoreClaims
 }
 
-// MoreClaims are those that only applications get that speak OpenID Connect.
+// MoreClaims are the claims that only applications that use OpenID Connect get.
 type MoreClaims struct {
 	MiddleName string `json:"middle_name,omitempty"`
 	Nickname   string `json:"nickname,omitempty"`
@@ -119,8 +131,8 @@ type MoreClaims struct {
 	Address             *Address `json:"address,omitempty"`
 }
 
-// Document returns the userinfo document of u for an application that holds
-// the granted scopes. The metadata maps are u's own, not copies.
+// Document returns the userinfo document of u for an application with the
+// granted scopes. It shares the metadata maps with u.
 func (u User) Document(instanceID string, granted scopes.Set) Document {
 	d := Document{Object: "oauth_user_info", InstanceID: instanceID, UserID: u.ID, Subject: u.ID, Claims: u.claims(granted)}
 	if granted.Has(scopes.Profile) {

@@ -26,7 +26,7 @@ type Keys struct {
 	Fails atomic.Pointer[error]
 
 	// Secrets are the IDs of the host's secrets, the one that is used now first.
-	// Nil: there are none.
+	// If nil, there are none.
 	Secrets atomic.Pointer[[]uint32]
 
 	// Signed counts the signatures, and Maintained the calls of Maintain.

@@ -1,6 +1,6 @@
-// Package clerkapi serves Clerk's Backend API for OAuth applications, so that
-// Clerk's SDKs and tools that were made for it manage the applications of a
-// [provider.Provider] once their base URL is set:
+// Package clerkapi serves Clerk's Backend API for OAuth applications. Point a
+// Clerk SDK, or a tool made for that API, at your base URL to manage the
+// applications of a [provider.Provider]:
 //
 //	api := clerkapi.Handler(p, provider.BearerKey(key), clerkapi.Options{})
 //	for _, method := range []string{"GET", "POST", "PATCH", "PUT", "DELETE"} {
@@ -8,9 +8,9 @@
 //	}
 //	mux.Handle("POST /oauth_applications/access_tokens/verify", api)
 //
-// It is mounted by method and path, so that it sits next to the host's own
-// "GET /". The last line is for Clerk's JavaScript SDK, which leaves the prefix
-// out where it verifies a token.
+// Mount it by method and path, so that it doesn't conflict with a "GET /" of
+// the host. The last line is for Clerk's JavaScript SDK, which leaves out the
+// prefix when it verifies a token.
 package clerkapi
 
 import (
@@ -27,24 +27,24 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Options are what [Handler] may be told. The zero value is a sound default.
+// Options configures [Handler]. The zero value works.
 type Options struct {
-	// StoreLogo keeps an image that was uploaded as an application's logo and
-	// returns its https URL. The image is a JPEG, PNG, GIF or WebP of at most
-	// 10 MB, as its bytes say. Nil: the API takes no logos.
+	// StoreLogo stores an image that was uploaded as an application's logo, and
+	// returns its https URL. The image is a JPEG, PNG, GIF, or WebP, max 10 MB;
+	// its type is detected from the content. If nil, uploading logos is off.
 	StoreLogo func(ctx context.Context, app provider.Application, contentType string, image []byte) (url string, err error)
 }
 
 // Handler serves the API for the applications of p. Its paths are Clerk's, with
 // and without the prefix /v1.
 //
-// allow says whether a request may use it: an error means no.
-// [provider.BearerKey] makes the usual one, which is what the SDKs send. A host
-// may look at its own session or at a client certificate instead: requests that
-// browsers send from other sites are refused before it is asked.
+// allow authorizes each request; return an error to reject it.
+// [provider.BearerKey] makes the usual check, which fits what the SDKs send.
+// allow may check the host's session or a client certificate instead: requests
+// that browsers send from other sites are refused before it is called.
 //
-// Handler panics if allow is nil, because then everybody could manage
-// everything.
+// Handler panics if allow is nil, because then anyone could manage every
+// application.
 func Handler(p *provider.Provider, allow func(r *http.Request) error, o Options) http.Handler {
 	if allow == nil {
 		panic("clerkapi: Handler: allow is nil: use provider.BearerKey")

@@ -52,15 +52,15 @@ type clientKey struct {
 	unread error // why it can't be read
 }
 
-// CheckClientKeys returns nil if a client's JWK Set (RFC 7517) can be kept: it is
-// a JSON object with "keys", of at most 64 KiB and 20 keys; none of the keys is
-// private or symmetric; and at least one can verify what the client signs. That is
-// an RSA key of 2048 to 4096 bits, an ECDSA key on P-256, P-384, or P-521, or an
+// CheckClientKeys returns nil if a client's JWK Set (RFC 7517) is usable. The
+// set must be a JSON object with "keys", at most 64 KiB and 20 keys. No key may
+// be private or symmetric. At least one must be able to verify signatures: an
+// RSA key of 2048 to 4096 bits, an ECDSA key on P-256, P-384, or P-521, or an
 // Ed25519 key, without a use other than "sig" and without key_ops other than
 // "verify". Other keys are ignored (section 5).
 //
-// The error says what is wrong with each key, and has nothing of the keys but their
-// kid.
+// The error says what is wrong with each key. It contains nothing of the keys
+// except their kid.
 func (k *Keys) CheckClientKeys(set []byte) error {
 	keys, err := parseSet(set)
 	if err != nil {
@@ -88,19 +88,19 @@ func (k *Keys) CheckClientKeys(set []byte) error {
 	}
 }
 
-// VerifyClient returns the claims of a JWT that a client has signed with one of the
-// keys of its JWK Set (RFC 7523). It doesn't look at the claims.
+// VerifyClient verifies a JWT that a client signed with a key of its JWK Set
+// (RFC 7523), and returns its claims. It doesn't validate the claims.
 //
-// The JWT is in compact form and has at most 8 KiB. Its alg is one of RS256, RS384,
-// RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, and Ed25519, and only a key that
-// is made for it verifies: by kty, crv, and by use, key_ops, and alg where it has
-// them. The typ is absent, "JWT", or "client-authentication+jwt". The key is the
-// one with the kid of the JWT, or one without a kid. If more than one fits, the JWT
-// is refused.
+// The JWT must be in compact form, at most 8 KiB, and its alg must be RS256,
+// RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, or Ed25519.
+// Its typ must be absent, "JWT", or "client-authentication+jwt". The key must
+// fit the alg by kty, crv, and by use, key_ops, and alg if it has them. It is
+// the key with the kid of the JWT, or one without a kid; if several fit, the
+// JWT is refused.
 //
-// known is false if it is refused although nothing is wrong with it but that no
-// key of the set has its kid, or that it has none: a set that was fetched may be
-// out of date then. Errors never have the JWT.
+// If known is false, the only problem is that no key of the set has the JWT's
+// kid, or that the JWT has no kid. A cached set may be out of date then. Errors
+// never contain the JWT.
 func (k *Keys) VerifyClient(set []byte, jwt string) (claims []byte, known bool, err error) {
 	// What costs least comes first. A set is not fetched again for a bad JWT.
 	t, err := parseToken(jwt, maxClientToken)

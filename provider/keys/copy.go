@@ -13,7 +13,7 @@ const (
 	// once, such as after Retire, is published on all instances nearly at once.
 	publishEvery = 5 * time.Second
 
-	// retryEvery is how long nobody tries to read the keys again after that has
+	// retryEvery is how long no request tries to read the keys again after that has
 	// failed, while there is a copy that serves.
 	retryEvery = 5 * time.Second
 
@@ -31,7 +31,7 @@ type flight struct {
 }
 
 // current returns the instance's copy of the keys, which it reads again if it is
-// older than maxAge. One request does that, and the others go on meanwhile while
+// older than maxAge. One request does that, and the others continue while
 // the copy isn't much older.
 func (k *Keys) current(ctx context.Context, maxAge time.Duration) (*set, error) {
 	s := k.set.Load()
@@ -75,7 +75,7 @@ func (k *Keys) current(ctx context.Context, maxAge time.Duration) (*set, error) 
 	return nil, fmt.Errorf("keys: the signing keys were last read at %s, which is too long ago: %w", s.at.UTC().Format(time.RFC3339), err)
 }
 
-// fly reads the keys for all who wait. It goes on if the client of this request
+// fly reads the keys for all who wait. It continues if the client of this request
 // hangs up.
 func (k *Keys) fly(ctx context.Context, f *flight, now time.Time, serves bool) error {
 	timeout := readTimeout

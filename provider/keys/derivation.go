@@ -34,12 +34,11 @@ func newDerivations(secrets []string) ([]derivation, error) {
 	return made, nil
 }
 
-// DerivationKey returns the key of 32 bytes that goes into the derivation of
-// refresh tokens, and the ID of the secret in [Options].Secrets that it comes
-// from, so that a copy of the database and an old refresh token give nothing
-// without that secret. The ID zero stands for the first secret. The key is nil if
-// no secret has the ID, and for [Static] keys, which have no secrets. It must not
-// be changed.
+// DerivationKey returns the 32-byte key that goes into the derivation of
+// refresh tokens, and the ID of its secret in [Options].Secrets. Without that
+// secret, a stolen database and an old refresh token don't yield the current
+// one. The ID 0 means the first secret. The key is nil if no secret has the ID,
+// and for [Static] keys, which have no secrets. Don't modify it.
 func (k *Keys) DerivationKey(id uint32) (key []byte, secretID uint32) {
 	for i := range k.derivations {
 		if d := &k.derivations[i]; id == 0 || d.id == id {

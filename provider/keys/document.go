@@ -12,7 +12,7 @@ import (
 )
 
 // documentID is the ID of the one document that has the keys. It is made like a
-// consent's, for nobody.
+// consent's, without a user.
 var documentID = func() store.ID {
 	id := store.ID([]byte("latchkey signing"))
 	id[6] = 0x80 | id[6]&0x0f // version 8 (RFC 9562): an ID of our own making
@@ -21,7 +21,7 @@ var documentID = func() store.ID {
 	return id
 }()
 
-// ErrLost means that there was a document with the keys, and is none any more.
+// ErrLost means that the document with the keys existed before and is gone.
 var ErrLost = fmt.Errorf("keys: the document %s, which has the signing keys, is gone from the store."+
 	" Restore it from a backup. If there is none, restart every instance: there are new keys then,"+
 	" and nothing that the old ones signed can be verified", documentID)

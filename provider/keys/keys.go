@@ -1,36 +1,41 @@
-// Package keys has the keys with which a provider signs, and checks what its
-// clients sign. It is what provider.Config.Keys takes. OpenID Connect and
-// private_key_jwt (RFC 7523) need it; a provider without them doesn't.
+// Package keys signs what a provider issues and verifies what its clients sign.
+// OpenID Connect and private_key_jwt (RFC 7523) need it. Set its [Keys] as
+// provider.Config.Keys:
 //
-// It is a module of its own, so that a provider without keys links no JOSE
-// library. A host has two choices.
+//	signing, err := keys.New(ctx, keys.Options{
+//		Store:   store,
+//		Secrets: []string{os.Getenv("KEYS_SECRET")}, // openssl rand -base64 32
+//	})
 //
-// [New] makes the keys and keeps them in the provider's store, sealed with a
-// secret of the host's. It rotates them without anybody's help, on any number of
-// instances: the next key is published before it signs, for as long as a relying
-// party may have an older set in a cache, and the one before stays published until
-// all that it has signed has expired. The provider's Run, or Cleanup, does that
-// work; there is no goroutine here.
+// [New] makes the keys, keeps them in the provider's store, sealed with your
+// secret, and rotates them, on any number of instances. It publishes the next
+// key before it signs, for as long as a relying party may cache an older set.
+// It keeps the previous key published until everything that it signed has
+// expired. The provider's Run, or Cleanup, does this work; the package starts
+// no goroutine.
 //
-// [Static] signs with keys that the host has, such as those in a KMS or an HSM.
+// [Static] signs with keys that you manage, such as those in a KMS or an HSM.
+//
+// The package is a separate module, so a provider without keys links no JOSE
+// library.
 //
 // # What can go wrong
 //
-// Each instance keeps a copy of the keys and reads it again every minute. While
-// the store is down the copy serves for an hour. Then [Keys.Sign] and
-// [Keys.PublicKeys] return an error, until the store is back.
+// Each instance keeps a copy of the keys and reads it again every minute. If
+// the store is down, the copy works for an hour. After that, [Keys.Sign] and
+// [Keys.PublicKeys] return an error until the store is back.
 //
-// If the secret is lost, or the document of the keys is damaged, [New] returns an
-// error that says what to do. It never makes new keys beside a document that it
-// can't read. If the document has been deleted, running instances go on for an
-// hour and Maintain says so, and an instance that starts makes new keys, since for
-// it there were never any.
+// If the secret is lost, or the document with the keys is damaged, [New]
+// returns an error that says what to do. It never makes new keys while there is
+// a document that it can't read. If the document was deleted, running instances
+// continue for an hour, and Maintain returns [ErrLost]. An instance that starts
+// then makes new keys.
 //
-// Somebody who has both the secret and a copy of the database can sign as the
-// provider: change the secret, then [Keys.Retire] each key.
+// Anyone who has both the secret and a copy of the database can sign as the
+// provider. If that happens, change the secret, then [Keys.Retire] each key.
 //
-// A backup that is restored brings back the keys of that time. What was signed
-// with a key that came later can't be verified any more.
+// Restoring a backup restores the keys of that time. What newer keys signed
+// can't be verified any more.
 package keys
 
 import (
@@ -44,8 +49,8 @@ import (
 	"time"
 )
 
-// Keys signs, verifies, and publishes. [New] and [Static] return one. It is safe
-// for concurrent use.
+// Keys signs, verifies, and publishes keys. [New] and [Static] make one. It is
+// safe for concurrent use.
 type Keys struct {
 	algorithms []string
 	cacheFor   time.Duration
@@ -62,13 +67,13 @@ type Keys struct {
 	writes   int       // of this instance
 }
 
-// New returns the keys in the store. If there are none, it makes them, which takes
-// a second or so. Of many instances that start together, one makes the keys of
-// all.
+// New returns the keys in the store. If there are none, it makes them, which
+// takes about a second. If many instances start together, one makes the keys
+// for all.
 //
-// It returns an error if an option is wrong, if the store can't be read, and if
-// none of the secrets opens what is in the store ([ErrWrongSecret]) or it is
-// damaged ([ErrDamaged]).
+// It returns an error if an option is invalid, if the store can't be read, if
+// no secret opens the stored keys ([ErrWrongSecret]), or if they are damaged
+// ([ErrDamaged]).
 func New(ctx context.Context, options Options) (*Keys, error) {
 	o, err := options.withDefaults()
 	if err != nil {
@@ -89,15 +94,15 @@ func New(ctx context.Context, options Options) (*Keys, error) {
 	return k, nil
 }
 
-// Algorithms returns the JWS algorithms that Sign knows, in the order of
+// Algorithms returns the JWS algorithms that Sign supports, in the order of
 // [Options].Algorithms, or of the signers of [Static].
 func (k *Keys) Algorithms() []string { return slices.Clone(k.algorithms) }
 
-// Sign returns the claims, a JSON object, as a JWT in compact form (RFC 7519, RFC
-// 7515 section 7.1). Its header has alg, kid, and the typ "JWT".
+// Sign returns the claims, a JSON object, as a signed JWT in compact form (RFC
+// 7519, RFC 7515 section 7.1). Its header has alg, kid, and the typ "JWT".
 //
-// It returns an error if the algorithm is not one of Algorithms, if the claims are
-// no JSON object, and if the keys could not be read for an hour.
+// It returns an error if the algorithm is not one of Algorithms, if the claims
+// are not a JSON object, or if the keys couldn't be read for an hour.
 func (k *Keys) Sign(ctx context.Context, alg string, claims []byte) (string, error) {
 	if len(claims) == 0 || claims[0] != '{' || !json.Valid(claims) {
 		return "", errors.New("keys: the claims are no JSON object")
@@ -116,9 +121,8 @@ func (k *Keys) Sign(ctx context.Context, alg string, claims []byte) (string, err
 	return s.keys[i].sign(claims)
 }
 
-// Verify returns the claims of a JWT that Sign has returned, on whichever
-// instance, if its key is still kept. It doesn't look at the claims: not at when
-// it has expired either.
+// Verify returns the claims of a JWT that Sign made, on any instance, if its
+// key is still kept. It doesn't validate the claims, not even the expiration.
 func (k *Keys) Verify(ctx context.Context, token string) (claims []byte, err error) {
 	t, err := parseToken(token, maxOwnToken)
 	if err != nil {
@@ -150,10 +154,10 @@ func (k *Keys) Verify(ctx context.Context, token string) (claims []byte, err err
 	return t.verify(own.public)
 }
 
-// PublicKeys returns the JWK Set (RFC 7517) by which others verify what Sign
-// returns, and how long they may cache it. Keys that sign come first.
+// PublicKeys returns the JWK Set (RFC 7517) that verifies what Sign returns,
+// and how long others may cache it. Keys that sign come first.
 //
-// It returns an error if the keys could not be read for an hour.
+// It returns an error if the keys couldn't be read for an hour.
 func (k *Keys) PublicKeys(ctx context.Context) (set []byte, maxAge time.Duration, err error) {
 	s, err := k.current(ctx, publishEvery)
 	if err != nil {
@@ -162,16 +166,16 @@ func (k *Keys) PublicKeys(ctx context.Context) (set []byte, maxAge time.Duration
 	return s.public(k.algorithms, k.now()), k.cacheFor, nil
 }
 
-// Maintain makes the keys that are due, lets the next ones sign, and removes those
-// that nobody needs. It seals all anew if the first secret has changed. The
-// provider's Run and Cleanup call it, every few minutes, on any number of
-// instances at once. It does nothing for [Static] keys.
+// Maintain makes the keys that are due, starts to sign with the next ones, and
+// removes those that are no longer needed. If the first secret has changed, it
+// seals the keys with it. The provider's Run and Cleanup call it every few
+// minutes, on any number of instances. For [Static] keys it does nothing.
 //
-// It must run before documents are swept: after a cut-off of everything, it is what
-// keeps the keys from being swept a day later.
+// It must run before the store is swept: after everything was cut off, it keeps
+// the keys from being swept a day later.
 //
-// It returns an error if the store fails, if the document of the keys is gone, or
-// if it can't be read. The keys that the instance has serve for an hour then.
+// It returns an error if the store fails, or if the document with the keys is
+// gone or can't be read. The keys that the instance has then work for an hour.
 func (k *Keys) Maintain(ctx context.Context) error {
 	if k.kept == nil {
 		return nil
@@ -179,14 +183,14 @@ func (k *Keys) Maintain(ctx context.Context) error {
 	return k.write(ctx, false, nil)
 }
 
-// Retire removes the key with the ID at once: for a key that somebody may have
+// Retire removes the key with the given ID at once. Call it if the key may be
 // stolen. If it was the one that signs, another signs at once. Other instances
 // follow within a minute.
 //
-// What the key has signed can't be verified any more by whoever reads the set
-// anew. Relying parties go on to accept it until what they have cached is too old,
-// after [Options].CacheFor. Some of them know the new key only then, too: most read
-// the set again when they meet a kid that they don't know.
+// What the key signed can't be verified any more with the new set. Relying
+// parties accept it until their cached set expires, after [Options].CacheFor.
+// Most read the set again when they see an unknown kid; others know the new key
+// only then, too.
 //
 // It returns an error if there is no such key, and if the keys are [Static].
 func (k *Keys) Retire(ctx context.Context, kid string) error {

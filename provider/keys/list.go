@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// State says what a [Key] is there for.
+// State is the state of a [Key].
 type State string
 
 // The states of a key, in the order in which it has them.
 const (
-	Next    State = "next"    // it is published, and will sign
-	Signing State = "signing" // it signs
-	Past    State = "past"    // it is only published, until what it has signed has expired
+	Next    State = "next"    // published; will sign
+	Signing State = "signing" // signs
+	Past    State = "past"    // published only, until everything it signed has expired
 )
 
-// Key is one key, without what is private.
+// Key describes one key, without its private part.
 type Key struct {
 	ID        string // the kid: its thumbprint (RFC 7638)
 	Algorithm string
@@ -23,13 +23,13 @@ type Key struct {
 
 	PublishedAt time.Time // zero if the key is static
 	SignsAt     time.Time // when it began to sign, or will; zero if the key is static
-	RemovedAt   time.Time // when it will be removed; zero if that isn't known yet
+	RemovedAt   time.Time // when it will be removed; zero if not known yet
 }
 
-// List returns the keys that are kept, for the people who run the provider, as
-// this instance knows them.
+// List returns the keys, as this instance knows them, for the people who run
+// the provider.
 //
-// It returns an error if the keys could not be read for an hour.
+// It returns an error if the keys couldn't be read for an hour.
 func (k *Keys) List(ctx context.Context) ([]Key, error) {
 	s, err := k.current(ctx, publishEvery)
 	if err != nil {

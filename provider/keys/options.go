@@ -10,11 +10,11 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// The algorithms that sign (RFC 7518 section 3.1, RFC 8037 section 3.1).
+// The signature algorithms (RFC 7518 section 3.1, RFC 8037 section 3.1).
 const (
-	RS256 = "RS256" // RSA with 2048 bits; what relying parties expect
-	ES256 = "ES256" // ECDSA on P-256; a signature costs a tenth, or less
-	EdDSA = "EdDSA" // Ed25519; few relying parties know it
+	RS256 = "RS256" // RSA with 2048 bits; relying parties expect it
+	ES256 = "ES256" // ECDSA on P-256; signing takes at most a tenth of the time
+	EdDSA = "EdDSA" // Ed25519; few relying parties support it
 )
 
 const (
@@ -35,44 +35,43 @@ const (
 	tokenLifetime = 24 * time.Hour
 )
 
-// Options are what [New] needs. Store and Secrets are required.
+// Options configures [New]. Store and Secrets are required.
 type Options struct {
-	// Store keeps the keys, in one document, which is sealed. It is the store of
-	// the provider, or at least the same database on every instance.
+	// Store keeps the keys, in one sealed document. Use the provider's store;
+	// every instance must use the same database.
 	Store store.Documents
 
-	// Secrets seal the keys: without one of them, what is in the store is of no
-	// use. The first seals, and all open. Each must have at least 32 characters,
-	// and should come from a random generator: "openssl rand -base64 32".
+	// Secrets seal the keys: without one of them, the stored keys are useless.
+	// The first seals, and all can open. Each must have at least 32 characters
+	// and should be random: "openssl rand -base64 32".
 	//
-	// To change the secret, first add the new one at the end, on every instance.
-	// Then move it to the front. The next Maintain on an instance seals the keys
-	// with it, and the old one can go when all instances have been restarted.
+	// To change the secret, first append the new one on every instance. Then
+	// move it to the front. The next Maintain on an instance seals the keys with
+	// it. After all instances have restarted, remove the old one.
 	Secrets []string
 
-	// Algorithms are those that can be signed with, in the order in which their
-	// keys are listed. The default is RS256 and ES256.
+	// Algorithms lists the algorithms to sign with. The default is RS256 and
+	// ES256.
 	//
-	// An algorithm that is added later gets a key at once, which signs at once.
-	// Add it three hours before you choose it for an application, so that no
-	// relying party has a set without its key in a cache. The keys of an
-	// algorithm that is taken away stay in the set until what they have signed
-	// has expired.
+	// An algorithm that you add later gets a key that signs at once. Wait three
+	// hours before you choose it for an application, so that no relying party
+	// has a cached set without its key. The keys of an algorithm that you remove
+	// stay published until everything they signed has expired.
 	Algorithms []string
 
-	// Rotate is how long a key signs before the next one takes its place. The
-	// default is 90 days. It must be at least twice the time for which a key is
-	// published before it signs, which is CacheFor and 65 minutes, and at least 6
-	// hours. A key is published for a day more, in which the last token that it has
-	// signed expires.
+	// Rotate is how long a key signs before the next one replaces it. The
+	// default is 90 days. It must be at least 6 hours, and at least twice the
+	// time that a key is published before it signs, which is CacheFor plus 65
+	// minutes. A key stays published for one more day, until the last token that
+	// it signed has expired.
 	Rotate time.Duration
 
 	// CacheFor is how long others may cache the public keys: the max-age of the
-	// JWK Set. The default is 1 hour. It must be between 1 minute and 24 hours.
+	// JWK Set. It must be between 1 minute and 24 hours. The default is 1 hour.
 	CacheFor time.Duration
 
-	// Now is the clock. The default is time.Now. The clocks of instances must
-	// agree to within five minutes.
+	// Now is the clock. The clocks of instances must agree to within five
+	// minutes. The default is time.Now.
 	Now func() time.Time
 
 	lifetime time.Duration // tests shorten it; zero: tokenLifetime

@@ -28,12 +28,12 @@ type policy struct {
 // by an instance whose clock was wrong.
 const maxLead = maxStale + maxCacheFor + 2*skew
 
-// next returns what the keys become at the time: it adds those that are to be
-// made, with nothing in Private, and leaves out those that nobody needs any more.
+// next returns what the keys become at the time: it adds those that must be
+// made, with nothing in Private, and leaves out those that are no longer needed.
 //
 // A key is published the lead before it signs. It signs until the next one of its
 // algorithm does, and is published until the last token that it can have signed
-// has expired. The first key of an algorithm signs at once: nobody waits for it.
+// has expired. The first key of an algorithm signs at once: no cache has to catch up.
 func (p policy) next(now []entry, at time.Time) []entry {
 	next := slices.Clone(now)
 	for i := range next {

@@ -64,7 +64,7 @@ func derive(secret string, salt []byte) (aead cipher.AEAD, id []byte, err error)
 	return aead, both[32:], err
 }
 
-// seal returns the keys as they are to be kept, sealed with the secret.
+// seal returns the keys in the form to keep, sealed with the secret.
 func seal(secret string, keys []entry) (string, error) {
 	plain, err := json.Marshal(content{keys})
 	if err != nil {

@@ -8,20 +8,18 @@ import (
 	"time"
 )
 
-// Static returns keys that sign with the signers, such as those of a KMS or an
-// HSM. The public key of each must be an RSA key of at least 2048 bits, which
-// signs RS256 (RSASSA-PKCS1-v1_5), an ECDSA key on P-256 (ES256), or an Ed25519
-// key (EdDSA). The ID of a key is its thumbprint (RFC 7638).
+// Static returns keys that sign with the given signers, such as those of a KMS
+// or an HSM. The public key of each must be an RSA key of at least 2048 bits,
+// which signs RS256 (RSASSA-PKCS1-v1_5), an ECDSA key on P-256 (ES256), or an
+// Ed25519 key (EdDSA). The ID of a key is its thumbprint (RFC 7638).
 //
-// Of several signers with the same algorithm the first signs, and the others are
-// only published. So to rotate by hand, on every instance: add the new signer at
-// the end; two hours later move it to the front; and remove the old one when all
-// that it has signed has expired.
-//
-// Relying parties may cache the public keys for an hour.
+// Of several signers with the same algorithm the first signs; the others are
+// only published. To rotate, on every instance: append the new signer; two
+// hours later, move it to the front; and remove the old one after everything it
+// signed has expired. Relying parties may cache the public keys for an hour.
 //
 // Static signs once with each signer, and returns an error if that fails. A
-// signer can't be interrupted: it should give up by itself after a few seconds.
+// signer can't be interrupted, so it should time out after a few seconds.
 func Static(signers ...crypto.Signer) (*Keys, error) {
 	if len(signers) == 0 {
 		return nil, errors.New("keys: Static needs a signer")
@@ -55,7 +53,7 @@ func Static(signers ...crypto.Signer) (*Keys, error) {
 	return k, nil
 }
 
-// try signs something that is no token of anybody's, and verifies it.
+// try signs something that is not a token, and verifies it.
 func try(k *key) error {
 	token, err := k.sign([]byte("{}"))
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 	maxClientToken = 8 << 10
 )
 
-// token is a JWT that was read and is yet to be verified. Nothing of it is to be
+// token is a JWT that was read and is yet to be verified. Nothing of it may be
 // believed.
 type token struct {
 	text string
@@ -152,8 +152,8 @@ func (t *token) verifyEd25519(key crypto.PublicKey) (claims []byte, err error) {
 	return decode(t.text[strings.IndexByte(t.text, '.')+1 : end])
 }
 
-// object reads a JSON object without duplicate members. The error goes on after
-// what it is, and says nothing of what is in it.
+// object reads a JSON object without duplicate members. The caller puts what the
+// object is in front of the error, which contains nothing of its content.
 func object(raw []byte, to any) error {
 	if len(raw) == 0 || raw[0] != '{' {
 		return errors.New("is no JSON object")

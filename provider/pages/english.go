@@ -1,7 +1,6 @@
 package pages
 
-// English returns the texts that the pages have where Config.Texts says
-// nothing else.
+// English returns the English texts, which are the default.
 func English() Texts {
 	return Texts{
 		Language:   "en",

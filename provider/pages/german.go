@@ -1,7 +1,7 @@
 package pages
 
-// German returns the texts in German, with the words of the built-in scopes. It
-// speaks to visitors as "du"; [GermanFormal] says "Sie".
+// German returns the German texts, with titles for the built-in scopes. They
+// address users as "du"; [GermanFormal] uses "Sie".
 func German() Texts {
 	return Texts{
 		Language:   "de",

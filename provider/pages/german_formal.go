@@ -1,7 +1,7 @@
 package pages
 
-// GermanFormal returns the texts in German that speak to visitors as "Sie", with
-// the words of the built-in scopes. [German] says "du".
+// GermanFormal returns the German texts that address users as "Sie", with
+// titles for the built-in scopes. [German] uses "du".
 func GermanFormal() Texts {
 	t := German()
 	t.Scopes["profile"] = "Ihren Namen, Benutzernamen und Ihr Bild sehen"

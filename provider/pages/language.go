@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// AcceptLanguage returns a Config.Texts that chooses by what the visitor's
-// browser asks for (RFC 9110 section 12.5.4), and the first of the texts where
-// none fits:
+// AcceptLanguage returns a Config.Texts that chooses by the Accept-Language
+// header of the visitor's browser (RFC 9110 section 12.5.4). If none fits, it
+// chooses the first:
 //
 //	Texts: pages.AcceptLanguage(pages.English(), pages.German()),
 //
-// A host that knows the language of its visitors writes its own function.
-// AcceptLanguage panics if it gets no texts.
+// If you know your visitors' languages, write your own function. AcceptLanguage
+// panics if it gets no texts.
 func AcceptLanguage(texts ...Texts) func(*http.Request) Texts {
 	if len(texts) == 0 {
 		panic("pages: AcceptLanguage: there are no texts to choose from")
@@ -62,7 +62,7 @@ func acceptedLanguages(header string) []string {
 	return tags
 }
 
-// matchesLanguage reports whether somebody who reads wanted can read have:
+// matchesLanguage reports whether a user who reads wanted can read have:
 // "de-AT" gets "de", and "pt" gets "pt-BR".
 func matchesLanguage(wanted, have string) bool {
 	wanted, have = strings.ToLower(wanted), strings.ToLower(have)

@@ -5,23 +5,23 @@ import (
 	"net/http"
 )
 
-// Page is a page that is neither protocol nor built in, such as those of package
-// portal: a title and a body, in the look of the others.
+// Page is a custom page in the style of the built-in ones, such as those of
+// package portal.
 type Page struct {
 	Status int
 	Title  string
-	Body   template.HTML // what stands below the host's name
+	Body   template.HTML // shown below the host's name
 
-	// Style is a style sheet that comes after that of the built-in pages. It is
-	// trusted, and must not contain "</style".
+	// Style is a style sheet that follows the built-in one. It is trusted, and
+	// must not contain "</style".
 	Style template.CSS
 
-	Host Host // filled in
+	Host Host // filled in by [Renderer]
 }
 
-// Page shows a page of another package in the look of the built-in ones. It may
-// load nothing but its styles and the host's logo, runs no script, and its forms
-// stay on the site.
+// Page writes a custom page in the style of the built-in ones. The page may
+// load only its styles and the host's logo, runs no script, and its forms may
+// post only to this site.
 func (p *Renderer) Page(w http.ResponseWriter, page Page) {
 	page.Host = p.host
 	p.write(w, page.Status, "page.html", page, policy{images: []string{page.Host.LogoURL}, style: p.style + " " + sourceHash(string(page.Style))})

@@ -1,10 +1,15 @@
-// Package pages is what people see of a provider: the pages on which they allow
-// and deny, see what went wrong, and take back what they have allowed; their
-// texts in English and German; and the types of what they show. It knows nothing
-// of the protocol.
+// Package pages contains the pages that users see: consent, errors, connected
+// applications, devices, and sign-out. It has their texts in English and
+// German, and the types of what they show. The pages work without JavaScript
+// and load only pictures.
 //
-// Hosts set a [Config] as Config.Pages of package provider. It gives the pages a
-// name, a logo, a color, and texts, or replaces whole pages by the host's own.
+// Set a [Config] as Config.Pages of package provider to give the pages your
+// name, logo, and color:
+//
+//	Pages: pages.Config{Name: "Acme", LogoURL: "https://app.example.com/logo.svg", AccentColor: "#2f4fd0"},
+//
+// To change words or add a language, see [Texts]. To replace a whole page, set
+// a function such as Config.Consent.
 package pages
 
 import (
@@ -19,89 +24,87 @@ import (
 	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 )
 
-// Config is how the pages look. The zero value is a sound default.
+// Config configures how the pages look. The zero value works.
 type Config struct {
-	// Name is what the pages call the host. Empty: the host name in the
+	// Name is what the pages call the host. The default is the host name in the
 	// provider's Issuer.
 	Name string
 
-	// LogoURL is the host's logo on the pages: https, or below Issuer. It is
-	// shown in a square of 52 CSS pixels. Empty: the first letter of Name.
+	// LogoURL is the URL of the host's logo: https, or below Issuer. It is shown
+	// in a square of 52 CSS pixels. The default is the first letter of Name.
 	LogoURL string
 
-	// LogoDarkURL is shown in place of LogoURL where the visitor's system is
-	// dark. Empty: LogoURL is.
+	// LogoDarkURL replaces LogoURL in dark mode. The default is LogoURL.
 	LogoDarkURL string
 
-	// Wordmark is set if the logo is wide because it has the name in it. It is
-	// then shown up to 144 CSS pixels wide.
+	// Wordmark says that the logo is wide because it includes the name. It is
+	// then shown up to 144 CSS pixels wide. The default is false.
 	Wordmark bool
 
-	// IconURL is the icon of the pages in the browser's tab: https, or below
-	// Issuer. Empty: browsers look for /favicon.ico.
+	// IconURL is the URL of the icon in the browser tab: https, or below Issuer.
+	// If empty, browsers look for /favicon.ico.
 	IconURL string
 
-	// AccentColor is the color of buttons, boxes and links on the pages, such as
-	// "#2f4fd0". Where text in it could not be read, the nearest color that
-	// can be is used. Empty: a blue.
+	// AccentColor is the color of buttons, boxes, and links, such as "#2f4fd0".
+	// It is adjusted for contrast if needed. The default is a blue.
 	AccentColor string
 
 	// Style sets CSS variables of the pages:
 	//
 	//	Style: "--radius: 6px; --font: Inter, 'Helvetica Neue', sans-serif"
 	//
-	// --radius is how round the corners are, from 0 to 32px; --font lists families
-	// that visitors may have. Nothing is loaded. Empty: 16px, and the font of the
-	// visitor's system.
+	// --radius rounds the corners, from 0 to 32px. --font lists font families
+	// that are installed on the visitor's device; the pages load none. The
+	// default is 16px and the system font.
 	Style string
 
-	// UserPictures shows the pictures of users, which their browsers then load
-	// from where Users says that they are: https, or below Issuer. The default is
-	// to show their initials.
+	// UserPictures shows the pictures of users. Browsers load them from the URLs
+	// that Users returns: https, or below Issuer. The default is false: the
+	// pages show initials.
 	UserPictures bool
 
-	// Texts chooses the words of the pages for a visitor. [AcceptLanguage]
-	// makes the usual one. Nil: English.
+	// Texts chooses the words of the pages for a visitor. [AcceptLanguage] makes
+	// the usual function. The default is English.
 	Texts func(r *http.Request) Texts
 
-	// Consent shows the consent page in the host's own way. The headers that
-	// protect it are set before: no caching, no frames, and a
-	// Content-Security-Policy. Add a policy of the host's own to it, do not set
-	// it in its place, and leave form-action out: browsers apply it to the
-	// redirects after the form. Nil: the built-in page.
+	// Consent renders a custom consent page. Security headers are already set:
+	// no caching, no frames, and a Content-Security-Policy. You may add another
+	// Content-Security-Policy header, but don't replace this one, and don't set
+	// form-action, because browsers apply it to the redirects after the form. If
+	// nil, the built-in page is used.
 	Consent func(w http.ResponseWriter, r *http.Request, page Consent)
 
-	// Error shows the error page in the host's own way, and answers with the
-	// page's Status. Headers are set as for Consent. Nil: the built-in page.
+	// Error renders a custom error page, and must answer with the page's Status.
+	// Headers are set as for Consent. If nil, the built-in page is used.
 	Error func(w http.ResponseWriter, r *http.Request, page Error)
 
-	// Device shows the pages on which users decide on devices in the host's own
-	// way, and answers with the page's Status. Headers are set as for Consent.
-	// Nil: the built-in pages.
+	// Device renders custom device pages, and must answer with the page's
+	// Status. Headers are set as for Consent. If nil, the built-in pages are
+	// used.
 	Device func(w http.ResponseWriter, r *http.Request, page Device)
 
-	// SignOut shows the page on which users sign out in the host's own way.
-	// Headers are set as for Consent. Nil: the built-in page.
+	// SignOut renders a custom sign-out page. Headers are set as for Consent. If
+	// nil, the built-in page is used.
 	SignOut func(w http.ResponseWriter, r *http.Request, page SignOut)
 }
 
-// Renderer writes the pages, the built-in ones or the host's own. It is what
-// package provider shows them with; hosts need only [Config].
+// Renderer writes the pages, built-in or custom. Package provider uses it;
+// hosts need only [Config].
 //
-// Each method fills in Host and Texts of the page, and the titles of its scopes
-// in the visitor's language.
+// Each method fills in the Host and Texts of the page, and the titles of its
+// scopes in the visitor's language.
 type Renderer struct {
 	config    Config
 	host      Host
-	local     bool // the issuer is on the machine of whoever sees the pages
+	local     bool // the issuer is on the visitor's machine
 	templates *template.Template
 	style     string // the hash of the style of every page, as a policy names it
 	styles    string // the same, and that of those pages that have more in them than consent
 	script    string // the same for submitScript
 }
 
-// New returns a Renderer for a provider with that issuer, or an error that names
-// every problem of the Config.
+// New returns a [Renderer] for a provider with the given issuer, or an error
+// that names every problem of the Config.
 func New(c Config, issuer string) (*Renderer, error) {
 	var problems []error
 	for _, u := range []struct{ field, address string }{{"LogoURL", c.LogoURL}, {"LogoDarkURL", c.LogoDarkURL}, {"IconURL", c.IconURL}} {
@@ -132,7 +135,7 @@ func New(c Config, issuer string) (*Renderer, error) {
 	return p, nil
 }
 
-// HostName is what the pages call the host.
+// HostName returns what the pages call the host.
 func (p *Renderer) HostName() string { return p.host.Name }
 
 // texts are those for a visitor, complete.
@@ -143,7 +146,7 @@ func (p *Renderer) texts(r *http.Request) Texts {
 	return p.config.Texts(r).complete()
 }
 
-// images are the addresses of the host's own pictures, besides those that are
+// images are the URLs of the host's pictures, besides those that are
 // given.
 func (p *Renderer) images(more ...string) []string {
 	return append(more, p.host.LogoURL, p.host.LogoDarkURL, p.host.IconURL)
@@ -166,8 +169,8 @@ func (p *Renderer) sentTo(uri string, t Texts) (host, text string) {
 	return host, t.SentTo
 }
 
-// Consent shows the consent page. After its form the browser is sent to
-// redirectURI.
+// Consent writes the consent page. redirectURI is where its form sends the
+// browser.
 func (p *Renderer) Consent(w http.ResponseWriter, r *http.Request, page Consent, redirectURI string) {
 	texts := p.texts(r)
 	page.RedirectHost, texts.SentTo = p.sentTo(redirectURI, texts)
@@ -187,7 +190,7 @@ func (p *Renderer) Consent(w http.ResponseWriter, r *http.Request, page Consent,
 	p.write(w, http.StatusOK, "consent.html", page, policy{leavesSite: true, images: page.Workspace.pictures(p.images(page.Application.LogoURL, page.User.Picture)...)})
 }
 
-// Error shows the error page.
+// Error writes the error page.
 func (p *Renderer) Error(w http.ResponseWriter, r *http.Request, page Error) {
 	texts := p.texts(r)
 	page.Host = p.host
@@ -206,7 +209,7 @@ func (p *Renderer) Error(w http.ResponseWriter, r *http.Request, page Error) {
 	p.write(w, page.Status, "error.html", page, policy{style: p.styles, images: p.images(page.Application.LogoURL)})
 }
 
-// Device shows the page of a device's Step.
+// Device writes the device page for its Step.
 func (p *Renderer) Device(w http.ResponseWriter, r *http.Request, page Device) {
 	texts := p.texts(r)
 	page.Host, page.Texts = p.host, texts
@@ -222,7 +225,7 @@ func (p *Renderer) Device(w http.ResponseWriter, r *http.Request, page Device) {
 	p.write(w, page.Status, "device.html", page, policy{style: p.styles, images: page.Workspace.pictures(p.images(page.Application.LogoURL, page.User.Picture)...)})
 }
 
-// Connections shows the page of connected applications.
+// Connections writes the page of connected applications.
 func (p *Renderer) Connections(w http.ResponseWriter, r *http.Request, page Connections) {
 	page.Host, page.Texts, page.User = p.host, p.texts(r), p.picture(page.User)
 	images := p.images(page.User.Picture)
@@ -233,8 +236,8 @@ func (p *Renderer) Connections(w http.ResponseWriter, r *http.Request, page Conn
 	p.write(w, http.StatusOK, "connections.html", page, policy{images: images, style: p.styles})
 }
 
-// SignOut shows the page of a sign-out's Step. If redirectURI is not empty, the
-// visitor goes on there: after the form, or by a link.
+// SignOut writes the sign-out page for its Step. redirectURI is where the
+// visitor goes next, after the form or with a link; it may be empty.
 func (p *Renderer) SignOut(w http.ResponseWriter, r *http.Request, page SignOut, redirectURI string) {
 	texts := p.texts(r)
 	page.RedirectHost, texts.SentTo = p.sentTo(redirectURI, texts)
@@ -249,8 +252,8 @@ func (p *Renderer) SignOut(w http.ResponseWriter, r *http.Request, page SignOut,
 	p.write(w, http.StatusOK, "sign_out.html", page, policy{style: p.styles, leavesSite: page.Leaves, images: p.images(page.Application.LogoURL, page.User.Picture)})
 }
 
-// FormPost shows the page whose form carries an answer to an application, and
-// sends itself where there are scripts.
+// FormPost writes the page whose form carries an answer to an application. The
+// form submits itself if the browser runs scripts.
 func (p *Renderer) FormPost(w http.ResponseWriter, r *http.Request, page FormPost) {
 	page.Host, page.Texts = p.host, p.texts(r)
 	p.write(w, http.StatusOK, "form_post.html", page, policy{

@@ -42,13 +42,13 @@ func (p policy) text(style string) string {
 	return text
 }
 
-// frame is the part of the policy that every page has, whoever writes it. A form
+// frame is the part of the policy that every page has, built-in or custom. A form
 // that stays on the site may lead nowhere else.
 //
 // A form that leaves the site ends at an application, and there is no
 // form-action: browsers apply it to every redirect after the form too, and an
 // application sends its users on to where it likes, such as its own scheme. It
-// would keep nobody out: any https address is an application's, and nothing can
+// would keep no one out: any https address is an application's, and nothing can
 // be injected into a page that runs no script of others and escapes all text.
 func frame(leavesSite bool) string {
 	const always = "base-uri 'none'; frame-ancestors 'none'"
@@ -69,7 +69,7 @@ func setHeaders(h http.Header) {
 }
 
 // guard sets the headers of a page that the host writes. The policy is added, so
-// that it holds beside one of the host's own.
+// that it holds in addition to one that the host sets.
 func guard(h http.Header, leavesSite bool) {
 	setHeaders(h)
 	h.Add("Content-Security-Policy", frame(leavesSite))

@@ -63,7 +63,7 @@ func (v *visit) create(provider.Application) error {
 	return v.showNew(http.StatusUnprocessableEntity, f)
 }
 
-// mayCreate refuses a name that the same owner, or for an administrator anybody,
+// mayCreate refuses a name that the same owner, or for an administrator anyone,
 // has given before. So a form that is sent again by reloading its answer makes
 // no second application.
 func (v *visit) mayCreate(name string) error {

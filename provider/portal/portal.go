@@ -1,19 +1,17 @@
-// Package portal has two ready-made sites for the applications of a
-// [provider.Provider], in the look of its built-in pages and without a script:
-// [Admin] for the host's administrators, and [Developers] for its users, who
-// register applications of their own. Each is one handler:
+// Package portal serves two ready-made sites for the applications of a
+// [provider.Provider]: [Admin] for the host's administrators, and [Developers]
+// for users who register their applications. They look like the built-in pages
+// and work without JavaScript. Each is one handler:
 //
 //	mux.Handle("/admin/oauth/", portal.Admin(p, portal.AdminOptions{Allow: allow}))
 //	mux.Handle("/developers/", portal.Developers(p, portal.DeveloperOptions{}))
 //
-// They can be mounted at any path and by any router, behind the host's session
-// middleware: all their links are relative. They keep nothing, and use nothing
-// but the exported functions of package provider.
+// Mount them at any path, behind the host's session middleware; all their links
+// are relative. They store nothing, and use only exported functions of package
+// provider. Their events have an Actor: see [provider.WithActor].
 //
-// What they do is an event with an Actor: see [provider.WithActor]. A form that
-// another site has sent is refused by what browsers say of it (Sec-Fetch-Site and
-// Origin, as [http.CrossOriginProtection] reads them), pages can't be put into
-// frames, and no GET changes anything.
+// They refuse forms from other sites (by Sec-Fetch-Site and Origin, as in
+// [http.CrossOriginProtection]), can't be framed, and change nothing on GET.
 package portal
 
 import (
@@ -32,42 +30,42 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// ErrSignIn is what AdminOptions.Allow returns where nobody is signed in: the
-// visitor is then sent to Config.SignIn and back.
+// ErrSignIn is the error that AdminOptions.Allow returns if no one is signed
+// in. The visitor is then sent to Config.SignIn and back.
 var ErrSignIn = errors.New("portal: nobody is signed in")
 
-// AdminOptions are what [Admin] must be told.
+// AdminOptions configures [Admin].
 type AdminOptions struct {
-	// Allow says whether a visitor is an administrator, and who they are, by the
-	// host's own name for them: it is the Actor of the events. An error means no.
-	// It is asked for each request. Required.
+	// Allow authorizes a visitor as an administrator, and returns the host's
+	// name for them, which becomes the Actor of the events. Return an error to
+	// refuse. It is called for each request. Required.
 	Allow func(r *http.Request) (actor string, err error)
 }
 
-// DeveloperOptions are what [Developers] may be told. The zero value lets every
-// signed-in user register applications that may know who a user is.
+// DeveloperOptions configures [Developers]. With the zero value, every
+// signed-in user can register applications that can learn who a user is.
 type DeveloperOptions struct {
-	// Scopes are those that developers choose from for their applications. The
-	// default is those of "profile" and "email" that Config.Scopes has.
+	// Scopes lists the scopes that developers can choose for their applications.
+	// The default is "profile" and "email", as far as Config.Scopes has them.
 	Scopes scopes.Set
 
-	// TokenScopes are those that users choose from for personal access tokens,
-	// which act for themselves. Empty: there are no such tokens.
+	// TokenScopes lists the scopes that users can choose for personal access
+	// tokens. If empty, personal access tokens are off.
 	TokenScopes scopes.Set
 
-	// MaxApplications is how many applications an owner may have. The default is
+	// MaxApplications is how many applications an owner can have. The default is
 	// 20.
 	MaxApplications int
 
-	// APIURL is an address of the host's API, to try tokens with. The default is
-	// the userinfo endpoint.
+	// APIURL is the URL of the host's API that developers can try tokens with.
+	// The default is the userinfo endpoint.
 	APIURL string
 
-	// Owner returns who owns what a user registers and sees, such as the
-	// workspace that the host's session has selected, after it has made sure that
-	// the user is a member who may. Owners are compared as they are, so the ID of a
-	// workspace must never be that of a user. An error refuses the visitor. The
-	// default is the user.
+	// Owner returns the owner of what a user registers and sees, such as the
+	// workspace that is selected in the host's session. It must check that the
+	// user is a member with the right to do so, and return an error to refuse
+	// the visitor. Owner IDs are compared as they are, so the ID of a workspace
+	// must never be that of a user. The default is the user.
 	Owner func(r *http.Request, userID string) (ownerID string, err error)
 }
 
@@ -79,11 +77,11 @@ const (
 	day                    = 24 * time.Hour
 )
 
-// Admin serves the administration: it lists, searches, creates, edits, reviews,
-// disables, and deletes applications, rotates their secrets, shows who is signed
-// in to them and why their requests failed, and ends sign-ins.
+// Admin serves the administrators' site. It lists, searches, creates, edits,
+// reviews, disables, and deletes applications, rotates their secrets, shows who
+// is signed in to them and why their requests failed, and ends sign-ins.
 //
-// It panics if Allow is nil, because then everybody would be an administrator.
+// It panics if Allow is nil, because then everyone would be an administrator.
 func Admin(p *provider.Provider, o AdminOptions) http.Handler {
 	if o.Allow == nil {
 		panic("portal: Admin: AdminOptions.Allow is nil: say who is an administrator")
@@ -108,13 +106,13 @@ func Admin(p *provider.Provider, o AdminOptions) http.Handler {
 	return s.handler()
 }
 
-// Developers serves the pages on which signed-in users register applications of
-// their own, see why the requests of these failed, try them, and make personal
-// access tokens. Visitors who are not signed in are sent to Config.SignIn.
+// Developers serves the site where signed-in users register applications, see
+// why requests of these failed, try them, and make personal access tokens.
+// Other visitors are sent to Config.SignIn.
 //
-// A user sees and changes nothing but what they own, and can't give an
-// application more than Scopes: reviewing, skipping the consent page, and all
-// else stays with the administrators.
+// Users see and change only what they own, and can't give an application more
+// than Scopes. Reviewing, skipping the consent page, and everything else is up
+// to administrators.
 func Developers(p *provider.Provider, o DeveloperOptions) http.Handler {
 	offer := p.Offers()
 	offered := offer.Scopes[store.OriginManual]
@@ -282,8 +280,8 @@ func (v *visit) act() error {
 	return failure(a.do(v, app))
 }
 
-// find returns an application that the visitor may manage. Whether somebody else
-// has one of that ID is not told.
+// find returns an application that the visitor may manage. It doesn't
+// reveal whether someone else has one with that ID.
 func (v *visit) find(id string) (provider.Application, error) {
 	app, err := v.p.FindApplication(v.ctx, id)
 	if err == nil && !v.administers && app.OwnerID != v.owner {

@@ -44,8 +44,8 @@ type lifetime struct {
 var lifetimes = []lifetime{{"week", "7 days", 7 * day}, {"month", "30 days", 30 * day}, {"quarter", "90 days", 90 * day}, {"year", "1 year", 365 * day}}
 
 // tokensApplication makes sure of the application that the tokens belong to. It
-// has no redirect URI and no owner, so nobody can sign in with it or change it.
-// Being public, it needs no secret; whoever finds a token can revoke it with its
+// has no redirect URI and no owner, so no one can sign in with it or change it.
+// Being public, it needs no secret; anyone who finds a token can revoke it with its
 // client_id.
 func (v *visit) tokensApplication() (provider.Application, error) {
 	return v.p.EnsureApplication(provider.WithActor(v.ctx, ""), tokensClient, provider.ApplicationSettings{

@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// A link starts a sign-in to an application that has no code of its own yet.
+// A link starts a sign-in to an application that has no code yet.
 type link struct {
 	RedirectURI string
 	URL         string

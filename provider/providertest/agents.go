@@ -7,46 +7,50 @@ import (
 	"strings"
 )
 
-// Agent is a program that signs its user in to hosts which have never heard of
-// it, and how it does that. [Agents] are those that many people use.
+// Agent describes how an agent, such as an MCP client, signs its user in to a
+// host that it has never met. [Agents] returns popular ones.
 type Agent struct {
 	Name string
 
-	// Source says where its ways can be read, and of when they are.
+	// Source says where the agent's behavior is documented, and of which date.
 	Source string
 
-	// ClientID is the URL of the agent's document, which it gives as its client_id
-	// where the host's metadata says that documents are let in. Empty: it has none.
+	// ClientID is the URL of the agent's document. The agent uses it as its
+	// client_id if the host's metadata allows documents. It is empty if the
+	// agent has none.
 	ClientID string
 
-	// Document is what is at ClientID.
+	// Document is the text of the document at ClientID.
 	Document string
 
-	// Registration is the request by which it registers itself where it can't use
-	// its document (RFC 7591). Empty: it does not.
+	// Registration is the registration request of the agent if it can't use its
+	// document (RFC 7591). It is empty if the agent doesn't register.
 	Registration string
 
-	// RedirectURI is that of its authorization requests. Its port need not be the
-	// one in its document, as it takes one that is free.
+	// RedirectURI is the redirect URI of its authorization requests. Its port
+	// may differ from the one in its document, because the agent listens on a
+	// free port.
 	RedirectURI string
 
-	// AllScopes is whether it asks for all scopes in the metadata of the host. Else
-	// it asks for those in the metadata of the resource.
+	// AllScopes says that the agent asks for all scopes in the metadata of the
+	// host, instead of those in the metadata of the resource.
 	AllScopes bool
 
-	// OfflineAccess is whether it asks for offline_access too, whatever the host offers.
+	// OfflineAccess says that it also asks for offline_access, even if the host
+	// doesn't offer it.
 	OfflineAccess bool
 
-	// Prompt is the parameter prompt of its authorization requests.
+	// Prompt is the prompt parameter of its authorization requests.
 	Prompt string
 
-	// NoResource is whether it does not say which resource its tokens are for (RFC 8707).
+	// NoResource says that it doesn't name the resource that its tokens are for
+	// (RFC 8707).
 	NoResource bool
 }
 
-// Agents are the agents that [TryAgents] tries, as they were in September 2026.
-// An agent changes its ways whenever its makers like: look at Source if one
-// behaves otherwise.
+// Agents returns the agents that [TryAgents] tries, as they were in September
+// 2026. Agents change their behavior at any time: see Source if one behaves
+// differently.
 func Agents() []Agent { return slices.Clone(agents) }
 
 var agents = []Agent{
@@ -66,7 +70,7 @@ var agents = []Agent{
 		RedirectURI: "https://chatgpt.com/connector_platform_oauth_redirect",
 	},
 	{
-		// It registers with a scope that is nobody's but its own.
+		// It registers with a scope that only it knows.
 		Name: "Claude",
 		Source: "https://claude.ai/oauth/mcp-oauth-client-metadata on 2026-09-21, " +
 			"https://github.com/anthropics/claude-ai-mcp/issues/96 (2026-03-13) for its authorization requests, and " +
@@ -102,7 +106,7 @@ var agents = []Agent{
 		NoResource:    true,
 	},
 	{
-		// It has a scheme of its own, and yet says that it is a web application.
+		// It has a custom scheme, and yet says that it is a web application.
 		Name:   "Cursor",
 		Source: "https://github.com/better-auth/better-auth/issues/10946 (2026-08-23), and https://cursor.com/docs/mcp for its scopes",
 		Registration: `{"client_name":"Cursor","application_type":"web","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback"],` +
@@ -175,8 +179,8 @@ var agents = []Agent{
 	},
 }
 
-// AgentDocuments is a Config.Transport for tests. It answers
-// with the documents of [Agents], goes to no network, and finds nothing else.
+// AgentDocuments returns a Config.Transport for tests. It answers requests for
+// the documents of [Agents] without a network, and finds nothing else.
 func AgentDocuments() http.RoundTripper {
 	documents := agentDocuments{}
 	for _, a := range agents {

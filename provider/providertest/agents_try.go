@@ -18,18 +18,17 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// TryAgents signs in as each of [Agents] does, and fails the test for each that
-// the host would refuse, with the reason and the field of the Config to change.
-// It goes on to the next one then.
+// TryAgents signs in to the host as each agent does, and fails the test for
+// each agent that the host would refuse, with the reason and the field of the
+// Config to change. Without agents, it tries all of [Agents].
 //
 // An agent reads the metadata, uses its document or registers itself, has the
 // user agree, gets tokens for each of Config.Resources, and refreshes them. As
-// for [Authorize], the user is the one who is signed in in the browser, and what
-// was made for the purpose is deleted when the test ends.
+// in [Authorize], the user must be signed in in the browser. Applications that
+// it makes are deleted when the test ends.
 //
-// Documents are on the agents' own hosts, so the Config under test has
-// [AgentDocuments] as its Transport. A host that does not mean
-// to let all of them in says whom it tries.
+// Set [AgentDocuments] as Config.Transport, because documents are on the
+// agents' hosts. If your host doesn't allow all agents, pass those to try.
 func TryAgents(t testing.TB, p *provider.Provider, browser *http.Client, agents ...Agent) {
 	t.Helper()
 	if len(agents) == 0 {
@@ -183,7 +182,7 @@ func (h *agentHost) introduce(t testing.TB, a Agent) (clientID string, err error
 	t.Cleanup(func() {
 		app, err := h.p.FindClient(ctx, clientID)
 		if err != nil {
-			return // Nobody agreed to it, so nothing was kept.
+			return // No one agreed to it, so nothing was kept.
 		}
 		if err := h.p.DeleteApplication(ctx, app.ID); err != nil {
 			t.Logf("providertest: the application %s is left over: %v", app.ID, err)

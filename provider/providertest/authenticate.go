@@ -13,21 +13,20 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// Authenticate puts an access token into the Authorization header of r, in
-// place of what is there, and returns r. The token is for the user and has
-// exactly the given scopes: without any it only says who the user is.
+// Authenticate sets the Authorization header of r to an access token, and
+// returns r. The token is for the user and has exactly the given scopes;
+// without any, it only identifies the user.
 //
-// p is the provider of the app under test. It issues the token, to an
-// application that is made for the purpose and is deleted when the test ends.
-// The user must be one whom Config.Users finds, and the scopes must be in
-// Config.Scopes, or the test ends here.
+// p is the provider of the app under test. It issues the token to an
+// application that is deleted when the test ends. Config.Users must find the
+// user, and Config.Scopes must have the scopes; otherwise the test fails.
 func Authenticate(t testing.TB, p *provider.Provider, r *http.Request, userID string, scope ...string) *http.Request {
 	t.Helper()
 	return AuthenticateFor(t, p, "", r, userID, scope...)
 }
 
-// AuthenticateFor is [Authenticate] with a token for one of Config.Resources,
-// which is named by its URL.
+// AuthenticateFor is like [Authenticate], with a token for the entry of
+// Config.Resources with the given URL.
 func AuthenticateFor(t testing.TB, p *provider.Provider, resource string, r *http.Request, userID string, scope ...string) *http.Request {
 	t.Helper()
 	access, err := issue(t, p, resource, userID, scope)

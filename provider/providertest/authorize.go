@@ -16,9 +16,9 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// Tokens are what [Authorize] got.
+// Tokens are what [Authorize] returns.
 type Tokens struct {
-	ClientID     string // of the application that has them, which is a public one
+	ClientID     string // of the public application that got them
 	AccessToken  string
 	RefreshToken string
 	Scope        string
@@ -29,14 +29,14 @@ type Tokens struct {
 // ever sent there.
 const callback = "https://application.example/callback"
 
-// Authorize goes the whole way of a sign-in by HTTP: from the authorization
-// endpoint of p over the consent page, where it agrees as [Allow] does, to the
-// token endpoint. The tokens are of the user who is signed in in the browser
-// and have exactly the given scopes.
+// Authorize does a whole sign-in over HTTP: from the authorization endpoint of
+// p to the consent page, where it agrees like [Allow], and to the token
+// endpoint. The tokens are for the user who is signed in in the browser, and
+// have exactly the given scopes.
 //
-// The app under test listens at Config.Issuer, or browser has a Transport that
-// gets there. The application is made for the purpose and is deleted when the
-// test ends.
+// The app under test must listen at Config.Issuer, or browser must have a
+// Transport that reaches it. The application that gets the tokens is deleted
+// when the test ends.
 func Authorize(t testing.TB, p *provider.Provider, browser *http.Client, scope ...string) Tokens {
 	t.Helper()
 	tokens, err := authorize(t, p, browser, scope)

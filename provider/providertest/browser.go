@@ -26,24 +26,23 @@ const (
 	maxSteps = 20               // from the authorization URL to the application
 )
 
-// Allow does what the person does whom an application sends to the host to sign
-// in. It opens authorizationURL in the browser, presses Allow on the consent
-// page, and returns where the browser is sent in the end: the application's
-// redirect URI, with a code, or with an error where the host refused. It does
-// not go there: that is for the test, such as by calling the application's
-// handler.
+// Allow does what a user does when an application sends them to the host to
+// sign in. It opens authorizationURL in the browser, presses Allow on the
+// consent page, and returns where the browser is sent in the end: the
+// application's redirect URI with a code, or with an error if the host refused.
+// It doesn't open that URL; the test can do that, for example with the
+// application's handler.
 //
-// With scopes, only these stay ticked on the consent page; without any, the
-// boxes stay as they are. Where the page makes the user choose, such as a
-// workspace, the first one is; the parameter workspace of the request names
-// another. If the user need not be asked, nothing is pressed.
+// If scopes are given, only these stay checked on the consent page. If the page
+// asks for a choice, such as a workspace, Allow takes the first one; the
+// workspace parameter of the request can name another. If the host doesn't ask
+// the user, Allow presses nothing.
 //
-// Somebody is signed in in the browser, such as by [Host.SignIn]. It is a
-// client with a cookie jar; whether it follows redirects does not matter. The
-// consent page is found by its form, so that one of the host's own does as well
-// as the built-in one if it works without scripts; where it does not, leave
-// Config.Pages.Consent out in such a test. A page that Allow does not understand
-// ends the test.
+// The browser needs a cookie jar with a signed-in user, such as from
+// [Host.SignIn]; whether it follows redirects doesn't matter. Allow finds the
+// consent page by its form, so a custom page works too if it works without
+// JavaScript; otherwise leave Config.Pages.Consent unset in the test. A page
+// that Allow doesn't understand fails the test.
 func Allow(t testing.TB, browser *http.Client, authorizationURL string, scope ...string) *url.URL {
 	t.Helper()
 	answer, err := visit(t.Context(), browser, authorizationURL, allow, scope...)
@@ -53,8 +52,8 @@ func Allow(t testing.TB, browser *http.Client, authorizationURL string, scope ..
 	return answer
 }
 
-// Deny is [Allow] by somebody who presses Cancel, so that the application gets
-// the error access_denied. The test ends if the user is not even asked.
+// Deny is like [Allow], but presses Cancel, so the application gets the error
+// access_denied. The test fails if the host doesn't ask the user.
 func Deny(t testing.TB, browser *http.Client, authorizationURL string) *url.URL {
 	t.Helper()
 	answer, err := visit(t.Context(), browser, authorizationURL, deny)
@@ -174,7 +173,7 @@ func (b *visitor) open(ctx context.Context, at *url.URL) (*page, error) {
 }
 
 // submit posts a form as browsers do, with the headers by which a host sees
-// that it comes from a page of its own.
+// that it comes from a page of the same site.
 func (b *visitor) submit(ctx context.Context, from *page, f *form) (*page, error) {
 	action, err := from.at.Parse(f.action)
 	if err != nil {

@@ -13,25 +13,26 @@ import (
 	"github.com/latchkey-go/latchkey/provider/internal/diagnose"
 )
 
-// Finding is one thing that [Diagnose] found.
+// Finding is one problem that [Diagnose] found.
 type Finding struct {
-	Code     string // names the kind; docs/doctor.md has all
+	Code     string // identifies the kind; docs/doctor.md lists all
 	Problem  string // what is wrong, in one line
 	Remedy   string // what to change
 	Evidence string // a request and what came back, shortened
 }
 
-// String returns all of it, the problem first.
+// String returns all fields as text, the problem first.
 func (f Finding) String() string { return diagnose.Finding(f).String() }
 
-// Diagnose looks at a host as applications and browsers do, like the command
-// provider/doctor, and returns what is wrong, causes first: middleware in the
-// wrong place, answers that others give in place of the provider, cookies, CORS,
-// and so on. Nothing is found where all is right.
+// Diagnose makes requests to a host as applications and browsers do, like the
+// command provider/doctor, and returns the problems it finds, causes first:
+// middleware in the wrong place, answers that don't come from the provider,
+// cookies, CORS, and so on. It returns nothing if all is well.
 //
-// handler is the whole app with its middleware, and is called without a network.
-// If it is nil, what listens at the issuer is asked. issuer is Config.Issuer. A
-// client_id after it is that of an application that should be able to sign in.
+// handler is the whole app with its middleware; Diagnose calls it without a
+// network. If handler is nil, Diagnose sends requests to the issuer. issuer is
+// Config.Issuer. It may be followed by the client_id of an application that
+// should be able to sign in.
 func Diagnose(t testing.TB, handler http.Handler, issuer string, clientID ...string) []Finding {
 	t.Helper()
 	o := diagnose.Options{Issuer: issuer}

@@ -19,23 +19,25 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// Host is a whole host on a real server: users, sessions and a provider, whose
-// consent page and endpoints are the true ones. [New] makes one.
+// Host is a complete host on a real server: users, sessions, and a provider
+// with its real pages and endpoints. [New] starts one.
 type Host struct {
-	// URL is where it listens. It is the Issuer, unless New's edit changed that.
+	// URL is where the host listens. It is the Issuer, unless an edit of New
+	// changed that.
 	URL string
 
-	// Provider is the host's, to create applications and revoke grants.
+	// Provider is the host's provider. Use it to create applications and revoke
+	// grants.
 	Provider *provider.Provider
 
-	// Mux takes the routes that a test adds, such as
+	// Mux is the host's router. Add the routes of your test to it:
 	//
 	//	h.Mux.Handle("GET /api/notes", h.Provider.Require("notes:read")(notes))
 	Mux *http.ServeMux
 
-	// Client is the browser of the one person whom SignIn signs in. It keeps
-	// cookies. It follows redirects on this host, and returns those that lead
-	// elsewhere as they are.
+	// Client is the browser of the user whom SignIn signs in. It keeps cookies.
+	// It follows redirects on this host, and returns redirects to other hosts as
+	// they are.
 	Client *http.Client
 
 	t   testing.TB
@@ -50,14 +52,14 @@ type Host struct {
 const sessionCookie = "providertest_session"
 
 // New starts a host, which stops when the test ends. It has the default scopes,
-// a store in memory, and two users: "user_ada", who has something in each field,
-// and "user_grace", who has only a name and an email address that nobody has
-// verified. Nobody is signed in. Its log goes to the test's.
+// a store in memory, and two users: "user_ada", with a value in every field,
+// and "user_grace", with only a name and an unverified email address. No one is
+// signed in. The host logs to the test's log.
 //
 // Each edit changes the Config before [provider.New] gets it: other scopes,
-// another store, shorter lifetimes, a clock that the test moves. One that
-// replaces CurrentUser, SignIn or Users takes that part of the host over, and
-// [Host.SignIn] or [Host.AddUser] with it.
+// another store, shorter lifetimes, or a clock that the test moves. An edit
+// that replaces CurrentUser or SignIn also replaces [Host.SignIn], and one that
+// replaces Users also replaces [Host.AddUser].
 func New(t testing.TB, edit ...func(*provider.Config)) *Host {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -110,7 +112,7 @@ func firstUsers() []userinfo.User {
 	}}
 }
 
-// AddUser adds a user, or replaces the one of the same ID.
+// AddUser adds a user, or replaces the one with the same ID.
 func (h *Host) AddUser(u userinfo.User) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -120,8 +122,8 @@ func (h *Host) AddUser(u userinfo.User) {
 	h.users[u.ID] = u
 }
 
-// SignIn makes Client the browser of this user, who has signed in just now.
-// With an empty id, nobody is signed in any more.
+// SignIn signs the user in on Client, as of now. An empty ID signs the current
+// user out.
 func (h *Host) SignIn(userID string) {
 	h.t.Helper()
 	if userID != "" {
@@ -144,15 +146,15 @@ func (h *Host) SignIn(userID string) {
 func (h *Host) currentUser(r *http.Request) (provider.Session, error) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
-		return provider.Session{}, nil // Without a cookie nobody is signed in.
+		return provider.Session{}, nil // Without a cookie no one is signed in.
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.sessions[cookie.Value], nil
 }
 
-// signInPage is the host's Config.SignIn. Whom the test has signed in signs in
-// again whenever an application asks for that; nobody else can.
+// signInPage is the host's Config.SignIn. A user whom the test has signed
+// in signs in again whenever an application asks for that; others can't.
 func (h *Host) signInPage(w http.ResponseWriter, r *http.Request, s provider.SignInRequest) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// CheckUsers checks a host's Config.Users: the user with this ID, who must be
-// there, is found under it, and IDs that nobody has are not found.
+// CheckUsers tests a host's Config.Users. It must find the user with the given
+// ID, who must exist, and must not find IDs that no user has.
 func CheckUsers(t testing.TB, users userinfo.Lookup, userID string) {
 	t.Helper()
 	if err := checkUsers(t.Context(), users, userID); err != nil {

@@ -70,14 +70,14 @@ var errSlow = errors.New("the document takes too long to fetch")
 
 // Options are what a [Cache] needs. Only Now and Parse are required.
 type Options[T any] struct {
-	// Transport fetches the documents. Nil: one that connects to public
+	// Transport fetches the documents. The default connects to public
 	// addresses only and uses no proxy.
 	Transport http.RoundTripper
 
-	// Resolver is what that one looks names up with. Nil: net.DefaultResolver.
+	// Resolver looks up the names for it. The default is net.DefaultResolver.
 	Resolver *net.Resolver
 
-	// Accept is the header of that name. Empty: "application/json".
+	// Accept is the header of that name. The default is "application/json".
 	Accept string
 
 	// Now is the clock.
@@ -111,7 +111,7 @@ type kept[T any] struct {
 	freshUntil time.Time // It is fetched anew from then on,
 	until      time.Time // and until then used if that takes long.
 
-	// user is the only one who has asked for it. Empty: there are more.
+	// user is the only one who has asked for it, or empty if there are more.
 	user string
 }
 

@@ -27,7 +27,7 @@ type Options struct {
 	// issuer.
 	Issuer string
 
-	// ClientID is an application that should be able to sign in. Empty: none is
+	// ClientID is an application that should be able to sign in. If empty, none is
 	// looked for.
 	ClientID string
 

@@ -181,7 +181,7 @@ func (x *exchange) object() map[string]any {
 }
 
 // refusal returns the error code and the description of an answer in the form
-// of RFC 6749 section 5.2. Empty: it is none.
+// of RFC 6749 section 5.2. It is empty if it is none.
 func (x *exchange) refusal() (code, description string) {
 	o := x.object()
 	code, _ = o["error"].(string)

@@ -41,7 +41,7 @@ type Answer struct {
 	Resource         string
 	Agreed, Declined string
 
-	// AgreedAt is when the user said yes most recently. Zero: they never did, or
+	// AgreedAt is when the user said yes most recently. It is zero if they never did, or
 	// they canceled since, so they are asked before anything is granted.
 	AgreedAt Instant
 }

@@ -42,7 +42,7 @@ type Grant struct {
 
 	Label string // what its user calls it; empty: nothing
 
-	// SignIn is what ID tokens say of how the user signed in. Zero: there are none.
+	// SignIn is what ID tokens say of how the user signed in. It is zero if there are none.
 	SignIn SignIn
 
 	// CutOff is set if a cut-off has come since the grant was decided on.

@@ -13,7 +13,7 @@ type Rotation struct {
 	ApplicationID string
 
 	// Scopes narrow the access token to those of them that the grant has; the
-	// grant keeps what it has. Empty: the grant's.
+	// grant keeps what it has. The default is the grant's.
 	Scopes   scopes.Set
 	Resource string // as in [Redemption]
 
@@ -191,7 +191,7 @@ func (g *Grant) follow(q *Rotation) (access, refresh Secret, err error) {
 func (g *Grant) isFor(resource string) bool { return resource == "" || resource == g.Resource }
 
 // narrow returns what an access token has for which the scopes are asked: those
-// that were granted, in the order of the grant, and never more. Empty: all of
+// that were granted, in the order of the grant, and never more. If empty, all of
 // them. Clients ask again for all that they asked for at first, whatever the
 // user has left of it. If nothing is left of what they ask for, left is false.
 // A grant without any scope is as good as it ever was.
