@@ -105,11 +105,13 @@ func (p *Provider) nameWorkspaces(ctx context.Context, userID string, connection
 	if err != nil {
 		return err
 	}
-	for i := range connections {
-		for _, w := range list {
-			if w.ID == connections[i].Workspace.ID {
-				connections[i].Workspace = w.onPage()
-			}
+	known := make(map[string]pages.Workspace, len(list))
+	for _, w := range list {
+		known[w.ID] = w.onPage()
+	}
+	for i, c := range connections {
+		if w, ok := known[c.Workspace.ID]; ok {
+			connections[i].Workspace = w
 		}
 	}
 	return nil

@@ -177,7 +177,8 @@ func ExampleProvider_Offers() {
 
 // Both instances of a program have the same ID.
 func ExampleProvider_InstanceID() {
-	fmt.Println(exampleProvider().InstanceID() == exampleProvider().InstanceID())
+	before, after := exampleProvider(), exampleProvider()
+	fmt.Println(before.InstanceID() == after.InstanceID())
 	// Output: true
 }
 

@@ -30,7 +30,7 @@ func parseStyle(text string) (string, error) {
 		}
 		name, value, _ := strings.Cut(declaration, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		valid := false
+		var valid bool
 		switch name {
 		case "--radius":
 			valid = validRadius(value)

@@ -162,7 +162,7 @@ func pictureHost(t testing.TB, edit ...func(*provider.Config)) *host {
 		c.Keys, c.OpenID = hosttest.NewKeys(), &provider.OpenID{SignOut: func(http.ResponseWriter, *http.Request) error { return nil }}
 		c.Workspaces = (&teams{}).of(look{}, c.Issuer)
 	}}, edit...)...)
-	h.advance(time.Date(2026, 11, 12, 14, 30, 0, 0, time.UTC).Sub(time.Now()))
+	h.advance(time.Until(time.Date(2026, 11, 12, 14, 30, 0, 0, time.UTC)))
 	h.Mux.HandleFunc("GET /logos/acme.svg", letter(`<path d="M18 48 32 16l14 32M23 37h18" fill="none" stroke="#fff" stroke-width="6" stroke-linecap="round" stroke-linejoin="round"/>`, "#2f4fd0"))
 	h.Mux.HandleFunc("GET /logos/wiki.svg", letter(`<path d="M14 18l9 30 9-22 9 22 9-30" fill="none" stroke="#fff" stroke-width="6" stroke-linejoin="round" stroke-linecap="round"/>`, "#0b6b4f"))
 	h.Mux.HandleFunc("GET /logos/word.svg", func(w http.ResponseWriter, _ *http.Request) {

@@ -87,7 +87,7 @@ func (p *page) commands() []string {
 // runs runs a command in a shell, as the person does who has copied it.
 func runs(t testing.TB, command string) string {
 	t.Helper()
-	out, err := exec.Command("sh", "-c", strings.Replace(command, "curl", "curl -sS", 1)).CombinedOutput() //nolint:gosec // The portal shows it.
+	out, err := exec.Command("sh", "-c", strings.Replace(command, "curl", "curl -sS", 1)).CombinedOutput()
 	require.NoError(t, err, "%s: %s", command, out)
 	return string(out)
 }
