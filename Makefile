@@ -30,12 +30,13 @@ tidy:
 
 # Many tests wait for a server, so more of them run at a time than there are
 # processors. Those that take longest come first. On a busy machine some take longer
-# than the ten minutes that the go command allows. The tests of the benchmarks
-# compute and measure, so the race detector is of no use to them.
+# than the ten minutes that the go command allows. The benchmarks and the
+# model checker compute, so the race detector would only make them slow.
+COMPUTES = /provider/benchtest|/provider/internal/rules$$
 test:
 	go test -race -timeout 15m -p 4 ./tests/drivers ./store/redisstore ./tests/faults ./tests/browser ./tests/clients \
-		$$(go list -f '{{.Dir}}/...' -m | grep -v /provider/benchtest)
-	go test -race=false ./provider/benchtest/...
+		$$(go list work | grep -vE '$(COMPUTES)')
+	go test -race=false $$(go list work | grep -E '$(COMPUTES)')
 
 # What is counted and timed is measured without the race detector, which has
 # allocations of its own and takes its time. So are the suite at other settings of

@@ -39,13 +39,13 @@ const (
 	// possibly stolen. Its grant was revoked.
 	EventReuseDetected EventKind = "token.reuse_detected"
 	// EventApplicationRegistered means that an application registered itself, or
-	// that a user first agreed to one known by its document.
+	// a user first agreed to one known by its document.
 	EventApplicationRegistered EventKind = "application.registered"
 	// EventApplicationCreated means that the host created an application: with a
 	// function, the Backend API, or a page of package portal.
 	EventApplicationCreated EventKind = "application.created"
 	// EventApplicationUpdated means that the host changed the settings of an
-	// application, or that an application changed its registration.
+	// application, or an application changed its registration.
 	EventApplicationUpdated EventKind = "application.updated"
 	// EventApplicationDeleted means that an application was deleted: by the
 	// host, by itself, or by [Provider.Cleanup] because it was unused. A

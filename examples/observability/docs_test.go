@@ -126,8 +126,8 @@ func declaredKinds(t *testing.T) []declaredKind {
 			literal, ok := spec.Values[0].(*ast.BasicLit)
 			require.True(t, ok, spec.Names[0].Name)
 			doc := strings.Join(strings.Fields(spec.Doc.Text()), " ")
-			doc, ok = strings.CutPrefix(doc, spec.Names[0].Name+": ")
-			require.True(t, ok, "%s has no comment that begins with its name", spec.Names[0].Name)
+			doc, ok = strings.CutPrefix(doc, spec.Names[0].Name+" means that ")
+			require.True(t, ok, "the comment of %s has to begin with its name and \"means that\"", spec.Names[0].Name)
 			doc = docLink.ReplaceAllString(doc, "`$1`")
 			kinds = append(kinds, declaredKind{provider.EventKind(strings.Trim(literal.Value, `"`)), strings.ToUpper(doc[:1]) + doc[1:]})
 		}
