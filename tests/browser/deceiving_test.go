@@ -50,7 +50,8 @@ func TestDeceivingApplications(t *testing.T) {
 			assert.Empty(t, eval[[]string](p, outside), what)
 			require.True(t, eval[bool](p, `() => {
 				const warning = document.querySelector(".note"), to = warning.querySelector(".to bdi");
-				return warning.checkVisibility() && to.checkVisibility() && warning.getBoundingClientRect().bottom < document.querySelector(".actions").getBoundingClientRect().top;
+				return warning.checkVisibility() && to.checkVisibility() && 
+					(warning.compareDocumentPosition(document.querySelector(".actions")) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
 			}`), "%s: the warning has the address, and comes before the buttons", what)
 			// What stands in the last line is as much as fits, and not just
 			// what follows a hyphen or a dot.

@@ -427,9 +427,13 @@ func (p *page) keeps(name string, data []byte) {
 	require.NoError(p.t, os.WriteFile(filepath.Join(pictures.dir, name), data, 0o644))
 }
 
-// picture keeps a screenshot of the whole page.
+// picture keeps a screenshot of the whole page, if LATCHKEY_SCREENSHOTS names a
+// folder for it, or the test has failed.
 func (p *page) picture(name string) {
 	p.t.Helper()
+	if !p.t.Failed() && os.Getenv("LATCHKEY_SCREENSHOTS") == "" {
+		return
+	}
 	// A window as high as the page: what Chromium draws beyond the window is in
 	// the wrong place where text runs from right to left.
 	size := eval[[]int64](p, `() => [innerWidth, document.documentElement.scrollHeight, devicePixelRatio]`)
