@@ -45,9 +45,9 @@ func (c *call) prepare(d *decision) *Error {
 		return unavailable("store", err)
 	}
 	switch seen := d.consent.Seen(); {
-	case erased(seen, store.CutKey{UserID: "any"}):
+	case seen.ForeverAt(store.CutKey{UserID: d.userID}):
 		return errNoAccount(errors.New("EraseUser was called for this user, and Config.CurrentUser says that they are still signed in"))
-	case erased(seen, store.CutKey{WorkspaceID: "any"}):
+	case seen.ForeverAt(store.CutKey{WorkspaceID: d.workspaceID}):
 		return errNoWorkspace(errWorkspaceErased)
 	case seen.Forever():
 		return errNotRegistered(errors.New("the application was deleted meanwhile"))
@@ -70,15 +70,6 @@ func (c *call) prepare(d *decision) *Error {
 
 // errWorkspaceErased is final, whatever the host says of the user.
 var errWorkspaceErased = fmt.Errorf("%w: EraseWorkspace was called for it", errNotMember)
-
-// erased reports whether the user, or the workspace, of a consent is gone for
-// good, by the numbers that it has seen. The key says which of the two.
-func erased(seen store.Cuts, key store.CutKey) bool {
-	var own store.Cuts
-	i := key.Index()
-	own[i] = seen[i]
-	return own.Forever()
-}
 
 // errSignedOut: the visitor has signed out, or was, while their request was on
 // its way.

@@ -89,9 +89,9 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 		return nil, secret, err
 	}
 	switch seen := consent.Seen(); {
-	case erased(seen, store.CutKey{UserID: "any"}):
+	case seen.ForeverAt(store.CutKey{UserID: n.UserID}):
 		return nil, secret, fmt.Errorf("EraseUser was called for this user: %w", userinfo.ErrNotFound)
-	case erased(seen, store.CutKey{WorkspaceID: "any"}):
+	case seen.ForeverAt(store.CutKey{WorkspaceID: n.WorkspaceID}):
 		return nil, secret, errWorkspaceErased
 	case seen.Forever():
 		return nil, secret, fmt.Errorf("the application was deleted: %w", store.ErrNotFound)

@@ -117,6 +117,10 @@ func (c *Cuts) Forever() bool {
 	return false
 }
 
+// ForeverAt reports whether the key itself, which covers the document, never comes
+// back, as that of a user who was erased.
+func (c *Cuts) ForeverAt(k CutKey) bool { return c[k.Index()]&forever != 0 }
+
 // String returns the numbers in a compact binary form for [ParseCuts]. It is
 // empty if all are zero, the usual case.
 func (c *Cuts) String() string {

@@ -88,6 +88,12 @@ func TestCutNumbersAreTimes(t *testing.T) {
 		require.True(t, c.Forever())
 	}
 	require.False(t, (&store.Cuts{}).Forever())
+	user, application := store.CutKey{UserID: "u"}, store.CutKey{ApplicationID: "a"}
+	var one store.Cuts
+	one[user.Index()], one[application.Index()] = forever, number
+	require.True(t, one.ForeverAt(user))
+	require.False(t, one.ForeverAt(application))
+	require.False(t, one.ForeverAt(store.CutKey{UserID: "u", ApplicationID: "a"}))
 }
 
 func TestCutsText(t *testing.T) {

@@ -305,8 +305,8 @@ func TestTryingAnApplication(t *testing.T) {
 		return ada.post(developerPath+of(app)+"&try", "do", "exchange", "verifier", verifier, "answer", answer)
 	}
 	if _, err := exec.LookPath("curl"); err != nil {
-		require.Empty(t, os.Getenv("CI"), "curl is not installed")
-		t.Skip("curl is not installed")
+		require.NotEqual(t, "true", os.Getenv("CI"), "curl is not installed")
+		t.Skip("curl is not installed, so the commands that the page shows are not tried")
 	}
 	shown := try(arrived.String()).is(200)
 	command := unescaped(commandShown.FindStringSubmatch(shown.body)[1])
