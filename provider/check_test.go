@@ -235,9 +235,9 @@ func TestCheckSaysWhatToLimit(t *testing.T) {
 	}
 }
 
-// docs/production.md has a row for each code, with the field, and no others.
+// docs/start/go-live.md has a row for each code, with the field, and no others.
 func TestProductionPageHasEveryCode(t *testing.T) {
-	page, err := os.ReadFile("../docs/production.md")
+	page, err := os.ReadFile("../docs/start/go-live.md")
 	require.NoError(t, err)
 	codes := []string{"key-short"}
 	for code := range unwise {

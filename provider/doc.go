@@ -86,6 +86,6 @@
 // dispatch grant types; no type of that module is part of this API.
 //
 // New fields of Config keep the old behavior when they are zero, and interfaces
-// that a host implements don't grow. See docs/compatibility.md for the promises,
+// that a host implements don't grow. See docs/concepts/compatibility.md for the promises,
 // and docs/ for guides.
 package provider

@@ -20,7 +20,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-var update = flag.Bool("update", false, "write the mistakes in docs/errors.md anew")
+var update = flag.Bool("update", false, "write the mistakes in docs/reference/errors.md anew")
 
 // mistakes are what developers of clients, and of hosts, get wrong. Each ends in
 // one line of the log that leads to its cause.
@@ -235,7 +235,7 @@ var mistakes = []struct {
 	},
 }
 
-// A line of the log leads to each mistake. docs/errors.md shows them, as this
+// A line of the log leads to each mistake. docs/reference/errors.md shows them, as this
 // test writes them with -update.
 func TestLogLeadsToMistakes(t *testing.T) {
 	var table strings.Builder
@@ -255,7 +255,7 @@ func TestLogLeadsToMistakes(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "| %s | `%s` |\n", m.what, strings.ReplaceAll(h.steady(line), "|", `\|`))
 	}
-	const name, begin, end = "../docs/errors.md", "<!-- mistakes -->\n", "<!-- end of mistakes -->"
+	const name, begin, end = "../docs/reference/errors.md", "<!-- mistakes -->\n", "<!-- end of mistakes -->"
 	page, err := os.ReadFile(name)
 	require.NoError(t, err)
 	before, rest, ok := strings.Cut(string(page), begin)

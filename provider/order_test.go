@@ -14,7 +14,7 @@ import (
 )
 
 // layers are the files of this package from top to bottom: each uses only those
-// that come after it. There is no exception. docs/inside.md draws them.
+// that come after it. There is no exception. docs/concepts/architecture.md draws them.
 var layers = []struct {
 	name  string
 	files string

@@ -297,7 +297,7 @@ func TestClientIPBehindAProxy(t *testing.T) {
 
 // The snippets of the guide work in the programs that they are for.
 func TestProxySnippets(t *testing.T) {
-	guide, err := os.ReadFile(filepath.Join("..", "docs", "proxy.md"))
+	guide, err := os.ReadFile(filepath.Join("..", "docs", "howto", "proxy.md"))
 	require.NoError(t, err)
 	for program, config := range map[string]struct {
 		language string

@@ -17,16 +17,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/errors.md anew")
+var update = flag.Bool("update", false, "write the tables of docs/reference/errors.md anew")
 
-// The tables of docs/errors.md have every error of the provider by its text.
+// The tables of docs/reference/errors.md have every error of the provider by its text.
 // Their first columns are read from the code; what they say of the cause and the
 // cure is written by hand, and a row without it is an error. To add the rows of
 // new errors, and drop those of old ones:
 //
 //	go test ./docs/docstest -run TestErrors -update
 func TestErrors(t *testing.T) {
-	const name = "docs/errors.md"
+	const name = "docs/reference/errors.md"
 	texts := errorTexts(t)
 	lines := read(t, name)
 	known := map[string]string{} // what is written by hand, by the columns before it

@@ -17,7 +17,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-// What docs/quickstart.md says is done as it says: the provider is started, the
+// What docs/start/quickstart.md says is done as it says: the provider is started, the
 // client with what the provider prints, and somebody signs in.
 func TestQuickstart(t *testing.T) {
 	dir := t.TempDir()

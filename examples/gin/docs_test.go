@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the difference into docs/gin.md")
+var update = flag.Bool("update", false, "write the difference into examples/gin/README.md")
 
-const page = "../../docs/gin.md"
+const page = "README.md"
 
-// docs/gin.md shows the real difference between the two programs, and it is as
+// examples/gin/README.md shows the real difference between the two programs, and it is as
 // small as promised.
 func TestDocs(t *testing.T) {
 	before, err := os.ReadFile("before/main.go")

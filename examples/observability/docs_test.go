@@ -22,11 +22,11 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/observability.md anew")
+var update = flag.Bool("update", false, "write the tables of docs/howto/monitor.md anew")
 
-const docs = "../../docs/observability.md"
+const docs = "../../docs/howto/monitor.md"
 
-// TestDocs checks that the tables of docs/observability.md are what the code
+// TestDocs checks that the tables of docs/howto/monitor.md are what the code
 // says and does. Write them anew with
 //
 //	go test ./examples/observability -run TestDocs -update

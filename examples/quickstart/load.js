@@ -1,4 +1,4 @@
-// Load for the quickstart, by k6 (https://k6.io). docs/performance.md says how
+// Load for the quickstart, by k6 (https://k6.io). docs/concepts/performance.md says how
 // to run it and what came of it.
 //
 //   go run ./examples/quickstart -store memory -secret-key sk_test_load -no-limit

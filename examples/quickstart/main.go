@@ -215,7 +215,7 @@ func beforeProduction(h *host) string {
 	if text.Len() == 0 {
 		return ""
 	}
-	return "Before production (docs/production.md says what to do):\n" + text.String() + "\n"
+	return "Before production (docs/start/go-live.md says what to do):\n" + text.String() + "\n"
 }
 
 // listen takes a port, and says which flag to change if it cannot have it.

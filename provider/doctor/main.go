@@ -7,7 +7,7 @@
 // application it also says whether that one can sign in.
 //
 // The first line names the cause, with its code; what follows from a cause comes
-// after it, or not at all. docs/doctor.md has every code. It needs no secret, changes
+// after it, or not at all. docs/reference/doctor.md has every code. It needs no secret, changes
 // nothing, and sends nothing that the provider would not refuse.
 //
 // The exit status is 0 if nothing was found, 1 if something was, and 2 if the

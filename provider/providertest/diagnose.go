@@ -15,7 +15,7 @@ import (
 
 // Finding is one problem that [Diagnose] found.
 type Finding struct {
-	Code     string // identifies the kind; docs/doctor.md lists all
+	Code     string // identifies the kind; docs/reference/doctor.md lists all
 	Problem  string // what is wrong, in one line
 	Remedy   string // what to change
 	Evidence string // a request and what came back, shortened

@@ -27,7 +27,7 @@ import (
 
 var update = flag.Bool("update", false, "write the pictures in docs/pages")
 
-// pictureDir has the pictures of docs/pages.md and the README.
+// pictureDir has the pictures of docs/howto/customize-pages.md and the README.
 const pictureDir = "../../docs/pages"
 
 const (
@@ -43,11 +43,11 @@ type shot struct {
 	host          *host
 }
 
-// Each page has a picture in docs/pages.md, in light and in dark. With -update
+// Each page has a picture in docs/howto/customize-pages.md, in light and in dark. With -update
 // they are drawn anew.
 func TestPictures(t *testing.T) {
 	t.Parallel()
-	guide, err := os.ReadFile("../../docs/pages.md")
+	guide, err := os.ReadFile("../../docs/howto/customize-pages.md")
 	require.NoError(t, err)
 	shots := pictured(t)
 	p := newPage(t)

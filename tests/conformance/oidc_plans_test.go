@@ -136,12 +136,12 @@ func TestOpenIDConfig(t *testing.T) {
 }
 
 // TestOpenIDTable checks that each module of the plans has a test, and that
-// docs/openid-conformance.md says so. Write it anew with
+// docs/reference/openid-conformance.md says so. Write it anew with
 //
 //	go test ./tests/conformance -run TestOpenIDTable -update
 func TestOpenIDTable(t *testing.T) {
 	want := openIDTable(t)
-	const path = "../../docs/openid-conformance.md"
+	const path = "../../docs/reference/openid-conformance.md"
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
 	}
@@ -178,7 +178,7 @@ func openIDTable(t *testing.T) string {
 				what += " **The suite warns:** " + strings.Join(m.warns, "; ") + "."
 			}
 			file := sourceOf(m.test)
-			fmt.Fprintf(&b, "| %s | %s | [%s](../tests/conformance/%s) |\n", name, what, file, file)
+			fmt.Fprintf(&b, "| %s | %s | [%s](../../tests/conformance/%s) |\n", name, what, file, file)
 		}
 	}
 	for name := range suiteModules {

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write docs/rfcs.md anew")
+var update = flag.Bool("update", false, "write docs/reference/rfcs.md anew")
 
 // Titles of the standards in the table.
 var titles = map[int]string{
@@ -61,7 +61,7 @@ var (
 	section = regexp.MustCompile(`\d+(?:\.\d+)*`)
 )
 
-// TestRFCTable checks that docs/rfcs.md, which says which test holds which
+// TestRFCTable checks that docs/reference/rfcs.md, which says which test holds which
 // section of a standard, is what the tests themselves say. Write it anew with
 //
 //	go test ./tests/conformance -run TestRFCTable -update
@@ -81,7 +81,7 @@ func TestRFCTable(t *testing.T) {
 		}), "a mutation of RFC %s says that %s holds it, and the test does not", key, test)
 	}
 	want := render(t, rows, mutated)
-	const path = "../../docs/rfcs.md"
+	const path = "../../docs/reference/rfcs.md"
 	if *update {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
@@ -171,7 +171,7 @@ func render(t *testing.T, rows map[string]map[string]bool, mutated map[string]st
 		var tests []string
 		for name := range rows[key] {
 			file, test, _ := strings.Cut(name, "#")
-			link := fmt.Sprintf("[%s](../%s)", test, file)
+			link := fmt.Sprintf("[%s](../../%s)", test, file)
 			if mutated[key] == test {
 				link = "**" + link + "**"
 			}

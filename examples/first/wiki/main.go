@@ -1,4 +1,4 @@
-// Wiki is the client that docs/quickstart.md tries its provider with: somebody
+// Wiki is the client that docs/start/quickstart.md tries its provider with: somebody
 // else's app, with a link to sign in.
 package main
 

@@ -36,7 +36,7 @@ func notesHost(t *testing.T) *providertest.Host {
 	})
 }
 
-// The guard of docs/gin.md runs the chain for a good token only.
+// The guard of examples/gin/README.md runs the chain for a good token only.
 func TestGuardOnGin(t *testing.T) {
 	gin.SetMode(gin.TestMode)
 	p := notesHost(t).Provider
@@ -81,7 +81,7 @@ func TestRegistrationOnGin(t *testing.T) {
 
 type userKey struct{}
 
-// docs/gin.md says how CurrentUser learns what gin's sessions know.
+// examples/gin/README.md says how CurrentUser learns what gin's sessions know.
 func TestSessionOfGinIsCarriedOver(t *testing.T) {
 	gin.SetMode(gin.TestMode)
 	r := gin.New()

@@ -26,7 +26,7 @@ func openStore(ctx context.Context, pool *pgxpool.Pool) (*sqlstore.Store, error)
 	return kept, kept.Migrate(ctx)
 }
 
-// docs/stores.md shows what these do, and it is tried on a real database.
+// docs/howto/choose-a-store.md shows what these do, and it is tried on a real database.
 func TestStoreOverPgxPool(t *testing.T) {
 	url := os.Getenv("DATABASE_URL")
 	if url == "" {

@@ -3,7 +3,7 @@
 // the same: a user who is signed in is sent back with a code, the code is
 // redeemed, userinfo is read, the refresh token is rotated.
 //
-// They are not alike in what they do for it. docs/performance.md says what each
+// They are not alike in what they do for it. docs/concepts/performance.md says what each
 // leaves out and what it does more.
 package peers
 

@@ -14,12 +14,12 @@ import (
 )
 
 var (
-	update   = flag.Bool("update", false, "write the tables of forced sign-ins in docs/performance.md anew, from a long run")
+	update   = flag.Bool("update", false, "write the tables of forced sign-ins in docs/concepts/performance.md anew, from a long run")
 	sessions = flag.Int("sessions", 10, "how many are simulated; at least 200 with -update")
 	days     = flag.Int("days", 3, "how many days of each; at least 10 with -update")
 )
 
-const page = "../../../docs/performance.md"
+const page = "../../../docs/concepts/performance.md"
 
 // size is how many sessions and days are simulated.
 func size() (int, int) {

@@ -54,7 +54,7 @@ func tokensOf(d store.Document) (tokens []string) {
 }
 
 // tokenText writes the ID of a grant and a secret as a token: see "A token's text"
-// in docs/inside.md.
+// in docs/concepts/architecture.md.
 func tokenText(mark string, raw []byte) string {
 	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	text := []byte(mark)

@@ -13,11 +13,11 @@ import (
 	"github.com/latchkey-go/latchkey/provider/internal/diagnose"
 )
 
-var update = flag.Bool("update", false, "write the example and the table of docs/doctor.md anew")
+var update = flag.Bool("update", false, "write the example and the table of docs/reference/doctor.md anew")
 
 // The page has what the doctor says of a fault, and each code.
 func TestDocs(t *testing.T) {
-	page := filepath.Join("..", "..", "..", "docs", "doctor.md")
+	page := filepath.Join("..", "..", "..", "docs", "reference", "doctor.md")
 	kept, err := os.ReadFile(page)
 	require.NoError(t, err)
 	var example string

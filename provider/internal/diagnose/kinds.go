@@ -80,7 +80,7 @@ var kinds = []kind{
 	{code: "spa-catch-all", problem: "A catch-all page, such as that of a single-page app, answers {places}.",
 		remedy: "Route the provider's paths, /.well-known/ among them, to the app before the rule that falls back to index.html."},
 	{code: "metadata-not-in-front", hides: true, problem: "The metadata is not at {places}, where RFC 8414 puts it for an issuer with a path.",
-		remedy: "Make the proxy pass this path on too, without stripping anything: see \"Under a prefix\" in docs/proxy.md."},
+		remedy: "Make the proxy pass this path on too, without stripping anything: see \"Under a prefix\" in docs/howto/proxy.md."},
 	{code: "metadata-missing", hides: true, problem: "The metadata is not passed on: {places} is not found, though the provider is there.",
 		remedy: "Make the proxy pass /.well-known/oauth-authorization-server on to the app: a rule for /.well-known/, for certificates or for dot files, may catch it. If Config.Paths.NoMetadata is set, unset it."},
 	{code: "nothing-here", hides: true, problem: "There is no provider at {issuer}.",
