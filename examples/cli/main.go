@@ -100,7 +100,7 @@ func logout(ctx context.Context, opts options, stdout io.Writer) error {
 		return err
 	}
 	if token == nil {
-		fmt.Fprintln(stdout, "Nobody is signed in.")
+		fmt.Fprintln(stdout, "You are not signed in.")
 		return nil
 	}
 	if err := c.revoke(ctx, token); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
 )
 
-// The program says where to go, serves there, and stops when it is told to.
+// The program prints its address, serves there, and stops when asked.
 func TestProgram(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -54,7 +54,7 @@ func TestUsage(t *testing.T) {
 		says   string
 	}{
 		{"an unknown flag", []string{"-port", "80"}, 2, "-h lists the flags"},
-		{"what is no flag", []string{"start"}, 2, `"start" is not a flag`},
+		{"not a flag", []string{"start"}, 2, `"start" is not a flag`},
 		{"a taken port", []string{"-addr", strings.TrimPrefix(takenURL, "http://")}, 1, "choose another address with -addr"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
