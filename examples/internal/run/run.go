@@ -93,8 +93,8 @@ func Usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 type Example struct {
 	// About is what -h prints before the flags.
 	About string
-	// Args names the arguments that follow the flags, such as "FILE". The
-	// default is that there are none.
+	// Args names the arguments that follow the flags, such as "FILE".
+	// The default is none.
 	Args string
 	// Flags are the program's flags.
 	Flags *flag.FlagSet
