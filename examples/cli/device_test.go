@@ -117,7 +117,7 @@ func TestDeviceRefused(t *testing.T) {
 // The demo also works with -device.
 func TestDemoWithDevice(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	demo := start(t, "-demo", "-device", "-addr", "127.0.0.1:0")
+	demo := newProgram(t, "-demo", "-device", "-addr", "127.0.0.1:0")
 	page, code, _ := demo.codes()
 	newPerson(t).decideOnDevice(page, code, "Allow")
 	require.Contains(t, demo.reads("Ctrl+C"), "You are signed in as Ada Lovelace")

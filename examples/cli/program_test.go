@@ -36,14 +36,14 @@ func TestUsage(t *testing.T) {
 		{"an issuer that is not there", []string{"-client-id", "x", "-issuer", "http://127.0.0.1:1"}, 1, "cannot find the endpoints of http://127.0.0.1:1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			status, stdout, stderr := start(t, test.args...).ends()
+			status, stdout, stderr := newProgram(t, test.args...).ends()
 			require.Equal(t, test.status, status)
 			require.Contains(t, stderr, test.says)
 			require.Equal(t, 1, strings.Count(stderr, "\n"), "one line: %s", stderr)
 			require.Empty(t, stdout)
 		})
 	}
-	status, stdout, stderr := start(t, "-h").ends()
+	status, stdout, stderr := newProgram(t, "-h").ends()
 	require.Zero(t, status)
 	require.Contains(t, stdout, "-token-file")
 	require.Empty(t, stderr)
@@ -85,7 +85,7 @@ func TestMetadata(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			edit = test.edit
-			status, _, stderr := start(t, "-client-id", "x", "-issuer", server.URL+test.path, "-no-browser", "-timeout", "1ms",
+			status, _, stderr := newProgram(t, "-client-id", "x", "-issuer", server.URL+test.path, "-no-browser", "-timeout", "1ms",
 				"-token-file", filepath.Join(t.TempDir(), "x")).ends()
 			require.Equal(t, 1, status)
 			require.Contains(t, stderr, test.says)
@@ -174,7 +174,7 @@ func TestDemo(t *testing.T) {
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("XDG_CONFIG_HOME", config)
 
-	demo := start(t, "-demo", "-addr", "127.0.0.1:0")
+	demo := newProgram(t, "-demo", "-addr", "127.0.0.1:0")
 	address := demo.address()
 	require.Contains(t, demo.stdout.String(), acme.Password)
 	require.Eventually(t, func() bool {
@@ -189,11 +189,11 @@ func TestDemo(t *testing.T) {
 	// The commands that it prints work.
 	commands := regexp.MustCompile(`(?m)^  go run \./examples/cli (.*)$`).FindAllStringSubmatch(says, -1)
 	require.Len(t, commands, 2)
-	status, stdout, stderr := start(t, strings.Fields(commands[0][1])...).ends()
+	status, stdout, stderr := newProgram(t, strings.Fields(commands[0][1])...).ends()
 	require.Zero(t, status, stderr)
 	require.Contains(t, stdout, "You are signed in as Ada Lovelace")
 	require.NotContains(t, stdout, "browser")
-	status, stdout, stderr = start(t, strings.Fields(commands[1][1])...).ends()
+	status, stdout, stderr = newProgram(t, strings.Fields(commands[1][1])...).ends()
 	require.Zero(t, status, stderr)
 	require.Equal(t, "You are signed out.\n", stdout)
 
@@ -211,7 +211,7 @@ func TestNoBrowser(t *testing.T) {
 	}
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	demo := start(t, "-demo", "-addr", "127.0.0.1:0")
+	demo := newProgram(t, "-demo", "-addr", "127.0.0.1:0")
 	address := demo.address()
 	demo.reads("The browser did not open: ")
 	someone := newPerson(t)
@@ -220,7 +220,7 @@ func TestNoBrowser(t *testing.T) {
 	require.Equal(t, 1, status)
 	require.Equal(t, "cli: you didn't allow access, so you are not signed in\n", stderr)
 
-	demo = start(t, "-demo", "-addr", "127.0.0.1:0", "-no-browser")
+	demo = newProgram(t, "-demo", "-addr", "127.0.0.1:0", "-no-browser")
 	demo.address()
 	demo.stop()
 	status, _, stderr = demo.ends()
@@ -230,7 +230,7 @@ func TestNoBrowser(t *testing.T) {
 // The demo deletes what it saved.
 func TestDemoCleansUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token.json")
-	demo := start(t, "-demo", "-addr", "127.0.0.1:0", "-no-browser", "-token-file", path)
+	demo := newProgram(t, "-demo", "-addr", "127.0.0.1:0", "-no-browser", "-token-file", path)
 	someone := newPerson(t)
 	someone.open(someone.decide(demo.address(), "Allow"))
 	require.Contains(t, demo.reads("Ctrl+C"), "-client-id acme-cli -token-file "+path+" -logout")

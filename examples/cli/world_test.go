@@ -22,6 +22,7 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/examples/internal/run"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
@@ -47,20 +48,20 @@ type world struct {
 func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
 	t.Helper()
 	w := &world{t: t, clientID: "test-cli", tokenFile: filepath.Join(t.TempDir(), "config", "token.json"), events: map[provider.EventKind]int{}}
-	listener, issuer, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
-	require.NoError(t, err)
-	w.issuer = issuer
-	cfg := provider.Config{Issuer: issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler),
+	w.Server = httptest.NewUnstartedServer(nil)
+	w.issuer = "http://" + w.Listener.Addr().String()
+	cfg := provider.Config{Issuer: w.issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler),
 		DeviceAuthorization: &provider.DeviceAuthorization{Interval: time.Second}}
 	for _, e := range edit {
 		e(&cfg)
 	}
+	var err error
 	w.Host, err = acme.New(cfg)
 	require.NoError(t, err)
 	require.NoError(t, register(t.Context(), w.Provider, w.clientID))
 	mux := http.NewServeMux()
 	w.Mount(mux)
-	w.Server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: mux}}
+	w.Config.Handler = mux
 	w.Start()
 	t.Cleanup(w.Close)
 	return w
@@ -95,16 +96,16 @@ type program struct {
 
 // program starts the program with the flags for this world and others.
 func (w *world) program(args ...string) *program {
-	return start(w.t, append([]string{"-issuer", w.issuer, "-client-id", w.clientID, "-token-file", w.tokenFile, "-no-browser"}, args...)...)
+	return newProgram(w.t, append([]string{"-issuer", w.issuer, "-client-id", w.clientID, "-token-file", w.tokenFile, "-no-browser"}, args...)...)
 }
 
-func start(t *testing.T, args ...string) *program {
+func newProgram(t *testing.T, args ...string) *program {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	out, stdout := io.Pipe()
 	p := &program{t: t, stop: stop, out: out, status: make(chan int, 1)}
 	go func() {
-		p.status <- run(ctx, args, stdout, &p.stderr)
+		p.status <- run.Run(ctx, start, args, stdout, &p.stderr)
 		stdout.Close()
 	}()
 	t.Cleanup(func() { stop(); out.Close() })

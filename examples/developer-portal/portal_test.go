@@ -2,12 +2,12 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -19,7 +19,6 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/oauth2"
 
-	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
@@ -58,14 +57,13 @@ type served struct {
 
 func newPortal(t *testing.T) *served {
 	t.Helper()
-	listener, url, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
-	require.NoError(t, err)
+	server := httptest.NewUnstartedServer(nil)
+	url := "http://" + server.Listener.Addr().String()
 	h, err := newHost(url, memory.New())
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- acme.Serve(ctx, listener, h.handler()) }()
-	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
+	server.Config.Handler = h.handler()
+	server.Start()
+	t.Cleanup(server.Close)
 	return &served{h, url}
 }
 

@@ -13,17 +13,17 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// wiki is an app that signs its users in by OpenID Connect.
+// wiki is an app that signs its users in with OpenID Connect.
 type wiki struct {
 	issuer, url string
 	client      client
 
 	mu       sync.Mutex
-	found    *oidc.Provider     // by discovery; nil: not yet
-	sessions map[string]session // by the value of the cookie
+	found    *oidc.Provider     // nil before discovery
+	sessions map[string]session // by the value of their cookie
 }
 
-// session is a user who is signed in.
+// session is a signed-in user.
 type session struct {
 	IDToken string
 	Subject string
@@ -41,13 +41,13 @@ func newWiki(issuer, address string, c client) http.Handler {
 	return mux
 }
 
-// discover reads where Acme's endpoints are, and has its public keys fetched and
-// cached from then on.
+// discover reads the addresses of Acme's endpoints once. From then on, go-oidc
+// fetches and caches Acme's public keys.
 func (w *wiki) discover() (*oidc.Provider, oauth2.Config, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.found == nil {
-		found, err := oidc.NewProvider(context.Background(), w.issuer) // It keeps the context, to fetch keys with.
+		found, err := oidc.NewProvider(context.Background(), w.issuer) // It keeps the context to fetch keys.
 		if err != nil {
 			return nil, oauth2.Config{}, err
 		}
@@ -59,10 +59,10 @@ func (w *wiki) discover() (*oidc.Provider, oauth2.Config, error) {
 	}, nil
 }
 
-// What one sign-in remembers, in cookies of its own.
+// remembered are the cookies of one sign-in.
 var remembered = []string{"state", "nonce", "verifier"}
 
-// login sends the visitor to Acme.
+// login redirects the browser to Acme.
 func (w *wiki) login(rw http.ResponseWriter, r *http.Request) {
 	_, config, err := w.discover()
 	if err != nil {
@@ -77,7 +77,7 @@ func (w *wiki) login(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, config.AuthCodeURL(value["state"], oidc.Nonce(value["nonce"]), oauth2.S256ChallengeOption(value["verifier"])), http.StatusSeeOther)
 }
 
-// callback is where Acme sends the visitor back to.
+// callback is the redirect URI.
 func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	found, config, err := w.discover()
 	if err != nil {
@@ -112,7 +112,7 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 		err = idToken.Claims(&s)
 	}
 	if err != nil || idToken.Nonce != value["nonce"] {
-		fail(rw, http.StatusBadGateway, "The ID token isn't one for this sign-in.", err)
+		fail(rw, http.StatusBadGateway, "The ID token doesn't belong to this sign-in.", err)
 		return
 	}
 	s.Subject = idToken.Subject
@@ -124,7 +124,7 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, "/", http.StatusSeeOther)
 }
 
-// logout signs the visitor out, here and at Acme.
+// logout signs the user out, here and at Acme.
 func (w *wiki) logout(rw http.ResponseWriter, r *http.Request) {
 	found, _, err := w.discover()
 	var endpoint struct {
@@ -166,10 +166,10 @@ func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 	page.Execute(rw, s)
 }
 
-// fail tells the visitor, and the log why.
+// fail writes an error page, and logs the reason.
 func fail(w http.ResponseWriter, status int, says string, err error) {
 	if err != nil {
-		log.Printf("wiki: %q", err.Error()) //nolint:gosec // It is quoted, so it stays one line.
+		log.Printf("wiki: %q", err.Error()) //nolint:gosec // %q keeps it on one line.
 	}
 	http.Error(w, says, status)
 }

@@ -13,13 +13,13 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// wiki is an app that reads the notes of a team. It knows nothing of Latchkey.
+// wiki is an app that reads the notes of a team. It works with any provider.
 type wiki struct {
 	issuer string
 	oauth  oauth2.Config
 
 	mu       sync.Mutex
-	sessions map[string]*oauth2.Token // by the value of the cookie
+	sessions map[string]*oauth2.Token // by the value of their cookie
 }
 
 func newWiki(issuer, address string, c client) http.Handler {
@@ -34,17 +34,17 @@ func newWiki(issuer, address string, c client) http.Handler {
 	return mux
 }
 
-// login sends the visitor to Acme.
+// login redirects the browser to Acme.
 func (w *wiki) login(rw http.ResponseWriter, r *http.Request) {
 	state, verifier := rand.Text()+rand.Text(), oauth2.GenerateVerifier()
 	for name, value := range map[string]string{"wiki_state": state, "wiki_verifier": verifier} {
 		http.SetCookie(rw, &http.Cookie{Name: name, Value: value, Path: "/callback", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	}
-	// With the parameter workspace, Wiki could ask for a certain team.
+	// To request a particular team, Wiki could add the parameter workspace.
 	http.Redirect(rw, r, w.oauth.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("prompt", "consent")), http.StatusSeeOther)
 }
 
-// callback is where Acme sends the visitor back to.
+// callback is the redirect URI.
 func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	state, _ := r.Cookie("wiki_state")
 	verifier, _ := r.Cookie("wiki_verifier")
@@ -54,8 +54,8 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	}
 	token, err := w.oauth.Exchange(r.Context(), r.FormValue("code"), oauth2.VerifierOption(verifier.Value))
 	if err != nil {
-		log.Printf("wiki: %q", err.Error()) //nolint:gosec // It is quoted, so it stays one line.
-		http.Error(rw, "Acme Notes gave no access.", http.StatusForbidden)
+		log.Printf("wiki: %q", err.Error()) //nolint:gosec // %q keeps it on one line.
+		http.Error(rw, "Acme Notes didn't grant access.", http.StatusForbidden)
 		return
 	}
 	id := rand.Text()
@@ -73,7 +73,7 @@ var wikiPage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="
 {{range .Answers}}<p>{{.}}</p>
 {{end}}<p><a href="/login">Choose a team at Acme Notes</a></p></main>`))
 
-// home asks Acme's API for the notes of the team that was chosen, and of another.
+// home reads the notes of both teams from Acme's API. The token is for one team.
 func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 	var shown struct {
 		Name    string
@@ -85,7 +85,7 @@ func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Unlock()
 		var user struct {
 			Name      string `json:"name"`
-			Workspace string `json:"workspace_id"` // for which the token is
+			Workspace string `json:"workspace_id"` // the team of the token
 		}
 		if status := w.get(r.Context(), token, "/oauth/userinfo", &user); status != http.StatusOK {
 			shown.Answers = append(shown.Answers, fmt.Sprintf("Acme Notes has ended the access: %d.", status))
@@ -100,7 +100,7 @@ func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 	wikiPage.Execute(rw, shown)
 }
 
-// get asks Acme's API, and returns its status.
+// get calls Acme's API and returns the status.
 func (w *wiki) get(ctx context.Context, token *oauth2.Token, path string, into any) int {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.issuer+path, nil)
 	if err != nil {
@@ -108,7 +108,7 @@ func (w *wiki) get(ctx context.Context, token *oauth2.Token, path string, into a
 	}
 	answer, err := w.oauth.Client(ctx, token).Do(r)
 	if err != nil {
-		return http.StatusUnauthorized // It could not be refreshed.
+		return http.StatusUnauthorized // The token couldn't be refreshed.
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode == http.StatusOK && json.NewDecoder(answer.Body).Decode(into) != nil {
