@@ -92,11 +92,11 @@ func (p printer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	why := ""
-	switch answer.StatusCode {
-	case http.StatusUnauthorized:
-		why = ", as expected: the client has no token yet"
-	case http.StatusForbidden:
+	switch {
+	case answer.StatusCode == http.StatusForbidden:
 		why = ", as expected: the token lacks the scope notes:write"
+	case answer.StatusCode == http.StatusUnauthorized && r.Header.Get("Authorization") == "":
+		why = ", as expected: the client has no token yet"
 	}
 	fmt.Fprintf(p.out, "  %s %s: %s%s\n", r.Method, r.URL.Path, answer.Status, why)
 	return answer, nil
