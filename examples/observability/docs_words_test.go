@@ -24,7 +24,7 @@ var fieldWords = map[string]string{
 	"At":            "The time of the event.",
 	"ApplicationID": "The application. In a `request` event: the client that authenticated, the owner of the token, or the application that sent the visitor.",
 	"UserID":        "The user. This is personal data: keep it out of metrics.",
-	"Machine":       "The event is about the token of a [machine](../howto/protect-your-api.md#machine-to-machine), so there is no user.",
+	"Machine":       "The event is about the token of a [machine](../howto/protect-your-api.md#machine-to-machine), so it has no user.",
 	"GrantID":       "The grant: one sign-in on one device, or one token from `Provider.IssueToken`.",
 	"WorkspaceID":   "The workspace of the grant. In `grant.revoked`: the workspace whose grants ended.",
 	"Actor":         "The name that your code passed to `provider.WithActor`. The pages of package `portal` set it themselves.",
@@ -136,7 +136,7 @@ func literal(e ast.Expr) string {
 var attributeWords = []struct{ names, words string }{
 	{"time, level, msg", "What slog adds to each line."},
 	{"endpoint, error, description", "The endpoint, the error code, and the message that the client got."},
-	{"cause", "The reason that the client didn't get, for example that a code is spent or that `code_verifier` is wrong. Errors of your own functions are logged here."},
+	{"cause", "The reason that the client didn't get, for example that a code is spent or that `code_verifier` is wrong. Errors from your functions are logged here."},
 	{"application", "The ID of the application."},
 	{
 		"client_id, redirect_uri, response_type, response_mode, prompt, code_challenge_method, scope, resource, workspace, grant_type",
