@@ -184,7 +184,7 @@ func (w *world) metricTable() string {
 	return table
 }
 
-// Whoever adds a kind of event has to decide whether it is counted.
+// Both hooks count every kind of event.
 func TestEveryKindIsCounted(t *testing.T) {
 	w := newWorld(t)
 	for _, kind := range declaredKinds(t) {
