@@ -15,12 +15,12 @@ type Addr struct {
 	listener    net.Listener
 }
 
-// Addr defines a flag for the address where a part of the program listens, such
-// as "Wiki, the client".
-func (e *Example) Addr(name, value, listens string) *Addr {
+// Addr defines a flag for the address where an app listens, such as "Wiki, the
+// client".
+func (e *Example) Addr(name, value, app string) *Addr {
 	a := &Addr{flag: name, value: value}
 	e.addrs = append(e.addrs, a)
-	e.Flags.Var(a, name, "`host:port` where "+listens+" listens; port 0 takes a free one")
+	e.Flags.Var(a, name, "`host:port` for "+app+"; port 0 takes a free one")
 	return a
 }
 

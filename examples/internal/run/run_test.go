@@ -110,7 +110,7 @@ func TestHelp(t *testing.T) {
 	require.Equal(t, 0, run.Run(t.Context(), start, []string{"-h"}, &stdout, &stderr))
 	require.Empty(t, stderr.String())
 	require.Contains(t, stdout.String(), "It greets you.\n")
-	require.Contains(t, stdout.String(), "-client-addr host:port\n    \thost:port where the client listens; port 0 takes a free one (default 127.0.0.1:0)")
+	require.Contains(t, stdout.String(), "-client-addr host:port\n    \thost:port for the client; port 0 takes a free one (default 127.0.0.1:0)")
 }
 
 func TestTakenPort(t *testing.T) {
