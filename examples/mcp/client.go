@@ -102,13 +102,23 @@ func (p printer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
+const callbackPage = `<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Sign-in</title>
+<body style="max-width: 34rem; margin: 3rem auto; padding: 0 1rem; font: 1.1rem/1.5 system-ui, sans-serif">
+<p>You can close this page and go back to the terminal.</p>`
+
 // callbackHandler receives the redirect from the provider.
 func callbackHandler(answers chan<- url.Values) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case answers <- r.URL.Query():
-			fmt.Fprintln(w, "You can close this page and go back to the terminal.")
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			fmt.Fprintln(w, callbackPage)
 		case <-time.After(time.Second):
 			http.Error(w, "No sign-in is in progress.", http.StatusBadRequest)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	_ "embed" // for the page
 	"html/template"
 	"log"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/latchkey-go/latchkey/examples/internal/ui"
 )
 
 // wiki is an app that signs its users in with OpenID Connect.
@@ -37,6 +40,7 @@ func newWiki(issuer, address string, c client) http.Handler {
 	mux.HandleFunc("GET /{$}", w.home)
 	mux.HandleFunc("GET /login", w.login)
 	mux.HandleFunc("GET /callback", w.callback)
+	mux.HandleFunc("GET /style.css", ui.ServeStyle)
 	mux.Handle("POST /logout", http.NewCrossOriginProtection().Handler(http.HandlerFunc(w.logout)))
 	return mux
 }
@@ -148,13 +152,18 @@ func (w *wiki) logout(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, endpoint.Logout+"?"+query.Encode(), http.StatusSeeOther)
 }
 
-var page = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Wiki</title>
-<style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}
-a,button{font:inherit;color:inherit;background:none;padding:.5rem 1rem;border:1px solid;border-radius:.4rem}</style>
-<h1>Wiki</h1>
-{{if .Subject}}<p>Hello, {{.Name}}. Acme Notes says that you are {{.Subject}}, and that your email address is {{.Email}}.</p>
-<form method="post" action="/logout"><button>Sign out</button></form>
-{{else}}<p><a href="/login">Sign in with Acme Notes</a></p>{{end}}`))
+var (
+	//go:embed wiki.html
+	pageHTML string
+	page     = template.Must(template.New("wiki").Parse(pageHTML))
+)
+
+// view is what the page shows.
+type view struct {
+	session
+	Issuer  string
+	Message string
+}
 
 func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 	var s session
@@ -163,13 +172,13 @@ func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 		s = w.sessions[cookie.Value]
 		w.mu.Unlock()
 	}
-	page.Execute(rw, s)
+	ui.WritePage(rw, http.StatusOK, page, "wiki", view{session: s, Issuer: w.issuer})
 }
 
-// fail writes an error page, and logs the reason.
+// fail shows a message, and logs the reason.
 func fail(w http.ResponseWriter, status int, says string, err error) {
 	if err != nil {
 		log.Printf("wiki: %q", err.Error()) //nolint:gosec // %q keeps it on one line.
 	}
-	http.Error(w, says, status)
+	ui.WritePage(w, status, page, "wiki", view{Message: says})
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	_ "embed" // for the page
 	"html/template"
 	"net/http"
 	"slices"
 	"sync"
 
+	"github.com/latchkey-go/latchkey/examples/internal/ui"
 	"github.com/latchkey-go/latchkey/provider"
 )
 
@@ -68,14 +70,13 @@ func (ts *teams) find(teamID string) (team, bool) {
 	return ts.all[i], true
 }
 
-var teamsPage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Your teams</title>
-<style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}button{font:inherit}</style>
-<main><h1>Your teams</h1>
-{{range .}}<form method="post" action="/teams/{{.ID}}/leave"><p>{{.Name}} <button>Leave {{.Name}}</button></p></form>
-{{else}}<p>You are in no team.</p>{{end}}
-<p><a href="/oauth/connections">Connected applications</a></p></main>`))
+var (
+	//go:embed teams.html
+	teamsHTML string
+	teamsPage = template.Must(template.New("teams").Parse(teamsHTML))
+)
 
 func (ts *teams) showTeams(w http.ResponseWriter, r *http.Request, userID string) {
 	list, _ := ts.list(r.Context(), userID)
-	teamsPage.Execute(w, list)
+	ui.WritePage(w, http.StatusOK, teamsPage, "teams", list)
 }

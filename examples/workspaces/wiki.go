@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	_ "embed" // for the page
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -11,6 +12,8 @@ import (
 	"sync"
 
 	"golang.org/x/oauth2"
+
+	"github.com/latchkey-go/latchkey/examples/internal/ui"
 )
 
 // wiki is an app that reads the notes of a team. It works with any provider.
@@ -31,6 +34,7 @@ func newWiki(issuer, address string, c client) http.Handler {
 	mux.HandleFunc("GET /{$}", w.home)
 	mux.HandleFunc("GET /login", w.login)
 	mux.HandleFunc("GET /callback", w.callback)
+	mux.HandleFunc("GET /style.css", ui.ServeStyle)
 	return mux
 }
 
@@ -49,13 +53,13 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	state, _ := r.Cookie("wiki_state")
 	verifier, _ := r.Cookie("wiki_verifier")
 	if state == nil || verifier == nil || r.FormValue("state") != state.Value {
-		http.Error(rw, "This sign-in didn't begin in this browser. Try again.", http.StatusBadRequest)
+		ui.WritePage(rw, http.StatusBadRequest, wikiPage, "wiki", view{Message: "This sign-in didn't begin in this browser. Try again."})
 		return
 	}
 	token, err := w.oauth.Exchange(r.Context(), r.FormValue("code"), oauth2.VerifierOption(verifier.Value))
 	if err != nil {
 		log.Printf("wiki: %q", err.Error()) //nolint:gosec // %q keeps it on one line.
-		http.Error(rw, "Acme Notes didn't grant access.", http.StatusForbidden)
+		ui.WritePage(rw, http.StatusForbidden, wikiPage, "wiki", view{Message: "Acme Notes didn't grant access."})
 		return
 	}
 	id := rand.Text()
@@ -66,19 +70,23 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, "/", http.StatusSeeOther)
 }
 
-var wikiPage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Wiki</title>
-<style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}</style>
-<main><h1>Wiki</h1>
-{{with .Name}}<p>Hello, {{.}}.</p>{{end}}
-{{range .Answers}}<p>{{.}}</p>
-{{end}}<p><a href="/login">Choose a team at Acme Notes</a></p></main>`))
+var (
+	//go:embed wiki.html
+	wikiHTML string
+	wikiPage = template.Must(template.New("wiki").Parse(wikiHTML))
+)
+
+// view is what the page shows.
+type view struct {
+	Name    string
+	Answers []string
+	Issuer  string
+	Message string
+}
 
 // home reads the notes of both teams from Acme's API. The token is for one team.
 func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
-	var shown struct {
-		Name    string
-		Answers []string
-	}
+	shown := view{Issuer: w.issuer}
 	if cookie, err := r.Cookie("wiki_session"); err == nil {
 		w.mu.Lock()
 		token := w.sessions[cookie.Value]
@@ -97,7 +105,7 @@ func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 		}
 		shown.Name = user.Name
 	}
-	wikiPage.Execute(rw, shown)
+	ui.WritePage(rw, http.StatusOK, wikiPage, "wiki", shown)
 }
 
 // get calls Acme's API and returns the status.
