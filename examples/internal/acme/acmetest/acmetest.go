@@ -60,7 +60,7 @@ func (p *Person) Follow(at *browser.Page) *browser.Page {
 	return p.page(p.Browser.Follow(p.t.Context(), at))
 }
 
-// Arrive follows redirects until there are no more.
+// Arrive follows redirects to the last page.
 func (p *Person) Arrive(at *browser.Page) *browser.Page {
 	p.t.Helper()
 	for range 10 {
