@@ -158,6 +158,7 @@ type signInView struct {
 	layout
 	Next, Login string
 	Failed      bool
+	Password    string // A real app doesn't show it.
 }
 
 // showSignIn always shows the form, even to signed-in users. That way an
@@ -165,7 +166,7 @@ type signInView struct {
 func (h *host) showSignIn(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	writePage(w, http.StatusOK, "signin.html", signInView{
-		layout: h.layout(r, "Sign in to Acme Notes", ""), Next: provider.LocalPath(query.Get("next"), "/"), Login: query.Get("login_hint"),
+		layout: h.layout(r, "Sign in to Acme Notes", ""), Next: provider.LocalPath(query.Get("next"), "/"), Login: query.Get("login_hint"), Password: password,
 	})
 }
 
@@ -174,7 +175,7 @@ func (h *host) signIn(w http.ResponseWriter, r *http.Request) {
 	u, ok := h.users.authenticate(login, r.PostFormValue("password"))
 	if !ok {
 		writePage(w, http.StatusUnprocessableEntity, "signin.html", signInView{
-			layout: h.layout(r, "Sign in to Acme Notes", ""), Next: next, Login: login, Failed: true,
+			layout: h.layout(r, "Sign in to Acme Notes", ""), Next: next, Login: login, Failed: true, Password: password,
 		})
 		return
 	}

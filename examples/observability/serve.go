@@ -25,6 +25,7 @@ func serve(ctx context.Context, e *run.Example, opts options, t *telemetry) erro
 	// The metrics have a separate address, because they're not for the public.
 	metrics := http.NewServeMux()
 	metrics.Handle("GET /metrics", promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{}))
+	metrics.Handle("GET /{$}", http.RedirectHandler("/metrics", http.StatusFound))
 
 	e.Go(host.Provider.Run)
 	e.Serve(opts.addr, t.trace(handler(host)))

@@ -41,6 +41,16 @@ func examplePictures() []examplePicture {
 			p.clicks("Register application")
 			p.arrives(urls[0] + "/developers/")
 		}},
+		{"first", card, 0, "-secret", "-addr localhost:18090 -wiki-addr localhost:18091", func(p *page, output string, _ []string) {
+			id := regexp.MustCompile(`-id (\S+)`).FindStringSubmatch(output)[1]
+			query := url.Values{"response_type": {"code"}, "client_id": {id}, "redirect_uri": {"http://localhost:18091/callback"}, "scope": {"profile email"}}
+			p.goes("http://localhost:18090/oauth/authorize?" + query.Encode())
+			p.signsInToExample("ada", "password is: open sesame")
+		}},
+		{"gin", card, 0, "password", "-addr localhost:0 -wiki-addr 127.0.0.1:0", func(p *page, output string, urls []string) {
+			p.goes(urls[0] + "/start")
+			p.signsInToExample("ada", output)
+		}},
 		{"mcp", card, 0, "state=", "-demo -no-browser -addr localhost:0", func(p *page, output string, _ []string) {
 			p.goes(regexp.MustCompile(`http\S+state=\S+`).FindString(output))
 			p.signsInToExample("ada", output)
@@ -61,7 +71,7 @@ func examplePictures() []examplePicture {
 			p.arrives(urls[0] + "/login")
 			p.signsInToExample("ada", output)
 		}},
-		{"spa", wide, 0, ready, "-addr 127.0.0.1:0 -spa-addr localhost:0", func(p *page, output string, urls []string) {
+		{"spa", wide, 460, ready, "-addr 127.0.0.1:0 -spa-addr localhost:0", func(p *page, output string, urls []string) {
 			p.goes(urls[0])
 			p.appears("#signed-out:not([hidden])")
 			p.clicks("Sign in with Acme")
@@ -103,6 +113,7 @@ func TestExamplePictures(t *testing.T) {
 			t.Run(e.name, func(t *testing.T) {
 				p := newPage(t)
 				p.allows("favicon.ico")
+				p.allows("autocomplete attributes")
 				p.prefers("light")
 				p.isLarge(e.width, 900, 1)
 				output := exampleUntil(t, e.starts, e.name, strings.Fields(e.args)...)
@@ -133,7 +144,7 @@ func TestExamplePictures(t *testing.T) {
 // program has printed.
 func (p *page) signsInToExample(login, output string) {
 	p.t.Helper()
-	password := regexp.MustCompile(`password (?:of both )?is: (.*)`).FindStringSubmatch(output)
+	password := regexp.MustCompile(`password (?:of both )?(?:is: )?"?([^"\n]*)`).FindStringSubmatch(output)
 	require.NotNil(p.t, password, output)
 	eval[bool](p, `(login, password) => {
 		document.querySelector("input[name=login]").value = login;
@@ -142,7 +153,7 @@ func (p *page) signsInToExample(login, output string) {
 	}`, login, password[1])
 	next, err := url.Parse(p.address())
 	require.NoError(p.t, err)
-	p.clicksOn("form[action='/login'] button")
+	p.clicksOn("form:has(input[name=password]) button")
 	p.arrives(next.Scheme + "://" + next.Host + "/")
 }
 

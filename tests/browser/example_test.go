@@ -72,7 +72,7 @@ func TestExampleOfWorkspaces(t *testing.T) {
 	p.clicks("Choose a team at Acme Notes")
 	p.arrives(acme + "/login")
 	looks("sign in")
-	p.clicks("User")
+	p.clicks("User or email address")
 	p.pastes("ada")
 	p.clicks("Password")
 	p.pastes(password[1])

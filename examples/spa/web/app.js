@@ -154,6 +154,7 @@ const element = (id) => document.getElementById(id);
 const randomText = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
+element("connections").href = config.issuer + "/oauth/connections";
 element("sign-in").onclick = () => run(signIn);
 element("read-again").onclick = () => run(readNotes);
 element("sign-out").onclick = () => run(signOut);
