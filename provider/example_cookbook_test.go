@@ -98,6 +98,17 @@ func ExampleProvider_AddSecret_rotate() {
 	// Output: [redacted]
 }
 
+// A token was found in a public repository.
+func ExampleProvider_LookupToken_leaked() {
+	p, ctx, leaked := exampleProvider(), context.Background(), "oat_..."
+	token, err := p.LookupToken(ctx, leaked)
+	if err == nil {
+		err = p.RevokeGrants(ctx, provider.GrantFilter{ID: token.GrantID})
+	}
+	fmt.Println(errors.Is(err, store.ErrNotFound)) // not one of yours
+	// Output: true
+}
+
 // Any user may register applications, and make personal access tokens.
 func ExampleRegistration() {
 	cfg := goodConfig()
