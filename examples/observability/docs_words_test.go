@@ -54,7 +54,7 @@ var messageWords = map[string]string{
 	"client went away":  "The client hung up. A store error at that point isn't the store's fault.",
 	"a mistake in":      "`Config.Users` returned a user with another ID than the one requested.",
 	"cleanup failed":    "A round of `Provider.Run` failed. It runs again within minutes.",
-	"host than that of": "Visitors use another host name than that of `Issuer`. Written once per process.",
+	"another host":      "Visitors use another host name than that of `Issuer`. Written once per process.",
 	"client document":   "A client's metadata document lists a redirect URI that can't be used. The others still work.",
 	"id_token_hint":     "A sign-out request had an ID token that couldn't be used.",
 	"EnsureApplication": "Instances with different settings for one application keep overwriting each other.",
