@@ -33,7 +33,7 @@ func parseOptions(e *run.Example) (options, error) {
 	e.Flags.BoolVar(&o.device, "device", false, "sign in with a code and a browser on another device, such as your phone")
 	e.Flags.BoolVar(&o.logout, "logout", false, "sign out, here and at the provider")
 	e.Flags.BoolVar(&o.demo, "demo", false, "also run a provider, and sign in to it")
-	o.addr = e.Addr("addr", "127.0.0.1:8080", "the provider of -demo")
+	o.addr = e.Addr("addr", "127.0.0.1:8080", "the provider with -demo")
 	err := e.Parse()
 	o.scopes = strings.Fields(*scope)
 	switch {

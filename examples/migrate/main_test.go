@@ -232,6 +232,18 @@ func TestImportLeavesAloneWhatIsThere(t *testing.T) {
 	require.Equal(t, "The new wiki", wiki.Name)
 }
 
+// The README shows lines of the real output.
+func TestReadme(t *testing.T) {
+	_, out, _ := do(t, "-from", "clerk", "-dry-run", "testdata/clerk.json")
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	shown := regexp.MustCompile("(?s)```text\n(.*?)```").FindStringSubmatch(string(readme))
+	require.NotNil(t, shown)
+	for line := range strings.Lines(shown[1]) {
+		require.Contains(t, out, line)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	part := filepath.Join(t.TempDir(), "part.json")
 	require.NoError(t, os.WriteFile(part, []byte(`{"data":[],"total_count":3}`), 0o600))

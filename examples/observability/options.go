@@ -15,7 +15,7 @@ func parseOptions(e *run.Example) (options, error) {
 	e.About = "Observability runs Acme Notes, an OAuth 2.0 provider with metrics, traces, and logs."
 	o := options{
 		addr:        e.Addr("addr", "127.0.0.1:8080", "Acme Notes"),
-		metricsAddr: e.Addr("metrics-addr", "127.0.0.1:9464", "the page /metrics for Prometheus"),
+		metricsAddr: e.Addr("metrics-addr", "127.0.0.1:9464", "the metrics page"),
 	}
 	e.Flags.StringVar(&o.otel, "otel", "", "also use OpenTelemetry with this `exporter`: stdout, or otlp (to OTEL_EXPORTER_OTLP_ENDPOINT)")
 	e.Flags.Float64Var(&o.load, "load", 1, "how many sign-ins `per-second` the program makes; 0 makes none")

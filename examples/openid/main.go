@@ -23,8 +23,8 @@ func main() { run.Main(start) }
 
 func start(ctx context.Context, e *run.Example) error {
 	e.About = "Openid runs Acme Notes, an OpenID Provider, and Wiki, an app that signs users in with it."
-	acmeAddr := e.Addr("addr", "localhost:8080", "Acme Notes, the provider,")
-	wikiAddr := e.Addr("wiki-addr", "127.0.0.1:8081", "Wiki, the client,")
+	acmeAddr := e.Addr("addr", "localhost:8080", "Acme Notes, the provider")
+	wikiAddr := e.Addr("wiki-addr", "127.0.0.1:8081", "Wiki, the client")
 	redirectURI := e.Flags.String("redirect-uri", "", "a redirect `URI` of another OpenID Connect client that you want to try")
 	if err := e.Listen(); err != nil {
 		return err

@@ -33,8 +33,8 @@ func main() { run.Main(start) }
 
 func start(ctx context.Context, e *run.Example) error {
 	e.About = "Spa runs Acme Notes, an OAuth 2.0 provider, and Notes Reader, a single-page app that signs users in with it."
-	addr := e.Addr("addr", "127.0.0.1:8080", "Acme Notes, the provider,")
-	spaAddr := e.Addr("spa-addr", "127.0.0.1:8081", "Notes Reader, the client,")
+	addr := e.Addr("addr", "127.0.0.1:8080", "Acme Notes, the provider")
+	spaAddr := e.Addr("spa-addr", "127.0.0.1:8081", "Notes Reader, the client")
 	lifetime := e.Flags.Duration("access-lifetime", 2*time.Hour, "how long access tokens work, such as 10s")
 	if err := e.Listen(); err != nil {
 		return err

@@ -21,8 +21,8 @@ func main() { run.Main(start) }
 
 func start(ctx context.Context, e *run.Example) error {
 	e.About = "Workspaces runs Acme Notes, a provider whose users belong to teams, and Wiki, an app that reads the notes of one team."
-	acmeAddr := e.Addr("addr", "localhost:8080", "Acme Notes, the provider,")
-	wikiAddr := e.Addr("wiki-addr", "127.0.0.1:8081", "Wiki, the client,")
+	acmeAddr := e.Addr("addr", "localhost:8080", "Acme Notes, the provider")
+	wikiAddr := e.Addr("wiki-addr", "127.0.0.1:8081", "Wiki, the client")
 	if err := e.Listen(); err != nil {
 		return err
 	}
