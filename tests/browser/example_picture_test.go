@@ -80,7 +80,7 @@ func examplePictures() []examplePicture {
 			p.allowsExample(urls[0])
 			p.appears("#notes li")
 		}},
-		{"stores", wide, 0, ready, "-store sqlite:" + filepath.Join(os.TempDir(), "latchkey-pictures.db") + " -addr localhost:0 -client-addr 127.0.0.1:0", func(p *page, output string, urls []string) {
+		{"stores", wide, 0, ready, "-store memory -addr localhost:0 -client-addr 127.0.0.1:0", func(p *page, output string, urls []string) {
 			p.goes(urls[0])
 			p.clicks("Sign in with Acme")
 			p.arrives("http://localhost:")
