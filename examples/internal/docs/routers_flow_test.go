@@ -111,7 +111,7 @@ func started(t *testing.T, router string) site {
 	}}
 }
 
-// Each router does the same, whichever page of the docs it's from.
+// Each router passes the same tests.
 func TestRouters(t *testing.T) {
 	for _, router := range []string{"net/http", "net/http, by route", "chi", "Gin", "Echo"} {
 		t.Run(router, func(t *testing.T) {
