@@ -96,7 +96,11 @@ func (w wiki) finish(r *http.Request) (notes string, err error) {
 	if err != nil {
 		return "", err
 	}
-	response, err := w.Client(r.Context(), token).Get(w.acme + "/api/notes")
+	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, w.acme+"/api/notes", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := w.Client(r.Context(), token).Do(request)
 	if err != nil {
 		return "", err
 	}
