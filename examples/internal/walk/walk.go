@@ -1,4 +1,6 @@
-package main
+// Package walk signs in to Wiki with Acme, the way a browser does, and prints each
+// step.
+package walk
 
 import (
 	"bytes"
@@ -10,10 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 )
 
-// step is one thing that the browser does, and what must come of it.
+// step is one thing that the browser does, and what must result.
 type step struct {
 	says string
 	act  action
@@ -25,36 +28,36 @@ type (
 	expectation func(*browser.Page) error
 )
 
-// walk signs ada in to Wiki as her browser would and prints every step. An
-// error names the step that failed and what was expected of it.
-func walk(ctx context.Context, out io.Writer, wikiURL, issuer string) error {
-	return walkSteps(ctx, out, []step{
+// Walk signs ada in to Wiki. An error names the step that failed and what it
+// expected.
+func Walk(ctx context.Context, out io.Writer, wikiURL, issuer string) error {
+	return walk(ctx, out, []step{
 		{
-			"Ada opens Wiki, which does not know her.",
+			"Ada opens Wiki, which doesn't know her.",
 			open(wikiURL + "/"), shows("Sign in with Acme"),
 		}, {
-			`She presses "Sign in with Acme". Wiki notes a state and a PKCE verifier in her session and sends her to Acme's authorization endpoint.`,
+			`She presses "Sign in with Acme". Wiki stores a state and a PKCE verifier in her session and sends her to Acme's authorization endpoint.`,
 			press("Sign in with Acme", nil), leadsTo(issuer + "/oauth/authorize"),
 		}, {
-			"Acme knows Wiki and its redirect URI, but not who she is: it sends her to its sign-in page.",
+			"Acme knows Wiki and its redirect URI, but Ada isn't signed in. Acme sends her to its sign-in page.",
 			follow, leadsTo(issuer + "/login"),
 		}, {
 			"The sign-in page asks for her password. Wiki never sees it.",
 			follow, shows("Sign in to Acme Notes"),
 		}, {
-			"She signs in. Acme starts a session and sends her back to where she came from, the authorization endpoint.",
-			press("Sign in", map[string]string{"login": "ada", "password": password}), leadsTo(issuer + "/oauth/authorize"),
+			"She signs in. Acme starts a session and sends her back to the authorization endpoint.",
+			press("Sign in", map[string]string{"login": "ada", "password": acme.Password}), leadsTo(issuer + "/oauth/authorize"),
 		}, {
-			"Now the authorization endpoint knows her, and asks whether Wiki may have what it wants.",
+			"Now the authorization endpoint knows her, and asks her to consent to the scopes that Wiki requests.",
 			follow, shows("Wiki wants access to your Acme Notes account", "Ada Lovelace", "Read your notes", "Allow"),
 		}, {
-			"She allows it. Acme sends her to Wiki's redirect URI with a code, Wiki's state and Acme's name.",
+			"She allows it. Acme sends her to Wiki's redirect URI with a code, Wiki's state, and Acme's issuer.",
 			press("Allow", nil), leadsTo(wikiURL + "/callback"),
 		}, {
-			"Wiki checks state and name, and exchanges the code and its verifier for tokens, behind her back.",
+			"Wiki checks the state and the issuer. Its server exchanges the code and the verifier for tokens.",
 			follow, leadsTo(wikiURL + "/"),
 		}, {
-			"Wiki asks Acme who she is and for her notes, with the access token, and welcomes her.",
+			"With the access token, Wiki gets her account and her notes from Acme, and welcomes her.",
 			follow, shows("Welcome, Ada Lovelace", "ada@acme.example", "Engines", "Flying machine"),
 		}, {
 			"She looks at the whole userinfo document.",
@@ -63,10 +66,10 @@ func walk(ctx context.Context, out io.Writer, wikiURL, issuer string) error {
 	})
 }
 
-func walkSteps(ctx context.Context, out io.Writer, steps []step) error {
+func walk(ctx context.Context, out io.Writer, steps []step) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	b := browser.New(&tracer{next: http.DefaultTransport, who: "browser", out: out})
+	b := browser.New(Trace("browser", out))
 	var at *browser.Page
 	for i, s := range steps {
 		fmt.Fprintf(out, "%d. %s\n", i+1, s.says)
@@ -82,7 +85,7 @@ func walkSteps(ctx context.Context, out io.Writer, steps []step) error {
 	}
 	var document bytes.Buffer
 	if err := json.Indent(&document, at.Body, "", "  "); err != nil {
-		return fmt.Errorf("the userinfo document should be JSON: %w", err)
+		return fmt.Errorf("the userinfo document isn't JSON: %w", err)
 	}
 	fmt.Fprintln(out, strings.TrimSpace(document.String()))
 	return nil
@@ -104,7 +107,7 @@ func press(button string, typed map[string]string) action {
 	}
 }
 
-// leadsTo expects a redirect to an address, whatever its query.
+// leadsTo expects a redirect to an address, with any query.
 func leadsTo(address string) expectation {
 	return func(p *browser.Page) error {
 		if to, _, _ := strings.Cut(p.Leads(), "?"); to != address {

@@ -1,4 +1,4 @@
-package main
+package walk
 
 import (
 	"bytes"
@@ -14,8 +14,12 @@ import (
 	"strings"
 )
 
-// tracer prints a line for each request that goes through it and a line for
-// each answer, with secrets cut short.
+// Trace returns a transport that prints a line for each request, and one for each
+// response, with secrets cut short.
+func Trace(who string, out io.Writer) http.RoundTripper {
+	return &tracer{next: http.DefaultTransport, who: who, out: out}
+}
+
 type tracer struct {
 	next http.RoundTripper
 	who  string
@@ -35,11 +39,11 @@ func (t *tracer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// describeRequest says what a request carries besides its URL.
+// describeRequest describes a request's credentials and form.
 func describeRequest(r *http.Request) string {
 	description := ""
 	if scheme, credentials, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
-		description += ", as " + scheme + " " + shorten(credentials)
+		description += ", using " + scheme + " " + shorten(credentials)
 	}
 	if r.GetBody == nil {
 		return description
@@ -55,19 +59,22 @@ func describeRequest(r *http.Request) string {
 	return description
 }
 
-// describeAnswer says what an answer carries: where it leads, which cookies it
-// sets, what is in it.
+// describeAnswer describes a response: its redirect, its cookies, and its body.
 func describeAnswer(a *http.Response) (string, error) {
 	description := ""
 	if to, err := a.Location(); err == nil {
 		description += ", leads to " + readableURL(to)
 	}
 	for _, c := range a.Cookies() {
-		description += ", sets the cookie " + c.Name
+		verb := "sets"
+		if c.MaxAge < 0 {
+			verb = "deletes"
+		}
+		description += ", " + verb + " the cookie " + c.Name
 	}
 	body, err := io.ReadAll(io.LimitReader(a.Body, 1<<20))
 	a.Body.Close()
-	a.Body = io.NopCloser(bytes.NewReader(body)) // for who made the request
+	a.Body = io.NopCloser(bytes.NewReader(body)) // for the caller
 	var token map[string]any
 	switch kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type")); {
 	case kind == "text/html" && a.StatusCode == http.StatusOK:
@@ -87,7 +94,7 @@ func describeAnswer(a *http.Response) (string, error) {
 	return description, err
 }
 
-// readableURL writes a URL for people: its query decoded, its secrets cut.
+// readableURL formats a URL with its query decoded and its secrets cut short.
 func readableURL(u *url.URL) string {
 	bare := *u
 	bare.RawQuery = ""
@@ -97,7 +104,7 @@ func readableURL(u *url.URL) string {
 	return bare.String() + "?" + strings.ReplaceAll(readableValues(u.Query(), "&"), " ", "+")
 }
 
-// secrets are the names of what gives somebody access, or proves a wish for it.
+// secrets are the names of credentials and of values that protect a request.
 var secrets = []string{
 	"access_token", "client_secret", "code", "code_challenge", "code_verifier", "password", "refresh_token", "seal", "state",
 }
@@ -105,15 +112,15 @@ var secrets = []string{
 func readableValues(values url.Values, separator string) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		value := values.Get(name)
-		// A secret that is not in the list is still a long text without words.
+		value := strings.Join(values[name], " ")
+		// Other secrets are long texts without words.
 		random := len(value) >= 24 && !strings.ContainsAny(value, " :/.@")
 		if name != "request" && random || slices.Contains(secrets, name) {
 			value = shorten(value)
 		} else if name == "request" {
-			value = "…" // The consent form carries the whole request along.
+			value = "…" // The consent form contains the whole request.
 		} else if address, _, ok := strings.Cut(value, "?"); ok {
-			value = address + "?…" // What follows has secrets of its own.
+			value = address + "?…" // The rest can contain secrets.
 		}
 		if strings.Contains(value, " ") && separator == " " {
 			value = `"` + value + `"`
@@ -123,7 +130,7 @@ func readableValues(values url.Values, separator string) string {
 	return strings.Join(parts, separator)
 }
 
-// shorten leaves enough of a secret to recognise it by.
+// shorten keeps enough of a secret to recognize it.
 func shorten(secret string) string {
 	return secret[:min(len(secret)/4, 8)] + "…"
 }

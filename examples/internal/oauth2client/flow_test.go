@@ -28,7 +28,7 @@ func TestConfidentialClient(t *testing.T) {
 			token, err := config.Exchange(t.Context(), h.signIn(t, config))
 			require.NoError(t, err)
 			requireToken(t, token)
-			require.EqualValues(t, 1, h.tokenRequests.Load(), "the first way that is tried works")
+			require.EqualValues(t, 1, h.tokenRequests.Load(), "the first attempt works")
 			h.requireUser(t, config.Client(t.Context(), token))
 		})
 	}
@@ -55,7 +55,7 @@ func TestPublicClient(t *testing.T) {
 			token, err := config.Exchange(t.Context(), code, oauth2.VerifierOption(verifier))
 			require.NoError(t, err)
 			requireToken(t, token)
-			require.EqualValues(t, 1, h.tokenRequests.Load(), "the first way that is tried works")
+			require.EqualValues(t, 1, h.tokenRequests.Load(), "the first attempt works")
 			h.requireUser(t, config.Client(t.Context(), token))
 
 			token.Expiry = time.Now().Add(-time.Second)
@@ -83,7 +83,7 @@ func TestRefresh(t *testing.T) {
 				requireToken(t, refreshed)
 				again, err := source.Token()
 				require.NoError(t, err)
-				require.Same(t, refreshed, again, "it is asked for once")
+				require.Same(t, refreshed, again, "one request gets it")
 				require.EqualValues(t, 2+round, h.tokenRequests.Load())
 				require.False(t, seen[refreshed.AccessToken] || seen[refreshed.RefreshToken], "both are new")
 				seen[refreshed.AccessToken], seen[refreshed.RefreshToken] = true, true
@@ -94,8 +94,7 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// A client whose token has expired refreshes by itself, in the middle of a
-// request for something else.
+// A client refreshes an expired token by itself, in the middle of a request.
 func TestClientRefreshesByItself(t *testing.T) {
 	h := newHost(t)
 	config := h.application(t, false, oauth2.AuthStyleInHeader)
@@ -106,8 +105,8 @@ func TestClientRefreshesByItself(t *testing.T) {
 	require.EqualValues(t, 2, h.tokenRequests.Load())
 }
 
-// Several processes that share a token find out at once that it has expired.
-// All of them get the same new pair, and nobody is signed out.
+// Several processes share a token and refresh it at the same time. All of them get
+// the same new pair, and the user stays signed in.
 func TestParallelRefresh(t *testing.T) {
 	h := newHost(t)
 	config := h.application(t, false, oauth2.AuthStyleInHeader)
@@ -140,7 +139,7 @@ func TestWrongSecret(t *testing.T) {
 			requireRefused(t, err, http.StatusUnauthorized, "invalid_client")
 
 			token, err := config.Exchange(t.Context(), code)
-			require.NoError(t, err, "a failed attempt spends nothing")
+			require.NoError(t, err, "the code is still unused")
 			requireToken(t, token)
 			wrong.ClientSecret = ""
 			token.Expiry = time.Now().Add(-time.Second)
@@ -163,13 +162,13 @@ func TestWrongVerifier(t *testing.T) {
 		_, err = config.Exchange(t.Context(), code)
 		requireRefused(t, err, http.StatusBadRequest, "invalid_grant")
 		token, err := config.Exchange(t.Context(), code, oauth2.VerifierOption(verifier))
-		require.NoError(t, err, "a failed attempt spends nothing")
+		require.NoError(t, err, "the code is still unused")
 		requireToken(t, token)
 	}
 }
 
-// Whoever redeems a code a second time gets nothing, and what it gave the first
-// time ends: one of the two has stolen it.
+// A code works once. The second exchange fails and revokes the tokens of the first,
+// because one of the two clients has stolen the code.
 func TestCodeTwice(t *testing.T) {
 	h := newHost(t)
 	config := h.application(t, false, oauth2.AuthStyleInHeader)

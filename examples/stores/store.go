@@ -15,26 +15,23 @@ import (
 	"github.com/redis/go-redis/v9"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/latchkey-go/latchkey/examples/internal/run"
 	"github.com/latchkey-go/latchkey/store"
 	"github.com/latchkey-go/latchkey/store/memory"
 	"github.com/latchkey-go/latchkey/store/redisstore"
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// defaultStore is a file in the working folder, so that applications survive a
-// restart and nothing has to be installed.
-const defaultStore = "sqlite:latchkey-quickstart.db"
+const storeForms = "memory, sqlite:FILE, postgres://..., mysql://..., or redis://..."
 
-const storeForms = "memory, sqlite:FILE, postgres://..., mysql://... or redis://..."
-
-// openedStore is what -store named.
+// openedStore is the store that -store names.
 type openedStore struct {
 	store.Store
-	where string // for people
+	where string // for messages
 	close func() error
 }
 
-// openStore opens the store that -store names and brings its tables up to date.
+// openStore opens the store that -store names, and creates or updates its tables.
 func openStore(ctx context.Context, name string) (openedStore, error) {
 	open, err := parseStore(name)
 	if err != nil {
@@ -45,7 +42,7 @@ func openStore(ctx context.Context, name string) (openedStore, error) {
 	return open(ctx)
 }
 
-// parseStore judges what -store names, and returns what opens it.
+// parseStore checks a -store value, and returns a function that opens the store.
 func parseStore(name string) (open func(context.Context) (openedStore, error), err error) {
 	kind, rest, _ := strings.Cut(name, ":")
 	inSQL := func(driver, dsn string, dialect sqlstore.Dialect, where string) func(context.Context) (openedStore, error) {
@@ -68,17 +65,17 @@ func parseStore(name string) (open func(context.Context) (openedStore, error), e
 	case kind == "redis" || kind == "rediss":
 		opts, err := redis.ParseURL(name)
 		if err != nil {
-			return nil, badUsage("-store %s is not a URL of Redis, such as redis://localhost:6379/0", hide(name))
+			return nil, run.Usage("-store %s isn't a Redis URL, such as redis://localhost:6379/0", hide(name))
 		}
 		return func(ctx context.Context) (openedStore, error) { return openRedis(ctx, opts) }, nil
 	}
-	return nil, badUsage("-store %s is not possible: use %s", hide(name), storeForms)
+	return nil, run.Usage("-store %s isn't supported: use %s", hide(name), storeForms)
 }
 
 func openRedis(ctx context.Context, opts *redis.Options) (openedStore, error) {
 	client := redis.NewClient(opts)
 	if err := client.Ping(ctx).Err(); err != nil {
-		return openedStore{}, errors.Join(fmt.Errorf("-store: Redis at %s does not answer: %w", opts.Addr, err), client.Close())
+		return openedStore{}, errors.Join(fmt.Errorf("-store: cannot reach Redis at %s: %w", opts.Addr, err), client.Close())
 	}
 	kept, err := redisstore.New(client, redisstore.Options{})
 	return openedStore{kept, "in Redis at " + opts.Addr, client.Close}, err
@@ -87,25 +84,24 @@ func openRedis(ctx context.Context, opts *redis.Options) (openedStore, error) {
 func openSQL(ctx context.Context, driver, dsn string, dialect sqlstore.Dialect, where string) (openedStore, error) {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
-		return openedStore{}, badUsage("-store: %w", err)
+		return openedStore{}, run.Usage("-store: %w", err)
 	}
 	kept, err := sqlstore.New(db, dialect, sqlstore.Options{})
 	if err == nil {
-		// An app with migrations of its own uses sqlstore.Schema instead.
+		// If your app has its own migrations, use sqlstore.Schema instead.
 		err = kept.Migrate(ctx)
 	}
 	if err != nil {
-		return openedStore{}, errors.Join(fmt.Errorf("-store: the database %s cannot be used: %w", where, err), db.Close())
+		return openedStore{}, errors.Join(fmt.Errorf("-store: cannot keep records %s: %w", where, err), db.Close())
 	}
 	return openedStore{kept, where, db.Close}, nil
 }
 
-// mysqlDSN turns mysql://user:password@host:port/database into what the driver
-// wants.
+// mysqlDSN turns mysql://user:password@host:port/database into the driver's format.
 func mysqlDSN(name string) (string, error) {
 	u, err := url.Parse(name)
 	if err != nil || u.Host == "" || len(u.Path) < 2 {
-		return "", badUsage("-store %s is not a URL of MySQL, such as mysql://user:password@localhost:3306/database", hide(name))
+		return "", run.Usage("-store %s isn't a MySQL URL, such as mysql://user:password@localhost:3306/database", hide(name))
 	}
 	c := mysql.NewConfig()
 	c.Net, c.Addr, c.DBName, c.User = "tcp", u.Host, u.Path[1:], u.User.Username()
@@ -116,7 +112,7 @@ func mysqlDSN(name string) (string, error) {
 	return c.FormatDSN(), nil
 }
 
-// hostOf is the part of a database's URL that may be shown.
+// hostOf returns the parts of a database's URL that aren't secret.
 func hostOf(name string) string {
 	u, err := url.Parse(name)
 	if err != nil {
@@ -125,7 +121,7 @@ func hostOf(name string) string {
 	return u.Host + u.Path
 }
 
-// hide returns a -store value without what may be a password.
+// hide returns a -store value without its password.
 func hide(name string) string {
 	if u, err := url.Parse(name); err == nil && u.User != nil {
 		return fmt.Sprintf("%q", u.Redacted())

@@ -9,7 +9,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-// The doctor looks at the example, and finds nothing.
+// The doctor finds no problems.
 func TestDoctorFindsNothing(t *testing.T) {
 	h := newHost(t)
 	config := h.application(t, false, oauth2.AuthStyleInHeader)

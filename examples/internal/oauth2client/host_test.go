@@ -20,9 +20,8 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// host is the least that an app has to be for Latchkey: it has one user, a
-// sign-in page with a button and no password, and a cookie that says that the
-// button was pressed.
+// host is the smallest app that Latchkey accepts. It has one user, a sign-in page
+// with a button but no password, and a cookie that the button sets.
 type host struct {
 	url           string
 	provider      *provider.Provider
@@ -31,7 +30,7 @@ type host struct {
 
 const (
 	userID   = "user_1"
-	callback = "https://client.example/callback" // Nobody goes there: the code is read from the redirect.
+	callback = "https://client.example/callback" // The tests read the code from the redirect.
 )
 
 func newHost(t *testing.T) *host {
@@ -73,8 +72,8 @@ func newHost(t *testing.T) *host {
 	return h
 }
 
-// application registers an application and returns how package oauth2 is
-// configured for it.
+// application registers an application and returns package oauth2's configuration
+// for it.
 func (h *host) application(t *testing.T, public bool, style oauth2.AuthStyle) *oauth2.Config {
 	t.Helper()
 	app, secret, err := h.provider.CreateApplication(t.Context(), provider.ApplicationSettings{
@@ -91,12 +90,12 @@ func (h *host) application(t *testing.T, public bool, style oauth2.AuthStyle) *o
 	}
 }
 
-// signIn signs the user in to the application, as a browser would, and returns
-// the code. The options are those of AuthCodeURL.
+// signIn signs the user in to the application, the way a browser does, and returns
+// the code. It passes the options to AuthCodeURL.
 func (h *host) signIn(t *testing.T, config *oauth2.Config, options ...oauth2.AuthCodeOption) string {
 	t.Helper()
 	b := browser.New(nil)
-	// arrive follows redirects for as long as they stay on the host.
+	// arrive follows redirects until one leaves the host.
 	arrive := func(page *browser.Page, err error) *browser.Page {
 		t.Helper()
 		require.NoError(t, err)
@@ -119,7 +118,7 @@ func (h *host) signIn(t *testing.T, config *oauth2.Config, options ...oauth2.Aut
 	return query.Get("code")
 }
 
-// requireUser asks for the userinfo document with the client.
+// requireUser reads the userinfo document with the client.
 func (h *host) requireUser(t *testing.T, client *http.Client) {
 	t.Helper()
 	answer, err := client.Get(h.url + "/oauth/userinfo")
@@ -133,7 +132,7 @@ func (h *host) requireUser(t *testing.T, client *http.Client) {
 	require.Equal(t, "ada@acme.example", document.Email)
 }
 
-// requireToken checks what every good token answer becomes.
+// requireToken checks the result of a successful token request.
 func requireToken(t *testing.T, token *oauth2.Token) {
 	t.Helper()
 	require.True(t, token.Valid())
@@ -145,7 +144,7 @@ func requireToken(t *testing.T, token *oauth2.Token) {
 	require.Equal(t, "profile email", token.Extra("scope"))
 }
 
-// requireRefused checks the error of a refused token request.
+// requireRefused checks the error of a rejected token request.
 func requireRefused(t *testing.T, err error, status int, code string) {
 	t.Helper()
 	var refusal *oauth2.RetrieveError
