@@ -188,7 +188,7 @@ func unknownProgram(t *testing.T, dir string, args []string) string {
 			return dir + " has no flag " + arg
 		}
 	}
-	runs := regexp.MustCompile(`\b(?:run\.Run|runtest\.Start|run|routertest\.Run)\(|"go", "(?:build|run)"`)
+	runs := regexp.MustCompile(`\b(?:run\.Run|runtest\.Start|run)\(|"go", "(?:build|run)"`)
 	if runs.MatchString(sourceOf(t, tests)) {
 		return ""
 	}

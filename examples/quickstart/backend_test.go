@@ -52,7 +52,7 @@ func TestReadmeManagesApplications(t *testing.T) {
 	}
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	section := regexp.MustCompile("(?s)\n## Manage applications like with Clerk\n(.*?)\n## ").FindSubmatch(readme)
+	section := regexp.MustCompile("(?s)\n## Manage applications with Clerk's API\n(.*?)\n## ").FindSubmatch(readme)
 	require.NotNil(t, section)
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(section[1], -1)
 	require.Len(t, blocks, 2, "the start command and the session")
