@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -51,7 +52,7 @@ func TestEndpoints(t *testing.T) {
 	required := provider.Config{
 		Issuer: "https://app.example.com", Store: memory.New(),
 		CurrentUser: func(*http.Request) (provider.Session, error) { return provider.Session{}, nil },
-		SignIn:      provider.RedirectTo("/login", "next"),
+		SignIn:      provider.RedirectTo("/login", "next"), Logger: slog.New(slog.DiscardHandler),
 		Users: func(context.Context, string) (userinfo.User, error) {
 			return userinfo.User{}, userinfo.ErrNotFound
 		},
