@@ -53,9 +53,9 @@ var columnPurposes = map[string]string{
 }
 
 // docs/reference/schema.md shows the tables that the migrations make. To write it
-// anew, from this folder:
+// anew:
 //
-//	go test -run TestSchemaPage -update .
+//	go test ./store/sqlstore -run TestSchemaPage -update
 func TestSchemaPage(t *testing.T) {
 	known := map[string]bool{}
 	var lines []string
@@ -107,7 +107,7 @@ func compareSchemaPage(t *testing.T, want string) {
 			t.Fatal(err)
 		}
 	case got != want:
-		t.Errorf("%s is out of date: go test -run TestSchemaPage -update . in store/sqlstore", schemaPage)
+		t.Errorf("%s is out of date: go test ./store/sqlstore -run TestSchemaPage -update", schemaPage)
 	}
 }
 
