@@ -49,7 +49,8 @@ budgets:
 # module reads, so these are not answered from its cache.
 docs:
 	go test -count=1 ./docs/docstest
-	go test -count=1 -run 'TestDocs|TestReadme' ./provider ./examples/gin ./examples/observability ./examples/quickstart
+	go test -count=1 -run 'TestDocs|TestReadme|TestChecksPage' ./provider ./examples/gin ./examples/observability ./examples/quickstart
+	go test -count=1 -run TestSchemaPage ./store/sqlstore
 
 # What changed for hosts since the last release, or BASE=ref.
 apidiff:

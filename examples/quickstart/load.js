@@ -1,5 +1,5 @@
-// Load for the quickstart, with k6 (https://k6.io). docs/concepts/performance.md
-// has the results.
+// Load for the quickstart, for k6 (https://k6.io). provider/benchtest/README.md has the
+// commands and results.
 //
 //   go run ./examples/quickstart -secret-key sk_test_load -limit 1000000
 //   k6 run examples/quickstart/load.js
