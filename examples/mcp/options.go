@@ -44,6 +44,7 @@ The users are ada and grace; the password of both is: %s
 	if !o.demo {
 		e.Printf(`Add this to the configuration of an MCP client. It needs no key and no client ID.
   {"mcpServers": {"acme-notes": {"type": "http", "url": "%s/mcp"}}}
+A client's first request has no token, so the log shows that it is refused. That is how the client discovers the provider.
 `, o.addr.URL())
 	}
 }

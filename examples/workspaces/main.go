@@ -40,7 +40,7 @@ func start(ctx context.Context, e *run.Example) error {
 	e.Serve(wikiAddr, newWiki(issuer, wikiURL, client))
 	e.Printf(`Open %s and let Wiki read the notes of a team of Acme Notes, which is at %s
 The users are ada and grace; the password of both is: %s
-To leave a team, open %s/teams
+To leave a team, open %s/teams. The log then shows that Acme rejects Wiki's requests.
 `, wikiURL, issuer, acme.Password, issuer)
 	return e.Wait()
 }
