@@ -21,8 +21,8 @@
 // A grant takes about 480 bytes when it is new, and about 560 after many
 // rotations of its refresh token. A consent takes about 300. A million sign-ins
 // take about half a gigabyte. Finding a document never waits for a list or a
-// sweep. With a million grants stored, it took 0.6 microseconds on average in our
-// test, and creating one took 6.
+// sweep. With a million grants stored, it took about 0.6 microseconds in our test,
+// and creating one took 6.
 //
 // # Cleanup
 //
