@@ -14,16 +14,16 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Options says how a [Store] uses its Redis. The zero value works.
+// Options are the settings of a [Store]. The zero value works.
 type Options struct {
-	// Prefix begins each key, so that several stores, or other programs, can
-	// share one Redis. It must not contain braces, which mean something to
-	// Redis Cluster. The default is "latchkey:".
+	// Prefix begins each key, so that several stores, or other programs, can share
+	// one Redis. It must not contain braces, which Redis Cluster gives a meaning.
+	// The default is "latchkey:".
 	Prefix string
 }
 
-// Store keeps everything in Redis. [New] makes one. It is safe for concurrent
-// use, and any number of processes may use one Redis.
+// Store keeps everything in Redis. Create one with [New]. It is safe for
+// concurrent use, and any number of processes may use one Redis.
 type Store struct {
 	client  redis.UniversalClient
 	keys    keys
@@ -32,18 +32,17 @@ type Store struct {
 
 	next  atomic.Uint32 // the shard at which the next sweep begins
 	mu    sync.Mutex
-	walks map[store.CutKey]walk // those that a sweep didn't finish
+	walks map[store.CutKey]walk // the walks that a sweep didn't finish
 }
 
 var _ store.Store = (*Store)(nil)
 
-// New returns a store that keeps its records where the client leads. It doesn't
-// send anything yet; [Store.Check] does. The client stays the caller's to
-// configure and to close.
+// New returns a store that keeps its records in the client's Redis. It doesn't
+// connect; [Store.Check] does. You configure and close the client.
 //
-// New refuses a client that reads from replicas: they lag behind, so a revoked
-// token would still work for a while. It also refuses a [redis.Ring], which
-// forgets what was on a server that fails.
+// New returns an error for a client that reads from replicas: they lag behind,
+// so a revoked token would still work for a while. It also returns one for a
+// [redis.Ring], which loses what was on a server that fails.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if o.Prefix == "" {
 		o.Prefix = "latchkey:"
@@ -61,20 +60,20 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 func checkClient(client redis.UniversalClient) error {
 	switch client := client.(type) {
 	case nil:
-		return errors.New("redisstore: no client")
+		return errors.New("redisstore: the client is nil")
 	case *redis.ClusterClient:
 		if o := client.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
 			return errors.New("redisstore: the client reads from replicas, which lag behind: unset ReadOnly, RouteByLatency, and RouteRandomly")
 		}
 	case *redis.Ring:
-		return errors.New("redisstore: a ring forgets what was on a server that fails: use a cluster")
+		return errors.New("redisstore: a redis.Ring loses what was on a server that fails: use redis.NewClusterClient")
 	}
 	return nil
 }
 
 func checkPrefix(prefix string) error {
 	if strings.ContainsAny(prefix, "{}") {
-		return fmt.Errorf("redisstore: the prefix %q has braces, which mean something to Redis Cluster", prefix)
+		return fmt.Errorf("redisstore: the prefix %q contains braces, which Redis Cluster gives a meaning: leave them out", prefix)
 	}
 	return nil
 }
@@ -124,7 +123,7 @@ func checkServer(ctx context.Context, client redis.UniversalClient, cluster bool
 		return errors.New("redisstore: the server is a replica, so a revoked token would still work for a while: connect to its primary")
 	}
 	if policy := facts["maxmemory_policy"]; policy != "" && policy != "noeviction" {
-		return fmt.Errorf("redisstore: the server's maxmemory-policy is %s, so it forgets what was revoked when its memory is full: set maxmemory-policy to noeviction", policy)
+		return fmt.Errorf("redisstore: the server's maxmemory-policy is %s, so it forgets what was revoked once its memory is full: set maxmemory-policy to noeviction", policy)
 	}
 	return nil
 }

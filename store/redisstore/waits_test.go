@@ -40,8 +40,7 @@ func longestWait(t *testing.T, client *redis.Client, f func()) (longest time.Dur
 	return longest
 }
 
-// A user with very many grants must not keep others from being served by any
-// step about that user.
+// No step about a user with very many grants may hold up others.
 func TestOneUserKeepsNobodyWaiting(t *testing.T) {
 	const grants = 100_000
 	server := newServer(t)
@@ -74,7 +73,7 @@ func TestOneUserKeepsNobodyWaiting(t *testing.T) {
 			return err
 		}},
 	} {
-		// The server and this test may have to share the machine with others.
+		// The server and this test may share the machine with others.
 		wait, most := time.Hour, time.Duration(0)
 		for tries := 0; tries < 3 && wait >= most; tries++ {
 			most = 50*time.Millisecond + 3*longestWait(t, other, func() { busy(t, client) })
@@ -100,7 +99,7 @@ func busy(t *testing.T, client *redis.Client) {
 	}
 }
 
-// listAll lists pages until there are no more, or enough.
+// listAll lists pages to the end, or until it has enough.
 func listAll(t *testing.T, s store.Documents, q store.Query, enough int) error {
 	q.Kind, q.Limit = store.KindGrant, 1000
 	for n := 0; n < enough; n += 100 {
