@@ -26,8 +26,8 @@ var allowed = []struct{ page, prefix, why string }{
 	{"docs/start/quickstart.md", "go get golang.org/x/oauth2@latest", "it needs the network"},
 	{"docs/start/quickstart.md", "go run .", "TestQuickstart of examples/first runs the program"},
 	{"docs/start/quickstart.md", "go run ./wiki -id CLIENT_ID -secret CLIENT_SECRET", "TestQuickstart runs it by what the program prints"},
-	{"docs/concepts/performance.md", "go install go.k6.io/k6@v1.8.1", "it needs the network"},
-	{"docs/concepts/performance.md", "k6 run ", "k6 is no program of ours; the script is run by hand"},
+	{"provider/benchtest/README.md", "go install go.k6.io/k6@v1.8.1", "it needs the network"},
+	{"provider/benchtest/README.md", "k6 run ", "k6 is another project; the script is run by hand"},
 	{"docs/howto/monitor.md", "prometheus --config.file examples/observability/prometheus.yml", "TestPromtool checks the files"},
 	{"docs/howto/monitor.md", "grep ", "the reference is another each time"},
 }

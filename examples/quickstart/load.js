@@ -1,5 +1,5 @@
-// Load for the quickstart, by k6 (https://k6.io). docs/concepts/performance.md says how
-// to run it and what came of it.
+// Load for the quickstart, for k6 (https://k6.io). provider/benchtest/README.md has the
+// commands and results.
 //
 //   go run ./examples/quickstart -store memory -secret-key sk_test_load -no-limit
 //   k6 run examples/quickstart/load.js

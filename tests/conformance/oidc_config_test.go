@@ -12,7 +12,7 @@ import (
 
 // The module that reads the discovery document.
 var configModules = map[string]suiteModule{
-	"oidcc-discovery-endpoint-verification": {"The discovery document: its issuer is where it was found, all endpoints are https, it has all that is required and nothing that is unknown; the public keys are in order, each has a `kid` of its own, and nothing private is there.",
+	"oidcc-discovery-endpoint-verification": {"The discovery document: its issuer is where it was found, all endpoints are https, it has every required member and no unknown one; the public keys are valid, each with its `kid`, and nothing private.",
 		discovery, nil},
 }
 

@@ -19,20 +19,20 @@ import (
 // that somebody is not sent back, the person here agrees to whatever they are
 // asked, and is still not sent back.
 var logoutModules = map[string]suiteModule{
-	"oidcc-rp-initiated-logout-discovery-endpoint-verification": {"The discovery document has an `end_session_endpoint` of https.", logoutDiscovery, nil},
+	"oidcc-rp-initiated-logout-discovery-endpoint-verification": {"The discovery document has an https `end_session_endpoint`.", logoutDiscovery, nil},
 	"oidcc-rp-initiated-logout": {"With an ID token, the user is signed out and sent to the `post_logout_redirect_uri` with the `state` and nothing else; " +
 		"`prompt=none` is refused afterwards.", func(r *suiteRun) { sentBack(r, random(128)) }, nil},
-	"oidcc-rp-initiated-logout-no-state":                                {"The same without a `state`: there is none afterwards.", func(r *suiteRun) { sentBack(r, omit) }, nil},
-	"oidcc-rp-initiated-logout-bad-post-logout-redirect-uri":            {"A `post_logout_redirect_uri` that is not registered is an error page.", unregisteredLogout("/bad_post_logout_redirect_uri"), nil},
-	"oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri": {"So is the registered one with `?foo=bar` added.", unregisteredLogout("/post_logout_redirect?foo=bar"), nil},
-	"oidcc-rp-initiated-logout-modified-id-token-hint":                  {"An ID token that was changed to `alg: none` is an error page.", modifiedHint, nil},
-	"oidcc-rp-initiated-logout-bad-id-token-hint":                       {"So is one that the client has signed.", foreignHint, nil},
-	"oidcc-rp-initiated-logout-no-id-token-hint": {"A `post_logout_redirect_uri` without an ID token or `client_id` is an error page.", func(r *suiteRun) {
+	"oidcc-rp-initiated-logout-no-state":                                {"The same without a `state`: the redirect has none.", func(r *suiteRun) { sentBack(r, omit) }, nil},
+	"oidcc-rp-initiated-logout-bad-post-logout-redirect-uri":            {"An unregistered `post_logout_redirect_uri` gets an error page.", unregisteredLogout("/bad_post_logout_redirect_uri"), nil},
+	"oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri": {"The registered one with `?foo=bar` added gets an error page.", unregisteredLogout("/post_logout_redirect?foo=bar"), nil},
+	"oidcc-rp-initiated-logout-modified-id-token-hint":                  {"An ID token changed to `alg: none` gets an error page.", modifiedHint, nil},
+	"oidcc-rp-initiated-logout-bad-id-token-hint":                       {"An ID token that the client signed gets an error page.", foreignHint, nil},
+	"oidcc-rp-initiated-logout-no-id-token-hint": {"A `post_logout_redirect_uri` without an ID token or `client_id` gets an error page.", func(r *suiteRun) {
 		r.signIn()
 		notSentBack(r, "id_token_hint is missing", "id_token_hint", omit)
 	}, nil},
 	"oidcc-rp-initiated-logout-no-params":                   {"Without parameters the user is asked, and signed out.", func(r *suiteRun) { pageAfterLogout(r, false, url.Values{}) }, nil},
-	"oidcc-rp-initiated-logout-only-state":                  {"So it is with nothing but a `state`.", func(r *suiteRun) { pageAfterLogout(r, false, url.Values{"state": {random(50)}}) }, nil},
+	"oidcc-rp-initiated-logout-only-state":                  {"The same with only a `state`.", func(r *suiteRun) { pageAfterLogout(r, false, url.Values{"state": {random(50)}}) }, nil},
 	"oidcc-rp-initiated-logout-no-post-logout-redirect-uri": {"With an ID token and no `post_logout_redirect_uri` the user is signed out and sees a page.", func(r *suiteRun) { pageAfterLogout(r, true, url.Values{"state": {random(50)}}) }, nil},
 }
 

@@ -152,10 +152,10 @@ func TestOpenIDTable(t *testing.T) {
 
 func openIDTable(t *testing.T) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Which test holds which module of OpenID's conformance suite\n\nThe OpenID Foundation certifies providers by a suite, "+
-		"[openid-certification/conformance-suite](https://github.com/openid-certification/conformance-suite).\n"+
-		"These are the modules of its plans as they are at commit `%.7s`, and the tests that\ncheck what each one checks. "+
-		"Generated: `go test ./tests/conformance -run TestOpenIDTable -update`.\n", suiteCommit)
+	fmt.Fprintf(&b, "# OpenID modules and their tests\n\nThe OpenID Foundation certifies providers with a "+
+		"[conformance suite](https://github.com/openid-certification/conformance-suite).\n"+
+		"These are the modules of its plans at commit `%.7s`, and the tests here that check the same.\nLatchkey isn't certified. "+
+		"This page is generated: `go test ./tests/conformance -run TestOpenIDTable -update`.\n", suiteCommit)
 	done := map[string]bool{}
 	for i, plan := range suitePlans {
 		titles, tests := plan.title, []string{plan.test}
@@ -168,7 +168,7 @@ func openIDTable(t *testing.T) string {
 		if done[plan.modules[0]] {
 			continue
 		}
-		fmt.Fprintf(&b, "\n## %s\n\nEach is a test of its name in `%s`.\n\n| module | what it checks | where |\n| --- | --- | --- |\n", titles, strings.Join(tests, "` and `"))
+		fmt.Fprintf(&b, "\n## %s\n\nEach module is a subtest of `%s`.\n\n| module | what it checks | where |\n| --- | --- | --- |\n", titles, strings.Join(tests, "` and `"))
 		for _, name := range plan.modules {
 			m, ok := suiteModules[name]
 			require.True(t, ok, "the module %s has no test", name)

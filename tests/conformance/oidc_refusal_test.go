@@ -14,13 +14,13 @@ import (
 var refusalModules = map[string]suiteModule{
 	"oidcc-response-type-missing": {"Without `response_type`: `invalid_request`, sent to the client.",
 		responseTypeMissing, nil},
-	"oidcc-ensure-registered-redirect-uri": {"A `redirect_uri` that is not registered: an error page, and nobody is sent anywhere.",
+	"oidcc-ensure-registered-redirect-uri": {"An unregistered `redirect_uri` gets an error page and no redirect.",
 		otherRedirectURI, nil},
 	"oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported": {"A `request_uri`: `request_uri_not_supported`, and it isn't fetched. The suite skips the rest.",
 		requestURI, nil},
 	"oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported": {"A request object: `request_not_supported`. The suite skips the rest.",
 		requestObject, nil},
-	"oidcc-ensure-request-object-with-redirect-uri": {"A good `redirect_uri` in a request object and a bad one outside: an error page.",
+	"oidcc-ensure-request-object-with-redirect-uri": {"A good `redirect_uri` in a request object and a bad one outside get an error page.",
 		requestObjectWithRedirectURI, nil},
 }
 

@@ -9,9 +9,9 @@ import (
 
 // The modules that come to the token endpoint again.
 var tokenModules = map[string]suiteModule{
-	"oidcc-codereuse": {"A code that comes twice: `invalid_grant`.",
+	"oidcc-codereuse": {"A code used twice: `invalid_grant`.",
 		reuse(0), nil},
-	"oidcc-codereuse-30seconds": {"A code that comes again after 30 seconds: `invalid_grant`, and the access token doesn't work any more.",
+	"oidcc-codereuse-30seconds": {"A code used again after 30 seconds: `invalid_grant`, and the access token stops working.",
 		reuse(30 * time.Second), nil},
 	"oidcc-refresh-token": {"`offline_access` with `prompt=consent`: a refresh gives a new ID token of the same user, client, and `auth_time`; another client can't use the refresh token.",
 		refreshToken, nil},

@@ -148,8 +148,8 @@ func collect(t *testing.T, file string, rows map[string]map[string]bool) {
 
 func render(t *testing.T, rows map[string]map[string]bool, mutated map[string]string) string {
 	var b strings.Builder
-	b.WriteString("# Which test holds which section\n\nGenerated from the tests, which name the sections that they hold:\n" +
-		"`go test ./tests/conformance -run TestRFCTable -update`. Where a test is in **bold**,\n" +
+	b.WriteString("# RFC sections and their tests\n\nTests name the section that they check. This page is generated from them:\n" +
+		"`go test ./tests/conformance -run TestRFCTable -update`. For a test in **bold**,\n" +
 		"`go run ./tests/conformance/mutate` breaks the rule and checks that this test fails.\n")
 	keys := make([]string, 0, len(rows))
 	for key := range rows {
@@ -165,7 +165,10 @@ func render(t *testing.T, rows map[string]map[string]bool, mutated map[string]st
 			if rfc == documentsDraft {
 				name = titles[rfc]
 			}
-			fmt.Fprintf(&b, "\n## %s\n\n| section | tests |\n| --- | --- |\n", name)
+			if last != 0 {
+				b.WriteString("\n</details>\n")
+			}
+			fmt.Fprintf(&b, "\n## %s\n\n<details>\n<summary>Sections and tests</summary>\n\n| section | tests |\n| --- | --- |\n", name)
 			last = rfc
 		}
 		var tests []string
@@ -184,6 +187,7 @@ func render(t *testing.T, rows map[string]map[string]bool, mutated map[string]st
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", section, strings.Join(tests, ", "))
 	}
+	b.WriteString("\n</details>\n")
 	return b.String()
 }
 

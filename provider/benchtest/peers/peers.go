@@ -3,8 +3,7 @@
 // the same: a user who is signed in is sent back with a code, the code is
 // redeemed, userinfo is read, the refresh token is rotated.
 //
-// They are not alike in what they do for it. docs/concepts/performance.md says what each
-// leaves out and what it does more.
+// They don't do the same work: provider/benchtest/README.md lists the differences.
 package peers
 
 import (
