@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// example builds and starts one of the examples, and returns what it prints before
-// it serves.
+// example builds and starts one of the examples, and returns what it prints
+// before it serves.
 func example(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), name)
@@ -40,8 +40,8 @@ func example(t testing.TB, name string, args ...string) string {
 	return printed.String()
 }
 
-// The example as its reader tries it, on a small telephone: choose a team, read
-// its notes, leave the team, and be refused.
+// The example as a reader tries it, on a small phone: choose a team, read its
+// notes, leave the team, and be refused.
 func TestExampleOfWorkspaces(t *testing.T) {
 	t.Parallel()
 	axeSource(t)
