@@ -15,7 +15,7 @@ func TestCoveringKeys(t *testing.T) {
 	seen := map[store.CutKey]bool{}
 	for i, key := range full.Covering() {
 		require.Equal(t, i, key.Index())
-		require.False(t, seen[key], "%+v comes twice", key)
+		require.False(t, seen[key], "%+v is repeated", key)
 		seen[key] = true
 
 		count := 0

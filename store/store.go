@@ -209,12 +209,12 @@ type Documents interface {
 	//   - documents that were cut off a day or more before that time
 	//   - cut-offs that are a day or more old and cover no document
 	//
-	// Fewer than limit means that no document is due by its SweepAt any more;
+	// Fewer than limit means that no more documents are due by their SweepAt;
 	// the others may take several calls. A document that is cut off by a key
 	// with neither a user nor an application may stay until its SweepAt.
 	//
 	// The age of a cut-off is before minus the [CutTime] of its number, so
-	// cutting a key off again starts its day anew. Each record is deleted
+	// cutting a key off again restarts its day. Each record is deleted
 	// atomically, and a sweep may commit in batches. It may run during traffic
 	// and on many instances at once. Records that another sweep is deleting
 	// count as deleted. limit must be positive.

@@ -71,8 +71,8 @@ func (k keys) cutOff(key store.CutKey) string { return k.in(shardOfCut(key), "c:
 // at them.
 func (k keys) cuts(sh shard) string { return k.in(sh, "cuts") }
 
-// strays is the sorted set of documents of the shard of which other slots may
-// have entries without need, by when that began. Only a cluster has it.
+// strays is the sorted set of documents of the shard that other slots may have
+// unneeded entries of, by when that began. Only a cluster has it.
 func (k keys) strays(sh shard) string { return k.in(sh, "strays") }
 
 // inApplications is a key of the applications. They are in one slot, so that

@@ -78,17 +78,17 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
-// Check asks each server whether it can be trusted with the records. It returns
-// an error that says what to change if the server
+// Check asks each server whether it can keep the records safely. Call it when
+// your program starts. It returns an error that says what to change if the
+// server
 //
-//   - is older than Redis 7.0 or Valkey 7.2,
-//   - is part of a cluster, but the client isn't a [redis.ClusterClient],
-//   - is a replica, which lags behind, or
-//   - evicts keys when its memory is full, because that would bring back to
-//     life what was cut off.
+//   - is older than Redis 7.0 or Valkey 7.2
+//   - is part of a cluster, but the client isn't a [redis.ClusterClient]
+//   - is a replica, which lags behind
+//   - evicts keys when its memory is full, because that could undo cut-offs
 //
-// Check says nothing about settings that a managed service hides. Call it when
-// your program starts.
+// Check can't see settings that a managed service hides, and doesn't check
+// appendonly and appendfsync.
 func (s *Store) Check(ctx context.Context) error {
 	_, err := await(ctx, func() (struct{}, error) {
 		cluster, ok := s.client.(*redis.ClusterClient)

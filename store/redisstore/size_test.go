@@ -61,7 +61,7 @@ func TestSizeOfOneApplication(t *testing.T) {
 		q := store.Query{UserID: key.UserID, ApplicationID: key.ApplicationID}
 		p.step(fmt.Sprintf("List %+v", key), 20, func() { require.NoError(t, listAll(t, s, q, n)) })
 		p.step(fmt.Sprintf("CutOff %+v", key), 5, func() { require.NoError(t, s.CutOff(ctx, key, store.CutNumber(at))) })
-		p.step(fmt.Sprintf("List what is cut off %+v", key), 20, func() { require.NoError(t, listAll(t, s, q, n)) })
+		p.step(fmt.Sprintf("List of cut-off documents, %+v", key), 20, func() { require.NoError(t, listAll(t, s, q, n)) })
 		p.step(fmt.Sprintf("Sweep %+v", key), 20, func() { t.Logf("removed %d records", sweepAll(t, s, at.Add(25*time.Hour))) })
 	}
 	_, _, err := s.Find(ctx, other.ID)

@@ -60,13 +60,13 @@ func TestOneUserKeepsNobodyWaiting(t *testing.T) {
 			return s.CutOff(ctx, store.CutKey{UserID: "user_1", ApplicationID: application}, store.CutNumber(at))
 		}},
 		{"CutOff, of the user", func() error { return s.CutOff(ctx, store.CutKey{UserID: "user_1"}, store.CutNumber(at)) }},
-		{"List, of what is cut off", func() error { return listAll(t, s, store.Query{UserID: "user_1"}, 2_000) }},
-		{"Sweep, of what was cut off", func() error {
+		{"List, of cut-off documents", func() error { return listAll(t, s, store.Query{UserID: "user_1"}, 2_000) }},
+		{"Sweep, of cut-off documents", func() error {
 			n, err := s.Sweep(ctx, at.Add(25*time.Hour), 20_000)
 			swept += n
 			return err
 		}},
-		{"Sweep, of what is due", func() error {
+		{"Sweep, of due documents", func() error {
 			n, err := s.Sweep(ctx, at.Add(100*time.Hour), 20_000)
 			require.Equal(t, 20_000, n, "records removed, when more were due")
 			swept += n

@@ -55,7 +55,7 @@ func (t *trial) bareDocument() store.Document {
 func documentComesBack(t *trial) {
 	full, bare := t.fullDocument(someKey), t.bareDocument()
 	t.must(t.Create(t.Context(), full), "creating a document with something in each field")
-	t.must(t.Create(t.Context(), bare), "creating a document with nothing but what it must have")
+	t.must(t.Create(t.Context(), bare), "creating a document with only the required fields")
 	for _, d := range []store.Document{full, bare} {
 		numbers := t.finds(d, "a new document")
 		t.equal(numbers, store.Cuts{}, "the numbers where nothing was cut off")

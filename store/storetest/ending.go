@@ -107,7 +107,7 @@ func endIsFinal(t *trial) {
 		other := ended
 		edit(&other)
 		other.Mark = newMark()
-		t.fails(t.Replace(t.Context(), other, before.Mark), store.ErrConflict, "replacing what has ended, %s", name)
+		t.fails(t.Replace(t.Context(), other, before.Mark), store.ErrConflict, "replacing an ended document, %s", name)
 		t.finds(ended, "after it was not replaced, %s", name)
 	}
 	t.lists(store.Query{Kind: ended.Kind, UserID: someUser}, nil, "after attempts to undo an end")

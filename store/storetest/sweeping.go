@@ -117,8 +117,8 @@ func sweepIsWhole(t *trial) {
 		q.Kind = d.Kind
 		t.lists(q, nil, "after a document was swept")
 	}
-	t.fails(t.Replace(t.Context(), d, d.Mark), store.ErrConflict, "replacing what was swept")
-	t.must(t.End(t.Context(), d.ID, t.start, t.after(time.Hour)), "ending what was swept")
+	t.fails(t.Replace(t.Context(), d, d.Mark), store.ErrConflict, "replacing a swept document")
+	t.must(t.End(t.Context(), d.ID, t.start, t.after(time.Hour)), "ending a swept document")
 	t.gone(d.ID, "a document that was swept")
 
 	d.SweepAt, d.State = t.after(time.Hour), "again"

@@ -150,7 +150,7 @@ var wrongApplications = breaks{
 		},
 	},
 	"a deleted application is gone and its IDs are free": {
-		"deleting what is absent is an error": func(f *faulty) {
+		"deleting a missing one is an error": func(f *faulty) {
 			f.deleteApplication = func(ctx context.Context, id string) error {
 				if _, err := f.right.FindApplication(ctx, id); err != nil {
 					return err
@@ -275,7 +275,7 @@ var wrongApplicationLists = breaks{
 				return strings.HasPrefix(strings.ToLower(app.Name), strings.ToLower(name))
 			})
 		},
-		"only ASCII letters alike": func(f *faulty) {
+		"case is ignored only in ASCII": func(f *faulty) {
 			f.search(func(app store.Application, name string) bool {
 				return strings.Contains(asciiLower(app.Name), asciiLower(name))
 			})

@@ -70,19 +70,19 @@ var wrongLists = breaks{
 		},
 	},
 	"a list leaves out documents that have ended or are cut off": {
-		"not what has ended": func(f *faulty) {
+		"ended documents stay": func(f *faulty) {
 			f.lists(listing{lives: func(d store.Document, numbers store.Cuts) bool { return !numbers.Exceed(&d.Seen) }})
 		},
-		"not what is cut off": func(f *faulty) {
+		"cut-off documents stay": func(f *faulty) {
 			f.lists(listing{lives: func(d store.Document, _ store.Cuts) bool { return d.EndedAt.IsZero() }})
 		},
-		"not what is cut off with everything": func(f *faulty) {
+		"documents cut off with everything stay": func(f *faulty) {
 			f.lists(listing{lives: func(d store.Document, numbers store.Cuts) bool {
 				numbers[0] = 0
 				return d.EndedAt.IsZero() && !numbers.Exceed(&d.Seen)
 			}})
 		},
-		"what was ever cut off": func(f *faulty) {
+		"documents that were ever cut off are missing": func(f *faulty) {
 			f.lists(listing{lives: func(d store.Document, numbers store.Cuts) bool { return d.EndedAt.IsZero() && numbers == store.Cuts{} }})
 		},
 	},
@@ -199,7 +199,7 @@ var wrongSweeps = breaks{
 		"never is always": func(f *faulty) {
 			f.sweepAlso(func(d store.Document, _ store.Cuts, _ time.Time) bool { return d.SweepAt.IsZero() })
 		},
-		"not what has ended": func(f *faulty) {
+		"ended documents stay": func(f *faulty) {
 			f.end = func(ctx context.Context, id store.ID, at, _ time.Time) error {
 				return f.right.End(ctx, id, at, at.Add(1000*day))
 			}
@@ -311,7 +311,7 @@ var wrongSweeps = breaks{
 		},
 	},
 	"a live document stays, even if its cut-offs are old": {
-		"what was seen doesn't count": func(f *faulty) {
+		"Seen is ignored": func(f *faulty) {
 			f.sweepAlso(func(_ store.Document, numbers store.Cuts, before time.Time) bool { return anyOld(numbers, before) })
 		},
 		"numbers must be the same": func(f *faulty) {

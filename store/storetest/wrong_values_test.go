@@ -56,7 +56,7 @@ var wrongValues = breaks{
 	},
 	"numbers of any size come back": {
 		"a mark is a floating-point number": func(f *faulty) { f.docs(func(d *store.Document) { d.Mark = int64(float64(d.Mark)) }) },
-		"what was seen is not negative":     func(f *faulty) { f.docs(func(d *store.Document) { d.Seen[3] = max(d.Seen[3], 0) }) },
+		"Seen can't be negative":            func(f *faulty) { f.docs(func(d *store.Document) { d.Seen[3] = max(d.Seen[3], 0) }) },
 	},
 	"a caller may change what it passed in": {
 		"it is kept as it is": func(f *faulty) {
@@ -73,7 +73,7 @@ var wrongValues = breaks{
 		},
 	},
 	"a caller may change what was returned": {
-		"it is what is kept": func(f *faulty) {
+		"it shares memory with the stored record": func(f *faulty) {
 			f.createApplication = func(ctx context.Context, app store.Application) error {
 				kept := app.Clone()
 				f.apps(func(found *store.Application) { found.Metadata = kept.Metadata })

@@ -172,7 +172,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		{"consent", true, consent(wiki)},
 		{"consent with warnings", false, func(p *page) {
 			consent(registered)(p)
-			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), "one, whatever it warns of")
+			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), "one note, with any number of warnings")
 		}},
 		{"consent without scopes", false, consent(bare)},
 		{"consent for a resource to a published client", false, consent(provider.Application{ClientID: documentURL, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}}},
@@ -256,7 +256,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		{"device to confirm", true, device(tv)},
 		{"device to confirm with warnings", false, func(p *page) {
 			device(unknown)(p)
-			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), "one, whatever it warns of")
+			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), "one note, with any number of warnings")
 		}},
 		{"device allowed", false, deviceAnswered("allow")},
 		{"device denied", false, deviceAnswered("deny")},

@@ -279,7 +279,7 @@ func TestRegisterErrors(t *testing.T) {
 		"one isn't a string":                             {metadata("redirect_uris", []any{callback, 5}), "invalid_redirect_uri"},
 		"one is bad":                                     {metadata("redirect_uris", []string{callback, "http://wiki.example.com/cb"}), "invalid_redirect_uri"},
 		"one is null":                                    {metadata("redirect_uris", []any{callback, nil}), "invalid_redirect_uri"},
-		"one comes twice":                                {metadata("redirect_uris", []string{callback, callback}), "invalid_redirect_uri"},
+		"one is repeated":                                {metadata("redirect_uris", []string{callback, callback}), "invalid_redirect_uri"},
 		"one is too long":                                {metadata("redirect_uris", []string{callback + strings.Repeat("x", 1024)}), "invalid_redirect_uri"},
 		"too many":                                       {metadata("redirect_uris", slices.Repeat([]string{"http://[::1]"}, 101)), "invalid_redirect_uri"},
 		"none":                                           {metadata("redirect_uris", []string{}), "invalid_redirect_uri"},
@@ -343,7 +343,7 @@ func TestConfigurationUpdate(t *testing.T) {
 		require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
 		got := informed(t, r)
 		require.JSONEq(t, metadataOf(t, fresh.information), metadataOf(t, got))
-		require.NotContains(t, got, "client_secret", "it has one, of which only the hash is stored")
+		require.NotContains(t, got, "client_secret", "it has one, but only the hash is stored")
 		for _, own := range []string{"client_id", "client_id_issued_at", "registration_access_token", "registration_client_uri"} {
 			require.Equal(t, c.information[own], got[own], own)
 		}

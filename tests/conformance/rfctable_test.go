@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write docs/reference/rfcs.md anew")
+var update = flag.Bool("update", false, "update docs/reference/rfcs.md")
 
 // Titles of the standards in the table.
 var titles = map[int]string{
@@ -62,7 +62,7 @@ var (
 )
 
 // TestRFCTable checks that docs/reference/rfcs.md, which says which test holds which
-// section of a standard, is what the tests themselves say. Write it anew with
+// section of a standard, agrees with the tests. To update it, run
 //
 //	go test ./tests/conformance -run TestRFCTable -update
 func TestRFCTable(t *testing.T) {

@@ -89,7 +89,7 @@ func (l *load) lives(s *signIn) bool {
 	return !die
 }
 
-// signIns are those of which something is known, except if the code was never
+// signIns are those with a known state, which excludes codes that were never
 // redeemed.
 func (l *load) signIns() (live, dead []*signIn) {
 	for _, w := range l.workers {

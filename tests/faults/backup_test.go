@@ -120,7 +120,7 @@ func TestBackupRestored(t *testing.T) {
 				r, err := h.notes(h.url, h.mustRedeem(t, h.url, h.mustAuthorize(t, h.url, next.user)).Access)
 				mustStatus(t, http.StatusOK, r, err)
 			}
-			t.Logf("%d sign-ins, of which %d were revoked after the backup: %d tokens worked again, and none of %d tokens and codes after RevokeAllGrants; %d sign-ins since",
+			t.Logf("%d sign-ins, %d of them revoked after the backup: %d tokens worked again, and none of %d tokens and codes after RevokeAllGrants; %d sign-ins since",
 				len(chains), revoked, revived, asked, len(chains))
 		})
 	}

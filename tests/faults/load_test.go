@@ -209,7 +209,7 @@ type tally struct {
 
 func (l *tally) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d answers, of which %d could have been either, %d races, %d not answered:", l.answers, l.either, l.races, l.unknown)
+	fmt.Fprintf(&text, "%d answers (%d could have been either), %d races, %d not answered:", l.answers, l.either, l.races, l.unknown)
 	for _, kind := range slices.Sorted(maps.Keys(l.counts)) {
 		fmt.Fprintf(&text, " %s %d", kind, l.counts[kind])
 	}

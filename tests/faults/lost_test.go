@@ -24,7 +24,7 @@ func TestLostAnswers(t *testing.T) {
 			t.Logf("%d refreshes were not answered, and all of them could be repeated", refreshes)
 			require.NotZero(t, refreshes)
 			codes, spent := s.loseRedemptions(t)
-			t.Logf("%d redemptions were not answered, of which %d were done all the same", codes, spent)
+			t.Logf("%d redemptions were not answered, but %d of them were done", codes, spent)
 			require.NotZero(t, codes)
 			require.NotZero(t, spent)
 		})

@@ -147,7 +147,7 @@ var mutations = []mutation{
 		"TestConsentIsRememberedForConfidentialApplicationsOnly",
 	},
 	{
-		"RFC 8414 section 2: what is off is not advertised", "metadata.go",
+		"RFC 8414 section 2: features that are off are not advertised", "metadata.go",
 		`if m.RevocationEndpoint != "" {`, `{`,
 		"TestMetadataOfEndpointsLeftOut",
 	},
