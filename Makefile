@@ -49,6 +49,7 @@ budgets:
 docs:
 	go test -count=1 ./docs/docstest
 	go test -count=1 -run 'TestDocs|TestReadme' ./provider ./examples/gin ./examples/observability ./examples/quickstart
+	go test -count=1 -run TestSchemaPage ./store/sqlstore
 
 # Changes for hosts since the last release, or since BASE=ref.
 apidiff:

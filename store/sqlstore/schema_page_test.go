@@ -77,8 +77,8 @@ func TestSchemaPage(t *testing.T) {
 		if len(mysql) != len(order) || len(sqlite) != len(order) {
 			t.Errorf("%s has other columns in another dialect", table.name)
 		}
-		for _, index := range indexes(t, table.name) {
-			lines = append(lines, "", index)
+		if list := indexes(t, table.name); len(list) > 0 {
+			lines = append(append(lines, "", "Indexes, besides the primary key:", ""), list...)
 		}
 	}
 	for name := range columnPurposes {
@@ -154,17 +154,14 @@ func columnsOf(t *testing.T, d Dialect, table string) (types map[string]string, 
 	return types, order
 }
 
-// indexes returns the indexes of a table in PostgreSQL, as a line of the page.
+// indexes returns the indexes of a table in PostgreSQL, as lines of a list.
 func indexes(t *testing.T, table string) []string {
 	t.Helper()
 	var all []string
 	for _, m := range indexLine.FindAllStringSubmatch(schemaText(t, Postgres), -1) {
 		if m[2] == table {
-			all = append(all, fmt.Sprintf("`%s` (%s)", m[1], m[3]))
+			all = append(all, fmt.Sprintf("- `%s` (%s)", m[1], m[3]))
 		}
 	}
-	if len(all) == 0 {
-		return nil
-	}
-	return []string{"Indexes, besides the primary key: " + strings.Join(all, ", ") + "."}
+	return all
 }
