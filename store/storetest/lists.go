@@ -10,7 +10,7 @@ import (
 
 var listPromises = []promise{
 	{"a list has what the query selects, and nothing else",
-		"A user must not see another user's documents, and the page of connected apps must show each of theirs.",
+		"A user must not see another user's documents, and must find every application on the page of connected apps.",
 		listSelects},
 	{"a list goes from newest to oldest, and then from greater to smaller IDs",
 		"Pages fit together only if every list of the same documents has one order.",
