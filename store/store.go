@@ -38,6 +38,10 @@
 // backend failed, or can't tell whether the step happened. Each method is
 // atomic, and may be called again after such an error.
 //
+// In an outage, return such an error, and never one that is declared here: the
+// provider believes it, and would take a user's sign-in for missing. For any
+// other error the provider answers 503, and signs no one out.
+//
 // Records are copies: changing a value that was passed in or returned doesn't
 // change what is stored.
 //
