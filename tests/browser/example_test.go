@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// example builds and starts one of the examples, and returns what it prints before
-// it serves.
+// example builds and starts one of the examples, and returns what it prints
+// before it serves.
 func example(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	return exampleUntil(t, "Ctrl+C", name, args...)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The modules that ask for something about the user.
+// The modules that ask for claims about the user.
 var claimModules = map[string]suiteModule{
 	"oidcc-userinfo-get": {"GET userinfo returns JSON with the `sub` of the ID token, and every claim has its type.",
 		userInfoBy("GET"), nil},
@@ -27,13 +27,13 @@ var claimModules = map[string]suiteModule{
 		withScope("openid phone"), nil},
 	"oidcc-scope-all": {"The userinfo document has the claims of all four scopes.",
 		withScope("openid email phone address profile"), nil},
-	"oidcc-alternate-happy-flow": {"`scope=email openid`, and the parameters in another order.",
+	"oidcc-alternate-happy-flow": {"`scope=email openid`, with the parameters in another order.",
 		otherOrder, []string{"the ID token has email"}},
 	"oidcc-claims-essential": {"The parameter `claims` requests the name in userinfo, and it is there.",
 		claimsEssential, []string{"the ID token has name"}},
 }
 
-// asDescribed signs in and returns what the userinfo document says.
+// asDescribed signs in and returns the userinfo document.
 func (r *suiteRun) asDescribed(pairs ...string) (signedIn, map[string]any) {
 	r.Helper()
 	s := r.signIn(pairs...)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The modules that sign somebody in and want that to succeed.
+// The modules that sign a user in and expect success.
 var flowModules = map[string]suiteModule{
 	"oidcc-server": {"Signs in with `scope=openid`: the code is hard to guess; the ID token is valid, has `at_hash`, and of the user only `sub`; the response has `expires_in`.",
 		happyFlow, nil},
@@ -18,7 +18,7 @@ var flowModules = map[string]suiteModule{
 		idTokenSignature, nil},
 	"oidcc-idtoken-unsigned": {"The suite skips it, because `id_token_signing_alg_values_supported` doesn't list `none`. A client that wants `none` gets no unsigned ID token.",
 		idTokenUnsigned, nil},
-	"oidcc-ensure-request-without-nonce-succeeds-for-code-flow": {"The nonce may be left out, and then isn't in the ID token.",
+	"oidcc-ensure-request-without-nonce-succeeds-for-code-flow": {"The nonce may be left out. Then the ID token has none.",
 		withoutNonce, nil},
 	"oidcc-display-page":  {"`display=page` is accepted.", alsoWith("display", "page"), nil},
 	"oidcc-display-popup": {"`display=popup` is accepted.", alsoWith("display", "popup"), nil},
@@ -53,14 +53,14 @@ func happyFlow(r *suiteRun) {
 	require.Equal(r, 1, r.browser.signIns)
 }
 
-// alsoWith signs in with one parameter more.
+// alsoWith signs in with one more parameter.
 func alsoWith(pairs ...string) func(*suiteRun) {
 	return func(r *suiteRun) { r.signIn(pairs...) }
 }
 
-// register registers a client that the host doesn't know. Unlike the suite, it has
-// to use PKCE. So whoever goes for a certificate tells the suite of clients that
-// the host has registered.
+// register registers a client that the host doesn't know. Unlike in the suite,
+// it must use PKCE. So for certification, give the suite clients that the host
+// has registered.
 func (r *suiteRun) register(pairs ...any) map[string]any {
 	r.Helper()
 	wish := map[string]any{

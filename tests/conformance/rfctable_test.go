@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write docs/reference/rfcs.md anew")
+var update = flag.Bool("update", false, "update docs/reference/rfcs.md")
 
 // Titles of the standards in the table.
 var titles = map[int]string{
@@ -53,7 +53,7 @@ var titles = map[int]string{
 	documentsDraft: "draft-ietf-oauth-client-id-metadata-document-02",
 }
 
-// documentsDraft stands for a draft, which has no number yet and comes last.
+// documentsDraft stands for a draft without a number, which comes last.
 const documentsDraft = 99999
 
 var (
@@ -62,7 +62,7 @@ var (
 )
 
 // TestRFCTable checks that docs/reference/rfcs.md, which says which test holds which
-// section of a standard, is what the tests themselves say. Write it anew with
+// section of a standard, agrees with the tests. To update it, run
 //
 //	go test ./tests/conformance -run TestRFCTable -update
 func TestRFCTable(t *testing.T) {
@@ -103,7 +103,7 @@ func mutatedTests(t *testing.T) map[string]string {
 	return tests
 }
 
-// collect finds the standards that a file's tests name, in their comments and
+// collect finds the sections that a file's tests name, in their comments and
 // in the texts in them, such as the names of their cases.
 func collect(t *testing.T, file string, rows map[string]map[string]bool) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
