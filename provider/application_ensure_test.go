@@ -171,18 +171,18 @@ func TestEnsureApplicationRefusesWhatIsNotTheHosts(t *testing.T) {
 func TestEnsureApplicationRefusesWeakSecrets(t *testing.T) {
 	h, steps := newStepsHost(t)
 	for name, secret := range map[string]string{
-		"missing":     "",
-		"shorter":     firstSecret[:31],
-		"longer":      strings.Repeat(secondSecret, 9),
-		"space":       "correct horse battery staple 12345678",
-		"not ASCII":   firstSecret + "é",
-		"guessed":     strings.Repeat("a1", 32),
-		"guessed ":    "passwordpasswordpasswordpassword1",
-		"guessed  ":   "abcdefghijklmnopqrstuvwxyz0123456789",
-		"guessed   ":  "12345678901234567890123456789012345678901234567890",
-		"guessed    ": "correcthorsebatterystaplecorrecthorse",
-		"guessed.":    strings.Repeat("0123456789abcdef", 4),
-		"guessed..":   "wiki-client-secret-wiki-client-secret-2026",
+		"missing":       "",
+		"shorter":       firstSecret[:31],
+		"longer":        strings.Repeat(secondSecret, 9),
+		"space":         "correct horse battery staple 12345678",
+		"not ASCII":     firstSecret + "é",
+		"easy to guess": strings.Repeat("a1", 32),
+		"guess ":        "passwordpasswordpasswordpassword1",
+		"guess  ":       "abcdefghijklmnopqrstuvwxyz0123456789",
+		"guess   ":      "12345678901234567890123456789012345678901234567890",
+		"guess    ":     "correcthorsebatterystaplecorrecthorse",
+		"guess.":        strings.Repeat("0123456789abcdef", 4),
+		"guess..":       "wiki-client-secret-wiki-client-secret-2026",
 	} {
 		_, err := h.EnsureApplication(ctx, "wiki", wikiSettings, provider.NewSecret(secret))
 		var wrong provider.FieldErrors

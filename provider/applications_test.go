@@ -429,7 +429,7 @@ func TestListAndRevokeGrants(t *testing.T) {
 	page, _ = list(provider.GrantFilter{}, "", 0)
 	require.Empty(t, page, "the empty filter matches nothing")
 	_, _, err := h.ListGrants(ctx, ada, "nonsense", 0)
-	require.ErrorContains(t, err, "After")
+	require.ErrorContains(t, err, "the cursor after")
 	_, _, err = h.ListGrants(ctx, ada, "", -1)
 	require.ErrorContains(t, err, "negative")
 

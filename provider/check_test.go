@@ -224,13 +224,13 @@ func TestCheckLooksAtTheKeysThatItIsGiven(t *testing.T) {
 func TestCheckSaysWhatToLimit(t *testing.T) {
 	c := soundConfig(t)
 	c.Limit = nil
-	for _, word := range []string{"registering", "user codes", "fetch"} {
+	for _, word := range []string{"registering", "device codes", "fetch"} {
 		require.NotContains(t, checked(t, c)[0].Text, word)
 	}
 	c.Registration = &provider.Registration{Scopes: []string{scopes.Profile}}
 	c.ClientIDDocuments = &provider.ClientIDDocuments{Scopes: []string{scopes.Profile}}
 	c.DeviceAuthorization = &provider.DeviceAuthorization{}
-	for _, word := range []string{"registering", "user codes", "fetch"} {
+	for _, word := range []string{"registering", "device codes", "fetch"} {
 		require.Contains(t, checked(t, c)[0].Text, word)
 	}
 }

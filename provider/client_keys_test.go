@@ -84,7 +84,7 @@ func TestKeysOfApplications(t *testing.T) {
 	require.True(t, secret.IsZero())
 	require.Equal(t, keys, app.Keys)
 	_, err = h.AddSecret(ctx, app.ID, time.Time{})
-	require.ErrorContains(t, err, "authenticates by a key")
+	require.ErrorContains(t, err, "authenticates with a key")
 	_, err = h.ImportApplication(ctx, "imported", app.ApplicationSettings, store.HashSecret("x"))
 	require.ErrorContains(t, err, "leave it out")
 
@@ -139,7 +139,7 @@ func TestApplicationsWithKeysWhereThereAreNone(t *testing.T) {
 	there := *k.application
 	there.h = off
 	off.signedIn("user_ada").get(there.request()).statusIs(t, http.StatusBadRequest)
-	require.Contains(t, off.log.String(), "no longer accepts applications that authenticate by a key")
+	require.Contains(t, off.log.String(), "no longer accepts applications that authenticate with a key")
 	there.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", "x").refused(t, 401, "invalid_client")
 	require.Contains(t, off.log.String(), "Config.Keys is nil")
 	_, _, err := off.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki", Keys: provider.ApplicationKeys{Set: "{}"}})
@@ -292,7 +292,7 @@ func TestKeysAtAURL(t *testing.T) {
 	sites.sets[uri] = `{"keys":[]}`
 	h.clock.Add(time.Hour)
 	next.asks(next.assertion(rand.Text())).refused(t, 401, "invalid_client")
-	require.Contains(t, h.log.String(), "has no keys that can be used")
+	require.Contains(t, h.log.String(), "has no usable keys")
 }
 
 // Whoever knows a client_id can have the server look at that client's keys, and at

@@ -108,7 +108,7 @@ func TestForgedCursorsShowNothingElse(t *testing.T) {
 	}
 	for _, after := range []string{"x", "====", "AAAA", string(make([]byte, 9000))} {
 		_, err := list(after, 0)
-		require.ErrorContains(t, err, "After")
+		require.ErrorContains(t, err, "the cursor after")
 	}
 	_, err := list("", -1)
 	require.ErrorContains(t, err, "negative")

@@ -197,5 +197,5 @@ func TestDeviceEndpointCannotBeLeftOutAlone(t *testing.T) {
 		Paths: provider.Paths{DeviceAuthorization: "-"}})
 	require.ErrorContains(t, err, "Config.Paths.DeviceAuthorization is left out")
 	_, err = provider.New(provider.Config{Issuer: "https://app.example.com", Registration: &provider.Registration{}, Paths: provider.Paths{Register: "/oauth/register/"}})
-	require.ErrorContains(t, err, `Config.Paths.Register is "/oauth/register/": give a plain path`)
+	require.ErrorContains(t, err, `Config.Paths.Register is "/oauth/register/": use a plain path`)
 }

@@ -81,7 +81,7 @@ func TestLogNamesTheCallbacksThatDisagree(t *testing.T) {
 		require.Contains(t, line, "Config.CurrentUser")
 		require.Contains(t, line, "Config.Users")
 		require.Contains(t, line, fmt.Sprintf(`\"%s\"`, id))
-		require.Contains(t, line, "CurrentUser returns an empty UserID")
+		require.Contains(t, line, "CurrentUser must return an empty UserID")
 	}
 }
 
@@ -127,7 +127,7 @@ func TestLogSaysThatMetadataIsNotJSON(t *testing.T) {
 	h.mu.Unlock()
 	h.read = len(h.log.String())
 	h.bearer("/oauth/userinfo", token.AccessToken).refused(t, http.StatusInternalServerError, "server_error")
-	require.Contains(t, h.logged(), "a user whose metadata can't be JSON")
+	require.Contains(t, h.logged(), "a user whose metadata can't be encoded as JSON")
 }
 
 // A middleware that has read the body and kept nothing of it is a mistake of the
@@ -153,7 +153,7 @@ func TestLogSaysThatTheBodyWasReadBefore(t *testing.T) {
 			ask().refused(t, http.StatusInternalServerError, "server_error")
 			line := h.logged()
 			require.Contains(t, line, "level=ERROR")
-			require.Contains(t, line, "a middleware of the host has read it before Latchkey")
+			require.Contains(t, line, "middleware of the host has read it before Latchkey")
 		}
 	}
 	before = func(r *http.Request) { require.NoError(t, r.ParseForm()) }

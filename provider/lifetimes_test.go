@@ -112,10 +112,10 @@ func TestLifetimesThatAreRefused(t *testing.T) {
 	h := newHost(t)
 	for want, s := range map[string]provider.ApplicationSettings{
 		"Access is negative: leave it at zero for the default":     {Lifetimes: provider.Lifetimes{Access: -1}},
-		"Refresh is 1ms: give at least 1s":                         {Lifetimes: provider.Lifetimes{Refresh: time.Millisecond}},
-		"Grace is 24h0m0.000000001s: give at most 24h0m0s":         {Lifetimes: provider.Lifetimes{Grace: 24*time.Hour + 1}},
+		"Refresh is 1ms: use at least 1s":                          {Lifetimes: provider.Lifetimes{Refresh: time.Millisecond}},
+		"Grace is 24h0m0.000000001s: use at most 24h0m0s":          {Lifetimes: provider.Lifetimes{Grace: 24*time.Hour + 1}},
 		"Grace is 10m1s: a public application may have at most 10": {Lifetimes: provider.Lifetimes{Grace: 10*time.Minute + time.Second}, Public: true},
-		"Grace is 25h0m0s: give at most 24h0m0s":                   {Lifetimes: provider.Lifetimes{Grace: 25 * time.Hour}, Public: true},
+		"Grace is 25h0m0s: use at most 24h0m0s":                    {Lifetimes: provider.Lifetimes{Grace: 25 * time.Hour}, Public: true},
 	} {
 		s.Name, s.RedirectURIs = "Wiki", []string{callback}
 		_, _, err := h.CreateApplication(t.Context(), s)
@@ -137,8 +137,8 @@ func TestLifetimesThatAreRefused(t *testing.T) {
 	c.Resources = []provider.Resource{{URL: "https://app.example.com/mcp", Lifetimes: provider.Lifetimes{Access: -1, Grace: 25 * time.Hour}}}
 	_, err = provider.New(c)
 	for _, says := range []string{
-		"Config.Lifetimes.Grace is 25h0m0s: give at most 24h0m0s", "Config.Resources[0].Lifetimes.Access is negative",
-		"Config.Resources[0].Lifetimes.Grace is 25h0m0s: give at most 24h0m0s",
+		"Config.Lifetimes.Grace is 25h0m0s: use at most 24h0m0s", "Config.Resources[0].Lifetimes.Access is negative",
+		"Config.Resources[0].Lifetimes.Grace is 25h0m0s: use at most 24h0m0s",
 	} {
 		require.ErrorContains(t, err, says)
 	}

@@ -46,7 +46,7 @@ func TestMachineScopesAndScopesOfPeopleAreApart(t *testing.T) {
 	// An application without machine scopes gets nothing, whatever it may ask people for.
 	plain := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	for _, scope := range []string{"", "notes:read", "openid"} {
-		plain.asMachine("scope", scope).says(t, 400, "unauthorized_client", "has to give it machine scopes")
+		plain.asMachine("scope", scope).says(t, 400, "unauthorized_client", "must give it machine scopes")
 	}
 }
 

@@ -73,7 +73,7 @@ var mistakes = []struct {
 		make: func(h *host, _ *application) {
 			h.signedIn("user_ada").get(h.application(provider.ApplicationSettings{Public: true}).request("code_challenge", "", "code_challenge_method", ""))
 		},
-		cause: []string{"has to use PKCE"},
+		cause: []string{"must use PKCE"},
 	},
 	{
 		what: "A client loses its code verifier between the two requests.",
@@ -89,7 +89,7 @@ var mistakes = []struct {
 			app.redeem(code)
 			app.redeem(code)
 		},
-		cause: []string{"The code is not valid", "presented again after it was spent, so its sign-in has been ended"},
+		cause: []string{"The code is not valid", "presented again after it was spent, so its sign-in was revoked"},
 	},
 	{
 		what: "A client leaves redirect_uri out when it redeems the code.",
@@ -107,7 +107,7 @@ var mistakes = []struct {
 			h.clock.Add(10 * time.Minute)
 			app.refresh(token)
 		},
-		cause: []string{"The refresh_token is not valid", "presented again after it was spent, so its sign-in has been ended"},
+		cause: []string{"The refresh_token is not valid", "presented again after it was spent, so its sign-in was revoked"},
 	},
 	{
 		what: "A client asks for a scope that it isn't registered for.",
@@ -167,12 +167,12 @@ var mistakes = []struct {
 		cause: []string{"level=ERROR", "Config.Users", "return userinfo.ErrNotFound instead"},
 	},
 	{
-		what: "CurrentUser returns the ID 0 where nobody is signed in.",
+		what: "CurrentUser returns the ID 0 if no one is signed in.",
 		edit: func(c *provider.Config) {
 			c.CurrentUser = func(*http.Request) (provider.Session, error) { return provider.Session{UserID: "0"}, nil }
 		},
 		make:  func(h *host, app *application) { h.browser().get(app.request()) },
-		cause: []string{"Config.CurrentUser", "where nobody is signed in, CurrentUser returns an empty UserID"},
+		cause: []string{"Config.CurrentUser", "if no one is signed in, CurrentUser must return an empty UserID"},
 	},
 	{
 		what: "The session cookie is SameSite=Strict, so browsers don't send it when a visitor comes from another site.",
@@ -180,7 +180,7 @@ var mistakes = []struct {
 			b := h.browser()
 			b.get(h.url + mustParse(b.get(app.request()).Header.Get("Location")).Query().Get("next"))
 		},
-		cause: []string{"Config.SignIn", "nobody is signed in", "SameSite=Strict"},
+		cause: []string{"Config.SignIn", "no one is signed in", "SameSite=Strict"},
 	},
 	{
 		what: "SignIn sends on a user who is signed in already, though a fresh sign-in was asked for.",
@@ -201,7 +201,7 @@ var mistakes = []struct {
 			})
 			app.refresh("x")
 		},
-		cause: []string{"level=ERROR", "a middleware of the host has read it before Latchkey"},
+		cause: []string{"level=ERROR", "middleware of the host has read it before Latchkey"},
 	},
 	{
 		what: "A proxy or a middleware removes the cookie that the consent page sets.",

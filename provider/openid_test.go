@@ -201,7 +201,7 @@ func TestOpenIDNeedsKeys(t *testing.T) {
 		"no keys":       {func(c *provider.Config) { c.Keys = nil }, "Config.Keys is missing"},
 		"no public key": {func(c *provider.Config) { c.Paths.JWKS = "-" }, "Config.Paths.JWKS is left out"},
 		"negative":      {func(c *provider.Config) { c.OpenID.IDTokenLifetime = -1 }, "Config.OpenID.IDTokenLifetime is negative"},
-		"a week":        {func(c *provider.Config) { c.OpenID.IDTokenLifetime = 7 * 24 * time.Hour }, "Config.OpenID.IDTokenLifetime is 168h0m0s: give at most 24h0m0s"},
+		"a week":        {func(c *provider.Config) { c.OpenID.IDTokenLifetime = 7 * 24 * time.Hour }, "Config.OpenID.IDTokenLifetime is 168h0m0s: use at most 24h0m0s"},
 		"a bad acr":     {func(c *provider.Config) { c.OpenID.ACRValues = []string{"a b"} }, `Config.OpenID.ACRValues has "a b"`},
 		"its scope":     {func(c *provider.Config) { c.Scopes = []scopes.Scope{{Name: "openid", Title: "x"}} }, `Config.Scopes has the name "openid"`},
 	} {
@@ -261,7 +261,7 @@ func TestHintsOfOthersSayNothing(t *testing.T) {
 		b.get(app.request("scope", "openid", "id_token_hint", hint)).statusIs(t, http.StatusOK)
 		h.read = len(h.log.String())
 		require.Equal(t, "login_required", b.get(app.request("scope", "openid", "id_token_hint", hint, "prompt", "none")).redirected(t).Get("error"), name)
-		require.Contains(t, h.logged(), "the id_token_hint says nothing", name)
+		require.Contains(t, h.logged(), "the id_token_hint can't be used", name)
 	}
 	for _, name := range []string{"prompt", ""} {
 		changes := []string{"scope", "openid", "id_token_hint", sign(keys, strings.Replace(good, "ada", "grace", 1))}

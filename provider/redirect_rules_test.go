@@ -92,7 +92,7 @@ func TestKeptRedirectURIsAreCheckedAgain(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{Public: true})
 	for _, uri := range []string{"https://accounts.g%D0%BE%D0%BEgle.com/cb", "javascript:alert(1)", "ssh://host/cb"} {
 		h.change(app, func(a *store.Application) { a.RedirectURIs, a.Reviewed = []string{uri}, false })
-		b.get(app.request("redirect_uri", uri)).errorPage(t, 400, "not allowed any more")
+		b.get(app.request("redirect_uri", uri)).errorPage(t, 400, "no longer allowed")
 		require.Contains(t, h.log.String(), "redirect URI")
 	}
 }

@@ -78,7 +78,7 @@ func TestTokenRefusalsHaveTheirCause(t *testing.T) {
 	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
 	public := h.application(provider.ApplicationSettings{Public: true})
 	pkce := []string{"code_challenge", challenge(verifier), "code_challenge_method", "S256"}
-	const general = "The code is not valid: it is unknown, expired, revoked or used, or was issued to another client or for another redirect_uri or code_verifier."
+	const general = "The code is not valid: it is unknown, expired, revoked, or used, or was issued to another client or for another redirect_uri or code_verifier."
 	for name, tt := range map[string]struct {
 		ask         func() *reply
 		cause, says string

@@ -191,9 +191,9 @@ func TestRegisterNamesTheMemberThatIsWrong(t *testing.T) {
 		{`"client_name":"Acme\u202eedacraF"`, "client_name has the character U+202E"},
 		{`"client_name":"a\u0000b"`, "client_name has"},
 		{`"client_name":" \u200b "`, "client_name has the character U+200B"},
-		{`"client_name":"a","client_name":"b"`, "client_name is there twice: keep one"},
-		{`"client_n\u0061me":"a","client_name":"b"`, "client_name is there twice"},
-		{`"redirect_uris":["https://b.example.com"]`, "redirect_uris is there twice"},
+		{`"client_name":"a","client_name":"b"`, "client_name occurs twice: keep one"},
+		{`"client_n\u0061me":"a","client_name":"b"`, "client_name occurs twice"},
+		{`"redirect_uris":["https://b.example.com"]`, "redirect_uris occurs twice"},
 	} {
 		h.register(strings.TrimSuffix(minimal, "}")+","+tt.body+"}").says(t, 400, "invalid_client_metadata", tt.says)
 	}
@@ -203,8 +203,8 @@ func TestRegisterNamesTheMemberThatIsWrong(t *testing.T) {
 
 	for body, says := range map[string]string{
 		`{"redirect_uris":null}`:                              "redirect_uris is missing",
-		`{"redirect_uris":"https://a.example.com/cb"}`:        "redirect_uris is of type string: give an array of strings",
-		`{"redirect_uris":["https://a.example.com/cb",null]}`: "redirect_uris is of type array: give an array of strings",
+		`{"redirect_uris":"https://a.example.com/cb"}`:        "redirect_uris is of type string: send an array of strings",
+		`{"redirect_uris":["https://a.example.com/cb",null]}`: "redirect_uris is of type array: send an array of strings",
 		`{"redirect_uris":["http://a.example.com"]}`:          "plain http",
 		`{"redirect_uris":["myapp:/cb"]}`:                     "a scheme with a period",
 	} {
@@ -289,7 +289,7 @@ func TestSelfRegisteredApplicationSignsIn(t *testing.T) {
 			b := h.browser()
 			b.signIn("user_ada")
 			pkce := []string{"code_challenge", challenge(verifier), "code_challenge_method", "S256"}
-			b.get(app.request("code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "has to use PKCE")
+			b.get(app.request("code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "must use PKCE")
 			for range 2 {
 				page := b.get(app.request(append(pkce, "prompt", "consent")...))
 				page.statusIs(t, 200)

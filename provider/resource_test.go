@@ -238,14 +238,14 @@ func TestIssueTokenForAResource(t *testing.T) {
 
 func TestResourceConfig(t *testing.T) {
 	for name, resources := range map[string][]provider.Resource{
-		`Config.Resources[0].URL is missing`:                     {{}},
-		`leave out the slash at the end`:                         {{URL: "https://app.example.com/mcp/"}},
-		`use https`:                                              {{URL: "http://app.example.com/mcp"}},
-		`leave out user, query and fragment`:                     {{URL: "https://app.example.com/mcp?x"}},
-		`has "https://app.example.com/mcp" twice`:                {{URL: "https://app.example.com/mcp"}, {URL: "https://app.example.com/mcp"}},
-		`Config.Resources[0].Scopes has "notes"`:                 {{URL: "https://app.example.com/mcp", Scopes: []string{"notes"}}},
-		`write it plainly: the host in lower case, the path`:     {{URL: "https://APP.example.com/mcp"}},
-		`Config.Resources[1].URL is "/mcp": give an absolute UR`: {{URL: "https://app.example.com/mcp"}, {URL: "/mcp"}},
+		`Config.Resources[0].URL is missing`:                    {{}},
+		`remove the trailing slash`:                             {{URL: "https://app.example.com/mcp/"}},
+		`use https`:                                             {{URL: "http://app.example.com/mcp"}},
+		`remove the user, query, and fragment`:                  {{URL: "https://app.example.com/mcp?x"}},
+		`has "https://app.example.com/mcp" twice`:               {{URL: "https://app.example.com/mcp"}, {URL: "https://app.example.com/mcp"}},
+		`Config.Resources[0].Scopes has "notes"`:                {{URL: "https://app.example.com/mcp", Scopes: []string{"notes"}}},
+		`normalize it: the host in lower case, the path`:        {{URL: "https://APP.example.com/mcp"}},
+		`Config.Resources[1].URL is "/mcp": use an absolute UR`: {{URL: "https://app.example.com/mcp"}, {URL: "/mcp"}},
 	} {
 		_, err := provider.New(provider.Config{Issuer: "https://app.example.com", Resources: resources})
 		require.ErrorContains(t, err, name)

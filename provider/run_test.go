@@ -123,7 +123,7 @@ func TestRunGoesOnAfterErrorsAndPanics(t *testing.T) {
 		r.run(t, time.Hour)
 		require.GreaterOrEqual(t, done, 8)
 		require.Equal(t, 2, bytes.Count(r.log.Bytes(), []byte("level=ERROR")), "%s", r.log)
-		require.Contains(t, r.log.String(), "cleanup failed; it will be tried again")
+		require.Contains(t, r.log.String(), "cleanup failed; Run will try again")
 		require.Contains(t, r.log.String(), "the database is on fire")
 		require.Contains(t, r.log.String(), "a driver's mistake")
 		require.Contains(t, r.log.String(), "run_test.go", "the stack tells where the panic came from")

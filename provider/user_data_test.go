@@ -142,9 +142,9 @@ func TestErasedUserCannotAllow(t *testing.T) {
 	b.signIn("user_ada")
 	page := b.get(app.request())
 	require.NoError(t, h.EraseUser(ctx, "user_ada"))
-	b.answer(page, "allow").errorPage(t, 403, "The signed-in user is not known any more.")
+	b.answer(page, "allow").errorPage(t, 403, "The signed-in user no longer exists.")
 	require.Contains(t, h.logged(), "EraseUser was called for this user")
-	b.get(app.request()).errorPage(t, 403, "The signed-in user is not known any more.")
+	b.get(app.request()).errorPage(t, 403, "The signed-in user no longer exists.")
 	require.Empty(t, h.grantsOf("user_ada"))
 }
 

@@ -146,7 +146,7 @@ var callOf = regexp.MustCompile(`^(provider|rules): [a-z ]+( %s)?: %w$`)
 // inner are errors that stay inside, so nobody is ever shown them, and texts that
 // are not errors.
 var inner = map[string]bool{
-	"provider: nothing differs": true, "provider: the use was noted just now": true, "decided before": true, "panic: %v\n%s": true,
+	"provider: nothing differs": true, "provider: the use was recorded just now": true, "decided before": true, "panic: %v\n%s": true,
 	"Unnamed application": true,
 }
 

@@ -227,7 +227,7 @@ func (a *api) rotateSecret(_ http.ResponseWriter, r *http.Request) (any, error) 
 		return nil, unprocessable([]problem{refusal})
 	}
 	if !app.Keys.IsZero() {
-		return nil, unprocessable([]problem{paramError("form_param_value_invalid", "jwks", "is invalid", "The application authenticates by a key, and has no secret to rotate.")})
+		return nil, unprocessable([]problem{paramError("form_param_value_invalid", "jwks", "is invalid", "The application authenticates with a key, and has no secret to rotate.")})
 	}
 	return a.rotated(r, app.ID)
 }

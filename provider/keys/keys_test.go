@@ -219,7 +219,7 @@ func TestWrongOptions(t *testing.T) {
 		"no store":                  {func(o *keys.Options) { o.Store = nil }, "Options.Store is required"},
 		"no secret":                 {func(o *keys.Options) { o.Secrets = nil }, "at least one secret"},
 		"a short secret":            {func(o *keys.Options) { o.Secrets = []string{secret, strings.Repeat("ü", 31)} }, "Secrets[1] has 31 characters"},
-		"a secret twice":            {func(o *keys.Options) { o.Secrets = []string{secret, secret} }, "Secrets[1] is there twice"},
+		"a secret twice":            {func(o *keys.Options) { o.Secrets = []string{secret, secret} }, "Secrets[1] occurs twice"},
 		"an unknown algorithm":      {func(o *keys.Options) { o.Algorithms = []string{"HS256"} }, `Algorithms[0] is "HS256"`},
 		"an algorithm twice":        {func(o *keys.Options) { o.Algorithms = []string{"ES256", "ES256"} }, `has "ES256" twice`},
 		"no caching":                {func(o *keys.Options) { o.CacheFor = time.Second }, "CacheFor is 1s"},

@@ -111,7 +111,7 @@ func (o Options) check() error {
 		if n := utf8.RuneCountInString(secret); n < minSecret {
 			bad("Secrets[%d] has %d characters; it must have at least %d, from a random generator", i, n, minSecret)
 		} else if slices.Contains(o.Secrets[:i], secret) {
-			bad("Secrets[%d] is there twice", i)
+			bad("Secrets[%d] occurs twice", i)
 		}
 	}
 	for i, alg := range o.Algorithms {
