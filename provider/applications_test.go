@@ -62,7 +62,7 @@ func TestCreateApplicationNamesEveryProblem(t *testing.T) {
 		Metadata:     map[string]string{"k": strings.Repeat("x", 17<<10)},
 		OwnerID:      "a\x00b",
 	})
-	for _, says := range []string{"name is longer", "is plain http", "is there twice", "too long", `scope "nothing"`, "client_uri", "metadata has", "owner id"} {
+	for _, says := range []string{"name is longer", "is plain http", "occurs twice", "too long", `scope "nothing"`, "client_uri", "metadata has", "owner id"} {
 		require.ErrorContains(t, err, says)
 	}
 	_, total, err := h.ListApplications(ctx, store.ApplicationQuery{})
