@@ -87,7 +87,7 @@ func TestVerifyToken(t *testing.T) {
 	require.Equal(t, want, verify(got.AccessToken))
 
 	a.users = userinfo.ErrNotFound
-	want["revoked"], want["revocation_reason"] = true, "The user is gone."
+	want["revoked"], want["revocation_reason"] = true, "The user no longer exists."
 	require.Equal(t, want, verify(got.AccessToken))
 	a.users = errors.New("the users are on fire")
 	r := a.call("POST", path, `{"access_token":"`+got.AccessToken+`"}`)
@@ -97,7 +97,7 @@ func TestVerifyToken(t *testing.T) {
 
 	err := a.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"})
 	require.NoError(t, err)
-	want["revocation_reason"] = "The sign-in was ended."
+	want["revocation_reason"] = "The sign-in was revoked."
 	require.Equal(t, want, verify(got.AccessToken))
 	require.Equal(t, true, verify(next.AccessToken)["revoked"])
 

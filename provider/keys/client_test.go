@@ -179,8 +179,8 @@ func TestCheckClientKeys(t *testing.T) {
 		set  string
 		want string
 	}{
-		"no JSON":               {`keys`, "the JWK Set is no JSON object"},
-		"null":                  {`null`, "the JWK Set is no JSON object"},
+		"no JSON":               {`keys`, "the JWK Set is not a JSON object"},
+		"null":                  {`null`, "the JWK Set is not a JSON object"},
 		"no keys":               {`{}`, `has no "keys"`},
 		"null keys":             {`{"keys":null}`, `has no "keys"`},
 		"an empty list":         {`{"keys":[]}`, "has no keys"},
@@ -199,7 +199,7 @@ func TestCheckClientKeys(t *testing.T) {
 		"no kty":                {`{"keys":[{}]}`, "a key without a kid can't be used"},
 		"no n":                  {`{"keys":[{"kty":"RSA","e":"AQAB"}]}`, "can't be used"},
 		"X25519":                {`{"keys":[{"kty":"OKP","crv":"X25519","x":"` + b64(strings.Repeat("x", 32)) + `"}]}`, "can't be used"},
-		"a number":              {`{"keys":[7]}`, "a key without a kid is no JSON object"},
+		"a number":              {`{"keys":[7]}`, "a key without a kid is not a JSON object"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := checker.CheckClientKeys([]byte(tt.set))

@@ -158,5 +158,5 @@ func TestDocumentThatIsAlwaysChanged(t *testing.T) {
 	k := d.start()
 	d.clock.pass(90 * 24 * time.Hour)
 	d.store.Fail(store.ErrConflict, "Replace")
-	require.ErrorContains(t, k.Maintain(ctx), "changed all the time")
+	require.ErrorContains(t, k.Maintain(ctx), "keeps changing")
 }

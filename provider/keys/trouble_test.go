@@ -28,7 +28,7 @@ func TestRetireTakesAKeyAwayAtOnce(t *testing.T) {
 	require.True(t, verifies(t, set, after))
 	require.False(t, verifies(t, set, stolen))
 	_, err := here.Verify(ctx, stolen)
-	require.ErrorContains(t, err, "not one of ours")
+	require.ErrorContains(t, err, "is unknown here or was removed")
 	require.ErrorContains(t, here.Retire(ctx, kid(t, stolen)), "there is no key")
 
 	// The other instance publishes the new key, and knows it, after seconds, and
@@ -177,9 +177,9 @@ func TestDocumentThatSomebodyEnded(t *testing.T) {
 	d := deploy(t)
 	running := d.start()
 	require.NoError(t, d.store.End(ctx, keys.DocumentID, d.clock.Now(), d.clock.Now().Add(time.Hour)))
-	require.ErrorContains(t, running.Maintain(ctx), "has ended")
+	require.ErrorContains(t, running.Maintain(ctx), "was ended")
 	_, err := keys.New(ctx, d.options())
-	require.ErrorContains(t, err, "has ended")
+	require.ErrorContains(t, err, "was ended")
 }
 
 func TestIDThatIsTaken(t *testing.T) {

@@ -84,7 +84,7 @@ type WorkspaceChoice struct {
 	Missing bool `json:"missing"`
 }
 
-// pictures returns the addresses of all pictures, besides those that are given.
+// pictures returns the URLs of all pictures, and the given ones.
 func (c *WorkspaceChoice) pictures(images ...string) []string {
 	if c != nil {
 		for _, w := range c.Workspaces {
@@ -94,7 +94,7 @@ func (c *WorkspaceChoice) pictures(images ...string) []string {
 	return images
 }
 
-// only is the name of the one workspace that there is, or "".
+// only returns the name of the only workspace, or "".
 func (c *WorkspaceChoice) only() string {
 	if c == nil || len(c.Workspaces) != 1 {
 		return ""

@@ -58,7 +58,7 @@ func TestAdministration(t *testing.T) {
 	version := fmt.Sprint(app.Version)
 	save := []string{"do", "save", "name", "Board", "redirect_uris", "https://wiki.example.com/a", "scope", "email", "skip_consent", "on"}
 	b.post(adminPath+of(app), append(save, "version", version)...).is(303)
-	b.post(adminPath+of(app), append(save, "version", version)...).is(409, "Somebody changed the application meanwhile")
+	b.post(adminPath+of(app), append(save, "version", version)...).is(409, "The application was changed meanwhile")
 	app = h.application("Board")
 	require.Equal(t, scopes.New("email"), app.Scopes)
 	require.True(t, app.SkipConsent)
@@ -106,7 +106,7 @@ func TestAdministration(t *testing.T) {
 
 	b.post(adminPath+of(app), "do", "disable").is(303)
 	require.True(t, h.application("Board").Disabled)
-	b.get(adminPath+of(app)+"&done=disabled").is(200, "all its requests are refused", "Everybody is signed out of it")
+	b.get(adminPath+of(app)+"&done=disabled").is(200, "all its requests are refused", "All its users are signed out of it")
 	b.post(adminPath+of(app), "do", "enable", "version", fmt.Sprint(h.application("Board").Version)).is(303)
 	require.False(t, h.application("Board").Disabled)
 

@@ -251,7 +251,7 @@ func TestPersonalAccessTokens(t *testing.T) {
 	ada.post(developerPath+"?tokens", create...).is(422, "a token with this name already")
 	ada.post(developerPath+"?tokens", "do", "create_token", "label", "\u202e", "scope", "email", "scope", "notes:write", "lifetime", "forever").
 		is(422, "characters that cannot be shown", "Choose what the token may do", "Choose how long")
-	ada.post(developerPath+"?tokens", "do", "create_token").is(422, "Give a name")
+	ada.post(developerPath+"?tokens", "do", "create_token").is(422, "Enter a name")
 
 	// Nobody else sees or revokes it, and it is nobody's application.
 	require.NotContains(t, grace.get(developerPath+"?tokens").is(200, "You have no tokens").body, "backup &lt;b")

@@ -126,7 +126,7 @@ func TestMoreSettingsSayWhatIsWrong(t *testing.T) {
 	app, _ := b.registers(adminPath, "Wiki")
 	form := b.get(adminPath + of(app)).is(200).sends()
 	for _, tt := range []struct{ field, typed, says string }{
-		{"lifetime_access", `soon"`, `"soon\"" is not a duration: write one such as 90s, 30m, or 720h`},
+		{"lifetime_access", `soon"`, `"soon\"" is not a duration: use one such as 90s, 30m, or 720h`},
 		{"lifetime_access", "30", `"30" is not a duration`},
 		{"lifetime_code", "10ms", "Code is 10ms: use at least 1s"},
 		{"lifetime_refresh", "-1h", "Refresh is negative"},

@@ -31,7 +31,7 @@ func (exampleT) Context() context.Context        { return context.Background() }
 func (exampleT) Output() io.Writer               { return io.Discard }
 func (exampleT) Fatalf(text string, args ...any) { log.Fatalf(text, args...) }
 func (exampleT) Errorf(text string, args ...any) {
-	text, _, _ = strings.Cut(fmt.Sprintf(text, args...), "\nWhat is known")
+	text, _, _ = strings.Cut(fmt.Sprintf(text, args...), "\nSource:")
 	fmt.Println(text)
 }
 
@@ -161,11 +161,11 @@ func ExampleTryAgents() {
 	providertest.TryAgents(t, host.Provider, host.Client)
 
 	// Output:
-	// providertest: TryAgents: Cursor would be refused: it has to register itself, which nobody can here
+	// providertest: TryAgents: Cursor would be refused: it must register itself, but registration is off
 	// Change Config.Registration.
-	// providertest: TryAgents: Cursor Agents would be refused: it has to register itself, which nobody can here
+	// providertest: TryAgents: Cursor Agents would be refused: it must register itself, but registration is off
 	// Change Config.Registration.
-	// providertest: TryAgents: MCP Inspector would be refused: it has to register itself, which nobody can here
+	// providertest: TryAgents: MCP Inspector would be refused: it must register itself, but registration is off
 	// Change Config.Registration.
 }
 

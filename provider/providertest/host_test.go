@@ -101,14 +101,14 @@ func TestHostSignInOfAnUnknownUser(t *testing.T) {
 	t.Run("a test", func(t *testing.T) {
 		text = fatal(t, func(t testing.TB) { providertest.New(t).SignIn("ada") })
 	})
-	require.Contains(t, text, `the user "ada" cannot be found: give one of the first users, user_ada or user_grace, or add this one by Host.AddUser`)
+	require.Contains(t, text, `the user "ada" cannot be found: use one of the initial users, user_ada or user_grace, or add this one with Host.AddUser`)
 }
 
 func TestHostOfABadConfig(t *testing.T) {
 	text := fatal(t, func(t testing.TB) {
 		providertest.New(t, func(c *provider.Config) { c.Issuer = "acme"; c.Lifetimes.Code = -1 })
 	})
-	require.Contains(t, text, "providertest: New: the Config is not good: ")
+	require.Contains(t, text, "providertest: New: the Config is invalid: ")
 	require.Contains(t, text, "Issuer")
 	require.Contains(t, text, "Lifetimes.Code")
 }
