@@ -157,7 +157,7 @@ func (p *Provider) Offers() Offer {
 //   - Removing a scope stops new grants of it. Existing grants keep it until
 //     they are revoked.
 //   - If the application was not created by the host, it always needs PKCE and
-//     the consent page, whatever edit sets. Its Scopes are only what it gets
+//     the consent page, even if edit changes that. Its Scopes are only what it gets
 //     when it asks for none.
 func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*ApplicationSettings) error, ifVersion ...int64) (Application, error) {
 	app, err := p.change(ctx, id, func(app *store.Application) error {

@@ -130,7 +130,7 @@ func (p *Provider) parseDocument(ctx context.Context, clientID string, body []by
 		return store.Application{}, errDocument("is wrong: "+request.wrongRedirects.Description, nil)
 	}
 	if request.wrongRedirects != nil {
-		p.leftOut(ctx, clientID, "an entry that is no string", request.wrongRedirects.Description)
+		p.leftOut(ctx, clientID, "an entry that is not a string", request.wrongRedirects.Description)
 	}
 	return p.applicationOf(ctx, clientID, request.clientMetadata)
 }

@@ -37,8 +37,8 @@ func (d *decision) key() store.CutKey {
 // prepare reads the cut-off numbers and the consent first. Then it checks that
 // the application and the user still exist, and that the user is a member of
 // the workspace. In this order, a later cut-off covers the grant, and an
-// earlier one shows in the checks: the user is signed out, deleted, or no
-// member. If the user is no member, the error wraps errNotMember.
+// earlier one shows in the checks: the user is signed out, deleted, or not a
+// member. If the user is not a member, the error wraps errNotMember.
 func (c *call) prepare(d *decision) *Error {
 	var err error
 	if d.consent, err = c.records.findConsent(c.context(), d.key()); err != nil {

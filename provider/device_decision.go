@@ -156,7 +156,7 @@ func (v *deviceVisit) allow(d *decision, ticked []string) (e *Error) {
 	return e
 }
 
-// keepDecision saves the user's decision on the device, as it was read before.
+// keepDecision saves the user's decision on the device that was read before.
 func (k records) keepDecision(ctx context.Context, v rules.Device, grantID store.ID, now rules.Instant) error {
 	ctx = detached(ctx)
 	mark := newMark()

@@ -25,7 +25,7 @@ var (
 // access while the user is away. To end them too, call [Provider.RevokeGrants]
 // in OpenID.SignOut. It returns 404 unless OpenID.SignOut is set.
 //
-// The user is asked first, unless the application sends an ID token of theirs.
+// The user is asked first, unless the application sends their ID token.
 // Afterwards they are redirected to one of the application's
 // PostLogoutRedirectURIs if it asks for that, or else see a page. An
 // application that is not reviewed can't use this to redirect people with a

@@ -74,7 +74,7 @@ func (p *Provider) Routes() []Route {
 		}
 		if p.cfg.OpenID != nil {
 			add(discoveryPath, p.MetadataHandler(), false)
-			if p.issuer.Path != "" { // RFC 8414 section 5 puts it before the path, as its own document.
+			if p.issuer.Path != "" { // RFC 8414 section 5 puts a separate document before the path.
 				at(discoveryPath+p.issuer.Path, p.MetadataHandler(), false)
 			}
 		}

@@ -58,17 +58,21 @@ var phrases = []phrase{
 	// Sentences.
 	{match: `of (?:yours|ours|mine|theirs|hers)`, write: "your, our, my, their, her, before the noun"},
 	{match: `of (?:its|their|his|her|your|our|my|the host's|one's) own`, write: "a separate, a custom, or your own, before the noun"},
-	{match: `(?:that|what) there (?:is|are|was|were)`, write: "the noun alone, or that ... exists"},
+	{
+		match:  `(?:that|what) there (?:is|are|was|were)`,
+		except: `\bthat there (?:is|are|was|were) (?:no|not|nothing|none|a|an|one|only|too)\b`,
+		write:  "the noun alone, or that ... exists",
+	},
 	{match: `all that (?:is|are|there|takes|can|was)`, write: "everything, or the noun"},
 	{match: `, as (?:it|they|there|this|that|these|those|nothing|no|both|we|you|he|she|its|their)`, write: "because, or a second sentence"},
 	{
 		match:  `(?:is|are|was|were|be|been|being) no [a-z]\w*`,
-		except: `(?i)\bthere (?:\w+ )*?(?:is|are|was|were|be|been) no [a-z]|(?i)\bno (?:longer|more|less|fewer|better|worse|later|earlier|older|newer|longer|shorter|larger|bigger|smaller)\b`,
+		except: `(?i)\bthere (?:\w+ )*?(?:is|are|was|were|be|been) no [a-z]|\bdefault is no\b|(?i)\bno (?:longer|more|less|fewer|better|worse|later|earlier|older|newer|longer|shorter|larger|bigger|smaller)\b`,
 		write:  `isn't a, aren't; "there is no" is fine`,
 	},
 	{match: `but for`, write: "except for, except"},
 	{match: `(?-i:Who) (?:[^.?!<\n]|\n[^\n]|\.\S)*\.`, write: "If someone ..., Anyone who ..., or the noun first, unless it's a question"},
-	{match: `zero:`, write: "The default is"},
+	{match: `(?-i:Zero):`, write: "The default is"},
 	{match: `(?:RFC [0-9]+|standard|specification|section [0-9.]+)(?:,? section [0-9.]+)?,? wants?`, write: "requires, or recommends"},
 
 	// British spelling.
@@ -283,7 +287,8 @@ func TestLanguageFinds(t *testing.T) {
 func TestLanguagePasses(t *testing.T) {
 	all := rules()
 	for _, text := range []string{
-		"There is no error, and there must be no other.",
+		"There is no error, and there must be no other. The default is no limit.",
+		"Leave it zero: that is safe. It means that there is no user.",
 		"The token is no longer valid, and there is\nno second one.",
 		"The whole page continues besides.",
 		"Clients SHALL NOT ask on their own.",

@@ -80,7 +80,7 @@ const visible = 3
 
 // accentStyle returns the part of the style sheet that depends on the accent
 // color. Buttons and boxes have exactly that color, with text in black or
-// white, whichever is readable. Text in the accent color is adjusted until it
+// white, so that it is readable. Text in the accent color is adjusted until it
 // is readable on the page. So is the edge of a button or box that would be
 // invisible without one.
 func accentStyle(accent string) string {

@@ -98,7 +98,7 @@ func plain(text string, pairs ...string) string {
 // link replaces a placeholder of a text with a link.
 func link(text, name, address, label string) template.HTML {
 	a := `<a href="` + template.HTMLEscapeString(address) + `">` + template.HTMLEscapeString(label) + "</a>"
-	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), "{"+name+"}", a)) //nolint:gosec // All of it is escaped, and the address is a path of ours.
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), "{"+name+"}", a)) //nolint:gosec // The text is escaped, and the address is Latchkey's path.
 }
 
 func fill(text string, pairs []string, as func(shown, whole string) string) string {

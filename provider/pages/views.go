@@ -320,7 +320,7 @@ type SignOut struct {
 	// not known.
 	Application Application `json:"application"`
 
-	// Leaves reports whether the visitor goes on to the application: after the
+	// Leaves reports whether the visitor continues to the application: after the
 	// form of StepSignOut, or with the link ContinueURL at StepSignedOut.
 	// RedirectHost is the host where they go; it is empty for an app on the
 	// visitor's device. Texts.SentTo covers both. Warn of an Application that is

@@ -48,7 +48,7 @@ type Agent struct {
 	NoResource bool
 }
 
-// Agents returns the agents that [TryAgents] tries, as they were in September
+// Agents returns the agents that [TryAgents] tries, in their state of September
 // 2026. Agents change their behavior at any time: see Source if one behaves
 // differently.
 func Agents() []Agent { return slices.Clone(agents) }

@@ -137,7 +137,7 @@ func TestDocumentContent(t *testing.T) {
 		"too large":             {body(good + `,"x":"` + strings.Repeat("a", 16<<10) + `"}`), "larger than 16 KiB"},
 		"endless":               {endless, "larger than 16 KiB"},
 		"gzip bomb":             {body(bomb.String(), "Content-Encoding", "gzip"), "compressed"},
-		"cut off":               {body(good+"}", "Content-Length", "5000"), "has to send all of it"},
+		"cut off":               {body(good+"}", "Content-Length", "5000"), "must send all of it"},
 		"empty":                 {body(""), "not a JSON object"},
 		"null":                  {body("null"), "not a JSON object"},
 		"array":                 {body(`["` + content + `"]`), "not a JSON object"},

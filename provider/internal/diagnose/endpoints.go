@@ -9,7 +9,7 @@ import (
 // programs returns the endpoints that programs call, each with a request that
 // the provider must refuse.
 func (d *doctor) programs() []request {
-	client := url.Values{"client_id": {nobody}, "token": {nobody}}
+	client := url.Values{"client_id": {unknown}, "token": {unknown}}
 	var all []request
 	add := func(address string, q request) {
 		if address != "" {
@@ -19,13 +19,13 @@ func (d *doctor) programs() []request {
 		}
 	}
 	add(d.at.Token, request{method: http.MethodPost, form: url.Values{
-		"grant_type": {"authorization_code"}, "code": {nobody}, "client_id": {nobody}, "redirect_uri": {elsewhere},
+		"grant_type": {"authorization_code"}, "code": {unknown}, "client_id": {unknown}, "redirect_uri": {elsewhere},
 	}})
-	add(d.at.UserInfo, request{method: http.MethodGet, header: []string{"Authorization", "Bearer " + nobody}})
+	add(d.at.UserInfo, request{method: http.MethodGet, header: []string{"Authorization", "Bearer " + unknown}})
 	add(d.at.Revoke, request{method: http.MethodPost, form: client})
 	add(d.at.Introspect, request{method: http.MethodPost, form: client})
 	// redirect_uris is not a list, so nothing is registered.
-	add(d.at.Register, request{method: http.MethodPost, json: `{"redirect_uris":"` + nobody + `"}`})
+	add(d.at.Register, request{method: http.MethodPost, json: `{"redirect_uris":"` + unknown + `"}`})
 	add(d.at.Device, request{method: http.MethodPost, form: client})
 	return all
 }
@@ -96,7 +96,7 @@ func (d *doctor) checkAuthorization() {
 		return
 	}
 	basic := []string{"Authorization", "Basic bGF0Y2hrZXktZG9jdG9yOng="}
-	x := d.post(d.at.Token, url.Values{"grant_type": {"authorization_code"}, "code": {nobody}}, basic...)
+	x := d.post(d.at.Token, url.Values{"grant_type": {"authorization_code"}, "code": {unknown}}, basic...)
 	if x.refused() && x.StatusCode == http.StatusUnauthorized && x.Header.Get("WWW-Authenticate") == "" {
 		d.report("authorization-eaten", x, "")
 	} else if !x.refused() {

@@ -22,8 +22,8 @@ const (
 // for a web page that calls the provider, and is used in redirect URIs.
 const elsewhere = "https://latchkey-doctor.invalid"
 
-// nobody is a client id, a code, and a token that don't exist.
-const nobody = "latchkey-doctor"
+// unknown is a client ID, a code, and a token that don't exist.
+const unknown = "latchkey-doctor"
 
 // An exchange is a request and its answer.
 type exchange struct {

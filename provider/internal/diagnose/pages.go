@@ -27,7 +27,7 @@ func referenceOf(page string) string {
 // exist.
 func question() url.Values {
 	q := unique()
-	for name, value := range map[string]string{"response_type": "code", "client_id": nobody, "redirect_uri": elsewhere + "/callback", "state": "x"} {
+	for name, value := range map[string]string{"response_type": "code", "client_id": unknown, "redirect_uri": elsewhere + "/callback", "state": "x"} {
 		q.Set(name, value)
 	}
 	return q

@@ -79,7 +79,7 @@ func (a Answer) allow(q *Decision) Answer {
 }
 
 // cancel returns the answer after the user has canceled. That withdraws the
-// shown scopes, and makes the next request ask, whatever it is for.
+// shown scopes, and makes the next request ask in any case.
 func (a Answer) cancel(q *Decision) Answer {
 	return Answer{Resource: q.Resource, Agreed: set(a.Agreed).Minus(q.Shown).String(), Declined: a.Declined}
 }

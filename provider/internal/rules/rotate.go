@@ -71,7 +71,7 @@ func (g *Grant) place(s *Secret, h Hash) place {
 // Rotate returns the current pair, and writes nothing. It refuses with
 // ErrDiffers if the retry asks for other scopes than that pair has. If the
 // access token of the current pair has expired, the chain continues from there:
-// there is one chain, whichever of its tokens is presented.
+// there is one chain, for all of its tokens.
 //
 // A grant remembers only its last rotations. If it has forgotten some of those
 // within the grace period, it can't tell whether an older token was current
