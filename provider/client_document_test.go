@@ -374,7 +374,7 @@ func TestRedirectURIsLeftOutOfADocumentAreLogged(t *testing.T) {
 	require.Equal(t, 3, strings.Count(log, "redirect URI of a client document left out"))
 	require.Equal(t, 3, strings.Count(log, "application="+h.kept()[0].ID+" client_id="+documentID))
 	require.Contains(t, log, `redirect_uri=https://a.example/cb#x cause="redirect URI \"https://a.example/cb#x\" has a fragment`)
-	require.Contains(t, log, `redirect_uri="an entry that is no string"`)
+	require.Contains(t, log, `redirect_uri="an entry that is not a string"`)
 	require.Contains(t, log, "is plain http")
 	require.NotContains(t, log, strings.Repeat("a", 500), "cut to a length")
 }
@@ -382,7 +382,7 @@ func TestRedirectURIsLeftOutOfADocumentAreLogged(t *testing.T) {
 // A host that is slow, silent or not there is refused in time, and what it has
 // or is cannot be told from the answer.
 func TestDocumentCannotBeFetched(t *testing.T) {
-	const says = "cannot be fetched: an https server at a public address has to send all of it within 5 seconds"
+	const says = "cannot be fetched: an https server at a public address must send all of it within 5 seconds"
 	t.Run("slow header and slow body", func(t *testing.T) {
 		h, site, app := newDocumentHost(t)
 		stop := make(chan struct{})
@@ -415,7 +415,7 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 		})
 		h.clock.Add(time.Minute)
 		start = time.Now()
-		b.get(app.request()).errorPage(t, http.StatusBadRequest, "has to send all of it within 5 seconds")
+		b.get(app.request()).errorPage(t, http.StatusBadRequest, "must send all of it within 5 seconds")
 		require.WithinDuration(t, start.Add(5*time.Second), time.Now(), 2*time.Second)
 	})
 	t.Run("refused addresses and failures read alike", func(t *testing.T) {

@@ -85,8 +85,8 @@ func TestTokenRefusalsHaveTheirCause(t *testing.T) {
 	}{
 		"verifier missing":            {func() *reply { return app.redeem(app.code("user_ada", pkce...)) }, "the code_verifier is missing", "The code_verifier is missing"},
 		"verifier missing, public":    {func() *reply { return public.redeem(public.code("user_ada"), "code_verifier", "") }, "the code_verifier is missing", general},
-		"verifier wrong":              {func() *reply { return app.redeem(app.code("user_ada", pkce...), "code_verifier", verifier+"x") }, "the code_verifier is not that of", general},
-		"verifier not expected":       {func() *reply { return app.redeem(app.code("user_ada"), "code_verifier", verifier) }, "asked for without a code_challenge", general},
+		"verifier wrong":              {func() *reply { return app.redeem(app.code("user_ada", pkce...), "code_verifier", verifier+"x") }, "the code_verifier does not match", general},
+		"verifier not expected":       {func() *reply { return app.redeem(app.code("user_ada"), "code_verifier", verifier) }, "requested without a code_challenge", general},
 		"redirect URI missing":        {func() *reply { return app.redeem(app.code("user_ada"), "redirect_uri", "") }, "the redirect_uri is missing", "The redirect_uri is missing"},
 		"redirect URI other":          {func() *reply { return app.redeem(app.code("user_ada"), "redirect_uri", callback+"2") }, "the redirect_uri is not that of", general},
 		"another client's":            {func() *reply { return other.redeem(app.code("user_ada")) }, "it belongs to another application", general},
