@@ -59,8 +59,8 @@ func TestDisabledApplicationGetsNothing(t *testing.T) {
 	h.bearer("/api/notes", app.tokens("user_ada").AccessToken).statusIs(t, 200)
 }
 
-// An administrator who has seen another version than there is disables nothing,
-// and letting in what wasn't disabled signs nobody out.
+// An administrator who has seen an older version can't disable the application,
+// and enabling an enabled one signs no one out.
 func TestDisablingAsksForTheVersionThatWasSeen(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
@@ -86,7 +86,7 @@ func TestDisabledApplicationGetsNoDevice(t *testing.T) {
 	waiting.poll().refused(t, 400, "unauthorized_client")
 }
 
-// A machine is refused like everybody else, and its token stops working.
+// A machine is refused like other clients, and its token stops working.
 func TestDisabledApplicationIsNoMachine(t *testing.T) {
 	h := newHost(t, withMachines)
 	app := h.machine()
@@ -143,8 +143,8 @@ func TestDisablingThatFailsCanBeRepeated(t *testing.T) {
 	}
 }
 
-// Whatever is under way while an application is disabled, nothing of it works
-// when the call has returned, nor when the application is let in again.
+// Sign-ins that race with disabling an application give nothing that works when
+// the call has returned, or after the application is enabled again.
 func TestDisablingRacesWithSignIns(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
@@ -194,8 +194,8 @@ func TestDisablingRacesWithSignIns(t *testing.T) {
 	}
 }
 
-// The application of a document is disabled whatever its document says, and stays
-// so while nobody uses it.
+// The application of a document can be disabled, and stays disabled while it is
+// unused.
 func TestDisabledApplicationOfADocument(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	got := app.tokens("user_ada")

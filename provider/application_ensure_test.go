@@ -100,13 +100,13 @@ func TestEnsureApplicationBringsUpToDate(t *testing.T) {
 	alone := wikiSettings
 	alone.Lifetimes.Grace = time.Minute
 	require.Equal(t, alone.Lifetimes, h.ensure(alone, firstSecret).Lifetimes, "nothing else differs")
-	// What somebody changed in the store by hand, the host's code changes back.
+	// The host's code undoes a manual change in the store.
 	h.change(created, func(a *store.Application) { a.Name = "By hand" })
 	h.clock.Add(2 * time.Hour)
 	require.Equal(t, "Wiki", h.ensure(wikiSettings, firstSecret).Name)
 }
 
-// Every instance of a host starts at once, each with a provider of its own.
+// All instances of a host start at once, each with a separate provider.
 func TestEnsureApplicationRaces(t *testing.T) {
 	h := newHost(t)
 	for round := range 10 {
@@ -246,7 +246,7 @@ func TestEnsureApplicationChangesTheSecretWithAnOverlap(t *testing.T) {
 	h.clock.Add(time.Minute)
 	require.False(t, works(firstSecret))
 	require.True(t, works(secondSecret))
-	require.EqualValues(t, 2, h.ensure(wikiSettings, secondSecret).Version, "what has ended is no difference")
+	require.EqualValues(t, 2, h.ensure(wikiSettings, secondSecret).Version, "ended secrets make no difference")
 }
 
 // A host that goes back to its version before has its secret for good, however

@@ -123,8 +123,7 @@ func TestUpdateApplicationLosesNoChange(t *testing.T) {
 	require.EqualValues(t, 21, got.Version)
 }
 
-// Two updates of the same microsecond are not taken for one another, whatever
-// they change.
+// Two updates in the same microsecond are told apart by their changes.
 func TestUpdatesAtTheSameInstantLoseNothing(t *testing.T) {
 	for name, edit := range map[string]func(*provider.ApplicationSettings){
 		"owner":  func(s *provider.ApplicationSettings) { s.OwnerID = "user_ada" },
@@ -148,7 +147,7 @@ func TestUpdatesAtTheSameInstantLoseNothing(t *testing.T) {
 			}
 			kept.Once("UpdateApplication", func() {
 				kept.Heal()
-				update(func(*provider.ApplicationSettings) {}) // Somebody else is faster, at the same time.
+				update(func(*provider.ApplicationSettings) {}) // Another update is faster.
 			})
 			update(edit)
 			got, err := h.FindApplication(ctx, app.ID)
@@ -219,7 +218,7 @@ func TestUpdateApplicationChangesSettingsAlone(t *testing.T) {
 	require.Equal(t, got, kept, "what is kept shares nothing with the settings")
 	require.Equal(t, "v", got.Metadata["k"])
 
-	// Scopes that were none stay none, whatever the store makes of them.
+	// An empty set of scopes stays empty, even if the store returns nil.
 	for range 2 {
 		kept, err = h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
 			if len(s.Scopes) > 0 {
@@ -255,7 +254,7 @@ func TestUpdateApplicationIfVersion(t *testing.T) {
 	require.Equal(t, "Three", kept.Name)
 }
 
-// What the functions return holds no hash, in whatever form.
+// What the functions return contains no hash, in any form.
 func TestApplicationsHoldNoHash(t *testing.T) {
 	h := newOpenHost(t)
 	hash, err := bcrypt.GenerateFromPassword([]byte("chosen by a person"), bcrypt.MinCost)
@@ -396,7 +395,7 @@ func TestTurningPublicBesideAnAnswer(t *testing.T) {
 		app.redeem(code, "code_verifier", "").refused(t, 400, "invalid_grant")
 		grants, _, err := h.ListGrants(ctx, provider.GrantFilter{ApplicationID: app.ID}, "", 0)
 		require.NoError(t, err)
-		require.NotEmpty(t, grants, "the grant is there, and nobody can redeem it")
+		require.NotEmpty(t, grants, "the grant exists, and no one can redeem it")
 	}
 }
 
@@ -499,7 +498,7 @@ func TestSecretIsRedacted(t *testing.T) {
 	require.True(t, provider.Secret{}.IsZero())
 }
 
-// Nobody is told about a scope that they didn't name.
+// An error doesn't tell about scopes that the caller did not name.
 func TestUsualScopesAreThoseThatAreOffered(t *testing.T) {
 	for _, tt := range []struct{ offered, want []string }{
 		{[]string{"notes:read"}, nil},

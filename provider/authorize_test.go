@@ -19,7 +19,7 @@ func TestWholeFlow(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
 	b := h.browser()
 
-	// Nobody is signed in: off to the host's sign-in page, and back.
+	// No one is signed in: redirect to the host's sign-in page and back.
 	request := app.request("scope", "profile notes:read")
 	r := b.get(request)
 	require.Equal(t, http.StatusSeeOther, r.StatusCode)
@@ -113,11 +113,11 @@ func TestPromptLoginAsksForAFreshSignInOnce(t *testing.T) {
 	answer := b.get(h.url + back).redirected(t)
 	require.Equal(t, "login_required", answer.Get("error"))
 
-	// Coming back after signing in goes on.
+	// After signing in, the visit continues.
 	b.signIn("user_ada")
 	require.Equal(t, http.StatusOK, b.get(h.url+back).StatusCode)
 
-	// The way back does not stay open for ever.
+	// The return address expires.
 	h.clock.Add(2 * time.Hour)
 	require.Equal(t, http.StatusSeeOther, b.get(h.url+back).StatusCode)
 

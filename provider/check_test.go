@@ -27,8 +27,8 @@ const (
 	tooShort   = "8f1d0c2ab94e4f0a9c5d7b3e61f2a8c"
 )
 
-// soundConfig is a Config of which there is nothing to say. Nothing in it works:
-// whatever Check called would fail the test, or panic as the store does.
+// soundConfig is a Config without any advice. Nothing in it works: if Check
+// called any of it, the test would fail, or panic as the store does.
 func soundConfig(t *testing.T) provider.Config {
 	return provider.Config{
 		Issuer: "https://app.example.com",
@@ -55,8 +55,8 @@ func soundConfig(t *testing.T) provider.Config {
 	}
 }
 
-// unwise has for each code what brings it about, and nothing else.
-var unwise = map[string]func(*provider.Config){
+// risky has for each code what causes it, and nothing else.
+var risky = map[string]func(*provider.Config){
 	"issuer-not-https": func(c *provider.Config) { c.Issuer = "http://127.0.0.1:8080" },
 	"issuer-loopback":  func(c *provider.Config) { c.Issuer = "https://localhost:8443" },
 	"http-allowed":     func(c *provider.Config) { c.AllowHTTP = true },
@@ -98,7 +98,7 @@ func checked(t *testing.T, c provider.Config) []provider.Advice {
 
 func TestCheckGivesEachAdviceAlone(t *testing.T) {
 	require.Nil(t, checked(t, soundConfig(t)))
-	for code, edit := range unwise {
+	for code, edit := range risky {
 		t.Run(code, func(t *testing.T) {
 			c := soundConfig(t)
 			edit(&c)
@@ -148,7 +148,7 @@ func TestCheckLooksAtTheLifetimesOfResources(t *testing.T) {
 	}, fields)
 }
 
-// What is just within the bounds, or was switched on with care, is no matter.
+// Settings just within the bounds, or enabled with care, cause no advice.
 func TestCheckIsSilentWhereTheHostHasSeenToIt(t *testing.T) {
 	allowRegistration := func(*http.Request, provider.Application) error {
 		t.Error("Registration.Allow was called")
@@ -176,7 +176,7 @@ func TestCheckIsSilentWhereTheHostHasSeenToIt(t *testing.T) {
 		},
 		"documents of who may":       func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{Allow: allowDocument} },
 		"devices":                    func(c *provider.Config) { c.DeviceAuthorization = &provider.DeviceAuthorization{} },
-		"a check of the host's own":  func(c *provider.Config) { c.Introspection = own },
+		"a custom check":             func(c *provider.Config) { c.Introspection = own },
 		"no limit, so no client IP":  func(c *provider.Config) { c.Limit, c.ClientIP = nil, nil },
 		"a store that says it keeps": func(c *provider.Config) { c.Store = keepsAll{c.Store} },
 	} {
@@ -240,14 +240,14 @@ func TestProductionPageHasEveryCode(t *testing.T) {
 	page, err := os.ReadFile("../docs/start/go-live.md")
 	require.NoError(t, err)
 	codes := []string{"key-short"}
-	for code := range unwise {
+	for code := range risky {
 		codes = append(codes, code)
 	}
 	var shown []string
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (?:`(.*?)` )?\\|").FindAllSubmatch(page, -1) {
 		code := string(row[1])
 		shown = append(shown, code)
-		if edit := unwise[code]; edit != nil {
+		if edit := risky[code]; edit != nil {
 			c := soundConfig(t)
 			edit(&c)
 			require.Equal(t, anyIndex(checked(t, c)[0].Field), string(row[2]), code)

@@ -30,7 +30,7 @@ import (
 // httptest's certificate is for this name.
 const documentID = "https://client.example.com:8443/oauth/client.json"
 
-// documentSite is the server of somebody who publishes documents.
+// documentSite is a stranger's server that publishes documents.
 type documentSite struct {
 	server  *httptest.Server
 	fetches atomic.Int32
@@ -190,8 +190,8 @@ func TestDocumentRequest(t *testing.T) {
 	}, r.Header)
 }
 
-// Nobody who is not signed in can make the server fetch anything, or send
-// anybody anywhere but to sign in.
+// A visitor who isn't signed in can't make the server fetch anything, and is
+// redirected only to sign in.
 func TestLinkAloneFetchesNoDocument(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	b := h.browser()
@@ -205,8 +205,8 @@ func TestLinkAloneFetchesNoDocument(t *testing.T) {
 	app.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", "x", "client_secret", "").refused(t, http.StatusUnauthorized, "invalid_client")
 	require.Zero(t, site.fetches.Load())
 
-	// After signing in they come back to the same request, and nobody is let in
-	// silently.
+	// After signing in they return to the same request, and still have to
+	// decide.
 	back, err := url.Parse(r.Header.Get("Location"))
 	require.NoError(t, err)
 	b.signIn("user_ada")
@@ -229,8 +229,9 @@ func TestNoDocumentsUnlessSwitchedOn(t *testing.T) {
 	require.Contains(t, on.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, `"client_id_metadata_document_supported":true`)
 }
 
-// Who is not let in any more gets no tokens either, whatever it was given before,
-// and loses nothing of it: let in again, it goes on.
+// A client that is no longer allowed gets no tokens, even with codes and
+// refresh tokens from before. It loses nothing: when it is allowed again, it
+// continues.
 func TestWhoIsNotLetInAnyMoreGetsNoTokens(t *testing.T) {
 	for name, tt := range map[string]struct {
 		shut       func(c *provider.Config)
@@ -310,7 +311,7 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 	require.Contains(t, page.text(), "Not reviewed by")
 	require.Contains(t, page.text(), "runs on your device")
 	require.Contains(t, page.text(), "You'll be sent back to 127.0.0.1.")
-	require.NotContains(t, page.body, "logo.png", "nobody has reviewed it")
+	require.NotContains(t, page.body, "logo.png", "it is not reviewed")
 
 	// The page of connected applications says so too.
 	b.answer(b.get(app.request()), "allow").redirected(t)
@@ -326,7 +327,7 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 	require.Contains(t, page.body, `src="https://client.example.com:8443/logo.png"`)
 	require.Contains(t, page.Header.Get("Content-Security-Policy"), "img-src https://client.example.com:8443")
 
-	// A logo from elsewhere could be anybody's.
+	// A logo on another server could be copied from another application.
 	for _, logo := range []string{"https://client.example.com/logo.png", "https://client.example.com:8443@evil.example/l", "https://evil.example/logo.png", "data:image/png;base64,AA", "http://client.example.com:8443/l"} {
 		h.clock.Add(time.Hour)
 		site.document(map[string]any{"logo_uri": logo, "client_name": nil})
@@ -350,8 +351,8 @@ func TestOwnConsentPageIsToldWhoPublishedTheDocument(t *testing.T) {
 	require.False(t, shown.Application.Reviewed)
 }
 
-// What is wrong with a document is no fault of this server's, whoever looks at
-// its log, and nothing is kept of it.
+// An error in a document isn't logged as a fault of this server, and nothing of
+// the document is saved.
 func TestBadDocumentIsLoggedAsTheirs(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	site.raw("the-content", "Content-Type", "application/json")
@@ -362,8 +363,8 @@ func TestBadDocumentIsLoggedAsTheirs(t *testing.T) {
 	require.NotContains(t, h.log.String(), "the-content")
 }
 
-// A redirect URI that this server does not take is left out, and the log says
-// which and why, so that whoever runs it can tell the document's author.
+// A redirect URI that this server doesn't accept is left out. The log says
+// which and why, so that the operator can tell the document's author.
 func TestRedirectURIsLeftOutOfADocumentAreLogged(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	long := "http://evil.example/" + strings.Repeat("a", 900)
@@ -421,7 +422,7 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 	t.Run("refused addresses and failures read alike", func(t *testing.T) {
 		var details []string
 		for name, transport := range map[string]http.RoundTripper{
-			"nobody listens": roundTrip(func(*http.Request) (*http.Response, error) {
+			"no server": roundTrip(func(*http.Request) (*http.Response, error) {
 				return nil, errors.New("dial tcp 10.1.2.3:443: connection refused")
 			}),
 			"refused": roundTrip(func(*http.Request) (*http.Response, error) {
@@ -607,7 +608,8 @@ func TestDocumentChanges(t *testing.T) {
 	require.Greater(t, h.kept()[0].Version, version)
 	require.Len(t, h.kept(), 1)
 
-	// It is gone: nobody signs in anew, and whoever is signed in stays so.
+	// The document is gone: no one can sign in anew, but users who are signed
+	// in stay so.
 	got := app.tokens("user_ada")
 	site.handle(http.NotFound)
 	h.clock.Add(10 * time.Minute)
@@ -633,7 +635,7 @@ func TestDocumentLeavesTheHostsNotes(t *testing.T) {
 	require.Equal(t, "user_grace", kept.OwnerID)
 }
 
-// Nobody can fill the store without a user who says yes.
+// Only a user who agrees adds an application to the store.
 func TestDocumentIsKeptOnlyWhenAUserAgrees(t *testing.T) {
 	h, _, app := newDocumentHost(t)
 	b := h.signedIn("user_ada")
@@ -713,7 +715,7 @@ func TestLimitBoundsFetches(t *testing.T) {
 	require.Equal(t, []provider.LimitRequest{want, want}, asked)
 }
 
-// Two instances over one store keep one application, whoever comes first.
+// Two instances with one store save one application.
 func TestInstancesKeepADocumentOnce(t *testing.T) {
 	const rounds, users = 5, 16
 	for range rounds {
@@ -779,8 +781,8 @@ func TestLongDocumentURL(t *testing.T) {
 	require.Equal(t, app.ClientID, h.kept()[0].ClientID)
 }
 
-// What the host sets for a client that is known by a document holds, whatever its
-// document says, and when that is read again.
+// The host's settings for a client with a document hold, even when the document
+// changes.
 func TestDocumentKeepsTheHostsLifetimes(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	site.document(nil)

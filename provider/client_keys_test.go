@@ -23,7 +23,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// keyed is a client that signs by a key of its own.
+// keyed is a client that signs with its key.
 type keyed struct {
 	*application
 	keys *hosttest.Keys
@@ -207,7 +207,7 @@ func TestRefusedAssertionsKeepNothing(t *testing.T) {
 	require.Equal(t, good, swept)
 }
 
-// keySites are servers of anybody's, each of which has JWK Sets.
+// keySites are strangers' servers with JWK Sets.
 type keySites struct {
 	mu    sync.Mutex
 	sets  map[string]string // by URL
@@ -295,8 +295,8 @@ func TestKeysAtAURL(t *testing.T) {
 	require.Contains(t, h.log.String(), "has no usable keys")
 }
 
-// Whoever knows a client_id can have the server look at that client's keys, and at
-// nothing else: once a minute if they are there, and twenty times if not.
+// Anyone who knows a client_id can make the server fetch that client's keys,
+// and nothing else: once a minute if they exist, and twenty times if not.
 func TestStrangersHaveKeysFetchedOnceAMinute(t *testing.T) {
 	h, sites := newKeySiteHost(t)
 	const uri = "https://wiki.example.com/jwks"
@@ -323,9 +323,9 @@ func TestStrangersHaveKeysFetchedOnceAMinute(t *testing.T) {
 	require.LessOrEqual(t, sites.total()-before, 20)
 }
 
-// Who registers many clients, with keys at one host or at many slow ones, makes
-// this server no burden to that host, and keeps the host's own clients from
-// nothing.
+// Many registered clients with keys on one host, or on many slow ones, don't
+// make this server a burden to that host, and don't delay the host's own
+// clients.
 func TestKeysOfManyRegisteredClients(t *testing.T) {
 	h, sites := newKeySiteHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	const victim = "https://victim.example.com/jwks"

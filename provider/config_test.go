@@ -81,7 +81,7 @@ func TestIssuer(t *testing.T) {
 	}
 }
 
-// A host's own patterns stay its own (and must not panic beside ours).
+// A host's patterns keep working next to the provider's, and must not panic.
 func TestMountBesideAHostsOwnPatterns(t *testing.T) {
 	p, err := provider.New(goodConfig())
 	require.NoError(t, err)

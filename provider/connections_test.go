@@ -83,8 +83,8 @@ func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 	require.NotContains(t, b.get(h.url+connections+"?disconnected=nonsense").text(), "was disconnected")
 }
 
-// An application was last used when it last did something, in whichever of its
-// sign-ins, and is connected while one of them lives.
+// The last use of an application is the latest one of all its sign-ins. It is
+// connected while one of them is live.
 func TestConnectionsAreTheSignInsThatLive(t *testing.T) {
 	h := newHost(t)
 	wiki := h.application(provider.ApplicationSettings{Name: "Wiki"})
@@ -115,7 +115,7 @@ func TestConnectionsAreTheSignInsThatLive(t *testing.T) {
 	h.bearer("/oauth/userinfo", older.AccessToken).statusIs(t, 200)
 	lastUsed(refreshed) // Using a token writes nothing.
 
-	revoke(older.AccessToken) // The sign-in goes on.
+	revoke(older.AccessToken) // The sign-in continues.
 	lastUsed(refreshed)
 	revoke(older.RefreshToken)
 	lastUsed(first.Add(24 * time.Hour)) // What is over was not used.
@@ -247,8 +247,8 @@ func TestConnectionsPageSaysWhenTheStoreIsDown(t *testing.T) {
 	require.NotEmpty(t, r.Header.Get("Retry-After"))
 }
 
-// A user ends one sign-in, and the others of the application go on. The form can
-// end nobody else's, and says nothing of them.
+// A user ends one sign-in, and the others of the application continue. The form
+// can't end other users' sign-ins, and reveals nothing about them.
 func TestOneSignInCanBeEnded(t *testing.T) {
 	h := newHost(t)
 	wiki := h.application(provider.ApplicationSettings{Name: "Wiki"})

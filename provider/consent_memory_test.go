@@ -80,7 +80,7 @@ func TestDeclinedScopesAreRemembered(t *testing.T) {
 	}
 	require.Equal(t, []string{"profile"}, boxes(t, b.get(app.request("prompt", "consent"))))
 
-	// Whoever is asked each time finds the boxes as they were left.
+	// If users are asked each time, they find the boxes as they left them.
 	public := h.application(provider.ApplicationSettings{Public: true, Scopes: scopes.New("profile", "email")})
 	require.Equal(t, []string{"profile", "email"}, boxes(t, b.get(public.request())))
 	b.allow(b.get(public.request()), "email")
@@ -115,10 +115,10 @@ func TestDeclinedScopeBecomesRequired(t *testing.T) {
 	app.h = after
 	after.signedIn("user_ada").get(app.request())
 	require.Len(t, shown, 2, "the page is shown")
-	require.Equal(t, pages.Scope{Name: "core", Title: "Be useful", Required: true}, shown[1], "nobody can leave it unticked")
+	require.Equal(t, pages.Scope{Name: "core", Title: "Be useful", Required: true}, shown[1], "it can't be unticked")
 }
 
-// A page of the host's own is told which boxes to leave unticked.
+// A custom page learns which boxes to leave unticked.
 func TestOwnPageIsToldWhatWasDeclined(t *testing.T) {
 	var shown []pages.Scope
 	h := newDeviceHost(t, func(c *provider.Config) {
@@ -161,7 +161,7 @@ func TestCancelTakesBack(t *testing.T) {
 	}
 	require.Equal(t, "notes:read", b.silent(app, mcp...), "another resource was not on the page")
 
-	// It is no answer about what comes later.
+	// It doesn't decide about later requests.
 	b.allow(ask("scope", "profile"), "profile")
 	require.Equal(t, "profile", b.silent(app, "scope", "profile"))
 	ask("scope", "profile email").statusIs(t, http.StatusOK)
@@ -194,8 +194,7 @@ func TestDevicePageRemembersTheDecision(t *testing.T) {
 	b.get(app.request()).statusIs(t, http.StatusOK)
 }
 
-// Of two pages that are open at once, what was decided on last counts, whichever
-// was shown first.
+// Of two pages that are open at once, the last decision counts, in any order.
 func TestTwoTabsAnsweredOutOfOrder(t *testing.T) {
 	for _, last := range []int{0, 1} {
 		h := newHost(t)

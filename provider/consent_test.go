@@ -50,7 +50,7 @@ func TestConsentIsRememberedForConfidentialApplicationsOnly(t *testing.T) {
 		require.False(t, asked(ownPublic))
 	}
 	for _, app := range []*application{self, owned} {
-		require.True(t, asked(app), "nobody vouches for it, so SkipConsent does nothing")
+		require.True(t, asked(app), "it is not reviewed, so SkipConsent does nothing")
 		require.False(t, asked(app), "it authenticates")
 		require.NotEmpty(t, b.authorize(app.request("prompt", "none")).Get("code"))
 	}
@@ -77,7 +77,8 @@ func TestSkippedConsentIsNoAgreement(t *testing.T) {
 	b.get(app.request()).statusIs(t, http.StatusOK)
 }
 
-// A no is an event, and the outcome of its request. It is no refusal to log.
+// A denial is an event, and the outcome of its request. It isn't logged as a
+// refusal.
 func TestDenialIsAnEvent(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})

@@ -59,8 +59,8 @@ func (b *browser) forged(user string, id store.ID, form url.Values, decision str
 	return forged
 }
 
-// A grant's id is no secret, and whoever knows it can seal a form with it. It
-// must end nobody else's grant.
+// A grant's ID is not secret, and anyone who knows it can seal a form with it.
+// The form must not end another user's grant.
 func TestForgedDeviceFormEndsNoOthersGrant(t *testing.T) {
 	const attacker = "user_mallory"
 	victim := "" // one whose grants have ids with the attacker's tag
@@ -94,8 +94,7 @@ func TestForgedDeviceFormEndsNoOthersGrant(t *testing.T) {
 	wiki.refresh(got.RefreshToken).tokens(t)
 }
 
-// Whoever makes forms instead of opening the page is counted too (RFC 8628
-// section 5.1).
+// Forged forms count as guesses too (RFC 8628 section 5.1).
 func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_grace")
@@ -166,7 +165,7 @@ func TestDeviceOfAClientWithADocument(t *testing.T) {
 		}
 	})
 	site.document(map[string]any{"grant_types": []string{"authorization_code", grantDevice}})
-	app.post("/oauth/device_authorization").refused(t, 401, "invalid_client") // nobody has agreed to it yet
+	app.post("/oauth/device_authorization").refused(t, 401, "invalid_client") // no user has agreed to it yet
 	b := h.signedIn("user_ada")
 	b.authorize(app.request())
 	pending, d := app.device(), app.device()

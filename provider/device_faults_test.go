@@ -46,7 +46,8 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 			broken(false, []string{"FindClient", "Create"}, ask)
 			broken(false, []string{"FindClient", "Find", "Replace"}, poll)
 			poll().refused(t, 400, "authorization_pending")
-			// More often than a user may be wrong: a fault is no wrong code.
+			// More often than the limit on guesses, because a fault isn't a
+			// wrong code.
 			for range 12 {
 				broken(true, []string{"Find"}, look)
 			}
@@ -65,8 +66,8 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 	}
 }
 
-// What the user has allowed and the device was never told of can be redeemed by
-// nobody, and goes away.
+// If the user allowed a grant but the device was never told, no one can redeem
+// the grant, and it is deleted.
 func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
@@ -88,8 +89,8 @@ func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
 	require.Empty(t, tv.liveGrants())
 }
 
-// Who comes too late, after another user's decision or the end of the device,
-// has made a grant that is ended again.
+// If a user decides too late, after another user or after the code expired, the
+// resulting grant is revoked.
 func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 	for name, meanwhile := range map[string]func(h *host, d device){
 		"another user has said no": func(h *host, d device) {
@@ -125,7 +126,7 @@ func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 	}
 }
 
-// A user code that is taken is drawn again, and not for ever.
+// If a user code is taken, another one is generated, but only a few times.
 func TestTakenUserCodeIsDrawnAgain(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })

@@ -23,8 +23,8 @@ import (
 
 const wrongCode = "That code isn't valid."
 
-// A link never grants anything, whatever the user has agreed to before and
-// whatever the host skips (RFC 8628 section 5.4).
+// A link never grants anything, even if the user agreed before or the host
+// skips consent (RFC 8628 section 5.4).
 func TestDeviceIsAlwaysAskedFor(t *testing.T) {
 	h := newDeviceHost(t)
 	own := h.application(provider.ApplicationSettings{Name: "Own", SkipConsent: true})
@@ -66,7 +66,7 @@ func TestDevicePagesHeaders(t *testing.T) {
 	require.Equal(t, 405, b.h.send("DELETE", devicePath, nil, "").StatusCode)
 }
 
-// Whatever is wrong with a code, the page says the same.
+// The page says the same for every kind of wrong code.
 func TestWrongCodesAreAllAlike(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -129,17 +129,17 @@ func TestUserCodesCannotBeGuessed(t *testing.T) {
 	b.enter(d.CompleteURI).statusIs(t, 200)
 	require.Equal(t, map[int]int{400: 10, 429: 2}, atOnce(12, func(int) int { return guess() }))
 
-	// Posting is no way around: without the seal of the code's page there is
-	// no word of the code.
+	// A POST doesn't help either: without the seal of the code's page, the page
+	// doesn't mention the code.
 	known := b.post(devicePath, url.Values{"request": {"user_code=" + d.UserCode}, "seal": {"x"}, "decision": {"allow"}})
 	unknown := b.post(devicePath, url.Values{"request": {"user_code=BBBB-BBBB"}, "seal": {"x"}, "decision": {"allow"}})
 	known.errorPage(t, 403, "was already answered")
 	unknown.errorPage(t, 403, "was already answered")
 }
 
-// RFC 8628 section 5.1: only the user's own guesses count. A link fills a code
-// in and a form of another site does nothing: however many there are, they look
-// nothing up and keep nobody from entering a code.
+// RFC 8628 section 5.1: only the user's guesses count. A link fills in a code,
+// and a form of another site does nothing. They look nothing up and lock no one
+// out.
 func TestOtherSitesCannotLockOutOfDevices(t *testing.T) {
 	h := newDeviceHost(t)
 	b, d := h.signedIn("user_ada"), h.television().device()
@@ -289,8 +289,8 @@ func TestDeviceScopesMayBeUnticked(t *testing.T) {
 	require.Equal(t, "", d.poll().tokens(t).Scope)
 }
 
-// A form that was forged, altered or taken from elsewhere decides nothing: only
-// who was shown what a code stands for does (RFC 8628 section 3.3).
+// A forged, altered, or copied form decides nothing: only a user who saw what a
+// code stands for can decide (RFC 8628 section 3.3).
 func TestForgedDeviceFormIsRefused(t *testing.T) {
 	h := newDeviceHost(t)
 	tv := h.television()
@@ -384,7 +384,7 @@ func TestDeviceFormMakesOneGrant(t *testing.T) {
 		} else {
 			d.poll().refused(t, 400, "access_denied")
 		}
-		// And with it, however often, and whatever button it says.
+		// With the code, the form can be sent again, with any button.
 		first := b.post(devicePath, form)
 		for _, again := range []string{"allow", "deny"} {
 			form.Set("decision", again)
@@ -457,7 +457,8 @@ func TestTwoUsersDecideAtOnce(t *testing.T) {
 	}
 }
 
-// Who decides after another user has makes no grant, and has agreed to nothing.
+// A user who decides after another one makes no grant, and has agreed to
+// nothing.
 func TestLaterUserMakesNoGrant(t *testing.T) {
 	h := newDeviceHost(t)
 	d, b, grace := h.television().device(), h.signedIn("user_ada"), h.signedIn("user_grace")

@@ -323,8 +323,8 @@ func TestWaitingIsNotLogged(t *testing.T) {
 	require.Contains(t, h.log.String(), "invalid_grant")
 }
 
-// RFC 8628 section 3.2: after expires_in seconds nobody can decide any more, and
-// the device is told so.
+// RFC 8628 section 3.2: after expires_in seconds no user can decide anymore,
+// and the device gets an error.
 func TestDeviceCodeExpires(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = 2 * time.Minute })
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -341,7 +341,7 @@ func TestDeviceCodeExpires(t *testing.T) {
 	open.poll().refused(t, 400, "expired_token")
 	require.Len(t, tv.liveGrants(), 2)
 
-	// Who decides in the last moment decides before the last question.
+	// A user who decides in the last moment decides before the last poll.
 	h.clock.Add(30 * time.Second)
 	allowed.poll().tokens(t)
 	h.clock.Add(time.Minute)

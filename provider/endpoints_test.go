@@ -85,7 +85,7 @@ func TestEndpointsOfAnIssuerWithAPath(t *testing.T) {
 	}, h.Endpoints())
 }
 
-// RFC 6749 section 2.3.1 wants guessing made hard.
+// RFC 6749 section 2.3.1 requires protection against guessing.
 func TestLimitIsAskedBeforeAnythingCosts(t *testing.T) {
 	var asked []provider.LimitRequest
 	wait := time.Duration(0)

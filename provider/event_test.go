@@ -84,7 +84,7 @@ func TestRequestEventsNameTheApplication(t *testing.T) {
 		"what a client only claims to be is not named")
 	require.Contains(t, h.log.String(), "endpoint=token error=invalid_grant")
 	require.Regexp(t, "endpoint=token error=invalid_grant .* application="+app.ID, h.log.String())
-	require.Regexp(t, "endpoint=token error=invalid_client .* application="+app.ID, h.log.String(), "whose secret somebody guesses at")
+	require.Regexp(t, "endpoint=token error=invalid_client .* application="+app.ID, h.log.String(), "whose secret is guessed")
 	require.Regexp(t, "endpoint=guard error=insufficient_scope .* application="+app.ID, h.log.String())
 }
 

@@ -188,7 +188,7 @@ func ExampleProvider_LookupToken() {
 	token, err := p.LookupToken(ctx, leaked)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		fmt.Println("not a token of ours")
+		fmt.Println("not one of our tokens")
 	case err != nil:
 		fmt.Println("try again:", err)
 	case token.Live:
@@ -197,7 +197,7 @@ func ExampleProvider_LookupToken() {
 			fmt.Println("try again:", err)
 		}
 	}
-	// Output: not a token of ours
+	// Output: not one of our tokens
 }
 
 func ExampleProvider_FindClient() {
@@ -321,7 +321,7 @@ func ExampleNewSecret() {
 // The error of a refusal has the code and the status of the protocol.
 func ExampleError() {
 	p := exampleProvider()
-	_, err := p.Verify(context.Background(), "a text that is no token")
+	_, err := p.Verify(context.Background(), "an invalid token")
 	var refusal *provider.Error
 	if errors.As(err, &refusal) {
 		fmt.Println(refusal.Status, refusal.Code)

@@ -54,12 +54,12 @@ func ExampleProvider_Mount_hosts() {
 		http.NotFound(w, r)
 	})
 
-	for _, name := range []string{"acme.example.com", "nobody.example.com"} {
+	for _, name := range []string{"acme.example.com", "unknown.example.com"} {
 		w := httptest.NewRecorder()
 		byHost.ServeHTTP(w, httptest.NewRequest("GET", "https://"+name+"/.well-known/oauth-authorization-server", nil))
 		fmt.Println(name, w.Code)
 	}
 	// Output:
 	// acme.example.com 200
-	// nobody.example.com 404
+	// unknown.example.com 404
 }

@@ -214,8 +214,8 @@ func ExampleProvider_Resource() {
 // Make a personal access token that a user asked for on a page of the host.
 func ExampleProvider_IssueToken() {
 	p, ctx := exampleProvider(), context.Background()
-	// Once, at the start of the host. Nobody can sign in with it, as it has no
-	// redirect URIs.
+	// Once, when the host starts. No one can sign in with this application,
+	// because it has no redirect URIs.
 	tools, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Personal access tokens"})
 	if err != nil {
 		log.Fatal(err)
@@ -228,7 +228,7 @@ func ExampleProvider_IssueToken() {
 		return
 	}
 	fmt.Println("Copy it now, it is not shown again:", secret.Reveal())
-	_ = token.GrantID // what to keep beside the label that the user gave it
+	_ = token.GrantID // store it with the label that the user chose
 }
 
 func ExampleProvider_Cleanup() {

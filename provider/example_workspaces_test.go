@@ -89,7 +89,7 @@ func ExampleProvider_ListWorkspaceConnections() {
 		fmt.Println(c.Application.Name, c.UserID, c.LastUsed)
 	}
 
-	// The button beside one of them:
+	// The button next to one of them:
 	end := provider.GrantFilter{WorkspaceID: "red", UserID: "user_ada", ApplicationID: "oa_1"}
 	if err := p.RevokeGrants(ctx, end); err != nil {
 		log.Fatal(err)

@@ -25,8 +25,8 @@ var storeFaults = map[string]func(s *storetest.Breakable, step string){
 	"never answers": func(s *storetest.Breakable, step string) { s.Hang(step) },
 }
 
-// A store that fails, and one that never answers, gives 503 everywhere, within
-// StoreTimeout, and nothing is half done: when it is back, all goes on.
+// A store that fails or hangs gives 503 everywhere, within StoreTimeout, and
+// nothing is half done: when it is back, everything continues.
 func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 	for name, fault := range storeFaults {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestHangingUpIsNotAReplay(t *testing.T) {
 	<-hangUp
 	cancel()
 	require.ErrorIs(t, <-failed, context.Canceled)
-	require.NoError(t, <-rotated, "the step must not be cancelled with the request")
+	require.NoError(t, <-rotated, "the step must not be canceled with the request")
 
 	faulty.Heal()
 	require.Eventually(t, func() bool { return slices.Contains(h.eventKinds(), provider.EventTokenRefreshed) }, 5*time.Second, time.Millisecond)

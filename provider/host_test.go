@@ -145,8 +145,8 @@ func (h *host) user(_ context.Context, id string) (userinfo.User, error) {
 	return u, nil
 }
 
-// eventKinds returns what has happened since it was last asked, besides that
-// there were requests, and applications for the test.
+// eventKinds returns the events since the last call, except requests and
+// applications for the test.
 func (h *host) eventKinds() []provider.EventKind {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -180,7 +180,7 @@ func (h *host) application(n provider.ApplicationSettings) *application {
 	return &application{app, secret.Reveal(), h}
 }
 
-// imported is an application with credentials from elsewhere.
+// imported is an application with the credentials of another provider.
 func (h *host) imported(clientID string, s provider.ApplicationSettings, hash store.SecretHash) *application {
 	h.t.Helper()
 	s.Name, s.RedirectURIs = "Wiki", []string{callback}

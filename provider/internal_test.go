@@ -197,8 +197,8 @@ func FuzzBearerHeader(f *testing.F) {
 	})
 }
 
-// Whoever has very many addresses fills the memory to its bound, and everybody
-// goes on being served.
+// A caller with very many addresses fills the memory to its bound, and all
+// clients are still served.
 func TestLimitByAddressIsBounded(t *testing.T) {
 	l, now := newAddressLimiter(time.Second), time.Now()
 	for i := range 100_000 {
@@ -211,8 +211,8 @@ func TestLimitByAddressIsBounded(t *testing.T) {
 	}
 }
 
-// A client id is whatever somebody claims, and may be as long as a header. What
-// the limiter remembers of it has one size.
+// A client ID is only claimed, and may be as long as a header. The limiter
+// stores it in a fixed size.
 func TestLimitByAddressKeepsNoClientID(t *testing.T) {
 	l, now := newAddressLimiter(time.Microsecond), time.Now()
 	var before, after runtime.MemStats

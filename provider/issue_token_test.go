@@ -63,7 +63,7 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 	require.NotContains(t, h.bearer("/oauth/userinfo", bare.Reveal()).body, "Lovelace")
 }
 
-// A token that was made without the consent page is no agreement to anything.
+// A token that was made without the consent page doesn't count as consent.
 func TestIssueTokenIsNoConsent(t *testing.T) {
 	h := newHost(t)
 	wiki := h.application(provider.ApplicationSettings{})
@@ -74,8 +74,8 @@ func TestIssueTokenIsNoConsent(t *testing.T) {
 	require.Equal(t, 200, b.get(wiki.request()).StatusCode, "the consent page")
 }
 
-// What strangers may not ask for, nobody issues to them either, and nothing once
-// they are not let in any more.
+// IssueToken can't give strangers scopes that they may not ask for, and gives
+// them nothing once they are no longer allowed.
 func TestIssueTokenKeepsStrangersToTheirScopes(t *testing.T) {
 	kept := memory.New()
 	open := func(r *provider.Registration) *host {

@@ -16,7 +16,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// lasts checks how long a sign-in lasts, whichever way it began: the code, the
+// lasts checks how long a sign-in lasts, in each way to begin it: the code, the
 // access token, the refresh token, and the whole, each to its last microsecond.
 func lasts(t *testing.T, app *application, resource string, want provider.Lifetimes) {
 	t.Helper()
@@ -206,9 +206,10 @@ func TestGraceIsNoLongerThanARefreshTokenWorks(t *testing.T) {
 	app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-// RFC 9700 section 4.14.2: eight processes share a file of credentials, and hold
-// eight tokens of one chain. They refresh at once when the access token has expired: one goes on with
-// the chain, the others get what it got, and the next eight go on from there.
+// RFC 9700 section 4.14.2: eight processes share a credentials file, and hold
+// eight tokens of one chain. They refresh at once when the access token has
+// expired: one continues the chain, the others get the same tokens, and the
+// next eight continue from there.
 func TestProcessesWithOldTokensKeepOneChain(t *testing.T) {
 	for _, public := range []bool{false, true} {
 		h := newHost(t)
@@ -240,7 +241,8 @@ func TestProcessesWithOldTokensKeepOneChain(t *testing.T) {
 			for _, kind := range h.eventKinds() {
 				counts[kind]++
 			}
-			// Whoever has the current token, and comes late, goes on once more.
+			// A late process with the current token continues the chain once
+			// more.
 			chain := map[string]bool{}
 			for _, got := range next {
 				chain[got.RefreshToken] = true
@@ -248,7 +250,7 @@ func TestProcessesWithOldTokensKeepOneChain(t *testing.T) {
 			require.Equal(t, len(held), counts[provider.EventTokenRefreshed]+counts[provider.EventTokenRetried], counts)
 			require.LessOrEqual(t, counts[provider.EventTokenRefreshed], 2)
 			require.Len(t, chain, counts[provider.EventTokenRefreshed])
-			// Half of them lose the answer, and go on with what they had.
+			// Half of them lose the answer, and continue with what they had.
 			for i := range held {
 				if i%2 == 0 {
 					held[i] = next[i]
@@ -258,9 +260,10 @@ func TestProcessesWithOldTokensKeepOneChain(t *testing.T) {
 	}
 }
 
-// RFC 9700 section 4.14.2: a grant remembers 16 refreshes. An older token, of which it isn't known whether
-// it was current within the grace, is refused; from a public application it is a
-// reuse, or a thief could refresh until nobody can tell.
+// RFC 9700 section 4.14.2: a grant remembers 16 refreshes. It can't tell
+// whether an older token was current within the grace period. Such a token is
+// refused; from a public application it is a reuse, because otherwise a thief
+// could refresh until the grant has forgotten.
 func TestTokensThatAreForgotten(t *testing.T) {
 	h := newHost(t)
 	for _, public := range []bool{false, true} {
@@ -284,7 +287,8 @@ func TestTokensThatAreForgotten(t *testing.T) {
 		h.bearer("/oauth/userinfo", current.AccessToken).statusIs(t, 200)
 		app.refresh(current.RefreshToken).tokens(t)
 
-		// Once all that is remembered is past the grace, so is what was before.
+		// Once all remembered ones are past the grace period, so are the older
+		// ones.
 		h.clock.Add(10*time.Minute + time.Second)
 		app.refresh(chain[0].RefreshToken).refused(t, 400, "invalid_grant")
 		require.Contains(t, h.eventKinds(), provider.EventReuseDetected)
@@ -336,9 +340,10 @@ func TestOldTokensWithinTheGrace(t *testing.T) {
 	app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-// A secret of the host's goes into what an old token leads to. It can be changed
-// while tokens are out, as long as the old one is there; without it that is a
-// fault of this instance, and the sign-in goes on.
+// A secret of the host is part of the derivation from an old token. It can be
+// changed while tokens are in use, as long as the old one is configured.
+// Without it, the refresh fails as a fault of this instance, and the sign-in
+// continues.
 func TestSecretsOfTheHostCanBeChanged(t *testing.T) {
 	keys := hosttest.NewKeys()
 	h := newHost(t, func(c *provider.Config) { c.Keys = keys })

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// The two lists of an application are apart, whoever asks and wherever: what it
-// may do by itself it may not ask a person for, and the other way around.
+// The two lists of an application are independent: it can't ask a user for its
+// machine scopes, or ask for its other scopes without a user.
 func TestMachineScopesAndScopesOfPeopleAreApart(t *testing.T) {
 	h := newDeviceHost(t, withMachines)
 	app := h.machine() // profile and email of people, notes:read and public_metadata by itself
@@ -43,7 +43,7 @@ func TestMachineScopesAndScopesOfPeopleAreApart(t *testing.T) {
 	got := app.tokens("user_ada")
 	app.refresh(got.RefreshToken, "scope", "notes:read").refused(t, 400, "invalid_scope")
 
-	// An application without machine scopes gets nothing, whatever it may ask people for.
+	// An application without machine scopes gets nothing without a user.
 	plain := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	for _, scope := range []string{"", "notes:read", "openid"} {
 		plain.asMachine("scope", scope).says(t, 400, "unauthorized_client", "must give it machine scopes")
@@ -120,7 +120,7 @@ func TestMachineScopesNeedAConfidentialApplication(t *testing.T) {
 	h.change(public, func(app *store.Application) { app.MachineScopes = scopes.New("notes:read") })
 	public.asMachine("client_secret", "").says(t, 400, "unauthorized_client", "A public client")
 
-	// What the Config offers no more is no application's.
+	// Scopes that the Config no longer offers don't count.
 	h.change(app, func(app *store.Application) { app.MachineScopes = scopes.New("email", "notes:read") })
 	require.Equal(t, "notes:read", app.asMachine().tokens(t).Scope)
 }
@@ -154,8 +154,9 @@ func TestMachineScopesAreSettings(t *testing.T) {
 
 const ownSecret = "7b1f0c5d9e8a4b6c3d2e1f0a9b8c7d6e5f4a3b2c1d0e9f8a"
 
-// A user whose ID reads as a machine would be one to whoever introspects. Such a
-// user is refused everywhere, and signed out nowhere: it is the host's mistake.
+// A user whose ID looks like a machine's would be one in introspection. Such a
+// user is refused everywhere, but not signed out, because it is the host's
+// mistake.
 func TestNoUserIsCalledLikeAMachine(t *testing.T) {
 	const id = "client:wiki"
 	kept := memory.New()

@@ -96,8 +96,8 @@ func TestMachineAuthenticatesByAKey(t *testing.T) {
 	h.machines(h.AllowMachines().Require("notes:read"))(got.AccessToken).statusIs(t, 200)
 }
 
-// Without Config.Machines the grant is not offered, whatever applications have,
-// and what was issued before is worth nothing.
+// Without Config.Machines the grant is not offered to any application, and
+// earlier tokens don't work.
 func TestWithoutMachinesThereAreNone(t *testing.T) {
 	kept := memory.New()
 	on := newHost(t, withMachines, func(c *provider.Config) { c.Store = kept })
@@ -120,8 +120,8 @@ func TestWithoutMachinesThereAreNone(t *testing.T) {
 
 const introspectionKey = "a-key-of-a-resource-server-0123456789"
 
-// A guard that did not ask for machines refuses them, and says why: no other
-// token would help, so it is no invalid_token.
+// A guard without AllowMachines refuses machines, and says why. No other token
+// would help, so the code isn't invalid_token.
 func TestGuardRefusesMachinesUnlessTheHostLetsThemIn(t *testing.T) {
 	h := newHost(t, withMachines, withResources)
 	app := h.machine()
@@ -143,7 +143,8 @@ func TestGuardRefusesMachinesUnlessTheHostLetsThemIn(t *testing.T) {
 		require.ErrorContains(t, err, "AllowMachines")
 	}
 
-	// Who lets machines in lets them in with a token for the right resource.
+	// Even a guard that allows machines requires a token for the right
+	// resource.
 	mcp := h.machines(h.Resource(h.url + "/mcp").AllowMachines().Require("notes:read"))
 	api := h.machines(h.AllowMachines().Require("notes:read"))
 	mcp(bound).statusIs(t, 200)
@@ -187,8 +188,8 @@ func TestMachineTokenIsNoRefreshTokenAndNoCode(t *testing.T) {
 	h.machines(h.AllowMachines().Require())(access).statusIs(t, 200)
 }
 
-// To the connections page a machine is nobody: its token is no session, and its
-// grants are on no user's page, also of one who uses the same application.
+// On the connections page, a machine's token is not a session, and its grants
+// are on no user's page, even if the user has the same application.
 func TestConnectionsPageKnowsNoMachines(t *testing.T) {
 	h := newHost(t, withMachines)
 	app := h.machine()

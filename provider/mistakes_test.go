@@ -235,8 +235,8 @@ var mistakes = []struct {
 	},
 }
 
-// A line of the log leads to each mistake. docs/reference/errors.md shows them, as this
-// test writes them with -update.
+// Each mistake causes a log line that helps to find it. This test writes the
+// lines into docs/reference/errors.md with -update.
 func TestLogLeadsToMistakes(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| mistake | what the log says |\n| --- | --- |\n")
@@ -289,7 +289,7 @@ func (h *host) steady(line string) string {
 	return line
 }
 
-// visit opens a page as somebody who has reached the app by another host name.
+// visit opens a page as a visitor who uses another host name.
 func (h *host) visit(name, path string) {
 	r, err := http.NewRequest(http.MethodGet, h.url+path, nil)
 	require.NoError(h.t, err)

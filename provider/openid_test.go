@@ -77,7 +77,7 @@ func TestIDTokenSaysHowTheUserSignedIn(t *testing.T) {
 	h.clock.Add(time.Hour)
 	refreshed := app.refresh(answer.tokens(t).RefreshToken)
 	again := refreshed.claims(t, keys)
-	require.Equal(t, got["auth_time"], again["auth_time"], "a refresh is no sign-in")
+	require.Equal(t, got["auth_time"], again["auth_time"], "a refresh is not a sign-in")
 	require.Equal(t, float64(h.clock.Now().Unix()), again["iat"])
 	require.NotContains(t, again, "nonce")
 	require.NotEqual(t, got["at_hash"], again["at_hash"])
@@ -118,7 +118,7 @@ func TestOutageOfKeysSignsNobodyOut(t *testing.T) {
 	}
 }
 
-// A signature costs something, so none is made that nobody asks for.
+// A signature is expensive, so none is made unless it is requested.
 func TestIDTokenIsForThoseWhoAskForOpenID(t *testing.T) {
 	h, keys := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -216,7 +216,7 @@ func TestOpenIDNeedsKeys(t *testing.T) {
 }
 
 // A host whose sessions have no time can't say how old a sign-in is. Its log
-// says what is missing, and nobody is sent around for ever.
+// says what is missing, and no visitor is redirected in a loop.
 func TestMaxAgeNeedsSignedInAt(t *testing.T) {
 	h, _ := newOpenIDHost(t, func(c *provider.Config) {
 		session := c.CurrentUser
@@ -237,8 +237,8 @@ func TestMaxAgeNeedsSignedInAt(t *testing.T) {
 }
 
 // An ID token names one provider's user to one application. As a hint, only a
-// real one of this provider's counts, and it never signs anybody in. Any other
-// says nothing, which keeps nobody out who may be shown a page.
+// real one of this provider counts, and it never signs anyone in. Others are
+// ignored, so visitors can still see a page.
 func TestHintsOfOthersSayNothing(t *testing.T) {
 	h, keys := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -275,8 +275,7 @@ func TestHintsOfOthersSayNothing(t *testing.T) {
 	b.get(app.request("scope", "openid", "id_token_hint", sign(keys, good))).statusIs(t, http.StatusOK)
 }
 
-// Whatever the request lacks may be in the object, and a request that is posted
-// doesn't lose it.
+// Missing parameters may be in the object. A posted request keeps the object.
 func TestRequestObjectsAreRefusedFirst(t *testing.T) {
 	h, _ := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{Public: true})

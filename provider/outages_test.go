@@ -160,8 +160,8 @@ func TestSignInBesideADeletionLeavesNothing(t *testing.T) {
 	}
 }
 
-// Who is signed out everywhere while an answer of theirs is on its way gets no
-// grant, or one that is dead.
+// If a user is signed out everywhere while their answer is in progress, they
+// get no grant, or a dead one.
 func TestSignOutBesideAnAnswer(t *testing.T) {
 	for _, step := range []string{"FindConsent", "Create"} {
 		t.Run("before "+step, func(t *testing.T) {
@@ -284,7 +284,7 @@ func TestClientThatHangsUpIsNoFailure(t *testing.T) {
 			_, err = b.client.Do(r)
 			require.ErrorIs(t, err, context.Canceled)
 			line, outcome := `level=INFO msg="latchkey: client went away" endpoint=`+tt.endpoint+" ", "client_gone"
-			if tt.step == "CreateApplication" { // A write goes on without the client, so what it fails by is the store.
+			if tt.step == "CreateApplication" { // A write continues without the client, so only the store can make it fail.
 				line, outcome = `level=ERROR msg="latchkey: request failed" endpoint=register `, "temporarily_unavailable"
 			}
 			require.Eventually(t, func() bool {

@@ -91,7 +91,7 @@ func TestScopesMayBeUnticked(t *testing.T) {
 	require.Equal(t, "email", again.Scope, "a library that asks for what it asked for at first is not signed out")
 	require.NotContains(t, h.send("GET", "/oauth/userinfo", http.Header{"Authorization": {"Bearer " + again.AccessToken}}, "").body, "Lovelace")
 
-	// Nobody is asked about offline access, and it is granted whatever is unticked.
+	// Offline access is granted without a question, and can't be unticked.
 	form = b.get(other.request("scope", "offline_access profile email", "prompt", "consent")).form(t, "allow")
 	require.Equal(t, []string{"email"}, form["granted"])
 	code = b.post("/oauth/authorize", form).redirected(t).Get("code")
@@ -122,9 +122,9 @@ func TestFormCannotGrantMoreThanWasAsked(t *testing.T) {
 	d.poll().refused(t, 400, "authorization_pending")
 }
 
-// A form that was answered is not allowed again: the visitor is asked anew.
-// Browsers go on to show it while an application takes its time, and when a
-// native one has taken the answer. Cancel on it is a no all the same.
+// A form that was answered can't allow again: the visitor is asked anew.
+// Browsers still show the form while an application is slow, or after a native
+// one took the answer. Cancel still works on it.
 func TestAnsweredFormIsRefused(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -146,9 +146,9 @@ func TestAnsweredFormIsRefused(t *testing.T) {
 	}
 }
 
-// What the browser sends before it has the answer is the same click: it gets
-// the same code. However often a form is sent, with whatever cookies, it makes
-// one grant.
+// What the browser sends before it has the answer counts as the same click, and
+// gets the same code. A form makes one grant, even if it is sent often or with
+// other cookies.
 func TestFormMakesOneGrant(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -176,7 +176,7 @@ func TestFormMakesOneGrant(t *testing.T) {
 	require.Equal(t, []provider.EventKind{provider.EventGrantCreated}, h.eventKinds())
 	require.Len(t, h.grantsOf("user_ada"), 1)
 
-	// Nobody but the browser can tell the code from the form.
+	// Only the browser can derive the code from the form.
 	other := h.browser()
 	other.signIn("user_ada")
 	require.NotEqual(t, codes[0], other.answer(other.get(app.request("prompt", "consent")), "allow").redirected(t).Get("code"))
@@ -244,8 +244,7 @@ func TestFormPostIsForWebAddresses(t *testing.T) {
 	require.True(t, strings.HasPrefix(r.Header.Get("Location"), "cursor://x.y/cb?"))
 }
 
-// The page of another instance, whose clock is a little ahead, is no page from
-// the future.
+// The page of another instance, whose clock is a little ahead, is accepted.
 func TestClocksOfInstancesMayDiffer(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -388,7 +387,7 @@ func (h *host) lastSignIn() provider.SignInRequest {
 	return h.signIns[len(h.signIns)-1]
 }
 
-// With cookies blocked nobody ever comes back signed in.
+// With cookies blocked, a visitor never comes back signed in.
 func TestReturnWithoutSignInIsAPageAndNoLoop(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -400,7 +399,7 @@ func TestReturnWithoutSignInIsAPageAndNoLoop(t *testing.T) {
 	require.Contains(t, r.body, `class="button primary" href="/oauth/authorize?`)
 	require.NotContains(t, r.body[strings.Index(r.body, "button primary"):], "sign_in_after")
 
-	// prompt=none is answered to the application, as it always is.
+	// prompt=none is answered to the application, as always.
 	silent := strings.Replace(back, "client_id", "prompt=none&client_id", 1)
 	require.Equal(t, "login_required", b.get(silent).redirected(t).Get("error"))
 
@@ -421,7 +420,7 @@ func TestWarningsOnTheConsentPage(t *testing.T) {
 	selfRegistered(t, h, self)
 	page := b.get(self.request())
 	require.Contains(t, page.text(), unknown)
-	require.NotContains(t, page.body, "bank.example.com", "it could be anybody's logo")
+	require.NotContains(t, page.body, "bank.example.com", "the logo could be copied")
 	// An app that is developed on one machine with its applications needs no
 	// warning of them.
 	for uri, warns := range map[string]bool{"http://localhost:1/cb": false, "http://127.0.0.1/cb": false, "cursor://x.y/cb": true} {
@@ -468,7 +467,8 @@ func TestErrorPageNamesReviewedApplicationsOnly(t *testing.T) {
 	b.get(app.request("client_id", "unknown")).errorPage(t, 400, "isn't registered with")
 }
 
-// What a visitor can read to somebody finds the line in the log.
+// A visitor can read the reference to support, and it finds the line in the
+// log.
 func TestErrorReferenceIsShortAndInTheLog(t *testing.T) {
 	h := newHost(t)
 	seen := map[string]bool{}

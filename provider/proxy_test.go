@@ -27,7 +27,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-// keepPrefix passes on what comes, as it comes.
+// keepPrefix passes requests on unchanged.
 func keepPrefix(backend *url.URL) http.Handler {
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(backend) // Host is then the backend's.
@@ -54,7 +54,7 @@ func stripPrefix(backend *url.URL) http.Handler {
 	return mux
 }
 
-// passOn is a proxy for a host that has a name of its own.
+// passOn is a proxy for a host that has an internal name.
 func passOn(backend *url.URL) http.Handler {
 	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(backend)
@@ -85,16 +85,16 @@ func hostBehind(t *testing.T, issuer, prefix string) (*host, *url.URL) {
 	return h, backend
 }
 
-// Whatever stands in front of a host: with Issuer as browsers and applications
-// see it, everything works, and no header says otherwise.
+// Behind any proxy, everything works if Issuer is the public URL, and headers
+// don't matter.
 func TestBehindAProxy(t *testing.T) {
 	for _, tt := range []struct {
 		name, prefix string
 		tls          bool
 		front        func(h *host, backend *url.URL) http.Handler
 	}{
-		{"a name of its own", "", false, func(_ *host, backend *url.URL) http.Handler { return passOn(backend) }},
-		{"a name of its own, by TLS", "", true, func(_ *host, backend *url.URL) http.Handler { return passOn(backend) }},
+		{"an internal name", "", false, func(_ *host, backend *url.URL) http.Handler { return passOn(backend) }},
+		{"an internal name, over TLS", "", true, func(_ *host, backend *url.URL) http.Handler { return passOn(backend) }},
 		{"the prefix is kept", "/app", false, func(_ *host, backend *url.URL) http.Handler { return keepPrefix(backend) }},
 		{"the prefix is kept, by TLS", "/app", true, func(_ *host, backend *url.URL) http.Handler { return keepPrefix(backend) }},
 		{"the prefix is stripped", "/app", false, func(_ *host, backend *url.URL) http.Handler { return stripPrefix(backend) }},
@@ -184,8 +184,8 @@ func worksBehind(t *testing.T, p *provider.Provider, transport http.RoundTripper
 	require.Equal(t, http.StatusOK, document.StatusCode)
 	require.Contains(t, document.body, `"`+issuer.String()+`/mcp"`)
 
-	// Somebody who is not signed in is sent to the sign-in page and back, below
-	// the prefix both times.
+	// A visitor who is not signed in is sent to the sign-in page and back,
+	// below the prefix both times.
 	signIn := open(browser, at.Connections).Header.Get("Location")
 	require.True(t, strings.HasPrefix(signIn, issuer.Path+"/login?next="+url.QueryEscape(issuer.Path+"/oauth/connections?")), signIn)
 	jar.SetCookies(issuer, []*http.Cookie{{Name: "session", Path: "/", Value: "user_ada." + strconv.FormatInt(time.Now().UnixMicro(), 10)}})

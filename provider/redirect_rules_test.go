@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A program on the user's machine listens where it finds a free port (RFC 8252
-// section 7.3), whichever name of the machine it has registered.
+// A program on the user's machine listens on any free port (RFC 8252 section
+// 7.3), for each name of the machine.
 func TestLoopbackPortIsFree(t *testing.T) {
 	h := newOpenHost(t)
 	b := h.signedIn("user_ada")
@@ -35,10 +35,11 @@ func TestLoopbackPortIsFree(t *testing.T) {
 		} {
 			b.get(app.request("redirect_uri", uri)).errorPage(t, 400, "not registered")
 		}
-		// Without PKCE, anybody on the machine could use what arrives there.
+		// Without PKCE, any program on the machine could use what arrives
+		// there.
 		b.get(app.request("redirect_uri", "http://localhost:58135/callback", "code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "code_challenge is missing")
 	}
-	// One on a server of its own has a port of its own.
+	// An application on a server has a fixed port.
 	server := h.application(provider.ApplicationSettings{RedirectURIs: []string{"http://localhost/callback"}, PKCERequired: true})
 	b.get(server.request("redirect_uri", "http://localhost:58135/callback")).errorPage(t, 400, "not registered")
 	public := h.application(provider.ApplicationSettings{RedirectURIs: []string{"http://localhost/callback"}, Public: true})
@@ -97,8 +98,8 @@ func TestKeptRedirectURIsAreCheckedAgain(t *testing.T) {
 	}
 }
 
-// Programs act on many schemes. One that nobody has reviewed gets a scheme that is
-// its own, or that of an editor.
+// Programs respond to many schemes. An application that isn't reviewed needs a
+// scheme with a period, or that of an editor.
 func TestSchemesOfApplicationsThatAreNotReviewed(t *testing.T) {
 	h := newOpenHost(t)
 	owned := provider.ApplicationSettings{Name: "Owned", OwnerID: "user_ada"}
@@ -119,7 +120,7 @@ func TestSchemesOfApplicationsThatAreNotReviewed(t *testing.T) {
 			require.NotEmpty(t, b.authorize(app.request()).Get("code"))
 		}
 	}
-	// A scheme can be named like somebody's host.
+	// A scheme can be named like someone else's host.
 	app, _ := h.clientOf(h.register(`{"redirect_uris":["accounts.google.com:/cb"],"client_name":"A"}`))
 	require.NotContains(t, h.signedIn("user_ada").get(app.request()).text(), "google")
 }
@@ -197,8 +198,8 @@ func TestHostNameIsNotForStrangers(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Nobody is sent to an application that the host does not vouch for before they
-// have decided on its page (RFC 9700 section 4.11.2).
+// Users are sent to an application that isn't reviewed only after they have
+// decided on its page (RFC 9700 section 4.11.2).
 func TestNobodyIsSentWhereNobodyVouches(t *testing.T) {
 	h := newOpenHost(t)
 	reg, _ := h.clientOf(h.register(`{"redirect_uris":["https://agent.example.com/callback"]}`))

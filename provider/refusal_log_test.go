@@ -126,8 +126,8 @@ func TestTokenRefusalsHaveTheirCause(t *testing.T) {
 	require.Contains(t, h.logged(), "unknown code or token")
 }
 
-// A request may hold secrets in every parameter that is for one, and say who the
-// user is. Whatever it is refused for, none of that is in the log.
+// A request may contain secrets and the user's identity in its parameters. For
+// any refusal, none of that is in the log.
 func TestRefusalsLogNoSecret(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.DeviceAuthorization = &provider.DeviceAuthorization{} })
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})

@@ -87,7 +87,7 @@ func TestUseIsNotedOnceADay(t *testing.T) {
 	}
 }
 
-// Whoever signs in now and then is never told that the application is gone.
+// An application that is used now and then is never deleted.
 func TestUsedApplicationsStay(t *testing.T) {
 	h := newOpenHost(t)
 	app, token := h.clientOf(h.register(native))
@@ -121,8 +121,8 @@ func TestApplicationsWithAGrantStay(t *testing.T) {
 	require.Zero(t, h.cleanup(t), "the grant has ended")
 }
 
-// Those that have a grant do not keep Cleanup from the others, and one call does
-// not take for ever.
+// Applications with a grant don't keep Cleanup from the others, and one call is
+// bounded.
 func TestCleanupOfManyApplicationsIsBounded(t *testing.T) {
 	h := newOpenHost(t)
 	for range 3 {
@@ -177,8 +177,8 @@ func TestSignInToADeletedApplicationIsRefused(t *testing.T) {
 	require.Empty(t, h.grantsOf("user_ada"))
 }
 
-// Of a sign-in and an expiry at once one happens: whoever got a code finds the
-// application there, and nobody gets one of an application that is gone.
+// Of a concurrent sign-in and expiry only one succeeds: if a user gets a code,
+// the application exists, and no one gets a code of a deleted application.
 func TestExpiryRacesWithUse(t *testing.T) {
 	h := newOpenHost(t)
 	for i := range 60 {
@@ -227,7 +227,7 @@ func TestUseIsNotedOnceByMany(t *testing.T) {
 		browsers[i].signIn("user_ada")
 		pages[i] = browsers[i].get(app.request())
 	}
-	// Nobody goes on from FindClient until all have read.
+	// No one leaves FindClient until all have read.
 	var gate sync.WaitGroup
 	gate.Add(many)
 	kept.After(func(_ context.Context, step string) error {

@@ -93,7 +93,7 @@ func TestHostChangesASelfRegisteredApplication(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, app.Registration, changed.Registration)
-	require.False(t, changed.SkipConsent, "nobody vouches for it")
+	require.False(t, changed.SkipConsent, "it is not reviewed")
 	require.True(t, changed.PKCERequired)
 
 	shown := h.manage("GET", app.ClientID, token, "").registered(t, 200)
@@ -188,7 +188,7 @@ func TestUpdatesRaceToOneWholeDocument(t *testing.T) {
 			works++
 		}
 	}
-	require.Equal(t, i%2, works, "the one secret that is kept was told to somebody")
+	require.Equal(t, i%2, works, "the one stored secret was shown")
 }
 
 // One of many deletions that race with updates is the last word.
@@ -211,8 +211,8 @@ func TestDeletionRacesWithUpdates(t *testing.T) {
 	require.Zero(t, h.applications(t))
 }
 
-// What the host has set for an application keeps it from no update of its own: not
-// when it turns public, nor when the host has switched something off since.
+// The host's settings of an application don't block its updates: not when it
+// becomes public, nor after the host has disabled a feature.
 func TestUpdateIsNotRefusedForWhatTheHostHasSet(t *testing.T) {
 	w := newWorkspaces()
 	h := newOpenHost(t, w.on)

@@ -273,7 +273,7 @@ func TestRegistrationAnswersOtherOrigins(t *testing.T) {
 	}
 }
 
-// The whole way of a client that nobody knows.
+// A complete sign-in of an unknown client.
 func TestSelfRegisteredApplicationSignsIn(t *testing.T) {
 	h := newOpenHost(t)
 	var endpoints map[string]any
@@ -451,7 +451,8 @@ func TestScopesOfSelfRegisteredApplications(t *testing.T) {
 	require.ErrorContains(t, err, `Config.ClientIDDocuments.Scopes has "nor": add it to Config.Scopes`)
 }
 
-// One that registered for devices only signs nobody in by a browser.
+// An application that registered only for devices can't sign users in with a
+// browser.
 func TestRegisteredGrantTypesHold(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	app, _ := h.clientOf(h.register(`{"redirect_uris":["https://tv.example.com/cb"],"token_endpoint_auth_method":"none","grant_types":["` + grantDevice + `"]}`))

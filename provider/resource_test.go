@@ -56,8 +56,8 @@ func TestResourceIsIgnoredWhereThereAreNone(t *testing.T) {
 	require.NotContains(t, h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, "protected_resources")
 }
 
-// An agent that does not know of resources gets tokens for the one that there
-// is, or that the host has named, and not for the host's whole API.
+// An agent that doesn't know about resources gets tokens for the only one, or
+// for the default one, and not for the host's whole API.
 func TestDefaultResourceOfStrangers(t *testing.T) {
 	one := func(c *provider.Config) {
 		withResources(c)
@@ -106,7 +106,8 @@ func TestDefaultResourceOfStrangers(t *testing.T) {
 			h.signedIn("user_ada").decide(d, "allow")
 			works(d.poll().tokens(t).AccessToken, tt.wants)
 
-			// What it asks for it gets, and those of the host's own get what they ask for.
+			// If it names scopes, it gets those, and so do the host's
+			// applications.
 			if tt.wants == "/reports" {
 				works(registered.tokens("user_ada", "scope", "notes:read", "resource", h.url+"/mcp").AccessToken, "/mcp")
 			}
@@ -157,7 +158,8 @@ func TestDefaultScopesOfAResource(t *testing.T) {
 	require.Equal(t, "profile", app.tokens("user_ada", "resource", h.url+"/mcp", "scope", "profile").Scope)
 }
 
-// A scope that was taken out of the Config keeps nobody out who names none.
+// A scope that was removed from the Config doesn't lock out applications that
+// name none.
 func TestDefaultScopesAreThoseThatAreLeft(t *testing.T) {
 	before := newOpenHost(t, withResources)
 	own := before.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:write")})

@@ -61,7 +61,7 @@ func (r *runner) run(t *testing.T, d time.Duration) {
 	select {
 	case <-ended:
 	default:
-		t.Fatal("Run goes on although its context has ended")
+		t.Fatal("Run continues although its context has ended")
 	}
 }
 
@@ -130,8 +130,8 @@ func TestRunGoesOnAfterErrorsAndPanics(t *testing.T) {
 	})
 }
 
-// A context that ends in the middle of a round ends the round and Run, and is no
-// fault to log.
+// A context that ends in the middle of a round ends the round and Run, without
+// an error in the log.
 func TestRunStopsInTheMiddleOfARound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// A sign-in page goes on where it was asked to, on this site only. Anybody can
-// write a link with a "next" in it.
+// Redirect after a sign-in only to this site. Anyone can write a link with a
+// "next" in it.
 func ExampleLocalPath() {
 	signedIn := func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, provider.LocalPath(r.PostFormValue("next"), "/"), http.StatusSeeOther)
@@ -48,9 +48,8 @@ func TestLocalPath(t *testing.T) {
 	}
 }
 
-// Whatever is let through, a browser stays on the host: by the text as it is, by
-// what http.Redirect makes of it, and by what a router that has decoded the path
-// redirects to.
+// Every accepted path keeps the browser on the host: in its original text,
+// after http.Redirect, and after a router that redirects to the decoded path.
 func FuzzLocalPath(f *testing.F) {
 	for _, path := range append(localPaths, foreignPaths...) {
 		f.Add(path)

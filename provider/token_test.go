@@ -53,8 +53,9 @@ func TestImportedSecretIsChecked(t *testing.T) {
 	}
 }
 
-// Many clients send the secret in the header as it is, without the encoding that
-// RFC 6749 section 2.3.1 asks for. That works too, and lets nobody else in.
+// Many clients send the secret in the header unencoded, although RFC 6749
+// section 2.3.1 requires an encoding. That works too, and doesn't accept other
+// secrets.
 func TestImportedSecretAsSent(t *testing.T) {
 	h := newHost(t)
 	for i, secret := range []string{"abc+def", "a%20b", "50%off", "a+b%2Bc", "p+ss w%rd:ü", "%", "a&b=c"} {
@@ -78,8 +79,8 @@ func TestImportedSecretAsSent(t *testing.T) {
 	}
 }
 
-// Who tries secrets of one application, as fast as they can, keeps no other
-// application from being served.
+// An attacker who tries secrets of one application, as fast as possible,
+// doesn't delay other applications.
 func TestWrongSecretsOfOneClientHoldUpNoOther(t *testing.T) {
 	const cost, attackers = 10, 24
 	h := newHost(t, func(c *provider.Config) { c.StoreTimeout = time.Minute })

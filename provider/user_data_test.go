@@ -88,8 +88,8 @@ func TestExportWritesAllOrNothing(t *testing.T) {
 	}
 }
 
-// Erasing a user ends everything of theirs, leaves that of others, and leaves no
-// record a day later.
+// Erasing a user ends all their sign-ins, leaves other users alone, and leaves
+// no record a day later.
 func TestEraseUserLeavesNothing(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Name: "Wiki", Scopes: scopes.New("notes:read"), OwnerID: "user_ada"})

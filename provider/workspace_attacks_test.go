@@ -19,13 +19,12 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// A form gives access to no workspace but one that its page has shown to its
-// user, whatever the form says.
+// A form gives access only to a workspace that its page has shown to its user.
 func TestFormGivesOnlyAShownWorkspace(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceOptional)
 	for name, forge := range map[string]func(b *browser, form url.Values){
-		"somebody else's": func(_ *browser, form url.Values) { form.Set("workspace", "org_navy") },
+		"another's":       func(_ *browser, form url.Values) { form.Set("workspace", "org_navy") },
 		"one that is not": func(_ *browser, form url.Values) { form.Set("workspace", "org_none") },
 		"another than the request names": func(b *browser, form url.Values) {
 			for name, values := range b.get(app.request("workspace", "org_math", "prompt", "consent")).form(t, "allow") {
@@ -93,8 +92,8 @@ func TestStrangersWorkspaceIsAnsweredLikeNone(t *testing.T) {
 	require.Len(t, h.grantsOf("user_ada"), 1)
 }
 
-// Who leaves a workspace between the page and its answer gives no access to it,
-// even while List still has it.
+// A user who leaves a workspace between the page and its answer gives no access
+// to it, even while List still has it.
 func TestMembershipIsAskedAgainAtTheAnswer(t *testing.T) {
 	for name, late := range map[string]bool{"List knows": false, "List is late": true} {
 		t.Run(name, func(t *testing.T) {
@@ -118,9 +117,9 @@ func TestMembershipIsAskedAgainAtTheAnswer(t *testing.T) {
 	}
 }
 
-// Who leaves a workspace between the code and its exchange, or between two
-// refreshes, gives no more access to it, and what they have in it ends at once.
-// Other workspaces, and other users, are left alone.
+// A user who leaves a workspace between the code and its exchange, or between
+// two refreshes, gives no more access to it, and their access in it ends at
+// once. Other workspaces and users are not affected.
 func TestWhoHasLeftAWorkspaceGivesNoTokens(t *testing.T) {
 	for name, late := range map[string]func(h *host, app *application, code, refresh string) *reply{
 		"at the exchange": func(_ *host, app *application, code, _ string) *reply { return app.redeem(code) },
@@ -134,7 +133,7 @@ func TestWhoHasLeftAWorkspaceGivesNoTokens(t *testing.T) {
 			others := other.in("org_math", "user_ada")
 			code := h.signedIn("user_ada").choose(app.request("prompt", "consent"), "org_math")
 			w.leaves("user_ada", "org_math", false)
-			require.Equal(t, "org_math", h.workspaceOf(got.AccessToken), "the guard asks nobody")
+			require.Equal(t, "org_math", h.workspaceOf(got.AccessToken), "the guard doesn't ask")
 			require.Equal(t, false, member(t, app.post("/oauth/token_info", "token", got.AccessToken), "active"))
 			h.bearer("/oauth/userinfo", got.AccessToken).refused(t, 401, "invalid_token")
 			found, err := h.LookupToken(ctx, got.AccessToken)
@@ -169,7 +168,7 @@ func TestWhoHasLeftLosesAccessWithinOneLifetime(t *testing.T) {
 	app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-// While the host can't say who is a member, nothing is spent and nobody loses
+// While the host can't say who is a member, nothing is spent and no one loses
 // anything.
 func TestOutageOfWorkspacesCostsNothing(t *testing.T) {
 	h, w := newWorkspaceHost(t)
@@ -377,7 +376,7 @@ func TestWorkspaceCutOffsEndWhatTheyName(t *testing.T) {
 	}
 }
 
-// An erased workspace is gone for good, whatever the host says of its members.
+// An erased workspace stays erased, even if the host says that it has members.
 func TestErasedWorkspaceStaysGone(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -392,9 +391,9 @@ func TestErasedWorkspaceStaysGone(t *testing.T) {
 	b.choose(app.request(), "org_engine")
 }
 
-// To switch workspaces off takes rights away and adds none: an application that
-// acts for workspaces only is refused, and what is for one neither works nor can
-// be refreshed. Switched on again, all goes on.
+// Disabling workspaces removes rights and adds none: an application that acts
+// only for workspaces is refused, and tokens for one neither work nor can be
+// refreshed. After workspaces are enabled again, everything continues.
 func TestSwitchedOffWorkspacesAddNoRights(t *testing.T) {
 	kept, w := memory.New(), newWorkspaces()
 	before, after := newHost(t, w.on, func(c *provider.Config) { c.Store = kept }), newHost(t, func(c *provider.Config) { c.Store = kept })
@@ -416,7 +415,7 @@ func TestSwitchedOffWorkspacesAddNoRights(t *testing.T) {
 	optional.refresh(held.RefreshToken).tokens(t)
 	require.Equal(t, "org_math", before.workspaceOf(held.AccessToken))
 
-	// Who gives a token back meanwhile has given it back.
+	// A token that is revoked meanwhile stays revoked.
 	optional.h = after
 	optional.post("/oauth/token/revoke", "token", held.RefreshToken).statusIs(t, 200)
 	before.bearer("/api/notes", held.AccessToken).refused(t, 401, "invalid_token")
@@ -436,8 +435,8 @@ func TestSwitchedOffWorkspacesSkipNoConsent(t *testing.T) {
 	require.NotEmpty(t, b.get(app.request("prompt", "none")).redirected(t).Get("code"), "this they have agreed to")
 }
 
-// Who has chosen to act alone has chosen nothing for an application that acts for
-// workspaces only by now.
+// A user who chose to act alone has not made a choice for an application that
+// by now acts only for workspaces.
 func TestActingAloneIsNoChoiceWhereAWorkspaceIsRequired(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceOptional)

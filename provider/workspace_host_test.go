@@ -190,7 +190,7 @@ func TestAgentsActForWorkspaces(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, b.get(agent.request("scope", "notes:read", "prompt", "consent")).text(), "only your own account")
 
-	// A stranger's link sends nobody anywhere before they have allowed it once.
+	// A stranger's link redirects users only after they have allowed it once.
 	other := h.signedIn("user_grace")
 	other.get(agent.request("prompt", "none")).errorPage(t, 400, "")
 	require.Equal(t, "invalid_scope", b.get(agent.request("scope", "no:such")).redirected(t).Get("error"), "she has allowed it, in a workspace")
@@ -246,8 +246,8 @@ func TestWorkspaceSettingsAreChecked(t *testing.T) {
 	}
 }
 
-// A mistake in List is a fault that says what to do, and nobody gets a grant for
-// no workspace by it. A picture from anywhere else is not shown.
+// A mistake in List is a fault that says what to do, and doesn't cause a grant
+// without a workspace. A picture from an unknown host is not shown.
 func TestListOfWorkspacesIsChecked(t *testing.T) {
 	list := []provider.Workspace{{ID: "org_a", PictureURL: "https://pictures.example.com/a.png"}, {ID: "org_b", Name: "B", PictureURL: "http://elsewhere.example.com/b.png"}}
 	var failed error
@@ -274,7 +274,7 @@ func TestListOfWorkspacesIsChecked(t *testing.T) {
 	b.get(app.request()).errorPage(t, 503, "")
 }
 
-// A page of the host's own gets the choice.
+// A custom page gets the choice.
 func TestOwnPageGetsTheWorkspaces(t *testing.T) {
 	var shown pages.Consent
 	h, _ := newWorkspaceHost(t, func(c *provider.Config) {

@@ -228,7 +228,7 @@ func TestWithoutWorkspacesNothingChanges(t *testing.T) {
 	app.post("/oauth/device_authorization", "workspace", "org_math").refused(t, 400, "invalid_request")
 }
 
-// Who has chosen nothing is shown the page again, with what they had ticked.
+// A user who has chosen nothing sees the page again, with their ticked boxes.
 func TestChoiceOfAWorkspaceIsRequired(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -256,8 +256,8 @@ func TestChoiceOfAWorkspaceIsRequired(t *testing.T) {
 	require.Equal(t, "org_engine", h.workspaceOf(got.AccessToken))
 }
 
-// The only workspace is chosen, and shown. Who has none is told so, and can take
-// another account.
+// The only workspace is chosen, and shown. A user without one is told so, and
+// can switch accounts.
 func TestOneWorkspaceAndNone(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)

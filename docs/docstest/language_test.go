@@ -18,7 +18,7 @@ import (
 // rewritten. Remove each entry with its rewrite.
 var unclean = []string{
 	".ci/", ".github/", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "Makefile",
-	"docs/", "examples/", "internal/", "provider/", "scopes/", "store/", "tests/", "userinfo/",
+	"docs/", "examples/", "internal/", "scopes/", "store/", "tests/", "userinfo/",
 }
 
 // quotes lists texts that a file may contain although a rule bans them, because

@@ -120,8 +120,7 @@ func TestVerifyToken(t *testing.T) {
 	}
 }
 
-// Who verifies a token is told of no audience, so a token for another API must
-// not pass.
+// The answer has no audience, so a token for another API must be refused.
 func TestVerifyRefusesTokensOfResources(t *testing.T) {
 	var mcp string
 	a := newAdmin(t, func(c *provider.Config) {
@@ -136,8 +135,8 @@ func TestVerifyRefusesTokensOfResources(t *testing.T) {
 	a.refused(verify(app.tokens("user_ada", "resource", mcp).AccessToken), 404, "resource_not_found")
 }
 
-// Clerk's API knows no machines: none can get its scopes there, and a token
-// without a user is no token of one.
+// Clerk's API has no machines: applications can't get machine scopes there, and
+// a token without a user is refused.
 func TestClerkKnowsNoMachines(t *testing.T) {
 	a := newAdmin(t, func(c *provider.Config) { c.Machines = &provider.Machines{} })
 	for _, name := range []string{"machine_scopes", "machineScopes", "MachineScopes"} {

@@ -22,7 +22,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/keys"
 )
 
-// hmacWith returns a JWT whose secret is something that everybody knows.
+// hmacWith returns a JWT whose secret is publicly known.
 func hmacWith(alg string, secret []byte) string {
 	text := b64(`{"alg":"`+alg+`","kid":"k"}`) + "." + b64(someClaims)
 	mac := hmac.New(sha256.New, secret)
@@ -93,7 +93,7 @@ var attacks = sync.OnceValue(func() map[string]attack {
 		"kid of no key":                {ec, signed(jose.ES256, k.ec, "other"), false, "no key with the kid \"other\""},
 		"kid that is a path":           {ec, signed(jose.ES256, k.ec, "../../etc/passwd"), false, "no key with the kid"},
 		"kid that is SQL":              {ec, signed(jose.ES256, k.ec, "' or 1=1 --"), false, "no key with the kid"},
-		"kid that is no text":          {ec, header(`{"alg":"ES256","kid":["k"]}`), true, "wrong type"},
+		"kid that isn't a string":      {ec, header(`{"alg":"ES256","kid":["k"]}`), true, "wrong type"},
 		"two keys with the same kid":   {setOf(jwk(k.ec, "k"), jwk(k.ec2, "k")), good, true, "2 keys"},
 		"no kid, two keys that fit":    {setOf(jwk(k.ec, "1"), jwk(k.ec2, "2")), signed(jose.ES256, k.ec, ""), false, "names no kid"},
 		"no kid, no key that fits":     {rsaSet, signed(jose.ES256, k.ec, ""), false, "no key for the alg ES256"},
@@ -131,7 +131,7 @@ var attacks = sync.OnceValue(func() map[string]attack {
 		"typ of a logout token":     {ec, signed(jose.ES256, k.ec, "k", "typ", "logout+jwt"), true, "typ of the JWT"},
 		"typ of a request object":   {ec, signed(jose.ES256, k.ec, "k", "typ", "oauth-authz-req+jwt"), true, "typ of the JWT"},
 		"typ that is empty":         {ec, signed(jose.ES256, k.ec, "k", "typ", ""), true, "typ of the JWT"},
-		"typ that is no text":       {ec, header(`{"alg":"ES256","kid":"k","typ":7}`), true, "wrong type"},
+		"typ that isn't a string":   {ec, header(`{"alg":"ES256","kid":"k","typ":7}`), true, "wrong type"},
 		"no alg":                    {ec, header(`{"kid":"k"}`), true, `alg of the JWT is ""`},
 		"two algs":                  {ec, header(`{"alg":"none","alg":"ES256","kid":"k"}`), true, "duplicate member"},
 		"two algs, one is escaped":  {ec, header(`{"alg":"none","\u0061lg":"ES256","kid":"k"}`), true, "duplicate member"},
@@ -253,8 +253,8 @@ func TestVerifyRefusesHostileTokens(t *testing.T) {
 	}
 }
 
-// A key signs nothing here but JWTs of one typ and one alg. What it has signed
-// elsewhere, such as in a KMS that others use too, is none of ours.
+// A key signs only JWTs of one typ and one alg here. A JWT that it signed for
+// another purpose, such as in a shared KMS, is refused.
 func TestVerifyRefusesWhatOurKeyHasSignedElsewhere(t *testing.T) {
 	own := own()
 	k, err := keys.Static(own.rsa, own.ec)

@@ -158,7 +158,7 @@ func TestMoreSettingsSayWhatIsWrong(t *testing.T) {
 	b.post(adminPath+"?new", "do", "create", "type", "device", "name", "Native", "jwks", hosttest.NewKeys().ClientKeySet("first")).is(422, `<p class="error">a public application has no keys`)
 }
 
-// Saving a form as it is shown changes nothing, whatever the host has set.
+// Saving a form unchanged changes nothing, with any settings of the host.
 func TestSavingWhatIsShownChangesNothing(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{}, everythingOn)
 	set := " " + strings.Replace(hosttest.NewKeys().ClientKeySet("first"), "{", "{\n\t", 1) + "\n"
@@ -181,8 +181,8 @@ func TestSavingWhatIsShownChangesNothing(t *testing.T) {
 	}
 }
 
-// What is switched off can't be set, whatever fields a form has. What an
-// application has left of it stays, and can be taken away.
+// Settings of a disabled feature can't be set with any form fields. What an
+// application still has of them stays, and can be removed.
 func TestMoreSettingsAreWhatIsSwitchedOn(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{})
 	b := h.browser("user_grace")

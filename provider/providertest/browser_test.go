@@ -32,7 +32,7 @@ func TestAllowAndDeny(t *testing.T) {
 	require.NotEmpty(t, allowed.Query().Get("code"))
 	require.Equal(t, host.URL, allowed.Query().Get("iss"))
 
-	// The second time nobody is asked.
+	// The second time, the user isn't asked.
 	require.NotEmpty(t, providertest.Allow(t, host.Client, w.signInURL()).Query().Get("code"))
 	text := fatal(t, func(t testing.TB) { providertest.Deny(t, host.Client, w.signInURL()) })
 	require.Contains(t, text, "providertest: Deny: the user was not asked")
@@ -91,7 +91,7 @@ func pageServer(t *testing.T, page string) (address string, posted func() url.Va
 	mux.HandleFunc("/authorize", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, page) })
 	mux.HandleFunc("POST /decide", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Origin") != "http://"+r.Host || r.Header.Get("Referer") == "" {
-			http.Error(w, "This is no browser.", http.StatusForbidden)
+			http.Error(w, "This isn't a browser.", http.StatusForbidden)
 			return
 		}
 		r.ParseForm()

@@ -113,7 +113,7 @@ func TestHostOfABadConfig(t *testing.T) {
 	require.Contains(t, text, "Lifetimes.Code")
 }
 
-// An application that wants a fresh sign-in gets one, whatever the clock says.
+// An application that demands a fresh sign-in gets one, with any clock.
 func TestHostSignsInAgainWhereAsked(t *testing.T) {
 	now := time.Now()
 	var offset atomic.Int64
@@ -144,7 +144,7 @@ func TestHostClientStaysThere(t *testing.T) {
 	}
 }
 
-// The issuer may have a path, as that of a host behind a proxy.
+// The issuer may have a path, like that of a host behind a proxy.
 func TestHostWithAPath(t *testing.T) {
 	host := providertest.New(t, func(c *provider.Config) {
 		c.Issuer += "/acme"
