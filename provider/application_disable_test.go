@@ -43,7 +43,7 @@ func TestDisabledApplicationGetsNothing(t *testing.T) {
 	require.ErrorContains(t, err, isDisabled)
 	require.Empty(t, app.liveGrants())
 
-	// A host that starts again doesn't let it in, nor does a change.
+	// Neither a restart of the host nor an update enables it.
 	_, err = h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error { s.Name = "Board"; return nil })
 	require.NoError(t, err)
 	app.refresh(got.RefreshToken).refused(t, 400, "unauthorized_client")
@@ -74,7 +74,7 @@ func TestDisablingAsksForTheVersionThatWasSeen(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
-// The pending user code of a device is worth nothing once its application is
+// The pending user code of a device doesn't work once its application is
 // disabled.
 func TestDisabledApplicationGetsNoDevice(t *testing.T) {
 	h := newDeviceHost(t)
@@ -120,8 +120,8 @@ func TestDisabledApplicationCannotManageItsRegistration(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// If disabling fails, it looks as if it had not been done, or it can be done
-// again.
+// If disabling fails, the application looks enabled, or the call can be
+// repeated.
 func TestDisablingThatFailsCanBeRepeated(t *testing.T) {
 	for _, step := range []string{"FindApplication", "UpdateApplication", "CutOff"} {
 		t.Run(step, func(t *testing.T) {
@@ -217,8 +217,8 @@ func TestDisabledApplicationOfADocument(t *testing.T) {
 	require.Equal(t, 200, h.signedIn("user_ada").get(app.request()).StatusCode)
 }
 
-// A sign-in that has read the application just before it was disabled gets a code
-// that buys nothing, then or when the application is let in again.
+// A sign-in that read the application just before it was disabled gets a code
+// that is useless, then and after the application is enabled again.
 func TestSignInThatOverlapsWithDisablingGetsNothing(t *testing.T) {
 	faulty := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = faulty })

@@ -202,13 +202,13 @@ func TestEnsureApplicationRefusesWeakSecrets(t *testing.T) {
 		require.ErrorContains(t, err, "name is missing", "everything that is wrong is named")
 		require.ErrorContains(t, err, "secret is missing")
 	}
-	// An application that is there is protected from them too.
+	// An existing application is protected from them too.
 	h.ensure(wikiSettings, firstSecret)
 	_, err = h.EnsureApplication(ctx, "wiki", wikiSettings, provider.NewSecret("weak"))
 	require.ErrorContains(t, err, "shorter")
 }
 
-// Secrets as tools make them are taken.
+// Secrets in the formats of common tools are accepted.
 func TestEnsureApplicationTakesRandomSecrets(t *testing.T) {
 	h := newHost(t)
 	for i, secret := range []string{
@@ -249,8 +249,8 @@ func TestEnsureApplicationChangesTheSecretWithAnOverlap(t *testing.T) {
 	require.EqualValues(t, 2, h.ensure(wikiSettings, secondSecret).Version, "ended secrets make no difference")
 }
 
-// A host that goes back to its version before has its secret for good, however
-// much later the newer one is looked at.
+// After a host goes back to its previous version, that version's secret keeps
+// working.
 func TestEnsureApplicationAfterGoingBack(t *testing.T) {
 	h := newHost(t)
 	app := h.ensure(wikiSettings, firstSecret)
@@ -263,8 +263,8 @@ func TestEnsureApplicationAfterGoingBack(t *testing.T) {
 	app.redeem("x", "client_secret", secondSecret).refused(t, 400, "invalid_grant")
 }
 
-// Two versions that start again and again in turns come to rest with the newer
-// one, and both secrets work all the time.
+// Two versions that keep restarting in turn settle on the newer one, and both
+// secrets work all the time.
 func TestEnsureApplicationOfTwoVersionsComesToRest(t *testing.T) {
 	h, steps := newStepsHost(t)
 	newer := wikiSettings
@@ -294,7 +294,7 @@ func TestEnsureApplicationOfTwoVersionsComesToRest(t *testing.T) {
 	require.Equal(t, "Wiki", h.ensure(wikiSettings, firstSecret).Name, "an hour later it is a decision")
 }
 
-// A program that makes up a secret at each start is told so.
+// A program that generates a secret at each start gets an error.
 func TestEnsureApplicationWithASecretForEachStart(t *testing.T) {
 	h := newHost(t)
 	var err error

@@ -192,8 +192,7 @@ func TestUpdateApplicationChecksAndKeepsWhatIsNotItsToChange(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
-// An edit sees the settings and nothing else, so what it cannot change it cannot
-// seem to change.
+// An edit gets only the settings, so it can't seem to change anything else.
 func TestUpdateApplicationChangesSettingsAlone(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -232,7 +231,7 @@ func TestUpdateApplicationChangesSettingsAlone(t *testing.T) {
 	}
 }
 
-// A page that shows an application gives its version when it saves.
+// A page that shows an application sends its version when it saves.
 func TestUpdateApplicationIfVersion(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -364,8 +363,8 @@ func TestTurningPublicEndsEverythingAndDropsTheSecrets(t *testing.T) {
 	app.redeem("x", "client_secret", secret.Reveal()).refused(t, 400, "invalid_grant")
 }
 
-// A public application redeems no code without PKCE, also if it was confidential
-// when its request was read, so that the code has no challenge.
+// A public application can't redeem a code without PKCE, even if it was
+// confidential when its request was read, so that the code has no challenge.
 func TestTurningPublicBesideAnAnswer(t *testing.T) {
 	for _, skip := range []bool{false, true} {
 		kept := storetest.NewBreakable(memory.New())
@@ -461,7 +460,7 @@ func TestCleanupDeletesOnlyWhatIsDead(t *testing.T) {
 	h.clock.Add(90 * time.Minute)
 	require.Empty(t, h.grantsOf("user_grace"))
 	app.refresh(dead.RefreshToken).refused(t, 400, "invalid_grant")
-	// It goes at midnight, a day or two later.
+	// It is deleted at midnight, a day or two later.
 	h.clock.Add(2 * day)
 	rotated = app.refresh(rotated.RefreshToken).tokens(t)
 	n, err := h.Cleanup(ctx)
@@ -471,12 +470,12 @@ func TestCleanupDeletesOnlyWhatIsDead(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 	h.bearer("/api/notes", rotated.AccessToken).statusIs(t, 200)
-	// What was spent is known for as long as the grant lives.
+	// A spent token is recognized as long as the grant lives.
 	app.refresh(live.RefreshToken).refused(t, 400, "invalid_grant")
 	h.bearer("/api/notes", rotated.AccessToken).refused(t, 401, "invalid_token")
 }
 
-// A secret gets out by Reveal and in no other way.
+// Only Reveal returns a secret.
 func TestSecretIsRedacted(t *testing.T) {
 	const value = "hunter2hunter2"
 	s := provider.NewSecret(value)

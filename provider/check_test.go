@@ -105,7 +105,7 @@ func TestCheckGivesEachAdviceAlone(t *testing.T) {
 			advice := checked(t, c)
 			require.Len(t, advice, 1, "%v", advice)
 			isAdvice(t, advice[0], code)
-			// The Field is one of the Config, by its own name.
+			// The Field is a field of the Config.
 			of := reflect.TypeFor[provider.Config]()
 			for _, name := range strings.Split(strings.ReplaceAll(anyIndex(advice[0].Field), "[i]", ""), ".") {
 				for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
@@ -119,7 +119,7 @@ func TestCheckGivesEachAdviceAlone(t *testing.T) {
 	}
 }
 
-// anyIndex leaves out which element of a list a field is of.
+// anyIndex removes the index of a list element from a field.
 func anyIndex(field string) string {
 	return regexp.MustCompile(`\[\d+\]`).ReplaceAllString(field, "[i]")
 }
@@ -133,7 +133,7 @@ func isAdvice(t *testing.T, a provider.Advice, code string) {
 	require.NotContains(t, a.Text, tooShort)
 }
 
-// The lifetimes of a resource are looked at like those of the Config.
+// The lifetimes of a resource are checked like those of the Config.
 func TestCheckLooksAtTheLifetimesOfResources(t *testing.T) {
 	long := provider.Lifetimes{Code: day, Access: 2 * day, Refresh: 100 * day, Grace: time.Hour}
 	c := soundConfig(t)
@@ -193,7 +193,8 @@ type keepsAll struct{ store.Store }
 
 func (keepsAll) Forgets() bool { return false }
 
-// A store that the host composed is not looked into, but can say so itself.
+// Check doesn't look into a store that the host composed, but the store can
+// implement Volatile.
 func TestCheckOfAComposedStore(t *testing.T) {
 	kept := memory.New()
 	c := soundConfig(t)
@@ -220,7 +221,7 @@ func TestCheckLooksAtTheKeysThatItIsGiven(t *testing.T) {
 	require.Empty(t, advice[0].Field)
 }
 
-// The text says what the missing limit is needed for most.
+// The text names the features that need the limit most.
 func TestCheckSaysWhatToLimit(t *testing.T) {
 	c := soundConfig(t)
 	c.Limit = nil
@@ -255,7 +256,7 @@ func TestProductionPageHasEveryCode(t *testing.T) {
 	}
 	require.ElementsMatch(t, codes, shown)
 
-	// The table above has every code that the source has.
+	// The table above has every code of the source.
 	source, err := os.ReadFile("check.go")
 	require.NoError(t, err)
 	var written []string

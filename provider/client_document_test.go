@@ -105,7 +105,7 @@ func (s *documentSite) transport() *http.Transport {
 	return transport
 }
 
-// newDocumentHost is a host that lets in applications by their documents.
+// newDocumentHost is a host that allows applications with documents.
 func newDocumentHost(t testing.TB, edit ...func(*provider.Config)) (*host, *documentSite, *application) {
 	site := newDocumentSite(t)
 	h := newHost(t, append([]func(*provider.Config){func(c *provider.Config) {
@@ -170,14 +170,14 @@ func TestApplicationWithADocumentSignsIn(t *testing.T) {
 	app.post("/oauth/token/revoke", "token", next.RefreshToken, "client_secret", "").statusIs(t, http.StatusOK)
 	h.bearer("/oauth/userinfo", next.AccessToken).statusIs(t, http.StatusUnauthorized)
 
-	// To cut it off, it is deleted, and what it has ends.
+	// Deleting the application cuts it off.
 	got = app.tokens("user_ada")
 	require.NoError(t, h.DeleteApplication(context.Background(), kept[0].ID))
 	h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, http.StatusUnauthorized)
 	app.refresh(got.RefreshToken).refused(t, http.StatusUnauthorized, "invalid_client")
 }
 
-// What is fetched, is fetched without telling who asks.
+// A fetch doesn't reveal for whom it is made.
 func TestDocumentRequest(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	h.signedIn("user_ada").get(app.request()).statusIs(t, http.StatusOK)
@@ -215,7 +215,7 @@ func TestLinkAloneFetchesNoDocument(t *testing.T) {
 	b.get(app.request("prompt", "none")).errorPage(t, http.StatusBadRequest, "consent_required")
 }
 
-// With the field left nil, an https client_id is a client that is not known.
+// If the field is nil, an https client_id is unknown.
 func TestNoDocumentsUnlessSwitchedOn(t *testing.T) {
 	h, site, app := newDocumentHost(t, func(c *provider.Config) {
 		c.ClientIDDocuments = nil
@@ -292,7 +292,7 @@ func allow(answer error) func(*provider.Config) {
 	}
 }
 
-// What the host has registered by hand with such a client_id stays that.
+// An application that the host registered with such a client_id stays as it is.
 func TestRegisteredApplicationNeedsNoDocument(t *testing.T) {
 	h, site, _ := newDocumentHost(t)
 	app := h.imported("https://client.example.com/registered", provider.ApplicationSettings{Public: true}, store.SecretHash{})
@@ -380,8 +380,8 @@ func TestRedirectURIsLeftOutOfADocumentAreLogged(t *testing.T) {
 	require.NotContains(t, log, strings.Repeat("a", 500), "cut to a length")
 }
 
-// A host that is slow, silent or not there is refused in time, and what it has
-// or is cannot be told from the answer.
+// A host that is slow, silent, or missing is refused in time, and the answer
+// doesn't reveal which.
 func TestDocumentCannotBeFetched(t *testing.T) {
 	const says = "cannot be fetched: an https server at a public address must send all of it within 5 seconds"
 	t.Run("slow header and slow body", func(t *testing.T) {
@@ -448,7 +448,7 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 		require.Zero(t, site.fetches.Load())
 	})
 	t.Run("header bomb", func(t *testing.T) {
-		// With a bound as the default transport has it.
+		// With the limit of the default transport.
 		site := newDocumentSite(t)
 		transport := site.transport()
 		transport.MaxResponseHeaderBytes = 16 << 10
@@ -470,7 +470,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A Transport of the host's that panics does not leave the next visitor waiting.
+// A Transport of the host that panics doesn't block the next visitor.
 func TestTransportThatPanics(t *testing.T) {
 	var calls atomic.Int32
 	h, _, app := newDocumentHost(t, func(c *provider.Config) {
@@ -487,7 +487,7 @@ func TestTransportThatPanics(t *testing.T) {
 	require.Equal(t, int32(2), calls.Load())
 }
 
-// Many visitors at once cost one fetch, of a good document and of a bad one.
+// Many visitors at once cause one fetch, of a good document and of a bad one.
 func TestVisitorsShareAFetch(t *testing.T) {
 	const visitors = 64
 	for name, c := range map[string]struct {
@@ -539,7 +539,7 @@ func TestVisitorsShareAFetch(t *testing.T) {
 	}
 }
 
-// The first visitor's hanging up does not end the fetch for the others.
+// If the first visitor hangs up, the fetch continues for the others.
 func TestFetchOutlivesItsVisitor(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	answer := site.serve
@@ -577,8 +577,8 @@ func TestFetchOutlivesItsVisitor(t *testing.T) {
 	require.Equal(t, int32(1), site.fetches.Load())
 }
 
-// A redirect URI that the document has no more stops working, also for an
-// application that is kept; and so does a form that was shown before.
+// A redirect URI that was removed from the document stops working, even for a
+// saved application, and so does a form that was shown before.
 func TestDocumentChanges(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	app.code("user_ada")
@@ -617,7 +617,7 @@ func TestDocumentChanges(t *testing.T) {
 	app.refresh(got.RefreshToken).tokens(t)
 }
 
-// What the host has noted of an application, a new document leaves as it is.
+// A new document doesn't change the host's settings of an application.
 func TestDocumentLeavesTheHostsNotes(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	app.code("user_ada")
@@ -653,8 +653,8 @@ func TestDocumentIsKeptOnlyWhenAUserAgrees(t *testing.T) {
 	require.Contains(t, page.text(), "wants access to", "it is asked for each time")
 }
 
-// Allow decides each time, before a document is fetched and while one is at
-// hand, so that it cuts an application off at once.
+// Allow decides each time, before a document is fetched and when it is cached,
+// so it cuts an application off at once.
 func TestAllowRefusesDocuments(t *testing.T) {
 	var refuse atomic.Bool
 	var seen []string
@@ -687,7 +687,7 @@ func TestAllowRefusesDocuments(t *testing.T) {
 	require.Empty(t, h.kept())
 }
 
-// Limit is asked before a fetch, and only then.
+// Limit is called before a fetch, and only then.
 func TestLimitBoundsFetches(t *testing.T) {
 	var wait atomic.Int64
 	var asked []provider.LimitRequest
@@ -769,8 +769,8 @@ func TestInstancesKeepADocumentOnce(t *testing.T) {
 	}
 }
 
-// A client_id of characters and a length that no other may have is found at
-// every endpoint, and kept.
+// A client_id with characters and a length that only URLs may have works at
+// every endpoint.
 func TestLongDocumentURL(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	app.ClientID = documentID + "?v=1&name=(a,b;c)!$'*+%20&pad="

@@ -53,7 +53,7 @@ func (k *keyed) assertion(jti string) string {
 	return k.keys.SignAs(k.kid, claims)
 }
 
-// asks uses an assertion for what costs nothing.
+// asks sends an assertion with a request that is cheap.
 func (k *keyed) asks(assertion string) *reply {
 	return k.h.post("/oauth/token_info", "token", "x", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", assertion)
 }
@@ -98,8 +98,8 @@ func TestKeysOfApplications(t *testing.T) {
 	require.ErrorContains(t, err, "an application with keys has no secret")
 }
 
-// An application goes from a secret to keys and back, and its users stay signed
-// in. That it turns public ends everything, as from a secret.
+// An application switches from a secret to keys and back, and its users stay
+// signed in. Becoming public revokes everything, as with a secret.
 func TestChangingHowAnApplicationAuthenticates(t *testing.T) {
 	h := newHost(t, withKeys)
 	app := h.application(provider.ApplicationSettings{})
@@ -129,7 +129,7 @@ func TestChangingHowAnApplicationAuthenticates(t *testing.T) {
 	h.bearer("/oauth/userinfo", got.AccessToken).refused(t, 401, "invalid_token")
 }
 
-// Switching keys off takes rights away and adds none.
+// Disabling keys removes rights and adds none.
 func TestApplicationsWithKeysWhereThereAreNone(t *testing.T) {
 	shared := memory.New()
 	own := func(c *provider.Config) { c.Store = shared }
@@ -146,9 +146,9 @@ func TestApplicationsWithKeysWhereThereAreNone(t *testing.T) {
 	require.ErrorContains(t, err, "keys are not offered")
 }
 
-// A write whose answer is lost has happened, and the request knows it again. Where
-// nothing was written, the assertion is as good as before. What an outage hides
-// from both sides costs that assertion, and no sign-in.
+// If the answer to a write is lost, the request recognizes its own write. If
+// nothing was written, the assertion still works. If an outage hides that, the
+// assertion is lost, but no sign-in is.
 func TestOutagesWhileAnAssertionIsUsedUp(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newHost(t, withKeys, func(c *provider.Config) { c.Store = kept })
@@ -176,8 +176,8 @@ func TestOutagesWhileAnAssertionIsUsedUp(t *testing.T) {
 	k.asks(k.assertion("another")).statusIs(t, 200)
 }
 
-// What a stranger signs, or a client signs wrongly, keeps nothing in the store.
-// What a client signs well is forgotten soon after it has expired.
+// An assertion of a stranger, or an invalid one, stores nothing. A valid one is
+// forgotten soon after it has expired.
 func TestRefusedAssertionsKeepNothing(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	created := 0
@@ -261,8 +261,8 @@ func newKeySiteHost(t testing.TB, edit ...func(*provider.Config)) (*host, *keySi
 	return newHost(t, append([]func(*provider.Config){withKeys, func(c *provider.Config) { c.Transport = sites }}, edit...)...), sites
 }
 
-// A client changes its keys by itself. While they can't be had they are used as
-// they were, for an hour, and after that a client is told to try again.
+// A client changes its keys on its own. While they can't be fetched, the old
+// ones are used for an hour, and then the client must try again.
 func TestKeysAtAURL(t *testing.T) {
 	h, sites := newKeySiteHost(t)
 	const uri = "https://wiki.example.com/jwks"

@@ -140,7 +140,8 @@ func TestIssuerWithAPath(t *testing.T) {
 		got := app.redeem(answer.Get("code")).tokens(t)
 		h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
 
-		// The document is also where clients look that append the well-known path.
+		// The document is also where clients look that append the well-known
+		// path.
 		appended := h.send("GET", "/.well-known/oauth-authorization-server", nil, "")
 		require.Contains(t, appended.body, `"issuer":"`+root+`/sub"`)
 		h.url = root
@@ -148,7 +149,7 @@ func TestIssuerWithAPath(t *testing.T) {
 	}
 }
 
-// What a host links is what it must trust and carry.
+// A host must trust and carry every linked package.
 func TestLinkedPackages(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()
 	require.NoError(t, err)

@@ -56,13 +56,13 @@ func TestConsentIsRememberedForConfidentialApplicationsOnly(t *testing.T) {
 	}
 	require.True(t, asked(own, "prompt", "consent"))
 
-	// Revoking takes the agreement along.
+	// Revoking also forgets the consent.
 	err := h.RevokeGrants(context.Background(), provider.GrantFilter{UserID: "user_ada", ApplicationID: confidential.ID})
 	require.NoError(t, err)
 	require.True(t, asked(confidential, "scope", "profile"))
 }
 
-// A skipped page is not an agreement: switching the page on later asks.
+// A skipped page is not consent: after the host enables the page, it asks.
 func TestSkippedConsentIsNoAgreement(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{SkipConsent: true})
@@ -90,7 +90,7 @@ func TestDenialIsAnEvent(t *testing.T) {
 	require.Equal(t, [][2]string{{"authorize", "ok"}, {"authorize", "access_denied"}}, h.requests(t))
 }
 
-// A form that can't be taken leads to a page that says why, or to sign in.
+// An invalid form leads to a page that says why, or to sign in.
 func TestRefusedFormSaysWhy(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})

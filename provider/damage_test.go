@@ -59,7 +59,7 @@ func TestDamagedGrantLogsNobodyOut(t *testing.T) {
 			h.bearer("/api/notes", next.AccessToken).statusIs(t, 401)
 			h.bearer("/api/notes", other.AccessToken).statusIs(t, 200)
 
-			// By its ID it can be ended too, but not under another user's name.
+			// It can also be revoked by its ID, but not with another user's ID.
 			last := app.tokens("user_ada")
 			whole, _, err = h.store.Find(ctx, h.grantsOf("user_ada")[0].ID)
 			require.NoError(t, err)
@@ -95,8 +95,8 @@ func TestForgedTokensEndNoGrant(t *testing.T) {
 	require.NotContains(t, h.eventKinds(), provider.EventReuseDetected)
 }
 
-// A cursor that was made up is refused or finds nothing; it never shows what
-// the filter doesn't.
+// A forged cursor is refused or finds nothing; it never shows what the filter
+// excludes.
 func TestForgedCursorsShowNothingElse(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})

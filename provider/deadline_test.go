@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// It has to be told from context.WithTimeout by nothing but its cost, so each
-// case is run on both.
+// It must differ from context.WithTimeout only in its cost, so each case runs
+// on both.
 func TestDeadlineIsAContext(t *testing.T) {
 	type key struct{}
 	type make func(context.Context, time.Duration) (context.Context, context.CancelFunc)

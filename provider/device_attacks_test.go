@@ -25,8 +25,8 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// A form is sealed with a key that is in the user's own cookie, so a user can
-// make any form that is for themselves. These tests do.
+// A form is sealed with a key in the user's own cookie, so users can forge
+// forms for themselves. These tests do.
 
 // formKey is the key in the browser's cookie.
 func (b *browser) formKey() []byte {
@@ -44,8 +44,7 @@ func (b *browser) formKey() []byte {
 	return nil
 }
 
-// forged seals a form for the device page, with a grant id of the user's
-// choice.
+// forged seals a form for the device page, with a chosen grant ID.
 func (b *browser) forged(user string, id store.ID, form url.Values, decision string) url.Values {
 	mac := hmac.New(sha256.New, b.formKey())
 	mac.Write(id[:])
@@ -105,7 +104,7 @@ func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 		return b.post(devicePath, b.forged("user_grace", store.NewID(h.clock.Now(), "user_grace"), url.Values{"request": {request.Encode()}}, "deny")).StatusCode
 	}
 	for i := range 10 {
-		// What is right of it makes no difference: the form is not the page's.
+		// A partly right form makes no difference: it isn't the page's.
 		require.Equal(t, 400, guess([]string{"BBBB-BBBB", waiting.UserCode}[i%2]))
 	}
 	require.Equal(t, http.StatusTooManyRequests, guess(waiting.UserCode))
@@ -115,7 +114,8 @@ func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 	require.Equal(t, 400, guess("BBBB-BBBB"))
 }
 
-// An answer that was not kept because the store failed, and is then another one.
+// After an answer that was not saved because the store failed, another one
+// counts.
 func TestDenialTakesBackWhatWasAllowedHalfWay(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
@@ -132,7 +132,7 @@ func TestDenialTakesBackWhatWasAllowedHalfWay(t *testing.T) {
 	require.Empty(t, tv.liveGrants())
 }
 
-// The form is for the application as its page showed it.
+// The form is valid only for the application that its page showed.
 func TestDeviceFormHoldsForWhatThePageShowed(t *testing.T) {
 	h := newDeviceHost(t)
 	for _, change := range []func(*store.Application){
@@ -150,9 +150,8 @@ func TestDeviceFormHoldsForWhatThePageShowed(t *testing.T) {
 	}
 }
 
-// A client that is known by its document is let in at the device endpoint as it
-// is at the authorization endpoint: while the host wants it, and as its document
-// is now.
+// The device endpoint treats a client with a document like the authorization
+// endpoint: only while the host allows it, and with its current document.
 func TestDeviceOfAClientWithADocument(t *testing.T) {
 	allowed := true
 	h, site, app := newDocumentHost(t, func(c *provider.Config) {

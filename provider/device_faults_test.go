@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// A store that fails, or never answers, at any step of the device grant gives
-// 503, and nothing is half done: the same request goes through when it is back.
+// A store that fails or hangs at any step of the device grant gives 503, and
+// nothing is half done: the same request succeeds when it is back.
 func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 	for name, fault := range storeFaults {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
 	kept.Heal()
 	require.Len(t, tv.liveGrants(), 1)
 	d.poll().refused(t, 400, "authorization_pending")
-	// Another answer is still possible, and is the one that counts.
+	// Another answer is still possible, and counts.
 	form.Set("decision", "deny")
 	require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode)
 	d.poll().refused(t, 400, "access_denied")
@@ -147,7 +147,7 @@ func TestTakenUserCodeIsDrawnAgain(t *testing.T) {
 	require.Equal(t, 995, taken)
 }
 
-// What the grant costs in calls to the store.
+// How many calls of the store the grant costs.
 func TestDeviceStoreSteps(t *testing.T) {
 	var steps []string
 	kept := storetest.NewBreakable(memory.New())

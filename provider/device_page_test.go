@@ -103,8 +103,8 @@ func TestWrongCodesAreAllAlike(t *testing.T) {
 	b.post(devicePath, form).errorPage(t, 400, "This link isn't valid")
 }
 
-// RFC 8628 section 5.1: guessing ends after ten wrong codes, also when they come
-// at once, and begins anew ten minutes after the first.
+// RFC 8628 section 5.1: guessing ends after ten wrong codes, even parallel
+// ones, and is allowed again ten minutes after the first.
 func TestUserCodesCannotBeGuessed(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = time.Hour })
 	d := h.television().device()
@@ -169,7 +169,7 @@ func TestOtherSitesCannotLockOutOfDevices(t *testing.T) {
 	require.NotContains(t, h.signedIn("user_ada").get(entered.Request.URL.String()).text(), "Television", "another browser")
 }
 
-// Config.Limit is asked with the visitor's address before a code is looked at.
+// Config.Limit gets the visitor's address before the code is looked up.
 func TestDevicePageHonoursLimit(t *testing.T) {
 	var asked []provider.LimitRequest
 	wait := time.Duration(0)
@@ -217,7 +217,7 @@ func TestDevicePageSendsToSignInAndNotForEver(t *testing.T) {
 	b.signIn("user_ada")
 	require.Contains(t, b.get(h.url+back).body, `value="`+d.UserCode+`"`, "the code was kept")
 
-	// Signed out since the page was shown.
+	// The user signed out after the page was shown.
 	form := b.enter(d.CompleteURI).form(t, "allow")
 	out := h.browser()
 	out.client.Jar.SetCookies(mustParse(h.url), b.client.Jar.Cookies(mustParse(h.url)))
@@ -246,7 +246,7 @@ func TestDevicePageSwitchesAccount(t *testing.T) {
 	b.signIn("user_grace")
 	require.Contains(t, b.get(h.url+h.lastSignIn().ReturnTo).text(), "Signed in as Grace Hopper")
 
-	// An account that is gone can be switched, too.
+	// A user whose account was deleted can switch accounts too.
 	form := b.enter(d.CompleteURI).form(t, "allow")
 	h.mu.Lock()
 	delete(h.users, "user_grace")
@@ -279,7 +279,7 @@ func TestDeviceScopesMayBeUnticked(t *testing.T) {
 	require.Equal(t, "email core", granted("email"))
 	require.Equal(t, "core", granted())
 
-	// What the application may not ask for any more is not offered.
+	// Scopes that the application may no longer ask for are not offered.
 	d := tv.device("scope", "profile")
 	form := b.enter(d.CompleteURI).form(t, "allow")
 	h.change(tv, func(a *store.Application) { a.Scopes = scopes.New("core") })
@@ -337,7 +337,7 @@ func TestForgedDeviceFormIsRefused(t *testing.T) {
 	d.poll().tokens(t)
 }
 
-// The page that says that it is done cannot be made to by a link.
+// A link can't fake the result page.
 func TestDeviceResultCannotBeForged(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -369,7 +369,7 @@ func TestDeviceFormMakesOneGrant(t *testing.T) {
 		form := page.form(t, decision)
 		h.eventKinds()
 		locations := atOnce(32, func(int) string {
-			// As before the browser has the cookie of the first answer.
+			// The browser doesn't have the cookie of the first answer yet.
 			own := h.browser()
 			own.client.Jar.SetCookies(mustParse(h.url), b.client.Jar.Cookies(mustParse(h.url)))
 			r := own.post(devicePath, form)
@@ -395,8 +395,8 @@ func TestDeviceFormMakesOneGrant(t *testing.T) {
 	require.Len(t, tv.liveGrants(), 1)
 }
 
-// A form that was answered makes no second grant once the first has ended, even
-// if the browser has lost its note of having answered.
+// An answered form makes no second grant after the first has ended, even if the
+// browser has lost its record of the answer.
 func TestAnsweredDeviceFormRevivesNothing(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -417,7 +417,7 @@ func TestAnsweredDeviceFormRevivesNothing(t *testing.T) {
 	tv.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-// Of two users who decide at once on one device exactly one does, and only that
+// If two users decide at once on one device, exactly one does, and only that
 // one's grant lives.
 func TestTwoUsersDecideAtOnce(t *testing.T) {
 	h := newDeviceHost(t)
@@ -473,7 +473,7 @@ func TestLaterUserMakesNoGrant(t *testing.T) {
 	require.Contains(t, h.bearer("/oauth/userinfo", d.poll().tokens(t).AccessToken).body, `"sub":"user_ada"`)
 }
 
-// A host can show the pages in its own way, from what it is given alone.
+// A host can render custom pages with only the data that it gets.
 func TestOwnDevicePage(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) {
 		c.Pages.Device = func(w http.ResponseWriter, _ *http.Request, page pages.Device) {
@@ -541,7 +541,7 @@ func TestOwnDevicePage(t *testing.T) {
 	require.Equal(t, pages.StepDenied, denied.Step)
 }
 
-// A path in Issuer is in front of every address of the grant.
+// A path in Issuer starts every URL of the grant.
 func TestDeviceBelowAPath(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.Issuer += "/sub" })
 	d := h.television().device()

@@ -12,8 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// requests returns endpoint and outcome of the requests since it was last
-// asked.
+// requests returns endpoint and outcome of the requests since the last call.
 func (h *host) requests(t *testing.T) [][2]string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

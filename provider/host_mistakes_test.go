@@ -70,7 +70,8 @@ func TestUsersWhoAreNotThoseAskedForAreNotFound(t *testing.T) {
 	}
 }
 
-// An ID that CurrentUser returns and Users doesn't find is a mistake of either.
+// If Users doesn't find the ID that CurrentUser returns, either can be the
+// mistake.
 func TestLogNamesTheCallbacksThatDisagree(t *testing.T) {
 	for _, id := range []string{"0", "<nil>", "user unknown"} {
 		h := newHost(t, func(c *provider.Config) {
@@ -115,7 +116,7 @@ func TestLogSaysWhatToReturnForNoRows(t *testing.T) {
 	}
 }
 
-// Metadata that JSON can't hold is a failure, and the log says of what.
+// Metadata that can't be encoded as JSON is a failure, and the log says so.
 func TestLogSaysThatMetadataIsNotJSON(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("public_metadata")})

@@ -61,8 +61,8 @@ func lasts(t *testing.T, app *application, resource string, want provider.Lifeti
 	require.EqualValues(t, want.Access/time.Second, app.asMachine("resource", resource).tokens(t).ExpiresIn)
 }
 
-// A lifetime of the application or the resource goes before that of the Config,
-// each field by itself. If both have it, the shorter one counts.
+// A lifetime of the application or the resource takes precedence over that of
+// the Config, for each field. If both have it, the shorter one counts.
 func TestLifetimesOfApplicationsAndResources(t *testing.T) {
 	ofConfig := provider.Lifetimes{Code: 5 * time.Minute, Access: time.Hour, Refresh: 10 * time.Hour}
 	ofApplication := provider.Lifetimes{Code: time.Minute, Access: 3 * time.Hour, Refresh: 9 * time.Hour, Grant: 16 * time.Hour}
@@ -93,7 +93,7 @@ func TestLifetimesOfApplicationsAndResources(t *testing.T) {
 	}
 }
 
-// What was issued keeps its time when the lifetimes of its application change.
+// Tokens keep their lifetimes when the lifetimes of their application change.
 func TestChangedLifetimesHoldFromThenOn(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -144,9 +144,9 @@ func TestLifetimesThatAreRefused(t *testing.T) {
 	}
 }
 
-// RFC 9700 section 2.2.2: an application that authenticates may have a grace of
-// hours, from wherever it comes. A public one has 10 minutes at most, because an old token is all that a
-// thief of it needs.
+// RFC 9700 section 2.2.2: an application that authenticates may have a grace
+// period of hours, set at any level. A public one has at most 10 minutes,
+// because a thief needs nothing but an old token.
 func TestGraceOfPublicApplicationsIsShort(t *testing.T) {
 	const long, short = 3 * time.Hour, 10 * time.Minute
 	for name, tt := range map[string]struct {
@@ -192,7 +192,7 @@ func TestGraceOfPublicApplicationsIsShort(t *testing.T) {
 	}
 }
 
-// A grace is no longer than the refresh token itself.
+// A grace period is no longer than the refresh token's lifetime.
 func TestGraceIsNoLongerThanARefreshTokenWorks(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Lifetimes: provider.Lifetimes{Refresh: time.Hour, Grace: 3 * time.Hour}})
@@ -295,9 +295,9 @@ func TestTokensThatAreForgotten(t *testing.T) {
 	}
 }
 
-// A refresh with the oldest token that is remembered makes the grant forget it. If
-// the answer to the write is lost, the request must not take itself for a reuse;
-// nor one of an application that has no grace.
+// A refresh with the oldest remembered token makes the grant forget it. If the
+// answer to the write is lost, the request must not take itself for a reuse,
+// even for an application without a grace period.
 func TestLostAnswersOfOldTokensPunishNobody(t *testing.T) {
 	for name, fault := range map[string]error{"an error": errFire, "a conflict, from a driver that has sent it twice": store.ErrConflict} {
 		t.Run(name, func(t *testing.T) {
@@ -322,9 +322,9 @@ func TestLostAnswersOfOldTokensPunishNobody(t *testing.T) {
 	}
 }
 
-// An old token can be revoked within the grace like the current one: who revokes
-// it wants to sign out. Introspection doesn't call it active, because it is not
-// the one to keep.
+// An old token can be revoked within the grace period like the current one,
+// because its client wants to sign out. Introspection doesn't call it active,
+// because it is not the one to keep.
 func TestOldTokensWithinTheGrace(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Lifetimes: provider.Lifetimes{Grace: time.Hour}})

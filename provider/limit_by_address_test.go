@@ -17,7 +17,7 @@ func asked(endpoint, clientID, address string) provider.LimitRequest {
 	return provider.LimitRequest{Endpoint: endpoint, ClientID: clientID, IP: ip}
 }
 
-// spend makes requests until one is refused, and returns how many weren't.
+// spend sends requests until one is refused, and returns how many were not.
 func spend(limit func(provider.LimitRequest) time.Duration, r provider.LimitRequest) (n int) {
 	for limit(r) == 0 {
 		n++

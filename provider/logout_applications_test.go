@@ -77,7 +77,8 @@ func TestPostLogoutRedirectURIsHaveTheRulesOfRedirectURIs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{goodbye + "2"}, notes.PostLogoutRedirectURIs)
 
-	// What registers itself has the good ones kept, and its review ends with them.
+	// An application that registers itself keeps its valid URIs, and changing
+	// them ends its review.
 	r := h.send("POST", "/oauth/register", http.Header{"Content-Type": {"application/json"}},
 		`{"redirect_uris":["`+callback+`"],"post_logout_redirect_uris":["`+goodbye+`","data:x",7,"`+goodbye+`"]}`)
 	r.statusIs(t, 201)

@@ -41,7 +41,7 @@ func (h *host) leaver(s provider.ApplicationSettings) *application {
 	return h.application(s)
 }
 
-// idToken is one of the user, in a session with that ID.
+// idToken returns an ID token of the user, for a session with that ID.
 func (a *application) idToken(user string) string {
 	a.h.t.Helper()
 	r := a.redeem(a.code(user, "scope", "openid"))
@@ -72,7 +72,7 @@ func (r *reply) asks(t testing.TB, host string) {
 	require.Contains(t, r.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
 }
 
-// sentTo checks that a browser is sent somewhere.
+// sentTo checks that a browser is redirected to a URL.
 func (r *reply) sentTo(t testing.TB, target string) {
 	t.Helper()
 	require.Equal(t, http.StatusSeeOther, r.StatusCode, r.body)
@@ -101,8 +101,9 @@ func (h *host) signedInAs(user string) *browser {
 
 func (h *host) hostName() string { return strings.TrimPrefix(h.url, "http://") }
 
-// A hint for the user who is there ends their session at once, and nothing else:
-// the application keeps its tokens. The page afterwards says what is so.
+// A hint for the signed-in user ends their session at once, and nothing else:
+// the application keeps its tokens. The page after that shows the current
+// state.
 func TestLogoutEndsTheSessionAndNoGrant(t *testing.T) {
 	h := newHost(t, signsOut)
 	app := h.leaver(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
@@ -324,7 +325,7 @@ func TestLogoutFormIsSealed(t *testing.T) {
 	refused(b, form) // too old
 	b.post(logout, url.Values{"decision": {"allow", "allow"}, "request": form["request"], "seal": form["seal"]}).errorPage(t, 400, "more than once")
 
-	// A request that another site posts becomes one to look at.
+	// A request that another site posts becomes a GET.
 	b.post(logout, url.Values{"client_id": {app.ClientID}, "seal": {"x"}}, "Sec-Fetch-Site", "cross-site").sentTo(t, logout+"?client_id="+app.ClientID)
 	b.isSignedIn(t, true)
 
@@ -346,8 +347,8 @@ func TestLogoutFormIsSealed(t *testing.T) {
 	b.isSignedIn(t, true)
 }
 
-// If the session can't be ended, nothing has happened: the session's cookie is
-// still there to end it by, and the page can be sent again.
+// If the session can't be ended, nothing happens: the browser keeps the
+// session's cookie, and the page can be sent again.
 func TestLogoutWhereTheHostCannot(t *testing.T) {
 	var down atomic.Bool
 	h := newHost(t, signsOut, func(c *provider.Config) {

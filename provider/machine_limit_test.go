@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// A machine that asks for a token on every call is told to use the one that it
-// has, and costs the store no more than the look at its secret.
+// A machine that requests a token for every call is told to reuse its token,
+// and costs the store only the lookup of its secret.
 func TestMachineThatAsksTooOftenIsToldToReuseItsToken(t *testing.T) {
 	var steps []string
 	counting := storetest.NewBreakable(memory.New())
@@ -95,7 +95,7 @@ func TestMachinesDoNotFillTheStore(t *testing.T) {
 	require.Empty(t, page)
 }
 
-// An access token works no longer than Lifetimes.Grant, which no token outlives.
+// An access token expires no later than Lifetimes.Grant.
 func TestMachineTokenIsNoLongerThanAGrant(t *testing.T) {
 	h := newHost(t, withMachines, func(c *provider.Config) { c.Lifetimes.Grant = time.Hour })
 	app := h.application(provider.ApplicationSettings{MachineScopes: scopes.New("notes:read")})

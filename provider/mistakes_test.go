@@ -22,8 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "write the mistakes in docs/reference/errors.md anew")
 
-// mistakes are what developers of clients, and of hosts, get wrong. Each ends in
-// one line of the log that leads to its cause.
+// mistakes are common mistakes of developers of clients and hosts. Each causes
+// one log line that leads to its cause.
 var mistakes = []struct {
 	what  string
 	edit  func(*provider.Config)
@@ -281,7 +281,7 @@ var varying = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "app.example.com"},
 }
 
-// steady returns a line of the log without what differs from run to run.
+// steady returns a log line without the parts that differ from run to run.
 func (h *host) steady(line string) string {
 	for _, v := range varying {
 		line = v.is.ReplaceAllString(line, v.text)

@@ -28,7 +28,8 @@ func newOpenIDHost(t testing.TB, edit ...func(*provider.Config)) (*host, *hostte
 	}}, edit...)...), keys
 }
 
-// claims are those of the ID token in an answer, which the keys have signed.
+// claims returns the claims of the ID token in an answer, which the keys have
+// signed.
 func (r *reply) claims(t testing.TB, keys *hosttest.Keys) map[string]any {
 	t.Helper()
 	require.Equal(t, 200, r.StatusCode, r.body)
@@ -83,8 +84,9 @@ func TestIDTokenSaysHowTheUserSignedIn(t *testing.T) {
 	require.NotEqual(t, got["at_hash"], again["at_hash"])
 }
 
-// Nothing is spent before the ID token is signed: while the keys can't be had,
-// or the host can't say who the user is, the code and the refresh token stay good.
+// Nothing is spent before the ID token is signed: if the keys are unavailable,
+// or the host can't return the user, the code and the refresh token keep
+// working.
 func TestOutageOfKeysSignsNobodyOut(t *testing.T) {
 	outage := errors.New("the key service does not answer")
 	for name, set := range map[string]func(*host, *hosttest.Keys, error){
@@ -134,7 +136,7 @@ func TestIDTokenIsForThoseWhoAskForOpenID(t *testing.T) {
 	require.NotContains(t, app.refresh(whole.RefreshToken, "scope", "profile").body, "id_token", "it was not asked for this time")
 }
 
-// Of OpenID Connect alone, a user is told nothing but who they are.
+// The scope openid alone reveals only who the user is.
 func TestOpenIDAloneRevealsNothing(t *testing.T) {
 	h, keys := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
@@ -148,8 +150,8 @@ func TestOpenIDAloneRevealsNothing(t *testing.T) {
 	require.NotContains(t, h.bearer("/oauth/userinfo", got.tokens(t).AccessToken).body, "ada@")
 }
 
-// What only OpenID Connect names is for those who ask for it; the userinfo
-// document of others is as it always was.
+// The additional claims of OpenID Connect are only for applications that ask
+// for openid; the userinfo document of others is unchanged.
 func TestMoreClaimsAreForOpenID(t *testing.T) {
 	h, keys := newOpenIDHost(t, func(c *provider.Config) {
 		c.Scopes = append(c.Scopes, scopes.Scope{Name: scopes.Phone, Title: "See your phone number"}, scopes.Scope{Name: scopes.Address, Title: "See your address"})
@@ -175,7 +177,8 @@ func TestMoreClaimsAreForOpenID(t *testing.T) {
 	}
 }
 
-// Without OpenID its words mean nothing, and its endpoints are not there.
+// Without Config.OpenID its parameters are ignored, and its endpoints don't
+// exist.
 func TestOpenIDIsOff(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -292,7 +295,7 @@ func TestRequestObjectsAreRefusedFirst(t *testing.T) {
 	}
 }
 
-// What a request says by OpenID Connect may tell who its user is.
+// The parameters of OpenID Connect may identify the user.
 func TestRefusalsOfOpenIDLogNoSecret(t *testing.T) {
 	h, keys := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{})

@@ -44,7 +44,7 @@ func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
 	require.Contains(t, german.text(), "Deinen Namen")
 	require.Contains(t, german.text(), "Read your notes", "what is not translated has the Title of Config.Scopes")
 
-	// What is missing is English; names are not taken for placeholders, and
+	// Missing texts are English. Names are not taken for placeholders, and
 	// nothing is taken for HTML.
 	hebrew := page("he")
 	require.Contains(t, hebrew.body, `<html lang="he" dir="rtl">`)
@@ -77,7 +77,7 @@ func TestScopesMayBeUnticked(t *testing.T) {
 	require.Equal(t, "core", granted(), "all unticked")
 	require.Equal(t, "profile core", granted("profile", "profile", "core"))
 
-	// What was unticked is not asked for again, and not given.
+	// Unticked scopes are not asked for again, and not granted.
 	other := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
 	form := b.get(other.request()).form(t, "allow")
 	form["granted"] = []string{"email"}
@@ -183,7 +183,7 @@ func TestFormMakesOneGrant(t *testing.T) {
 	app.redeem(codes[0]).tokens(t)
 }
 
-// A form says yes to what its page showed, and to nothing that came later.
+// A form agrees to what its page showed, and to nothing that came later.
 func TestFormHoldsForWhatWasShown(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) {
 		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
@@ -258,7 +258,7 @@ func TestClocksOfInstancesMayDiffer(t *testing.T) {
 	b.get(back).statusIs(t, http.StatusOK)
 }
 
-// Sent to sign in from a form, the wish of its request is kept.
+// A sign-in from a form keeps the prompt of its request.
 func TestSignInFromAFormKeepsThePrompt(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -271,7 +271,7 @@ func TestSignInFromAFormKeepsThePrompt(t *testing.T) {
 	require.True(t, h.lastSignIn().Force)
 }
 
-// Whose account is gone can sign in with another.
+// A user whose account was deleted can sign in with another one.
 func TestGoneAccountCanBeSwitched(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -314,7 +314,7 @@ func TestFormIsRefusedAfterAnHour(t *testing.T) {
 	require.NotEmpty(t, b.answer(page, "allow").redirected(t).Get("code"))
 }
 
-// However many forms are answered, the cookie stays small and no form can be
+// For any number of answered forms, the cookie stays small and no form can be
 // sent again.
 func TestManyAnsweredForms(t *testing.T) {
 	h := newHost(t)
@@ -403,7 +403,7 @@ func TestReturnWithoutSignInIsAPageAndNoLoop(t *testing.T) {
 	silent := strings.Replace(back, "client_id", "prompt=none&client_id", 1)
 	require.Equal(t, "login_required", b.get(silent).redirected(t).Get("error"))
 
-	// Long after, it is a new visit.
+	// Long after that, it is a new visit.
 	h.clock.Add(2 * time.Hour)
 	require.Equal(t, http.StatusSeeOther, b.get(back).StatusCode)
 }
@@ -421,8 +421,8 @@ func TestWarningsOnTheConsentPage(t *testing.T) {
 	page := b.get(self.request())
 	require.Contains(t, page.text(), unknown)
 	require.NotContains(t, page.body, "bank.example.com", "the logo could be copied")
-	// An app that is developed on one machine with its applications needs no
-	// warning of them.
+	// An app that is developed on the same machine as its applications needs no
+	// warning about them.
 	for uri, warns := range map[string]bool{"http://localhost:1/cb": false, "http://127.0.0.1/cb": false, "cursor://x.y/cb": true} {
 		local := h.application(provider.ApplicationSettings{Public: true, RedirectURIs: []string{uri}})
 		require.Equal(t, warns, strings.Contains(b.get(local.request()).text(), device), uri)
@@ -453,7 +453,8 @@ func TestLogosAreAllTheImagesThatThePolicyAllows(t *testing.T) {
 }
 
 // The error page names the application that sent the visitor, so that they know
-// whom to tell; but a link alone puts no stranger's words on the host's page.
+// whom to tell. But a link alone doesn't put a stranger's words on the host's
+// page.
 func TestErrorPageNamesReviewedApplicationsOnly(t *testing.T) {
 	h := newOpenHost(t)
 	b := h.signedIn("user_ada")
@@ -482,8 +483,8 @@ func TestErrorReferenceIsShortAndInTheLog(t *testing.T) {
 	}
 }
 
-// Terms and policy of an application are on its page (RFC 7591 section 2). The
-// form holds for those that were shown.
+// An application's terms and policy are on its page (RFC 7591 section 2). The
+// form is valid only for those that were shown.
 func TestTermsAndPolicyOnTheConsentPage(t *testing.T) {
 	h := newHost(t)
 	b := h.signedIn("user_ada")
@@ -509,7 +510,7 @@ func TestTermsAndPolicyOnTheConsentPage(t *testing.T) {
 	}
 }
 
-// A host replaces the pages by its own.
+// A host can replace the pages.
 func TestOwnPages(t *testing.T) {
 	own := template.Must(template.New("").Parse(`<form method="post" action="{{.FormAction}}">{{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
 {{end}}{{range .Scopes}}<input type="hidden" name="granted" value="{{.Name}}">
@@ -542,7 +543,7 @@ func TestOwnPages(t *testing.T) {
 	code := b.answer(page, "allow").redirected(t).Get("code")
 	require.Equal(t, "profile email", app.redeem(code).tokens(t).Scope)
 
-	// The same as JSON, for a program in the browser.
+	// The same as JSON, for a single-page app.
 	request, err := http.NewRequest("GET", app.request("prompt", "consent"), nil)
 	require.NoError(t, err)
 	request.Header.Set("Accept", "application/json")

@@ -46,7 +46,7 @@ func TestLoopbackPortIsFree(t *testing.T) {
 	require.NotEmpty(t, b.authorize(public.request("redirect_uri", "http://localhost:58135/callback")).Get("code"))
 }
 
-// What the page shows as a host is where a browser goes.
+// The host that the page shows is the one where a browser goes.
 func TestRedirectHostsAreStrict(t *testing.T) {
 	h := newOpenHost(t)
 	for uri, says := range map[string]string{
@@ -86,7 +86,7 @@ func TestRedirectHostsAreStrict(t *testing.T) {
 	}
 }
 
-// One that was kept under other rules is refused when it is used.
+// A URI that was saved under other rules is refused when it is used.
 func TestKeptRedirectURIsAreCheckedAgain(t *testing.T) {
 	h := newHost(t)
 	b := h.signedIn("user_ada")
@@ -125,7 +125,7 @@ func TestSchemesOfApplicationsThatAreNotReviewed(t *testing.T) {
 	require.NotContains(t, h.signedIn("user_ada").get(app.request()).text(), "google")
 }
 
-// The host knows what it does; what protects the code is PKCE.
+// The host may use any scheme; PKCE protects the code.
 func TestAnySchemeForApplicationsOfTheHost(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{RedirectURIs: []string{"com.example.app://callback", "myapp:/cb"}})
@@ -139,7 +139,8 @@ func TestAnySchemeForApplicationsOfTheHost(t *testing.T) {
 	}
 }
 
-// Plain http at home is for who asks for it, and never for strangers.
+// Plain http at private addresses must be allowed explicitly, and never for
+// strangers.
 func TestAllowHTTP(t *testing.T) {
 	private := []string{"http://192.168.1.5:8090/cb", "http://10.0.0.1/cb", "http://172.16.0.9/cb", "http://[fd00::1]:80/cb"}
 	elsewhere := []string{"http://192.0.2.7/cb", "http://169.254.1.1/cb", "http://nas.example/cb", "http://nas/cb", "http://0.0.0.0/cb", "http://[fe80::1]/cb"}
@@ -183,7 +184,7 @@ func TestAllowHTTP(t *testing.T) {
 	}
 }
 
-// The host's own name is for what the host vouches for.
+// Only reviewed applications may use the host's name.
 func TestHostNameIsNotForStrangers(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) { c.Pages.Name = "Acme Notes" })
 	for _, name := range []string{"Acme Notes", "ACME NOTES", "acme-notes", "AcmeNotes!", "Ａcme Notes", "𝐀𝐜𝐦𝐞 𝐍𝐨𝐭𝐞𝐬", " Acme  Notes "} {
@@ -228,7 +229,7 @@ func TestNobodyIsSentWhereNobodyVouches(t *testing.T) {
 	}
 }
 
-// A review is of what the administrator has seen.
+// A review covers what the administrator has seen.
 func TestReviewEndsWithWhatWasReviewed(t *testing.T) {
 	h := newOpenHost(t)
 	app := h.application(provider.ApplicationSettings{OwnerID: "user_ada", Name: "Wiki", LogoURL: "https://wiki.example.com/l.png"})
@@ -269,7 +270,8 @@ func TestReviewEndsWithWhatWasReviewed(t *testing.T) {
 		})
 	}
 
-	// One that registered itself loses it by what it changes itself.
+	// An application that registered itself loses the review by its own
+	// changes.
 	reg, token := h.clientOf(h.register(`{"redirect_uris":["https://agent.example.com/callback"],"client_name":"Agent"}`))
 	_, err = h.ReviewApplication(ctx, reg.ID, true)
 	require.NoError(t, err)
@@ -283,7 +285,7 @@ func TestReviewEndsWithWhatWasReviewed(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, kept.Reviewed)
 
-	// What is the host's own stays so, unless it is given away.
+	// The host's applications stay reviewed, unless they get an owner.
 	own := h.application(provider.ApplicationSettings{})
 	changed, err := h.UpdateApplication(ctx, own.ID, func(s *provider.ApplicationSettings) error { s.Name = "Other"; return nil })
 	require.NoError(t, err)

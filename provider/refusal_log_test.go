@@ -24,8 +24,8 @@ func (h *host) logged() string {
 	return line
 }
 
-// What was refused is in the log, so that a host can tell a developer what is
-// wrong with it.
+// The log has the refused values, so that a host can tell a developer what is
+// wrong.
 func TestRefusalsLogWhatWasSent(t *testing.T) {
 	h := newHost(t, newWorkspaces().on, func(c *provider.Config) {
 		c.Resources = []provider.Resource{{URL: "https://api.example.com"}}
@@ -71,8 +71,9 @@ func TestRefusalsLogWhatWasSent(t *testing.T) {
 	require.Contains(t, h.logged(), "resource=https://other.example.com")
 }
 
-// A client learns only that its code or token is not good; the log has why. One
-// that has authenticated with its secret learns what it forgot to send.
+// A client learns only that its code or token is invalid; the log has the
+// reason. A client that authenticated with its secret learns what it forgot to
+// send.
 func TestTokenRefusalsHaveTheirCause(t *testing.T) {
 	h := newHost(t)
 	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})

@@ -150,7 +150,7 @@ func TestCleanupTellsWhatTheStoreSays(t *testing.T) {
 		_, err := h.Cleanup(ctx)
 		require.ErrorIs(t, err, broken, step)
 	}
-	// Half deleted, it cannot be used; the next call finishes.
+	// Half deleted, it can't be used; the next call completes the deletion.
 	s.Heal()
 	b := h.browser()
 	b.signIn("user_ada")
@@ -164,7 +164,7 @@ func TestCleanupTellsWhatTheStoreSays(t *testing.T) {
 	b.answer(page, "allow").errorPage(t, 503, "cannot answer")
 }
 
-// An application that was deleted between the page and its answer is gone.
+// An application that was deleted between the page and its answer is refused.
 func TestSignInToADeletedApplicationIsRefused(t *testing.T) {
 	h := newOpenHost(t)
 	app, token := h.clientOf(h.register(native))
@@ -213,7 +213,7 @@ func TestExpiryRacesWithUse(t *testing.T) {
 	}
 }
 
-// Many sign-ins at once to an application that was idle are one write.
+// Many parallel sign-ins to an idle application cost one write.
 func TestUseIsNotedOnceByMany(t *testing.T) {
 	const many = 32
 	kept := storetest.NewBreakable(memory.New())

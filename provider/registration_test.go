@@ -21,12 +21,12 @@ import (
 
 const registerPath = "/oauth/register"
 
-// newOpenHost is a host at which applications can register themselves.
+// newOpenHost is a host where applications can register themselves.
 func newOpenHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	return newHost(t, append([]func(*provider.Config){func(c *provider.Config) { c.Registration = &provider.Registration{} }}, edit...)...)
 }
 
-// register asks for a registration.
+// register sends a registration.
 func (h *host) register(body string, header ...string) *reply {
 	h.t.Helper()
 	all := http.Header{"Content-Type": {"application/json"}}
@@ -120,7 +120,7 @@ func TestRegistrationConfigIsChecked(t *testing.T) {
 	require.NoError(t, err, "its default path is free while registration is off")
 }
 
-// What the host has of a registration, from its beginning to its end.
+// What the host sees of a registration, from start to end.
 func TestHostSeesARegistration(t *testing.T) {
 	h := newOpenHost(t)
 	answer := h.register(strings.TrimSuffix(minimal, "}") + `,"owner_id":"user_ada","contacts":["ops@agent.example.com"]}`)
@@ -175,15 +175,14 @@ func TestRegisteredApplicationTypeFollowsFromItsRedirects(t *testing.T) {
 	}
 }
 
-// applications is how many are kept.
+// applications returns how many are stored.
 func (h *host) applications(t testing.TB) int {
 	_, total, err := h.ListApplications(ctx, store.ApplicationQuery{})
 	require.NoError(t, err)
 	return total
 }
 
-// The answer names the member that was sent, and not what the application has
-// it as.
+// The answer names the member that was sent, not the field of the application.
 func TestRegisterNamesTheMemberThatIsWrong(t *testing.T) {
 	h := newOpenHost(t)
 	for _, tt := range []struct{ body, says string }{
@@ -243,8 +242,8 @@ func TestRegisterReadsOneSmallJSONObject(t *testing.T) {
 	h.send("GET", registerPath, nil, "").refused(t, 405, "invalid_request")
 }
 
-// Where more scopes are offered than a scope parameter may be long, an
-// application that does not name any still gets all.
+// If the offered scopes are longer than a scope parameter may be, an
+// application that names none still gets all.
 func TestRegisterWithAllOfManyScopes(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) {
 		for i := range 200 {
@@ -408,9 +407,9 @@ func TestRegistrationBelowAnIssuerWithAPath(t *testing.T) {
 	}
 }
 
-// Clients register with the little that they need first, and cannot change it
-// when they need more: RFC 7591 section 2 has scope for what they can ask for,
-// and does not say that it is all.
+// Clients register with the scopes that they need first, and can't change that
+// when they need more. RFC 7591 section 2 calls scope what a client can ask
+// for, and doesn't say that it is the limit.
 func TestRegisteredScopeIsADefaultAndNoLimit(t *testing.T) {
 	h := newOpenHost(t)
 	app, _ := h.clientOf(h.register(strings.TrimSuffix(native, "}") + `,"scope":"profile"}`))
@@ -423,12 +422,12 @@ func TestRegisteredScopeIsADefaultAndNoLimit(t *testing.T) {
 	require.Equal(t, "profile notes:read", app.redeem(code).tokens(t).Scope)
 	require.Equal(t, "invalid_scope", b.get(app.request("scope", "unheard_of")).redirected(t).Get("error"))
 
-	// What the host gave to its own is a limit.
+	// The scopes that the host sets for its application are a limit.
 	own := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
 	require.Equal(t, "invalid_scope", b.get(own.request("scope", "profile notes:read")).redirected(t).Get("error"))
 }
 
-// The host may keep scopes from applications that registered themselves.
+// The host can withhold scopes from applications that registered themselves.
 func TestScopesOfSelfRegisteredApplications(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) { c.Registration.Scopes = []string{"profile", "email"} })
 	app, _ := h.clientOf(h.register(native))

@@ -25,8 +25,7 @@ func withResources(c *provider.Config) {
 
 const allScopes = "profile notes:read notes:write"
 
-// Clients that parse a URL and write it again end one without a path with a
-// slash.
+// Clients that parse and format a URL add a slash to one without a path.
 func TestResourceWithoutAPath(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.Resources = []provider.Resource{{URL: c.Issuer}} })
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
@@ -41,7 +40,7 @@ func TestResourceWithoutAPath(t *testing.T) {
 	require.Contains(t, document.body, `"resource":"`+h.url+`"`)
 }
 
-// Many clients always send resource, so it means nothing where no resource is
+// Many clients always send resource, so it is ignored if no resource is
 // configured.
 func TestResourceIsIgnoredWhereThereAreNone(t *testing.T) {
 	h := newHost(t)
@@ -124,8 +123,7 @@ func TestDefaultResourceOfStrangers(t *testing.T) {
 	require.ErrorContains(t, err, `Config.ClientIDDocuments.Resource is "mcp"`)
 }
 
-// nothing checks that no endpoint answered, but the host's page for everything
-// else.
+// nothing checks that the host's fallback page answered, not an endpoint.
 func (r *reply) nothing(t testing.TB) {
 	t.Helper()
 	require.Equal(t, "the host's own page", r.body)
@@ -147,7 +145,7 @@ func TestResourceOnAnotherHost(t *testing.T) {
 	require.Contains(t, send(t, http.DefaultClient, request).body, `"resource":"`+api+`"`)
 }
 
-// An application that asks for no scope is given those that the resource
+// An application that asks for no scope gets those that the resource
 // understands.
 func TestDefaultScopesOfAResource(t *testing.T) {
 	h := newHost(t, withResources)
@@ -184,7 +182,7 @@ func sorted(scope string) string {
 	return scope
 }
 
-// What was agreed for one resource is not agreed for another.
+// Consent for one resource doesn't count for another.
 func TestConsentIsForAResource(t *testing.T) {
 	h := newHost(t, withResources)
 	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
@@ -215,7 +213,7 @@ func TestConsentIsForAResource(t *testing.T) {
 	require.Contains(t, b.get(app.request("resource", h.url+"/reports", "prompt", "consent")).text(), "Access is limited to "+h.url+"/reports.")
 	require.NotContains(t, b.get(app.request("prompt", "consent")).text(), "This is for")
 
-	// The form is for the resource that its page showed.
+	// The form is valid only for the resource that its page showed.
 	form := page.form(t, "allow")
 	alter(form, "resource", h.url+"/reports")
 	b.post("/oauth/authorize", form).errorPage(t, 403, "was already answered")

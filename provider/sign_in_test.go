@@ -33,7 +33,8 @@ var foreignPaths = []string{
 	"/\t/evil.example", "/\n/evil.example", "/\r/evil.example", "/\t\\evil.example", "\t//evil.example", "\n/x", " //evil.example", " /x", "/x ", "/ /evil.example",
 	"/\x00/evil.example", "/\x7f/evil.example", "/x\r\nSet-Cookie: a=b",
 	"https://evil.example", "HTTPS://evil.example", "https:evil.example", "https:/evil.example", "javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "mailto:x@evil.example",
-	// What a browser, a router, or a proxy makes of them has two slashes at its start.
+	// A browser, a router, or a proxy turns them into paths that start with two
+	// slashes.
 	"/.//evil.example", "/..//evil.example", "/a/..//evil.example", "/%2e//evil.example", "/%2E%2e//evil.example", "/a//b",
 	"/%2fevil.example", "/%2Fevil.example", "/%5cevil.example", "/%5Cevil.example", "/%09/evil.example", "/%0a/evil.example", "/%00", "/a%0d%0ab", "/./%2fevil.example",
 	"/%", "/%zz", "/#%zz",
@@ -72,9 +73,10 @@ func FuzzLocalPath(f *testing.F) {
 	})
 }
 
-// browse is where a browser at https://host.example/login goes: it trims spaces
-// and control characters, skips tabs and line breaks, takes "\" for "/" in front
-// of the query, and resolves dots, encoded or not (WHATWG URL, section 4.4).
+// browse returns where a browser at https://host.example/login goes: it trims
+// spaces and control characters, skips tabs and line breaks, reads "\" as "/"
+// before the query, and resolves dots, encoded or not (WHATWG URL, section
+// 4.4).
 func browse(location string) (origin, path string) {
 	location = strings.TrimFunc(location, func(c rune) bool { return c <= ' ' })
 	location = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(location)

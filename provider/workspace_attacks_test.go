@@ -65,7 +65,7 @@ func TestFormGivesOnlyAShownWorkspace(t *testing.T) {
 	form["workspace"] = []string{"org_math", "org_engine"}
 	h.signedIn("user_ada").post("/oauth/authorize", form).errorPage(t, 400, "workspace more than once")
 
-	// The same on the page of devices.
+	// The same on the device page.
 	b := h.signedIn("user_ada")
 	form = b.enter(app.device().CompleteURI).form(t, "allow")
 	form.Set("workspace", "org_navy")
@@ -73,7 +73,8 @@ func TestFormGivesOnlyAShownWorkspace(t *testing.T) {
 	require.Empty(t, h.grantsOf("user_ada"))
 }
 
-// Whether a workspace exists is not said: a stranger's is answered like none.
+// The answer doesn't reveal whether a workspace exists: a stranger's is
+// answered like none.
 func TestStrangersWorkspaceIsAnsweredLikeNone(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -155,7 +156,8 @@ func TestWhoHasLeftAWorkspaceGivesNoTokens(t *testing.T) {
 	}
 }
 
-// Without a call by the host, access lasts no longer than an access token.
+// Without a call by the host, access ends within the lifetime of an access
+// token.
 func TestWhoHasLeftLosesAccessWithinOneLifetime(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -194,8 +196,8 @@ func TestOutageOfWorkspacesCostsNothing(t *testing.T) {
 	require.NotEmpty(t, b.answer(page, "allow").redirected(t).Get("code"))
 }
 
-// What was granted for one workspace opens no other: neither a refresh nor a
-// consent can be turned.
+// A grant for one workspace gives no access to another, by a refresh or a
+// consent.
 func TestGrantOfOneWorkspaceIsNoneOfAnother(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -235,7 +237,7 @@ func TestFormIsForOneWorkspace(t *testing.T) {
 	again.send("allow").stale(t)
 }
 
-// Back and another workspace, in the browser that knows of the first answer: the
+// Back and another workspace, in the browser that knows the first answer: the
 // user is asked again.
 func TestBackAndAnotherWorkspace(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
@@ -255,7 +257,7 @@ func TestBackAndAnotherWorkspace(t *testing.T) {
 	b.follow(b.post("/oauth/authorize", form)).statusIs(t, 200)
 }
 
-// Of the same form that is sent at once for two workspaces, one makes a grant.
+// If the same form is sent at once for two workspaces, one grant is made.
 func TestFormSentAtOnceForTwoWorkspaces(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -290,7 +292,7 @@ func TestFormSentAtOnceForTwoWorkspaces(t *testing.T) {
 	}
 }
 
-// A user who leaves, and is cut off there, while the page is answered or a token
+// A user leaves, and is cut off there, while the page is answered or a token is
 // refreshed: when the cut-off has returned, nothing works.
 func TestLeaveWorkspaceRacesSignIns(t *testing.T) {
 	h, w := newWorkspaceHost(t)
@@ -328,8 +330,8 @@ func TestLeaveWorkspaceRacesSignIns(t *testing.T) {
 	}
 }
 
-// Each cut-off of workspaces ends what it names and nothing else, and what was
-// agreed to with it. One that names nothing ends nothing.
+// Each cut-off of workspaces revokes the matching grants and consents, and
+// nothing else. One without a match revokes nothing.
 func TestWorkspaceCutOffsEndWhatTheyName(t *testing.T) {
 	for name, tt := range map[string]struct {
 		end  func(h *host, app, other *application) error
@@ -421,8 +423,8 @@ func TestSwitchedOffWorkspacesAddNoRights(t *testing.T) {
 	before.bearer("/api/notes", held.AccessToken).refused(t, 401, "invalid_token")
 }
 
-// An application that skips consent doesn't act for a user alone who has chosen a
-// workspace, because workspaces are switched off.
+// If workspaces are disabled, an application that skips consent doesn't act for
+// the user alone after the user has chosen a workspace.
 func TestSwitchedOffWorkspacesSkipNoConsent(t *testing.T) {
 	kept, w := memory.New(), newWorkspaces()
 	before, after := newHost(t, w.on, func(c *provider.Config) { c.Store = kept }), newHost(t, func(c *provider.Config) { c.Store = kept })
@@ -452,7 +454,7 @@ func TestActingAloneIsNoChoiceWhereAWorkspaceIsRequired(t *testing.T) {
 	require.NotContains(t, b.get(app.request()).text(), "only your own account")
 }
 
-// What workspaces cost in calls to the store, for applications that use them.
+// How many calls of the store workspaces cost, for applications that use them.
 func TestStoreStepsWithWorkspaces(t *testing.T) {
 	var steps []string
 	counting := storetest.NewBreakable(memory.New())
@@ -485,8 +487,8 @@ func TestStoreStepsWithWorkspaces(t *testing.T) {
 	}
 }
 
-// Where no page is shown, List says for which workspaces too: Member may know
-// more, and may read an ID less strictly, as some databases do.
+// Without a page, only workspaces from List count: Member may accept more, and
+// may compare IDs less strictly, as some databases do.
 func TestSkippedConsentGivesOnlyAListedWorkspace(t *testing.T) {
 	h, _ := newWorkspaceHost(t, func(c *provider.Config) {
 		member := c.Workspaces.Member
@@ -501,8 +503,8 @@ func TestSkippedConsentGivesOnlyAListedWorkspace(t *testing.T) {
 	require.Equal(t, "interaction_required", b.get(app.request("workspace", "ORG_MATH", "prompt", "none")).redirected(t).Get("error"))
 }
 
-// To disconnect an application from the user alone, where it acts for a workspace
-// too, ends a sign-in that is on its way, with a page and without.
+// Disconnecting an application from the user alone, while it acts for a
+// workspace too, ends a sign-in in progress, with a page and without.
 func TestDisconnectEndsASignInOnItsWay(t *testing.T) {
 	for name, begun := range map[string]func(b *browser, app *application) func() *reply{
 		"without a page": func(b *browser, app *application) func() *reply {
