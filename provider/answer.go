@@ -11,16 +11,16 @@ type errorResponse struct {
 	Description string `json:"error_description"`
 }
 
-// writeJSON answers with JSON that no cache keeps (RFC 6749 section 5.1). The body
-// is one of ours, which always encodes.
+// writeJSON answers with JSON that caches must not store (RFC 6749 section
+// 5.1). The body is one of Latchkey's types, which always encodes.
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	if err := encodeJSON(w, status, body); err != nil {
 		panic("provider: answer: " + err.Error())
 	}
 }
 
-// encodeJSON is writeJSON for a body with values of the host's. It has written
-// nothing if it fails.
+// encodeJSON is writeJSON for a body that contains values from the host. If it
+// fails, it has written nothing.
 func encodeJSON(w http.ResponseWriter, status int, body any) error {
 	buffer := takeBuffer()
 	defer buffer.release()
@@ -33,8 +33,8 @@ func encodeJSON(w http.ResponseWriter, status int, body any) error {
 	return nil
 }
 
-// A headerSet is a list of headers that never change. Their values are shared by
-// all answers, and have no room for another one: Header.Add copies them.
+// A headerSet is a list of headers that never change. All answers share their
+// value slices. The slices have no spare capacity, so Header.Add copies them.
 type headerSet []struct {
 	name  string
 	value []string
@@ -61,8 +61,8 @@ var (
 	openHeaders = newHeaderSet("Access-Control-Allow-Origin", "*", "Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
 )
 
-// setHeaders sets headers, given as name, value in canonical form. Its one
-// allocation is what it is for: Header.Set makes one for each.
+// setHeaders sets headers, given as name, value in canonical form. It allocates
+// once for all of them; Header.Set would allocate for each.
 func setHeaders(h http.Header, pairs ...string) {
 	values := make([]string, 0, len(pairs)/2)
 	for i := 1; i < len(pairs); i += 2 {
@@ -71,8 +71,8 @@ func setHeaders(h http.Header, pairs ...string) {
 	}
 }
 
-// seeOther sends the browser on: to a path of this origin, or where an application
-// may send it.
+// seeOther redirects the browser to a path of this origin, or to a validated
+// redirect URI.
 func seeOther(w http.ResponseWriter, target string) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")

@@ -208,8 +208,9 @@ func settingsOf(app store.Application) ApplicationSettings {
 }
 
 // apply writes the settings into a record, which then shares nothing with them.
-// A record that turns public or confidential loses its secrets, and so does one
-// that gets keys. Offered are the scopes that the provider offers, in their order.
+// A record that becomes public or confidential loses its secrets, and so does
+// one that gets keys. Offered are the scopes that the provider offers, in their
+// order.
 func (s ApplicationSettings) apply(app *store.Application, offered scopes.Set) {
 	if app.Public != s.Public || !s.Keys.IsZero() {
 		app.Secrets = nil

@@ -43,7 +43,7 @@ func TestDisabledApplicationGetsNothing(t *testing.T) {
 	require.ErrorContains(t, err, isDisabled)
 	require.Empty(t, app.liveGrants())
 
-	// A host that starts again doesn't let it in, nor does a change.
+	// Neither a restart of the host nor an update enables it.
 	_, err = h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error { s.Name = "Board"; return nil })
 	require.NoError(t, err)
 	app.refresh(got.RefreshToken).refused(t, 400, "unauthorized_client")
@@ -59,8 +59,8 @@ func TestDisabledApplicationGetsNothing(t *testing.T) {
 	h.bearer("/api/notes", app.tokens("user_ada").AccessToken).statusIs(t, 200)
 }
 
-// An administrator who has seen another version than there is disables nothing,
-// and letting in what wasn't disabled signs nobody out.
+// An administrator who has seen an older version can't disable the application,
+// and enabling an enabled one signs no one out.
 func TestDisablingAsksForTheVersionThatWasSeen(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
@@ -74,7 +74,7 @@ func TestDisablingAsksForTheVersionThatWasSeen(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
-// The pending user code of a device is worth nothing once its application is
+// The pending user code of a device doesn't work once its application is
 // disabled.
 func TestDisabledApplicationGetsNoDevice(t *testing.T) {
 	h := newDeviceHost(t)
@@ -86,7 +86,7 @@ func TestDisabledApplicationGetsNoDevice(t *testing.T) {
 	waiting.poll().refused(t, 400, "unauthorized_client")
 }
 
-// A machine is refused like everybody else, and its token stops working.
+// A machine is refused like other clients, and its token stops working.
 func TestDisabledApplicationIsNoMachine(t *testing.T) {
 	h := newHost(t, withMachines)
 	app := h.machine()
@@ -120,8 +120,8 @@ func TestDisabledApplicationCannotManageItsRegistration(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// If disabling fails, it looks as if it had not been done, or it can be done
-// again.
+// If disabling fails, the application looks enabled, or the call can be
+// repeated.
 func TestDisablingThatFailsCanBeRepeated(t *testing.T) {
 	for _, step := range []string{"FindApplication", "UpdateApplication", "CutOff"} {
 		t.Run(step, func(t *testing.T) {
@@ -143,8 +143,8 @@ func TestDisablingThatFailsCanBeRepeated(t *testing.T) {
 	}
 }
 
-// Whatever is under way while an application is disabled, nothing of it works
-// when the call has returned, nor when the application is let in again.
+// Sign-ins that race with disabling an application give nothing that works when
+// the call has returned, or after the application is enabled again.
 func TestDisablingRacesWithSignIns(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
@@ -194,8 +194,8 @@ func TestDisablingRacesWithSignIns(t *testing.T) {
 	}
 }
 
-// The application of a document is disabled whatever its document says, and stays
-// so while nobody uses it.
+// The application of a document can be disabled, and stays disabled while it is
+// unused.
 func TestDisabledApplicationOfADocument(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	got := app.tokens("user_ada")
@@ -217,8 +217,8 @@ func TestDisabledApplicationOfADocument(t *testing.T) {
 	require.Equal(t, 200, h.signedIn("user_ada").get(app.request()).StatusCode)
 }
 
-// A sign-in that has read the application just before it was disabled gets a code
-// that buys nothing, then or when the application is let in again.
+// A sign-in that read the application just before it was disabled gets a code
+// that is useless, then and after the application is enabled again.
 func TestSignInThatOverlapsWithDisablingGetsNothing(t *testing.T) {
 	faulty := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = faulty })

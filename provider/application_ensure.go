@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// secretOverlap is how long older secrets keep working next to one that
-	// [Provider.EnsureApplication] has brought.
+	// secretOverlap is how long older secrets keep working after
+	// [Provider.EnsureApplication] has added a new one.
 	secretOverlap = 24 * time.Hour
 
-	// Within applyWindow the same settings are put in force at most
-	// maxApplied times, so that two versions of a host that start again and
-	// again come to rest.
+	// EnsureApplication applies the same settings at most maxApplied times
+	// within applyWindow, so two versions of a host that keep restarting stop
+	// overwriting each other.
 	applyWindow = time.Hour
 	maxApplied  = 3
 )
@@ -78,17 +78,17 @@ func (p *Provider) EnsureApplication(ctx context.Context, clientID string, s App
 	return Application{}, fmt.Errorf("provider: ensure application: %w", errContended)
 }
 
-// ensured is what a call of EnsureApplication wants.
+// ensured holds the settings and the secret that EnsureApplication must reach.
 type ensured struct {
 	p        *Provider
 	settings ApplicationSettings
-	secret   store.SecretHash // zero for an application that has none
+	secret   store.SecretHash // zero if the application has none
 	digest   string
 }
 
-// digestOf names settings with their secret among others.
+// digestOf identifies settings together with their secret.
 func digestOf(s ApplicationSettings, secret Secret) string {
-	text, _ := json.Marshal(s) // Texts and flags only: it never fails.
+	text, _ := json.Marshal(s) // It has only texts and flags, so it can't fail.
 	sum := sha256.Sum256(append(text, secret.Reveal()...))
 	return hex.EncodeToString(sum[:16])
 }
@@ -102,8 +102,8 @@ func (e ensured) create(ctx context.Context, clientID string, wrong FieldErrors)
 	return app, err
 }
 
-// update brings the kept application up to date. It costs a write only if
-// something differs.
+// update brings the stored application up to date. It writes only if something
+// differs.
 func (e ensured) update(ctx context.Context, kept store.Application) (store.Application, error) {
 	if err := e.apply(&kept); err != nil {
 		return kept, ignoreSame(err)
@@ -130,8 +130,8 @@ func ignoreSame(err error) error {
 	return err
 }
 
-// apply makes app what is wanted. The error is errNothingDiffers if it is so
-// already, or if it stays as it is.
+// apply turns app into what is wanted. The error is errNothingDiffers if app
+// already is that, or if it stays as it is.
 func (e ensured) apply(app *store.Application) error {
 	if app.Origin != store.OriginManual {
 		return fmt.Errorf("provider: ensure application: the application %s is not the host's own: its origin is %q", app.ID, app.Origin)
@@ -146,8 +146,8 @@ func (e ensured) apply(app *store.Application) error {
 		return errNothingDiffers
 	}
 	if e.resting(*app) {
-		e.p.cfg.Logger.Warn("latchkey: EnsureApplication changed nothing: other settings for the same client_id have come and gone too often; "+
-			"do instances of two versions start in turns?", "application", app.ID)
+		e.p.cfg.Logger.Warn("latchkey: EnsureApplication changed nothing: other settings for the same client_id were applied too often; "+
+			"do instances of two versions keep restarting in turn?", "application", app.ID)
 		return errNothingDiffers
 	}
 	e.note(&wanted)
@@ -155,15 +155,15 @@ func (e ensured) apply(app *store.Application) error {
 	return nil
 }
 
-// addSecret makes sure that the application's secret is the one that is wanted,
-// or that it works next to newer ones. It reports whether that was a change.
+// addSecret makes sure that the application has the wanted secret, possibly
+// next to newer ones. It reports whether it changed anything.
 func (e ensured) addSecret(app *store.Application) (changed bool, err error) {
 	if !needsSecret(app) {
 		return false, nil
 	}
 	now := e.p.now()
 	var live []store.ClientSecret
-	at := -1 // where the wanted one is
+	at := -1 // the index of the wanted secret
 	for _, s := range app.Secrets {
 		if !s.ExpiresAt.IsZero() && !s.ExpiresAt.After(now) {
 			continue
@@ -195,8 +195,7 @@ func (e ensured) addSecret(app *store.Application) (changed bool, err error) {
 	return changed, nil
 }
 
-// resting reports whether the wanted settings have been put in force too often
-// lately.
+// resting reports whether the wanted settings were applied too often lately.
 func (e ensured) resting(app store.Application) bool {
 	times := 0
 	for _, applied := range e.lately(app) {
@@ -207,7 +206,7 @@ func (e ensured) resting(app store.Application) bool {
 	return times >= maxApplied
 }
 
-// note notes that the wanted settings are put in force.
+// note records that the wanted settings are applied now.
 func (e ensured) note(app *store.Application) {
 	const most = 16
 	lately := e.lately(*app)

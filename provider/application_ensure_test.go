@@ -100,13 +100,13 @@ func TestEnsureApplicationBringsUpToDate(t *testing.T) {
 	alone := wikiSettings
 	alone.Lifetimes.Grace = time.Minute
 	require.Equal(t, alone.Lifetimes, h.ensure(alone, firstSecret).Lifetimes, "nothing else differs")
-	// What somebody changed in the store by hand, the host's code changes back.
+	// The host's code undoes a manual change in the store.
 	h.change(created, func(a *store.Application) { a.Name = "By hand" })
 	h.clock.Add(2 * time.Hour)
 	require.Equal(t, "Wiki", h.ensure(wikiSettings, firstSecret).Name)
 }
 
-// Every instance of a host starts at once, each with a provider of its own.
+// All instances of a host start at once, each with a separate provider.
 func TestEnsureApplicationRaces(t *testing.T) {
 	h := newHost(t)
 	for round := range 10 {
@@ -171,18 +171,18 @@ func TestEnsureApplicationRefusesWhatIsNotTheHosts(t *testing.T) {
 func TestEnsureApplicationRefusesWeakSecrets(t *testing.T) {
 	h, steps := newStepsHost(t)
 	for name, secret := range map[string]string{
-		"missing":     "",
-		"shorter":     firstSecret[:31],
-		"longer":      strings.Repeat(secondSecret, 9),
-		"space":       "correct horse battery staple 12345678",
-		"not ASCII":   firstSecret + "é",
-		"guessed":     strings.Repeat("a1", 32),
-		"guessed ":    "passwordpasswordpasswordpassword1",
-		"guessed  ":   "abcdefghijklmnopqrstuvwxyz0123456789",
-		"guessed   ":  "12345678901234567890123456789012345678901234567890",
-		"guessed    ": "correcthorsebatterystaplecorrecthorse",
-		"guessed.":    strings.Repeat("0123456789abcdef", 4),
-		"guessed..":   "wiki-client-secret-wiki-client-secret-2026",
+		"missing":       "",
+		"shorter":       firstSecret[:31],
+		"longer":        strings.Repeat(secondSecret, 9),
+		"space":         "correct horse battery staple 12345678",
+		"not ASCII":     firstSecret + "é",
+		"easy to guess": strings.Repeat("a1", 32),
+		"guess ":        "passwordpasswordpasswordpassword1",
+		"guess  ":       "abcdefghijklmnopqrstuvwxyz0123456789",
+		"guess   ":      "12345678901234567890123456789012345678901234567890",
+		"guess    ":     "correcthorsebatterystaplecorrecthorse",
+		"guess.":        strings.Repeat("0123456789abcdef", 4),
+		"guess..":       "wiki-client-secret-wiki-client-secret-2026",
 	} {
 		_, err := h.EnsureApplication(ctx, "wiki", wikiSettings, provider.NewSecret(secret))
 		var wrong provider.FieldErrors
@@ -202,13 +202,13 @@ func TestEnsureApplicationRefusesWeakSecrets(t *testing.T) {
 		require.ErrorContains(t, err, "name is missing", "everything that is wrong is named")
 		require.ErrorContains(t, err, "secret is missing")
 	}
-	// An application that is there is protected from them too.
+	// An existing application is protected from them too.
 	h.ensure(wikiSettings, firstSecret)
 	_, err = h.EnsureApplication(ctx, "wiki", wikiSettings, provider.NewSecret("weak"))
 	require.ErrorContains(t, err, "shorter")
 }
 
-// Secrets as tools make them are taken.
+// Secrets in the formats of common tools are accepted.
 func TestEnsureApplicationTakesRandomSecrets(t *testing.T) {
 	h := newHost(t)
 	for i, secret := range []string{
@@ -246,11 +246,11 @@ func TestEnsureApplicationChangesTheSecretWithAnOverlap(t *testing.T) {
 	h.clock.Add(time.Minute)
 	require.False(t, works(firstSecret))
 	require.True(t, works(secondSecret))
-	require.EqualValues(t, 2, h.ensure(wikiSettings, secondSecret).Version, "what has ended is no difference")
+	require.EqualValues(t, 2, h.ensure(wikiSettings, secondSecret).Version, "ended secrets make no difference")
 }
 
-// A host that goes back to its version before has its secret for good, however
-// much later the newer one is looked at.
+// After a host goes back to its previous version, that version's secret keeps
+// working.
 func TestEnsureApplicationAfterGoingBack(t *testing.T) {
 	h := newHost(t)
 	app := h.ensure(wikiSettings, firstSecret)
@@ -263,8 +263,8 @@ func TestEnsureApplicationAfterGoingBack(t *testing.T) {
 	app.redeem("x", "client_secret", secondSecret).refused(t, 400, "invalid_grant")
 }
 
-// Two versions that start again and again in turns come to rest with the newer
-// one, and both secrets work all the time.
+// Two versions that keep restarting in turn settle on the newer one, and both
+// secrets work all the time.
 func TestEnsureApplicationOfTwoVersionsComesToRest(t *testing.T) {
 	h, steps := newStepsHost(t)
 	newer := wikiSettings
@@ -294,7 +294,7 @@ func TestEnsureApplicationOfTwoVersionsComesToRest(t *testing.T) {
 	require.Equal(t, "Wiki", h.ensure(wikiSettings, firstSecret).Name, "an hour later it is a decision")
 }
 
-// A program that makes up a secret at each start is told so.
+// A program that generates a secret at each start gets an error.
 func TestEnsureApplicationWithASecretForEachStart(t *testing.T) {
 	h := newHost(t)
 	var err error

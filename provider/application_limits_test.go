@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Each field has one limit, whichever way it comes in: what one way takes the
-// others take, and what is a byte longer none does.
+// Each field has one limit for all ways to create an application: all accept
+// the longest value, and refuse one more byte.
 func TestLimitsAreTheSameOnAllWaysIn(t *testing.T) {
 	var many scopes.Set
 	const path = "https://a.example.com/"

@@ -18,7 +18,7 @@ func (k records) findApplication(ctx context.Context, id string) (store.Applicat
 
 func (k records) findClient(ctx context.Context, clientID string) (store.Application, error) {
 	if !isClientID(clientID) && clientdoc.CheckURL(clientID) != nil {
-		return found(store.Application{}, store.ErrNotFound) // Malformed ids are answered here; the store is not asked.
+		return found(store.Application{}, store.ErrNotFound) // Malformed IDs don't reach the store.
 	}
 	ctx, stop := k.bounded(ctx)
 	defer stop()
@@ -45,12 +45,12 @@ func (k records) listApplications(ctx context.Context, q store.ApplicationQuery)
 func (k records) deleteApplication(ctx context.Context, id string) error {
 	wctx, stop := k.bounded(detached(ctx))
 	defer stop()
-	// The record goes first. A sign-in that has read it before that reads the
-	// numbers of the cut-offs either before this cut-off, which then covers its
-	// grant, or afterwards, and then finds that the application is gone for
-	// good. The application of a document may come back under the same ID, so it
-	// is cut off like any other, and a sign-in to it makes sure of the record
-	// after it has read the numbers.
+	// Delete the record first. A sign-in that read the record before reads the
+	// cut-off numbers either before this cut-off, which then covers its grant,
+	// or after it, and then notices that the application is gone. The
+	// application of a document may come back with the same ID. It is cut off
+	// like any other, and a sign-in to it checks the record again after it has
+	// read the numbers.
 	err := k.store.DeleteApplication(wctx, id)
 	if err == nil {
 		number := store.CutForever
@@ -62,7 +62,7 @@ func (k records) deleteApplication(ctx context.Context, id string) error {
 	return err
 }
 
-// createApplication keeps a new application, whose ID was drawn for it.
+// createApplication saves a new application with a freshly generated ID.
 func (k records) createApplication(ctx context.Context, app store.Application) error {
 	wctx, stop := k.bounded(detached(ctx))
 	defer stop()
@@ -73,10 +73,10 @@ func (k records) createApplication(ctx context.Context, app store.Application) e
 	return err
 }
 
-// hasKept reports whether an application is kept as it is here: the write that
-// seemed to fail has happened. Its answer was lost, or a driver has sent it
-// again and was told that its own first try stands in its way. Without this the
-// caller would add a secret, or an application, that no one knows.
+// hasKept reports whether the stored application equals this one: then a write
+// that seemed to fail has succeeded. Its answer may have been lost, or the
+// driver may have retried it and hit its own first attempt. Without this check
+// the caller would add a secret, or an application, that no one knows about.
 func (k records) hasKept(ctx context.Context, app store.Application) bool {
 	ctx, stop := k.bounded(detached(ctx))
 	defer stop()
@@ -84,8 +84,8 @@ func (k records) hasKept(ctx context.Context, app store.Application) bool {
 	return err == nil && sameApplication(kept, app)
 }
 
-// sameApplication compares everything that stores keep. What is empty may come
-// back as nil.
+// sameApplication compares everything that stores keep. Empty collections may
+// come back as nil.
 func sameApplication(a, b store.Application) bool {
 	asKept := func(app store.Application) store.Application {
 		app = app.Micro()
@@ -111,7 +111,8 @@ func nilIfEmpty[S ~[]E, E any](s S) S {
 	return s
 }
 
-// updateApplication reads, edits and keeps an application until no one has interfered.
+// updateApplication reads, edits, and saves an application, and repeats that
+// until no other change interferes.
 func (k records) updateApplication(ctx context.Context, id string, edit func(*store.Application) error) (store.Application, error) {
 	ctx, stop := k.bounded(detached(ctx))
 	defer stop()

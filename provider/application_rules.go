@@ -18,20 +18,20 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// longestScopes is how many bytes the scopes of an application may have. A host
-// that offers many can give an application all of them, and those that are
-// tolerated with them.
+// longestScopes returns how many bytes the scopes of an application may have.
+// It is enough for all scopes that the host offers, and for those that Latchkey
+// accepts but doesn't grant.
 func (o *offer) longestScopes() int {
 	return max(maxScopes, len(o.scopes.Union(tolerated).String()))
 }
 
-// isMisleading reports whether r has no place in a note: it is a control
-// character, or turns the direction of the text next to it.
+// isMisleading reports whether r is not allowed in a note, because it is a
+// control character or changes the direction of the text next to it.
 func isMisleading(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
-// stillReviewed reports whether a review of an application holds after a change.
-// It does as long as the application presents itself to people as it did then,
-// and sends them to the same places. Only the host changes what is its own.
+// stillReviewed reports whether a review still holds after a change. It does as
+// long as people see the same application and are sent to the same places. A
+// change to the host's application doesn't end its review.
 func stillReviewed(before, after *store.Application) bool {
 	own := func(app *store.Application) bool { return app.Origin == store.OriginManual && app.OwnerID == "" }
 	return before.Reviewed && (own(before) && own(after) ||
@@ -40,7 +40,7 @@ func stillReviewed(before, after *store.Application) bool {
 			slices.Equal(before.RedirectURIs, after.RedirectURIs) && slices.Equal(before.PostLogoutRedirectURIs, after.PostLogoutRedirectURIs))
 }
 
-// checkName checks what pages call an application.
+// checkName checks the name that pages show for an application.
 func (o *offer) checkName(app *store.Application) (e FieldErrors) {
 	const field = "name"
 	switch err := displayname.Check(app.Name); {
@@ -56,8 +56,8 @@ func (o *offer) checkName(app *store.Application) (e FieldErrors) {
 	return e
 }
 
-// checkApplication returns everything that is wrong with an application that
-// is about to be kept.
+// checkApplication returns every problem of an application that is about to be
+// saved.
 func (o *offer) checkApplication(app store.Application) FieldErrors {
 	e := o.checkName(&app)
 	switch {
@@ -88,7 +88,7 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 	}
 	e = append(e, checkRegistration(app.Registration)...)
 	if !cleanText(app.OwnerID) || len(app.OwnerID) > maxOwnerID {
-		e.add("owner_id", FieldFormat, "", "owner id has invalid UTF-8, a NUL character or more than %d bytes", maxOwnerID)
+		e.add("owner_id", FieldFormat, "", "owner id has invalid UTF-8, a NUL character, or more than %d bytes", maxOwnerID)
 	}
 	size := 0
 	for key, value := range app.Metadata {
@@ -103,17 +103,18 @@ func (o *offer) checkApplication(app store.Application) FieldErrors {
 	return e
 }
 
-// checkDescribed is checkApplication for one that describes itself. What only the
-// host sets, it can't fix: that holds as far as it still may.
+// checkDescribed is checkApplication for an application that describes itself.
+// It ignores problems with settings that only the host sets, because the
+// application can't fix those.
 func (o *offer) checkDescribed(app store.Application) FieldErrors {
 	return slices.DeleteFunc(o.checkApplication(app), func(f FieldError) bool { return f.Field == "lifetimes" || f.Field == "workspace" })
 }
 
-// needsSecret reports whether an application authenticates by a secret.
+// needsSecret reports whether an application authenticates with a secret.
 func needsSecret(app *store.Application) bool { return !app.Public && app.Keys.IsZero() }
 
-// checkAuthentication checks how an application says who it is: by a secret, by
-// its keys, or not at all.
+// checkAuthentication checks how an application authenticates: with a secret,
+// with its keys, or not at all.
 func (o *offer) checkAuthentication(app *store.Application) (e FieldErrors) {
 	keys := app.Keys
 	switch {
@@ -127,9 +128,9 @@ func (o *offer) checkAuthentication(app *store.Application) (e FieldErrors) {
 	switch {
 	case keys.IsZero():
 	case o.keys == nil:
-		e.add("jwks", FieldValue, "", "keys are not offered: this provider has none to check them with")
+		e.add("jwks", FieldValue, "", "keys are not offered: this provider has no Keys to check them with")
 	case keys.Set != "" && keys.URI != "":
-		e.add("jwks", FieldValue, "", "jwks and jwks_uri are both there: keep one")
+		e.add("jwks", FieldValue, "", "jwks and jwks_uri are both set: keep one")
 	case keys.URI != "":
 		if err := clientdoc.CheckURL(keys.URI); err != nil {
 			e.add("jwks_uri", FieldFormat, keys.URI, "jwks_uri %q %s", keys.URI, err)
@@ -155,7 +156,7 @@ func checkLifetimes(app *store.Application) (e FieldErrors) {
 		e.add(field, FieldValue, name, "lifetimes: %s %s", name, what)
 	})
 	if app.Public && own.Grace > maxPublicGrace && own.Grace <= maxGrace {
-		e.add(field, FieldValue, "Grace", "lifetimes: Grace is %v: a public application may have at most %v, because an old token is all that a thief of it needs", own.Grace, maxPublicGrace)
+		e.add(field, FieldValue, "Grace", "lifetimes: Grace is %v: a public application may have at most %v, because a thief needs nothing but an old token", own.Grace, maxPublicGrace)
 	}
 	return e
 }
@@ -199,7 +200,7 @@ func (o *offer) checkMachineScopes(app *store.Application) (e FieldErrors) {
 
 func checkRedirectURIs(field string, uris []string, rule redirectRule) (e FieldErrors) {
 	if len(uris) > maxRedirectURIs {
-		// One look at their number is all that so many are worth.
+		// Don't check each of them if there are too many.
 		e.over(field, FieldTooMany, maxRedirectURIs, "%d redirect URIs are too many: use at most %d", len(uris), maxRedirectURIs)
 		return e
 	}
@@ -210,14 +211,14 @@ func checkRedirectURIs(field string, uris []string, rule redirectRule) (e FieldE
 			e.add(field, FieldFormat, uri, "%s", err)
 		}
 		if slices.Contains(uris[:i], uri) {
-			e.add(field, FieldTwice, uri, "redirect URI %q is there twice", uri)
+			e.add(field, FieldTwice, uri, "redirect URI %q occurs twice", uri)
 		}
 	}
 	return e
 }
 
-// checkRegistration checks what an application said of itself, where no other
-// field has it.
+// checkRegistration checks the metadata of an application that has no field of
+// its record besides Registration.
 func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 	if r == nil {
 		return nil
@@ -227,7 +228,7 @@ func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 	}
 	note := func(field, text string) {
 		if !isNote(text) {
-			e.add(field, FieldFormat, "", "%s has more than %d bytes, invalid UTF-8, control characters or characters that change the direction of text", field, maxNote)
+			e.add(field, FieldFormat, "", "%s has more than %d bytes, invalid UTF-8, control characters, or characters that change the direction of text", field, maxNote)
 		}
 	}
 	for _, contact := range r.Contacts[:min(len(r.Contacts), maxContacts)] {
@@ -238,13 +239,13 @@ func checkRegistration(r *store.RegistrationRecord) (e FieldErrors) {
 	return e
 }
 
-// isLink reports whether text is an https URL that a page may link to. One below
-// an issuer on http is for the host's own applications.
+// isLink reports whether text is an https URL that a page may link to. A URL
+// below an http issuer is allowed too; only the host's applications have those.
 func isLink(text string) bool {
 	return strings.HasPrefix(text, "https://") && weburl.Valid(text, text) && len(text) <= maxURI
 }
 
-// isNote reports whether text can be kept as what an application notes of itself.
+// isNote reports whether text is valid in an application's metadata.
 func isNote(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, isMisleading) && len(text) <= maxNote
 }
@@ -267,8 +268,9 @@ func checkImportedSecret(s ApplicationSettings, hash store.SecretHash) error {
 	return nil
 }
 
-// checkOwnSecret checks a secret that the host has chosen for an application of
-// its own. What is kept of it is a fast hash, so it must be too random to guess.
+// checkOwnSecret checks a secret that the host chose for one of its
+// applications. Latchkey stores only a fast hash of it, so it must be too
+// random to guess.
 func checkOwnSecret(s ApplicationSettings, secret Secret) (e FieldErrors) {
 	const field = "secret"
 	const advice = `use a random one, such as what "openssl rand -hex 32" prints`
@@ -288,19 +290,19 @@ func checkOwnSecret(s ApplicationSettings, secret Secret) (e FieldErrors) {
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
 		e.add(field, FieldFormat, "", "secret has a space or a character that is not ASCII: %s", advice)
 	case guessBits(text) < minSecretBits:
-		e.add(field, FieldFormat, "", "secret can be guessed: %s", advice)
+		e.add(field, FieldFormat, "", "secret is easy to guess: %s", advice)
 	}
 	return e
 }
 
 const minSecretBits = 128
 
-// guessBits estimates how many random bits a text has: those of each character,
-// by the kinds of characters that occur, but none for one that repeats, that goes
-// on counting, or that ends three which were there before. It finds what people
-// type and what programs fill in, not every bad secret. A text without digits
-// whose letters rarely change their case counts as words, and one of digits as a
-// number: they have none.
+// guessBits estimates how many random bits a text has. Each character adds bits
+// according to the kinds of characters in the text, but none if it repeats the
+// previous one, continues a sequence, or ends three characters that occurred
+// before. A text without digits whose letters rarely change case counts as
+// words, and one of digits as a number: both have no bits. guessBits finds what
+// people type and what programs fill in, not every bad secret.
 func guessBits(text string) float64 {
 	const digits, letters, capitals = "0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	turns := 0

@@ -8,14 +8,14 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// maxUseAge bounds how old the noted use of an application gets while it is
-// used: a popular one costs one write a day.
+// maxUseAge bounds how old the recorded last use of an active application gets.
+// A popular application costs one write a day.
 const maxUseAge = 24 * time.Hour
 
-var errUseNoted = errors.New("provider: the use was noted just now")
+var errUseNoted = errors.New("provider: the use was recorded just now")
 
-// noteUse notes that a user signs in to the application, before anything is
-// granted to it. It is refused if it was deleted meanwhile.
+// noteUse records that a user signs in to the application, before anything is
+// granted to it. It refuses if the application was deleted meanwhile.
 func (c *call) noteUse(app store.Application) *Error {
 	if app.Origin == store.OriginDocument {
 		return c.keepDocument(c.context(), app)
@@ -27,12 +27,12 @@ func (c *call) noteUse(app store.Application) *Error {
 	}
 	_, err := c.records.updateApplication(c.context(), app.ID, func(app *store.Application) error {
 		switch {
-		case app.Registration == nil: // deleteIfUnused was first.
+		case app.Registration == nil: // deleteIfUnused was first
 			return store.ErrNotFound
 		case !app.UpdatedAt.Before(recently):
 			return errUseNoted
 		}
-		return nil // update sets the time.
+		return nil // updateApplication sets the time
 	})
 	switch {
 	case err == nil || errors.Is(err, errUseNoted):
@@ -43,9 +43,9 @@ func (c *call) noteUse(app store.Application) *Error {
 	return unavailable("store", err)
 }
 
-// keepDocument keeps the application of a document, as it is now, before
-// something is granted to it. Another instance may do the same at once, or
-// delete it: then it is looked at again.
+// keepDocument saves the application of a document in its current form, before
+// anything is granted to it. If another instance saves or deletes it at the
+// same time, keepDocument tries again.
 func (p *Provider) keepDocument(ctx context.Context, app store.Application) *Error {
 	for range 5 {
 		kept, err := p.records.findClient(ctx, app.ClientID)
@@ -76,15 +76,15 @@ func (p *Provider) createDocument(ctx context.Context, app store.Application) er
 	return nil
 }
 
-// refreshDocument brings the kept application up to what its document says, and
-// notes its use from time to time. What a document does not say stays.
+// refreshDocument updates the saved application from its document, and records
+// its use from time to time. What a document can't say stays as it is.
 func (p *Provider) refreshDocument(ctx context.Context, app store.Application) error {
 	recently := p.now().Add(-min(maxUseAge, p.cfg.expireAfter(store.OriginDocument)/10))
 	_, err := p.records.updateApplication(ctx, app.ID, func(kept *store.Application) error {
 		described := app.Clone()
 		keepHostsPart(&described, kept)
 		switch {
-		case kept.Registration == nil: // deleteIfUnused was first.
+		case kept.Registration == nil: // deleteIfUnused was first
 			return store.ErrNotFound
 		case sameApplication(*kept, described) && (p.cfg.expireAfter(store.OriginDocument) == 0 || !kept.UpdatedAt.Before(recently)):
 			return errUseNoted

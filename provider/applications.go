@@ -67,8 +67,8 @@ func (p *Provider) newManual(clientID string) store.Application {
 	}
 }
 
-// createManual keeps a new application, unless something is wrong with it or
-// was found wrong before. The host vouches for it if no user owns it.
+// createManual saves a new application, unless it is invalid or the caller has
+// found problems. It counts as reviewed if no user owns it.
 func (p *Provider) createManual(ctx context.Context, app *store.Application, wrong FieldErrors) error {
 	app.Reviewed = app.OwnerID == ""
 	if wrong = append(p.offer.checkApplication(*app), wrong...); len(wrong) > 0 {
@@ -157,7 +157,7 @@ func (p *Provider) Offers() Offer {
 //   - Removing a scope stops new grants of it. Existing grants keep it until
 //     they are revoked.
 //   - If the application was not created by the host, it always needs PKCE and
-//     the consent page, whatever edit sets. Its Scopes are only what it gets
+//     the consent page, even if edit changes that. Its Scopes are only what it gets
 //     when it asks for none.
 func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*ApplicationSettings) error, ifVersion ...int64) (Application, error) {
 	app, err := p.change(ctx, id, func(app *store.Application) error {
@@ -174,8 +174,8 @@ func (p *Provider) UpdateApplication(ctx context.Context, id string, edit func(*
 	return p.changed(ctx, EventApplicationUpdated, app, err)
 }
 
-// changed is what a change of an application returns, and emits the event if it
-// has happened.
+// changed returns the result of a change of an application, and emits the event
+// if the change succeeded.
 func (p *Provider) changed(ctx context.Context, kind EventKind, app store.Application, err error) (Application, error) {
 	if err == nil {
 		p.emit(ctx, Event{Kind: kind, ApplicationID: app.ID})
@@ -183,8 +183,8 @@ func (p *Provider) changed(ctx context.Context, kind EventKind, app store.Applic
 	return shownOr(app, err)
 }
 
-// change is UpdateApplication with an edit that may change the secrets and the
-// registration too, and with a check of what is about to be kept.
+// change is UpdateApplication with an edit that may also change the secrets and
+// the registration, and with a check of the result.
 func (p *Provider) change(ctx context.Context, id string, edit func(*store.Application) error, check func(store.Application) FieldErrors) (store.Application, error) {
 	var turned bool
 	app, err := p.records.updateApplication(ctx, id, func(app *store.Application) error {
@@ -202,8 +202,9 @@ func (p *Provider) change(ctx context.Context, id string, edit func(*store.Appli
 			return wrong
 		}
 		if turned {
-			// Before the switch is kept: if this fails, the caller's next try
-			// still finds it to be made, and revokes then.
+			// Revoke before the change of Public is saved: if this fails, the
+			// caller's next try still finds the change to make, and revokes
+			// then.
 			return p.RevokeGrants(ctx, GrantFilter{ApplicationID: id})
 		}
 		return nil
@@ -270,21 +271,23 @@ func (p *Provider) DisableApplication(ctx context.Context, id string, disabled b
 		cuts = disabled || app.Disabled
 		app.Disabled = disabled
 		if cuts {
-			// Before the switch is kept: if this fails, nothing looks done.
+			// Cut off before the change is saved: if this fails, nothing looks
+			// done.
 			return p.records.cutOff(ctx, store.CutKey{ApplicationID: id}, store.CutNumber)
 		}
 		return nil
 	})
 	if err == nil && cuts {
-		// Again, for what was issued in between. A sign-in that has read the
-		// application before gets a code at most, which buys nothing: a
-		// client that redeems it is refused, and letting the application in cuts it off.
+		// Again, for what was issued in between. A sign-in that read the
+		// application before that gets at most a code, and the code is useless:
+		// its client is refused, and enabling the application cuts it off.
 		err = p.RevokeGrants(ctx, GrantFilter{ApplicationID: id})
 	}
 	return p.changed(ctx, kind, app, err)
 }
 
-// checkVersion refuses to change an application that is another than was seen.
+// checkVersion refuses to change an application that isn't the version that the
+// caller saw.
 func checkVersion(app *store.Application, ifVersion []int64) error {
 	for _, version := range ifVersion {
 		if app.Version != version {
@@ -307,7 +310,7 @@ func (p *Provider) AddSecret(ctx context.Context, id string, retireOthersAt time
 			return errors.New("provider: add secret: a public application has no secret: it uses PKCE")
 		}
 		if !app.Keys.IsZero() {
-			return errors.New("provider: add secret: the application authenticates by a key: take its Keys away first")
+			return errors.New("provider: add secret: the application authenticates with a key: remove its Keys first")
 		}
 		live := []store.ClientSecret{kept}
 		for _, s := range app.Secrets {
@@ -319,7 +322,7 @@ func (p *Provider) AddSecret(ctx context.Context, id string, retireOthersAt time
 			}
 		}
 		if len(live) > maxSecrets {
-			return fmt.Errorf("provider: add secret: %d secrets work already: wait for one to end, or retire them at once", len(live)-1)
+			return fmt.Errorf("provider: add secret: %d secrets work already: wait until one expires, or retire them at once", len(live)-1)
 		}
 		app.Secrets = live
 		return nil

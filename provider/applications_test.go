@@ -62,7 +62,7 @@ func TestCreateApplicationNamesEveryProblem(t *testing.T) {
 		Metadata:     map[string]string{"k": strings.Repeat("x", 17<<10)},
 		OwnerID:      "a\x00b",
 	})
-	for _, says := range []string{"name is longer", "is plain http", "is there twice", "too long", `scope "nothing"`, "client_uri", "metadata has", "owner id"} {
+	for _, says := range []string{"name is longer", "is plain http", "occurs twice", "too long", `scope "nothing"`, "client_uri", "metadata has", "owner id"} {
 		require.ErrorContains(t, err, says)
 	}
 	_, total, err := h.ListApplications(ctx, store.ApplicationQuery{})
@@ -123,8 +123,7 @@ func TestUpdateApplicationLosesNoChange(t *testing.T) {
 	require.EqualValues(t, 21, got.Version)
 }
 
-// Two updates of the same microsecond are not taken for one another, whatever
-// they change.
+// Two updates in the same microsecond are told apart by their changes.
 func TestUpdatesAtTheSameInstantLoseNothing(t *testing.T) {
 	for name, edit := range map[string]func(*provider.ApplicationSettings){
 		"owner":  func(s *provider.ApplicationSettings) { s.OwnerID = "user_ada" },
@@ -148,7 +147,7 @@ func TestUpdatesAtTheSameInstantLoseNothing(t *testing.T) {
 			}
 			kept.Once("UpdateApplication", func() {
 				kept.Heal()
-				update(func(*provider.ApplicationSettings) {}) // Somebody else is faster, at the same time.
+				update(func(*provider.ApplicationSettings) {}) // Another update is faster.
 			})
 			update(edit)
 			got, err := h.FindApplication(ctx, app.ID)
@@ -193,8 +192,7 @@ func TestUpdateApplicationChecksAndKeepsWhatIsNotItsToChange(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
-// An edit sees the settings and nothing else, so what it cannot change it cannot
-// seem to change.
+// An edit gets only the settings, so it can't seem to change anything else.
 func TestUpdateApplicationChangesSettingsAlone(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -219,7 +217,7 @@ func TestUpdateApplicationChangesSettingsAlone(t *testing.T) {
 	require.Equal(t, got, kept, "what is kept shares nothing with the settings")
 	require.Equal(t, "v", got.Metadata["k"])
 
-	// Scopes that were none stay none, whatever the store makes of them.
+	// An empty set of scopes stays empty, even if the store returns nil.
 	for range 2 {
 		kept, err = h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
 			if len(s.Scopes) > 0 {
@@ -233,7 +231,7 @@ func TestUpdateApplicationChangesSettingsAlone(t *testing.T) {
 	}
 }
 
-// A page that shows an application gives its version when it saves.
+// A page that shows an application sends its version when it saves.
 func TestUpdateApplicationIfVersion(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -255,7 +253,7 @@ func TestUpdateApplicationIfVersion(t *testing.T) {
 	require.Equal(t, "Three", kept.Name)
 }
 
-// What the functions return holds no hash, in whatever form.
+// What the functions return contains no hash, in any form.
 func TestApplicationsHoldNoHash(t *testing.T) {
 	h := newOpenHost(t)
 	hash, err := bcrypt.GenerateFromPassword([]byte("chosen by a person"), bcrypt.MinCost)
@@ -365,8 +363,8 @@ func TestTurningPublicEndsEverythingAndDropsTheSecrets(t *testing.T) {
 	app.redeem("x", "client_secret", secret.Reveal()).refused(t, 400, "invalid_grant")
 }
 
-// A public application redeems no code without PKCE, also if it was confidential
-// when its request was read, so that the code has no challenge.
+// A public application can't redeem a code without PKCE, even if it was
+// confidential when its request was read, so that the code has no challenge.
 func TestTurningPublicBesideAnAnswer(t *testing.T) {
 	for _, skip := range []bool{false, true} {
 		kept := storetest.NewBreakable(memory.New())
@@ -396,7 +394,7 @@ func TestTurningPublicBesideAnAnswer(t *testing.T) {
 		app.redeem(code, "code_verifier", "").refused(t, 400, "invalid_grant")
 		grants, _, err := h.ListGrants(ctx, provider.GrantFilter{ApplicationID: app.ID}, "", 0)
 		require.NoError(t, err)
-		require.NotEmpty(t, grants, "the grant is there, and nobody can redeem it")
+		require.NotEmpty(t, grants, "the grant exists, and no one can redeem it")
 	}
 }
 
@@ -429,7 +427,7 @@ func TestListAndRevokeGrants(t *testing.T) {
 	page, _ = list(provider.GrantFilter{}, "", 0)
 	require.Empty(t, page, "the empty filter matches nothing")
 	_, _, err := h.ListGrants(ctx, ada, "nonsense", 0)
-	require.ErrorContains(t, err, "After")
+	require.ErrorContains(t, err, "the cursor after")
 	_, _, err = h.ListGrants(ctx, ada, "", -1)
 	require.ErrorContains(t, err, "negative")
 
@@ -462,7 +460,7 @@ func TestCleanupDeletesOnlyWhatIsDead(t *testing.T) {
 	h.clock.Add(90 * time.Minute)
 	require.Empty(t, h.grantsOf("user_grace"))
 	app.refresh(dead.RefreshToken).refused(t, 400, "invalid_grant")
-	// It goes at midnight, a day or two later.
+	// It is deleted at midnight, a day or two later.
 	h.clock.Add(2 * day)
 	rotated = app.refresh(rotated.RefreshToken).tokens(t)
 	n, err := h.Cleanup(ctx)
@@ -472,12 +470,12 @@ func TestCleanupDeletesOnlyWhatIsDead(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 	h.bearer("/api/notes", rotated.AccessToken).statusIs(t, 200)
-	// What was spent is known for as long as the grant lives.
+	// A spent token is recognized as long as the grant lives.
 	app.refresh(live.RefreshToken).refused(t, 400, "invalid_grant")
 	h.bearer("/api/notes", rotated.AccessToken).refused(t, 401, "invalid_token")
 }
 
-// A secret gets out by Reveal and in no other way.
+// Only Reveal returns a secret.
 func TestSecretIsRedacted(t *testing.T) {
 	const value = "hunter2hunter2"
 	s := provider.NewSecret(value)
@@ -499,7 +497,7 @@ func TestSecretIsRedacted(t *testing.T) {
 	require.True(t, provider.Secret{}.IsZero())
 }
 
-// Nobody is told about a scope that they didn't name.
+// An error doesn't tell about scopes that the caller did not name.
 func TestUsualScopesAreThoseThatAreOffered(t *testing.T) {
 	for _, tt := range []struct{ offered, want []string }{
 		{[]string{"notes:read"}, nil},

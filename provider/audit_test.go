@@ -10,8 +10,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Each change of an application is an event that says who made it; what failed
-// is none.
+// Each change of an application is an event that says who made it; a failed one
+// is not.
 func TestChangesOfApplicationsAreAnAuditTrail(t *testing.T) {
 	h := newHost(t)
 	ctx := provider.WithActor(ctx, "user_root")
@@ -50,7 +50,7 @@ func TestChangesOfApplicationsAreAnAuditTrail(t *testing.T) {
 	}
 }
 
-// The host's own calls at startup are told too, once for each change.
+// The host's calls at startup are events too, once for each change.
 func TestEnsuredApplicationsAreAnAuditTrail(t *testing.T) {
 	h := newHost(t)
 	for _, name := range []string{"Wiki", "Wiki", "Board"} {
@@ -64,7 +64,7 @@ func TestEnsuredApplicationsAreAnAuditTrail(t *testing.T) {
 	require.Empty(t, h.events[0].Actor)
 }
 
-// A host that starts again, with other settings too, doesn't let in what was
+// A host that restarts, even with other settings, doesn't enable what was
 // disabled.
 func TestEnsuringDoesNotLetADisabledApplicationIn(t *testing.T) {
 	h := newHost(t)

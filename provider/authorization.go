@@ -10,24 +10,24 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// authorization is one authorization request on its way through. It is a visit
-// whose params are the application's.
+// authorization is one authorization request. It is a visit whose params come
+// from the application.
 type authorization struct {
 	visit
-	app      store.Application // zero: not identified yet
+	app      store.Application // zero until it is identified
 	redirect redirect
 	formPost bool // response_mode=form_post
 	prompt   []string
 	scopes   scopes.Set
-	extra    scopes.Set         // those of the protocol that are asked for
-	resource *ProtectedResource // nil: none
+	extra    scopes.Set         // the protocol's scopes that the request asks for
+	resource *ProtectedResource // nil if there is none
 	openID   openIDRequest
 
 	workspace workspaceChoice
 
-	form *form // what the user has answered; nil: the page was not needed
+	form *form // the user's answer; nil if no page was needed
 
-	decision decision // without a user before decide
+	decision decision // has no user before decide
 }
 
 func (c *call) newAuthorization(params url.Values) (*authorization, *Error) {
@@ -38,7 +38,8 @@ func (c *call) newAuthorization(params url.Values) (*authorization, *Error) {
 	return &authorization{visit: v, prompt: strings.Fields(params.Get("prompt"))}, nil
 }
 
-// decide begins the decision on the request, or returns the one that was begun.
+// decide starts the decision on the request, or returns the one already
+// started.
 func (a *authorization) decide() *decision {
 	if a.decision.userID == "" {
 		a.decision = decision{app: a.app, userID: a.session.UserID, resource: a.resource.identifier(), signIn: a.signedIn(a.openID),
@@ -47,12 +48,12 @@ func (a *authorization) decide() *decision {
 	return &a.decision
 }
 
-// silent reports whether nothing may be shown to the visitor.
+// silent reports whether Latchkey must not show the visitor any page.
 func (a *authorization) silent() bool { return slices.Equal(a.prompt, []string{"none"}) }
 
-// identify finds the application and checks the redirect URI: the two things
-// without which nothing may be sent anywhere. A refusal goes to the log,
-// because only the host and the application's developers can fix it.
+// identify finds the application and checks the redirect URI. Until both are
+// valid, nothing may be sent anywhere. A refusal goes to the log, because only
+// the host and the application's developers can fix it.
 func (a *authorization) identify() *Error {
 	e := a.findRedirect()
 	if e == nil {
@@ -68,7 +69,7 @@ func (a *authorization) identify() *Error {
 
 func (a *authorization) findRedirect() *Error {
 	if e := repeated(a.params, "client_id", "redirect_uri", "state", "response_mode"); e != nil {
-		return e // It is not clear where to answer, or how.
+		return e // Where and how to answer is unknown.
 	}
 	clientID := a.params.Get("client_id")
 	if clientID == "" {
@@ -83,13 +84,13 @@ func (a *authorization) findRedirect() *Error {
 	a.redirect = redirect{uri, uri != ""}
 	switch {
 	case len(app.RedirectURIs) == 0:
-		return refuse(codeInvalidRequest, "The application that sent you here has no redirect URI registered, so it cannot sign anybody in yet. Its developer can add one.")
+		return refuse(codeInvalidRequest, "The application that sent you here has no redirect URI registered, so no one can sign in to it yet. Its developer can add one.")
 	case a.redirect.named && redirectRegistered(&app, a.redirect.uri, a.params.Has("code_challenge")):
-		// It is one of them.
+		// It is registered.
 	case a.redirect.named && redirectRegistered(&app, a.redirect.uri, true):
-		return refuse(codeInvalidRequest, "The application that sent you here listens on another port of your device than the one that is registered for it. That takes PKCE: code_challenge is missing.")
+		return refuse(codeInvalidRequest, "The application that sent you here listens on another port of your device than the one that is registered for it. That requires PKCE: code_challenge is missing.")
 	case a.redirect.named:
-		return refuse(codeInvalidRequest, "The application that sent you here gave a redirect_uri that is not registered for it: it has to be one of its registered URIs, character for character.")
+		return refuse(codeInvalidRequest, "The application that sent you here gave a redirect_uri that is not registered for it: it must be one of its registered URIs, character for character.")
 	case !a.redirect.named && len(app.RedirectURIs) > 1:
 		return refuse(codeInvalidRequest, "The application that sent you here has several redirect URIs registered and did not say which one to use: redirect_uri is missing.")
 	case !a.redirect.named:
@@ -100,13 +101,13 @@ func (a *authorization) findRedirect() *Error {
 	}
 	// The rules may have changed since it was registered, or a review ended.
 	if err := a.offer.redirectRule(&app).check(a.redirect.uri); err != nil {
-		return refuse(codeInvalidRequest, "The redirect_uri of the application that sent you here is not allowed any more. Its developer can register another one.").tells(err)
+		return refuse(codeInvalidRequest, "The redirect_uri of the application that sent you here is no longer allowed. Its developer can register another one.").tells(err)
 	}
 	return nil
 }
 
-// examine reads the rest of the request and returns what is wrong with it. It
-// fills in as much as it can also when something is.
+// examine reads the rest of the request and returns what is wrong with it. Even
+// if it returns an error, it fills in as much as it can.
 func (a *authorization) examine() *Error {
 	a.formPost = a.params.Get("response_mode") == "form_post"
 	a.workspace.use = a.offer.workspaceUse(&a.app)
@@ -152,21 +153,21 @@ func (a *authorization) examine() *Error {
 		return e
 	}
 	a.scopes, a.extra, e = a.offer.read(a.app, a.resource, a.params.Get("scope"))
-	if a.extra.Has(openID) { // Claims that are asked for one by one are revealed by their scopes.
+	if a.extra.Has(openID) { // Each requested claim belongs to a scope that reveals it.
 		a.scopes = a.offer.order(a.scopes.Union(a.offer.mayAskFor(a.app).Intersect(a.openID.scopes)))
 	}
 	return e
 }
 
-// examinePKCE checks the code challenge (RFC 7636). Only S256 is taken: plain
-// protects nothing that a leaked request does not give away.
+// examinePKCE checks the code challenge (RFC 7636). Only S256 is accepted:
+// plain doesn't help if the request leaks.
 func (a *authorization) examinePKCE() *Error {
 	challenge, method := a.params.Get("code_challenge"), a.params.Get("code_challenge_method")
 	switch {
 	case challenge == "" && method != "":
 		return refuse(codeInvalidRequest, "There is a code_challenge_method without a code_challenge.")
 	case challenge == "" && (a.app.Public || a.app.PKCERequired):
-		return refuse(codeInvalidRequest, "This application has to use PKCE: code_challenge is missing.")
+		return refuse(codeInvalidRequest, "This application must use PKCE: code_challenge is missing.")
 	case challenge == "":
 		return nil
 	case method != "S256":
@@ -182,8 +183,8 @@ func errChallenge() *Error {
 	return refuse(codeInvalidRequest, "The code_challenge must be the S256 one of RFC 7636: 43 characters of base64url, with code_challenge_method=S256.")
 }
 
-// switchAccountURL is the same request, with the wish to sign in as someone
-// else.
+// switchAccountURL returns the URL of the same request with a prompt to sign in
+// as another user.
 func (a *authorization) switchAccountURL() string {
 	if slices.Contains(a.prompt, "select_account") {
 		return a.again()

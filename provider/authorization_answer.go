@@ -8,7 +8,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
-// signInAsAsked sends the visitor to sign in as the application wishes.
+// signInAsAsked sends the visitor to sign in as the application asked.
 func (a *authorization) signInAsAsked() *Error {
 	another := a.openID.subject != "" && a.session.UserID != a.openID.subject
 	lacks := !a.anonymous() && a.openID.missing(&a.visit) != nil
@@ -20,7 +20,7 @@ func (a *authorization) signInAsAsked() *Error {
 	})
 }
 
-// grant carries the decision out, and sends the code to the application (RFC
+// grant carries out the decision and sends the code to the application (RFC
 // 6749 section 4.1.2).
 func (a *authorization) grant() *Error {
 	e := a.noteUse(a.app)
@@ -35,8 +35,8 @@ func (a *authorization) grant() *Error {
 	return nil
 }
 
-// retry says on the error page for e where the visitor can continue: begin again,
-// if the form or sign-in is out of date, or take another account.
+// retry adds to the error page for e how the visitor can continue: start over
+// if the form or sign-in is outdated, or choose another account.
 func (a *authorization) retry(e *Error) *Error {
 	switch e.reason {
 	case pages.ReasonStaleForm:
@@ -50,9 +50,9 @@ func (a *authorization) retry(e *Error) *Error {
 // redirectRefusal sends a refusal to the application (RFC 6749 section
 // 4.1.2.1).
 //
-// No one vouches for where an application that is not reviewed sends people. So
-// a visitor who has never allowed it is told here, and is not sent anywhere by a
-// link alone (RFC 9700 section 4.11.2).
+// An application that isn't reviewed may send people anywhere. So a visitor who
+// has never allowed it sees the refusal here, and a link alone can't redirect
+// them (RFC 9700 section 4.11.2).
 func (a *authorization) redirectRefusal(e *Error) *Error {
 	if !a.app.Reviewed && a.form == nil {
 		allowed, unknown := a.allowedOnce()
@@ -69,7 +69,7 @@ func (a *authorization) redirectRefusal(e *Error) *Error {
 }
 
 // allowedOnce reports whether the signed-in user has allowed the application
-// before, and has not taken that back.
+// before and has not withdrawn that.
 func (a *authorization) allowedOnce() (bool, *Error) {
 	if a.anonymous() {
 		return false, nil
@@ -87,9 +87,9 @@ func (a *authorization) allowedOnce() (bool, *Error) {
 	return d.consent.Stands(), nil
 }
 
-// answer sends parameters to the application by the visitor's browser, with
-// the state it gave and, so that it cannot take one server's answer for
-// another's, the issuer (RFC 9207).
+// answer sends parameters to the application through the visitor's browser. It
+// adds the state of the request, and the issuer, so the client can't mistake
+// one server's answer for another's (RFC 9207).
 func (a *authorization) answer(params ...param) {
 	if a.form != nil {
 		a.answerForm(a.form)
@@ -106,12 +106,12 @@ func (a *authorization) answer(params ...param) {
 	setHeaders(a.w.Header(), "Cache-Control", "no-store", "Referrer-Policy", "no-referrer", "Location", appendQuery(a.redirect.uri, params))
 	status := http.StatusFound
 	if a.r.Method == http.MethodPost {
-		status = http.StatusSeeOther // never 307, which would post the consent form to the client
+		status = http.StatusSeeOther // not 307, which would post the consent form to the client
 	}
 	a.w.WriteHeader(status)
 }
 
-// formPostPage answers by a form that the visitor's browser posts to the
+// formPostPage answers with a form that the visitor's browser posts to the
 // application (OAuth 2.0 Form Post Response Mode).
 func (a *authorization) formPostPage(params []param) {
 	page := pages.FormPost{Application: a.pageApplicationAt(a.app, a.redirect.uri), FormAction: a.redirect.uri}

@@ -26,8 +26,8 @@ func (c *call) serveAuthorize() *Error {
 		}
 		return c.authorize(query)
 	}
-	// A sign-in page that answers its own form with 307 has the browser post that
-	// here, with the whole request in the query.
+	// A sign-in page that answers its own form with 307 makes the browser post
+	// that form here, with the whole request in the query.
 	asked := e == nil && len(query) > 0
 	if asked && !hasForm(c.r) {
 		seeOther(c.w, withQuery(c.authorizePath(), query))
@@ -44,23 +44,23 @@ func (c *call) serveAuthorize() *Error {
 	if len(form) == 0 && asked {
 		form = query
 	}
-	// A request that another site posts comes without the host's cookies, so it
-	// is turned into its GET form, which brings them.
+	// A request that another site posts comes without the host's cookies.
+	// Redirect it to its GET form, which brings them.
 	seeOther(c.w, withQuery(c.authorizePath(), form))
 	return nil
 }
 
 // authorize answers an authorization request (RFC 6749 section 4.1.1). Until
-// client and redirect URI are known good, refusals are a page. Afterwards they
-// are redirects, but only once the visitor has signed in, so that a link alone
-// cannot use this endpoint to send people somewhere (RFC 9700 section 4.11.2).
+// client and redirect URI are valid, refusals are a page. Then they are
+// redirects, but only after the visitor has signed in, so a link alone can't
+// use this endpoint to redirect people (RFC 9700 section 4.11.2).
 func (c *call) authorize(params url.Values) *Error {
 	a, e := c.newAuthorization(params)
 	if e != nil {
 		return e
 	}
 	var refusal *Error
-	if !a.anonymous() || !c.namesDocument(params) { // Only a user makes this server fetch a document.
+	if !a.anonymous() || !c.namesDocument(params) { // Only signed-in users make this server fetch a document.
 		if e := a.identify(); e != nil {
 			return e
 		}
@@ -83,28 +83,28 @@ func (c *call) authorize(params url.Values) *Error {
 	switch {
 	case e != nil:
 		return a.retry(e)
-	case !ask && a.r.Method != http.MethodHead: // It only looks what there is.
+	case !ask && a.r.Method != http.MethodHead: // HEAD only checks what GET would show.
 		return a.grant()
 	case a.silent() && a.workspace.open():
-		return a.redirectRefusal(refuse(codeInteractionRequired, "The user has to choose a workspace that they may act for, and prompt=none forbids asking."))
+		return a.redirectRefusal(refuse(codeInteractionRequired, "The user must choose a workspace that they may act for, and prompt=none forbids asking."))
 	case a.silent():
-		return a.redirectRefusal(refuse(codeConsentRequired, "The user has to agree first, and prompt=none forbids asking."))
+		return a.redirectRefusal(refuse(codeConsentRequired, "The user must agree first, and prompt=none forbids asking."))
 	}
 	return a.consentPage(a.decide().declined(), false)
 }
 
 func errLoginRequired() *Error {
-	return refuse(codeLoginRequired, "The user has to sign in first.")
+	return refuse(codeLoginRequired, "The user must sign in first.")
 }
 
-// signedInAsAsked reports whether the session is as the request asks, by prompt,
-// max_age, and the like, or the visitor has to be sent to sign in. It never
-// sends a visitor there twice: a host that returns a visitor without the sign-in
-// that was asked for gets an error to its client, not a loop.
+// signedInAsAsked reports whether the session satisfies prompt, max_age, and
+// the like. If not, the visitor must be sent to sign in. That happens only
+// once: if the host returns the visitor without the requested sign-in, the
+// client gets an error, and the browser doesn't loop.
 func (a *authorization) signedInAsAsked() (bool, *Error) {
 	force, missing := slices.Contains(a.prompt, "login"), a.openID.missing(&a.visit)
 	switch {
-	case a.silent() && a.openID.unusable != nil: // Only the hint could tell whether this is the right user.
+	case a.silent() && a.openID.unusable != nil: // Only the hint says whether this is the right user.
 		return false, errMissing(codeLoginRequired, a.openID.unusable)
 	case missing != nil && a.silent():
 		return false, missing
@@ -122,15 +122,15 @@ func (a *authorization) signedInAsAsked() (bool, *Error) {
 	return true, nil
 }
 
-// mustAsk reports whether the consent page has to be shown. If not, the decision
-// is ready to be carried out.
+// mustAsk reports whether the consent page is needed. If not, the decision is
+// ready to carry out.
 func (a *authorization) mustAsk() (bool, *Error) {
-	// If workspaces are switched off, it would act for users alone who have chosen
+	// Without Workspaces, the application would act for users who chose
 	// otherwise.
 	lacksChoice := a.offer.workspaces == nil && a.app.Workspace != store.WorkspaceNone
 	skip := a.app.SkipConsent && a.app.Reviewed && a.redirect.https() && !lacksChoice
-	// Anything on a device can pretend to be a public application, or listen
-	// there (RFC 8252 section 8.6), so having agreed once says nothing about who
+	// Anything on a device can pretend to be a public application, or listen in
+	// its place (RFC 8252 section 8.6), so an earlier consent doesn't prove who
 	// asks now.
 	remembered := !a.app.Public && a.redirect.https()
 	d := a.decide()
@@ -139,8 +139,8 @@ func (a *authorization) mustAsk() (bool, *Error) {
 	}
 	e := a.prepare(d)
 	if e == nil && skip && a.workspace.named != "" {
-		// Whatever else a sign-in is for, a page has shown. Only List says for which
-		// workspaces an application may act, and how their IDs are written.
+		// A sign-in without a page checks the workspaces too. Only List says
+		// for which ones an application may act, and how their IDs are spelled.
 		e = a.workspace.load(&a.visit)
 	}
 	switch {
@@ -152,7 +152,8 @@ func (a *authorization) mustAsk() (bool, *Error) {
 	case slices.Contains(a.prompt, "consent"), !skip && !remembered:
 		return true, nil
 	case skip:
-		// The host speaks for the user, but not against them.
+		// The host decides for the user, but can't grant what the user
+		// declined.
 		a.scopes = a.scopes.Minus(d.declined().Minus(a.offer.required))
 		return false, nil
 	}

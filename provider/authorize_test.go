@@ -19,7 +19,7 @@ func TestWholeFlow(t *testing.T) {
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
 	b := h.browser()
 
-	// Nobody is signed in: off to the host's sign-in page, and back.
+	// No one is signed in: redirect to the host's sign-in page and back.
 	request := app.request("scope", "profile notes:read")
 	r := b.get(request)
 	require.Equal(t, http.StatusSeeOther, r.StatusCode)
@@ -109,15 +109,15 @@ func TestPromptLoginAsksForAFreshSignInOnce(t *testing.T) {
 	require.Equal(t, "ada@example.com", h.signIns[0].LoginHint)
 	back := h.signIns[0].ReturnTo
 
-	// Coming back without having signed in ends the request and does not loop.
+	// Coming back without signing in ends the request and doesn't loop.
 	answer := b.get(h.url + back).redirected(t)
 	require.Equal(t, "login_required", answer.Get("error"))
 
-	// Coming back after signing in goes on.
+	// After signing in, the visit continues.
 	b.signIn("user_ada")
 	require.Equal(t, http.StatusOK, b.get(h.url+back).StatusCode)
 
-	// The way back does not stay open for ever.
+	// The return address expires.
 	h.clock.Add(2 * time.Hour)
 	require.Equal(t, http.StatusSeeOther, b.get(h.url+back).StatusCode)
 
@@ -129,8 +129,8 @@ func TestPromptLoginAsksForAFreshSignInOnce(t *testing.T) {
 	require.Equal(t, http.StatusOK, fresh.get(h.url+back).StatusCode)
 }
 
-// The clock of the host's sessions may be late, and a session may not know when
-// it began. Where a sign-in is too old, the log has the times.
+// The clock of the host's sessions may be behind, and a session may not know
+// when it began. If a sign-in is too old, the log has the times.
 func TestPromptLoginToleratesALateClock(t *testing.T) {
 	for name, tt := range map[string]struct {
 		signedIn func(sent time.Time) time.Time
@@ -179,7 +179,7 @@ func TestPromptSelectAccountAsksToSwitch(t *testing.T) {
 	h.clock.Add(time.Minute)
 	require.Equal(t, http.StatusSeeOther, b.get(app.request("prompt", "select_account")).StatusCode)
 	require.True(t, h.signIns[0].SwitchAccount)
-	// Choosing the account that is signed in needs no new sign-in.
+	// Choosing the signed-in account needs no new sign-in.
 	require.Equal(t, http.StatusOK, b.get(h.url+h.signIns[0].ReturnTo).StatusCode)
 }
 

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// base62 is in the order of ASCII, so that encoded ids sort like their bytes.
+// base62 lists the digits in ASCII order, so encoded IDs sort like their bytes.
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // digitOf is the value of each character in base62, or noDigit.
@@ -21,7 +21,7 @@ var digitOf = func() (values [256]byte) {
 
 const noDigit = 0xff
 
-// Bytes are turned into digits block by block.
+// Bytes are encoded in blocks of 8.
 const (
 	blockBytes  = 8
 	blockDigits = 11
@@ -50,7 +50,7 @@ func appendDigits(text []byte, n uint64, digits int) []byte {
 
 // parseDigits reads a base62 number that fits into 64 bits.
 func parseDigits(text string) (n uint64, ok bool) {
-	const most = ^uint64(0) / 62 // of what still fits when it is multiplied
+	const most = ^uint64(0) / 62 // the most that can be multiplied by 62 without overflow
 	for i := range len(text) {
 		digit := uint64(digitOf[text[i]])
 		next := n*62 + digit
@@ -68,10 +68,10 @@ func randomText(n int) string {
 	text := make([]byte, 0, n)
 	var pool [64]byte
 	for len(text) < n {
-		rand.Read(pool[:]) // Never fails: it would end the program.
+		rand.Read(pool[:]) // It never fails; it would end the program.
 		for _, b := range pool {
-			// 248 is the greatest multiple of 62 that a byte holds: taking
-			// more would make the first digits likelier.
+			// 248 is the greatest multiple of 62 in a byte. Larger values would
+			// make the first digits more likely.
 			if b < 248 && len(text) < n {
 				text = append(text, base62[b%62])
 			}

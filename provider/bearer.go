@@ -40,7 +40,7 @@ var (
 // user: see Config.Machines. UserID is empty then.
 func (t *Token) Machine() bool { return t.UserID == "" }
 
-// machine reports whether the token is an application's own, without a user.
+// machine reports whether the token belongs to an application without a user.
 func (t *presentedToken) machine() bool { return t.userID == "" }
 
 func (t *presentedToken) public() *Token {
@@ -50,16 +50,16 @@ func (t *presentedToken) public() *Token {
 	}
 }
 
-// errOtherResource refuses a token that was issued for something else than what
-// it is presented to (RFC 8707 section 2, RFC 6750 section 3.1).
+// errOtherResource refuses a token that was issued for another resource (RFC
+// 8707 section 2, RFC 6750 section 3.1).
 func errOtherResource() *Error {
 	e := invalidToken(errors.New("the token is for another resource"))
 	e.Description = "The access token was issued for another resource."
 	return e
 }
 
-// A presented token is an access or refresh token that a request presents, with
-// what its grant says of it.
+// A presented token is an access or refresh token from a request, with the data
+// of its grant.
 type presentedToken struct {
 	credential
 	kind          rules.Kind
@@ -77,9 +77,9 @@ type presentedToken struct {
 	dead error
 }
 
-// findToken finds an access or refresh token, whether it works or not. Its text
-// says which kind it is; others than the given kinds are refused. The error is
-// rules.ErrNotFound if there is no such token.
+// findToken finds an access or refresh token, even one that no longer works.
+// The prefix of its text tells the kind; kinds that are not listed are refused.
+// The error is rules.ErrNotFound if there is no such token.
 func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Kind) (t presentedToken, err error) {
 	ok := false
 	for _, t.kind = range kinds {
@@ -110,27 +110,28 @@ func (p *Provider) findToken(ctx context.Context, text string, kinds ...rules.Ki
 		return t, t.dead
 	}
 	if t.machine() && !p.offer.hasMachines() {
-		t.dead = rules.ErrRevoked // Turning machines off takes what they have.
+		t.dead = rules.ErrRevoked // Disabling machines disables their tokens.
 	}
 	if t.workspaceID != "" && p.cfg.Workspaces == nil && t.kind == rules.KindAccess {
-		// A host that has none may not look which one a token is for.
+		// A host without workspaces may not check which one a token is for.
 		t.dead = rules.ErrRevoked
 	}
 	return t, nil
 }
 
-// findLive finds a token that works now, and notes whose it is.
+// findLive finds a token that works now, and records which application it
+// belongs to.
 func (c *call) findLive(text string, kinds ...rules.Kind) (presentedToken, *Error) {
 	t, e := c.Provider.findLive(c.context(), text, kinds...)
-	if c.application == "" { // A client may ask about others' tokens.
-		// The ID of a grant leads to the application too, and is no secret.
+	if c.application == "" { // A client may introspect tokens of others.
+		// The ID of a grant leads to the application too, but isn't a secret.
 		c.application, c.proved = t.applicationID, t.applicationID != "" && !errors.Is(e.cause(), rules.ErrNotFound)
 	}
 	return t, e
 }
 
-// findLive finds a token that works now. A token that doesn't is returned with
-// the error.
+// findLive finds a token that works now. If the token doesn't work, findLive
+// returns it together with the error.
 func (p *Provider) findLive(ctx context.Context, text string, kinds ...rules.Kind) (presentedToken, *Error) {
 	t, err := p.findToken(ctx, text, kinds...)
 	switch {
@@ -147,14 +148,15 @@ func (p *Provider) findLive(ctx context.Context, text string, kinds ...rules.Kin
 
 func invalidToken(cause error) *Error {
 	return &Error{
-		Code: codeInvalidToken, Status: http.StatusUnauthorized, Description: "The access token is malformed, unknown, expired or revoked.",
+		Code: codeInvalidToken, Status: http.StatusUnauthorized, Description: "The access token is malformed, unknown, expired, or revoked.",
 		Err: fmt.Errorf("%w: %w", ErrInvalidToken, cause),
 	}
 }
 
 // bearerToken finds the access token of a request: in the Authorization header
-// (RFC 6750 section 2.1), or in the form if one is given (section 2.2), never
-// in both, and never in the query, which ends up in logs and histories.
+// (RFC 6750 section 2.1), or in the form if one is given (section 2.2). It
+// refuses a token in both, and one in the query, which ends up in logs and
+// histories.
 func bearerToken(r *http.Request, form url.Values) (string, *Error) {
 	var token string
 	values := r.Header["Authorization"]
@@ -194,9 +196,9 @@ func errNoToken() *Error {
 
 var errTokenMissing = fmt.Errorf("%w: none sent", ErrInvalidToken)
 
-// writeBearerError refuses with the challenge of RFC 6750 section 3. A request
-// without any token is told only which scheme to use (section 3.1), and the
-// hints that say where to get one.
+// writeBearerError refuses with the challenge of RFC 6750 section 3. If the
+// request has no token, the challenge has only the scheme (section 3.1) and the
+// hints that tell where to get a token.
 func (c *call) writeBearerError(e *Error, hints ...string) {
 	w := c.w
 	challenge := strings.Join(append([]string{`Bearer realm="` + c.cfg.Issuer + `"`}, hints...), ", ")

@@ -5,22 +5,23 @@ import (
 	"time"
 )
 
-// maxBuckets bounds what a limiter remembers, at about 100 bytes each.
+// maxBuckets bounds how many buckets a limiter remembers, at about 100 bytes
+// each.
 const maxBuckets = 20_000
 
-// buckets limit how often something happens. A bucket holds what may be spent in
-// a minute, all at once or spread, and each step takes its cost. They know when
-// each bucket will be full again.
+// buckets limit how often something happens. A bucket holds one minute of
+// budget, which can be spent at once or spread out, and each step takes its
+// cost. The map has the time at which each bucket will be full again.
 type buckets[K comparable] struct {
 	mu   sync.Mutex
-	full map[K]time.Time // one that isn't there is full
+	full map[K]time.Time // a missing bucket is full
 }
 
 func newBuckets[K comparable]() *buckets[K] { return &buckets[K]{full: map[K]time.Time{}} }
 
-// spend takes the costs from their buckets, none of which is over a minute, and
-// returns zero, or how long to wait until all of them have so much. What has to
-// wait costs nothing.
+// spend takes the costs from their buckets and returns zero, or takes nothing
+// and returns how long to wait until every bucket has enough. No cost may
+// exceed one minute.
 func (b *buckets[K]) spend(costs map[K]time.Duration, now time.Time) (wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -43,9 +44,9 @@ func (b *buckets[K]) spend(costs map[K]time.Duration, now time.Time) (wait time.
 	return 0
 }
 
-// forget makes room for another bucket: it drops those that are full again, and
-// if there are none any others, so that a caller from very many addresses
-// shuts no one out.
+// forget makes room for another bucket. It drops full buckets, or arbitrary
+// ones if none are full, so a caller with very many addresses can't lock others
+// out.
 func (b *buckets[K]) forget(now time.Time) {
 	for k, full := range b.full {
 		if !full.After(now) {
@@ -53,7 +54,7 @@ func (b *buckets[K]) forget(now time.Time) {
 		}
 	}
 	for k := range b.full {
-		if len(b.full) < maxBuckets*9/10 { // Not for each new bucket.
+		if len(b.full) < maxBuckets*9/10 { // not for each new bucket
 			break
 		}
 		delete(b.full, k)

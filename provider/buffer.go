@@ -5,19 +5,19 @@ import (
 	"sync"
 )
 
-// A buffer is for a body that is being read or written, and is used again.
+// A buffer holds a body that is being read or written. Buffers are pooled.
 type buffer struct{ bytes.Buffer }
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// takeBuffer returns an empty buffer. Who takes it releases it.
+// takeBuffer returns an empty buffer. The caller must release it.
 func takeBuffer() *buffer {
 	b := buffers.Get().(*buffer)
 	b.Reset()
 	return b
 }
 
-// release gives the buffer back. A large one is not kept for small bodies.
+// release returns the buffer to the pool. Large buffers are dropped.
 func (b *buffer) release() {
 	if b.Cap() <= 64<<10 {
 		buffers.Put(b)

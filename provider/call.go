@@ -14,50 +14,49 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// An endpoint is what a handler of the provider consists of.
+// An endpoint configures one handler of the provider.
 type endpoint struct {
 	name    string   // in logs, events, and Config.Limit
-	methods []string // that it serves
-	open    bool     // programs in browsers call it too, from any origin and without cookies
+	methods []string // the methods that it serves
+	open    bool     // callable by programs in browsers, from any origin and without cookies
 
-	// serve answers the request, or returns why it is refused. Refuse then
+	// serve answers the request, or returns why it is refused. Then refuse
 	// writes the answer.
 	serve  func(*call) *Error
 	refuse func(*call, *Error)
 }
 
-// A call is one request on its way through an endpoint: who asks, and how it
-// ends. The functions that serve it return a refusal or nil. What follows from
-// that happens in one place, [Provider.handler]: the answer, the line in the
-// log, and the event.
+// A call is one request to an endpoint: who sent it, and its result. The
+// functions that serve it return a refusal or nil. [Provider.handler] does the
+// rest in one place: the answer, the log line, and the event.
 type call struct {
 	*Provider
 	w        http.ResponseWriter
 	r        *http.Request
 	endpoint string
 
-	// application is the ID of the application that asks: the client that has
-	// authenticated, the one whose token was presented, or the one that sent a
-	// visitor. It is empty if not known.
+	// application is the ID of the application that sent the request: the
+	// client that authenticated, the one whose token was presented, or the one
+	// that sent a visitor. It is empty if unknown.
 	application string
 
-	// claimed is the ID of the application that a client claims to be and that it
-	// failed to prove. It is for the log only.
+	// claimed is the ID of the application that a client claims to be but
+	// failed to prove. It is only for the log.
 	claimed string
 
-	// proved is set if the request has a secret, key, or token of the application,
-	// and did not just name it.
+	// proved reports whether the request has a secret, key, or token of the
+	// application, and doesn't just name it.
 	proved bool
 
-	// sender is the application that has sent a visitor, or nil if not known.
+	// sender is the application that sent a visitor, or nil if unknown.
 	sender *store.Application
 
-	start     time.Time // by the machine's own clock, which runs evenly; zero if no one is told
+	start     time.Time // by the monotonic clock; zero if Config.Events is nil
 	outcome   string    // an error code, or outcomeOK
-	reference string    // of the log line, where the visitor is told; empty: none
+	reference string    // of the log line, if shown to the visitor
 }
 
-// Outcomes of a request besides error codes.
+// Outcomes of a request other than error codes.
 const (
 	outcomeOK          = "ok"
 	outcomeRateLimited = "rate_limited"
@@ -84,7 +83,7 @@ func (p *Provider) handler(e endpoint) http.Handler {
 		}
 		panicked := true
 		defer func() {
-			if panicked { // in a callback of the host's
+			if panicked { // in a callback of the host
 				c.outcome = codeServerError
 			}
 			c.report()
@@ -120,7 +119,7 @@ func (p *Provider) Endpoint(name string, serve func(w http.ResponseWriter, r *ht
 	})
 }
 
-// run serves a request, and says why it was refused if it was.
+// run serves a request and, if it refuses the request, returns why.
 func (c *call) run(e *endpoint) {
 	answered, refusal := c.begin(e)
 	if refusal == nil && !answered {
@@ -132,9 +131,9 @@ func (c *call) run(e *endpoint) {
 	}
 }
 
-// begin does what every endpoint starts with: it lets pages of other origins in
-// where the endpoint is open, answers their preflight, and refuses methods that
-// it doesn't serve. It reports whether the request is answered.
+// begin does what every endpoint starts with: it allows other origins where the
+// endpoint is open, answers preflight requests, and refuses methods that the
+// endpoint doesn't serve. It reports whether the request is answered.
 func (c *call) begin(e *endpoint) (answered bool, _ *Error) {
 	h := c.w.Header()
 	if e.open {
@@ -150,8 +149,9 @@ func (c *call) begin(e *endpoint) (answered bool, _ *Error) {
 			Description: "The method is not allowed here. Use " + allow + "."}
 	}
 	h.Set("Access-Control-Allow-Methods", allow)
-	// The asterisk is every header but Authorization, as there are no cookies
-	// here. The others are named for what is older than it.
+	// The asterisk covers every header except Authorization, because there are
+	// no cookies here. The others are for browsers that don't know the
+	// asterisk.
 	h.Set("Access-Control-Allow-Headers", "*, Authorization, Content-Type, MCP-Protocol-Version")
 	h.Set("Access-Control-Max-Age", "86400")
 	c.w.WriteHeader(http.StatusNoContent)
@@ -172,8 +172,8 @@ func (e *endpoint) allow() string {
 	return allow
 }
 
-// refused notes how the request ended, and writes the one line that each refused
-// request gets.
+// refused records how the request ended, and writes one log line for each
+// refused request.
 func (c *call) refused(e *Error) {
 	c.outcome = e.Code
 	switch {
@@ -182,7 +182,7 @@ func (c *call) refused(e *Error) {
 	case e.Status == http.StatusTooManyRequests:
 		c.outcome = outcomeRateLimited
 	}
-	if e.Code != codeAuthorizationPending { // So does each device every few seconds.
+	if e.Code != codeAuthorizationPending { // Polling devices would flood the log.
 		c.log(e)
 		if c.outcome != outcomeClientGone {
 			c.failures.note(cmp.Or(c.application, c.claimed), c.endpoint, c.proved, e, c.now())
@@ -190,9 +190,9 @@ func (c *call) refused(e *Error) {
 	}
 }
 
-// clientGone reports whether a failure is none of ours: the client has hung up,
-// which ends what the store and the host's functions were asked in its name.
-// What ran out of time did so by itself: writes continue without the client.
+// clientGone reports whether a request failed because the client hung up, which
+// cancels its calls of the store and the host's functions. A timeout isn't
+// that: writes continue without the client.
 func (c *call) clientGone(e *Error) bool {
 	return e.Status >= http.StatusInternalServerError && c.context().Err() != nil && !errors.Is(e, context.DeadlineExceeded)
 }
@@ -219,7 +219,7 @@ func (c *call) log(e *Error) {
 	}
 }
 
-// event tells Config.Events what has happened in the request.
+// event reports to Config.Events what happened in the request.
 func (c *call) event(e Event) {
 	e.Request = c.r
 	c.emit(c.context(), e)
@@ -232,9 +232,9 @@ func (c *call) report() {
 	}
 }
 
-// writeError refuses a request of a program. A failed client authentication is
-// challenged if the client used the header (RFC 6749 section 5.2), and only
-// then: a browser would ask its user for a password.
+// writeError answers a program with an error. If client authentication failed,
+// it sends a challenge only if the client used the header (RFC 6749 section
+// 5.2), because a browser would ask its user for a password.
 func (c *call) writeError(e *Error) {
 	h := c.w.Header()
 	if _, basic := basicCredentials(c.r.Header); basic && e.Code == codeInvalidClient {
@@ -244,7 +244,7 @@ func (c *call) writeError(e *Error) {
 	writeJSON(c.w, e.Status, errorResponse{e.Code, e.Description})
 }
 
-// documentHandler serves a document for programs that never changes.
+// documentHandler serves a JSON document that never changes.
 func (p *Provider) documentHandler(name string, document []byte) http.Handler {
 	serve := func(c *call) *Error {
 		setHeaders(c.w.Header(), "Content-Type", "application/json", "Cache-Control", "public, max-age=300", "X-Content-Type-Options", "nosniff")

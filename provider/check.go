@@ -31,8 +31,8 @@ type Advice struct {
 // String returns the code and the text.
 func (a Advice) String() string { return a.Code + ": " + a.Text }
 
-// The bounds from which on Check calls something long. RFC 6749 section 4.1.2
-// has that of the code; the others are judgement.
+// Check warns about durations longer than these. RFC 6749 section 4.1.2
+// recommends the lifetime of the code; the others are Latchkey's choice.
 const (
 	longCode         = 10 * time.Minute
 	longAccess       = 24 * time.Hour
@@ -42,8 +42,8 @@ const (
 	longUnused       = 366 * 24 * time.Hour
 )
 
-// shortKey is the least number of characters that hold 128 random bits even
-// where each is a hexadecimal digit.
+// shortKey is the least number of characters that hold 128 random bits, even if
+// each is a hexadecimal digit.
 const shortKey = 32
 
 // Check returns the settings that are risky in production, such as an issuer
@@ -71,38 +71,37 @@ type review struct {
 	advice []Advice
 }
 
-func (r *review) add(unwise bool, code, field, text string) {
-	if unwise {
+func (r *review) add(risky bool, code, field, text string) {
+	if risky {
 		r.advice = append(r.advice, Advice{code, field, text})
 	}
 }
 
-// checkDeployment adds what there is to say of the Config as a whole, and of the
-// host's keys.
+// checkDeployment adds advice on the Config as a whole, and on the host's keys.
 func (r *review) checkDeployment(keys []string) {
 	c := r.cfg
 	r.add(!r.secure(), "issuer-not-https", "Issuer",
-		"The issuer is http, so codes and tokens cross the network in the clear and the cookies of the pages are not Secure. Serve the app by https, and let Issuer say so.")
+		"The issuer is http, so codes and tokens cross the network unencrypted, and the cookies of the pages are not Secure. Serve the app over https, and set Issuer to its https URL.")
 	r.add(r.secure() && isOwnMachine(r.issuer), "issuer-loopback", "Issuer",
-		"The issuer names the machine itself, so nobody reaches the provider from another one. Set Issuer to the URL that users and applications use.")
+		"The issuer is a loopback address, so no other machine can reach the provider. Set Issuer to the URL that users and applications use.")
 	r.add(c.AllowHTTP, "http-allowed", "AllowHTTP",
-		"Applications at private addresses may be answered by plain http, so whoever listens in that network can take codes and tokens. Use https, and leave AllowHTTP out, wherever you can.")
+		"The issuer, resources, and redirect URIs may use plain http at private addresses, so anyone who can listen in that network can steal codes and tokens. Use https and leave AllowHTTP false if you can.")
 	volatile, ok := c.Store.(store.Volatile)
 	r.add(ok && volatile.Forgets(), "store-volatile", "Store",
-		"The store forgets everything when the process ends: applications, sign-ins and consents. A second process does not see them either. Use a database.")
+		"The store is in memory. It loses all applications, sign-ins, and consents when the process ends, and a second process doesn't see them. Use a database.")
 	r.add(c.Events == nil, "events-missing", "Events",
-		"Only lines in the log say when a spent code or refresh token comes again, or when clients keep failing to authenticate, which is how theft shows. Set Events, and have somebody alerted: LogEvents writes them to a log.")
+		"The signs of theft, such as a reused code or refresh token or repeated failures to authenticate, appear only as log lines. Set Events and alert on them. LogEvents writes them to a log.")
 	r.add(c.Limit == nil, "limit-missing", "Limit", r.limitMissing())
 	r.add(c.Limit != nil && r.secure() && r.ownAddress, "client-ip-missing", "ClientIP",
-		"Limit is given the address of the connection. Behind a proxy that is the proxy's, so that one noisy client uses up everybody's share. Set ClientIP, without a proxy to a function that returns the address of the connection.")
+		"Limit gets the address of the connection. Behind a proxy that is the proxy's address, so one noisy client uses up the limit for all. Set ClientIP. Without a proxy, set it to a function that returns the address of the connection.")
 	r.add(c.TokenPrefix == "", "token-prefix-missing", "TokenPrefix",
-		"Tokens look like those of any other host, so a scanner that finds a leaked one cannot tell whose it is. Set TokenPrefix before tokens are out, as changing it makes all of them invalid.")
+		"Tokens look like those of any other host, so a secret scanner that finds a leaked one can't tell that it is yours. Set TokenPrefix before you issue tokens: changing it later invalidates all of them.")
 	r.add(slices.ContainsFunc(keys, func(key string) bool { return key != "" && len(key) < shortKey }), "key-short", "",
-		"A key for the Backend API, introspection or the like has fewer than 32 characters, and whoever guesses it has what it opens. Use a random one, such as openssl rand -hex 32 prints.")
+		"A key for the Backend API, introspection, or the like has fewer than 32 characters, so an attacker may guess it. Use a random one, such as the output of openssl rand -hex 32.")
 }
 
-// checkTimes adds what there is to say of lifetimes and the like. It can't see
-// those of applications, which are in the store.
+// checkTimes adds advice on durations. It can't see the lifetimes of
+// applications, which are in the store.
 func (r *review) checkTimes() {
 	c := r.cfg
 	r.checkLifetimes("Lifetimes", c.Lifetimes)
@@ -110,65 +109,65 @@ func (r *review) checkTimes() {
 		r.checkLifetimes(fmt.Sprintf("Resources[%d].Lifetimes", i), resource.Lifetimes)
 	}
 	r.add(c.StoreTimeout > longStoreTimeout, "store-timeout-long", "StoreTimeout",
-		"A request waits for the store for more than 30 seconds. When the database hangs, requests pile up, while their clients have long given up. Make StoreTimeout shorter.")
+		"A request may wait more than 30 seconds for the store. If the database hangs, requests pile up although their clients gave up long ago. Set a shorter StoreTimeout.")
 }
 
 func (r *review) checkLifetimes(field string, l Lifetimes) {
 	r.add(l.Code > longCode, "code-lifetime-long", field+".Code",
-		"Authorization codes work for more than 10 minutes, although an application redeems one at once. A code that ends up in a log or a history stays of use for so long. Leave Lifetimes.Code at zero.")
+		"Authorization codes work for more than 10 minutes, although an application redeems one at once. A code that leaks through a log or a browser history stays useful for that long. Leave Lifetimes.Code at zero.")
 	r.add(l.Access > longAccess, "access-lifetime-long", field+".Access",
-		"Access tokens work for more than 24 hours. A leaked one is good for anybody until it expires, and nothing shows that two use it. Make Lifetimes.Access shorter: applications refresh by themselves.")
+		"Access tokens work for more than 24 hours. A leaked one works for anyone until it expires, and nothing shows that it is stolen. Set a shorter Lifetimes.Access: applications refresh on their own.")
 	r.add(l.Refresh > longRefresh, "refresh-lifetime-long", field+".Refresh",
-		"Refresh tokens work for more than 90 days. One that is stolen from a device which nobody uses any more is not noticed for so long. Make Lifetimes.Refresh shorter: each refresh starts it anew.")
+		"Refresh tokens work for more than 90 days. If one is stolen from a device that is no longer used, the theft can stay unnoticed for that long. Set a shorter Lifetimes.Refresh: each refresh starts it again.")
 	r.add(l.Grace > longGrace, "refresh-grace-long", field+".Grace",
-		"A refresh token that was replaced still gets the current tokens for more than 2 minutes. A thief who has one, and can act as the application, has the sign-in as well as its owner, and goes unseen by refreshing once in that time. "+
-			"To act as a public application takes nothing but the token, so for those it ends after 10 minutes; others have to authenticate. Make Lifetimes.Grace shorter, and give an application that needs more time a Grace in its own Lifetimes.")
+		"A replaced refresh token still gets the current tokens for more than 2 minutes. A thief who has one, and can act as the application, can share the sign-in, and stays undetected by refreshing once in that time. "+
+			"For a public application the token alone is enough, so its Grace ends after 10 minutes at the latest; other applications must authenticate. Set a shorter Lifetimes.Grace. If an application needs more time, set Grace in its Lifetimes.")
 }
 
 // checkStrangers adds advice on applications that the host did not create.
 func (r *review) checkStrangers() {
 	if c := r.cfg.Registration; r.registers() && c.Allow == nil {
 		r.add(c.ExpireAfter > longUnused, "registration-kept-long", "Registration.ExpireAfter",
-			"Anybody may register applications, and Cleanup keeps those that nobody uses for more than a year, so the store grows. Leave ExpireAfter at zero, or set Allow.")
+			"Anyone may register applications, and Cleanup keeps unused ones for more than a year, so the store grows. Leave ExpireAfter at zero, or set Allow.")
 		r.add(c.Scopes == nil, "registration-scopes-all", "Registration.Scopes",
-			"Anybody may register an application that asks users for every scope. Users agree to what they should not. List in Scopes what a stranger may ask for, or set Allow.")
+			"Anyone may register an application that asks users for every scope, and users agree to too much. List in Scopes what such applications may ask for, or set Allow.")
 	}
 	if d := r.cfg.ClientIDDocuments; d != nil {
 		r.add(d.Allow == nil && d.Scopes == nil, "documents-scopes-all", "ClientIDDocuments.Scopes",
-			"Any application with a document may ask users for every scope. Users agree to what they should not. List in Scopes what a stranger may ask for, or set Allow.")
+			"Any application with a document may ask users for every scope, and users agree to too much. List in Scopes what such applications may ask for, or set Allow.")
 	}
 	if r.cfg.ClientIDDocuments != nil || r.cfg.Keys != nil && r.registers() {
 		r.add(r.cfg.Transport != nil, "documents-transport", "Transport",
-			"Documents and key sets of strangers are fetched by a Transport of your own, without the built-in check of addresses: they can make it ask hosts inside your network. Leave Transport nil, or see to it that your proxy reaches nothing inside.")
+			"Your Transport fetches documents and key sets from URLs that strangers choose, without the built-in check of addresses, so they can send requests into your network (SSRF). Leave Transport nil, or make sure that your proxy blocks internal addresses.")
 	}
 }
 
 func (r *review) checkResources() {
 	for i, c := range r.cfg.Resources {
 		r.add(strings.HasPrefix(c.URL, "http:"), "resource-not-https", fmt.Sprintf("Resources[%d].URL", i),
-			"The resource "+strconv.Quote(c.URL)+" is http on the machine itself, so nobody gets a token that works in production. Set it to the https URL that its clients use.")
+			"The resource "+strconv.Quote(c.URL)+" is an http URL, so tokens for it don't work in production. Set it to the https URL that its clients use.")
 		r.add(r.offer.closes(r.resources[i].scopes), "resource-closed", fmt.Sprintf("Resources[%d].Scopes", i),
-			"Applications that registered themselves or have a document may ask for none of the scopes of the resource "+strconv.Quote(c.URL)+", so MCP clients that find it can't use it. If they should, add one of its scopes to Registration.Scopes or ClientIDDocuments.Scopes.")
+			"Applications that registered themselves or are known by a document may not ask for any scope of the resource "+strconv.Quote(c.URL)+", so MCP clients that discover it can't use it. To allow them, add one of its scopes to Registration.Scopes or ClientIDDocuments.Scopes.")
 	}
 }
 
-// limitMissing says what the host has switched on that makes a limit needed
-// most.
+// limitMissing returns the advice to set Limit. It names the features of this
+// provider that need a limit most.
 func (r *review) limitMissing() string {
-	text := "Nothing here limits how often anybody may call the token endpoint and its like, and each call costs the store work. "
+	text := "Latchkey doesn't limit how often anyone may call the token endpoint and similar ones, and each call costs store queries. "
 	if r.registers() && r.cfg.Registration.Allow == nil {
-		text += "Anybody can fill the store by registering applications. "
+		text += "Anyone can fill the store by registering applications. "
 	}
 	if r.cfg.DeviceAuthorization != nil {
-		text += "Wrong user codes of devices are counted in each process apart. "
+		text += "Each process counts wrong device codes separately. "
 	}
 	if r.cfg.ClientIDDocuments != nil {
 		text += "Users can make this server fetch documents. "
 	}
-	return text + "Set Limit, to LimitByAddress(600) for one, even if a proxy has a limit of its own: it knows nothing of clients."
+	return text + "Set Limit, for example to LimitByAddress(600), even if your proxy has a rate limit: the proxy doesn't know about clients."
 }
 
-// isOwnMachine reports whether the URL leads each machine to itself.
+// isOwnMachine reports whether the URL is a loopback address or localhost.
 func isOwnMachine(u *url.URL) bool {
 	return weburl.IsLoopback(u.Hostname()) || strings.HasSuffix(u.Hostname(), ".localhost")
 }

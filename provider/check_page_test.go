@@ -27,7 +27,7 @@ func TestChecksPage(t *testing.T) {
 	p, err := provider.New(soundConfig(t))
 	require.NoError(t, err)
 	given := map[string]provider.Advice{"key-short": p.Check(tooShort)[0]}
-	for code, edit := range unwise {
+	for code, edit := range risky {
 		c := soundConfig(t)
 		edit(&c)
 		given[code] = checked(t, c)[0]

@@ -26,8 +26,8 @@ const (
 	tooShort   = "8f1d0c2ab94e4f0a9c5d7b3e61f2a8c"
 )
 
-// soundConfig is a Config of which there is nothing to say. Nothing in it works:
-// whatever Check called would fail the test, or panic as the store does.
+// soundConfig is a Config without any advice. Nothing in it works: if Check
+// called any of it, the test would fail, or panic as the store does.
 func soundConfig(t *testing.T) provider.Config {
 	return provider.Config{
 		Issuer: "https://app.example.com",
@@ -54,8 +54,8 @@ func soundConfig(t *testing.T) provider.Config {
 	}
 }
 
-// unwise has for each code what brings it about, and nothing else.
-var unwise = map[string]func(*provider.Config){
+// risky has for each code what causes it, and nothing else.
+var risky = map[string]func(*provider.Config){
 	"issuer-not-https": func(c *provider.Config) { c.Issuer = "http://127.0.0.1:8080" },
 	"issuer-loopback":  func(c *provider.Config) { c.Issuer = "https://localhost:8443" },
 	"http-allowed":     func(c *provider.Config) { c.AllowHTTP = true },
@@ -97,14 +97,14 @@ func checked(t *testing.T, c provider.Config) []provider.Advice {
 
 func TestCheckGivesEachAdviceAlone(t *testing.T) {
 	require.Nil(t, checked(t, soundConfig(t)))
-	for code, edit := range unwise {
+	for code, edit := range risky {
 		t.Run(code, func(t *testing.T) {
 			c := soundConfig(t)
 			edit(&c)
 			advice := checked(t, c)
 			require.Len(t, advice, 1, "%v", advice)
 			isAdvice(t, advice[0], code)
-			// The Field is one of the Config, by its own name.
+			// The Field is a field of the Config.
 			of := reflect.TypeFor[provider.Config]()
 			for _, name := range strings.Split(strings.ReplaceAll(anyIndex(advice[0].Field), "[i]", ""), ".") {
 				for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
@@ -118,7 +118,7 @@ func TestCheckGivesEachAdviceAlone(t *testing.T) {
 	}
 }
 
-// anyIndex leaves out which element of a list a field is of.
+// anyIndex removes the index of a list element from a field.
 func anyIndex(field string) string {
 	return regexp.MustCompile(`\[\d+\]`).ReplaceAllString(field, "[i]")
 }
@@ -132,7 +132,7 @@ func isAdvice(t *testing.T, a provider.Advice, code string) {
 	require.NotContains(t, a.Text, tooShort)
 }
 
-// The lifetimes of a resource are looked at like those of the Config.
+// The lifetimes of a resource are checked like those of the Config.
 func TestCheckLooksAtTheLifetimesOfResources(t *testing.T) {
 	long := provider.Lifetimes{Code: day, Access: 2 * day, Refresh: 100 * day, Grace: time.Hour}
 	c := soundConfig(t)
@@ -147,7 +147,7 @@ func TestCheckLooksAtTheLifetimesOfResources(t *testing.T) {
 	}, fields)
 }
 
-// What is just within the bounds, or was switched on with care, is no matter.
+// Settings just within the bounds, or enabled with care, cause no advice.
 func TestCheckIsSilentWhereTheHostHasSeenToIt(t *testing.T) {
 	allowRegistration := func(*http.Request, provider.Application) error {
 		t.Error("Registration.Allow was called")
@@ -175,7 +175,7 @@ func TestCheckIsSilentWhereTheHostHasSeenToIt(t *testing.T) {
 		},
 		"documents of who may":       func(c *provider.Config) { c.ClientIDDocuments = &provider.ClientIDDocuments{Allow: allowDocument} },
 		"devices":                    func(c *provider.Config) { c.DeviceAuthorization = &provider.DeviceAuthorization{} },
-		"a check of the host's own":  func(c *provider.Config) { c.Introspection = own },
+		"a custom check":             func(c *provider.Config) { c.Introspection = own },
 		"no limit, so no client IP":  func(c *provider.Config) { c.Limit, c.ClientIP = nil, nil },
 		"a store that says it keeps": func(c *provider.Config) { c.Store = keepsAll{c.Store} },
 	} {
@@ -192,7 +192,8 @@ type keepsAll struct{ store.Store }
 
 func (keepsAll) Forgets() bool { return false }
 
-// A store that the host composed is not looked into, but can say so itself.
+// Check doesn't look into a store that the host composed, but the store can
+// implement Volatile.
 func TestCheckOfAComposedStore(t *testing.T) {
 	kept := memory.New()
 	c := soundConfig(t)
@@ -219,17 +220,17 @@ func TestCheckLooksAtTheKeysThatItIsGiven(t *testing.T) {
 	require.Empty(t, advice[0].Field)
 }
 
-// The text says what the missing limit is needed for most.
+// The text names the features that need the limit most.
 func TestCheckSaysWhatToLimit(t *testing.T) {
 	c := soundConfig(t)
 	c.Limit = nil
-	for _, word := range []string{"registering", "user codes", "fetch"} {
+	for _, word := range []string{"registering", "device codes", "fetch"} {
 		require.NotContains(t, checked(t, c)[0].Text, word)
 	}
 	c.Registration = &provider.Registration{Scopes: []string{scopes.Profile}}
 	c.ClientIDDocuments = &provider.ClientIDDocuments{Scopes: []string{scopes.Profile}}
 	c.DeviceAuthorization = &provider.DeviceAuthorization{}
-	for _, word := range []string{"registering", "user codes", "fetch"} {
+	for _, word := range []string{"registering", "device codes", "fetch"} {
 		require.Contains(t, checked(t, c)[0].Text, word)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// claimsOfScopes are the claims that each scope reveals (Core section 5.4).
+// claimsOfScopes lists the claims that each scope reveals (Core section 5.4).
 var claimsOfScopes = []struct {
 	scope  string
 	claims []string
@@ -28,8 +28,8 @@ func scopesOfClaim(name string) scopes.Set {
 	return nil
 }
 
-// tellsOfUser reports whether an ID token with the scopes holds anything that
-// only Config.Users knows.
+// tellsOfUser reports whether an ID token with the scopes has claims that come
+// from Config.Users.
 func tellsOfUser(granted scopes.Set) bool {
 	for _, s := range claimsOfScopes {
 		if granted.Has(s.scope) {
@@ -39,7 +39,7 @@ func tellsOfUser(granted scopes.Set) bool {
 	return false
 }
 
-// claims are the claims that an application may learn.
+// claims returns the claims that an application may get.
 func (o *offer) claims() []string {
 	names := []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"}
 	if o.workspaces != nil {

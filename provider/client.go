@@ -11,21 +11,21 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// clientCredentials is how a client says who it is, not yet believed.
+// clientCredentials is how a client identifies itself, before it is checked.
 type clientCredentials struct {
 	id, secret string
 
-	assertion string // a JWT, in place of a secret
+	assertion string // a JWT, instead of a secret
 
-	// sent is the secret in the header as it stands there, if that is another
-	// text than what it decodes to: many clients don't encode it.
+	// sent is the undecoded secret from the header, if decoding changes it:
+	// many clients don't encode it.
 	sent string
 }
 
-// readClientCredentials finds the client's id and secret in a request to the
+// readClientCredentials finds the client's ID and secret in a request to the
 // token, revocation or introspection endpoint: in the Authorization header or
-// in the body (RFC 6749 section 2.3.1). Some clients always use both. That is
-// fine if they say the same. With Config.Keys there may be an assertion instead.
+// in the body (RFC 6749 section 2.3.1). Some clients always use both, which is
+// fine if they are equal. With Config.Keys there may be an assertion instead.
 func readClientCredentials(r *http.Request, form url.Values) (clientCredentials, *Error) {
 	if form.Has("client_assertion") || form.Has("client_assertion_type") {
 		_, basic := basicCredentials(r.Header)
@@ -49,15 +49,14 @@ func readClientCredentials(r *http.Request, form url.Values) (clientCredentials,
 	return header, nil
 }
 
-// has reports whether the secret is what the header says, in either reading.
+// has reports whether the secret equals the one in the header, decoded or not.
 func (c clientCredentials) has(secret string) bool {
 	same := func(a string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(secret)) == 1 }
 	return same(c.secret) || c.sent != "" && same(c.sent)
 }
 
-// parseBasic reads the Authorization header of RFC 7617, in which id and
-// secret are form-encoded each (RFC 6749 section 2.3.1). Another scheme counts
-// as no header.
+// parseBasic reads the Authorization header of RFC 7617, with a form-encoded ID
+// and secret (RFC 6749 section 2.3.1). It ignores other schemes.
 func parseBasic(h http.Header) (c clientCredentials, present bool, e *Error) {
 	if len(h["Authorization"]) > 1 {
 		return c, true, refuse(codeInvalidRequest, "The request has more than one Authorization header.")
@@ -78,8 +77,8 @@ func parseBasic(h http.Header) (c clientCredentials, present bool, e *Error) {
 	return c, true, nil
 }
 
-// decodeSecret returns both readings of a secret in the header. If there is one
-// only, sent is empty.
+// decodeSecret returns the decoded secret of the header, and the undecoded one
+// if it differs.
 func decodeSecret(text string) (secret, sent string) {
 	secret, err := url.QueryUnescape(text)
 	if err != nil || !cleanText(secret) {
@@ -91,9 +90,9 @@ func decodeSecret(text string) (secret, sent string) {
 	return secret, text
 }
 
-// unlessSecret returns a client id for the log. A client that confuses the two
-// sends its secret in place of it, and those of other providers may look like
-// anything, but are long.
+// unlessSecret returns a client ID for the log. A client may send its secret as
+// its ID by mistake. Secrets of other providers can look like anything, but
+// they are long.
 func unlessSecret(clientID string) string {
 	if len(clientID) >= minSecret && !strings.Contains(clientID, "://") {
 		return redacted
@@ -104,7 +103,7 @@ func unlessSecret(clientID string) string {
 var errUnknownClient = errors.New("unknown client")
 
 // client finds and authenticates the client of a request to one of the
-// endpoints for clients, and honors Config.Limit before it costs anything.
+// endpoints for clients. It applies Config.Limit first.
 func (c *call) client(form url.Values) (store.Application, *Error) {
 	credentials, e := readClientCredentials(c.r, form)
 	if limit := c.limit(credentials.id); limit != nil {
@@ -125,10 +124,10 @@ func (c *call) client(form url.Values) (store.Application, *Error) {
 	return app, e
 }
 
-// authenticateClient finds the client and checks its secret, or what its key has
-// signed. A public application has neither and is known by its client_id alone; it
-// proves itself by PKCE. The application may be zero if there is an error, and is
-// for the log only then.
+// authenticateClient finds the client and checks its secret, or what its key
+// has signed. A public application has neither: its client_id identifies it,
+// and PKCE protects its codes. If there is an error, the application may be
+// zero, and is only for the log.
 func (c *call) authenticateClient(sent clientCredentials) (store.Application, *Error) {
 	app, err := c.records.findClient(c.context(), sent.id)
 	var e *Error
@@ -146,9 +145,9 @@ func (c *call) authenticateClient(sent clientCredentials) (store.Application, *E
 	case app.Origin == store.OriginManual:
 		e = errAssertion(errors.New("a public application sent a client_assertion"))
 	default:
-		// It wrote its metadata for all servers, can do without a key, and uses one
-		// wherever that is offered. Its client_id says as much, so the assertion
-		// is not looked at.
+		// The client wrote its metadata for all servers: it doesn't need a key,
+		// but uses one wherever it can. Its client_id is enough here, so the
+		// assertion isn't checked.
 	}
 	if e != nil && e.Code == codeInvalidClient {
 		e = e.with("client_id", unlessSecret(sent.id))
@@ -163,9 +162,9 @@ func (c *call) authenticateBySecret(app *store.Application, sent clientCredentia
 	case app.Public:
 		return errSecret(errors.New("a public application sent a secret"))
 	case !app.Keys.IsZero() && c.cfg.Keys == nil:
-		return errSecret(errors.New("the application authenticates by a key, and Config.Keys is nil"))
+		return errSecret(errors.New("the application authenticates with a key, and Config.Keys is nil"))
 	case !app.Keys.IsZero():
-		return errSecret(errors.New("the application authenticates by a key, and sent no client_assertion"))
+		return errSecret(errors.New("the application authenticates with a key, and sent no client_assertion"))
 	case sent.secret == "":
 		return errSecret(errors.New("no client secret"))
 	}

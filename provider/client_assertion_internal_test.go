@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever a stranger sends as an assertion, it is read or refused; and what is
-// good here says so in each of the claims that matter, by whoever reads them.
+// Any assertion is either read or refused. An accepted one has the right value
+// in each of the important claims, even for another JSON parser.
 func FuzzAssertionClaims(f *testing.F) {
 	const client, issuer = "wiki", "https://app.example.com"
 	now := time.Unix(1_800_000_000, 0)

@@ -28,8 +28,8 @@ func newDocuments(p *Provider) *clientdoc.Cache[store.Application] {
 	})
 }
 
-// findDocument returns the application that a document describes, fetched for a
-// user or remembered.
+// findDocument returns the application that a document describes. It uses the
+// cache, or fetches the document for the user.
 func (p *Provider) findDocument(r *http.Request, userID, clientID string) (store.Application, *Error) {
 	app, err := p.documents.Find(r.Context(), userID, clientID, func() error {
 		if e := p.limit(r, endpointDocument, clientID); e != nil {
@@ -41,7 +41,7 @@ func (p *Provider) findDocument(r *http.Request, userID, clientID string) (store
 	var refusal *Error
 	switch {
 	case err == nil:
-		return app.Clone(), nil // Others get the same.
+		return app.Clone(), nil // Other requests get the same record.
 	case errors.As(err, &wrong):
 		return app, errDocument(wrong.Wrong, wrong.Err)
 	case errors.As(err, &refusal):
@@ -60,9 +60,8 @@ func (c *call) namesDocument(params url.Values) bool {
 	return c.documents != nil && len(params["client_id"]) == 1 && clientdoc.CheckURL(params.Get("client_id")) == nil
 }
 
-// findClientFor finds the application that sent a user: among those that are
-// kept, or by its document. A document that is not remembered is fetched for that
-// user.
+// findClientFor finds the application that sent a user: a saved one, or one
+// with a document. If the document is not cached, it is fetched for the user.
 func (c *call) findClientFor(userID, clientID string) (store.Application, *Error) {
 	kept, err := c.records.findClient(c.context(), clientID)
 	switch {
@@ -73,7 +72,7 @@ func (c *call) findClientFor(userID, clientID string) (store.Application, *Error
 	case !strings.Contains(clientID, "://"):
 		return kept, errNotRegistered(errUnknownClient)
 	case c.documents == nil:
-		// Not even one that was kept while documents were let in.
+		// Not even one that was saved while documents were allowed.
 		return kept, errNotRegistered(errDocumentsOff)
 	}
 	if e := c.mayUseDocument(c.context(), clientID); e != nil {
@@ -87,8 +86,8 @@ func (c *call) findClientFor(userID, clientID string) (store.Application, *Error
 	return app, e
 }
 
-// keepHostsPart fills in what a document does not say of its application: what
-// the host has kept with it, and whether its review still holds.
+// keepHostsPart fills in what a document doesn't say: the host's settings of
+// the application, and whether its review still holds.
 func keepHostsPart(described, kept *store.Application) {
 	described.CreatedAt, described.UpdatedAt, described.Version = kept.CreatedAt, kept.UpdatedAt, kept.Version
 	described.OwnerID, described.Metadata = kept.OwnerID, kept.Metadata
@@ -99,8 +98,8 @@ func keepHostsPart(described, kept *store.Application) {
 
 var errDocumentsOff = errors.New("its client_id is the URL of a client ID metadata document, and Config.ClientIDDocuments is nil")
 
-// admits refuses an application that is kept, but not let in any more: its origin
-// is switched off, or the host does not allow its document now.
+// admits refuses a saved application that is no longer allowed, because its
+// origin is disabled or the host no longer allows its document.
 func (p *Provider) admits(ctx context.Context, app store.Application) *Error {
 	e := p.offer.admits(app)
 	if e == nil && app.Origin == store.OriginDocument {
@@ -112,8 +111,8 @@ func (p *Provider) admits(ctx context.Context, app store.Application) *Error {
 	return e
 }
 
-// parseDocument reads a document. What else is in it than the metadata of RFC
-// 7591 is ignored.
+// parseDocument reads a document. It ignores everything that isn't metadata of
+// RFC 7591.
 func (p *Provider) parseDocument(ctx context.Context, clientID string, body []byte) (store.Application, *Error) {
 	request, e := parseRegistration(body)
 	if e != nil {
@@ -126,12 +125,12 @@ func (p *Provider) parseDocument(ctx context.Context, clientID string, body []by
 	case own != clientID:
 		return store.Application{}, errDocument("is wrong: client_id is not the URL that it was fetched from, character for character.", nil)
 	case request.has("client_secret"), request.has("client_secret_expires_at"):
-		return store.Application{}, errDocument("is wrong: it has client_secret or client_secret_expires_at, and anybody can read it: leave both out.", nil)
+		return store.Application{}, errDocument("is wrong: it has client_secret or client_secret_expires_at, but anyone can read it: remove both.", nil)
 	case len(request.RedirectURIs) == 0 && request.wrongRedirects != nil:
 		return store.Application{}, errDocument("is wrong: "+request.wrongRedirects.Description, nil)
 	}
 	if request.wrongRedirects != nil {
-		p.leftOut(ctx, clientID, "an entry that is no string", request.wrongRedirects.Description)
+		p.leftOut(ctx, clientID, "an entry that is not a string", request.wrongRedirects.Description)
 	}
 	return p.applicationOf(ctx, clientID, request.clientMetadata)
 }
@@ -148,7 +147,7 @@ func (p *Provider) applicationOf(ctx context.Context, clientID string, m clientM
 	}
 	switch {
 	case slices.Contains(m.AuthMethods, authNone):
-		// Not even if it would rather use a key: many that could don't.
+		// Even if it prefers a key: many clients that could use one don't.
 		m.AuthMethod = authNone
 	case p.cfg.Keys != nil && slices.Contains(m.AuthMethods, authKey):
 		m.AuthMethod, app.Public = authKey, false
@@ -160,7 +159,7 @@ func (p *Provider) applicationOf(ctx context.Context, clientID string, m clientM
 		m.Name = clientdoc.Host(clientID)
 	}
 	if !strings.HasPrefix(m.LogoURI, "https://"+clientdoc.Host(clientID)+"/") {
-		m.LogoURI = "" // Another's logo would say that it is the other.
+		m.LogoURI = "" // A copied logo would make it look like another application.
 	}
 	var e *Error
 	_, wrong := p.offer.usableAfterLogout(&app, m.PostLogoutRedirectURIs)
@@ -176,9 +175,9 @@ func (p *Provider) applicationOf(ctx context.Context, clientID string, m clientM
 	return app, nil
 }
 
-// usableRedirectURIs are those of a document that are good. A document is for
-// all servers, and another may take what this one does not: so the bad ones are
-// left out, and the log says which. It is an error if none is left.
+// usableRedirectURIs returns the valid redirect URIs of a document. Other
+// servers may accept what this one doesn't, so Latchkey leaves out the invalid
+// ones and logs them. It is an error if none remains.
 func (p *Provider) usableRedirectURIs(ctx context.Context, app store.Application, uris []string) (usable []string, e *Error) {
 	if len(uris) > maxRedirectURIs {
 		return uris, nil // All of them will be refused.
@@ -210,7 +209,7 @@ func (p *Provider) leftOut(ctx context.Context, clientID, uri, why string) {
 		"application", documentApplicationID(clientID), "client_id", clientID, "redirect_uri", cut(uri), "cause", why)
 }
 
-// cut returns text at a length that a line in the log may have.
+// cut shortens text for a log line.
 func cut(text string) string {
 	const longest = 200
 	if len(text) > longest {
@@ -219,7 +218,7 @@ func cut(text string) string {
 	return text
 }
 
-// errDocument refuses a client for what is in its document.
+// errDocument refuses a client because of the content of its document.
 func errDocument(wrong string, cause error) *Error {
 	return refuse(codeInvalidClient, "The document at the client_id of the application that sent you here %s", wrong).because(cause)
 }

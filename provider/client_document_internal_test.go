@@ -39,8 +39,8 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// That this server fetches too many documents is no fault of the client's. That a
-// user opens too many is theirs, and nobody else's.
+// If this server fetches too many documents, that isn't the client's fault. If
+// a user opens too many, it is only that user's.
 func TestTooManyFetchesAreAnsweredWith429Or503(t *testing.T) {
 	began, release := make(chan string, 100), make(chan struct{})
 	p := documentProvider(t, transportFunc(func(r *http.Request) (*http.Response, error) {
@@ -82,8 +82,8 @@ func TestDocumentApplicationID(t *testing.T) {
 	require.NotEqual(t, documentApplicationID(a), documentApplicationID(b))
 }
 
-// Whatever another instance does in between, the application is kept as the
-// document has it, or the user is asked again.
+// If another instance interferes, the application is saved as in the document,
+// or the user is asked again.
 func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	ctx := context.Background()
 	const id = "https://wiki.example.com/c"
@@ -141,7 +141,7 @@ func TestKeepingADocumentMeetsAnother(t *testing.T) {
 	require.ErrorIs(t, e, down)
 }
 
-// Whatever is accepted can be kept, and is what was asked for.
+// Every accepted document can be saved, and is the requested one.
 func FuzzDocument(f *testing.F) {
 	const id = "https://wiki.example.com/client.json"
 	f.Add([]byte(`{"client_id":"` + id + `","redirect_uris":["https://wiki.example.com/cb"]}`))

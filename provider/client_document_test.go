@@ -30,7 +30,7 @@ import (
 // httptest's certificate is for this name.
 const documentID = "https://client.example.com:8443/oauth/client.json"
 
-// documentSite is the server of somebody who publishes documents.
+// documentSite is a stranger's server that publishes documents.
 type documentSite struct {
 	server  *httptest.Server
 	fetches atomic.Int32
@@ -105,7 +105,7 @@ func (s *documentSite) transport() *http.Transport {
 	return transport
 }
 
-// newDocumentHost is a host that lets in applications by their documents.
+// newDocumentHost is a host that allows applications with documents.
 func newDocumentHost(t testing.TB, edit ...func(*provider.Config)) (*host, *documentSite, *application) {
 	site := newDocumentSite(t)
 	h := newHost(t, append([]func(*provider.Config){func(c *provider.Config) {
@@ -170,14 +170,14 @@ func TestApplicationWithADocumentSignsIn(t *testing.T) {
 	app.post("/oauth/token/revoke", "token", next.RefreshToken, "client_secret", "").statusIs(t, http.StatusOK)
 	h.bearer("/oauth/userinfo", next.AccessToken).statusIs(t, http.StatusUnauthorized)
 
-	// To cut it off, it is deleted, and what it has ends.
+	// Deleting the application cuts it off.
 	got = app.tokens("user_ada")
 	require.NoError(t, h.DeleteApplication(context.Background(), kept[0].ID))
 	h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, http.StatusUnauthorized)
 	app.refresh(got.RefreshToken).refused(t, http.StatusUnauthorized, "invalid_client")
 }
 
-// What is fetched, is fetched without telling who asks.
+// A fetch doesn't reveal for whom it is made.
 func TestDocumentRequest(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	h.signedIn("user_ada").get(app.request()).statusIs(t, http.StatusOK)
@@ -190,8 +190,8 @@ func TestDocumentRequest(t *testing.T) {
 	}, r.Header)
 }
 
-// Nobody who is not signed in can make the server fetch anything, or send
-// anybody anywhere but to sign in.
+// A visitor who isn't signed in can't make the server fetch anything, and is
+// redirected only to sign in.
 func TestLinkAloneFetchesNoDocument(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	b := h.browser()
@@ -205,8 +205,8 @@ func TestLinkAloneFetchesNoDocument(t *testing.T) {
 	app.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", "x", "client_secret", "").refused(t, http.StatusUnauthorized, "invalid_client")
 	require.Zero(t, site.fetches.Load())
 
-	// After signing in they come back to the same request, and nobody is let in
-	// silently.
+	// After signing in they return to the same request, and still have to
+	// decide.
 	back, err := url.Parse(r.Header.Get("Location"))
 	require.NoError(t, err)
 	b.signIn("user_ada")
@@ -215,7 +215,7 @@ func TestLinkAloneFetchesNoDocument(t *testing.T) {
 	b.get(app.request("prompt", "none")).errorPage(t, http.StatusBadRequest, "consent_required")
 }
 
-// With the field left nil, an https client_id is a client that is not known.
+// If the field is nil, an https client_id is unknown.
 func TestNoDocumentsUnlessSwitchedOn(t *testing.T) {
 	h, site, app := newDocumentHost(t, func(c *provider.Config) {
 		c.ClientIDDocuments = nil
@@ -229,8 +229,9 @@ func TestNoDocumentsUnlessSwitchedOn(t *testing.T) {
 	require.Contains(t, on.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, `"client_id_metadata_document_supported":true`)
 }
 
-// Who is not let in any more gets no tokens either, whatever it was given before,
-// and loses nothing of it: let in again, it goes on.
+// A client that is no longer allowed gets no tokens, even with codes and
+// refresh tokens from before. It loses nothing: when it is allowed again, it
+// continues.
 func TestWhoIsNotLetInAnyMoreGetsNoTokens(t *testing.T) {
 	for name, tt := range map[string]struct {
 		shut       func(c *provider.Config)
@@ -291,7 +292,7 @@ func allow(answer error) func(*provider.Config) {
 	}
 }
 
-// What the host has registered by hand with such a client_id stays that.
+// An application that the host registered with such a client_id stays as it is.
 func TestRegisteredApplicationNeedsNoDocument(t *testing.T) {
 	h, site, _ := newDocumentHost(t)
 	app := h.imported("https://client.example.com/registered", provider.ApplicationSettings{Public: true}, store.SecretHash{})
@@ -310,7 +311,7 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 	require.Contains(t, page.text(), "Not reviewed by")
 	require.Contains(t, page.text(), "runs on your device")
 	require.Contains(t, page.text(), "You'll be sent back to 127.0.0.1.")
-	require.NotContains(t, page.body, "logo.png", "nobody has reviewed it")
+	require.NotContains(t, page.body, "logo.png", "it is not reviewed")
 
 	// The page of connected applications says so too.
 	b.answer(b.get(app.request()), "allow").redirected(t)
@@ -326,7 +327,7 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 	require.Contains(t, page.body, `src="https://client.example.com:8443/logo.png"`)
 	require.Contains(t, page.Header.Get("Content-Security-Policy"), "img-src https://client.example.com:8443")
 
-	// A logo from elsewhere could be anybody's.
+	// A logo on another server could be copied from another application.
 	for _, logo := range []string{"https://client.example.com/logo.png", "https://client.example.com:8443@evil.example/l", "https://evil.example/logo.png", "data:image/png;base64,AA", "http://client.example.com:8443/l"} {
 		h.clock.Add(time.Hour)
 		site.document(map[string]any{"logo_uri": logo, "client_name": nil})
@@ -350,8 +351,8 @@ func TestOwnConsentPageIsToldWhoPublishedTheDocument(t *testing.T) {
 	require.False(t, shown.Application.Reviewed)
 }
 
-// What is wrong with a document is no fault of this server's, whoever looks at
-// its log, and nothing is kept of it.
+// An error in a document isn't logged as a fault of this server, and nothing of
+// the document is saved.
 func TestBadDocumentIsLoggedAsTheirs(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	site.raw("the-content", "Content-Type", "application/json")
@@ -362,8 +363,8 @@ func TestBadDocumentIsLoggedAsTheirs(t *testing.T) {
 	require.NotContains(t, h.log.String(), "the-content")
 }
 
-// A redirect URI that this server does not take is left out, and the log says
-// which and why, so that whoever runs it can tell the document's author.
+// A redirect URI that this server doesn't accept is left out. The log says
+// which and why, so that the operator can tell the document's author.
 func TestRedirectURIsLeftOutOfADocumentAreLogged(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	long := "http://evil.example/" + strings.Repeat("a", 900)
@@ -374,15 +375,15 @@ func TestRedirectURIsLeftOutOfADocumentAreLogged(t *testing.T) {
 	require.Equal(t, 3, strings.Count(log, "redirect URI of a client document left out"))
 	require.Equal(t, 3, strings.Count(log, "application="+h.kept()[0].ID+" client_id="+documentID))
 	require.Contains(t, log, `redirect_uri=https://a.example/cb#x cause="redirect URI \"https://a.example/cb#x\" has a fragment`)
-	require.Contains(t, log, `redirect_uri="an entry that is no string"`)
+	require.Contains(t, log, `redirect_uri="an entry that is not a string"`)
 	require.Contains(t, log, "is plain http")
 	require.NotContains(t, log, strings.Repeat("a", 500), "cut to a length")
 }
 
-// A host that is slow, silent or not there is refused in time, and what it has
-// or is cannot be told from the answer.
+// A host that is slow, silent, or missing is refused in time, and the answer
+// doesn't reveal which.
 func TestDocumentCannotBeFetched(t *testing.T) {
-	const says = "cannot be fetched: an https server at a public address has to send all of it within 5 seconds"
+	const says = "cannot be fetched: an https server at a public address must send all of it within 5 seconds"
 	t.Run("slow header and slow body", func(t *testing.T) {
 		h, site, app := newDocumentHost(t)
 		stop := make(chan struct{})
@@ -415,13 +416,13 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 		})
 		h.clock.Add(time.Minute)
 		start = time.Now()
-		b.get(app.request()).errorPage(t, http.StatusBadRequest, "has to send all of it within 5 seconds")
+		b.get(app.request()).errorPage(t, http.StatusBadRequest, "must send all of it within 5 seconds")
 		require.WithinDuration(t, start.Add(5*time.Second), time.Now(), 2*time.Second)
 	})
 	t.Run("refused addresses and failures read alike", func(t *testing.T) {
 		var details []string
 		for name, transport := range map[string]http.RoundTripper{
-			"nobody listens": roundTrip(func(*http.Request) (*http.Response, error) {
+			"no server": roundTrip(func(*http.Request) (*http.Response, error) {
 				return nil, errors.New("dial tcp 10.1.2.3:443: connection refused")
 			}),
 			"refused": roundTrip(func(*http.Request) (*http.Response, error) {
@@ -447,7 +448,7 @@ func TestDocumentCannotBeFetched(t *testing.T) {
 		require.Zero(t, site.fetches.Load())
 	})
 	t.Run("header bomb", func(t *testing.T) {
-		// With a bound as the default transport has it.
+		// With the limit of the default transport.
 		site := newDocumentSite(t)
 		transport := site.transport()
 		transport.MaxResponseHeaderBytes = 16 << 10
@@ -469,7 +470,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A Transport of the host's that panics does not leave the next visitor waiting.
+// A Transport of the host that panics doesn't block the next visitor.
 func TestTransportThatPanics(t *testing.T) {
 	var calls atomic.Int32
 	h, _, app := newDocumentHost(t, func(c *provider.Config) {
@@ -486,7 +487,7 @@ func TestTransportThatPanics(t *testing.T) {
 	require.Equal(t, int32(2), calls.Load())
 }
 
-// Many visitors at once cost one fetch, of a good document and of a bad one.
+// Many visitors at once cause one fetch, of a good document and of a bad one.
 func TestVisitorsShareAFetch(t *testing.T) {
 	const visitors = 64
 	for name, c := range map[string]struct {
@@ -538,7 +539,7 @@ func TestVisitorsShareAFetch(t *testing.T) {
 	}
 }
 
-// The first visitor's hanging up does not end the fetch for the others.
+// If the first visitor hangs up, the fetch continues for the others.
 func TestFetchOutlivesItsVisitor(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	answer := site.serve
@@ -576,8 +577,8 @@ func TestFetchOutlivesItsVisitor(t *testing.T) {
 	require.Equal(t, int32(1), site.fetches.Load())
 }
 
-// A redirect URI that the document has no more stops working, also for an
-// application that is kept; and so does a form that was shown before.
+// A redirect URI that was removed from the document stops working, even for a
+// saved application, and so does a form that was shown before.
 func TestDocumentChanges(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	app.code("user_ada")
@@ -607,7 +608,8 @@ func TestDocumentChanges(t *testing.T) {
 	require.Greater(t, h.kept()[0].Version, version)
 	require.Len(t, h.kept(), 1)
 
-	// It is gone: nobody signs in anew, and whoever is signed in stays so.
+	// The document is gone: no one can sign in anew, but users who are signed
+	// in stay so.
 	got := app.tokens("user_ada")
 	site.handle(http.NotFound)
 	h.clock.Add(10 * time.Minute)
@@ -615,7 +617,7 @@ func TestDocumentChanges(t *testing.T) {
 	app.refresh(got.RefreshToken).tokens(t)
 }
 
-// What the host has noted of an application, a new document leaves as it is.
+// A new document doesn't change the host's settings of an application.
 func TestDocumentLeavesTheHostsNotes(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	app.code("user_ada")
@@ -633,7 +635,7 @@ func TestDocumentLeavesTheHostsNotes(t *testing.T) {
 	require.Equal(t, "user_grace", kept.OwnerID)
 }
 
-// Nobody can fill the store without a user who says yes.
+// Only a user who agrees adds an application to the store.
 func TestDocumentIsKeptOnlyWhenAUserAgrees(t *testing.T) {
 	h, _, app := newDocumentHost(t)
 	b := h.signedIn("user_ada")
@@ -651,8 +653,8 @@ func TestDocumentIsKeptOnlyWhenAUserAgrees(t *testing.T) {
 	require.Contains(t, page.text(), "wants access to", "it is asked for each time")
 }
 
-// Allow decides each time, before a document is fetched and while one is at
-// hand, so that it cuts an application off at once.
+// Allow decides each time, before a document is fetched and when it is cached,
+// so it cuts an application off at once.
 func TestAllowRefusesDocuments(t *testing.T) {
 	var refuse atomic.Bool
 	var seen []string
@@ -685,7 +687,7 @@ func TestAllowRefusesDocuments(t *testing.T) {
 	require.Empty(t, h.kept())
 }
 
-// Limit is asked before a fetch, and only then.
+// Limit is called before a fetch, and only then.
 func TestLimitBoundsFetches(t *testing.T) {
 	var wait atomic.Int64
 	var asked []provider.LimitRequest
@@ -713,7 +715,7 @@ func TestLimitBoundsFetches(t *testing.T) {
 	require.Equal(t, []provider.LimitRequest{want, want}, asked)
 }
 
-// Two instances over one store keep one application, whoever comes first.
+// Two instances with one store save one application.
 func TestInstancesKeepADocumentOnce(t *testing.T) {
 	const rounds, users = 5, 16
 	for range rounds {
@@ -767,8 +769,8 @@ func TestInstancesKeepADocumentOnce(t *testing.T) {
 	}
 }
 
-// A client_id of characters and a length that no other may have is found at
-// every endpoint, and kept.
+// A client_id with characters and a length that only URLs may have works at
+// every endpoint.
 func TestLongDocumentURL(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	app.ClientID = documentID + "?v=1&name=(a,b;c)!$'*+%20&pad="
@@ -779,8 +781,8 @@ func TestLongDocumentURL(t *testing.T) {
 	require.Equal(t, app.ClientID, h.kept()[0].ClientID)
 }
 
-// What the host sets for a client that is known by a document holds, whatever its
-// document says, and when that is read again.
+// The host's settings for a client with a document hold, even when the document
+// changes.
 func TestDocumentKeepsTheHostsLifetimes(t *testing.T) {
 	h, site, app := newDocumentHost(t)
 	site.document(nil)

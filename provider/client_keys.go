@@ -19,7 +19,7 @@ func newKeySets(p *Provider) map[store.Origin]*clientdoc.Cache[[]byte] {
 			Transport: p.cfg.Transport, Accept: "application/jwk-set+json, application/json", Now: p.now,
 			Parse: func(_ context.Context, _ string, body []byte) ([]byte, error) {
 				if err := p.cfg.Keys.CheckClientKeys(body); err != nil {
-					return nil, &clientdoc.Error{Wrong: "has no keys that can be used", Err: err}
+					return nil, &clientdoc.Error{Wrong: "has no usable keys", Err: err}
 				}
 				return body, nil
 			},
@@ -28,16 +28,16 @@ func newKeySets(p *Provider) map[store.Origin]*clientdoc.Cache[[]byte] {
 	return sets
 }
 
-// errKeysGone is the cause where an application has keys in its record, and no
-// longer in its document.
-var errKeysGone = errors.New("the document of the application has no keys any more")
+// errKeysGone is the cause if an application has keys in its record, but its
+// document no longer lists any.
+var errKeysGone = errors.New("the application's document no longer has keys")
 
 // verifyByKeys returns the claims of an assertion that one of the application's
-// keys has signed. If none of them is the one that it names, keys that are at a
-// URL are fetched again.
+// keys has signed. If the assertion names an unknown key, and the keys are at a
+// URL, they are fetched again.
 func (c *call) verifyByKeys(app *store.Application, assertion string) ([]byte, *Error) {
 	if e := c.offer.admits(*app); e != nil {
-		return nil, e // Nothing is fetched for one that is not let in.
+		return nil, e // Nothing is fetched for a refused application.
 	}
 	set, e := c.keysOf(app)
 	if e != nil {
@@ -59,8 +59,8 @@ func (c *call) verifyByKeys(app *store.Application, assertion string) ([]byte, *
 	return claims, nil
 }
 
-// keysOf returns the keys of an application as they are now: those of a document
-// are read there, as what its owner takes out of it must not work any more.
+// keysOf returns an application's current keys. Those of a document come from
+// the document, so a key that its owner removes stops working.
 func (c *call) keysOf(app *store.Application) ([]byte, *Error) {
 	keys := app.Keys
 	if app.Origin == store.OriginDocument {
@@ -108,10 +108,10 @@ func (c *call) newerKeysOf(app *store.Application) (set []byte, newer bool, e *E
 	return []byte(keys.Set), newer, nil
 }
 
-// asker is whose bounds hold for fetching a JWK Set. An application that the host
-// created has separate bounds, and so has a document whose keys are on the same
-// host. Anyone can name a URL of someone else's host; all such URLs of one host
-// share the bounds, so many names don't mean many requests.
+// asker returns whose limits apply to fetching a JWK Set. An application that
+// the host created has separate limits, and so has a document whose keys are on
+// the same host. Anyone can name a URL of someone else's host; all such URLs of
+// one host share the limits, so many names don't mean many requests.
 func asker(app *store.Application, uri string) string {
 	host := clientdoc.Host(uri)
 	switch {
@@ -133,14 +133,14 @@ func (c *call) mayFetch(app *store.Application) func() error {
 	}
 }
 
-// errAssertion is the one refusal of an assertion. What is wrong with it is for
-// the log.
+// errAssertion refuses every invalid assertion with the same answer. The log
+// says what is wrong with it.
 func errAssertion(cause error) *Error {
 	return invalidClient("Client authentication failed: the client is unknown, or its client_assertion is not accepted.").tells(cause)
 }
 
-// errKeySet refuses a client whose keys can't be had. Only what will be the same
-// in a minute is the client's fault.
+// errKeySet refuses a client whose keys can't be fetched. It is the client's
+// fault only if a retry in a minute would fail too.
 func errKeySet(err error) *Error {
 	var refusal *Error
 	var wrong *clientdoc.Error
@@ -148,7 +148,7 @@ func errKeySet(err error) *Error {
 	case errors.As(err, &wrong) && !wrong.Passing():
 		return errAssertion(fmt.Errorf("the keys of the client: %w", err))
 	case errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError && refusal.Status != http.StatusTooManyRequests:
-		return errAssertion(fmt.Errorf("the keys of the client: %w", err)) // what is wrong with its document
+		return errAssertion(fmt.Errorf("the keys of the client: %w", err)) // an error in its document
 	case errors.As(err, &refusal):
 		own := *refusal
 		return &own
@@ -156,9 +156,9 @@ func errKeySet(err error) *Error {
 	return unavailable("the keys of the client", err)
 }
 
-// mayUseDocument checks the URL of a document and asks the host, each time and
-// not only where it has to be fetched: so a client that the host does not want
-// any more is refused at once.
+// mayUseDocument checks the URL of a document and asks the host. It does so for
+// each request, even if the document is cached, so a client that the host no
+// longer allows is refused at once.
 func (p *Provider) mayUseDocument(ctx context.Context, clientID string) *Error {
 	if err := clientdoc.CheckURL(clientID); err != nil {
 		return refuse(codeInvalidClient, "The application that sent you here is not registered, and its client_id cannot be the URL of its document: it %s.", err)

@@ -23,7 +23,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// keyed is a client that signs by a key of its own.
+// keyed is a client that signs with its key.
 type keyed struct {
 	*application
 	keys *hosttest.Keys
@@ -53,7 +53,7 @@ func (k *keyed) assertion(jti string) string {
 	return k.keys.SignAs(k.kid, claims)
 }
 
-// asks uses an assertion for what costs nothing.
+// asks sends an assertion with a request that is cheap.
 func (k *keyed) asks(assertion string) *reply {
 	return k.h.post("/oauth/token_info", "token", "x", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", assertion)
 }
@@ -84,7 +84,7 @@ func TestKeysOfApplications(t *testing.T) {
 	require.True(t, secret.IsZero())
 	require.Equal(t, keys, app.Keys)
 	_, err = h.AddSecret(ctx, app.ID, time.Time{})
-	require.ErrorContains(t, err, "authenticates by a key")
+	require.ErrorContains(t, err, "authenticates with a key")
 	_, err = h.ImportApplication(ctx, "imported", app.ApplicationSettings, store.HashSecret("x"))
 	require.ErrorContains(t, err, "leave it out")
 
@@ -98,8 +98,8 @@ func TestKeysOfApplications(t *testing.T) {
 	require.ErrorContains(t, err, "an application with keys has no secret")
 }
 
-// An application goes from a secret to keys and back, and its users stay signed
-// in. That it turns public ends everything, as from a secret.
+// An application switches from a secret to keys and back, and its users stay
+// signed in. Becoming public revokes everything, as with a secret.
 func TestChangingHowAnApplicationAuthenticates(t *testing.T) {
 	h := newHost(t, withKeys)
 	app := h.application(provider.ApplicationSettings{})
@@ -129,7 +129,7 @@ func TestChangingHowAnApplicationAuthenticates(t *testing.T) {
 	h.bearer("/oauth/userinfo", got.AccessToken).refused(t, 401, "invalid_token")
 }
 
-// Switching keys off takes rights away and adds none.
+// Disabling keys removes rights and adds none.
 func TestApplicationsWithKeysWhereThereAreNone(t *testing.T) {
 	shared := memory.New()
 	own := func(c *provider.Config) { c.Store = shared }
@@ -139,16 +139,16 @@ func TestApplicationsWithKeysWhereThereAreNone(t *testing.T) {
 	there := *k.application
 	there.h = off
 	off.signedIn("user_ada").get(there.request()).statusIs(t, http.StatusBadRequest)
-	require.Contains(t, off.log.String(), "no longer accepts applications that authenticate by a key")
+	require.Contains(t, off.log.String(), "no longer accepts applications that authenticate with a key")
 	there.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", "x").refused(t, 401, "invalid_client")
 	require.Contains(t, off.log.String(), "Config.Keys is nil")
 	_, _, err := off.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki", Keys: provider.ApplicationKeys{Set: "{}"}})
 	require.ErrorContains(t, err, "keys are not offered")
 }
 
-// A write whose answer is lost has happened, and the request knows it again. Where
-// nothing was written, the assertion is as good as before. What an outage hides
-// from both sides costs that assertion, and no sign-in.
+// If the answer to a write is lost, the request recognizes its own write. If
+// nothing was written, the assertion still works. If an outage hides that, the
+// assertion is lost, but no sign-in is.
 func TestOutagesWhileAnAssertionIsUsedUp(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newHost(t, withKeys, func(c *provider.Config) { c.Store = kept })
@@ -176,8 +176,8 @@ func TestOutagesWhileAnAssertionIsUsedUp(t *testing.T) {
 	k.asks(k.assertion("another")).statusIs(t, 200)
 }
 
-// What a stranger signs, or a client signs wrongly, keeps nothing in the store.
-// What a client signs well is forgotten soon after it has expired.
+// An assertion of a stranger, or an invalid one, stores nothing. A valid one is
+// forgotten soon after it has expired.
 func TestRefusedAssertionsKeepNothing(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	created := 0
@@ -207,7 +207,7 @@ func TestRefusedAssertionsKeepNothing(t *testing.T) {
 	require.Equal(t, good, swept)
 }
 
-// keySites are servers of anybody's, each of which has JWK Sets.
+// keySites are strangers' servers with JWK Sets.
 type keySites struct {
 	mu    sync.Mutex
 	sets  map[string]string // by URL
@@ -261,8 +261,8 @@ func newKeySiteHost(t testing.TB, edit ...func(*provider.Config)) (*host, *keySi
 	return newHost(t, append([]func(*provider.Config){withKeys, func(c *provider.Config) { c.Transport = sites }}, edit...)...), sites
 }
 
-// A client changes its keys by itself. While they can't be had they are used as
-// they were, for an hour, and after that a client is told to try again.
+// A client changes its keys on its own. While they can't be fetched, the old
+// ones are used for an hour, and then the client must try again.
 func TestKeysAtAURL(t *testing.T) {
 	h, sites := newKeySiteHost(t)
 	const uri = "https://wiki.example.com/jwks"
@@ -292,11 +292,11 @@ func TestKeysAtAURL(t *testing.T) {
 	sites.sets[uri] = `{"keys":[]}`
 	h.clock.Add(time.Hour)
 	next.asks(next.assertion(rand.Text())).refused(t, 401, "invalid_client")
-	require.Contains(t, h.log.String(), "has no keys that can be used")
+	require.Contains(t, h.log.String(), "has no usable keys")
 }
 
-// Whoever knows a client_id can have the server look at that client's keys, and at
-// nothing else: once a minute if they are there, and twenty times if not.
+// Anyone who knows a client_id can make the server fetch that client's keys,
+// and nothing else: once a minute if they exist, and twenty times if not.
 func TestStrangersHaveKeysFetchedOnceAMinute(t *testing.T) {
 	h, sites := newKeySiteHost(t)
 	const uri = "https://wiki.example.com/jwks"
@@ -323,9 +323,9 @@ func TestStrangersHaveKeysFetchedOnceAMinute(t *testing.T) {
 	require.LessOrEqual(t, sites.total()-before, 20)
 }
 
-// Who registers many clients, with keys at one host or at many slow ones, makes
-// this server no burden to that host, and keeps the host's own clients from
-// nothing.
+// Many registered clients with keys on one host, or on many slow ones, don't
+// make this server a burden to that host, and don't delay the host's own
+// clients.
 func TestKeysOfManyRegisteredClients(t *testing.T) {
 	h, sites := newKeySiteHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	const victim = "https://victim.example.com/jwks"

@@ -19,8 +19,8 @@ import (
 
 const defaultStoreTimeout = 5 * time.Second
 
-// An ID token lives no longer than the key that has signed it is published, which
-// is what package keys has too.
+// An ID token must not live longer than the key that signed it stays published.
+// Package keys has the same limit.
 const (
 	defaultIDTokenLifetime = time.Hour
 	maxIDTokenLifetime     = 24 * time.Hour
@@ -33,9 +33,9 @@ const (
 	defaultDeviceInterval     = 5 * time.Second
 )
 
-const defaultMachineTokens = 60 // a minute
+const defaultMachineTokens = 60 // per minute
 
-// withDefaults fills in what was left at zero.
+// withDefaults fills in fields that are zero.
 func (c Config) withDefaults() Config {
 	c.Lifetimes = c.Lifetimes.or(defaultLifetimes)
 	c.StoreTimeout = cmp.Or(c.StoreTimeout, defaultStoreTimeout)
@@ -95,7 +95,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// onlyResource is the URL of the one resource, or "" if there are none or several.
+// onlyResource returns the URL of the one resource, or "" if there are none or
+// several.
 func (c *Config) onlyResource() string {
 	if len(c.Resources) != 1 {
 		return ""
@@ -118,7 +119,7 @@ func (o OpenID) withDefaults() *OpenID {
 	return &o
 }
 
-// withDefaults fills in what was left at zero.
+// withDefaults fills in fields that are zero.
 func (d DeviceAuthorization) withDefaults() *DeviceAuthorization {
 	if d.CodeLifetime == 0 {
 		d.CodeLifetime = defaultDeviceCodeLifetime
@@ -129,10 +130,10 @@ func (d DeviceAuthorization) withDefaults() *DeviceAuthorization {
 	return &d
 }
 
-// problems are what is wrong with a Config.
+// problems are the problems of a Config.
 type problems []error
 
-// add names a field of the Config, what is wrong with it, and what to do.
+// add records a field of the Config, what is wrong with it, and what to do.
 func (p *problems) add(field, format string, args ...any) {
 	*p = append(*p, fmt.Errorf("provider: Config.%s "+format, append([]any{field}, args...)...))
 }
@@ -144,19 +145,19 @@ func (c Config) validate() error {
 		found.add("Issuer", "%w", err)
 	}
 	if c.Store == nil {
-		found.add("Store", "is missing: set it to memory.New() to begin with")
+		found.add("Store", "is missing: start with memory.New()")
 	}
 	if c.CurrentUser == nil {
-		found.add("CurrentUser", "is missing: set it to a function that says who is signed in")
+		found.add("CurrentUser", "is missing: set it to a function that returns who is signed in")
 	}
 	if c.SignIn == nil {
 		found.add("SignIn", `is missing: set it to provider.RedirectTo("/login", "next") with the path of your sign-in page`)
 	}
 	if c.Users == nil {
-		found.add("Users", "is missing: set it to a function that finds a user by id")
+		found.add("Users", "is missing: set it to a function that finds a user by ID")
 	}
 	if strings.Trim(c.TokenPrefix, base62+"_") != "" || len(c.TokenPrefix) > maxTokenPrefix {
-		found.add("TokenPrefix", "is %q: use at most %d letters, digits and underscores", c.TokenPrefix, maxTokenPrefix)
+		found.add("TokenPrefix", "is %q: use at most %d letters, digits, and underscores", c.TokenPrefix, maxTokenPrefix)
 	}
 	found.addShort("StoreTimeout", c.StoreTimeout, 0)
 	c.validateScopes(&found)
@@ -184,15 +185,17 @@ func (l Lifetimes) validate(found *problems, field string) {
 	l.check(func(name, what string) { found.add(field+"."+name, "%s", what) })
 }
 
-// addShort adds what is wrong with a duration that is the default if it is zero.
+// addShort records a problem with a duration, unless it is zero for the
+// default.
 func (p *problems) addShort(field string, value, least time.Duration) {
 	if what := tooShort(value, least); what != "" {
 		p.add(field, "%s", what)
 	}
 }
 
-// expireAfter is how long an application of that origin may go unused, or 0 while
-// that is not asked: its origin is switched off, or the host made it.
+// expireAfter returns how long an application of the origin may go unused, or 0
+// if it may do so forever, because its origin is disabled or the host created
+// it.
 func (c *Config) expireAfter(origin store.Origin) time.Duration {
 	switch {
 	case origin == store.OriginRegistration && c.Registration != nil:
@@ -203,8 +206,8 @@ func (c *Config) expireAfter(origin store.Origin) time.Duration {
 	return 0
 }
 
-// defaultResource is the URL of the resource that tokens are for if an application
-// of that origin names none, or "".
+// defaultResource returns the URL of the resource that tokens are for if an
+// application of the origin names none, or "".
 func (c *Config) defaultResource(origin store.Origin) string {
 	switch {
 	case origin == store.OriginRegistration && c.Registration != nil:
@@ -220,9 +223,9 @@ func (c Config) validateScopes(found *problems) {
 	for _, s := range c.Scopes {
 		switch {
 		case !scopes.Valid(s.Name):
-			found.add("Scopes", "has the name %q: use printable ASCII without space, quotation mark and backslash", s.Name)
+			found.add("Scopes", "has the name %q: use printable ASCII without spaces, quotation marks, and backslashes", s.Name)
 		case tolerated.Has(s.Name):
-			found.add("Scopes", "has the name %q, which is accepted and never granted: choose another", s.Name)
+			found.add("Scopes", "has the name %q, which Latchkey accepts but never grants: choose another", s.Name)
 		case seen[s.Name]:
 			found.add("Scopes", "has %q twice: keep one", s.Name)
 		case s.Title == "":
@@ -234,7 +237,7 @@ func (c Config) validateScopes(found *problems) {
 	}
 }
 
-// mustOffer checks the Scopes of a field: some of Config.Scopes.
+// mustOffer checks that the Scopes of a field are in Config.Scopes.
 func (c Config) mustOffer(found *problems, field string, names []string) {
 	for _, name := range names {
 		if !slices.ContainsFunc(c.Scopes, func(s scopes.Scope) bool { return s.Name == name }) {
@@ -243,7 +246,8 @@ func (c Config) mustOffer(found *problems, field string, names []string) {
 	}
 }
 
-// validateStrangers checks what lets in applications that the host didn't make.
+// validateStrangers checks the fields that allow applications that the host
+// didn't create.
 func (c Config) validateStrangers(found *problems) {
 	check := func(field string, names []string, resource string, expireAfter time.Duration) {
 		c.mustOffer(found, field, names)
@@ -283,18 +287,18 @@ func (c Config) validateOpenID(found *problems) {
 		return
 	}
 	if c.Keys == nil {
-		found.add("Keys", "is missing: OpenID needs keys to sign ID tokens with; keys.New makes them")
+		found.add("Keys", "is missing: OpenID needs keys to sign ID tokens; keys.New makes them")
 	}
 	if c.Paths.JWKS == leaveOut {
-		found.add("Paths.JWKS", "is left out: applications verify ID tokens with the keys there")
+		found.add("Paths.JWKS", "is left out: applications need its keys to verify ID tokens")
 	}
 	found.addShort("OpenID.IDTokenLifetime", o.IDTokenLifetime, time.Second)
 	if o.IDTokenLifetime > maxIDTokenLifetime {
-		found.add("OpenID.IDTokenLifetime", "is %v: give at most %v, as long as a key is published after it has signed last", o.IDTokenLifetime, maxIDTokenLifetime)
+		found.add("OpenID.IDTokenLifetime", "is %v: use at most %v, because a key is published for that long after its last signature", o.IDTokenLifetime, maxIDTokenLifetime)
 	}
 	for _, value := range o.ACRValues {
 		if !scopes.Valid(value) {
-			found.add("OpenID.ACRValues", "has %q: use printable ASCII without space, quotation mark and backslash", value)
+			found.add("OpenID.ACRValues", "has %q: use printable ASCII without spaces, quotation marks, and backslashes", value)
 		}
 	}
 }
@@ -304,14 +308,14 @@ func (w *Workspaces) validate(found *problems) {
 		found.add("Workspaces.List", "is missing: set it to a function that lists the workspaces of a user")
 	}
 	if w.Member == nil {
-		found.add("Workspaces.Member", "is missing: set it to a function that says whether a user is still a member of a workspace")
+		found.add("Workspaces.Member", "is missing: set it to a function that reports whether a user is a member of a workspace")
 	}
 	if !isWorkspaceUse(w.Agents) {
 		found.add("Workspaces.Agents", "is %q: use store.WorkspaceNone, WorkspaceOptional, or WorkspaceRequired", w.Agents)
 	}
 }
 
-// isWorkspaceUse reports whether it is one of the ways to use workspaces.
+// isWorkspaceUse reports whether u is a valid store.WorkspaceUse.
 func isWorkspaceUse(u store.WorkspaceUse) bool {
 	return u == store.WorkspaceNone || u == store.WorkspaceOptional || u == store.WorkspaceRequired
 }
@@ -326,14 +330,14 @@ func (d *DeviceAuthorization) validate(found *problems, paths Paths) {
 		{"Interval", d.Interval, time.Second, time.Minute},
 	} {
 		if v.value < v.least || v.value > v.most {
-			found.add("DeviceAuthorization."+v.field, "is %v: give between %v and %v, or zero for the default", v.value, v.least, v.most)
+			found.add("DeviceAuthorization."+v.field, "is %v: use a value between %v and %v, or zero for the default", v.value, v.least, v.most)
 		}
 	}
 	if paths.DeviceAuthorization == leaveOut {
-		found.add("Paths.DeviceAuthorization", "is left out: devices need it; set Config.DeviceAuthorization to nil to switch them off")
+		found.add("Paths.DeviceAuthorization", "is left out, but devices need it: set Config.DeviceAuthorization to nil to disable the device flow")
 	}
 	if paths.Device == leaveOut {
-		found.add("Paths.Device", "is left out: users of devices need the page")
+		found.add("Paths.Device", "is left out, but users of devices need the page")
 	}
 }
 
@@ -350,43 +354,43 @@ func (p Paths) validate(found *problems) {
 		u, err := url.Parse(e.path)
 		switch {
 		case err != nil || u.Path != e.path || path.Clean(e.path) != e.path || !strings.HasPrefix(e.path, "/") || strings.HasPrefix(e.path, "//") || strings.ContainsAny(e.path, "{} "):
-			found.add("Paths."+e.field, "is %q: give a plain path such as \"/oauth/%s\", or \"-\" to leave it out", e.path, strings.ToLower(e.field))
+			found.add("Paths."+e.field, "is %q: use a plain path such as \"/oauth/%s\", or \"-\" to leave it out", e.path, strings.ToLower(e.field))
 		case taken[e.path] != "":
-			found.add("Paths."+e.field, "is the same as Paths.%s: give each endpoint its own", taken[e.path])
+			found.add("Paths."+e.field, "is the same as Paths.%s: use a different path for each endpoint", taken[e.path])
 		}
 		taken[e.path] = e.field
 	}
 }
 
-// parseIssuer checks an issuer identifier (RFC 8414 section 2). Private says
+// parseIssuer checks an issuer identifier (RFC 8414 section 2). private reports
 // whether it may be http at a private address.
 func parseIssuer(issuer string, private bool) (*url.URL, error) {
 	if issuer == "" {
-		return nil, errors.New(`is missing: give the URL of your app, such as "https://app.example.com"`)
+		return nil, errors.New(`is missing: use the URL of your app, such as "https://app.example.com"`)
 	}
 	u, err := url.Parse(issuer)
 	if err != nil || u.Host == "" || u.Opaque != "" {
-		return nil, fmt.Errorf("is %q: give an absolute URL such as \"https://app.example.com\"", issuer)
+		return nil, fmt.Errorf("is %q: use an absolute URL such as \"https://app.example.com\"", issuer)
 	}
 	switch {
 	case u.Scheme != "https" && (u.Scheme != "http" || !weburl.MayBePlain(u.Hostname(), private)):
-		return nil, fmt.Errorf("is %q: use https; http is for localhost, names below it, 127.0.0.1 and [::1], and with Config.AllowHTTP for private addresses", issuer)
+		return nil, fmt.Errorf("is %q: use https; http is only for localhost, names below it, 127.0.0.1, and [::1], and with Config.AllowHTTP for private addresses", issuer)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(issuer, "#"):
-		return nil, fmt.Errorf("is %q: leave out user, query and fragment", issuer)
+		return nil, fmt.Errorf("is %q: remove the user, query, and fragment", issuer)
 	case strings.HasSuffix(issuer, "/"):
-		return nil, fmt.Errorf("is %q: leave out the slash at the end", issuer)
+		return nil, fmt.Errorf("is %q: remove the trailing slash", issuer)
 	case u.String() != issuer || u.Host != strings.ToLower(u.Host) || u.RawPath != "" || strings.ContainsAny(u.Path, "{} ") ||
 		u.Path != "" && path.Clean(u.Path) != u.Path:
-		// Two slashes would make a return address lead to another host.
-		return nil, fmt.Errorf("is %q: write it plainly: the host in lower case, the path without escapes, dots or double slashes", issuer)
+		// With two slashes, a return address would lead to another host.
+		return nil, fmt.Errorf("is %q: normalize it: the host in lower case, the path without escapes, dots, or double slashes", issuer)
 	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80":
-		return nil, fmt.Errorf("is %q: leave out the port, as browsers do with the usual one", issuer)
+		return nil, fmt.Errorf("is %q: remove the port, because browsers leave out the default one", issuer)
 	}
 	return u, nil
 }
 
-// instanceID derives a stable id in the form of Clerk's, "ins_" and 27
-// characters, from the issuer.
+// instanceID derives a stable ID in Clerk's format, "ins_" and 27 characters,
+// from the issuer.
 func instanceID(issuer string) string {
 	sum := sha256.Sum256([]byte("latchkey instance\x00" + issuer))
 	return "ins_" + string(appendBase62(nil, sum[:24]))[:27]

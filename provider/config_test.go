@@ -54,19 +54,19 @@ func TestIssuer(t *testing.T) {
 		"http://app.example.com":       "use https",
 		"http://127.0.0.2":             "use https",
 		"ftp://app.example.com":        "use https",
-		"https://app.example.com/":     "slash at the end",
-		"https://app.example.com/x/":   "slash at the end",
+		"https://app.example.com/":     "trailing slash",
+		"https://app.example.com/x/":   "trailing slash",
 		"https://app.example.com?x":    "query",
 		"https://app.example.com?":     "query",
 		"https://app.example.com#x":    "fragment",
 		"https://u@app.example.com":    "user",
-		"HTTPS://app.example.com":      "plainly",
-		"https://app.example.com/a%2f": "plainly",
-		"https://App.example.com":      "plainly",
-		"https://app.example.com//a":   "plainly",
-		"https://app.example.com/a/..": "plainly",
-		"https://app.example.com:443":  "leave out the port",
-		"http://localhost:80":          "leave out the port",
+		"HTTPS://app.example.com":      "normalize",
+		"https://app.example.com/a%2f": "normalize",
+		"https://App.example.com":      "normalize",
+		"https://app.example.com//a":   "normalize",
+		"https://app.example.com/a/..": "normalize",
+		"https://app.example.com:443":  "remove the port",
+		"http://localhost:80":          "remove the port",
 	} {
 		c := goodConfig()
 		c.Issuer = issuer
@@ -81,7 +81,7 @@ func TestIssuer(t *testing.T) {
 	}
 }
 
-// A host's own patterns stay its own (and must not panic beside ours).
+// A host's patterns keep working next to the provider's, and must not panic.
 func TestMountBesideAHostsOwnPatterns(t *testing.T) {
 	p, err := provider.New(goodConfig())
 	require.NoError(t, err)
@@ -140,7 +140,8 @@ func TestIssuerWithAPath(t *testing.T) {
 		got := app.redeem(answer.Get("code")).tokens(t)
 		h.bearer("/oauth/userinfo", got.AccessToken).statusIs(t, 200)
 
-		// The document is also where clients look that append the well-known path.
+		// The document is also where clients look that append the well-known
+		// path.
 		appended := h.send("GET", "/.well-known/oauth-authorization-server", nil, "")
 		require.Contains(t, appended.body, `"issuer":"`+root+`/sub"`)
 		h.url = root
@@ -148,7 +149,7 @@ func TestIssuerWithAPath(t *testing.T) {
 	}
 }
 
-// What a host links is what it must trust and carry.
+// A host must trust and carry every linked package.
 func TestLinkedPackages(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()
 	require.NoError(t, err)

@@ -58,7 +58,7 @@ func (p *Provider) ListWorkspaceConnections(ctx context.Context, workspaceID str
 	return connections, nil
 }
 
-// connections are those of the documents that the query is for.
+// connections returns the connections of the documents that match the query.
 func (p *Provider) connections(ctx context.Context, q store.Query) ([]pages.Connection, error) {
 	connected, err := p.records.connected(ctx, q)
 	if err != nil {
@@ -76,8 +76,8 @@ func (p *Provider) connections(ctx context.Context, q store.Query) ([]pages.Conn
 			applications[key.ApplicationID] = app
 		}
 		switch {
-		case app.ID == "": // It has been deleted, and can do nothing any more.
-		case len(app.RedirectURIs) == 0 && !c.agreed: // It is for tokens of IssueToken, which the user has from the host and not from it.
+		case app.ID == "": // It was deleted, and can't do anything anymore.
+		case len(app.RedirectURIs) == 0 && !c.agreed: // It only has tokens of IssueToken, which the user got from the host.
 		default:
 			shown := pages.Connection{UserID: key.UserID, Application: p.pageApplication(app), Scopes: p.pageScopes(c.scopes), Since: c.since, LastUsed: c.lastUsed,
 				SignIns: c.signIns, SignInCount: c.count}
@@ -94,8 +94,9 @@ func (p *Provider) connections(ctx context.Context, q store.Query) ([]pages.Conn
 	return connections, nil
 }
 
-// nameWorkspaces asks the host what the workspaces of a user's connections are
-// called, if there are any. One that the user has left keeps its ID for a name.
+// nameWorkspaces asks the host for the names of the workspaces of a user's
+// connections, if there are any. A workspace that the user has left shows its
+// ID.
 func (p *Provider) nameWorkspaces(ctx context.Context, userID string, connections []pages.Connection) error {
 	inWorkspace := func(c pages.Connection) bool { return c.Workspace.ID != "" }
 	if p.cfg.Workspaces == nil || !slices.ContainsFunc(connections, inWorkspace) {
@@ -117,20 +118,20 @@ func (p *Provider) nameWorkspaces(ctx context.Context, userID string, connection
 	return nil
 }
 
-// connected is what live grants and a consent say of one application, in one
+// connected combines the live grants and the consent of one application, in one
 // workspace if it acts for one.
 type connected struct {
 	scopes          scopes.Set
 	since, lastUsed time.Time
 	agreed          bool           // on a page
-	signIns         []pages.SignIn // the newest of them
-	count           int            // of them all
+	signIns         []pages.SignIn // the newest ones
+	count           int            // of all sign-ins
 }
 
 // maxSignIns is how many sign-ins of a connection are listed.
 const maxSignIns = 20
 
-// noteSignIn adds a sign-in that lives. They come newest first.
+// noteSignIn adds a live sign-in. They come newest first.
 func (c *connected) noteSignIn(g *Grant) {
 	c.note(g.Scopes, g.CreatedAt, !g.AgreedAt.IsZero())
 	if g.LastUsedAt.After(c.lastUsed) {
@@ -141,7 +142,7 @@ func (c *connected) noteSignIn(g *Grant) {
 	}
 }
 
-// note adds what a grant or consent gives, and since when.
+// note adds the scopes of a grant or consent, and its start.
 func (c *connected) note(set scopes.Set, since time.Time, agreed bool) {
 	c.scopes = c.scopes.Union(set)
 	if c.since.IsZero() || since.Before(c.since) {
@@ -150,9 +151,9 @@ func (c *connected) note(set scopes.Set, since time.Time, agreed bool) {
 	c.agreed = c.agreed || agreed
 }
 
-// connected returns what is connected by the documents that a query is for: what
-// has a live grant. A consent alone lets an application in when the user
-// comes from there again, and tells when they came first.
+// connected returns the connections of the documents that match a query: every
+// application with a live grant. A consent alone doesn't connect an
+// application, but tells when the connection began.
 func (k records) connected(ctx context.Context, q store.Query) (map[store.CutKey]*connected, error) {
 	q.Kind, q.Limit = store.KindGrant, listBatch
 	grants, _, err := k.listGrants(ctx, q, listBatch*maxBatches)

@@ -22,13 +22,13 @@ func (p *Provider) ConnectionsHandler() http.Handler {
 }
 
 const (
-	applicationField  = "application"  // of the form: which to disconnect; with workspaceParam, for which workspace
-	signInField       = "sign_in"      // of the form: which sign-in to end
-	disconnectedField = "disconnected" // of the page that comes afterwards
-	signedOutField    = "signed_out"   // the same
-	fromField         = "from"         // of the page: how many connections come before it
+	applicationField  = "application"  // in the form: the application to disconnect, with workspaceParam the workspace
+	signInField       = "sign_in"      // in the form: the sign-in to end
+	disconnectedField = "disconnected" // in the query of the page after that
+	signedOutField    = "signed_out"   // likewise
+	fromField         = "from"         // in the query: how many connections come before this page
 
-	connectionsShown = 50 // at once
+	connectionsShown = 50 // per page
 )
 
 func (c *call) serveConnections() *Error {
@@ -63,12 +63,12 @@ func (v *visit) connectionsPage(query url.Values) *Error {
 	disconnected, workspaceID, _ := strings.Cut(v.openNotice(disconnectedField, userID, query.Get(disconnectedField)), " ")
 	for _, c := range connections {
 		if c.Application.ID == disconnected && c.Workspace.ID == workspaceID {
-			disconnected = "" // It has been connected again.
+			disconnected = "" // It was connected again.
 		}
 	}
 	page.Disconnected = v.noticed(disconnected)
 	if page.Disconnected.Name != "" && workspaceID != "" {
-		// As above: without its name, its ID does.
+		// As above, its ID stands for its name.
 		ended := []pages.Connection{{Workspace: pages.Workspace{ID: workspaceID, Name: workspaceID}}}
 		_ = v.nameWorkspaces(v.context(), userID, ended)
 		page.DisconnectedFrom = ended[0].Workspace.Name
@@ -85,8 +85,8 @@ func (v *visit) connectionsPage(query url.Values) *Error {
 	return nil
 }
 
-// noticed is the application that a notice on the page names. One that can't be
-// found is not worth an error.
+// noticed returns the application that a notice on the page names. If it can't
+// be found, the notice is left out; that isn't worth an error.
 func (v *visit) noticed(id string) (shown pages.Application) {
 	if id == "" {
 		return shown
@@ -97,9 +97,9 @@ func (v *visit) noticed(id string) (shown pages.Application) {
 	return shown
 }
 
-// answerConnections takes a form of the page: to disconnect an application, in
-// the workspace if one is named, or to end one sign-in. It then shows the page
-// again.
+// answerConnections handles a form of the page: it disconnects an application,
+// in the workspace if the form names one, or ends one sign-in. Then it shows
+// the page again.
 func (v *visit) answerConnections() *Error {
 	fields, e := readForm(v.w, v.r, []string{applicationField, workspaceParam, signInField, sealField})
 	if e != nil {
@@ -115,7 +115,7 @@ func (v *visit) answerConnections() *Error {
 		return withQuery(v.path, url.Values{disconnectedField: {sealNotice(cookie, disconnectedField, userID, ended)}})
 	}
 	if e != nil && errors.Is(e, errAnswered) {
-		// The second click of two. The page says what became of the first.
+		// A second click. The page shows what the first one did.
 		v.refused(e)
 		cookie, _ := v.readFormCookie() // It was read just now.
 		seeOther(v.w, afterwards(cookie))
@@ -136,8 +136,8 @@ func (v *visit) answerConnections() *Error {
 	return nil
 }
 
-// endSignIn ends one sign-in of the user, whose form it is unless e says
-// otherwise. One that has ended already is no mistake: the page shows what is left.
+// endSignIn ends one sign-in of the user, to whom the form belongs unless e is
+// set. If it has already ended, the page shows what is left.
 func (v *visit) endSignIn(text string, sent *form, e *Error) *Error {
 	if e != nil && errors.Is(e, errAnswered) {
 		v.refused(e)
@@ -169,9 +169,10 @@ func (v *visit) endSignIn(text string, sent *form, e *Error) *Error {
 	return nil
 }
 
-// endConnection ends what is on one row of the page. A cut-off without a workspace
-// covers all of them. So where the application acts for some, and for the user
-// alone too, what it has of the user alone is taken back piece by piece.
+// endConnection ends what one row of the page shows. A cut-off without a
+// workspace covers all workspaces. So if the application acts for some, and for
+// the user alone too, endConnection ends the grants of the user alone one by
+// one.
 func (v *visit) endConnection(key store.CutKey) error {
 	ctx, f := v.context(), GrantFilter{UserID: key.UserID, ApplicationID: key.ApplicationID, WorkspaceID: key.WorkspaceID}
 	if key.WorkspaceID != "" {
@@ -205,7 +206,7 @@ func (v *visit) endConnection(key store.CutKey) error {
 	return nil
 }
 
-// withdrawConsent takes back all that a user has agreed to.
+// withdrawConsent withdraws everything that a user has agreed to.
 func (k records) withdrawConsent(ctx context.Context, key store.CutKey) error {
 	for range maxRounds {
 		consent, err := k.findConsent(ctx, key)

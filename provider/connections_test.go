@@ -78,13 +78,13 @@ func TestConnectionsPageShowsAndEndsThem(t *testing.T) {
 	require.NotContains(t, after.text(), "Read your notes")
 	b.get(wiki.request()).statusIs(t, http.StatusOK) // It has to ask again.
 
-	// The address alone cannot say that something is disconnected.
+	// The address alone can't show that something was disconnected.
 	require.NotContains(t, b.get(h.url+connections+"?disconnected="+chess.ID).text(), "was disconnected")
 	require.NotContains(t, b.get(h.url+connections+"?disconnected=nonsense").text(), "was disconnected")
 }
 
-// An application was last used when it last did something, in whichever of its
-// sign-ins, and is connected while one of them lives.
+// The last use of an application is the latest one of all its sign-ins. It is
+// connected while one of them is live.
 func TestConnectionsAreTheSignInsThatLive(t *testing.T) {
 	h := newHost(t)
 	wiki := h.application(provider.ApplicationSettings{Name: "Wiki"})
@@ -115,7 +115,7 @@ func TestConnectionsAreTheSignInsThatLive(t *testing.T) {
 	h.bearer("/oauth/userinfo", older.AccessToken).statusIs(t, 200)
 	lastUsed(refreshed) // Using a token writes nothing.
 
-	revoke(older.AccessToken) // The sign-in goes on.
+	revoke(older.AccessToken) // The sign-in continues.
 	lastUsed(refreshed)
 	revoke(older.RefreshToken)
 	lastUsed(first.Add(24 * time.Hour)) // What is over was not used.
@@ -130,14 +130,15 @@ func TestConnectionsAreTheSignInsThatLive(t *testing.T) {
 	h.clock.Add(time.Minute)
 	require.Empty(t, listed(), "nothing it has works")
 
-	// A code that was not redeemed yet is a sign-in too, while it can be.
+	// A code that was not redeemed counts as a sign-in while it can be
+	// redeemed.
 	wiki.code("user_ada")
 	require.Len(t, listed(), 1)
 	h.clock.Add(10 * time.Minute)
 	require.Empty(t, listed())
 }
 
-// What the host gave the user is for the host's own page.
+// Tokens of IssueToken are for the host's own page.
 func TestPersonalTokensAreNoConnection(t *testing.T) {
 	h := newHost(t)
 	ctx := context.Background()
@@ -152,7 +153,7 @@ func TestPersonalTokensAreNoConnection(t *testing.T) {
 	require.Len(t, grants, 1)
 	require.Equal(t, token.ExpiresAt, grants[0].ExpiresAt)
 
-	// One that lost its redirect URIs, and has what users agreed to, stays.
+	// An application that lost its redirect URIs, and has a consent, stays.
 	wiki := h.application(provider.ApplicationSettings{Name: "Wiki"})
 	wiki.tokens("user_ada")
 	_, err = h.UpdateApplication(ctx, wiki.ID, func(a *provider.ApplicationSettings) error {
@@ -220,7 +221,7 @@ func TestForgedDisconnectIsRefused(t *testing.T) {
 		})
 	}
 
-	// Without its cookie it is refused; sent twice, it leads to the page.
+	// Without its cookie the form is refused; sent twice, it leads to the page.
 	b := h.browser()
 	b.signIn("user_ada")
 	page := b.get(h.url + connections)
@@ -247,8 +248,8 @@ func TestConnectionsPageSaysWhenTheStoreIsDown(t *testing.T) {
 	require.NotEmpty(t, r.Header.Get("Retry-After"))
 }
 
-// A user ends one sign-in, and the others of the application go on. The form can
-// end nobody else's, and says nothing of them.
+// A user ends one sign-in, and the others of the application continue. The form
+// can't end other users' sign-ins, and reveals nothing about them.
 func TestOneSignInCanBeEnded(t *testing.T) {
 	h := newHost(t)
 	wiki := h.application(provider.ApplicationSettings{Name: "Wiki"})
@@ -301,8 +302,7 @@ func TestOneSignInCanBeEnded(t *testing.T) {
 	require.NotContains(t, b.get(h.url+connections+"?signed_out="+wiki.ID).text(), "signed out of")
 }
 
-// However much a user has connected, the page is of a bounded size, and leads to
-// the rest.
+// The page has a bounded size, and links to the rest.
 func TestConnectionsPageIsBounded(t *testing.T) {
 	h := newHost(t)
 	ctx := context.Background()

@@ -13,14 +13,13 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// The consent form posts the whole request back to where it came from, and
-// nothing is kept on the server in between: everything is checked again, as if
-// it had never been seen. The request is one field, encoded, because browsers
-// change line ends in what a form sends.
+// The consent form contains the whole request, and the server keeps nothing in
+// between: everything is checked again with the answer. The request is one
+// encoded field, because browsers change line ends in form fields.
 
-// consentPage asks the signed-in user. The scopes that are declined have boxes
-// that are not ticked. Missing says that they have allowed it, but have not chosen
-// a workspace.
+// consentPage shows the page to the signed-in user. The boxes of declined
+// scopes are not ticked. missing means that the user pressed Allow without
+// choosing a workspace.
 func (a *authorization) consentPage(declined scopes.Set, missing bool) *Error {
 	user, e := a.findUser(a.session.UserID)
 	if e == nil {
@@ -52,16 +51,16 @@ func (a *authorization) consentPage(declined scopes.Set, missing bool) *Error {
 }
 
 // toThisDevice reports whether the answer goes to a program on the visitor's
-// machine. Where the host is developed on that machine too, its own applications
-// are no strangers there.
+// device. During development the host is on that device too, so its own
+// applications don't count.
 func (a *authorization) toThisDevice() bool {
 	here := a.app.Reviewed && a.local() && weburl.Shown(a.redirect.uri, true) != weburl.Shown(a.redirect.uri, false)
 	return !a.redirect.https() && !here
 }
 
-// sealed is what the seal of a consent form holds for: who was asked, and all
-// that the page said. Part of that does not come from the request but from the
-// application, which may have changed since.
+// sealed returns what the seal of a consent form covers: the user, and
+// everything that the page said. Part of that comes from the application's
+// record, which may have changed since.
 func (a *authorization) sealed() []string {
 	return append([]string{
 		"consent", a.session.UserID, a.params.Encode(), a.redirect.uri, a.scopes.String(),
@@ -69,7 +68,7 @@ func (a *authorization) sealed() []string {
 	}, a.workspace.sealed()...)
 }
 
-// decide takes the user's answer.
+// decide handles the user's answer.
 func (c *call) decide(form url.Values) *Error {
 	a, granted, e := c.readDecision(form)
 	answered, allow := e != nil && errors.Is(e, errAnswered), form.Get(decisionField) == "allow"
@@ -92,7 +91,7 @@ func (c *call) decide(form url.Values) *Error {
 	}
 	a.scopes, d.agreedAt = granted, c.now()
 	if e = staleIfNotMember(a.prepare(d)); e == nil {
-		// The user whom the page was shown to may be gone by now.
+		// The user may have been deleted since the page was shown.
 		_, e = c.findUser(a.session.UserID)
 	}
 	if e != nil {
@@ -101,23 +100,23 @@ func (c *call) decide(form url.Values) *Error {
 	return a.grant()
 }
 
-// cancel takes back what the page has shown, and sends the user's no to the
-// application. It may come after Allow on the same page.
+// cancel withdraws what the page has shown, and tells the application that the
+// user declined. It may come after Allow on the same page.
 func (a *authorization) cancel(d *decision) *Error {
 	if e := a.withdraw(d); e != nil {
 		return a.retry(e)
 	}
 	a.event(Event{Kind: EventGrantDenied, ApplicationID: a.app.ID, UserID: a.session.UserID, WorkspaceID: d.workspaceID})
-	// A user's own choice is an event and no refusal to log.
+	// A user's choice is an event, not a refusal to log.
 	a.outcome = codeAccessDenied
-	a.answer(param{"error", codeAccessDenied}, param{"error_description", "The user said no."})
+	a.answer(param{"error", codeAccessDenied}, param{"error_description", "The user declined."})
 	return nil
 }
 
-// allowAgain begins anew, for a form that the browser knows to be answered: the
-// user is asked again if need be. That is so too if other boxes are ticked now, or
-// another workspace is chosen: what was not left so must not be granted without a
-// page.
+// allowAgain starts over with a form that the browser knows to be answered, and
+// asks the user again if necessary. It is necessary if other boxes are ticked
+// now or another workspace is chosen, because that was not what the user
+// allowed.
 func (a *authorization) allowAgain(ticked scopes.Set) *Error {
 	d := a.decide()
 	chosen := d.workspaceID
@@ -136,9 +135,9 @@ func (a *authorization) allowAgain(ticked scopes.Set) *Error {
 	return nil
 }
 
-// readDecision checks all that was checked before the form was shown, and the
-// form, and returns the scopes that the user has left ticked, also with
-// errAnswered. If no one is signed in, it ends early, and without an error.
+// readDecision repeats all checks that were made before the form was shown, and
+// checks the form. It returns the scopes that the user left ticked, even with
+// errAnswered. If no one is signed in, it returns early without an error.
 func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.Set, e *Error) {
 	if e := repeated(form, requestField, decisionField, sealField, workspaceParam); e != nil {
 		return nil, nil, e
@@ -161,7 +160,7 @@ func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.S
 		e = a.workspace.load(&a.visit)
 	}
 	if e != nil && e.Status < http.StatusInternalServerError {
-		e = errStaleForm(e) // No page was shown for it, or not as things are now.
+		e = errStaleForm(e) // Its page was never shown, or something has changed since.
 	} else if e == nil {
 		granted, e = a.readForm(form)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// boxes returns the names of the boxes of a page that are ticked.
+// boxes returns the names of the ticked boxes of a page.
 func boxes(t *testing.T, page *reply) []string { return page.form(t, "")["granted"] }
 
 // allow answers a page with only these boxes ticked, and returns the code.
@@ -30,7 +30,7 @@ func (b *browser) allow(page *reply, ticked ...string) string {
 	return code
 }
 
-// silent returns the scope of the tokens that an application gets where the user
+// silent returns the scope of the tokens that an application gets if the user
 // is not asked.
 func (b *browser) silent(app *application, changes ...string) string {
 	b.h.t.Helper()
@@ -39,8 +39,8 @@ func (b *browser) silent(app *application, changes ...string) string {
 	return app.redeem(answer.Get("code")).tokens(b.h.t).Scope
 }
 
-// The newest decision counts for all that its page has shown: what was unticked
-// later does not come back silently.
+// The newest decision counts for everything that its page has shown: what was
+// unticked later is not granted silently again.
 func TestNewestDecisionCounts(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
@@ -53,7 +53,7 @@ func TestNewestDecisionCounts(t *testing.T) {
 	require.Equal(t, "profile", b.silent(app, "scope", "profile email", "prompt", "none"))
 	require.Empty(t, b.silent(app, "scope", "email"), "it knows who the user is, and no more")
 
-	// What is asked for beyond that is asked, with the box that was unticked.
+	// A request for more scopes asks, with the unticked box still unticked.
 	page := b.get(app.request("scope", "profile email notes:read"))
 	require.Equal(t, []string{"profile", "notes:read"}, boxes(t, page))
 	require.Contains(t, page.body, `value="email"><span>`)
@@ -80,7 +80,7 @@ func TestDeclinedScopesAreRemembered(t *testing.T) {
 	}
 	require.Equal(t, []string{"profile"}, boxes(t, b.get(app.request("prompt", "consent"))))
 
-	// Whoever is asked each time finds the boxes as they were left.
+	// If users are asked each time, they find the boxes as they left them.
 	public := h.application(provider.ApplicationSettings{Public: true, Scopes: scopes.New("profile", "email")})
 	require.Equal(t, []string{"profile", "email"}, boxes(t, b.get(public.request())))
 	b.allow(b.get(public.request()), "email")
@@ -89,12 +89,12 @@ func TestDeclinedScopesAreRemembered(t *testing.T) {
 	// Another user has declined nothing.
 	require.Equal(t, []string{"profile", "email"}, boxes(t, h.signedIn("user_grace").get(app.request())))
 
-	// Neither has who disconnects.
+	// Neither has a user who disconnected.
 	require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada", ApplicationID: app.ID}))
 	require.Equal(t, []string{"profile", "email"}, boxes(t, b.get(app.request())))
 }
 
-// A scope that was made required after the user has declined it is asked for.
+// If a scope becomes required after the user declined it, the page asks again.
 func TestDeclinedScopeBecomesRequired(t *testing.T) {
 	kept := memory.New()
 	var shown []pages.Scope
@@ -115,10 +115,10 @@ func TestDeclinedScopeBecomesRequired(t *testing.T) {
 	app.h = after
 	after.signedIn("user_ada").get(app.request())
 	require.Len(t, shown, 2, "the page is shown")
-	require.Equal(t, pages.Scope{Name: "core", Title: "Be useful", Required: true}, shown[1], "nobody can leave it unticked")
+	require.Equal(t, pages.Scope{Name: "core", Title: "Be useful", Required: true}, shown[1], "it can't be unticked")
 }
 
-// A page of the host's own is told which boxes to leave unticked.
+// A custom page learns which boxes to leave unticked.
 func TestOwnPageIsToldWhatWasDeclined(t *testing.T) {
 	var shown []pages.Scope
 	h := newDeviceHost(t, func(c *provider.Config) {
@@ -138,7 +138,7 @@ func TestOwnPageIsToldWhatWasDeclined(t *testing.T) {
 	require.Equal(t, []bool{false, true}, declined(), "on the device page")
 }
 
-// Cancel takes back what the page has shown, and what follows is asked about.
+// Cancel withdraws what the page has shown, and later requests ask.
 func TestCancelTakesBack(t *testing.T) {
 	h := newHost(t, withResources)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
@@ -161,21 +161,21 @@ func TestCancelTakesBack(t *testing.T) {
 	}
 	require.Equal(t, "notes:read", b.silent(app, mcp...), "another resource was not on the page")
 
-	// It is no answer about what comes later.
+	// It doesn't decide about later requests.
 	b.allow(ask("scope", "profile"), "profile")
 	require.Equal(t, "profile", b.silent(app, "scope", "profile"))
 	ask("scope", "profile email").statusIs(t, http.StatusOK)
 }
 
-// consents returns how many consents are kept of user_ada.
+// consents returns how many consents of user_ada are stored.
 func (h *host) consents(t *testing.T) int {
 	t.Helper()
 	got, _ := export(t, h, "user_ada")
 	return len(got.Consents)
 }
 
-// The device page is always shown, and what is decided there is remembered by
-// the same rule.
+// The device page is always shown, and its decision is remembered by the same
+// rule.
 func TestDevicePageRemembersTheDecision(t *testing.T) {
 	h := newDeviceHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
@@ -194,8 +194,7 @@ func TestDevicePageRemembersTheDecision(t *testing.T) {
 	b.get(app.request()).statusIs(t, http.StatusOK)
 }
 
-// Of two pages that are open at once, what was decided on last counts, whichever
-// was shown first.
+// Of two pages that are open at once, the last decision counts, in any order.
 func TestTwoTabsAnsweredOutOfOrder(t *testing.T) {
 	for _, last := range []int{0, 1} {
 		h := newHost(t)
@@ -213,8 +212,8 @@ func TestTwoTabsAnsweredOutOfOrder(t *testing.T) {
 	}
 }
 
-// formAgain is a form that can be sent again as from a browser that has not
-// noticed its answer: its cookies are those of when the page was shown.
+// formAgain is a form that can be sent again from a browser that missed its
+// answer: it has the cookies of when the page was shown.
 type formAgain struct {
 	h       *host
 	form    url.Values
@@ -238,14 +237,14 @@ func (f formAgain) send(decision string, ticked ...string) *reply {
 	return b.post("/oauth/authorize", f.form)
 }
 
-// stale checks that a form gives nothing any more.
+// stale checks that a form no longer gives anything.
 func (r *reply) stale(t *testing.T) {
 	t.Helper()
 	r.errorPage(t, http.StatusForbidden, "was already answered")
 }
 
-// A form that is sent again is no newer decision than those of other pages, and
-// a Cancel on it is newer than its Allow.
+// A form that is sent again is not a newer decision than those of other pages,
+// but a Cancel on it is newer than its Allow.
 func TestFormSentAgainIsNoNewerDecision(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
@@ -268,8 +267,8 @@ func TestFormSentAgainIsNoNewerDecision(t *testing.T) {
 	require.Equal(t, "profile email", b.silent(app), "the Cancel was before")
 }
 
-// A form makes one grant and one code at most, and never gives out a code that
-// can't be redeemed, however often it is sent.
+// A form makes at most one grant and one code, and never returns a code that
+// can't be redeemed, even if it is sent often.
 func TestFormSentOneAfterTheOther(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -288,9 +287,9 @@ func TestFormSentOneAfterTheOther(t *testing.T) {
 	app.refresh(signedIn.RefreshToken).tokens(t)
 }
 
-// Two tabs that are answered at once overwrite each other's cookie, so one of
-// them may not know any more that it was answered. Going back to it and
-// pressing Allow leads to no code that was spent.
+// Two tabs that are answered at once overwrite each other's cookie, so the
+// browser may not know that one of them was answered. Going back to it and
+// pressing Allow doesn't return a spent code.
 func TestTwoTabsAnsweredAtOnce(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -312,8 +311,8 @@ func TestTwoTabsAnsweredAtOnce(t *testing.T) {
 	require.Len(t, h.grantsOf("user_ada"), 2)
 }
 
-// Back and Allow, in the browser that knows of the answer: the visitor begins
-// anew, and is not asked what they have just answered.
+// Back and Allow, in the browser that knows the answer: the visitor starts
+// over, and is not asked again what they have just answered.
 func TestBackAndAllow(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -327,8 +326,8 @@ func TestBackAndAllow(t *testing.T) {
 	app.refresh(signedIn.RefreshToken).tokens(t)
 }
 
-// Back and another answer, in the browser that knows of the first: what is
-// unticked or canceled there does not come back silently.
+// Back and another answer, in the browser that knows the first one: what is
+// unticked or canceled there is not granted silently again.
 func TestBackAndAnotherAnswer(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
@@ -350,8 +349,8 @@ func TestBackAndAnotherAnswer(t *testing.T) {
 	b.follow(b.answer(page, "allow")).statusIs(t, http.StatusOK)
 }
 
-// SkipConsent is the host's word for users who were not asked. What they have
-// unticked where the application asked for the page is not granted without it.
+// SkipConsent decides for users who were not asked. What they unticked when the
+// application asked for the page is not granted without it.
 func TestSkippedConsentKeepsWhatWasDeclined(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{SkipConsent: true, Scopes: scopes.New("profile", "email")})
@@ -364,7 +363,7 @@ func TestSkippedConsentKeepsWhatWasDeclined(t *testing.T) {
 }
 
 // A form of twelve minutes ago: its code has expired if it was answered then,
-// and a cleanup in between does not make room for another grant.
+// and a cleanup in between doesn't allow another grant.
 func TestFormOfTwelveMinutesAgo(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -380,8 +379,8 @@ func TestFormOfTwelveMinutesAgo(t *testing.T) {
 	open.send("allow").stale(t)
 }
 
-// A no that could not be kept is said to have failed, and can be said again:
-// neither the application nor a later request takes it for a yes.
+// A denial that could not be saved is reported as failed, and can be repeated:
+// neither the application nor a later request takes it for consent.
 func TestCancelWhileTheStoreIsDown(t *testing.T) {
 	for name, breaks := range map[string]func(*storetest.Breakable){
 		"nothing is written":   func(kept *storetest.Breakable) { kept.Fail(errFire, "Replace") },

@@ -50,19 +50,19 @@ func TestConsentIsRememberedForConfidentialApplicationsOnly(t *testing.T) {
 		require.False(t, asked(ownPublic))
 	}
 	for _, app := range []*application{self, owned} {
-		require.True(t, asked(app), "nobody vouches for it, so SkipConsent does nothing")
+		require.True(t, asked(app), "it is not reviewed, so SkipConsent does nothing")
 		require.False(t, asked(app), "it authenticates")
 		require.NotEmpty(t, b.authorize(app.request("prompt", "none")).Get("code"))
 	}
 	require.True(t, asked(own, "prompt", "consent"))
 
-	// Revoking takes the agreement along.
+	// Revoking also forgets the consent.
 	err := h.RevokeGrants(context.Background(), provider.GrantFilter{UserID: "user_ada", ApplicationID: confidential.ID})
 	require.NoError(t, err)
 	require.True(t, asked(confidential, "scope", "profile"))
 }
 
-// A skipped page is not an agreement: switching the page on later asks.
+// A skipped page is not consent: after the host enables the page, it asks.
 func TestSkippedConsentIsNoAgreement(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{SkipConsent: true})
@@ -77,7 +77,8 @@ func TestSkippedConsentIsNoAgreement(t *testing.T) {
 	b.get(app.request()).statusIs(t, http.StatusOK)
 }
 
-// A no is an event, and the outcome of its request. It is no refusal to log.
+// A denial is an event, and the outcome of its request. It isn't logged as a
+// refusal.
 func TestDenialIsAnEvent(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -89,7 +90,7 @@ func TestDenialIsAnEvent(t *testing.T) {
 	require.Equal(t, [][2]string{{"authorize", "ok"}, {"authorize", "access_denied"}}, h.requests(t))
 }
 
-// A form that can't be taken leads to a page that says why, or to sign in.
+// An invalid form leads to a page that says why, or to sign in.
 func TestRefusedFormSaysWhy(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})

@@ -9,20 +9,22 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A credential is a code or a token: the id of its grant or, for a device code,
-// of its device authorization, which is no secret, and 256 bits that are. As text it is
+// A credential is a code or a token: an ID and 256 secret bits. The ID is that
+// of its grant or, for a device code, of its device authorization, and isn't
+// secret. As text it is
 //
 //	prefix "oat_" base62(grant id, secret) base62(CRC-32 of all before)
 //
-// with only letters, digits and underscores, so that it survives every header,
-// form and shell and one double click selects it. The checksum lets a scanner
-// tell a leaked token from a random text, and a mistyped one costs no lookup.
+// with only letters, digits, and underscores, so it needs no escaping in
+// headers, forms, and shells, and a double click selects it. With the checksum
+// a scanner can tell a leaked token from random text, and a mistyped one costs
+// no lookup.
 type credential struct {
 	grantID store.ID
 	secret  rules.Secret
 }
 
-// newCredential draws a credential of the grant at random.
+// newCredential generates a random credential of the grant.
 func newCredential(id store.ID) credential { return credential{id, rules.NewSecret()} }
 
 const (
@@ -30,7 +32,8 @@ const (
 	checkDigits   = 6
 )
 
-// marks tell the kinds apart in the text. The access token's is Clerk's.
+// marks tell the kinds apart in the text. Clerk uses the same for access
+// tokens.
 var marks = map[rules.Kind]string{
 	rules.KindCode:    "oac_",
 	rules.KindAccess:  "oat_",
@@ -38,8 +41,8 @@ var marks = map[rules.Kind]string{
 	rules.KindDevice:  "odc_",
 }
 
-// A tokenPrefix is Config.TokenPrefix, which goes in front of each credential's
-// text.
+// A tokenPrefix is Config.TokenPrefix, which starts the text of each
+// credential.
 type tokenPrefix string
 
 const maxTokenPrefix = 32
@@ -55,7 +58,7 @@ func (p tokenPrefix) encode(kind rules.Kind, c credential) string {
 	return string(appendDigits(text, uint64(crc32.ChecksumIEEE(text)), checkDigits))
 }
 
-// decode reads what encode wrote for this kind and nothing else.
+// decode reads what encode wrote for the kind, and rejects everything else.
 func (p tokenPrefix) decode(kind rules.Kind, text string) (c credential, ok bool) {
 	payload, ok := strings.CutPrefix(text, string(p))
 	if !ok {

@@ -12,9 +12,9 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A record that can't be read is a fault of the host's and never an absence:
-// nobody is logged out by it, who wants to cut it off still can, and once it is
-// repaired its tokens work again.
+// A record that can't be read is a fault of the host, not a missing record: no
+// one is signed out by it, it can still be revoked, and once it is repaired,
+// its tokens work again.
 func TestDamagedGrantLogsNobodyOut(t *testing.T) {
 	for name, damage := range map[string]string{
 		"empty":           "",
@@ -44,7 +44,7 @@ func TestDamagedGrantLogsNobodyOut(t *testing.T) {
 			app.refresh(got.RefreshToken).refused(t, 503, "temporarily_unavailable")
 			h.bearer("/api/notes", other.AccessToken).statusIs(t, 200)
 			_, _, err = h.ListGrants(ctx, provider.GrantFilter{UserID: "user_ada"}, "", 0)
-			require.Error(t, err, "a list with a hole in it would look complete")
+			require.Error(t, err, "a list with a gap would look complete")
 
 			write(whole.State)
 			h.bearer("/api/notes", got.AccessToken).statusIs(t, 200)
@@ -59,7 +59,7 @@ func TestDamagedGrantLogsNobodyOut(t *testing.T) {
 			h.bearer("/api/notes", next.AccessToken).statusIs(t, 401)
 			h.bearer("/api/notes", other.AccessToken).statusIs(t, 200)
 
-			// By its ID it can be ended too, but not under another user's name.
+			// It can also be revoked by its ID, but not with another user's ID.
 			last := app.tokens("user_ada")
 			whole, _, err = h.store.Find(ctx, h.grantsOf("user_ada")[0].ID)
 			require.NoError(t, err)
@@ -77,8 +77,8 @@ func TestDamagedGrantLogsNobodyOut(t *testing.T) {
 	}
 }
 
-// Whoever has seen a token knows which grant it belongs to, but not the others'
-// secrets: what they make up ends nothing.
+// An attacker who has seen a token knows its grant, but not the other secrets:
+// forged tokens end nothing.
 func TestForgedTokensEndNoGrant(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
@@ -95,8 +95,8 @@ func TestForgedTokensEndNoGrant(t *testing.T) {
 	require.NotContains(t, h.eventKinds(), provider.EventReuseDetected)
 }
 
-// A cursor that was made up is refused or finds nothing; it never shows what
-// the filter doesn't.
+// A forged cursor is refused or finds nothing; it never shows what the filter
+// excludes.
 func TestForgedCursorsShowNothingElse(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -108,7 +108,7 @@ func TestForgedCursorsShowNothingElse(t *testing.T) {
 	}
 	for _, after := range []string{"x", "====", "AAAA", string(make([]byte, 9000))} {
 		_, err := list(after, 0)
-		require.ErrorContains(t, err, "After")
+		require.ErrorContains(t, err, "the cursor after")
 	}
 	_, err := list("", -1)
 	require.ErrorContains(t, err, "negative")

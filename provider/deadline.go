@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// deadline is a context that ends with its parent or after a time, as one of
-// context.WithTimeout does. But it sets its timer only when a caller waits for
-// its end, and reads the clock only when a caller looks at it, from which moment
-// on its time runs: a store in memory never waits, a host's lookup may not even
-// look, and both timer and clock cost more than what is asked of them.
+// deadline is a context that ends with its parent or after a time, like one of
+// context.WithTimeout. But it sets its timer only when a caller waits for it,
+// and starts its time only when a caller first checks it. A store in memory
+// never waits, a host's lookup may not even check, and both timer and clock
+// cost more than such a call.
 type deadline struct {
 	context.Context // the parent
 
 	timeout time.Duration
 
 	mu      sync.Mutex
-	at      time.Time       // zero until a caller looks
-	waited  context.Context // with the timer; nil until a caller waits
+	at      time.Time       // zero until the first check
+	waited  context.Context // with the timer; nil until the first wait
 	cancel  context.CancelFunc
 	stopped bool
 }
@@ -40,8 +40,8 @@ func (d *deadline) stop() {
 	}
 }
 
-// end returns when the context ends by itself, and sets it if no caller has looked
-// before. The caller holds the lock.
+// end returns when the context ends, and sets that time at the first check. The
+// caller holds the lock.
 func (d *deadline) end(now time.Time) time.Time {
 	if d.at.IsZero() {
 		d.at = now.Add(d.timeout)
@@ -92,8 +92,8 @@ func (d *deadline) Err() error {
 	return nil
 }
 
-// Value implements [context.Context]. Once there is a timer it answers, so that
-// contexts made from this one hang on it without a goroutine.
+// Value implements [context.Context]. Once there is a timer, it asks the
+// timer's context, so contexts derived from this one need no goroutine.
 func (d *deadline) Value(key any) any {
 	d.mu.Lock()
 	waited := d.waited

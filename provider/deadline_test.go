@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// It has to be told from context.WithTimeout by nothing but its cost, so each
-// case is run on both.
+// It must differ from context.WithTimeout only in its cost, so each case runs
+// on both.
 func TestDeadlineIsAContext(t *testing.T) {
 	type key struct{}
 	type make func(context.Context, time.Duration) (context.Context, context.CancelFunc)
@@ -51,12 +51,12 @@ func TestDeadlineIsAContext(t *testing.T) {
 
 			ctx, stop = timeout(parent, -time.Second)
 			defer stop()
-			require.ErrorIs(t, ctx.Err(), context.DeadlineExceeded, "though nobody has waited")
+			require.ErrorIs(t, ctx.Err(), context.DeadlineExceeded, "although there was no wait")
 
 			ctx, stop = timeout(parent, 10*time.Millisecond)
 			defer stop()
 			at, _ = ctx.Deadline()
-			require.Eventually(t, func() bool { return ctx.Err() != nil }, time.Minute, time.Millisecond, "as somebody has looked")
+			require.Eventually(t, func() bool { return ctx.Err() != nil }, time.Minute, time.Millisecond, "because of a check")
 			require.ErrorIs(t, ctx.Err(), context.DeadlineExceeded)
 			again, _ := ctx.Deadline()
 			require.Equal(t, at, again)
@@ -82,8 +82,8 @@ func TestDeadlineIsAContext(t *testing.T) {
 	}
 }
 
-// A database driver makes a context of its own from it. That must not cost a
-// goroutine each.
+// A database driver derives a context from it. That must not cost a goroutine
+// each.
 func TestContextsHangOnADeadlineWithoutAGoroutine(t *testing.T) {
 	ctx, stop := withTimeout(t.Context(), time.Hour)
 	defer stop()

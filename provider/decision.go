@@ -11,34 +11,34 @@ import (
 )
 
 // A decision is what a user, or the host for them, is about to allow an
-// application. It turns into a consent and a grant.
+// application. It becomes a consent and a grant.
 type decision struct {
 	app      store.Application
 	userID   string
 	scopes   scopes.Set
-	shown    scopes.Set   // on the page; scopes are those that were left ticked
-	extra    scopes.Set   // granted too, without being asked about
+	shown    scopes.Set   // on the page; scopes has the ones that were left ticked
+	extra    scopes.Set   // granted too, without a question
 	signIn   rules.SignIn // for ID tokens
 	resource string
-	form     store.ID // the form that was answered, and the ID of the grant; zero: no page was shown
+	form     store.ID // the form that was answered, and the ID of the grant; zero if no page was shown
 
-	workspaceID string // for which the application acts; empty: for the user alone
-	chooses     bool   // the user chooses that
+	workspaceID string // the workspace that the application acts for; empty if for the user alone
+	chooses     bool   // the user chooses the workspace
 
-	consent  rules.Consent // as it is before
-	agreedAt time.Time     // when the user agreed on a page; zero: never
+	consent  rules.Consent // before the decision
+	agreedAt time.Time     // when the user agreed on a page; zero if never
 }
 
-// key is what the decision is about.
+// key returns the user, application, and workspace of the decision.
 func (d *decision) key() store.CutKey {
 	return store.CutKey{UserID: d.userID, ApplicationID: d.app.ID, WorkspaceID: d.workspaceID}
 }
 
-// prepare reads the numbers of the cut-offs and the consent, and only then asks
-// whether application and user are still there, and the user is a member of the
-// workspace: so if a cut-off comes later than that, it covers the grant, and if it
-// came before, the user who is cut off is found to be signed out, gone, or no
-// member. The error wraps errNotMember then.
+// prepare reads the cut-off numbers and the consent first. Then it checks that
+// the application and the user still exist, and that the user is a member of
+// the workspace. In this order, a later cut-off covers the grant, and an
+// earlier one shows in the checks: the user is signed out, deleted, or not a
+// member. If the user is not a member, the error wraps errNotMember.
 func (c *call) prepare(d *decision) *Error {
 	var err error
 	if d.consent, err = c.records.findConsent(c.context(), d.key()); err != nil {
@@ -68,30 +68,30 @@ func (c *call) prepare(d *decision) *Error {
 	return nil
 }
 
-// errWorkspaceErased is final, whatever the host says of the user.
+// errWorkspaceErased is final, even if the host says that the user is a member.
 var errWorkspaceErased = fmt.Errorf("%w: EraseWorkspace was called for it", errNotMember)
 
-// errSignedOut: the visitor has signed out, or was, while their request was on
-// its way.
+// errSignedOut means that the visitor signed out, or was signed out, during
+// their request.
 func errSignedOut() *Error {
 	return errStaleForm(errors.New("the user has signed out meanwhile"))
 }
 
-// declined is what the user has left unticked before.
+// declined returns the scopes that the user unticked before.
 func (d *decision) declined() scopes.Set { return d.consent.Answer(d.resource).DeclinedSet() }
 
-// answer is the decision as the rules of consents see it.
+// answer returns the decision in the form that package rules takes.
 func (d *decision) answer() rules.Decision {
 	return rules.Decision{Form: d.form, Resource: d.resource, Shown: d.shown, Ticked: d.scopes, Now: rules.At(d.agreedAt)}
 }
 
-// agree keeps what the user has agreed to on the page. It comes before the
-// grant: a consent without a grant gives no access.
+// agree saves what the user has agreed to on the page. It comes before the
+// grant, because a consent without a grant gives no access.
 func (c *call) agree(d *decision) *Error {
 	for range maxRounds {
 		step, err := d.consent.Agree(d.key(), d.answer())
 		if err != nil {
-			return errStaleForm(err) // The user has taken back what the form gave.
+			return errStaleForm(err) // The user has withdrawn what the form granted.
 		}
 		if step == rules.Write {
 			err = c.records.keepConsent(c.context(), &d.consent)
@@ -102,7 +102,7 @@ func (c *call) agree(d *decision) *Error {
 		if !errors.Is(err, store.ErrConflict) {
 			return unavailable("store", err)
 		}
-		// The user has answered another form at the same moment.
+		// The user has answered another form at the same time.
 		if e := c.prepare(d); e != nil {
 			return e
 		}
@@ -110,9 +110,9 @@ func (c *call) agree(d *decision) *Error {
 	return unavailable("store", errContended)
 }
 
-// rememberChosen keeps what the user has chosen on the page whose answer was kept
-// by the step. A form that is sent again is no newer choice, unless the first time
-// it has failed half way: then there is no grant yet.
+// rememberChosen saves the workspace that the user chose on the page whose
+// answer the step saved. A repeated form is not a newer choice, unless the
+// first attempt failed halfway: then there is no grant yet.
 func (c *call) rememberChosen(d *decision, step rules.Step) *Error {
 	if !d.chooses {
 		return nil
@@ -129,8 +129,8 @@ func (c *call) rememberChosen(d *decision, step rules.Step) *Error {
 	return c.remember(d, rules.Choice{Made: true, WorkspaceID: d.workspaceID})
 }
 
-// remember keeps what the user has chosen on a page, for sign-ins to come, or
-// that they have chosen nothing.
+// remember saves what the user chose on a page, or that they chose nothing, for
+// later sign-ins.
 func (c *call) remember(d *decision, choice rules.Choice) *Error {
 	key := store.CutKey{UserID: d.userID, ApplicationID: d.app.ID}
 	for range maxRounds {
@@ -151,9 +151,9 @@ func (c *call) remember(d *decision, choice rules.Choice) *Error {
 	return unavailable("store", errContended)
 }
 
-// withdraw takes back what the user has agreed to before, of what they are shown
-// on the page that they cancel, and what they have chosen there. A form that they have allowed a moment ago, by
-// another click, gives nothing either.
+// withdraw withdraws the user's earlier consent to everything on the page that
+// they cancel, and what they chose there. If they pressed Allow on the same
+// form a moment ago, it gives no access either.
 func (c *call) withdraw(d *decision) *Error {
 	if d.chooses {
 		if e := c.takeBackChoice(d); e != nil {
@@ -184,8 +184,8 @@ func (c *call) withdraw(d *decision) *Error {
 	return unavailable("store", errContended)
 }
 
-// takeBackChoice takes back what the user has chosen. If they have allowed the
-// form for another workspace a moment ago, that is what they cancel.
+// takeBackChoice forgets the workspace that the user chose. If they just
+// allowed the form for another workspace, that is the one they cancel.
 func (c *call) takeBackChoice(d *decision) *Error {
 	var g rules.Grant
 	err := c.records.findGrant(c.context(), d.form, &g)
@@ -198,9 +198,9 @@ func (c *call) takeBackChoice(d *decision) *Error {
 	return c.remember(d, rules.Choice{})
 }
 
-// takeBack ends a grant that a form has made and the application will not get.
-// A form's number is only as good as the user's own cookie, so it ends nothing
-// that is not the user's.
+// takeBack ends a grant that a form has made and that the application won't
+// get. A form's number comes from the user's cookie and can be forged, so
+// takeBack ends only grants of this user.
 func (c *call) takeBack(d *decision, id store.ID) *Error {
 	if err := c.RevokeGrants(c.context(), GrantFilter{ID: id, UserID: d.userID, ApplicationID: d.app.ID}); err != nil {
 		return unavailable("store", err)
@@ -208,7 +208,7 @@ func (c *call) takeBack(d *decision, id store.ID) *Error {
 	return nil
 }
 
-// newGrant begins the grant of a decision.
+// newGrant starts the grant of a decision.
 func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant {
 	g := rules.NewGrant(id, d.key(), d.consent.Seen(), rules.At(now))
 	g.Scopes, g.Resource, g.AgreedAt = d.scopes.Union(d.extra).String(), d.resource, rules.At(d.agreedAt)
@@ -221,8 +221,8 @@ func (p *Provider) newGrant(id store.ID, now time.Time, d *decision) rules.Grant
 	return g
 }
 
-// keepGrant keeps the grant of a decision. It is there already if the form, or the
-// statement, was sent twice.
+// keepGrant saves the grant of a decision. It may exist already if the form, or
+// the write, was sent twice.
 func (c *call) keepGrant(d *decision, grant *rules.Grant) (already bool, _ *Error) {
 	err := c.records.create(c.context(), grant.Document(newMark()))
 	already = errors.Is(err, store.ErrExists)
@@ -238,10 +238,11 @@ func (c *call) keepGrant(d *decision, grant *rules.Grant) (already bool, _ *Erro
 	return already, nil
 }
 
-// stillConnected ends a grant whose user has disconnected the application while it
-// was made. Where there are workspaces, no cut-off covers only what the application
-// has of the user alone. So endConnection takes the consent back first, and then
-// looks for grants: it finds this one, or this finds the consent taken back.
+// stillConnected ends a grant if the user disconnected the application while it
+// was made. With workspaces, no cut-off covers only what the application has
+// for the user alone. So endConnection withdraws the consent first and then
+// looks for grants. Either it finds this grant, or stillConnected finds the
+// consent withdrawn.
 func (c *call) stillConnected(d *decision, grantID store.ID) *Error {
 	if !d.chooses || d.workspaceID != "" || !d.consent.Stands() {
 		return nil

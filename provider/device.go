@@ -14,13 +14,12 @@ import (
 )
 
 const (
-	// slowDown is by how much a device that asks too soon has to slow down
-	// (RFC 8628 section 3.5).
+	// slowDown is added to the interval of a device that polls too often (RFC
+	// 8628 section 3.5).
 	slowDown = 5 * time.Second
 
-	// deviceGrace is how much longer than the device's own codes the code of
-	// the grant lives: who decides in the last moment decides before the
-	// device's last question.
+	// deviceGrace is how much longer the grant's code lives than the device's
+	// codes. If a user decides in the last moment, the device can still poll.
 	deviceGrace = time.Minute
 )
 
@@ -44,7 +43,7 @@ type deviceResponse struct {
 	VerificationURI string `json:"verification_uri"`
 	CompleteURI     string `json:"verification_uri_complete"`
 	ExpiresIn       int64  `json:"expires_in"` // seconds
-	Interval        int64  `json:"interval"`   // the same
+	Interval        int64  `json:"interval"`   // seconds
 }
 
 func (c *call) serveDeviceAuthorization() *Error {
@@ -68,7 +67,7 @@ func (c *call) authorizeDevice() (answer *deviceResponse, e *Error) {
 	if e != nil {
 		return nil, e
 	}
-	// A document is looked at when a user is there.
+	// A document is fetched later, for the user.
 	if e := cmp.Or(c.admits(c.context(), app), mayUseDevices(app)); e != nil {
 		return nil, e
 	}
@@ -92,9 +91,8 @@ func (c *call) authorizeDevice() (answer *deviceResponse, e *Error) {
 		Workspace:     workspace,
 		CreatedAt:     rules.At(now),
 		ExpiresAt:     rules.At(now.Add(own.CodeLifetime)),
-		// A little less than what the device is told: of two questions that it
-		// sends at the right times, the second may have been quicker on its
-		// way.
+		// A little less than the device is told, because the second of two
+		// polls may be faster on the network than the first.
 		Interval: own.Interval - own.Interval/10,
 	})
 	if e != nil {
@@ -111,11 +109,11 @@ func (c *call) authorizeDevice() (answer *deviceResponse, e *Error) {
 	}, nil
 }
 
-// createDevice draws the codes of a device authorization and keeps it.
+// createDevice generates the codes of a device authorization and saves it.
 func (c *call) createDevice(d rules.Device) (credential, userCode, *Error) {
-	// Two of the same user code cannot be told apart by their users. There are
-	// so many that with a million at a time a second draw is rare and a fifth
-	// is not seen.
+	// Two devices must not show the same user code. There are so many codes
+	// that even with a million in use a second draw is rare, and a fifth
+	// doesn't happen.
 	const draws = 5
 	var err error
 	for range draws {
@@ -143,8 +141,8 @@ func (k records) findDevice(ctx context.Context, id store.ID) (rules.Device, err
 	return rules.ReadDevice(&d)
 }
 
-// mayUseDevices refuses an application that may not use the device grant: one
-// that registered itself has to have said that it does.
+// mayUseDevices refuses an application that may not use the device grant. One
+// that registered itself must have named the grant.
 func mayUseDevices(app store.Application) *Error {
 	if app.Origin == store.OriginManual || app.Registration != nil && slices.Contains(app.Registration.GrantTypes, grantTypeDevice) {
 		return nil
@@ -152,8 +150,8 @@ func mayUseDevices(app store.Application) *Error {
 	return refuse(codeUnauthorizedClient, "This application has not registered the device grant: name it in its grant_types.")
 }
 
-// redeemDeviceCode answers a device that asks whether its user has decided (RFC
-// 8628 section 3.4), with the first tokens if they have allowed it.
+// redeemDeviceCode answers a device that polls for the user's decision (RFC
+// 8628 section 3.4), with the first tokens if the user has allowed it.
 func (x *exchange) redeemDeviceCode(text string) (tokenInfo, *Error) {
 	const what = "device_code"
 	if text == "" {
@@ -173,7 +171,7 @@ func (x *exchange) redeemDeviceCode(text string) (tokenInfo, *Error) {
 	case err != nil:
 		return tokenInfo{}, grantRefusal(what, err)
 	case decided && device.GrantID.IsZero():
-		return tokenInfo{}, refuse(codeAccessDenied, "The user said no.")
+		return tokenInfo{}, refuse(codeAccessDenied, "The user declined.")
 	case decided:
 		issued, e := x.redeem(what, credential{device.GrantID, code.grantSecret()}, rules.Redemption{})
 		if e != nil && errors.Is(e, rules.ErrExpired) {
@@ -188,9 +186,8 @@ func (x *exchange) redeemDeviceCode(text string) (tokenInfo, *Error) {
 	return tokenInfo{}, refuse(codeAuthorizationPending, "The user has not decided yet. Ask again after the interval.")
 }
 
-// pollDevice notes that a device asks what has become of it. It tries once: if
-// its user decides, or it asks twice, at the very same moment, it is told to
-// ask again.
+// pollDevice records a poll of a device. It tries once: if the user decides, or
+// another poll arrives, at the same moment, the device must poll again.
 func (x *exchange) pollDevice(code credential, now rules.Instant) (d rules.Device, tooSoon bool, err error) {
 	if d, err = x.records.findDevice(x.context(), code.grantID); err != nil {
 		return d, false, err

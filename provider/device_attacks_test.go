@@ -25,8 +25,8 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// A form is sealed with a key that is in the user's own cookie, so a user can
-// make any form that is for themselves. These tests do.
+// A form is sealed with a key in the user's own cookie, so users can forge
+// forms for themselves. These tests do.
 
 // formKey is the key in the browser's cookie.
 func (b *browser) formKey() []byte {
@@ -44,8 +44,7 @@ func (b *browser) formKey() []byte {
 	return nil
 }
 
-// forged seals a form for the device page, with a grant id of the user's
-// choice.
+// forged seals a form for the device page, with a chosen grant ID.
 func (b *browser) forged(user string, id store.ID, form url.Values, decision string) url.Values {
 	mac := hmac.New(sha256.New, b.formKey())
 	mac.Write(id[:])
@@ -59,8 +58,8 @@ func (b *browser) forged(user string, id store.ID, form url.Values, decision str
 	return forged
 }
 
-// A grant's id is no secret, and whoever knows it can seal a form with it. It
-// must end nobody else's grant.
+// A grant's ID is not secret, and anyone who knows it can seal a form with it.
+// The form must not end another user's grant.
 func TestForgedDeviceFormEndsNoOthersGrant(t *testing.T) {
 	const attacker = "user_mallory"
 	victim := "" // one whose grants have ids with the attacker's tag
@@ -94,8 +93,7 @@ func TestForgedDeviceFormEndsNoOthersGrant(t *testing.T) {
 	wiki.refresh(got.RefreshToken).tokens(t)
 }
 
-// Whoever makes forms instead of opening the page is counted too (RFC 8628
-// section 5.1).
+// Forged forms count as guesses too (RFC 8628 section 5.1).
 func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_grace")
@@ -106,7 +104,7 @@ func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 		return b.post(devicePath, b.forged("user_grace", store.NewID(h.clock.Now(), "user_grace"), url.Values{"request": {request.Encode()}}, "deny")).StatusCode
 	}
 	for i := range 10 {
-		// What is right of it makes no difference: the form is not the page's.
+		// A partly right form makes no difference: it isn't the page's.
 		require.Equal(t, 400, guess([]string{"BBBB-BBBB", waiting.UserCode}[i%2]))
 	}
 	require.Equal(t, http.StatusTooManyRequests, guess(waiting.UserCode))
@@ -116,7 +114,8 @@ func TestForgedDeviceFormsAreGuesses(t *testing.T) {
 	require.Equal(t, 400, guess("BBBB-BBBB"))
 }
 
-// An answer that was not kept because the store failed, and is then another one.
+// After an answer that was not saved because the store failed, another one
+// counts.
 func TestDenialTakesBackWhatWasAllowedHalfWay(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
@@ -133,7 +132,7 @@ func TestDenialTakesBackWhatWasAllowedHalfWay(t *testing.T) {
 	require.Empty(t, tv.liveGrants())
 }
 
-// The form is for the application as its page showed it.
+// The form is valid only for the application that its page showed.
 func TestDeviceFormHoldsForWhatThePageShowed(t *testing.T) {
 	h := newDeviceHost(t)
 	for _, change := range []func(*store.Application){
@@ -151,9 +150,8 @@ func TestDeviceFormHoldsForWhatThePageShowed(t *testing.T) {
 	}
 }
 
-// A client that is known by its document is let in at the device endpoint as it
-// is at the authorization endpoint: while the host wants it, and as its document
-// is now.
+// The device endpoint treats a client with a document like the authorization
+// endpoint: only while the host allows it, and with its current document.
 func TestDeviceOfAClientWithADocument(t *testing.T) {
 	allowed := true
 	h, site, app := newDocumentHost(t, func(c *provider.Config) {
@@ -166,7 +164,7 @@ func TestDeviceOfAClientWithADocument(t *testing.T) {
 		}
 	})
 	site.document(map[string]any{"grant_types": []string{"authorization_code", grantDevice}})
-	app.post("/oauth/device_authorization").refused(t, 401, "invalid_client") // nobody has agreed to it yet
+	app.post("/oauth/device_authorization").refused(t, 401, "invalid_client") // no user has agreed to it yet
 	b := h.signedIn("user_ada")
 	b.authorize(app.request())
 	pending, d := app.device(), app.device()
@@ -197,5 +195,5 @@ func TestDeviceEndpointCannotBeLeftOutAlone(t *testing.T) {
 		Paths: provider.Paths{DeviceAuthorization: "-"}})
 	require.ErrorContains(t, err, "Config.Paths.DeviceAuthorization is left out")
 	_, err = provider.New(provider.Config{Issuer: "https://app.example.com", Registration: &provider.Registration{}, Paths: provider.Paths{Register: "/oauth/register/"}})
-	require.ErrorContains(t, err, `Config.Paths.Register is "/oauth/register/": give a plain path`)
+	require.ErrorContains(t, err, `Config.Paths.Register is "/oauth/register/": use a plain path`)
 }

@@ -9,22 +9,23 @@ import (
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
 )
 
-// userCode is what a user reads on a device and types elsewhere: eight letters.
+// userCode is the code of eight letters that a user reads on a device and types
+// on another one.
 type userCode [8]byte
 
-// userCodeLetters are consonants, so that no code is a word, and none that
-// could be taken for another (RFC 8628 section 6.1). Eight of them are 34 bits.
+// userCodeLetters are consonants that are hard to confuse, so no code is a word
+// (RFC 8628 section 6.1). Eight of them are 34 bits.
 const userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 
 // userCodeField is the parameter of the page with the code, and a field of its
 // form.
 const userCodeField = "user_code"
 
-// newUserCode draws a user code at random, each letter equally likely.
+// newUserCode generates a random user code, with each letter equally likely.
 func newUserCode() (c userCode) {
 	var pool [16]byte
 	for n := 0; n < len(c); {
-		rand.Read(pool[:]) // Never fails: it would end the program.
+		rand.Read(pool[:]) // It never fails; it would end the program.
 		for _, b := range pool {
 			// 240 is the greatest multiple of 20 that a byte holds.
 			if b < 240 && n < len(c) {
@@ -36,9 +37,9 @@ func newUserCode() (c userCode) {
 	return c
 }
 
-// parseUserCode reads what a user has typed: in capitals or not, with hyphens
-// and spaces wherever they are. As RFC 8628 section 6.1 recommends, everything
-// but the letters of a code is left out.
+// parseUserCode reads what a user typed, in any case, with hyphens and spaces
+// anywhere. As RFC 8628 section 6.1 recommends, it ignores all characters that
+// aren't letters of codes.
 func parseUserCode(typed string) (c userCode, ok bool) {
 	n := 0
 	for _, r := range strings.ToUpper(typed) {
@@ -57,7 +58,7 @@ func parseUserCode(typed string) (c userCode, ok bool) {
 // String returns the code as devices show it, such as "WDJB-MJHT".
 func (c userCode) String() string { return string(c[:4]) + "-" + string(c[4:]) }
 
-// hash is what the device authorization is found by.
+// hash returns the hash by which the device authorization is found.
 func (c userCode) hash() rules.Hash {
 	var padded rules.Secret
 	copy(padded[:], c[:])
@@ -65,7 +66,7 @@ func (c userCode) hash() rules.Hash {
 }
 
 // grantSecret derives, from the device code c, the secret of the authorization
-// code of the grant that follows if the user allows it. So its hash is known
+// code of the grant that is made if the user allows it. So its hash is known
 // before there is a user and a grant, and only the device can redeem it.
 func (c credential) grantSecret() (secret rules.Secret) {
 	mac := hmac.New(sha256.New, c.secret[:])

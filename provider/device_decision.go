@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// decideDevice takes the user's answer.
+// decideDevice handles the user's answer.
 func (c *call) decideDevice(fields url.Values) *Error {
 	asked := fields.Get(requestField)
 	request, e := parseParams(asked, []string{userCodeField, deviceField, "scope"})
@@ -24,8 +24,8 @@ func (c *call) decideDevice(fields url.Values) *Error {
 	case v.anonymous():
 		return v.signIn(SignInRequest{})
 	}
-	// Before anything is looked up, for a request that does not come from the page. The
-	// seal keeps other sites out, not the user, who has its key.
+	// Check the seal before any lookup, so that requests from other sites cost
+	// nothing. The seal doesn't protect against the user, who has its key.
 	sent, e := c.openForm(fields.Get(sealField), v.sealed(asked)...)
 	answered := e != nil && errors.Is(e, errAnswered)
 	if e != nil && !answered {
@@ -35,10 +35,12 @@ func (c *call) decideDevice(fields url.Values) *Error {
 		return e
 	}
 	v.code, _ = parseUserCode(v.typed())
-	// The code may be another device's by now, or the application have changed.
+	// The code may belong to another device by now, or the application may have
+	// changed.
 	e = v.lookUp(func() bool { return v.request() == asked })
 	if e == nil && answered {
-		// The browser knows the answer, which is the one that was kept.
+		// The browser knows that the form was answered, and gets the saved
+		// answer.
 		c.refused(errStaleForm(errAnswered))
 		cookie, _ := c.readFormCookie() // It was read just now.
 		v.seeResult(cookie, v.device.GrantID)
@@ -72,9 +74,9 @@ func (c *call) decideDevice(fields url.Values) *Error {
 	return nil
 }
 
-// decide does what the user has decided: it allows the grant with the ID, or
-// nothing if that is zero. The same form may be on its way twice: its number is
-// the ID of the grant, so there is one.
+// decide carries out the user's decision: it allows the grant with the ID, or
+// denies if the ID is zero. The same form may be sent twice at once; its number
+// is the ID of the grant, so only one grant is made.
 func (v *deviceVisit) decide(formID, grantID store.ID, fields url.Values) *Error {
 	now, allow := v.now(), !grantID.IsZero()
 	asked := v.device
@@ -82,7 +84,7 @@ func (v *deviceVisit) decide(formID, grantID store.ID, fields url.Values) *Error
 	case err != nil:
 		return errCode()
 	case step == rules.Keep:
-		return nil // Just so. The grant may have ended since, and must not be made anew.
+		return nil // The same decision was saved. Its grant may have ended since, and must not be made again.
 	}
 	d := v.decision(formID)
 	var e *Error
@@ -95,8 +97,8 @@ func (v *deviceVisit) decide(formID, grantID store.ID, fields url.Values) *Error
 	err := v.records.keepDecision(v.context(), v.device, grantID, rules.At(now))
 	switch {
 	case rules.Refused(err):
-		// Another request was quicker, or it was too late: the device will never
-		// know of the grant.
+		// Another request was faster, or the code expired: the device will
+		// never learn of the grant.
 		if allow {
 			if e := v.takeBack(d, formID); e != nil {
 				return e
@@ -104,24 +106,24 @@ func (v *deviceVisit) decide(formID, grantID store.ID, fields url.Values) *Error
 		}
 		return errCode()
 	case err != nil:
-		// It may have been done, so the grant stays. The user sends the form
-		// again, and if not, the grant ends with its code, which no one has.
+		// The write may have succeeded, so the grant stays. The user sends the
+		// form again; if not, the grant ends with its code, which no one has.
 		return unavailable("store", err)
 	case allow:
 		return nil
 	}
-	// The same form may have allowed it before, in a request that failed half
-	// way.
+	// An earlier request with the same form may have allowed it and failed
+	// halfway.
 	if e := v.takeBack(d, formID); e != nil {
 		return e
 	}
 	v.event(Event{Kind: EventGrantDenied, ApplicationID: v.app.ID, UserID: v.session.UserID, WorkspaceID: d.workspaceID})
-	v.outcome = codeAccessDenied // A user's own choice is an event and not a refusal to log.
+	v.outcome = codeAccessDenied // A user's choice is an event, not a refusal to log.
 	return nil
 }
 
-// keepAnswer makes the grant that the user has allowed, or takes back what they
-// have agreed to before.
+// keepAnswer makes the grant that the user allowed, or withdraws what they
+// agreed to before.
 func (v *deviceVisit) keepAnswer(d *decision, allow bool, ticked []string) *Error {
 	if !allow {
 		return v.withdraw(d)
@@ -138,7 +140,7 @@ func (v *deviceVisit) allow(d *decision, ticked []string) (e *Error) {
 	if e := staleIfNotMember(v.prepare(d)); e != nil {
 		return e
 	}
-	// The user whom the page was shown to may be gone by now.
+	// The user may have been deleted since the page was shown.
 	if _, e := v.findUser(d.userID); e != nil {
 		return e
 	}
@@ -154,8 +156,7 @@ func (v *deviceVisit) allow(d *decision, ticked []string) (e *Error) {
 	return e
 }
 
-// keepDecision keeps what the user has decided on the device, which was read
-// before.
+// keepDecision saves the user's decision on the device that was read before.
 func (k records) keepDecision(ctx context.Context, v rules.Device, grantID store.ID, now rules.Instant) error {
 	ctx = detached(ctx)
 	mark := newMark()
@@ -173,14 +174,14 @@ func (k records) keepDecision(ctx context.Context, v rules.Device, grantID store
 			return failed
 		}
 		if found.Mark() == v.Mark() && !errors.Is(err, store.ErrConflict) {
-			return err // It was not written, and no other request is in the way.
+			return err // It was not written, although no other request interfered.
 		}
 		v = found
 	}
 	return errContended
 }
 
-// seeResult sends the browser to the page that says that it is done.
+// seeResult redirects the browser to the page that confirms the result.
 func (v *deviceVisit) seeResult(cookie formCookie, id store.ID) {
 	step := pages.StepAllowed
 	if id.IsZero() {
@@ -190,8 +191,8 @@ func (v *deviceVisit) seeResult(cookie formCookie, id store.ID) {
 	seeOther(v.w, withQuery(v.path, url.Values{resultField: {notice}}))
 }
 
-// openResult reads what seeResult has put into the address, and makes the page
-// say so. It is sealed, so that a link cannot do that.
+// openResult reads what seeResult put into the address, and shows that result.
+// The text is sealed, so a link can't fake a result.
 func (v *deviceVisit) openResult(text string) bool {
 	for _, step := range []pages.Step{pages.StepAllowed, pages.StepDenied} {
 		id := v.openNotice(resultField+" "+string(step), v.session.UserID, text)
@@ -200,7 +201,7 @@ func (v *deviceVisit) openResult(text string) bool {
 		}
 		app, err := v.records.findApplication(v.context(), id)
 		if err != nil {
-			return false // A name that cannot be found is not worth an error.
+			return false // A missing name isn't worth an error.
 		}
 		v.page.Step, v.page.Application = step, v.pageApplication(app)
 		return true

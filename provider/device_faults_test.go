@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// A store that fails, or never answers, at any step of the device grant gives
-// 503, and nothing is half done: the same request goes through when it is back.
+// A store that fails or hangs at any step of the device grant gives 503, and
+// nothing is half done: the same request succeeds when it is back.
 func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 	for name, fault := range storeFaults {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +46,8 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 			broken(false, []string{"FindClient", "Create"}, ask)
 			broken(false, []string{"FindClient", "Find", "Replace"}, poll)
 			poll().refused(t, 400, "authorization_pending")
-			// More often than a user may be wrong: a fault is no wrong code.
+			// More often than the limit on guesses, because a fault isn't a
+			// wrong code.
 			for range 12 {
 				broken(true, []string{"Find"}, look)
 			}
@@ -65,8 +66,8 @@ func TestDeviceFaultsAre503AndLoseNothing(t *testing.T) {
 	}
 }
 
-// What the user has allowed and the device was never told of can be redeemed by
-// nobody, and goes away.
+// If the user allowed a grant but the device was never told, no one can redeem
+// the grant, and it is deleted.
 func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
@@ -78,7 +79,7 @@ func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
 	kept.Heal()
 	require.Len(t, tv.liveGrants(), 1)
 	d.poll().refused(t, 400, "authorization_pending")
-	// Another answer is still possible, and is the one that counts.
+	// Another answer is still possible, and counts.
 	form.Set("decision", "deny")
 	require.Equal(t, http.StatusSeeOther, b.post(devicePath, form).StatusCode)
 	d.poll().refused(t, 400, "access_denied")
@@ -88,8 +89,8 @@ func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
 	require.Empty(t, tv.liveGrants())
 }
 
-// Who comes too late, after another user's decision or the end of the device,
-// has made a grant that is ended again.
+// If a user decides too late, after another user or after the code expired, the
+// resulting grant is revoked.
 func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 	for name, meanwhile := range map[string]func(h *host, d device){
 		"another user has said no": func(h *host, d device) {
@@ -125,7 +126,7 @@ func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
 	}
 }
 
-// A user code that is taken is drawn again, and not for ever.
+// If a user code is taken, another one is generated, but only a few times.
 func TestTakenUserCodeIsDrawnAgain(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newDeviceHost(t, func(c *provider.Config) { c.Store = kept })
@@ -146,7 +147,7 @@ func TestTakenUserCodeIsDrawnAgain(t *testing.T) {
 	require.Equal(t, 995, taken)
 }
 
-// What the grant costs in calls to the store.
+// How many calls of the store the grant costs.
 func TestDeviceStoreSteps(t *testing.T) {
 	var steps []string
 	kept := storetest.NewBreakable(memory.New())

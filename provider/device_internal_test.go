@@ -59,8 +59,8 @@ func TestGrantCodeIsDerivedFromTheDeviceCode(t *testing.T) {
 	require.NotEqual(t, c.grantSecret(), refresh)
 }
 
-// However many users guess, what is kept of them is bounded, and those who
-// began last are known.
+// The memory for guesses is bounded for any number of users, and the latest
+// ones are known.
 func TestGuessersAreBounded(t *testing.T) {
 	g, now := newGuesses(), time.Now()
 	user := func(i int) string { return fmt.Sprint("user_", i) }

@@ -8,15 +8,14 @@ import (
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
 )
 
-// The user's part of the device authorization grant (RFC 8628 section 3.3): a
-// page to enter the code, a page to decide on what it stands for, and a page
-// that says that it is done. Nothing is ever looked up or granted by following a
-// link: a link with a code in it fills the code in, and both the form with the
-// code and that of the decision are sealed. Otherwise links with wrong codes,
-// on any other site, would lock a user out.
+// The user's part of the device authorization grant (RFC 8628 section 3.3) has
+// three pages: to enter the code, to decide, and to confirm the result.
+// Following a link never looks up or grants anything: a link with a code only
+// fills in the form, and the forms of the first two pages are sealed. Otherwise
+// links with wrong codes, on any other site, could lock a user out.
 
-// deviceParams are the parameters of the page, and deviceFields those of its
-// forms.
+// deviceParams are the parameters of the page, and deviceFields the fields of
+// its forms.
 var (
 	deviceParams = []string{userCodeField, enteredField, resultField, "prompt", signInAfter}
 	deviceFields = append([]string{userCodeField}, consentFields...)
@@ -49,8 +48,8 @@ func (c *call) serveDevice() *Error {
 	return c.enterCode(fields)
 }
 
-// enterCode takes the code that the user has entered, or has found filled in. It
-// is looked up by the page that follows, whose address no link can have.
+// enterCode handles the code that the user entered, or that was filled in. The
+// next page looks it up; no link can have the address of that page.
 func (c *call) enterCode(fields url.Values) *Error {
 	v, e := c.visitDevice(fields.Get(userCodeField), nil)
 	switch {
@@ -69,7 +68,7 @@ func (c *call) enterCode(fields url.Values) *Error {
 	return nil
 }
 
-// showDevice shows the page that fits: it is a GET and changes nothing.
+// showDevice shows the right page. It is a GET and changes nothing.
 func (c *call) showDevice() *Error {
 	params, e := parseParams(c.r.URL.RawQuery, deviceParams)
 	if e == nil {

@@ -23,8 +23,8 @@ import (
 
 const wrongCode = "That code isn't valid."
 
-// A link never grants anything, whatever the user has agreed to before and
-// whatever the host skips (RFC 8628 section 5.4).
+// A link never grants anything, even if the user agreed before or the host
+// skips consent (RFC 8628 section 5.4).
 func TestDeviceIsAlwaysAskedFor(t *testing.T) {
 	h := newDeviceHost(t)
 	own := h.application(provider.ApplicationSettings{Name: "Own", SkipConsent: true})
@@ -66,7 +66,7 @@ func TestDevicePagesHeaders(t *testing.T) {
 	require.Equal(t, 405, b.h.send("DELETE", devicePath, nil, "").StatusCode)
 }
 
-// Whatever is wrong with a code, the page says the same.
+// The page says the same for every kind of wrong code.
 func TestWrongCodesAreAllAlike(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -103,8 +103,8 @@ func TestWrongCodesAreAllAlike(t *testing.T) {
 	b.post(devicePath, form).errorPage(t, 400, "This link isn't valid")
 }
 
-// RFC 8628 section 5.1: guessing ends after ten wrong codes, also when they come
-// at once, and begins anew ten minutes after the first.
+// RFC 8628 section 5.1: guessing ends after ten wrong codes, even parallel
+// ones, and is allowed again ten minutes after the first.
 func TestUserCodesCannotBeGuessed(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = time.Hour })
 	d := h.television().device()
@@ -129,17 +129,17 @@ func TestUserCodesCannotBeGuessed(t *testing.T) {
 	b.enter(d.CompleteURI).statusIs(t, 200)
 	require.Equal(t, map[int]int{400: 10, 429: 2}, atOnce(12, func(int) int { return guess() }))
 
-	// Posting is no way around: without the seal of the code's page there is
-	// no word of the code.
+	// A POST doesn't help either: without the seal of the code's page, the page
+	// doesn't mention the code.
 	known := b.post(devicePath, url.Values{"request": {"user_code=" + d.UserCode}, "seal": {"x"}, "decision": {"allow"}})
 	unknown := b.post(devicePath, url.Values{"request": {"user_code=BBBB-BBBB"}, "seal": {"x"}, "decision": {"allow"}})
 	known.errorPage(t, 403, "was already answered")
 	unknown.errorPage(t, 403, "was already answered")
 }
 
-// RFC 8628 section 5.1: only the user's own guesses count. A link fills a code
-// in and a form of another site does nothing: however many there are, they look
-// nothing up and keep nobody from entering a code.
+// RFC 8628 section 5.1: only the user's guesses count. A link fills in a code,
+// and a form of another site does nothing. They look nothing up and lock no one
+// out.
 func TestOtherSitesCannotLockOutOfDevices(t *testing.T) {
 	h := newDeviceHost(t)
 	b, d := h.signedIn("user_ada"), h.television().device()
@@ -169,7 +169,7 @@ func TestOtherSitesCannotLockOutOfDevices(t *testing.T) {
 	require.NotContains(t, h.signedIn("user_ada").get(entered.Request.URL.String()).text(), "Television", "another browser")
 }
 
-// Config.Limit is asked with the visitor's address before a code is looked at.
+// Config.Limit gets the visitor's address before the code is looked up.
 func TestDevicePageHonoursLimit(t *testing.T) {
 	var asked []provider.LimitRequest
 	wait := time.Duration(0)
@@ -217,7 +217,7 @@ func TestDevicePageSendsToSignInAndNotForEver(t *testing.T) {
 	b.signIn("user_ada")
 	require.Contains(t, b.get(h.url+back).body, `value="`+d.UserCode+`"`, "the code was kept")
 
-	// Signed out since the page was shown.
+	// The user signed out after the page was shown.
 	form := b.enter(d.CompleteURI).form(t, "allow")
 	out := h.browser()
 	out.client.Jar.SetCookies(mustParse(h.url), b.client.Jar.Cookies(mustParse(h.url)))
@@ -246,7 +246,7 @@ func TestDevicePageSwitchesAccount(t *testing.T) {
 	b.signIn("user_grace")
 	require.Contains(t, b.get(h.url+h.lastSignIn().ReturnTo).text(), "Signed in as Grace Hopper")
 
-	// An account that is gone can be switched, too.
+	// A user whose account was deleted can switch accounts too.
 	form := b.enter(d.CompleteURI).form(t, "allow")
 	h.mu.Lock()
 	delete(h.users, "user_grace")
@@ -279,7 +279,7 @@ func TestDeviceScopesMayBeUnticked(t *testing.T) {
 	require.Equal(t, "email core", granted("email"))
 	require.Equal(t, "core", granted())
 
-	// What the application may not ask for any more is not offered.
+	// Scopes that the application may no longer ask for are not offered.
 	d := tv.device("scope", "profile")
 	form := b.enter(d.CompleteURI).form(t, "allow")
 	h.change(tv, func(a *store.Application) { a.Scopes = scopes.New("core") })
@@ -289,8 +289,8 @@ func TestDeviceScopesMayBeUnticked(t *testing.T) {
 	require.Equal(t, "", d.poll().tokens(t).Scope)
 }
 
-// A form that was forged, altered or taken from elsewhere decides nothing: only
-// who was shown what a code stands for does (RFC 8628 section 3.3).
+// A forged, altered, or copied form decides nothing: only a user who saw what a
+// code stands for can decide (RFC 8628 section 3.3).
 func TestForgedDeviceFormIsRefused(t *testing.T) {
 	h := newDeviceHost(t)
 	tv := h.television()
@@ -337,7 +337,7 @@ func TestForgedDeviceFormIsRefused(t *testing.T) {
 	d.poll().tokens(t)
 }
 
-// The page that says that it is done cannot be made to by a link.
+// A link can't fake the result page.
 func TestDeviceResultCannotBeForged(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -369,7 +369,7 @@ func TestDeviceFormMakesOneGrant(t *testing.T) {
 		form := page.form(t, decision)
 		h.eventKinds()
 		locations := atOnce(32, func(int) string {
-			// As before the browser has the cookie of the first answer.
+			// The browser doesn't have the cookie of the first answer yet.
 			own := h.browser()
 			own.client.Jar.SetCookies(mustParse(h.url), b.client.Jar.Cookies(mustParse(h.url)))
 			r := own.post(devicePath, form)
@@ -384,7 +384,7 @@ func TestDeviceFormMakesOneGrant(t *testing.T) {
 		} else {
 			d.poll().refused(t, 400, "access_denied")
 		}
-		// And with it, however often, and whatever button it says.
+		// With the code, the form can be sent again, with any button.
 		first := b.post(devicePath, form)
 		for _, again := range []string{"allow", "deny"} {
 			form.Set("decision", again)
@@ -395,8 +395,8 @@ func TestDeviceFormMakesOneGrant(t *testing.T) {
 	require.Len(t, tv.liveGrants(), 1)
 }
 
-// A form that was answered makes no second grant once the first has ended, even
-// if the browser has lost its note of having answered.
+// An answered form makes no second grant after the first has ended, even if the
+// browser has lost its record of the answer.
 func TestAnsweredDeviceFormRevivesNothing(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -417,7 +417,7 @@ func TestAnsweredDeviceFormRevivesNothing(t *testing.T) {
 	tv.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-// Of two users who decide at once on one device exactly one does, and only that
+// If two users decide at once on one device, exactly one does, and only that
 // one's grant lives.
 func TestTwoUsersDecideAtOnce(t *testing.T) {
 	h := newDeviceHost(t)
@@ -457,7 +457,8 @@ func TestTwoUsersDecideAtOnce(t *testing.T) {
 	}
 }
 
-// Who decides after another user has makes no grant, and has agreed to nothing.
+// A user who decides after another one makes no grant, and has agreed to
+// nothing.
 func TestLaterUserMakesNoGrant(t *testing.T) {
 	h := newDeviceHost(t)
 	d, b, grace := h.television().device(), h.signedIn("user_ada"), h.signedIn("user_grace")
@@ -472,7 +473,7 @@ func TestLaterUserMakesNoGrant(t *testing.T) {
 	require.Contains(t, h.bearer("/oauth/userinfo", d.poll().tokens(t).AccessToken).body, `"sub":"user_ada"`)
 }
 
-// A host can show the pages in its own way, from what it is given alone.
+// A host can render custom pages with only the data that it gets.
 func TestOwnDevicePage(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) {
 		c.Pages.Device = func(w http.ResponseWriter, _ *http.Request, page pages.Device) {
@@ -540,7 +541,7 @@ func TestOwnDevicePage(t *testing.T) {
 	require.Equal(t, pages.StepDenied, denied.Step)
 }
 
-// A path in Issuer is in front of every address of the grant.
+// A path in Issuer starts every URL of the grant.
 func TestDeviceBelowAPath(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.Issuer += "/sub" })
 	d := h.television().device()

@@ -29,8 +29,8 @@ func newDeviceHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	return newHost(t, append([]func(*provider.Config){on}, edit...)...)
 }
 
-// television is an application as devices have it: without a secret, and with
-// nowhere to send a browser.
+// television is a typical device application: without a secret and without
+// redirect URIs.
 func (h *host) television() *application {
 	h.t.Helper()
 	return h.application(provider.ApplicationSettings{Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: scopes.New("profile", "email", "notes:read")})
@@ -47,7 +47,7 @@ type device struct {
 	Interval        int    `json:"interval"`
 }
 
-// device asks for codes.
+// device requests codes.
 func (a *application) device(form ...string) device {
 	a.h.t.Helper()
 	r := a.post("/oauth/device_authorization", form...)
@@ -57,13 +57,13 @@ func (a *application) device(form ...string) device {
 	return d
 }
 
-// poll asks whether the user has decided.
+// poll polls for the user's decision.
 func (d device) poll(form ...string) *reply {
 	return d.app.post("/oauth/token", append([]string{"grant_type", grantDevice, "device_code", d.DeviceCode}, form...)...)
 }
 
-// enter opens an address of the device page and sends the code that is filled in
-// there. It returns what the page says to it.
+// enter opens an address of the device page, sends the filled-in code, and
+// returns the answer.
 func (b *browser) enter(target string) *reply {
 	b.h.t.Helper()
 	page := b.get(target)
@@ -75,13 +75,13 @@ func (b *browser) enter(target string) *reply {
 	return b.follow(b.post(mustParse(target).Path, form))
 }
 
-// decide is what a user does with a code on the page.
+// decide enters a code on the page and decides.
 func (b *browser) decide(d device, decision string) *reply {
 	b.h.t.Helper()
 	return b.post(devicePath, b.enter(d.CompleteURI).form(b.h.t, decision))
 }
 
-// follow goes where a redirect on the host leads.
+// follow follows a redirect on the host.
 func (b *browser) follow(r *reply) *reply {
 	b.h.t.Helper()
 	require.Equal(b.h.t, http.StatusSeeOther, r.StatusCode, r.text())
@@ -95,7 +95,7 @@ func (h *host) signedIn(user string) *browser {
 	return b
 }
 
-// change changes an application in the store, past what the provider allows.
+// change changes an application in the store, bypassing the provider.
 func (h *host) change(a *application, edit func(*store.Application)) {
 	h.t.Helper()
 	kept, err := h.store.FindApplication(ctx, a.ID)
@@ -105,7 +105,7 @@ func (h *host) change(a *application, edit func(*store.Application)) {
 	require.NoError(h.t, h.store.CreateApplication(ctx, kept))
 }
 
-// liveGrants are the grants of an application that work.
+// liveGrants returns the live grants of an application.
 func (a *application) liveGrants() []provider.Grant {
 	a.h.t.Helper()
 	page, next, err := a.h.ListGrants(ctx, provider.GrantFilter{ApplicationID: a.ID}, "", 100)
@@ -114,7 +114,7 @@ func (a *application) liveGrants() []provider.Grant {
 	return page
 }
 
-// grantsOf are the grants of a user that work.
+// grantsOf returns the live grants of a user.
 func (h *host) grantsOf(user string) []provider.Grant {
 	h.t.Helper()
 	page, next, err := h.ListGrants(ctx, provider.GrantFilter{UserID: user}, "", 100)
@@ -123,8 +123,8 @@ func (h *host) grantsOf(user string) []provider.Grant {
 	return page
 }
 
-// RFC 8628 sections 3.1 to 3.5: a device gets its codes, waits, and has tokens
-// like any other once its user has agreed.
+// RFC 8628 sections 3.1 to 3.5: a device gets its codes, waits, and gets the
+// usual tokens once its user has agreed.
 func TestDeviceSignIn(t *testing.T) {
 	for name, n := range map[string]provider.ApplicationSettings{
 		"public":       {Name: "Television", Public: true, RedirectURIs: []string{}, Scopes: scopes.New("profile", "email", "notes:read")},
@@ -181,8 +181,8 @@ func TestDeviceSignIn(t *testing.T) {
 	}
 }
 
-// With the field unset there is no trace of the grant: no route, no endpoint,
-// no word of it in metadata.
+// If the field is nil, the grant doesn't exist: no route, no endpoint, and
+// nothing in metadata.
 func TestWithoutDeviceAuthorizationThereIsNone(t *testing.T) {
 	metadata := func(h *host) (document map[string]any) {
 		r := h.send("GET", "/.well-known/oauth-authorization-server", nil, "")
@@ -277,8 +277,7 @@ func TestLimitIsAskedBeforeADeviceCosts(t *testing.T) {
 	require.Equal(t, "60", limited.Header.Get("Retry-After"))
 }
 
-// An application that registered itself may use the grant only if it has said
-// that it does.
+// An application that registered itself may use the grant only if it named it.
 func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	for _, origin := range []store.Origin{store.OriginRegistration} {
@@ -308,7 +307,7 @@ func TestSelfRegisteredApplicationsNeedTheDeviceGrant(t *testing.T) {
 	tv.post("/oauth/device_authorization").refused(t, 400, "unauthorized_client")
 }
 
-// Polling leaves a line in the log for each real refusal, and none for waiting.
+// Polling logs a line for each real refusal, and none for waiting.
 func TestWaitingIsNotLogged(t *testing.T) {
 	h := newDeviceHost(t)
 	d := h.television().device()
@@ -323,8 +322,8 @@ func TestWaitingIsNotLogged(t *testing.T) {
 	require.Contains(t, h.log.String(), "invalid_grant")
 }
 
-// RFC 8628 section 3.2: after expires_in seconds nobody can decide any more, and
-// the device is told so.
+// RFC 8628 section 3.2: after expires_in seconds no user can decide anymore,
+// and the device gets an error.
 func TestDeviceCodeExpires(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.DeviceAuthorization.CodeLifetime = 2 * time.Minute })
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -341,14 +340,14 @@ func TestDeviceCodeExpires(t *testing.T) {
 	open.poll().refused(t, 400, "expired_token")
 	require.Len(t, tv.liveGrants(), 2)
 
-	// Who decides in the last moment decides before the last question.
+	// A user who decides in the last moment decides before the last poll.
 	h.clock.Add(30 * time.Second)
 	allowed.poll().tokens(t)
 	h.clock.Add(time.Minute)
 	late.poll().refused(t, 400, "expired_token")
 }
 
-// RFC 8628 section 3.5: a user who says no ends it.
+// RFC 8628 section 3.5: a denial ends it.
 func TestDenialEndsTheDeviceCode(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -377,8 +376,8 @@ func TestDeviceCodeReplayIsAnEvent(t *testing.T) {
 	require.Equal(t, []provider.EventKind{provider.EventReuseDetected}, h.eventKinds())
 }
 
-// Of many that poll for one device at once exactly one gets tokens, and the
-// next one revokes them, as with every code.
+// If many poll for one device at once, exactly one gets tokens, and the next
+// poll revokes them, as with every code.
 func TestDeviceCodeIsRedeemedOnce(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -391,8 +390,7 @@ func TestDeviceCodeIsRedeemedOnce(t *testing.T) {
 	}
 }
 
-// A device that polls at the moment of approval is told to wait, or gets its
-// tokens, and nothing between.
+// A device that polls at the moment of approval must wait, or gets its tokens.
 func TestPollsAtTheMomentOfApproval(t *testing.T) {
 	h := newDeviceHost(t)
 	tv, b := h.television(), h.signedIn("user_ada")
@@ -450,7 +448,8 @@ func TestCleanupDeletesDevices(t *testing.T) {
 	fresh.poll().refused(t, 400, "authorization_pending")
 }
 
-// Lifetimes.Grant holds for devices too, and a deleted application has none.
+// Lifetimes.Grant applies to devices too, and a deleted application has no
+// grants.
 func TestDeviceGrantIsAGrantLikeAnyOther(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) {
 		c.Lifetimes.Grant = time.Hour
@@ -498,8 +497,8 @@ func TestDeviceForAResource(t *testing.T) {
 	h.send("POST", "/oauth/device_authorization", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, form).refused(t, 400, "invalid_target")
 }
 
-// An application that registered itself for devices is used by them too, so it
-// does not expire.
+// A sign-in on a device counts as a use, so an application that registered
+// itself doesn't expire.
 func TestDeviceSignInIsAUse(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	tv, _ := h.clientOf(h.register(`{"token_endpoint_auth_method":"none","grant_types":["urn:ietf:params:oauth:grant-type:device_code"],"client_name":"Television"}`))

@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A deviceVisit is a visit to the page of devices: with the code that was typed, and the
-// device and its application once they are found.
+// A deviceVisit is a visit to the device page. It has the code that was typed,
+// and the device and its application once they are found.
 type deviceVisit struct {
 	visit
 	code   userCode
@@ -28,17 +28,17 @@ type deviceVisit struct {
 }
 
 const (
-	deviceField  = "device"  // of the request in the form: the device's id
-	enteredField = "entered" // of the page to decide: says that the user has entered the code
-	resultField  = "result"  // of the page that comes afterwards
+	deviceField  = "device"  // the device's ID, in the request of the form
+	enteredField = "entered" // on the decision page: the user has entered the code
+	resultField  = "result"  // on the result page
 )
 
-// maxTyped is how long a code can be with all that a user may type between
-// its letters. What is longer counts as nothing.
+// maxTyped is how long a code can be with everything that a user may type
+// between its letters. Longer texts count as empty.
 const maxTyped = 32
 
-// visitDevice begins a visit. The visitor comes back from signing in with the
-// code, and with nothing else.
+// visitDevice starts a visit. After signing in, the visitor returns with only
+// the code.
 func (c *call) visitDevice(typed string, params url.Values) (*deviceVisit, *Error) {
 	v, e := c.visit(c.devicePath(), params)
 	if e != nil {
@@ -51,10 +51,10 @@ func (c *call) visitDevice(typed string, params url.Values) (*deviceVisit, *Erro
 	return &deviceVisit{visit: v}, nil
 }
 
-// typed is the code as it was typed, or as a link has it.
+// typed returns the code that the user typed, or that a link contains.
 func (v *deviceVisit) typed() string { return v.params.Get(userCodeField) }
 
-// open begins the page, as the one to enter a code, for the user.
+// open prepares the page to enter a code for the user.
 func (v *deviceVisit) open() *Error {
 	user, e := v.findUser(v.session.UserID)
 	if e != nil {
@@ -76,10 +76,10 @@ func (v *deviceVisit) show() {
 	v.pages.Device(v.w, v.r, v.page)
 }
 
-// confirm shows the page to decide. Every user is always asked, whatever they or
-// the host have agreed to before: it may be someone else's device, with a link
-// that was sent to them (RFC 8628 section 5.4). Without is set if they have allowed
-// it without having chosen a workspace: it is what was left unticked then.
+// confirm shows the decision page. It asks every user each time, even if they
+// or the host agreed before, because it may be someone else's device, with a
+// link that was sent to them (RFC 8628 section 5.4). without is set if the user
+// pressed Allow without choosing a workspace, and has the scopes they unticked.
 func (v *deviceVisit) confirm(without *scopes.Set) *Error {
 	d := v.decision(store.ID{})
 	if e := v.recall(&v.workspace, d); e != nil {
@@ -106,7 +106,7 @@ func (v *deviceVisit) confirm(without *scopes.Set) *Error {
 	return nil
 }
 
-// retry says on the error page for e where the visitor can continue.
+// retry adds to the error page for e how the visitor can continue.
 func (v *deviceVisit) retry(e *Error) *Error {
 	switch e.reason {
 	case pages.ReasonNoAccount, pages.ReasonNoWorkspace:
@@ -117,16 +117,16 @@ func (v *deviceVisit) retry(e *Error) *Error {
 	return e
 }
 
-// errWrongCode is the one answer to a code that is unknown, has expired or was
-// decided on, so that guessing tells nothing.
+// errWrongCode is the only answer to a code that is unknown, expired, or
+// already decided on, so guesses reveal nothing.
 var errWrongCode = errors.New("no device is waiting with this user code")
 
 func errCode() *Error {
 	return refuse(codeInvalidRequest, "No device is waiting with this user code.").because(errWrongCode)
 }
 
-// lookUp finds the device that shows the code. It counts against the user if
-// there is none, or if it is not the one that fits.
+// lookUp finds the device that shows the code. If there is none, or fits
+// rejects it, that counts as a wrong guess of the user.
 func (v *deviceVisit) lookUp(fits func() bool) *Error {
 	if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 {
 		return &Error{Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait,
@@ -145,8 +145,8 @@ func (v *deviceVisit) lookUp(fits func() bool) *Error {
 	return e
 }
 
-// find finds the device authorization with the user code, whatever its state,
-// and its application, as it is now.
+// find finds the device authorization with the user code, in any state, and its
+// application in its current form.
 func (v *deviceVisit) find() *Error {
 	var err error
 	v.device, err = v.records.findDevice(v.context(), rules.DeviceID(v.code.hash()))
@@ -175,8 +175,8 @@ func (v *deviceVisit) find() *Error {
 	return v.workspace.load(&v.visit)
 }
 
-// wrongCode shows the page to enter a code again if e says that it was wrong.
-// Its status lets a proxy in front of the host count guesses too.
+// wrongCode shows the page to enter a code again if e says that the code was
+// wrong. Its status lets a proxy in front of the host count guesses too.
 func (v *deviceVisit) wrongCode(e *Error) *Error {
 	if !errors.Is(e, errWrongCode) {
 		return e
@@ -187,13 +187,12 @@ func (v *deviceVisit) wrongCode(e *Error) *Error {
 	return nil
 }
 
-// offered is what the user can allow: what was asked for and what the
-// application may still ask for.
+// offered returns the requested scopes that the application may still ask for.
 func (v *deviceVisit) offered() scopes.Set {
 	return v.offer.mayAskFor(v.app).Intersect(v.device.ScopeSet())
 }
 
-// decision begins the decision on what is offered.
+// decision starts the decision on the offered scopes.
 func (v *deviceVisit) decision(form store.ID) *decision {
 	return &decision{
 		app: v.app, userID: v.session.UserID, shown: v.offered(), extra: v.offer.extra.Intersect(v.device.ScopeSet()),
@@ -202,8 +201,7 @@ func (v *deviceVisit) decision(form store.ID) *decision {
 	}
 }
 
-// request encodes what the decision form was shown for: all that the page said,
-// which may have changed since.
+// request encodes everything that the decision page showed, to detect changes.
 func (v *deviceVisit) request() string {
 	said := append([]string{v.app.Name, v.app.LogoURL, v.app.ClientURI, v.app.TermsURI, v.app.PolicyURI, strconv.FormatBool(v.app.Reviewed)}, v.workspace.sealed()...)
 	shown := sha256.Sum256([]byte(strings.Join(said, "\x00")))
@@ -214,7 +212,7 @@ func (v *deviceVisit) request() string {
 }
 
 // sealedEntry returns the parts that the seal of the form with the code covers.
-// The code is not among them: it is the user's to enter.
+// The code is not one of them, because the user enters it.
 func (v *deviceVisit) sealedEntry() []string { return []string{enteredField, v.session.UserID} }
 
 // sealed returns the parts that the seal of the decision covers.

@@ -11,26 +11,27 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// records are what the store keeps, read and written within a time each.
+// records reads and writes the store, with a timeout for each call.
 //
-// Grants, consents, and devices are documents. This file is the one way to
-// them: read, decide by a rule, and replace what no other request has changed.
+// Grants, consents, and devices are documents. This file is the only way to
+// them: read, decide with a rule, and replace the document if no other request
+// has changed it.
 type records struct {
 	store   store.Store
 	timeout time.Duration // of one call
 	clock   func() time.Time
 }
 
-// now is the time to the microsecond, which is what every store keeps.
+// now returns the time to the microsecond, the precision of every store.
 func (k records) now() time.Time { return store.Micro(k.clock()) }
 
-// bounded gives a call of the store its time. The caller must call stop.
+// bounded sets the timeout of a call of the store. The caller must call stop.
 func (k records) bounded(ctx context.Context) (_ context.Context, stop context.CancelFunc) {
 	return withTimeout(ctx, k.timeout)
 }
 
-// detached is the context of a write. It doesn't end with the request: a client
-// that hangs up must not leave it unknown whether its code was spent.
+// detached returns the context of a write. It doesn't end with the request: if
+// a client hangs up, its code must still be either spent or not.
 func detached(ctx context.Context) context.Context {
 	if ctx.Done() == nil {
 		return ctx
@@ -38,18 +39,18 @@ func detached(ctx context.Context) context.Context {
 	return context.WithoutCancel(ctx)
 }
 
-// maxRounds bounds how often a document is read again because another request has
-// changed it. Each time one of them has made progress, so more than a few rounds
-// mean that something is wrong.
+// maxRounds bounds how often a document is read again because another request
+// changed it. One of them makes progress in each round, so more than a few
+// rounds mean that something is wrong.
 const maxRounds = 8
 
-// errContended ends a change that was overtaken in every round.
+// errContended means that other requests changed the record in every round.
 var errContended = errors.New("other requests changed the record each time that it was about to be written")
 
-// newMark draws the mark of a write: a random number that is not zero.
+// newMark generates the mark of a write: a random number that is not zero.
 func newMark() int64 {
 	var b [8]byte
-	rand.Read(b[:]) // Never fails: it would end the program.
+	rand.Read(b[:]) // It never fails; it would end the program.
 	return int64(binary.BigEndian.Uint64(b[:]) | 1)
 }
 
@@ -64,30 +65,29 @@ func (k records) find(ctx context.Context, id store.ID) (store.Document, store.C
 	return d, now, err
 }
 
-// create keeps a new document.
+// create saves a new document.
 func (k records) create(ctx context.Context, d store.Document) error {
 	ctx, stop := k.bounded(detached(ctx))
 	defer stop()
 	return k.store.Create(ctx, d)
 }
 
-// once notes that something has happened that may happen once until that time,
-// and reports whether it had not happened before. What comes again is remembered
-// for as long; it is known again by its ID.
+// once records something that may happen only once until a time, identified by
+// its ID. It reports whether this was the first time.
 func (k records) once(ctx context.Context, id store.ID, until time.Time) (first bool, err error) {
 	now := k.now()
 	d := store.Document{ID: id, Kind: store.KindOnce, CreatedAt: now, LastUsedAt: now, SweepAt: store.Micro(until), Mark: newMark()}
 	if err = k.create(ctx, d); err == nil {
 		return true, nil
 	}
-	// If the answer to the write was lost, or a driver has sent it again, it is
-	// its own write that is there.
+	// If the answer to the write was lost, or a driver repeated it, the
+	// document is the write's own.
 	kept, _, failed := k.find(detached(ctx), id)
 	switch {
 	case failed == nil:
 		return kept.Mark == d.Mark, nil
 	case errors.Is(err, store.ErrExists) && errors.Is(failed, rules.ErrNotFound):
-		return false, nil // It is being swept.
+		return false, nil // It is being deleted.
 	}
 	return false, err
 }
@@ -109,15 +109,15 @@ func (k records) findGrant(ctx context.Context, id store.ID, g *rules.Grant) err
 	return rules.ReadGrant(g, &d, &now)
 }
 
-// changeGrant lets a rule decide on a grant, and keeps what it has decided. It
-// reads the grant again, and the rule decides again, while others change it.
-// A write whose outcome is unknown is looked at in the same way: a rule knows
-// its own write again. If the rule finds a reuse, the grant is ended. All writes
-// together have the time of one, so that a store that keeps failing holds a
-// request up no longer than one that never answers.
+// changeGrant lets a rule decide on a grant, and saves the result. If others
+// change the grant at the same time, it reads the grant and applies the rule
+// again. It does the same if the outcome of a write is unknown, because a rule
+// recognizes its own write. If the rule detects a reuse, the grant is revoked.
+// All writes share one timeout, so a store that keeps failing delays a request
+// no longer than one that never answers.
 //
-// The change doesn't end with the request: if a client hangs up, it must not
-// stay unknown whether its code was spent.
+// The change doesn't end with the request: if a client hangs up, its code must
+// still be either spent or not.
 func (k records) changeGrant(ctx context.Context, id store.ID, rule func(*rules.Grant) (rules.Step, error)) error {
 	ctx = detached(ctx)
 	writing, stop := k.bounded(ctx)
@@ -127,7 +127,7 @@ func (k records) changeGrant(ctx context.Context, id store.ID, rule func(*rules.
 		var g rules.Grant
 		if err := k.findGrant(ctx, id, &g); err != nil {
 			if failed != nil && errors.Is(err, rules.ErrNotFound) {
-				return failed // It was there a moment ago: the store is in trouble.
+				return failed // It existed a moment ago, so the store has a problem.
 			}
 			return err
 		}
@@ -157,7 +157,7 @@ func (k records) changeGrant(ctx context.Context, id store.ID, rule func(*rules.
 	return errContended
 }
 
-// endGrant ends a grant, whatever else happens to it.
+// endGrant revokes a grant, even if others change it at the same time.
 func (k records) endGrant(ctx context.Context, id store.ID) error {
 	ctx, stop := k.bounded(detached(ctx))
 	defer stop()
@@ -165,7 +165,7 @@ func (k records) endGrant(ctx context.Context, id store.ID) error {
 	return k.store.End(ctx, id, now, rules.Tombstone(rules.At(now)).Time())
 }
 
-// cutOff makes all documents that the key covers worthless.
+// cutOff invalidates all documents that the key covers.
 func (k records) cutOff(ctx context.Context, key store.CutKey, number func(time.Time) int64) error {
 	ctx, stop := k.bounded(detached(ctx))
 	defer stop()
@@ -173,10 +173,10 @@ func (k records) cutOff(ctx context.Context, key store.CutKey, number func(time.
 }
 
 // findConsent reads what a user has agreed to give an application, and the
-// numbers of the cut-offs that a grant made now has seen.
+// current cut-off numbers for a new grant.
 func (k records) findConsent(ctx context.Context, key store.CutKey) (rules.Consent, error) {
 	if key.UserID == "" {
-		return rules.Consent{}, errors.New("the user ID is empty, and only a user can agree") // Else the grant would be a machine's.
+		return rules.Consent{}, errors.New("the user ID is empty, and only a user can agree") // Otherwise the grant would belong to a machine.
 	}
 	ctx, stop := k.bounded(ctx)
 	defer stop()
@@ -187,8 +187,7 @@ func (k records) findConsent(ctx context.Context, key store.CutKey) (rules.Conse
 	return rules.ReadConsent(&d, now)
 }
 
-// seenBy reads the numbers of the cut-offs that a machine's grant made now has
-// seen.
+// seenBy reads the current cut-off numbers for a new grant of a machine.
 func (k records) seenBy(ctx context.Context, applicationID string) (store.Cuts, error) {
 	ctx, stop := k.bounded(ctx)
 	defer stop()
@@ -196,7 +195,7 @@ func (k records) seenBy(ctx context.Context, applicationID string) (store.Cuts, 
 	return seen, err
 }
 
-// keepConsent writes a consent that a rule has changed. The error is
+// keepConsent saves a consent that a rule has changed. The error is
 // store.ErrConflict if another request has changed it.
 func (k records) keepConsent(ctx context.Context, c *rules.Consent) error {
 	d := c.Document(newMark())
@@ -220,8 +219,8 @@ func (k records) list(ctx context.Context, q store.Query) ([]store.Document, sto
 const (
 	cleanupBatch = 1000
 
-	// cleanupMargin is how long what is dead is left lying, so that the clocks
-	// of two machines may differ.
+	// cleanupMargin is how long dead documents are kept, because the clocks of
+	// two machines may differ.
 	cleanupMargin = time.Minute
 )
 

@@ -20,7 +20,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A handler of the host's own has the provider's log line and event.
+// A custom endpoint has the provider's log line and event.
 func TestEndpointIsWatchedLikeTheOthers(t *testing.T) {
 	h := newHost(t)
 	endpoint := h.Endpoint("reports", func(w http.ResponseWriter, r *http.Request) error {
@@ -99,7 +99,7 @@ func TestOffersSaysWhoIsLetInAndForWhat(t *testing.T) {
 	require.Equal(t, want(), h.Offers())
 }
 
-// What a form needs to say the same in words of its own.
+// A form has what it needs to word the errors itself.
 func TestFieldErrorsHaveKinds(t *testing.T) {
 	h := newHost(t)
 	uri := "https://wiki.example.com/" + strings.Repeat("x", 1024)

@@ -48,12 +48,12 @@ func (p *Provider) Endpoints() Endpoints {
 // InstanceID returns Config.InstanceID, or its default.
 func (p *Provider) InstanceID() string { return p.cfg.InstanceID }
 
-// metadataPath is where RFC 8414 section 3 puts the document: in front of the
-// path of the issuer.
+// metadataPath is where RFC 8414 section 3 puts the document: before the path
+// of the issuer.
 const metadataPath = "/.well-known/oauth-authorization-server"
 
 // discoveryPath is where OpenID Connect Discovery section 4 puts the same
-// document: behind the path of the issuer.
+// document: after the path of the issuer.
 const discoveryPath = "/.well-known/openid-configuration"
 
 // Names of endpoints, for Config.Limit.
@@ -61,8 +61,8 @@ const (
 	endpointRevoke     = "revoke"
 	endpointIntrospect = "introspect"
 	endpointRegister   = "register"
-	endpointDocument   = "document" // where a client's document is fetched
-	endpointDevice     = "device"   // the page on which users enter user codes
+	endpointDocument   = "document" // fetching a client's document or keys
+	endpointDevice     = "device"   // the page where users enter user codes
 
 	endpointDeviceAuthorization = "device_authorization"
 )
@@ -72,7 +72,7 @@ func (p *Provider) registers() bool {
 	return p.cfg.Registration != nil && p.cfg.Paths.Register != leaveOut
 }
 
-// authorizePath is the path of the authorization endpoint on the issuer's
+// authorizePath returns the path of the authorization endpoint on the issuer's
 // origin.
 func (p *Provider) authorizePath() string { return p.issuer.Path + p.cfg.Paths.Authorize }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// What an application revokes is told, and what it couldn't revoke isn't.
+// A successful revocation is an event, and a failed one isn't.
 func TestRevocationIsAnEvent(t *testing.T) {
 	h := newHost(t)
 	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
@@ -40,7 +40,7 @@ func TestRevocationIsAnEvent(t *testing.T) {
 	}
 }
 
-// A resource server has a key of the host's, and two while one is changed.
+// A resource server has a key of the host, and two during a rotation.
 func TestIntrospectionByAKey(t *testing.T) {
 	const key = "a-key-for-the-resource-servers-of-this-host"
 	h := newHost(t, func(c *provider.Config) { c.Introspection = provider.BearerKey("an older key", key) })
@@ -85,7 +85,7 @@ func TestEndpointsOfAnIssuerWithAPath(t *testing.T) {
 	}, h.Endpoints())
 }
 
-// RFC 6749 section 2.3.1 wants guessing made hard.
+// RFC 6749 section 2.3.1 requires protection against guessing.
 func TestLimitIsAskedBeforeAnythingCosts(t *testing.T) {
 	var asked []provider.LimitRequest
 	wait := time.Duration(0)

@@ -11,21 +11,22 @@ import (
 	"github.com/go-oauth2/oauth2/v4/server"
 )
 
-// This file is the whole seam to go-oauth2. Its server.Server reads the
-// requests for a code, a refresh, and a machine's token at the token endpoint and
-// dispatches them to the methods of exchange below. Where it can't say what a standard requires, the code
+// This file is the whole interface to go-oauth2. Its server.Server parses token
+// requests for a code, a refresh, and a machine's token, and dispatches them to
+// the methods of exchange below. Where it doesn't follow a standard, the code
 // around it does:
 //
-//   - It wants a redirect_uri in every code exchange. OAuth 2.1 clients leave
-//     it out, so dispatch puts redirectAbsent in its place.
-//   - Its refusals of a request are sentinels with statuses of their own;
-//     engineError turns them into ours.
+//   - It requires a redirect_uri in every code exchange. OAuth 2.1 clients
+//     leave
+//     it out, so dispatch substitutes redirectAbsent.
+//   - It refuses requests with sentinel errors that have their own statuses;
+//     engineError converts them.
 //
-// Its default manager and stores are not used: they redeem codes by reading
-// and then deleting, and don't authenticate the client on refresh.
+// Its default manager and stores are not used: they read a code and then delete
+// it, which isn't atomic, and don't authenticate the client on refresh.
 
-// redirectAbsent stands for a redirect_uri that was left out. No parameter can
-// have this value, as NUL is refused.
+// redirectAbsent stands for a missing redirect_uri. No parameter can have this
+// value, because Latchkey refuses NUL.
 const redirectAbsent = "\x00"
 
 var engineConfig = server.Config{
@@ -33,7 +34,7 @@ var engineConfig = server.Config{
 	AllowedGrantTypes: []oauth2.GrantType{oauth2.AuthorizationCode, oauth2.Refreshing, oauth2.ClientCredentials},
 }
 
-// dispatch has the engine read a request for a code, a refresh, or a machine's
+// dispatch has the engine parse a request for a code, a refresh, or a machine's
 // token and call the manager for it.
 func (x *exchange) dispatch(form url.Values) (tokenInfo, *Error) {
 	if form.Get("grant_type") == grantAuthorizationCode && form.Get("redirect_uri") == "" {
@@ -54,8 +55,8 @@ func (x *exchange) dispatch(form url.Values) (tokenInfo, *Error) {
 	return *issued.(*tokenInfo), nil
 }
 
-// engineError turns a refusal by the engine itself into ours. What the manager
-// returned comes through as it is.
+// engineError converts a refusal by the engine itself. Errors of the manager
+// stay as they are.
 func engineError(err error) *Error {
 	if errors.Is(err, oautherrors.ErrInvalidRequest) {
 		return refuse(codeInvalidRequest, "A parameter that this grant_type needs is missing: code or refresh_token.")
@@ -63,7 +64,7 @@ func engineError(err error) *Error {
 	return asError(err)
 }
 
-// knownClient leaves the client out: the exchange knows who has authenticated.
+// knownClient returns no client, because the exchange knows who authenticated.
 func knownClient(*http.Request) (string, string, error) { return "", "", nil }
 
 // GenerateAccessToken redeems an authorization code, or gives a machine its token.
@@ -83,7 +84,8 @@ func (x *exchange) RefreshAccessToken(_ context.Context, tgr *oauth2.TokenGenera
 	return result(x.rotateRefresh(tgr.Refresh, tgr.Scope))
 }
 
-// result is what the engine wants: an untyped nil where there is no error.
+// result returns an untyped nil if there is no error, which the engine
+// requires.
 func result(issued tokenInfo, e *Error) (oauth2.TokenInfo, error) {
 	if e != nil {
 		return nil, e

@@ -36,13 +36,13 @@ type Error struct {
 	// Err is the cause, or nil if there is none besides the request itself.
 	Err error
 
-	reason   pages.Reason // of the error page; empty: as the status says
-	retryURL string       // the same
+	reason   pages.Reason // of the error page; empty if Status determines it
+	retryURL string       // likewise
 
-	noted []any // for the log: names, and the values that were refused
+	noted []any // for the log: names and refused values
 
-	template string // of Description, without what was sent; empty: Description itself
-	telling  bool   // Err speaks of nothing but what the application sent
+	template string // Description without the sent values; empty if Description has none
+	telling  bool   // Err is only about what the application sent
 }
 
 // Error returns the code, the description and the cause.
@@ -94,24 +94,24 @@ func (e *Error) because(cause error) *Error {
 	return e
 }
 
-// tells is because, where the cause speaks of nothing but what the application
-// has sent: its developers are told it too. An error of a function of the host's
-// never is such a cause.
+// tells is because for a cause that is only about what the application sent:
+// its developers see it too. Never use it for an error of a host's function.
 func (e *Error) tells(cause error) *Error {
 	e.Err, e.telling = cause, true
 	return e
 }
 
-// with notes for the log what was sent. It is for what is no secret and says
-// nothing of the user: never a token, code, secret, verifier, state or address.
-// The value may be a stranger's, so it becomes one short line of ASCII, without
-// what looks like a credential that was sent in the wrong place.
+// with records for the log what was sent. Use it only for values that aren't
+// secret and don't identify the user: never for a token, code, secret,
+// verifier, state, or address. A stranger may have sent the value, so it is
+// reduced to one short line of ASCII, and anything like a credential in the
+// wrong place is removed.
 func (e *Error) with(name, value string) *Error {
 	e.noted = append(e.noted, name, loggable(value))
 	return e
 }
 
-// loggable returns what may be logged of a text that a stranger sent.
+// loggable returns a text from a stranger in a form that is safe to log.
 func loggable(value string) string {
 	const longest = 200
 	value = credentialLike.ReplaceAllString(value, redacted)
@@ -122,14 +122,14 @@ func loggable(value string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
-// credentialLike matches a client secret or a token of ours, whole or most of it,
-// and no name of a host: those have hyphens and dots where they are that long.
+// credentialLike matches a client secret or a token of Latchkey, or most of it.
+// It doesn't match host names, because long ones have hyphens and dots.
 var credentialLike = regexp.MustCompile(`[0-9A-Za-z_]{40,}`)
 
 const redacted = "[redacted]"
 
-// unavailable is the answer when something that the provider depends on fails
-// or does not answer in time.
+// unavailable is the answer when a dependency of the provider fails or times
+// out.
 func unavailable(what string, cause error) *Error {
 	return &Error{
 		Code: codeUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second,
@@ -146,8 +146,8 @@ func (e *Error) cause() error {
 	return e.Err
 }
 
-// asError returns err as an *Error. One that is none is a fault of ours, and
-// its text stays inside.
+// asError returns err as an *Error. If it isn't one, it is an internal error,
+// and its text isn't sent.
 func asError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -156,45 +156,46 @@ func asError(err error) *Error {
 	return &Error{Code: codeServerError, Status: http.StatusInternalServerError, Description: "Something went wrong here.", Err: err}
 }
 
-// grantRefusal turns what a rule says of a code or refresh token into the
-// refusal of RFC 6749 section 5.2. The client learns only that the grant is not
-// good; the log learns why.
+// grantRefusal converts an error of package rules about a code or refresh token
+// into the refusal of RFC 6749 section 5.2. The client learns only that the
+// grant is invalid; the log has the reason.
 func grantRefusal(what string, err error) *Error {
 	var e *Error
 	switch {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, rules.ErrScope):
-		return refuse(codeInvalidScope, "The scope names nothing that was granted. Leave scope out to get all that was granted.").tells(err)
+		return refuse(codeInvalidScope, "The scope names nothing that was granted. Leave scope out to get all granted scopes.").tells(err)
 	case errors.Is(err, rules.ErrResource):
 		return refuse(codeInvalidTarget, "The user has not agreed to this resource: name it in the authorization request too.").tells(err)
 	case errors.Is(err, rules.ErrHostSecret):
 		return unavailable("Config.Keys", err)
 	case rules.Refused(err):
-		return refuse(codeInvalidGrant, "The %s is not valid: it is unknown, expired, revoked or used, or was issued to another client or for another redirect_uri or code_verifier.", what).tells(err)
+		return refuse(codeInvalidGrant, "The %s is not valid: it is unknown, expired, revoked, or used, or was issued to another client or for another redirect_uri or code_verifier.", what).tells(err)
 	}
 	return unavailable("store", err)
 }
 
-// errStaleForm refuses a form that doesn't fit, or doesn't any more.
+// errStaleForm refuses a form that is invalid or outdated.
 func errStaleForm(cause error) *Error {
 	return &Error{Code: codeInvalidRequest, Status: http.StatusForbidden, reason: pages.ReasonStaleForm, Err: cause,
 		Description: "The form does not belong to an open page of this browser and user, or was sent before."}
 }
 
-// errNotRegistered refuses a visitor whose application is not known.
+// errNotRegistered refuses a visitor whose application is unknown.
 func errNotRegistered(cause error) *Error {
 	e := refuse(codeInvalidClient, "The application that sent you here is not registered: its client_id is unknown.").because(cause)
 	e.reason = pages.ReasonUnknownApplication
 	return e
 }
 
-// invalidClient is the refusal of a client's authentication.
+// invalidClient refuses a client that failed to authenticate.
 func invalidClient(description string) *Error {
 	return &Error{Code: codeInvalidClient, Status: http.StatusUnauthorized, Description: description}
 }
 
-// setRetryAfter writes the advice of RFC 9110 section 10.2.3, in whole seconds.
+// setRetryAfter writes the Retry-After header of RFC 9110 section 10.2.3, in
+// whole seconds.
 func (e *Error) setRetryAfter(h http.Header) {
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))

@@ -12,8 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// requests returns endpoint and outcome of the requests since it was last
-// asked.
+// requests returns endpoint and outcome of the requests since the last call.
 func (h *host) requests(t *testing.T) [][2]string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,7 +83,7 @@ func TestRequestEventsNameTheApplication(t *testing.T) {
 		"what a client only claims to be is not named")
 	require.Contains(t, h.log.String(), "endpoint=token error=invalid_grant")
 	require.Regexp(t, "endpoint=token error=invalid_grant .* application="+app.ID, h.log.String())
-	require.Regexp(t, "endpoint=token error=invalid_client .* application="+app.ID, h.log.String(), "whose secret somebody guesses at")
+	require.Regexp(t, "endpoint=token error=invalid_client .* application="+app.ID, h.log.String(), "whose secret is guessed")
 	require.Regexp(t, "endpoint=guard error=insufficient_scope .* application="+app.ID, h.log.String())
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
-// Events say who acted, where the host says so.
+// Name who acts, so that events say it.
 func ExampleWithActor() {
 	cfg := goodConfig()
 	cfg.Events = func(_ context.Context, e provider.Event) { fmt.Println(e.Actor, e.Kind) }
@@ -28,7 +28,8 @@ func ExampleWithActor() {
 	// Output: user_root application.created
 }
 
-// An application that harms people is disabled at once, and its settings stay.
+// Disable an application that harms people. It takes effect at once, and the
+// settings stay.
 func ExampleProvider_DisableApplication() {
 	p, ctx := exampleProvider(), context.Background()
 	app, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki"})
@@ -43,7 +44,7 @@ func ExampleProvider_DisableApplication() {
 	// Output: false <nil>
 }
 
-// A developer is told why requests of their application fail.
+// Show developers why requests of their application fail.
 func ExampleProvider_Failures() {
 	p := exampleProvider()
 	app, _, err := p.CreateApplication(context.Background(), provider.ApplicationSettings{Name: "Wiki"})
@@ -69,8 +70,7 @@ func ExampleProvider_Failures() {
 	// Output: 2 token invalid_client wrong client secret
 }
 
-// A page of the host's own, for signed-in users, in the look of the built-in
-// ones.
+// Write a custom page for signed-in users in the style of the built-in ones.
 func ExampleProvider_WritePage() {
 	p := exampleProvider()
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -78,7 +78,7 @@ func ExampleProvider_WritePage() {
 		switch {
 		case err != nil:
 			http.Error(w, "Try again in a moment.", http.StatusServiceUnavailable)
-		case user != "": // Others are on their way to sign in.
+		case user != "": // The others are redirected to sign in.
 			p.WritePage(w, pages.Page{Status: http.StatusOK, Title: "Welcome", Body: template.HTML("<main><h1>Welcome</h1></main>")})
 		}
 	})

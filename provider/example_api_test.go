@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// Where a token comes by another way than HTTP, such as in the first message of
-// a WebSocket.
+// Verify a token that doesn't arrive in an HTTP request, such as one in the
+// first message of a WebSocket.
 func ExampleProvider_Verify() {
 	p, ctx := exampleProvider(), context.Background()
 	token, err := p.Verify(ctx, "oat_made_up", "profile")
@@ -60,7 +60,7 @@ func introspect(ctx context.Context, issuer, key, token string) (answer introspe
 	return answer, json.NewDecoder(response.Body).Decode(&answer)
 }
 
-// Another service asks about tokens, with a key of its own.
+// Let another service introspect tokens, with a separate key.
 func ExampleBearerKey() {
 	cfg := goodConfig()
 	cfg.Introspection = provider.BearerKey("a long random key of the billing service")

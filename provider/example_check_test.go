@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// What is unwise goes to the log when the host starts, but for what the host
-// has looked at and wants to have so.
+// Log risky settings at startup, except those that the host has reviewed and
+// accepted.
 func ExampleProvider_Check() {
 	p := exampleProvider()
 	accepted := map[string]bool{"limit-missing": true, "token-prefix-missing": true}
@@ -30,7 +30,7 @@ func ExampleProvider_Check() {
 	// events-missing Events
 }
 
-// The advice as log lines.
+// Print the advice as log lines.
 func ExampleAdvice() {
 	p, backendKey := exampleProvider(), os.Getenv("BACKEND_KEY")
 	for _, advice := range p.Check(backendKey) {
@@ -38,7 +38,7 @@ func ExampleAdvice() {
 	}
 }
 
-// What a host has running all the time, on each instance.
+// Start the background work once on each instance.
 func ExampleProvider_Run() {
 	ctx, stop := context.WithCancel(context.Background()) // such as signal.NotifyContext
 	defer stop()
@@ -46,8 +46,8 @@ func ExampleProvider_Run() {
 	go p.Run(ctx)
 }
 
-// The address of a client behind proxies that the host knows. A proxy adds the
-// address that it sees at the end; what stands before it is anybody's word.
+// Return the client's address behind known proxies. A proxy appends the address
+// that it sees; anyone can forge what comes before it.
 func ExampleConfig_clientIP() {
 	proxies := netip.MustParsePrefix("10.0.0.0/8")
 	clientIP := func(r *http.Request) netip.Addr {
@@ -79,7 +79,7 @@ func ExampleConfig_clientIP() {
 	// 198.51.100.9
 }
 
-// What Check asks for first: requests have a limit, and what happens is in a log.
+// Set what Check asks for first: a rate limit, and a log of events.
 func ExampleLimitByAddress() {
 	cfg := provider.Config{Limit: provider.LimitByAddress(1)}
 	r := provider.LimitRequest{Endpoint: "token", ClientID: "wiki", IP: netip.MustParseAddr("192.0.2.1")}
@@ -90,7 +90,7 @@ func ExampleLimitByAddress() {
 	// 1m0s
 }
 
-// The events go to a log of their own, to be kept for longer.
+// Write the events to a separate log that is kept longer.
 func ExampleLogEvents() {
 	audit := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
@@ -104,8 +104,8 @@ func ExampleLogEvents() {
 	// level=WARN msg="latchkey: event" event=token.reuse_detected application=oa_1 user=user_ada
 }
 
-// An application was caught abusing its access. Deleting it ends all that was
-// issued to it; what was granted can also be ended alone.
+// Delete an application that abused its access. That revokes everything that
+// was issued to it. RevokeGrants alone would keep the application.
 func ExampleProvider_DeleteApplication() {
 	p, ctx := exampleProvider(), context.Background()
 	app, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki"})

@@ -17,8 +17,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Each handler can be put where the host wants it, with the paths told in
-// Config.Paths, in place of Mount.
+// Mount each handler where you want it, with the paths in Config.Paths, instead
+// of calling Mount.
 func ExampleProvider_TokenHandler() {
 	cfg := goodConfig()
 	cfg.Paths = provider.Paths{Authorize: "/connect", Token: "/connect/token", UserInfo: "/me"}
@@ -46,11 +46,11 @@ func ExampleProvider_TokenHandler() {
 	// Output: 401 Unauthorized
 }
 
-// signingKeys stand for those that keys.New makes.
+// signingKeys stands for keys that keys.New makes.
 var signingKeys provider.Keys = hosttest.NewKeys()
 
-// With OpenID Connect there are the public keys, and the discovery document at a
-// second path.
+// Mount what OpenID Connect adds: the public keys, and the discovery document
+// at a second path.
 func ExampleProvider_JWKSHandler() {
 	cfg := goodConfig()
 	cfg.Keys = signingKeys
@@ -74,8 +74,8 @@ func ExampleProvider_JWKSHandler() {
 	// Output: 200 OK public, max-age=3600
 }
 
-// With SignOut, applications can send their users to sign out. It ends the
-// host's own session; the page asks the user where that is due.
+// Let applications send their users to sign out. SignOut ends the host's
+// session; the page asks the user first if necessary.
 func ExampleProvider_LogoutHandler() {
 	cfg := goodConfig()
 	cfg.Keys = signingKeys
@@ -103,7 +103,7 @@ func ExampleProvider_LogoutHandler() {
 	// Output: 200 OK
 }
 
-// What a host switches on has handlers too.
+// Mount the handlers of features that Config enables.
 func ExampleProvider_RegistrationHandler() {
 	cfg := goodConfig()
 	cfg.Registration = &provider.Registration{}
@@ -119,7 +119,7 @@ func ExampleProvider_RegistrationHandler() {
 	mux.Handle("/oauth/device", p.DeviceHandler())
 }
 
-// A page of the host's own can say to developers where everything is.
+// Show developers the URLs of the endpoints.
 func ExampleProvider_Endpoints() {
 	p := exampleProvider()
 	e := p.Endpoints()
@@ -134,8 +134,7 @@ func ExampleProvider_Endpoints() {
 	// https://app.example.com/.well-known/oauth-authorization-server
 }
 
-// A status page of the host's own counts in the provider's metrics, and its
-// refusals are in the provider's log.
+// Monitor a custom status page with the provider's metrics and log.
 func ExampleProvider_Endpoint() {
 	p := exampleProvider()
 	status := p.Endpoint("status", func(w http.ResponseWriter, r *http.Request) error {
@@ -154,7 +153,7 @@ func ExampleProvider_Endpoint() {
 	// Output: 0 applications
 }
 
-// A form for applications shows what the Config has switched on.
+// Show in a form for applications what Config enables.
 func ExampleProvider_Offers() {
 	cfg := goodConfig()
 	cfg.Machines = &provider.Machines{Scopes: []string{"profile"}}
@@ -182,14 +181,14 @@ func ExampleProvider_InstanceID() {
 	// Output: true
 }
 
-// Somebody has found a token in a public repository.
+// Find the owner of a token that was found in a public repository.
 func ExampleProvider_LookupToken() {
 	p, ctx := exampleProvider(), context.Background()
 	leaked := "oat_..."
 	token, err := p.LookupToken(ctx, leaked)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		fmt.Println("not a token of ours")
+		fmt.Println("not one of our tokens")
 	case err != nil:
 		fmt.Println("try again:", err)
 	case token.Live:
@@ -198,7 +197,7 @@ func ExampleProvider_LookupToken() {
 			fmt.Println("try again:", err)
 		}
 	}
-	// Output: not a token of ours
+	// Output: not one of our tokens
 }
 
 func ExampleProvider_FindClient() {
@@ -226,7 +225,7 @@ func ExampleProvider_FindClient() {
 	// 1 of 1
 }
 
-// A settings page of the host's own lists what its user has connected.
+// List a user's connected applications on a custom settings page.
 func ExampleProvider_ListConnections() {
 	p := exampleProvider()
 	settings := func(w http.ResponseWriter, r *http.Request) {
@@ -249,7 +248,8 @@ func ExampleProvider_ListConnections() {
 	// Output: 0 applications
 }
 
-// Where a user is signed in, device by device, for a page that ends them.
+// List where a user is signed in, device by device, on a page that can end the
+// sign-ins.
 func ExampleProvider_ListGrants() {
 	p, ctx := exampleProvider(), context.Background()
 	grants, next, err := p.ListGrants(ctx, provider.GrantFilter{UserID: "user_ada"}, "", 20)
@@ -265,7 +265,7 @@ func ExampleProvider_ListGrants() {
 	// Output: 0 sign-ins on this page; pass "" as After for the next
 }
 
-// A resource on a host of its own serves its metadata itself.
+// Serve the metadata of a resource on a separate host.
 func ExampleProtectedResource_MetadataHandler() {
 	cfg := goodConfig()
 	cfg.Resources = []provider.Resource{{URL: "https://mcp.example.com/notes", Scopes: []string{"profile"}}}
@@ -297,7 +297,7 @@ func ExampleProtectedResource_MetadataHandler() {
 	// https://app.example.com
 }
 
-// A secret does not get into a log by mistake.
+// A secret can't get into a log by mistake.
 func ExampleNewSecret() {
 	secret := provider.NewSecret("correct horse battery staple")
 	fmt.Println(secret)
@@ -321,7 +321,7 @@ func ExampleNewSecret() {
 // The error of a refusal has the code and the status of the protocol.
 func ExampleError() {
 	p := exampleProvider()
-	_, err := p.Verify(context.Background(), "a text that is no token")
+	_, err := p.Verify(context.Background(), "an invalid token")
 	var refusal *provider.Error
 	if errors.As(err, &refusal) {
 		fmt.Println(refusal.Status, refusal.Code)

@@ -9,8 +9,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// An application whose processes share one file of credentials, and may hold an
-// old refresh token for half an hour.
+// Let an application with several processes share one credentials file, and use
+// an old refresh token for up to half an hour.
 func ExampleLifetimes() {
 	app, _, err := exampleProvider().CreateApplication(context.Background(), provider.ApplicationSettings{
 		Name:         "Wiki sync",

@@ -24,7 +24,7 @@ func reports(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "the reports of", token.UserID)
 }
 
-// An application gets a token by itself, and opens what lets machines in.
+// Accept a token without a user where the guard allows machines.
 func ExampleProvider_AllowMachines() {
 	cfg := goodConfig()
 	cfg.Scopes = []scopes.Scope{{Name: "reports:read", Title: "Read reports"}}

@@ -21,9 +21,9 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// An application keeps the client id and the secret that it had elsewhere, of
-// which only the hash is needed. What is there already is left alone, so a
-// program that imports may run again.
+// Keep an application's client ID and secret from another provider. Only the
+// hash of the secret is needed. Existing applications stay unchanged, so the
+// import can run again.
 func ExampleProvider_ImportApplication() {
 	p := migratedProvider()
 	hash, err := store.ParseSecretHash("$2a$10$WqKOLJuyNjDGOyK3/DzAmeCK5aK2oh45YbFuuQpVmzQzC4lHhlNWy")
@@ -51,8 +51,8 @@ func ExampleProvider_ImportApplication() {
 	// it is there already
 }
 
-// Clients that have another provider's addresses in their settings need not
-// change them.
+// Use the paths of another provider, so that clients need not change their
+// settings.
 func ExamplePaths() {
 	p := migratedProvider()
 	fmt.Println(p.Endpoints().Authorize)
@@ -84,9 +84,9 @@ func migratedProvider() *provider.Provider {
 	return p
 }
 
-// sideBySide answers for the token endpoint while refresh tokens of an old
-// provider are still out: it knows the new ones by how they begin. With a
-// Config.TokenPrefix, that is in front of "ort_".
+// sideBySide serves the token endpoint while refresh tokens of an old provider
+// are still in use. It recognizes Latchkey's tokens by their prefix. If you set
+// Config.TokenPrefix, that comes before "ort_".
 func sideBySide(old, latchkey http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
@@ -99,7 +99,7 @@ func sideBySide(old, latchkey http.Handler) http.Handler {
 	})
 }
 
-// guardBoth lets requests to the API in by tokens of either.
+// guardBoth accepts requests to the API with tokens of either provider.
 func guardBoth(old, latchkey func(http.Handler) http.Handler, api http.Handler) http.Handler {
 	byOld, byLatchkey := old(api), latchkey(api)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -111,8 +111,8 @@ func guardBoth(old, latchkey func(http.Handler) http.Handler, api http.Handler) 
 	})
 }
 
-// While an application changes over, its users stay signed in: what the old
-// provider issued is refreshed there, and what the new one issued, here.
+// While an application migrates, its users stay signed in: each provider
+// refreshes its own tokens.
 func TestBesideTheOldProvider(t *testing.T) {
 	old := providertest.New(t, func(c *provider.Config) { c.TokenPrefix = "old_" })
 	latchkey := providertest.New(t)

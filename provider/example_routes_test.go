@@ -10,11 +10,11 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// loadSession stands for the host's own session middleware.
+// loadSession stands for the host's session middleware.
 func loadSession(next http.Handler) http.Handler { return next }
 
-// What the host wraps around its own pages stays off the provider's endpoints,
-// but for the session where it is read.
+// Keep the middleware of your pages away from the provider's endpoints, except
+// the session middleware where a route reads the session.
 func ExampleProvider_Routes() {
 	p, mux := exampleProvider(), http.NewServeMux()
 	for _, route := range p.Routes() {
@@ -30,8 +30,8 @@ func ExampleProvider_Routes() {
 	// Output: 200
 }
 
-// A host that serves several names has a provider for each: the issuer is part
-// of what clients check. Each has its own store, or its own prefix in one.
+// Serve several host names with a provider for each, because clients check the
+// issuer. Each needs a separate store, or a separate prefix in one.
 func ExampleProvider_Mount_hosts() {
 	sites := map[string]http.Handler{}
 	for _, name := range []string{"acme.example.com", "globex.example.com"} {
@@ -54,12 +54,12 @@ func ExampleProvider_Mount_hosts() {
 		http.NotFound(w, r)
 	})
 
-	for _, name := range []string{"acme.example.com", "nobody.example.com"} {
+	for _, name := range []string{"acme.example.com", "unknown.example.com"} {
 		w := httptest.NewRecorder()
 		byHost.ServeHTTP(w, httptest.NewRequest("GET", "https://"+name+"/.well-known/oauth-authorization-server", nil))
 		fmt.Println(name, w.Code)
 	}
 	// Output:
 	// acme.example.com 200
-	// nobody.example.com 404
+	// unknown.example.com 404
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// Scopes of the host's own, beside the built-in ones. One of them cannot be
-// unticked, and all have their sentences in two languages.
+// Add your scopes to the built-in ones. One of them is required, and all have
+// sentences in two languages.
 func ExampleConfig_scopes() {
 	cfg := goodConfig()
 	cfg.Scopes = append(scopes.Default(),
@@ -40,7 +40,7 @@ func ExampleConfig_scopes() {
 	// Output: profile notes:read
 }
 
-// One of the host's own applications: nobody is asked.
+// Skip the consent page for one of your applications.
 func ExampleProvider_CreateApplication_own() {
 	app, _, err := exampleProvider().CreateApplication(context.Background(), provider.ApplicationSettings{
 		Name:         "Acme for the web",

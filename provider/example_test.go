@@ -17,7 +17,7 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// The smallest host. The README shows the lines in which it meets Latchkey.
+// A minimal host. The README shows the lines that set up Latchkey.
 func Example() {
 	p, err := provider.New(provider.Config{
 		Issuer:      "https://app.example.com",             // your app's public URL
@@ -79,7 +79,7 @@ func ExampleProvider_CreateApplication() {
 	// Output: Command line profile email true
 }
 
-// A secret is rotated without an interruption: both work for a day.
+// Rotate a secret without an interruption: both secrets work for a day.
 func ExampleProvider_AddSecret() {
 	p, ctx := exampleProvider(), context.Background()
 	app, old, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki"})
@@ -111,8 +111,8 @@ func ExampleProvider_UpdateApplication() {
 	// Output: [https://wiki.example.com/callback]
 }
 
-// An administrator has looked at what a user has registered in the developer
-// portal: the name, the home page, and the addresses that it sends people to.
+// Review an application that a user registered in the developer portal: check
+// its name, its home page, and its redirect URIs.
 func ExampleProvider_ReviewApplication() {
 	p, ctx := exampleProvider(), context.Background()
 	app, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki", OwnerID: "user_ada"})
@@ -138,8 +138,8 @@ func ExampleProvider_Require() {
 	})))
 }
 
-// What to call when. Each is complete when it returns: nothing that it ended
-// works anywhere.
+// Revoke grants in these situations. When the call returns, nothing that it
+// revoked works anymore.
 func ExampleProvider_RevokeGrants() {
 	p, ctx := exampleProvider(), context.Background()
 	for situation, filter := range map[string]provider.GrantFilter{
@@ -154,7 +154,7 @@ func ExampleProvider_RevokeGrants() {
 	}
 }
 
-// When the host deletes a user, everything of theirs goes here too.
+// Erase a user's data when the host deletes the user.
 func ExampleProvider_EraseUser() {
 	p, ctx := exampleProvider(), context.Background()
 	// delete from users where id = ...
@@ -164,7 +164,7 @@ func ExampleProvider_EraseUser() {
 	// Output:
 }
 
-// What a user who asks for their data gets beside what the host has itself.
+// Export a user's data, in addition to the data that the host has.
 func ExampleProvider_ExportUser() {
 	p, ctx := exampleProvider(), context.Background()
 	var kept bytes.Buffer
@@ -175,8 +175,8 @@ func ExampleProvider_ExportUser() {
 	// Output: true
 }
 
-// After a backup of the store was restored, what was revoked since works again.
-// This ends everything that was there.
+// Revoke everything after restoring a backup of the store, because the backup
+// brings back what was revoked since.
 func ExampleProvider_RevokeAllGrants() {
 	p, ctx := exampleProvider(), context.Background()
 	if err := p.RevokeAllGrants(ctx); err != nil {
@@ -184,8 +184,8 @@ func ExampleProvider_RevokeAllGrants() {
 	}
 }
 
-// An MCP server for agents. Whoever comes without a token is told where to get
-// one, and one that was issued for another API does not open it.
+// Protect an MCP server for agents. A request without a token gets an answer
+// that says where to get one. A token for another API doesn't work here.
 func ExampleProvider_Resource() {
 	p, err := provider.New(provider.Config{
 		// The five fields that every host has, and:
@@ -211,11 +211,11 @@ func ExampleProvider_Resource() {
 	// 401 Bearer realm="https://app.example.com", resource_metadata="https://app.example.com/.well-known/oauth-protected-resource/mcp", scope="profile"
 }
 
-// A personal access token, that a user asked for on a page of the host's.
+// Make a personal access token that a user asked for on a page of the host.
 func ExampleProvider_IssueToken() {
 	p, ctx := exampleProvider(), context.Background()
-	// Once, at the start of the host. Nobody can sign in with it, as it has no
-	// redirect URIs.
+	// Once, when the host starts. No one can sign in with this application,
+	// because it has no redirect URIs.
 	tools, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{Name: "Personal access tokens"})
 	if err != nil {
 		log.Fatal(err)
@@ -228,7 +228,7 @@ func ExampleProvider_IssueToken() {
 		return
 	}
 	fmt.Println("Copy it now, it is not shown again:", secret.Reveal())
-	_ = token.GrantID // what to keep beside the label that the user gave it
+	_ = token.GrantID // store it with the label that the user chose
 }
 
 func ExampleProvider_Cleanup() {
@@ -237,8 +237,7 @@ func ExampleProvider_Cleanup() {
 	// Output: 0 <nil>
 }
 
-// A program makes its own application known at each start, on as many instances
-// as there are.
+// Register an application at startup, on any number of instances.
 func ExampleProvider_EnsureApplication() {
 	p, ctx := exampleProvider(), context.Background()
 	secret := provider.NewSecret("1c8f0b6e5d3a4972b0e8c7d6f5a4932110fe2dcb3ca94b85") // From the environment.

@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// membership is what the host knows of its workspaces, in its own database.
+// membership is the host's own record of its workspaces.
 type membership map[string][]string // the workspaces of each user
 
 func (m membership) list(_ context.Context, userID string) ([]provider.Workspace, error) {
@@ -26,8 +26,7 @@ func (m membership) has(_ context.Context, userID, workspaceID string) (bool, er
 	return slices.Contains(m[userID], workspaceID), nil
 }
 
-// inWorkspace lets a request through if its token is for the workspace in its
-// path.
+// inWorkspace accepts a request if its token is for the workspace in its path.
 func inWorkspace(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token, ok := provider.TokenFromContext(r.Context())
@@ -39,7 +38,7 @@ func inWorkspace(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// Users choose the workspace for which an application acts.
+// Let users choose the workspace that an application acts for.
 func ExampleWorkspaces() {
 	members, ctx := membership{"user_ada": {"red", "blue"}}, context.Background()
 	cfg := goodConfig()
@@ -66,8 +65,8 @@ func ExampleWorkspaces() {
 	// Output: required
 }
 
-// What the host calls when somebody leaves a workspace, and when one is deleted:
-// after it has changed its own records.
+// Update the grants when a user leaves a workspace, and when a workspace is
+// deleted, after the host has changed its own records.
 func ExampleProvider_LeaveWorkspace() {
 	p, ctx := exampleProvider(), context.Background()
 	if err := p.LeaveWorkspace(ctx, "user_ada", "red"); err != nil {
@@ -79,7 +78,7 @@ func ExampleProvider_LeaveWorkspace() {
 	// Output:
 }
 
-// A page for the administrators of a workspace.
+// List the connected applications for the administrators of a workspace.
 func ExampleProvider_ListWorkspaceConnections() {
 	p, ctx := exampleProvider(), context.Background()
 	connections, err := p.ListWorkspaceConnections(ctx, "red")
@@ -90,7 +89,7 @@ func ExampleProvider_ListWorkspaceConnections() {
 		fmt.Println(c.Application.Name, c.UserID, c.LastUsed)
 	}
 
-	// The button beside one of them:
+	// The button next to one of them:
 	end := provider.GrantFilter{WorkspaceID: "red", UserID: "user_ada", ApplicationID: "oa_1"}
 	if err := p.RevokeGrants(ctx, end); err != nil {
 		log.Fatal(err)

@@ -14,27 +14,27 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// An exchange is a request for tokens of an application that has authenticated.
-// To go-oauth2's server it is the manager: it has the two methods that the
-// server calls at the token endpoint, and the interface that it embeds is nil
-// and stands for the others.
+// An exchange is a request for tokens from an application that has
+// authenticated. It is also the manager of go-oauth2's server: it implements
+// the two methods that the server calls at the token endpoint, and embeds a nil
+// interface for the others.
 type exchange struct {
 	*call
 	oauth2.Manager
 	app      store.Application
-	resource *ProtectedResource // nil: that of the grant
+	resource *ProtectedResource // nil means the grant's resource
 }
 
-// tokenInfo is what a grant type gives, on its way through the engine. The
-// engine only hands it on; the interface that it embeds is nil and stands for
-// the getters and setters, which are never called here.
+// tokenInfo is the result of a grant type, which the engine passes through. It
+// embeds a nil interface for the getters and setters, which are never called
+// here.
 type tokenInfo struct {
 	oauth2.TokenInfo
 	access, refresh, id, scope string
 	expiresIn                  time.Duration
 }
 
-// redeemCode gives the first tokens for a code (RFC 6749 section 4.1.3).
+// redeemCode issues the first tokens for a code (RFC 6749 section 4.1.3).
 func (x *exchange) redeemCode(text, redirectURI, verifier string) (tokenInfo, *Error) {
 	const what = "code"
 	code, ok := x.prefix.decode(rules.KindCode, text)
@@ -44,7 +44,7 @@ func (x *exchange) redeemCode(text, redirectURI, verifier string) (tokenInfo, *E
 	var challenge string
 	if verifier != "" {
 		if !isVerifier(verifier) {
-			return tokenInfo{}, refuse(codeInvalidGrant, "The code_verifier must be 43 to 128 letters, digits, hyphens, dots, underscores and tildes.")
+			return tokenInfo{}, refuse(codeInvalidGrant, "The code_verifier must be 43 to 128 letters, digits, hyphens, dots, underscores, and tildes.")
 		}
 		sum := sha256.Sum256([]byte(verifier))
 		challenge = base64.RawURLEncoding.EncodeToString(sum[:])
@@ -52,8 +52,8 @@ func (x *exchange) redeemCode(text, redirectURI, verifier string) (tokenInfo, *E
 	return x.redeem(what, code, rules.Redemption{RedirectURI: redirectURI, Challenge: challenge, NeedsChallenge: x.app.Public})
 }
 
-// redeem spends a code. What is the parameter that it came as, or was derived
-// from.
+// redeem spends a code. what is the parameter that contained the code, or from
+// which it was derived.
 func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tokenInfo, *Error) {
 	now := x.now()
 	access := newCredential(code.grantID)
@@ -96,13 +96,12 @@ func (x *exchange) redeem(what string, code credential, q rules.Redemption) (tok
 	return answer, nil
 }
 
-// rotateRefresh gives the next tokens for a refresh token (RFC 6749 section 6).
-// They are derived from it and a random salt, so that a request that is
-// repeated within the grace can be answered alike although only hashes are
-// kept.
+// rotateRefresh issues the next tokens for a refresh token (RFC 6749 section
+// 6). They are derived from it and a random salt, so a request that is repeated
+// within the grace period gets the same answer although only hashes are stored.
 //
-// Everything that can fail is asked before anything is written: if the host
-// can't say whether the user is still there, the presented token stays good.
+// Everything that can fail happens before the first write: if the host can't
+// say whether the user still exists, the presented token keeps working.
 func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	const what = "refresh_token"
 	presented, ok := x.prefix.decode(rules.KindRefresh, text)
@@ -113,7 +112,7 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	if e != nil {
 		return tokenInfo{}, e
 	}
-	if len(asked) > 0 { // Those of the protocol alone narrow nothing.
+	if len(asked) > 0 { // The protocol's scopes alone don't narrow the grant.
 		asked = asked.Union(extra)
 	}
 	now := x.now()
@@ -176,12 +175,12 @@ func (x *exchange) rotateRefresh(text, scope string) (tokenInfo, *Error) {
 	return answer, nil
 }
 
-// errTooManyTokens is why an access token ended that its application did not
-// revoke.
+// errTooManyTokens is why an access token ended although its application did
+// not revoke it.
 var errTooManyTokens = errors.New("the grant had too many live access tokens, so the oldest has ended")
 
-// refusal is grantRefusal with what this request asked for. A client that has
-// proved who it is by its secret is told what it forgot to send.
+// refusal is grantRefusal with the values of this request. It tells a client
+// that authenticated with its secret which parameter it forgot.
 func (x *exchange) refusal(what, scope string, err error) *Error {
 	e := grantRefusal(what, err)
 	switch {
@@ -190,18 +189,18 @@ func (x *exchange) refusal(what, scope string, err error) *Error {
 	case e.Code == codeInvalidTarget:
 		e = e.with(resourceParam, x.resource.identifier())
 	case errors.Is(err, rules.ErrReused):
-		e.Err = fmt.Errorf("%w, so its sign-in has been ended", err)
+		e.Err = fmt.Errorf("%w, so its sign-in was revoked", err)
 	case x.app.Public:
 	case errors.Is(err, rules.ErrNoVerifier):
-		e.Description = "The code_verifier is missing: the code was asked for with a code_challenge."
+		e.Description = "The code_verifier is missing: the code was requested with a code_challenge."
 	case errors.Is(err, rules.ErrNoRedirectURI):
 		e.Description = "The redirect_uri is missing: send the one of the authorization request again."
 	}
 	return e
 }
 
-// reportReuse tells Config.Events when a grant was just ended because something
-// spent came again.
+// reportReuse emits an event if a grant was just revoked because a spent code
+// or token was reused.
 func (x *exchange) reportReuse(id store.ID, err error) {
 	if errors.Is(err, rules.ErrReused) {
 		x.event(Event{Kind: EventReuseDetected, ApplicationID: x.app.ID, GrantID: id, Err: err})

@@ -48,9 +48,9 @@ const (
 	maxCauseText = 300
 )
 
-// failures are the causes for which requests of applications were refused. What
-// proved to be an application's and what anyone can send are kept apart, so that
-// strangers push out nothing but what came from strangers.
+// failures are the causes for which requests of applications were refused. It
+// keeps causes that provably came from the application apart from those that
+// anyone can send, so strangers replace only entries of strangers.
 type failures struct{ proved, claimed failureTable }
 
 func newFailures() *failures {
@@ -67,8 +67,8 @@ func (f *failures) forget(application string) {
 	f.claimed.forget(application)
 }
 
-// note counts a refusal. An application of a document is anyone's, and there can
-// be any number of them.
+// note counts a refusal. Those of an application with a document count as
+// claimed, because anyone can publish any number of documents.
 func (f *failures) note(application, endpoint string, proved bool, e *Error, now time.Time) {
 	switch {
 	case application == "":
@@ -82,18 +82,17 @@ func (f *failures) note(application, endpoint string, proved bool, e *Error, now
 type failureTable struct {
 	mu     sync.Mutex
 	byID   map[string]*list.Element
-	recent *list.List // of *failing, the last in front
+	recent *list.List // of *failing, the latest first
 	causes int
 }
 
-// failing are the failures of one application, the last first.
+// failing are the failures of one application, the latest first.
 type failing struct {
 	application string
 	causes      []*failureCause
 }
 
-// failureCause is a Failure, and the text without what was sent by which it is
-// known again.
+// failureCause is a Failure, and the template by which equal causes are found.
 type failureCause struct {
 	template string
 	Failure
@@ -173,7 +172,7 @@ func (t *failureTable) note(application, endpoint string, proved bool, e *Error,
 	}
 }
 
-// note puts what was sent in front of what was sent before.
+// note puts the sent values before earlier ones.
 func (c *failureCause) note(sent string) {
 	if sent == "" {
 		return
@@ -185,7 +184,7 @@ func (c *failureCause) note(sent string) {
 	c.Sent = slices.Insert(c.Sent, 0, sent)
 }
 
-// sent returns what was refused in one line, without the client_id, which is
+// sent returns the refused values in one line, without the client_id, which is
 // known.
 func (e *Error) sent() string {
 	var b strings.Builder
@@ -201,7 +200,7 @@ func (e *Error) sent() string {
 	return short(b.String(), maxSentText)
 }
 
-// short cuts a text. What it returns keeps no longer one in memory.
+// short cuts a text. The result doesn't keep a longer text in memory.
 func short(text string, longest int) string {
 	if len(text) <= longest {
 		return text

@@ -12,9 +12,9 @@ import (
 	"github.com/latchkey-go/latchkey/provider/internal/rules"
 )
 
-// All failures together use a bounded amount of memory, whoever sends what to
-// however many applications, and what strangers send takes nothing from what
-// proved to be an application's.
+// All failures together use a bounded amount of memory, for any number of
+// senders and applications, and requests of strangers don't replace proved
+// failures.
 func TestFailuresAreBoundedInMemory(t *testing.T) {
 	heap := func() int64 {
 		runtime.GC()
@@ -48,8 +48,8 @@ func TestFailuresAreBoundedInMemory(t *testing.T) {
 	t.Logf("%d and %d causes use %.1f MB", f.proved.causes, f.claimed.causes, float64(used)/1e6)
 	require.Less(t, used, int64(20_000_000))
 
-	// Strangers, and applications of documents, of which anybody can have any
-	// number, push out nothing of the application's own.
+	// Strangers, and applications with documents, which anyone can publish,
+	// don't replace the application's proved failures.
 	f = newFailures()
 	f.note("oa_honest", "token", true, refuse(codeInvalidGrant, "The own."), now)
 	for i := range 20_000 {
@@ -60,8 +60,8 @@ func TestFailuresAreBoundedInMemory(t *testing.T) {
 	require.Len(t, f.of("oa_honest"), 1+maxCauses)
 }
 
-// AnotherTokenOf makes up an access token of the same grant, as somebody can who
-// has seen the grant's ID.
+// AnotherTokenOf forges an access token of the same grant, as an attacker who
+// has seen the grant's ID can.
 func AnotherTokenOf(p *Provider, text string) string {
 	known, _ := p.prefix.decode(rules.KindAccess, text)
 	return p.prefix.encode(rules.KindAccess, newCredential(known.grantID))

@@ -54,8 +54,8 @@ func TestFailuresSayWhy(t *testing.T) {
 	require.Empty(t, h.Failures(app.ID))
 }
 
-// Whoever knows a client_id can add to the counts of causes. They push out
-// nothing that the application itself has run into, and use no more memory.
+// Anyone who knows a client_id can add to the counts of causes. They don't
+// replace causes that the application itself ran into, and use no more memory.
 func TestStrangersFlushNoFailuresOfTheApplication(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -67,7 +67,7 @@ func TestStrangersFlushNoFailuresOfTheApplication(t *testing.T) {
 	found := h.Failures(app.ID)
 	require.True(t, found[0].Proved)
 	require.Equal(t, "unknown code or token", found[0].Cause)
-	require.Len(t, found, 3, "each cause is there once, whatever was sent")
+	require.Len(t, found, 3, "each cause is there once, for all values")
 	for _, f := range found[1:] {
 		require.False(t, f.Proved)
 		require.Equal(t, 300, f.Count)
@@ -75,8 +75,8 @@ func TestStrangersFlushNoFailuresOfTheApplication(t *testing.T) {
 	}
 }
 
-// What failed holds no secret, token, code, address, or text of the host's own,
-// and nothing long.
+// Failures contain no secret, token, code, address, or text of the host, and
+// nothing long.
 func TestFailuresHoldNoSecret(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
@@ -107,8 +107,9 @@ func TestFailuresHoldNoSecret(t *testing.T) {
 	}
 }
 
-// What only names an application proves nothing: the client_id of a public one,
-// or a token that was made up for a grant whose ID somebody knows.
+// Requests that only name an application prove nothing: those with the
+// client_id of a public one, or with a forged token of a grant whose ID is
+// known.
 func TestFailuresOfThoseWhoProveNothingAreStrangers(t *testing.T) {
 	h := newHost(t)
 	public := h.application(provider.ApplicationSettings{Public: true, Scopes: scopes.New("notes:read")})

@@ -19,14 +19,14 @@ import (
 
 var errFire = errors.New("dial tcp: the database is on fire")
 
-// storeFaults are the ways in which a step of the store goes wrong.
+// storeFaults lists how a step of the store can fail.
 var storeFaults = map[string]func(s *storetest.Breakable, step string){
 	"fails":         func(s *storetest.Breakable, step string) { s.Fail(errFire, step) },
 	"never answers": func(s *storetest.Breakable, step string) { s.Hang(step) },
 }
 
-// A store that fails, and one that never answers, gives 503 everywhere, within
-// StoreTimeout, and nothing is half done: when it is back, all goes on.
+// A store that fails or hangs gives 503 everywhere, within StoreTimeout, and
+// nothing is half done: when it is back, everything continues.
 func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 	for name, fault := range storeFaults {
 		t.Run(name, func(t *testing.T) {
@@ -81,8 +81,8 @@ func TestStoreFaultsAre503AndLoseNothing(t *testing.T) {
 	}
 }
 
-// A client that hangs up after its request was sent, and asks again, gets the
-// pair that it missed: its request is not given up half way.
+// A client that hangs up after sending its request, and tries again, gets the
+// pair that it missed: its request was completed.
 func TestHangingUpIsNotAReplay(t *testing.T) {
 	faulty := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = faulty })
@@ -94,7 +94,7 @@ func TestHangingUpIsNotAReplay(t *testing.T) {
 	faulty.Before(func(ctx context.Context, step string) error {
 		if step == "Replace" {
 			close(hangUp)
-			// The server notices the closed connection by now.
+			// The server has noticed the closed connection by now.
 			time.Sleep(100 * time.Millisecond)
 			rotated <- ctx.Err()
 		}
@@ -114,7 +114,7 @@ func TestHangingUpIsNotAReplay(t *testing.T) {
 	<-hangUp
 	cancel()
 	require.ErrorIs(t, <-failed, context.Canceled)
-	require.NoError(t, <-rotated, "the step must not be cancelled with the request")
+	require.NoError(t, <-rotated, "the step must not be canceled with the request")
 
 	faulty.Heal()
 	require.Eventually(t, func() bool { return slices.Contains(h.eventKinds(), provider.EventTokenRefreshed) }, 5*time.Second, time.Millisecond)
@@ -124,8 +124,8 @@ func TestHangingUpIsNotAReplay(t *testing.T) {
 	app.refresh(next.RefreshToken).tokens(t)
 }
 
-// What a request costs in calls to the store, each of which is one round trip
-// where the store is a database.
+// How many calls of the store a request costs. Each is one round trip to a
+// database.
 func TestStoreStepsPerRequest(t *testing.T) {
 	var steps []string
 	counting := storetest.NewBreakable(memory.New())
@@ -169,8 +169,8 @@ func TestStoreStepsPerRequest(t *testing.T) {
 	}
 }
 
-// A switch between public and confidential that could not revoke has not
-// happened, so that trying again revokes.
+// If a change between public and confidential can't revoke, nothing changes, so
+// a retry revokes.
 func TestSwitchThatCannotRevokeIsTriedAgain(t *testing.T) {
 	faulty := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = faulty })

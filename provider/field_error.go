@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// The limits of what is kept of an application. They hold whichever way it
-// comes in: by a function, the Backend API, a registration, or a document.
+// The limits of an application's fields. They apply to every way of creating
+// it: a function, the Backend API, a registration, or a document.
 const (
-	maxName         = 256      // characters of an application's name, as Clerk has it
-	maxScopes       = 1024     // bytes of its scopes, as Clerk has it, unless the host offers more: see longestScopes
+	maxName         = 256      // characters of an application's name, as at Clerk
+	maxScopes       = 1024     // bytes of its scopes, as at Clerk, unless the host offers more: see longestScopes
 	maxRedirectURIs = 100      //
-	maxURI          = 1024     // bytes of a redirect URI, as Clerk has it, and of any other URL
-	maxClientID     = 256      // characters of a client id
+	maxURI          = 1024     // bytes of a redirect URI, as at Clerk, and of any other URL
+	maxClientID     = 256      // characters of a client ID
 	maxOwnerID      = 256      // bytes
 	maxMetadata     = 16 << 10 // bytes of all its keys and values
 	maxKeySet       = 16 << 10 // bytes of a JWK Set
-	maxContacts     = 10       // of one that registered itself
+	maxContacts     = 10       // of an application that registered itself
 	maxNote         = 256      // bytes of a contact, a software id, and a version
-	maxSecrets      = 10       // that work at once
+	maxSecrets      = 10       // active at the same time
 	minSecret       = 32       // characters of a secret that the host chooses
 	maxSecret       = 256      // likewise
 )
@@ -80,7 +80,8 @@ func (e *FieldErrors) add(field string, kind FieldErrorKind, value, format strin
 	*e = append(*e, FieldError{Field: field, Message: fmt.Sprintf(format, args...), Kind: kind, Value: value})
 }
 
-// over adds that a field is over its limit: too long, or with too many entries.
+// over adds that a field exceeds its limit: it is too long, or has too many
+// entries.
 func (e *FieldErrors) over(field string, kind FieldErrorKind, limit int, format string, args ...any) {
 	*e = append(*e, FieldError{Field: field, Message: fmt.Sprintf(format, args...), Kind: kind, Limit: limit})
 }

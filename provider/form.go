@@ -18,20 +18,19 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Forms are sealed, so that one that was forged, altered, left over from
-// another user's session or sent before is refused. Nothing is kept on the
-// server: the key of the seal is in a cookie of the browser that the form was
-// shown in, and so are the numbers of the forms that were answered.
+// Forms are sealed. A form that was forged, altered, left over from another
+// user's session, or sent before is refused. The server keeps nothing: a cookie
+// in the browser has the key of the seal and the numbers of the answered forms.
 //
-// A form's number is the id of the grant that it may lead to, and the code of
+// A form's number is the ID of the grant that it may lead to, and the code of
 // that grant is derived from the key. So a form that is sent twice before the
-// browser has the first answer, by a double click, gets the same answer, and no
-// form makes two grants, whatever becomes of the cookie.
+// browser has the first answer, because of a double click, gets the same
+// answer, and no form makes two grants, even if the cookie is lost.
 
 // sealField is the hidden field that holds the seal.
 const sealField = "seal"
 
-// decisionField is the field with what the user has decided: "allow" or "deny".
+// decisionField is the field with the user's decision: "allow" or "deny".
 const decisionField = "decision"
 
 // consentFields are all fields of a form that asks the user to decide.
@@ -42,18 +41,18 @@ const formLifetime = time.Hour
 
 const (
 	formKeySize    = 32
-	formNumberSize = 8 // the part of the id that differs between any two forms
+	formNumberSize = 8 // the part of the ID that differs between any two forms
 
-	// formCookieLifetime is longer than the form's, so that a form that comes
-	// too late is known for what it is.
+	// formCookieLifetime is longer than formLifetime, so a late form is
+	// recognized as late.
 	formCookieLifetime = 24 * time.Hour
 
-	// maxAnswered is how many numbers of answered forms the cookie holds. With
-	// one more the key is a new one, and no form that is still open counts.
+	// maxAnswered is how many numbers of answered forms the cookie holds. After
+	// that, the key is replaced, and forms that are still open become invalid.
 	maxAnswered = 24
 )
 
-// form is a form that was sent, with a seal that fits.
+// form is a form that was sent with a valid seal.
 type form struct {
 	id     store.ID
 	cookie formCookie
@@ -67,12 +66,12 @@ type formCookie struct {
 
 func newFormCookie() formCookie {
 	c := formCookie{key: make([]byte, formKeySize)}
-	rand.Read(c.key) // Never fails: it would end the program.
+	rand.Read(c.key) // It never fails; it would end the program.
 	return c
 }
 
-// formCookieName names the cookie. With the prefix, a browser lets neither a
-// sub-domain nor plain http set it.
+// formCookieName returns the name of the cookie. Because of its prefix, a
+// browser doesn't let a subdomain or plain http set it.
 func (c *call) formCookieName() string {
 	if c.secure() {
 		return "__Host-latchkey_form"
@@ -94,8 +93,9 @@ func (c *call) readFormCookie() (kept formCookie, err error) {
 	return kept, nil
 }
 
-// writeFormCookie sets the cookie. It is Lax: a visitor who comes from an
-// application has to bring it along, or each page would undo the last one.
+// writeFormCookie sets the cookie. It is SameSite=Lax, because a visitor who
+// comes from an application must send it, or each page would replace the last
+// one's key.
 func (c *call) writeFormCookie(kept formCookie) {
 	content := slices.Concat(append([][]byte{kept.key}, kept.answered...)...)
 	http.SetCookie(c.w, &http.Cookie{
@@ -104,8 +104,8 @@ func (c *call) writeFormCookie(kept formCookie) {
 	})
 }
 
-// sealForm returns the seal of a form for the user, which holds for the given
-// parts only, and gives the browser the key if it has none.
+// sealForm returns the seal of a form for the user, valid only for the given
+// parts. If the browser has no key yet, it sets one.
 func (c *call) sealForm(userID string, parts ...string) string {
 	cookie, err := c.readFormCookie()
 	if err != nil {
@@ -116,8 +116,8 @@ func (c *call) sealForm(userID string, parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString(append(id[:], sealOf(cookie.key, id, parts)...))
 }
 
-// sealOf is the seal of a form, or another value that only the browser's key
-// leads to.
+// sealOf returns the seal of a form, or another value that depends on the
+// browser's key.
 func sealOf(key []byte, id store.ID, parts []string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(id[:])
@@ -128,8 +128,8 @@ func sealOf(key []byte, id store.ID, parts []string) []byte {
 	return mac.Sum(nil)
 }
 
-// openForm checks the seal of a form that was sent. It returns the form with
-// errAnswered too.
+// openForm checks the seal of a form that was sent. If the error is
+// errAnswered, it returns the form too.
 func (c *call) openForm(seal string, parts ...string) (*form, *Error) {
 	if err := c.csrf.Check(c.r); err != nil {
 		return nil, errStaleForm(err)
@@ -146,7 +146,7 @@ func (c *call) openForm(seal string, parts ...string) (*form, *Error) {
 	}
 	copy(f.id[:], content)
 	if !hmac.Equal(content[len(f.id):], sealOf(cookie.key, f.id, parts)) {
-		return nil, errStaleForm(errors.New("the form's seal does not fit its content, its user or this browser"))
+		return nil, errStaleForm(errors.New("the form's seal does not match its content, its user, or this browser"))
 	}
 	if c.now().Sub(f.shown()) > formLifetime {
 		return nil, errStaleForm(errors.New("the form is too old"))
@@ -157,7 +157,7 @@ func (c *call) openForm(seal string, parts ...string) (*form, *Error) {
 	return f, nil
 }
 
-// shown is when the form was made, to the millisecond: it is in the id.
+// shown returns when the form was made, to the millisecond, from its ID.
 func (f *form) shown() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(f.id[:8]) >> 16))
 }
@@ -169,13 +169,13 @@ func (f *form) answered() bool {
 	return slices.ContainsFunc(f.cookie.answered, func(n []byte) bool { return bytes.Equal(n, f.number()) })
 }
 
-// code is the authorization code that answers the form.
+// code returns the authorization code that answers the form.
 func (f *form) code() credential {
 	return credential{f.id, rules.Secret(sealOf(f.cookie.key, f.id, []string{"code"}))}
 }
 
-// answerForm notes in the cookie that the form was answered. It comes before the
-// answer is written; so a form that could not be answered can be sent again.
+// answerForm records in the cookie that the form was answered. Call it before
+// writing the answer. If the answer fails, the form can be sent again.
 func (c *call) answerForm(f *form) {
 	if f.answered() {
 		return
@@ -188,18 +188,18 @@ func (c *call) answerForm(f *form) {
 	c.writeFormCookie(f.cookie)
 }
 
-// sealNotice is what the address says after something was done to an
-// application. It is sealed, so that a link cannot make the page say so.
+// sealNotice returns the part of the address that makes the page show a notice
+// about an application. It is sealed, so a link can't fake a notice.
 func sealNotice(c formCookie, what, userID, id string) string {
 	seal := sealOf(c.key, store.ID{}, []string{what, userID, id})
 	return base64.RawURLEncoding.EncodeToString(seal[:16]) + id
 }
 
-// openNotice returns the application of a notice, or "" if it is another one or
-// none.
+// openNotice returns the application of a notice, or "" if there is none or it
+// is a different one.
 func (c *call) openNotice(what, userID, text string) string {
 	cookie, err := c.readFormCookie()
-	const sealSize = 22 // 16 bytes as text
+	const sealSize = 22 // 16 bytes in base64
 	if err != nil || len(text) <= sealSize {
 		return ""
 	}
@@ -209,7 +209,7 @@ func (c *call) openNotice(what, userID, text string) string {
 	return ""
 }
 
-// errAnswered: the browser has the answer to the form. It shows the form all
-// the same while an application takes its time, or when a native one has taken
-// the answer; so it is not the visitor's fault.
+// errAnswered means that the browser already has the answer to the form. The
+// form may still be visible while an application is slow, or after a native
+// application took the answer, so it isn't the visitor's fault.
 var errAnswered = errors.New("the form was answered before")

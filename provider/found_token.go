@@ -13,7 +13,7 @@ import (
 
 // FoundToken is what [Provider.LookupToken] returns about a token.
 type FoundToken struct {
-	Token // whose it is, and what it opens; not necessarily a live access token
+	Token // its owner and scopes; not necessarily a live access token
 
 	Refresh  bool      // a refresh token, not an access token
 	IssuedAt time.Time // zero, like ExpiresAt, for a refresh token that doesn't work
@@ -68,7 +68,7 @@ func (p *Provider) lookUp(ctx context.Context, token string) (FoundToken, error)
 	switch {
 	case !found.Refresh: // It can be both revoked and expired.
 		found.Expired = !p.now().Before(t.expiresAt)
-	case t.dead != nil: // The rules keep the times of the current one only.
+	case t.dead != nil: // The rules keep only the times of the current one.
 		found.IssuedAt, found.ExpiresAt = time.Time{}, time.Time{}
 	}
 	return found, nil

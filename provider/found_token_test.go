@@ -50,7 +50,7 @@ func TestLookupTokenSaysWhoseATokenIs(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound, "another provider's")
 }
 
-// Each reason for which a token doesn't work, and that no other is given.
+// Each reason for which a token doesn't work is reported, and no other.
 func TestLookupTokenSaysWhyATokenIsDead(t *testing.T) {
 	type state struct{ Live, Expired, Revoked, Spent, UserGone bool }
 	live := state{Live: true}
@@ -94,7 +94,7 @@ func TestLookupTokenSaysWhyATokenIsDead(t *testing.T) {
 	}
 }
 
-// What can't be known now is neither alive nor unknown.
+// During an outage, a token is neither live nor unknown.
 func TestLookupTokenReportsOutages(t *testing.T) {
 	broken := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = broken })

@@ -84,7 +84,7 @@ func (p *Provider) ListGrants(ctx context.Context, f GrantFilter, after string, 
 	return page, next, nil
 }
 
-// listGrants fills a page, and returns where the next one begins.
+// listGrants fills a page, and returns where the next one starts.
 func (k records) listGrants(ctx context.Context, q store.Query, limit int) (page []Grant, next store.Cursor, err error) {
 	now := rules.At(k.now())
 	for range maxBatches {
@@ -114,7 +114,7 @@ func (k records) listGrants(ctx context.Context, q store.Query, limit int) (page
 	return page, q.After, nil
 }
 
-// findListed returns the grant with the filter's ID, if it lives and matches.
+// findListed returns the grant with the filter's ID, if it is live and matches.
 func (k records) findListed(ctx context.Context, f GrantFilter) ([]Grant, error) {
 	var g rules.Grant
 	err := k.findGrant(ctx, f.ID, &g)
@@ -140,7 +140,7 @@ func publicGrant(g *rules.Grant) Grant {
 	}
 }
 
-// cursorText returns a place in a list as text; parseCursor reads it.
+// cursorText returns a position in a list as text; parseCursor reads it.
 func cursorText(c store.Cursor) string {
 	if c.IsZero() {
 		return ""
@@ -155,7 +155,7 @@ func parseCursor(text string) (c store.Cursor, err error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) != 8+len(c.ID) {
-		return c, errors.New("the cursor After is not what ListGrants returned as next")
+		return c, errors.New("the cursor after is not one that ListGrants returned as next")
 	}
 	c.CreatedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
 	copy(c.ID[:], b[8:])
@@ -185,7 +185,7 @@ func (p *Provider) RevokeGrants(ctx context.Context, f GrantFilter) error {
 		var g rules.Grant
 		err = p.records.findGrant(ctx, f.ID, &g)
 		if errors.Is(err, rules.ErrState) {
-			err = nil // Whose it is stands outside the state, and it must be possible to end it.
+			err = nil // Its owner is stored outside the state, so the grant can still be revoked.
 		}
 		if errors.Is(err, rules.ErrNotFound) || err == nil && !f.matches(&g) {
 			return nil
@@ -214,7 +214,7 @@ func (p *Provider) RevokeAllGrants(ctx context.Context) error {
 }
 
 // userStillThere refuses to refresh for a user whom the host no longer knows,
-// and ends what that user had.
+// and revokes what that user had.
 func (p *Provider) userStillThere(ctx context.Context, userID string) (userinfo.User, *Error) {
 	user, err := p.user(ctx, userID)
 	switch {
@@ -222,7 +222,7 @@ func (p *Provider) userStillThere(ctx context.Context, userID string) (userinfo.
 		return user, nil
 	case !errors.Is(err, userinfo.ErrNotFound):
 		return user, unavailable("Config.Users", err)
-	case errors.Is(err, errNotThatUser), errors.Is(err, errNoUserID): // Once that is fixed, the next sign-ins work.
+	case errors.Is(err, errNotThatUser), errors.Is(err, errNoUserID): // After the host fixes that, sign-ins work again.
 		return user, refuse(codeInvalidGrant, "The user account is gone.").because(err)
 	}
 	if err := p.RevokeGrants(ctx, GrantFilter{UserID: userID}); err != nil {

@@ -87,14 +87,14 @@ func (c *call) admit(g Guard, scope []string) (*Token, *Error) {
 	return token.public(), nil
 }
 
-// hint returns what a challenge of the resource says in addition to the error: where
-// its metadata is, and the scopes to ask for.
+// hint returns what a challenge of the resource contains besides the error:
+// where its metadata is, and the scopes to ask for.
 func (r *ProtectedResource) hint(e *Error, scope []string) []string {
 	if r == nil {
 		return nil
 	}
 	hint := []string{`resource_metadata="` + r.MetadataURL() + `"`}
-	if len(scope) > 0 && e.Scope == "" && e.Code != codeInsufficientScope { // No scope lets a machine in.
+	if len(scope) > 0 && e.Scope == "" && e.Code != codeInsufficientScope { // No scope would help a machine.
 		hint = append(hint, `scope="`+strings.Join(scope, " ")+`"`)
 	}
 	return hint
@@ -159,8 +159,8 @@ func (g Guard) Verify(ctx context.Context, bearer string, scope ...string) (*Tok
 	return token.public(), nil
 }
 
-// opens refuses a token for another resource, of a machine that the guard doesn't
-// let in, or without one of the scopes.
+// opens refuses a token that is for another resource, that is a machine's
+// although the guard is only for people, or that lacks a scope.
 func (t *presentedToken) opens(g Guard, scope []string) *Error {
 	resource := g.resource
 	if t.resource != resource.identifier() {
@@ -175,7 +175,7 @@ func (t *presentedToken) opens(g Guard, scope []string) *Error {
 		}
 		needed := strings.Join(scope, " ")
 		if resource != nil {
-			// A client that asks for these anew gives up no scope that it has.
+			// A client that asks for these keeps every scope that it has.
 			needed = resource.p.offer.order(t.scopes.Union(scope)).String()
 		}
 		e := &Error{
@@ -187,14 +187,14 @@ func (t *presentedToken) opens(g Guard, scope []string) *Error {
 	return nil
 }
 
-// errPeopleOnly refuses a machine. Its token is good and no other that it can get
-// would be better, so it is no invalid_token, after which clients get another one
-// and try again. RFC 6750 section 3.1 has insufficient_scope for a token without
-// the privileges that are needed.
+// errPeopleOnly refuses a machine. Its token is valid, and another one wouldn't
+// help, so the code isn't invalid_token, after which clients get a new token
+// and try again. RFC 6750 section 3.1 has insufficient_scope for a token
+// without the required privileges.
 func errPeopleOnly() *Error {
 	return &Error{
 		Code: codeInsufficientScope, Status: http.StatusForbidden,
-		Description: "This API is for people: it needs the token of a user, and this one is an application's own.",
-		Err:         fmt.Errorf("%w: the token is a machine's, and this guard lets in people only: see AllowMachines", ErrInsufficientScope),
+		Description: "This API is for people: it needs the token of a user, but this token belongs to an application alone.",
+		Err:         fmt.Errorf("%w: the token belongs to a machine, but this guard accepts only tokens of people: see AllowMachines", ErrInsufficientScope),
 	}
 }

@@ -14,22 +14,22 @@ const (
 	guessWindow = 10 * time.Minute
 
 	// maxGuessers is how many users are counted at a time. With one more, the
-	// one who began first is forgotten, so a user who wants to be forgotten needs
-	// as many accounts, and each of those has separate guesses anyway.
+	// user who started first is forgotten. To be forgotten an attacker needs as
+	// many accounts, and each of those has its guesses anyway.
 	maxGuessers = 10_000
 )
 
-// guesses counts the wrong user codes that users enter. It is in memory: what
-// it holds is small and short-lived, and a host with many instances, each of
-// which counts for itself, has Config.Limit.
+// guesses counts the wrong user codes that users enter. It is in memory,
+// because the data is small and short-lived. Each instance counts for itself; a
+// host with many instances has Config.Limit.
 type guesses struct {
 	mu     sync.Mutex
 	byUser map[[sha256.Size]byte]*list.Element
-	began  *list.List // of *guesser, who began first in front
+	began  *list.List // of *guesser, the first to start in front
 }
 
 type guesser struct {
-	user  [sha256.Size]byte // the id's hash, as ids can be long
+	user  [sha256.Size]byte // the hash of the ID, because IDs can be long
 	began time.Time
 	count int
 }
@@ -38,9 +38,9 @@ func newGuesses() *guesses {
 	return &guesses{byUser: map[[sha256.Size]byte]*list.Element{}, began: list.New()}
 }
 
-// take counts a guess of the user and returns zero, or how long the user has to
-// wait for the next. It comes before it is known whether the code is wrong, so
-// that those that come at once are counted too; giveBack takes it back.
+// take counts a guess of the user and returns zero, or how long the user must
+// wait for the next one. It counts before the code is checked, so parallel
+// guesses count too; giveBack undoes it.
 func (g *guesses) take(userID string, now time.Time) (wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -64,7 +64,7 @@ func (g *guesses) take(userID string, now time.Time) (wait time.Duration) {
 	return 0
 }
 
-// giveBack forgets a guess that was none, as the code was right.
+// giveBack removes a guess that take counted, because the code was right.
 func (g *guesses) giveBack(userID string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -11,28 +11,28 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// errNotThatUser is a mistake in Config.Users. It counts as a user who is not
-// found: what else it returned is ignored.
-var errNotThatUser = fmt.Errorf("%w: Config.Users returned no error, and a user whose ID is not the one that it was asked for: it must return userinfo.ErrNotFound for a user who is not there, and fill in User.ID for one who is",
+// errNotThatUser is a mistake in Config.Users. Latchkey ignores the returned
+// user and treats the requested one as not found.
+var errNotThatUser = fmt.Errorf("%w: Config.Users returned no error, and a user with another ID than the requested one: it must return userinfo.ErrNotFound if the user does not exist, and otherwise set User.ID",
 	userinfo.ErrNotFound)
 
 // errNoUserID is an ID that no user can have.
 var errNoUserID = fmt.Errorf("%w: not the ID of a user", userinfo.ErrNotFound)
 
-// checkUserID refuses what is no user's ID: the empty one, which the grants of
-// machines have, and one that reads as a machine. It counts as a user who is not
-// found.
+// checkUserID refuses an ID that no user can have: the empty one, which grants
+// of machines have, and one that looks like a machine's. It counts as a user
+// who is not found.
 func (p *Provider) checkUserID(id string) error {
 	switch {
 	case id == "":
 		return fmt.Errorf("%w: the user ID is empty", errNoUserID)
 	case strings.HasPrefix(id, machineSubject) && p.offer.hasMachines():
-		return fmt.Errorf("%w: the user ID %.200q begins with %q, which is what a machine is called while Config.Machines is set: give the user another ID", errNoUserID, id, machineSubject)
+		return fmt.Errorf("%w: the user ID %.200q begins with %q, which identifies machines while Config.Machines is set: give the user another ID", errNoUserID, id, machineSubject)
 	}
 	return nil
 }
 
-// user asks the host for a user. The one that it returns has the ID.
+// user asks the host for a user. The returned user has the requested ID.
 func (p *Provider) user(ctx context.Context, id string) (userinfo.User, error) {
 	if err := p.checkUserID(id); err != nil {
 		return userinfo.User{}, err
@@ -52,8 +52,8 @@ func (p *Provider) user(ctx context.Context, id string) (userinfo.User, error) {
 	return userinfo.User{}, err
 }
 
-// saysNoRows reports whether an error is what database libraries return where
-// nothing is found.
+// saysNoRows reports whether an error is one that database libraries return if
+// a query finds nothing.
 func saysNoRows(err error) bool {
 	if errors.Is(err, userinfo.ErrNotFound) {
 		return false
@@ -67,7 +67,7 @@ func (c *call) findUser(id string) (userinfo.User, *Error) {
 	user, err := c.user(c.context(), id)
 	switch {
 	case errors.Is(err, userinfo.ErrNotFound):
-		err = fmt.Errorf("Config.CurrentUser says that the user %.200q is signed in, and Config.Users does not find that ID: where nobody is signed in, CurrentUser returns an empty UserID: %w", id, err)
+		err = fmt.Errorf("Config.CurrentUser says that the user %.200q is signed in, but Config.Users does not find that ID; if no one is signed in, CurrentUser must return an empty UserID: %w", id, err)
 		return user, errNoAccount(err)
 	case err != nil:
 		return user, unavailable("Config.Users", err)
@@ -75,8 +75,8 @@ func (c *call) findUser(id string) (userinfo.User, *Error) {
 	return user, nil
 }
 
-// errNoAccount refuses a visitor who is signed in as a user who is not there.
+// errNoAccount refuses a visitor who is signed in as a user who doesn't exist.
 func errNoAccount(cause error) *Error {
 	return &Error{Code: codeAccessDenied, Status: http.StatusForbidden, reason: pages.ReasonNoAccount, Err: cause,
-		Description: "The signed-in user is not known any more."}
+		Description: "The signed-in user no longer exists."}
 }

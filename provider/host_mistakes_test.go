@@ -17,12 +17,12 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// A Config.Users that answers a question about nobody with a user finds nobody:
-// not on a page, not at a refresh, not for a token, and not for IssueToken. The
-// log says whose mistake it is.
+// If Config.Users returns a user with another ID, that user is not found: not
+// on a page, not at a refresh, not for a token, and not for IssueToken. The log
+// says whose mistake it is.
 func TestUsersWhoAreNotThoseAskedForAreNotFound(t *testing.T) {
 	for name, mistake := range map[string]userinfo.User{
-		"empty": {}, "without an ID": {Name: "Ada"}, "in capitals": {ID: "USER_ADA"}, "somebody else": {ID: "user_grace"},
+		"empty": {}, "without an ID": {Name: "Ada"}, "in capitals": {ID: "USER_ADA"}, "another user": {ID: "user_grace"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wrong := false
@@ -58,7 +58,7 @@ func TestUsersWhoAreNotThoseAskedForAreNotFound(t *testing.T) {
 			require.ErrorIs(t, err, userinfo.ErrNotFound)
 			require.ErrorContains(t, err, "Config.Users")
 			said()
-			// A mistake that is mended has ended nothing.
+			// After the mistake is fixed, everything still works.
 			wrong = false
 			app.refresh(token.RefreshToken).tokens(t)
 			_, _, err = h.IssueToken(t.Context(), settings)
@@ -70,9 +70,10 @@ func TestUsersWhoAreNotThoseAskedForAreNotFound(t *testing.T) {
 	}
 }
 
-// An ID that CurrentUser returns and Users doesn't find is a mistake of either.
+// If Users doesn't find the ID that CurrentUser returns, either can be the
+// mistake.
 func TestLogNamesTheCallbacksThatDisagree(t *testing.T) {
-	for _, id := range []string{"0", "<nil>", "user nobody"} {
+	for _, id := range []string{"0", "<nil>", "user unknown"} {
 		h := newHost(t, func(c *provider.Config) {
 			c.CurrentUser = func(*http.Request) (provider.Session, error) { return provider.Session{UserID: id}, nil }
 		})
@@ -81,12 +82,12 @@ func TestLogNamesTheCallbacksThatDisagree(t *testing.T) {
 		require.Contains(t, line, "Config.CurrentUser")
 		require.Contains(t, line, "Config.Users")
 		require.Contains(t, line, fmt.Sprintf(`\"%s\"`, id))
-		require.Contains(t, line, "CurrentUser returns an empty UserID")
+		require.Contains(t, line, "CurrentUser must return an empty UserID")
 	}
 }
 
-// What databases say where there is no row is no answer, and the log says what
-// to return instead. It is not said of other failures.
+// For a database's error about missing rows, the log says what to return
+// instead. For other errors it doesn't.
 func TestLogSaysWhatToReturnForNoRows(t *testing.T) {
 	for _, tt := range []struct {
 		err  error
@@ -115,7 +116,7 @@ func TestLogSaysWhatToReturnForNoRows(t *testing.T) {
 	}
 }
 
-// Metadata that JSON can't hold is a failure, and the log says of what.
+// Metadata that can't be encoded as JSON is a failure, and the log says so.
 func TestLogSaysThatMetadataIsNotJSON(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("public_metadata")})
@@ -127,11 +128,11 @@ func TestLogSaysThatMetadataIsNotJSON(t *testing.T) {
 	h.mu.Unlock()
 	h.read = len(h.log.String())
 	h.bearer("/oauth/userinfo", token.AccessToken).refused(t, http.StatusInternalServerError, "server_error")
-	require.Contains(t, h.logged(), "a user whose metadata can't be JSON")
+	require.Contains(t, h.logged(), "a user whose metadata can't be encoded as JSON")
 }
 
-// A middleware that has read the body and kept nothing of it is a mistake of the
-// host's, which no client can mend. One that parsed the form is none.
+// Middleware that reads the body and drops it is a mistake of the host, which
+// no client can fix. Middleware that parses the form is fine.
 func TestLogSaysThatTheBodyWasReadBefore(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	app := h.application(provider.ApplicationSettings{})
@@ -153,7 +154,7 @@ func TestLogSaysThatTheBodyWasReadBefore(t *testing.T) {
 			ask().refused(t, http.StatusInternalServerError, "server_error")
 			line := h.logged()
 			require.Contains(t, line, "level=ERROR")
-			require.Contains(t, line, "a middleware of the host has read it before Latchkey")
+			require.Contains(t, line, "middleware of the host has read it before Latchkey")
 		}
 	}
 	before = func(r *http.Request) { require.NoError(t, r.ParseForm()) }
@@ -162,9 +163,9 @@ func TestLogSaysThatTheBodyWasReadBefore(t *testing.T) {
 	h.send("POST", "/oauth/token", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, "").refused(t, 401, "invalid_client")
 }
 
-// Visitors who come by another host than Issuer's are no visitors of the pages
-// that applications send them to. That is said once, and not of what a proxy
-// calls the app behind it.
+// Visitors who use another host name than Issuer's have no session on the pages
+// where applications send them. The log says so once. It ignores the name by
+// which a proxy calls the app.
 func TestLogWarnsOfAnotherHostOnce(t *testing.T) {
 	for _, tt := range []struct {
 		issuer, host string // empty: the server's own

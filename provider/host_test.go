@@ -99,7 +99,7 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	return h
 }
 
-// showToken is a guarded API: it answers with the token.
+// showToken is a protected API that answers with the token.
 func showToken(w http.ResponseWriter, r *http.Request) {
 	token, ok := provider.TokenFromContext(r.Context())
 	if !ok {
@@ -145,8 +145,8 @@ func (h *host) user(_ context.Context, id string) (userinfo.User, error) {
 	return u, nil
 }
 
-// eventKinds returns what has happened since it was last asked, besides that
-// there were requests, and applications for the test.
+// eventKinds returns the events since the last call, except requests and
+// applications for the test.
 func (h *host) eventKinds() []provider.EventKind {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -160,7 +160,7 @@ func (h *host) eventKinds() []provider.EventKind {
 	return kinds
 }
 
-// application is a registered application with what it needs to act.
+// application is a registered application with its credentials.
 type application struct {
 	provider.Application
 	secret string
@@ -180,7 +180,7 @@ func (h *host) application(n provider.ApplicationSettings) *application {
 	return &application{app, secret.Reveal(), h}
 }
 
-// imported is an application with credentials from elsewhere.
+// imported is an application with the credentials of another provider.
 func (h *host) imported(clientID string, s provider.ApplicationSettings, hash store.SecretHash) *application {
 	h.t.Helper()
 	s.Name, s.RedirectURIs = "Wiki", []string{callback}
@@ -216,7 +216,7 @@ func challenge(verifier string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// code goes through a whole sign-in of the user and returns the code.
+// code runs a whole sign-in of the user and returns the code.
 func (a *application) code(user string, changes ...string) string {
 	a.h.t.Helper()
 	b := a.h.browser()
@@ -227,7 +227,7 @@ func (a *application) code(user string, changes ...string) string {
 	return answer.Get("code")
 }
 
-// tokens goes through a whole sign-in and redeems its code.
+// tokens runs a whole sign-in and redeems its code.
 func (a *application) tokens(user string, changes ...string) tokens {
 	a.h.t.Helper()
 	return a.redeem(a.code(user, changes...)).tokens(a.h.t)
@@ -326,7 +326,7 @@ func (r *reply) refused(t testing.TB, status int, code string) {
 	require.Empty(t, r.Header.Get("Location"))
 }
 
-// errorPage checks that the answer is a page and no redirect.
+// errorPage checks that the answer is a page, not a redirect.
 func (r *reply) errorPage(t testing.TB, status int, says string) {
 	t.Helper()
 	require.Equal(t, status, r.StatusCode, r.body)
@@ -337,7 +337,7 @@ func (r *reply) errorPage(t testing.TB, status int, says string) {
 	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
 }
 
-// text is what can be read on a page.
+// text returns the readable text of a page.
 func (r *reply) text() string {
 	_, body, _ := strings.Cut(r.body, "<body>")
 	return html.UnescapeString(element.ReplaceAllString(body, ""))
@@ -345,7 +345,7 @@ func (r *reply) text() string {
 
 var element = regexp.MustCompile("<[^>]*>")
 
-// browser is a visitor's: it keeps cookies and shows each redirect.
+// browser is a visitor's browser: it keeps cookies and shows each redirect.
 type browser struct {
 	h      *host
 	client *http.Client
@@ -385,8 +385,8 @@ func (b *browser) signIn(user string) {
 	require.Equal(b.h.t, http.StatusSeeOther, r.StatusCode)
 }
 
-// authorize opens an authorization request, agrees if asked, and returns what
-// the application is answered by redirect.
+// authorize opens an authorization request, agrees if asked, and returns the
+// parameters of the redirect to the application.
 func (b *browser) authorize(target string) url.Values {
 	b.h.t.Helper()
 	r := b.get(target)
@@ -415,7 +415,7 @@ func (r *reply) form(t testing.TB, decision string) url.Values {
 	return form
 }
 
-// alter changes a parameter of the request that a consent form carries.
+// alter changes a parameter of the request in a consent form.
 func alter(form url.Values, name, value string) {
 	request, err := url.ParseQuery(form.Get("request"))
 	if err != nil {

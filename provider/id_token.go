@@ -34,12 +34,12 @@ type idToken struct {
 	userinfo.Claims
 }
 
-// defaultIDTokenAlg is what applications expect that have not asked for another
+// defaultIDTokenAlg is what applications expect unless they ask for another one
 // (OpenID Connect Core section 15.1, Dynamic Client Registration section 2).
 const defaultIDTokenAlg = "RS256"
 
-// idTokenAlg is the algorithm by which the application's ID tokens are signed.
-// One that is not offered any more gives way to one that is.
+// idTokenAlg returns the algorithm that signs the application's ID tokens. If
+// the application's choice is no longer offered, it returns one that is.
 func (c *call) idTokenAlg(app *store.Application) string {
 	offered := c.cfg.Keys.Algorithms()
 	for _, alg := range []string{app.IDTokenAlg, defaultIDTokenAlg} {
@@ -50,19 +50,19 @@ func (c *call) idTokenAlg(app *store.Application) string {
 	return offered[0]
 }
 
-// An issuedGrant is what an ID token is made from: a grant, and the access token
-// that goes along.
+// An issuedGrant is the input for an ID token: a grant, and the access token
+// that is issued with it.
 type issuedGrant struct {
 	userID      string
 	workspaceID string
 	scopes      scopes.Set // of the access token
 	signIn      rules.SignIn
 	access      string
-	first       bool // it comes from the code, and not from a refresh
+	first       bool // for the code, not for a refresh
 }
 
-// idToken makes the ID token of a grant, or none if it isn't for one. It comes
-// before anything is written: if it can't be signed, nothing is spent.
+// idToken makes the ID token of a grant, or returns "" if the grant has none.
+// Call it before the first write, so that nothing is spent if signing fails.
 func (c *call) idToken(app *store.Application, g issuedGrant, user *userinfo.User) (string, *Error) {
 	if c.cfg.OpenID == nil || !g.scopes.Has(openID) {
 		return "", nil
@@ -74,7 +74,7 @@ func (c *call) idToken(app *store.Application, g issuedGrant, user *userinfo.Use
 		IssuedAt: now.Unix(), ExpiresAt: now.Add(c.cfg.OpenID.IDTokenLifetime).Unix(),
 		ACR: g.signIn.ACR, AMR: strings.Fields(g.signIn.AMR), Session: g.signIn.Session, AccessHash: accessHash(alg, g.access), Workspace: g.workspaceID,
 	}
-	if g.first { // After a refresh there should be none (Core section 12.2).
+	if g.first { // A refresh should not return it (Core section 12.2).
 		claims.Nonce = g.signIn.Nonce
 	}
 	if g.signIn.At != 0 {
@@ -100,8 +100,9 @@ func (c *call) idToken(app *store.Application, g issuedGrant, user *userinfo.Use
 	return "", unavailable("Config.Keys", err)
 }
 
-// accessHash is the at_hash of an access token (Core section 3.1.3.6): half of
-// its hash by the hash function of the algorithm, which for Ed25519 is SHA-512.
+// accessHash returns the at_hash of an access token (Core section 3.1.3.6):
+// half of its hash with the hash function of the algorithm, which is SHA-512
+// for Ed25519.
 func accessHash(alg, access string) string {
 	if alg == "EdDSA" {
 		sum := sha512.Sum512([]byte(access))
@@ -111,8 +112,8 @@ func accessHash(alg, access string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// ownIDToken reads an ID token that this provider has issued, which may have
-// expired. The error is for the log.
+// ownIDToken reads an ID token that this provider issued, even an expired one.
+// The error is for the log.
 func (c *call) ownIDToken(text string) (token idToken, err error) {
 	content, err := c.cfg.Keys.Verify(c.context(), text)
 	if err == nil {
@@ -122,7 +123,7 @@ func (c *call) ownIDToken(text string) (token idToken, err error) {
 	case err != nil:
 		return idToken{}, fmt.Errorf("Config.Keys: %w", err)
 	case token.Issuer != c.cfg.Issuer:
-		return idToken{}, errors.New("it is another issuer's")
+		return idToken{}, errors.New("it is from another issuer")
 	case token.Subject == "" || token.Audience == "":
 		return idToken{}, errors.New("it has no sub or no aud")
 	}

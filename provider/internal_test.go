@@ -37,7 +37,7 @@ func TestCredentialText(t *testing.T) {
 				_, ok := p.decode(other, text)
 				require.Equal(t, kind == other, ok, "a %s passes as a %s", kind, other)
 			}
-			// Any single mistyped character is noticed without a lookup.
+			// Any single mistyped character is detected without a lookup.
 			for i := range text {
 				for _, with := range "0aZ_" {
 					if byte(with) != text[i] {
@@ -95,7 +95,7 @@ func FuzzCredentialText(f *testing.F) {
 	})
 }
 
-// No accepted URI differs from the registered one but in a loopback port.
+// An accepted URI differs from the registered one only in a loopback port.
 func FuzzRedirectRegistered(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"https://a.example.com/cb", "https://a.example.com/cb"}, {"http://127.0.0.1/cb", "http://127.0.0.1:80/cb"},
@@ -146,7 +146,7 @@ func FuzzParseParams(f *testing.F) {
 				require.True(t, cleanText(key) && cleanText(value))
 				require.True(t, len(value) <= maxParam || key == requestField)
 			}
-			// The standard parser, where it reads the same text at all, agrees.
+			// If the standard parser accepts the text, it agrees.
 			if err == nil {
 				require.Equal(t, standard[key], values)
 			}
@@ -197,8 +197,8 @@ func FuzzBearerHeader(f *testing.F) {
 	})
 }
 
-// Whoever has very many addresses fills the memory to its bound, and everybody
-// goes on being served.
+// A caller with very many addresses fills the memory to its bound, and all
+// clients are still served.
 func TestLimitByAddressIsBounded(t *testing.T) {
 	l, now := newAddressLimiter(time.Second), time.Now()
 	for i := range 100_000 {
@@ -211,8 +211,8 @@ func TestLimitByAddressIsBounded(t *testing.T) {
 	}
 }
 
-// A client id is whatever somebody claims, and may be as long as a header. What
-// the limiter remembers of it has one size.
+// A client ID is only claimed, and may be as long as a header. The limiter
+// stores it in a fixed size.
 func TestLimitByAddressKeepsNoClientID(t *testing.T) {
 	l, now := newAddressLimiter(time.Microsecond), time.Now()
 	var before, after runtime.MemStats

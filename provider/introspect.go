@@ -27,12 +27,12 @@ type introspection struct {
 	Active    bool   `json:"active"`
 	Scope     string `json:"scope,omitempty"`
 	ClientID  string `json:"client_id,omitempty"`
-	TokenType string `json:"token_type,omitempty"` // of an access token only
+	TokenType string `json:"token_type,omitempty"` // only for an access token
 	ExpiresAt int64  `json:"exp,omitempty"`        // Unix seconds
 	IssuedAt  int64  `json:"iat,omitempty"`
 	Subject   string `json:"sub,omitempty"`
 	Issuer    string `json:"iss,omitempty"`
-	Audience  string `json:"aud,omitempty"` // the resource; empty: the host's whole API
+	Audience  string `json:"aud,omitempty"` // the resource; empty if for the host's whole API
 	Workspace string `json:"workspace_id,omitempty"`
 }
 
@@ -50,7 +50,7 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 		return nil, e
 	}
 	var asker store.Application
-	var refused error // of a resource server
+	var refused error // why Config.Introspection refused
 	if c.cfg.Introspection != nil {
 		refused = c.cfg.Introspection(c.r)
 	}
@@ -60,8 +60,8 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 	} else {
 		asker, e = c.client(form)
 		if e != nil && e.Code == codeInvalidClient && e.Err == nil && refused != nil {
-			// Probably a resource server: its operator needs to know why its key was
-			// refused.
+			// The caller is probably a resource server: its operator needs to
+			// know why its key was refused.
 			e = e.because(fmt.Errorf("Config.Introspection: %w", refused))
 		}
 	}
@@ -71,9 +71,9 @@ func (c *call) introspect() (answer *introspection, e *Error) {
 	case form.Get("token") == "":
 		return nil, refuse(codeInvalidRequest, "The parameter token is missing.")
 	case !anyToken && asker.Public:
-		// RFC 7662 section 2.1 wants the asker authorized, and anyone can
-		// claim a public client's id.
-		return nil, invalidClient("A public client cannot ask about tokens.")
+		// RFC 7662 section 2.1 requires authorization, and anyone can claim the
+		// ID of a public client.
+		return nil, invalidClient("A public client cannot introspect tokens.")
 	}
 	token, e := c.findLive(form.Get("token"), rules.KindAccess, rules.KindRefresh)
 	switch {

@@ -8,8 +8,8 @@ import (
 )
 
 // issueCode makes the grant of a decision, and returns its authorization code
-// (RFC 6749 section 4.1.2). A form makes one grant at most: if it is sent again,
-// it gets the same code, unless that can't be redeemed any more.
+// (RFC 6749 section 4.1.2). A form makes at most one grant: if it is sent
+// again, it gets the same code, unless that code can no longer be redeemed.
 func (a *authorization) issueCode() (string, *Error) {
 	now, d := a.now(), a.decide()
 	d.scopes, d.extra = a.scopes, a.extra
@@ -25,8 +25,8 @@ func (a *authorization) issueCode() (string, *Error) {
 	grant.WithCode(rules.NewCode{
 		Hash:        code.secret.Hash(rules.KindCode),
 		RedirectURI: a.redirect.uri,
-		// RFC 6749 section 4.1.3 wants the redirect URI named again if it was
-		// named before; OAuth 2.1 has PKCE do what that was for.
+		// RFC 6749 section 4.1.3 requires the redirect URI again if the request
+		// had it. In OAuth 2.1, PKCE replaces that.
 		RedirectOptional: !a.redirect.named || challenge != "",
 		Challenge:        challenge,
 		ExpiresAt:        rules.At(now.Add(a.offer.lifetimesFor(&d.app, d.resource).Code)),
@@ -41,7 +41,8 @@ func (a *authorization) issueCode() (string, *Error) {
 	return a.prefix.encode(rules.KindCode, code), nil
 }
 
-// codeAgain reports whether a code that was made before can still be redeemed.
+// codeAgain reports whether a code that was issued before can still be
+// redeemed.
 func (a *authorization) codeAgain(code credential) *Error {
 	var g rules.Grant
 	err := a.records.findGrant(a.context(), code.grantID, &g)

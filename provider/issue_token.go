@@ -70,7 +70,7 @@ func (p *Provider) IssueToken(ctx context.Context, n TokenSettings) (*Token, Sec
 
 func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Token, secret Secret, err error) {
 	if n.UserID == "" {
-		return nil, secret, errors.New("the UserID is empty: say for whom it is")
+		return nil, secret, errors.New("the UserID is empty: set it to the user that the token is for")
 	}
 	if n.Lifetime < 0 {
 		return nil, secret, errors.New("the Lifetime is negative: leave it at zero for the default")
@@ -82,8 +82,8 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	if resource == nil && n.Resource != "" {
 		return nil, secret, fmt.Errorf("the resource %q is not in Config.Resources", n.Resource)
 	}
-	// The numbers of the cut-offs come before the question whether application
-	// and user are there: see prepare.
+	// Read the cut-off numbers before checking that application and user exist:
+	// see prepare.
 	consent, err := p.records.findConsent(ctx, store.CutKey{UserID: n.UserID, ApplicationID: n.ApplicationID, WorkspaceID: n.WorkspaceID})
 	if err != nil {
 		return nil, secret, err
@@ -113,7 +113,7 @@ func (p *Provider) issueToken(ctx context.Context, n TokenSettings) (token *Toke
 	}
 	switch use := p.offer.workspaceUse(&app); {
 	case n.WorkspaceID == "" && use == store.WorkspaceRequired:
-		return nil, secret, errors.New("the WorkspaceID is empty, and the application acts for workspaces only")
+		return nil, secret, errors.New("the WorkspaceID is empty, but the application acts only for workspaces")
 	case n.WorkspaceID != "" && use == store.WorkspaceNone:
 		return nil, secret, errors.New("the application does not act for workspaces: set its Workspace, and Config.Workspaces, or leave the WorkspaceID empty")
 	}

@@ -26,7 +26,7 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 	require.Equal(t, h.clock.Now().Add(90*24*time.Hour).UTC().Truncate(time.Microsecond), token.ExpiresAt)
 	require.Equal(t, []provider.EventKind{provider.EventGrantCreated, provider.EventTokenIssued}, h.eventKinds())
 
-	// It works as any other, until its end.
+	// It works like any other token until it expires.
 	require.Equal(t, 200, h.bearer("/api/notes", secret.Reveal()).StatusCode)
 	verified, err := h.Verify(ctx, secret.Reveal())
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 	h.clock.Add(time.Second)
 	require.Equal(t, 401, h.bearer("/api/notes", secret.Reveal()).StatusCode)
 
-	// Its grant names it, and ends it alone.
+	// Its grant has its ID, and can be revoked alone.
 	all := provider.TokenSettings{UserID: "user_ada", ApplicationID: tools.ID, Scopes: tools.Scopes}
 	first, firstSecret, err := h.IssueToken(ctx, all)
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 	require.Equal(t, 401, h.bearer("/api/notes", firstSecret.Reveal()).StatusCode)
 	require.Equal(t, 200, h.bearer("/api/notes", secondSecret.Reveal()).StatusCode)
 
-	// It keeps what its user calls it.
+	// It keeps the user's label.
 	label := strings.Repeat("é", 100)
 	named, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: tools.ID, Label: label})
 	require.NoError(t, err)
@@ -56,14 +56,14 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, label, page[0].Label)
 
-	// Where nothing was chosen, nothing is opened.
+	// Without chosen scopes, it gives no access.
 	_, bare, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: tools.ID})
 	require.NoError(t, err)
 	require.Equal(t, 403, h.bearer("/api/notes", bare.Reveal()).StatusCode)
 	require.NotContains(t, h.bearer("/oauth/userinfo", bare.Reveal()).body, "Lovelace")
 }
 
-// A token that was made without the consent page is no agreement to anything.
+// A token that was made without the consent page doesn't count as consent.
 func TestIssueTokenIsNoConsent(t *testing.T) {
 	h := newHost(t)
 	wiki := h.application(provider.ApplicationSettings{})
@@ -74,8 +74,8 @@ func TestIssueTokenIsNoConsent(t *testing.T) {
 	require.Equal(t, 200, b.get(wiki.request()).StatusCode, "the consent page")
 }
 
-// What strangers may not ask for, nobody issues to them either, and nothing once
-// they are not let in any more.
+// IssueToken can't give strangers scopes that they may not ask for, and gives
+// them nothing once they are no longer allowed.
 func TestIssueTokenKeepsStrangersToTheirScopes(t *testing.T) {
 	kept := memory.New()
 	open := func(r *provider.Registration) *host {

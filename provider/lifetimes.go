@@ -50,31 +50,31 @@ type Lifetimes struct {
 	Grace time.Duration
 }
 
-// defaultLifetimes are Clerk's, and a grace.
+// defaultLifetimes are Clerk's, with a grace period.
 var defaultLifetimes = Lifetimes{Code: 10 * time.Minute, Access: 2 * time.Hour, Refresh: 72 * time.Hour, Grace: 30 * time.Second}
 
 const (
-	// maxGrace is a day: a process that holds a token for longer has stopped working in
-	// between, and can read the newer one.
+	// maxGrace is a day. A process that holds a token for longer has stopped
+	// working in between, and can read the newer one.
 	maxGrace = 24 * time.Hour
 
-	// maxPublicGrace is the most for applications that don't authenticate. It
-	// bridges a restart and a slow network, and leaves a thief little time.
+	// maxPublicGrace is the maximum for applications that don't authenticate.
+	// It covers a restart and a slow network, and leaves a thief little time.
 	maxPublicGrace = 10 * time.Minute
 )
 
-// combine returns lifetimes whose fields are made from those of two.
+// combine returns lifetimes whose fields are computed from those of l and o.
 func (l Lifetimes) combine(o Lifetimes, of func(a, b time.Duration) time.Duration) Lifetimes {
 	return Lifetimes{of(l.Code, o.Code), of(l.Access, o.Access), of(l.Refresh, o.Refresh), of(l.Grant, o.Grant), of(l.Grace, o.Grace)}
 }
 
-// or returns the lifetimes with those of o where they are zero.
+// or returns the lifetimes, with zero fields replaced by those of o.
 func (l Lifetimes) or(o Lifetimes) Lifetimes {
 	return l.combine(o, func(a, b time.Duration) time.Duration { return cmp.Or(a, b) })
 }
 
-// shorter returns the shorter one where both are set, and the one that is set
-// elsewhere.
+// shorter returns, for each field, the shorter one if both are set, or else the
+// one that is set.
 func (l Lifetimes) shorter(o Lifetimes) Lifetimes {
 	return l.combine(o, func(a, b time.Duration) time.Duration {
 		if a == 0 || b == 0 {
@@ -84,8 +84,8 @@ func (l Lifetimes) shorter(o Lifetimes) Lifetimes {
 	})
 }
 
-// of returns what holds for an application and a resource, of which the Config
-// has these.
+// of returns the effective lifetimes for an application and a resource. The
+// receiver is Config.Lifetimes.
 func (l Lifetimes) of(app *store.Application, resource Lifetimes) Lifetimes {
 	l = Lifetimes(app.Lifetimes).shorter(resource).or(l)
 	if app.Public {
@@ -95,7 +95,7 @@ func (l Lifetimes) of(app *store.Application, resource Lifetimes) Lifetimes {
 	return l
 }
 
-// check names each field that is wrong, what is wrong with it, and what to do.
+// check reports each invalid field, what is wrong with it, and what to do.
 func (l Lifetimes) check(bad func(field, what string)) {
 	for _, d := range []struct {
 		field string
@@ -113,18 +113,18 @@ func (l Lifetimes) check(bad func(field, what string)) {
 		}
 	}
 	if l.Grace > maxGrace {
-		bad("Grace", fmt.Sprintf("is %v: give at most %v", l.Grace, maxGrace))
+		bad("Grace", fmt.Sprintf("is %v: use at most %v", l.Grace, maxGrace))
 	}
 }
 
-// tooShort says what is wrong with a duration that is the default if it is zero.
-// It is empty if there is nothing to say.
+// tooShort returns what is wrong with a duration for which zero means the
+// default, or "".
 func tooShort(value, least time.Duration) string {
 	switch {
 	case value < 0:
 		return "is negative: leave it at zero for the default"
 	case value > 0 && value < least:
-		return fmt.Sprintf("is %v: give at least %v", value, least)
+		return fmt.Sprintf("is %v: use at least %v", value, least)
 	}
 	return ""
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// lasts checks how long a sign-in lasts, whichever way it began: the code, the
+// lasts checks how long a sign-in lasts, in each way to begin it: the code, the
 // access token, the refresh token, and the whole, each to its last microsecond.
 func lasts(t *testing.T, app *application, resource string, want provider.Lifetimes) {
 	t.Helper()
@@ -61,8 +61,8 @@ func lasts(t *testing.T, app *application, resource string, want provider.Lifeti
 	require.EqualValues(t, want.Access/time.Second, app.asMachine("resource", resource).tokens(t).ExpiresIn)
 }
 
-// A lifetime of the application or the resource goes before that of the Config,
-// each field by itself. If both have it, the shorter one counts.
+// A lifetime of the application or the resource takes precedence over that of
+// the Config, for each field. If both have it, the shorter one counts.
 func TestLifetimesOfApplicationsAndResources(t *testing.T) {
 	ofConfig := provider.Lifetimes{Code: 5 * time.Minute, Access: time.Hour, Refresh: 10 * time.Hour}
 	ofApplication := provider.Lifetimes{Code: time.Minute, Access: 3 * time.Hour, Refresh: 9 * time.Hour, Grant: 16 * time.Hour}
@@ -93,7 +93,7 @@ func TestLifetimesOfApplicationsAndResources(t *testing.T) {
 	}
 }
 
-// What was issued keeps its time when the lifetimes of its application change.
+// Tokens keep their lifetimes when the lifetimes of their application change.
 func TestChangedLifetimesHoldFromThenOn(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -112,10 +112,10 @@ func TestLifetimesThatAreRefused(t *testing.T) {
 	h := newHost(t)
 	for want, s := range map[string]provider.ApplicationSettings{
 		"Access is negative: leave it at zero for the default":     {Lifetimes: provider.Lifetimes{Access: -1}},
-		"Refresh is 1ms: give at least 1s":                         {Lifetimes: provider.Lifetimes{Refresh: time.Millisecond}},
-		"Grace is 24h0m0.000000001s: give at most 24h0m0s":         {Lifetimes: provider.Lifetimes{Grace: 24*time.Hour + 1}},
+		"Refresh is 1ms: use at least 1s":                          {Lifetimes: provider.Lifetimes{Refresh: time.Millisecond}},
+		"Grace is 24h0m0.000000001s: use at most 24h0m0s":          {Lifetimes: provider.Lifetimes{Grace: 24*time.Hour + 1}},
 		"Grace is 10m1s: a public application may have at most 10": {Lifetimes: provider.Lifetimes{Grace: 10*time.Minute + time.Second}, Public: true},
-		"Grace is 25h0m0s: give at most 24h0m0s":                   {Lifetimes: provider.Lifetimes{Grace: 25 * time.Hour}, Public: true},
+		"Grace is 25h0m0s: use at most 24h0m0s":                    {Lifetimes: provider.Lifetimes{Grace: 25 * time.Hour}, Public: true},
 	} {
 		s.Name, s.RedirectURIs = "Wiki", []string{callback}
 		_, _, err := h.CreateApplication(t.Context(), s)
@@ -137,16 +137,16 @@ func TestLifetimesThatAreRefused(t *testing.T) {
 	c.Resources = []provider.Resource{{URL: "https://app.example.com/mcp", Lifetimes: provider.Lifetimes{Access: -1, Grace: 25 * time.Hour}}}
 	_, err = provider.New(c)
 	for _, says := range []string{
-		"Config.Lifetimes.Grace is 25h0m0s: give at most 24h0m0s", "Config.Resources[0].Lifetimes.Access is negative",
-		"Config.Resources[0].Lifetimes.Grace is 25h0m0s: give at most 24h0m0s",
+		"Config.Lifetimes.Grace is 25h0m0s: use at most 24h0m0s", "Config.Resources[0].Lifetimes.Access is negative",
+		"Config.Resources[0].Lifetimes.Grace is 25h0m0s: use at most 24h0m0s",
 	} {
 		require.ErrorContains(t, err, says)
 	}
 }
 
-// RFC 9700 section 2.2.2: an application that authenticates may have a grace of
-// hours, from wherever it comes. A public one has 10 minutes at most, because an old token is all that a
-// thief of it needs.
+// RFC 9700 section 2.2.2: an application that authenticates may have a grace
+// period of hours, set at any level. A public one has at most 10 minutes,
+// because a thief needs nothing but an old token.
 func TestGraceOfPublicApplicationsIsShort(t *testing.T) {
 	const long, short = 3 * time.Hour, 10 * time.Minute
 	for name, tt := range map[string]struct {
@@ -192,7 +192,7 @@ func TestGraceOfPublicApplicationsIsShort(t *testing.T) {
 	}
 }
 
-// A grace is no longer than the refresh token itself.
+// A grace period is no longer than the refresh token's lifetime.
 func TestGraceIsNoLongerThanARefreshTokenWorks(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Lifetimes: provider.Lifetimes{Refresh: time.Hour, Grace: 3 * time.Hour}})
@@ -206,9 +206,10 @@ func TestGraceIsNoLongerThanARefreshTokenWorks(t *testing.T) {
 	app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-// RFC 9700 section 4.14.2: eight processes share a file of credentials, and hold
-// eight tokens of one chain. They refresh at once when the access token has expired: one goes on with
-// the chain, the others get what it got, and the next eight go on from there.
+// RFC 9700 section 4.14.2: eight processes share a credentials file, and hold
+// eight tokens of one chain. They refresh at once when the access token has
+// expired: one continues the chain, the others get the same tokens, and the
+// next eight continue from there.
 func TestProcessesWithOldTokensKeepOneChain(t *testing.T) {
 	for _, public := range []bool{false, true} {
 		h := newHost(t)
@@ -240,7 +241,8 @@ func TestProcessesWithOldTokensKeepOneChain(t *testing.T) {
 			for _, kind := range h.eventKinds() {
 				counts[kind]++
 			}
-			// Whoever has the current token, and comes late, goes on once more.
+			// A late process with the current token continues the chain once
+			// more.
 			chain := map[string]bool{}
 			for _, got := range next {
 				chain[got.RefreshToken] = true
@@ -248,7 +250,7 @@ func TestProcessesWithOldTokensKeepOneChain(t *testing.T) {
 			require.Equal(t, len(held), counts[provider.EventTokenRefreshed]+counts[provider.EventTokenRetried], counts)
 			require.LessOrEqual(t, counts[provider.EventTokenRefreshed], 2)
 			require.Len(t, chain, counts[provider.EventTokenRefreshed])
-			// Half of them lose the answer, and go on with what they had.
+			// Half of them lose the answer, and continue with what they had.
 			for i := range held {
 				if i%2 == 0 {
 					held[i] = next[i]
@@ -258,9 +260,10 @@ func TestProcessesWithOldTokensKeepOneChain(t *testing.T) {
 	}
 }
 
-// RFC 9700 section 4.14.2: a grant remembers 16 refreshes. An older token, of which it isn't known whether
-// it was current within the grace, is refused; from a public application it is a
-// reuse, or a thief could refresh until nobody can tell.
+// RFC 9700 section 4.14.2: a grant remembers 16 refreshes. It can't tell
+// whether an older token was current within the grace period. Such a token is
+// refused; from a public application it is a reuse, because otherwise a thief
+// could refresh until the grant has forgotten.
 func TestTokensThatAreForgotten(t *testing.T) {
 	h := newHost(t)
 	for _, public := range []bool{false, true} {
@@ -284,16 +287,17 @@ func TestTokensThatAreForgotten(t *testing.T) {
 		h.bearer("/oauth/userinfo", current.AccessToken).statusIs(t, 200)
 		app.refresh(current.RefreshToken).tokens(t)
 
-		// Once all that is remembered is past the grace, so is what was before.
+		// Once all remembered ones are past the grace period, so are the older
+		// ones.
 		h.clock.Add(10*time.Minute + time.Second)
 		app.refresh(chain[0].RefreshToken).refused(t, 400, "invalid_grant")
 		require.Contains(t, h.eventKinds(), provider.EventReuseDetected)
 	}
 }
 
-// A refresh with the oldest token that is remembered makes the grant forget it. If
-// the answer to the write is lost, the request must not take itself for a reuse;
-// nor one of an application that has no grace.
+// A refresh with the oldest remembered token makes the grant forget it. If the
+// answer to the write is lost, the request must not take itself for a reuse,
+// even for an application without a grace period.
 func TestLostAnswersOfOldTokensPunishNobody(t *testing.T) {
 	for name, fault := range map[string]error{"an error": errFire, "a conflict, from a driver that has sent it twice": store.ErrConflict} {
 		t.Run(name, func(t *testing.T) {
@@ -318,9 +322,9 @@ func TestLostAnswersOfOldTokensPunishNobody(t *testing.T) {
 	}
 }
 
-// An old token can be revoked within the grace like the current one: who revokes
-// it wants to sign out. Introspection doesn't call it active, because it is not
-// the one to keep.
+// An old token can be revoked within the grace period like the current one,
+// because its client wants to sign out. Introspection doesn't call it active,
+// because it is not the one to keep.
 func TestOldTokensWithinTheGrace(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Lifetimes: provider.Lifetimes{Grace: time.Hour}})
@@ -336,9 +340,10 @@ func TestOldTokensWithinTheGrace(t *testing.T) {
 	app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-// A secret of the host's goes into what an old token leads to. It can be changed
-// while tokens are out, as long as the old one is there; without it that is a
-// fault of this instance, and the sign-in goes on.
+// A secret of the host is part of the derivation from an old token. It can be
+// changed while tokens are in use, as long as the old one is configured.
+// Without it, the refresh fails as a fault of this instance, and the sign-in
+// continues.
 func TestSecretsOfTheHostCanBeChanged(t *testing.T) {
 	keys := hosttest.NewKeys()
 	h := newHost(t, func(c *provider.Config) { c.Keys = keys })

@@ -19,7 +19,7 @@ func (p *Provider) limit(r *http.Request, endpoint, clientID string) *Error {
 	}
 	e := &Error{
 		Code: codeUnavailable, Status: http.StatusTooManyRequests, RetryAfter: wait,
-		Err:         errors.New("over the limit of Config.Limit; if the ip is that of a proxy of yours, set Config.ClientIP, or all clients share one limit"),
+		Err:         errors.New("over the limit of Config.Limit; if the ip is your proxy's, set Config.ClientIP, or all clients share one limit"),
 		Description: "Too many requests. Wait as long as Retry-After says.",
 	}
 	return e.with("client_id", clientID).with("ip", ip.String())

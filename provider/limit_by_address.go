@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	// clientsPerAddress is how many clients may use their whole share at one
-	// address. Client ids are only claimed, so who makes them up must come to an
-	// end too.
+	// clientsPerAddress is how many clients can use their whole share at one
+	// address. Client IDs are only claimed, so invented ones must reach a limit
+	// too.
 	clientsPerAddress = 10
 
-	// strangersShare is how much rarer a step must be that anyone can take:
-	// to register, to have a document fetched, or to look up a user code.
+	// strangersShare is the divisor for a step that anyone can take: to
+	// register, to have a document fetched, or to look up a user code.
 	strangersShare = 20
 )
 
@@ -33,23 +33,22 @@ const (
 // perMinute is less than 1.
 func LimitByAddress(perMinute int) func(context.Context, LimitRequest) time.Duration {
 	if perMinute < 1 {
-		panic("provider: LimitByAddress: give at least 1 request a minute")
+		panic("provider: LimitByAddress: allow at least 1 request per minute")
 	}
 	l := newAddressLimiter(time.Minute / time.Duration(perMinute))
 	return func(_ context.Context, r LimitRequest) time.Duration { return l.wait(r, time.Now()) }
 }
 
-// A bucket is what counts together. A client counts with the address that claims
-// its id: otherwise anyone could use up its share. The id may be as long as a header,
-// so that its hash stands for it.
+// A bucket identifies what is counted together. A client counts per address
+// that claims its ID; otherwise anyone could use up its share. The ID may be as
+// long as a header, so the bucket has its hash.
 type bucket struct {
 	address  netip.Prefix
-	endpoint string // of a step by a stranger; empty: those of clients
-	client   uint64 // zero: all at the address
+	endpoint string // of a step that anyone can take; empty for requests of clients
+	client   uint64 // zero for all at the address
 }
 
-// An addressLimiter takes the cost of each request from the buckets that it counts
-// in.
+// An addressLimiter takes the cost of each request from its buckets.
 type addressLimiter struct {
 	*buckets[bucket]
 	cost time.Duration
@@ -62,7 +61,7 @@ func newAddressLimiter(cost time.Duration) *addressLimiter {
 
 func (l *addressLimiter) wait(r LimitRequest, now time.Time) time.Duration {
 	if r.Endpoint == endpointIntrospect && r.ClientID == "" {
-		return 0 // The key has opened it, or it is refused without asking the store.
+		return 0 // Config.Introspection checks its key before any store access.
 	}
 	all := bucket{address: network(r.IP)}
 	costs := map[bucket]time.Duration{}
@@ -79,11 +78,12 @@ func (l *addressLimiter) wait(r LimitRequest, now time.Time) time.Duration {
 	return l.spend(costs, now)
 }
 
-// network is what counts as one address. All that are not known are one.
+// network returns what counts as one address. All unknown addresses count as
+// one.
 func network(ip netip.Addr) netip.Prefix {
 	bits := 32
 	if ip = ip.Unmap(); ip.Is6() {
-		bits = 64 // Who has one address of it has as many.
+		bits = 64 // One subscriber usually has the whole network.
 	}
 	prefix, _ := ip.Prefix(bits) // The zero Prefix for the zero Addr.
 	return prefix

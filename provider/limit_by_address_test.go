@@ -17,7 +17,7 @@ func asked(endpoint, clientID, address string) provider.LimitRequest {
 	return provider.LimitRequest{Endpoint: endpoint, ClientID: clientID, IP: ip}
 }
 
-// spend makes requests until one is refused, and returns how many weren't.
+// spend sends requests until one is refused, and returns how many were not.
 func spend(limit func(provider.LimitRequest) time.Duration, r provider.LimitRequest) (n int) {
 	for limit(r) == 0 {
 		n++
@@ -45,8 +45,8 @@ func TestLimitByAddressIsSoManyAMinute(t *testing.T) {
 	})
 }
 
-// One client's noise uses up nobody else's share, nor does a stranger who claims
-// its client id.
+// A noisy client, or a stranger who claims its client ID, doesn't use up the
+// share of others.
 func TestLimitByAddressShutsNobodyElseOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit := limiter(t, 20)
@@ -63,8 +63,8 @@ func TestLimitByAddressShutsNobodyElseOut(t *testing.T) {
 	})
 }
 
-// Steps that take nobody's leave are rarer, and count by address, whatever is
-// claimed.
+// Steps that anyone can take have a lower limit, and count by address, not by
+// the claimed client.
 func TestLimitByAddressHoldsStrangersBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit := limiter(t, 600)
@@ -77,7 +77,7 @@ func TestLimitByAddressHoldsStrangersBack(t *testing.T) {
 	})
 }
 
-// Whoever makes up client ids comes to an end too.
+// Made-up client IDs reach a limit too.
 func TestLimitByAddressCountsMadeUpClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit, let := limiter(t, 10), 0
@@ -91,7 +91,7 @@ func TestLimitByAddressCountsMadeUpClients(t *testing.T) {
 	})
 }
 
-// An API may ask about the token of each request. Nobody else gets past.
+// An API may introspect the token of each request. Others are limited.
 func TestLimitByAddressLetsResourceServersAsk(t *testing.T) {
 	const key = "a-key-for-the-resource-servers-of-this-host"
 	h := newHost(t, func(c *provider.Config) {

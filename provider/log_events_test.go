@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// The whole life of a sign-in is in the log, and no secret is.
+// The log has the whole life of a sign-in, and no secret.
 func TestLogEventsIsAnAuditTrail(t *testing.T) {
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
 		var log hosttest.Log

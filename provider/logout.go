@@ -13,7 +13,7 @@ import (
 )
 
 // logoutParams are the parameters of OpenID Connect RP-Initiated Logout section
-// 2. What logout_hint and ui_locales say is a wish that may be ignored.
+// 2. Latchkey ignores logout_hint and ui_locales, which are optional.
 var (
 	logoutParams = []string{"id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"}
 	logoutFields = append([]string{requestField, decisionField, sealField}, logoutParams...)
@@ -25,7 +25,7 @@ var (
 // access while the user is away. To end them too, call [Provider.RevokeGrants]
 // in OpenID.SignOut. It returns 404 unless OpenID.SignOut is set.
 //
-// The user is asked first, unless the application sends an ID token of theirs.
+// The user is asked first, unless the application sends their ID token.
 // Afterwards they are redirected to one of the application's
 // PostLogoutRedirectURIs if it asks for that, or else see a page. An
 // application that is not reviewed can't use this to redirect people with a
@@ -60,8 +60,8 @@ func (c *call) serveLogout() *Error {
 	for _, name := range []string{requestField, sealField} {
 		form.Del(name)
 	}
-	// What another site posts comes without the host's cookies, so it is turned
-	// into its GET form, which brings them.
+	// A request that another site posts comes without the host's cookies.
+	// Redirect it to its GET form, which brings them.
 	seeOther(c.w, withQuery(c.logoutPath(), form))
 	return nil
 }
@@ -69,30 +69,30 @@ func (c *call) serveLogout() *Error {
 // A logoutVisit is a visit to sign out.
 type logoutVisit struct {
 	visit
-	app store.Application // which has sent the visitor; zero: not known
-	uri string            // where they go afterwards; empty: nowhere
+	app store.Application // the application that sent the visitor; zero if unknown
+	uri string            // where to redirect afterwards; may be empty
 
-	// hinted is set if an ID token says that the application means the user who
-	// is signed in, and this session.
+	// hinted reports whether an ID token shows that the application means the
+	// signed-in user and this session.
 	hinted bool
 }
 
-// logout answers a request to sign out.
+// logout handles a request to sign out.
 func (c *call) logout(params url.Values) *Error {
 	v, e := c.visitLogout(params)
 	switch {
 	case e != nil:
 		return e
 	case v.anonymous():
-		return v.goOn()
-	case v.hinted && c.r.Method != http.MethodHead: // It only looks what there is.
+		return v.proceed()
+	case v.hinted && c.r.Method != http.MethodHead: // HEAD only checks what GET would show.
 		return v.signOut(nil)
 	}
 	return v.askToSignOut()
 }
 
-// visitLogout begins a visit. What it refuses signs no one out, and sends no one
-// anywhere; the visitor can continue without the application.
+// visitLogout starts a visit. If it refuses, no one is signed out or
+// redirected; the visitor can continue without the application.
 func (c *call) visitLogout(params url.Values) (*logoutVisit, *Error) {
 	if e := repeated(params, logoutParams...); e != nil {
 		return nil, e
@@ -121,8 +121,9 @@ func (c *call) visitLogout(params url.Values) (*logoutVisit, *Error) {
 }
 
 // readHint returns the application that sends the visitor, by its ID or by the
-// ID token. One that is not of this server, or whose key is not kept any more,
-// says nothing: unusable is why. A user is then asked as if it had not come.
+// ID token. It ignores an ID token that isn't from this server, or whose key is
+// no longer kept; unusable says why. The user is then asked as if there were
+// none.
 func (v *logoutVisit) readHint() (clientID string, _ *Error, unusable error) {
 	clientID = v.params.Get("client_id")
 	hint := v.params.Get("id_token_hint")
@@ -141,13 +142,13 @@ func (v *logoutVisit) readHint() (clientID string, _ *Error, unusable error) {
 	return token.Audience, nil, nil
 }
 
-// findRedirect finds the application, and checks where it wants the visitor to
-// be sent. If that is nowhere, an application that isn't known doesn't matter.
+// findRedirect finds the application, and checks the requested redirect.
+// Without a redirect, the application may be unknown.
 func (v *logoutVisit) findRedirect(clientID string, unusable error) *Error {
 	uri := v.params.Get("post_logout_redirect_uri")
 	switch {
 	case clientID == "" && uri != "" && unusable != nil:
-		return refuse(codeInvalidRequest, "The application that sent you here gave an id_token_hint that is not an ID token of this server, or whose key is not kept any more. It can send client_id too.").because(unusable)
+		return refuse(codeInvalidRequest, "The application that sent you here gave an id_token_hint that is not an ID token of this server, or whose key is no longer kept. It can send client_id too.").because(unusable)
 	case clientID == "" && uri != "":
 		return refuse(codeInvalidRequest, "The application that sent you here gave a post_logout_redirect_uri and did not say which application it is: send id_token_hint or client_id.")
 	case unusable != nil:
@@ -162,26 +163,26 @@ func (v *logoutVisit) findRedirect(clientID string, unusable error) *Error {
 		return e
 	}
 	if found := e == nil && app.ID != ""; !found {
-		return nil // What can't be found stops no one from signing out.
+		return nil // An unknown application doesn't keep anyone from signing out.
 	}
 	v.app, v.application, v.sender = app, app.ID, &v.app
 	if uri == "" {
 		return nil
 	}
 	if !slices.Contains(app.PostLogoutRedirectURIs, uri) {
-		return refuse(codeInvalidRequest, "The application that sent you here gave a post_logout_redirect_uri that is not registered for it: it has to be one of its post_logout_redirect_uris, character for character.")
+		return refuse(codeInvalidRequest, "The application that sent you here gave a post_logout_redirect_uri that is not registered for it: it must be one of its post_logout_redirect_uris, character for character.")
 	}
 	// The rules may have changed since it was registered, or a review ended.
 	if err := v.offer.redirectRule(&app).check(uri); err != nil {
-		return refuse(codeInvalidRequest, "The post_logout_redirect_uri of the application that sent you here is not allowed any more. Its developer can register another one.").because(err)
+		return refuse(codeInvalidRequest, "The post_logout_redirect_uri of the application that sent you here is no longer allowed. Its developer can register another one.").because(err)
 	}
 	v.uri = uri
 	return nil
 }
 
-// findSender finds the application that sends the visitor. Only for a signed-in
-// user does this server fetch a document; for others an application that is not
-// kept is unknown, which is not an error.
+// findSender finds the application that sends the visitor. It fetches a
+// document only for a signed-in user. For others, an application that isn't
+// saved is unknown, which is not an error.
 func (v *logoutVisit) findSender(clientID string) (store.Application, *Error) {
 	if !v.anonymous() || !v.namesDocument(url.Values{"client_id": {clientID}}) {
 		return v.findClientFor(v.session.UserID, clientID)
@@ -196,7 +197,7 @@ func (v *logoutVisit) findSender(clientID string) (store.Application, *Error) {
 	return kept, v.admits(v.context(), kept)
 }
 
-// target is where the visitor goes, with the state that the application has sent.
+// target returns where the visitor goes, with the state from the application.
 func (v *logoutVisit) target() string {
 	if state := v.params.Get("state"); state != "" {
 		return appendQuery(v.uri, []param{{"state", state}})
@@ -204,9 +205,9 @@ func (v *logoutVisit) target() string {
 	return v.uri
 }
 
-// goOn sends a visitor on who is not signed in. A link alone is enough for that,
-// so it is for applications that the host vouches for.
-func (v *logoutVisit) goOn() *Error {
+// proceed redirects a visitor who is not signed in. A link alone can cause
+// that, so it does so only for reviewed applications.
+func (v *logoutVisit) proceed() *Error {
 	page := pages.SignOut{Step: pages.StepSignedOut}
 	switch {
 	case v.uri != "" && v.app.Reviewed:
@@ -219,7 +220,7 @@ func (v *logoutVisit) goOn() *Error {
 	return nil
 }
 
-// askToSignOut asks the user. A user whose account is gone can sign out too.
+// askToSignOut asks the user. It also works if the user's account was deleted.
 func (v *logoutVisit) askToSignOut() *Error {
 	user, e := v.findUser(v.session.UserID)
 	switch {
@@ -242,7 +243,7 @@ func (v *logoutVisit) askToSignOut() *Error {
 	return nil
 }
 
-// sealed is what the seal of the form holds for: who was asked, and what the page
+// sealed returns what the seal of the form covers: the user, and what the page
 // said.
 func (v *logoutVisit) sealed() []string {
 	return []string{
@@ -251,7 +252,7 @@ func (v *logoutVisit) sealed() []string {
 	}
 }
 
-// decideLogout takes the user's answer.
+// decideLogout handles the user's answer.
 func (c *call) decideLogout(form url.Values) *Error {
 	if e := repeated(form, requestField, decisionField, sealField); e != nil {
 		return e
@@ -264,8 +265,8 @@ func (c *call) decideLogout(form url.Values) *Error {
 	switch {
 	case e != nil:
 		return e
-	case v.anonymous(): // As after the first click of two.
-		return v.goOn()
+	case v.anonymous(): // As after the first of two clicks.
+		return v.proceed()
 	}
 	sent, e := c.openForm(form.Get(sealField), v.sealed()...)
 	switch {
@@ -278,21 +279,21 @@ func (c *call) decideLogout(form url.Values) *Error {
 		e.retryURL = v.again()
 		return e
 	case form.Get(decisionField) != "allow":
-		c.outcome = codeAccessDenied // A user's own choice is no refusal to log.
+		c.outcome = codeAccessDenied // A user's choice is not a refusal to log.
 		v.pages.SignOut(v.w, v.r, pages.SignOut{Step: pages.StepStay}, "")
 		return nil
 	}
 	return v.signOut(sent)
 }
 
-// signOut ends the host's session, and sends the visitor on. The form is the one
-// that the user has answered; nil: they were not asked.
+// signOut ends the host's session, and redirects the visitor. answered is the
+// form that the user answered, or nil if they were not asked.
 func (v *logoutVisit) signOut(answered *form) *Error {
 	h := v.w.Header()
 	before := slices.Clone(h["Set-Cookie"])
 	if err := v.cfg.OpenID.SignOut(v.w, v.r); err != nil {
-		// Without its cookie, a session that has not ended could not be ended any
-		// more.
+		// If the session didn't end but the browser lost its cookie, no one
+		// could end it anymore.
 		if h.Del("Set-Cookie"); before != nil {
 			h["Set-Cookie"] = before
 		}
@@ -303,7 +304,7 @@ func (v *logoutVisit) signOut(answered *form) *Error {
 	}
 	v.event(Event{Kind: EventSignedOut, ApplicationID: v.app.ID, UserID: v.session.UserID})
 	if v.uri == "" {
-		// The page says what is so now, and its address has no hint.
+		// The page shows the current state, and its address has no hint.
 		seeOther(v.w, v.path)
 		return nil
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// A client that is known by a document is asked for it only for a user; for
-// nobody, the one that is kept says where a link may lead.
+// Latchkey fetches the document of a client only for a signed-in user. For
+// other visitors, the saved application decides where a link may lead.
 func TestLogoutOfADocumentClient(t *testing.T) {
 	h, site, app := newDocumentHost(t, signsOut)
 	site.document(map[string]any{"post_logout_redirect_uris": []string{goodbye, "javascript:x", goodbye}})
@@ -39,8 +39,8 @@ func TestLogoutOfADocumentClient(t *testing.T) {
 	require.Equal(t, int32(1), site.fetches.Load())
 }
 
-// The URIs have the rules of redirect URIs, whichever way an application comes
-// in, and a review ends when they change.
+// The URIs have the rules of redirect URIs for all ways to create an
+// application, and a review ends when they change.
 func TestPostLogoutRedirectURIsHaveTheRulesOfRedirectURIs(t *testing.T) {
 	h := newHost(t, signsOut, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	ctx := context.Background()
@@ -77,7 +77,8 @@ func TestPostLogoutRedirectURIsHaveTheRulesOfRedirectURIs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{goodbye + "2"}, notes.PostLogoutRedirectURIs)
 
-	// What registers itself has the good ones kept, and its review ends with them.
+	// An application that registers itself keeps its valid URIs, and changing
+	// them ends its review.
 	r := h.send("POST", "/oauth/register", http.Header{"Content-Type": {"application/json"}},
 		`{"redirect_uris":["`+callback+`"],"post_logout_redirect_uris":["`+goodbye+`","data:x",7,"`+goodbye+`"]}`)
 	r.statusIs(t, 201)

@@ -41,7 +41,7 @@ func (h *host) leaver(s provider.ApplicationSettings) *application {
 	return h.application(s)
 }
 
-// idToken is one of the user, in a session with that ID.
+// idToken returns an ID token of the user, for a session with that ID.
 func (a *application) idToken(user string) string {
 	a.h.t.Helper()
 	r := a.redeem(a.code(user, "scope", "openid"))
@@ -72,7 +72,7 @@ func (r *reply) asks(t testing.TB, host string) {
 	require.Contains(t, r.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
 }
 
-// sentTo checks that a browser is sent somewhere.
+// sentTo checks that a browser is redirected to a URL.
 func (r *reply) sentTo(t testing.TB, target string) {
 	t.Helper()
 	require.Equal(t, http.StatusSeeOther, r.StatusCode, r.body)
@@ -80,7 +80,7 @@ func (r *reply) sentTo(t testing.TB, target string) {
 	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
 }
 
-// isSignedIn checks whether somebody is, by the host's own view of it.
+// isSignedIn checks whether a user is signed in, according to the host.
 func (b *browser) isSignedIn(t testing.TB, want bool) {
 	t.Helper()
 	u, err := url.Parse(b.h.url)
@@ -101,8 +101,9 @@ func (h *host) signedInAs(user string) *browser {
 
 func (h *host) hostName() string { return strings.TrimPrefix(h.url, "http://") }
 
-// A hint for the user who is there ends their session at once, and nothing else:
-// the application keeps its tokens. The page afterwards says what is so.
+// A hint for the signed-in user ends their session at once, and nothing else:
+// the application keeps its tokens. The page after that shows the current
+// state.
 func TestLogoutEndsTheSessionAndNoGrant(t *testing.T) {
 	h := newHost(t, signsOut)
 	app := h.leaver(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
@@ -133,8 +134,8 @@ func TestLogoutEndsTheSessionAndNoGrant(t *testing.T) {
 	b.isSignedIn(t, false)
 }
 
-// Whoever is not named by a valid hint is asked, and the page says who is signed
-// in and where they are sent.
+// A user who is not named by a valid hint is asked. The page says who is signed
+// in and where they will be sent.
 func TestLogoutAsksWhoeverTheHintDoesNotName(t *testing.T) {
 	var session atomic.Value
 	session.Store("s1")
@@ -207,8 +208,8 @@ func TestLogoutAsksWhoeverTheHintDoesNotName(t *testing.T) {
 	b.isSignedIn(t, true)
 }
 
-// A redirect URI that is not one of the application's, byte for byte, is a page,
-// and neither signs anybody out nor sends them anywhere.
+// A redirect URI that is not one of the application's, byte for byte, gets an
+// error page. No one is signed out or redirected.
 func TestLogoutRedirectURIsAreComparedByteForByte(t *testing.T) {
 	h := newHost(t, signsOut)
 	app := h.leaver(provider.ApplicationSettings{Public: true, PostLogoutRedirectURIs: []string{"http://127.0.0.1:8080/bye", goodbye + "/q?a=1"}})
@@ -248,10 +249,10 @@ func TestLogoutRedirectURIsAreComparedByteForByte(t *testing.T) {
 	b.isSignedIn(t, false)
 }
 
-// A link alone sends nobody to an application that the host does not vouch for:
-// not with a hint of the application's maker either. Somebody who is signed in
-// decides on the page, and where the application has an ID token of theirs they
-// have decided before.
+// A link alone doesn't redirect anyone to an application that isn't reviewed,
+// not even with a hint of the application's developer. A signed-in user decides
+// on the page, unless the application has their ID token: then they have
+// decided before.
 func TestLogoutIsNoOpenRedirector(t *testing.T) {
 	h := newHost(t, signsOut)
 	app, trusted := h.leaver(provider.ApplicationSettings{Public: true}), h.leaver(provider.ApplicationSettings{})
@@ -282,7 +283,7 @@ func TestLogoutIsNoOpenRedirector(t *testing.T) {
 	h.browser().get(h.logoutURL("client_id", trusted.ClientID, "post_logout_redirect_uri", goodbye)).sentTo(t, goodbye)
 }
 
-// No other site, user, or browser can answer the page, and nobody answers it
+// No other site, user, or browser can answer the page, and it can't be answered
 // twice.
 func TestLogoutFormIsSealed(t *testing.T) {
 	h := newHost(t, signsOut)
@@ -324,7 +325,7 @@ func TestLogoutFormIsSealed(t *testing.T) {
 	refused(b, form) // too old
 	b.post(logout, url.Values{"decision": {"allow", "allow"}, "request": form["request"], "seal": form["seal"]}).errorPage(t, 400, "more than once")
 
-	// A request that another site posts becomes one to look at.
+	// A request that another site posts becomes a GET.
 	b.post(logout, url.Values{"client_id": {app.ClientID}, "seal": {"x"}}, "Sec-Fetch-Site", "cross-site").sentTo(t, logout+"?client_id="+app.ClientID)
 	b.isSignedIn(t, true)
 
@@ -346,8 +347,8 @@ func TestLogoutFormIsSealed(t *testing.T) {
 	b.isSignedIn(t, true)
 }
 
-// If the session can't be ended, nothing has happened: the session's cookie is
-// still there to end it by, and the page can be sent again.
+// If the session can't be ended, nothing happens: the browser keeps the
+// session's cookie, and the page can be sent again.
 func TestLogoutWhereTheHostCannot(t *testing.T) {
 	var down atomic.Bool
 	h := newHost(t, signsOut, func(c *provider.Config) {
@@ -376,9 +377,9 @@ func TestLogoutWhereTheHostCannot(t *testing.T) {
 	b.isSignedIn(t, false)
 }
 
-// An outage of the store or of the users is a page where it keeps something from
-// being known, and signs nobody out; where nothing needs to be known, the user
-// can sign out all the same.
+// An outage of the store or of the users shows an error page if something must
+// be looked up, and signs no one out. If nothing must be looked up, the user
+// can sign out.
 func TestLogoutInAnOutage(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newHost(t, signsOut, func(c *provider.Config) { c.Store = kept })
@@ -408,7 +409,7 @@ func TestLogoutInAnOutage(t *testing.T) {
 	h.users["user_ada"] = userinfo.User{ID: "user_ada"}
 }
 
-// Looking whether the page is there signs nobody out.
+// A HEAD request signs no one out.
 func TestLogoutByHeadDoesNothing(t *testing.T) {
 	h := newHost(t, signsOut)
 	hint := h.leaver(provider.ApplicationSettings{}).idToken("user_ada")
@@ -419,7 +420,7 @@ func TestLogoutByHeadDoesNothing(t *testing.T) {
 	b.isSignedIn(t, true)
 }
 
-// Without OpenID.SignOut there is no such page, and nothing says that there is.
+// Without OpenID.SignOut the page doesn't exist, and no document mentions it.
 func TestLogoutIsOffUntilTheHostCanEndASession(t *testing.T) {
 	for name, edit := range map[string]func(*provider.Config){
 		"no OpenID":  func(*provider.Config) {},

@@ -9,16 +9,16 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-var errChangedMeanwhile = errors.New("the application was changed while it asked for a token")
+var errChangedMeanwhile = errors.New("the application was changed while it requested a token")
 
-// issueToMachine gives an application an access token without a user (RFC 6749
-// section 4.4).
+// issueToMachine issues an access token without a user to an application (RFC
+// 6749 section 4.4).
 //
-// The application was read to authenticate it. The numbers of its cut-offs come
-// after that, and then it is read again: if it is still the same, all that was
-// found then holds after the numbers too. So if it is deleted, loses a secret or
-// a scope, and is then cut off, no token of before survives: either the cut-off
-// covers it, or it isn't issued.
+// The application was read to authenticate it. Then issueToMachine reads its
+// cut-off numbers, and reads the application again: if it is unchanged, the
+// earlier checks hold after the numbers too. So if the application is deleted,
+// or loses a secret or a scope, and is then cut off, no earlier token survives:
+// either the cut-off covers it, or it isn't issued.
 func (x *exchange) issueToMachine(scope string) (tokenInfo, *Error) {
 	granted, e := x.offer.readMachine(&x.app, x.resource, scope)
 	if e != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// A machine that asks for a token on every call is told to use the one that it
-// has, and costs the store no more than the look at its secret.
+// A machine that requests a token for every call is told to reuse its token,
+// and costs the store only the lookup of its secret.
 func TestMachineThatAsksTooOftenIsToldToReuseItsToken(t *testing.T) {
 	var steps []string
 	counting := storetest.NewBreakable(memory.New())
@@ -38,7 +38,7 @@ func TestMachineThatAsksTooOftenIsToldToReuseItsToken(t *testing.T) {
 	counting.Heal()
 	other.asMachine().tokens(t)
 
-	// A stranger uses up nobody's share, nor does a request that is refused.
+	// A stranger, or a refused request, doesn't use up the limit.
 	h.clock.Add(12 * time.Second)
 	for range 20 {
 		app.asMachine("client_secret", "wrong").refused(t, 401, "invalid_client")
@@ -65,8 +65,8 @@ func TestMachinesConfigIsChecked(t *testing.T) {
 	}
 }
 
-// A token of a machine is one document, which is swept a few minutes after it has
-// expired, whatever the hour. A sign-in stays for a day and more.
+// A machine's token is one document, which is deleted a few minutes after it
+// has expired, at any time of the day. A sign-in stays for a day and more.
 func TestMachinesDoNotFillTheStore(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) {
 		c.Machines = &provider.Machines{PerMinute: 1000}
@@ -95,7 +95,7 @@ func TestMachinesDoNotFillTheStore(t *testing.T) {
 	require.Empty(t, page)
 }
 
-// An access token works no longer than Lifetimes.Grant, which no token outlives.
+// An access token expires no later than Lifetimes.Grant.
 func TestMachineTokenIsNoLongerThanAGrant(t *testing.T) {
 	h := newHost(t, withMachines, func(c *provider.Config) { c.Lifetimes.Grant = time.Hour })
 	app := h.application(provider.ApplicationSettings{MachineScopes: scopes.New("notes:read")})

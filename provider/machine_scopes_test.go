@@ -12,14 +12,14 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// The two lists of an application are apart, whoever asks and wherever: what it
-// may do by itself it may not ask a person for, and the other way around.
+// The two lists of an application are independent: it can't ask a user for its
+// machine scopes, or ask for its other scopes without a user.
 func TestMachineScopesAndScopesOfPeopleAreApart(t *testing.T) {
 	h := newDeviceHost(t, withMachines)
 	app := h.machine() // profile and email of people, notes:read and public_metadata by itself
 	b := h.signedIn("user_ada")
 
-	// A person's scope, asked for by the machine.
+	// A user's scope, requested by the machine.
 	for _, scope := range []string{"email", "notes:read email", "email profile", "unheard-of"} {
 		r := app.asMachine("scope", scope)
 		r.refused(t, 400, "invalid_scope")
@@ -28,8 +28,8 @@ func TestMachineScopesAndScopesOfPeopleAreApart(t *testing.T) {
 	require.Contains(t, h.log.String(), `scope="notes:read email" scope_allowed="public_metadata notes:read"`)
 	app.asMachine("scope", "notes:read\n").refused(t, 400, "invalid_scope")
 
-	// The machine's scope, asked of a person: at the authorization endpoint, in the
-	// form that is sent back, by a device, and by the host in a person's name.
+	// The machine's scope, requested of a user: at the authorization endpoint,
+	// in the returned form, by a device, and by the host for a user.
 	require.Equal(t, "invalid_scope", b.get(app.request("scope", "notes:read")).redirected(t).Get("error"))
 	form := b.get(app.request("prompt", "consent")).form(t, "allow")
 	form.Add("granted", "notes:read")
@@ -39,19 +39,19 @@ func TestMachineScopesAndScopesOfPeopleAreApart(t *testing.T) {
 	require.ErrorContains(t, err, "notes:read")
 	require.NotContains(t, app.tokens("user_ada").Scope, "notes:read", "it is not what it gets when it asks for nothing either")
 
-	// And a refresh doesn't widen to it.
+	// A refresh doesn't widen to it either.
 	got := app.tokens("user_ada")
 	app.refresh(got.RefreshToken, "scope", "notes:read").refused(t, 400, "invalid_scope")
 
-	// An application without machine scopes gets nothing, whatever it may ask people for.
+	// An application without machine scopes gets nothing without a user.
 	plain := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	for _, scope := range []string{"", "notes:read", "openid"} {
-		plain.asMachine("scope", scope).says(t, 400, "unauthorized_client", "has to give it machine scopes")
+		plain.asMachine("scope", scope).says(t, 400, "unauthorized_client", "must give it machine scopes")
 	}
 }
 
-// Only the host gives machine scopes: an application that registers itself asks
-// in vain, by every name of the member, and so does one with a document.
+// Only the host can set machine scopes: an application that registers itself
+// can't, with any name of the member, and neither can one with a document.
 func TestOnlyTheHostGivesMachineScopes(t *testing.T) {
 	h := newOpenHost(t, withMachines)
 	const body = `"redirect_uris":["https://wiki.example.com/callback"],"scope":"notes:read","grant_types":["client_credentials"],
@@ -69,8 +69,8 @@ func TestOnlyTheHostGivesMachineScopes(t *testing.T) {
 	require.Empty(t, kept.MachineScopes)
 	require.NotContains(t, kept.Registration.GrantTypes, "client_credentials")
 
-	// Not even the host can give them to what it didn't make, nor does a store
-	// that has them for it.
+	// Even the host can't set them for an application that it didn't create,
+	// and those in the store are ignored.
 	_, err = h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
 		s.MachineScopes = scopes.New("notes:read")
 		return nil
@@ -115,18 +115,19 @@ func TestMachineScopesNeedAConfidentialApplication(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "can't prove who it is")
 
-	// A public application that has them all the same, by a store, gets nothing.
+	// A public application gets nothing, even if the store has machine scopes
+	// for it.
 	public := h.application(provider.ApplicationSettings{Public: true})
 	h.change(public, func(app *store.Application) { app.MachineScopes = scopes.New("notes:read") })
 	public.asMachine("client_secret", "").says(t, 400, "unauthorized_client", "A public client")
 
-	// What the Config offers no more is no application's.
+	// Scopes that the Config no longer offers don't count.
 	h.change(app, func(app *store.Application) { app.MachineScopes = scopes.New("email", "notes:read") })
 	require.Equal(t, "notes:read", app.asMachine().tokens(t).Scope)
 }
 
-// Settings keep machine scopes, in the Config's order, and an application may have
-// redirect URIs besides.
+// Machine scopes are saved in the Config's order, and the application may have
+// redirect URIs too.
 func TestMachineScopesAreSettings(t *testing.T) {
 	h := newHost(t, withMachines)
 	s := provider.ApplicationSettings{Name: "Reports", RedirectURIs: []string{callback}, MachineScopes: scopes.New("notes:read", "email")}
@@ -154,8 +155,9 @@ func TestMachineScopesAreSettings(t *testing.T) {
 
 const ownSecret = "7b1f0c5d9e8a4b6c3d2e1f0a9b8c7d6e5f4a3b2c1d0e9f8a"
 
-// A user whose ID reads as a machine would be one to whoever introspects. Such a
-// user is refused everywhere, and signed out nowhere: it is the host's mistake.
+// A user whose ID looks like a machine's would be one in introspection. Such a
+// user is refused everywhere, but not signed out, because it is the host's
+// mistake.
 func TestNoUserIsCalledLikeAMachine(t *testing.T) {
 	const id = "client:wiki"
 	kept := memory.New()

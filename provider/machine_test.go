@@ -21,8 +21,8 @@ import (
 
 func withMachines(c *provider.Config) { c.Machines = &provider.Machines{} }
 
-// machine is an application that may ask for some scopes by itself, and for
-// others of a user.
+// machine is an application with some machine scopes and other scopes for
+// users.
 func (h *host) machine() *application {
 	return h.application(provider.ApplicationSettings{
 		Name: "Nightly reports", Scopes: scopes.New("profile", "email"), MachineScopes: scopes.New("notes:read", "public_metadata"),
@@ -34,7 +34,8 @@ func (a *application) asMachine(form ...string) *reply {
 	return a.post("/oauth/token", append([]string{"grant_type", "client_credentials"}, form...)...)
 }
 
-// machines serves what lets machines in, and answers with the token.
+// machines serves a handler behind a guard that allows machines. It answers
+// with the token.
 func (h *host) machines(guard func(http.Handler) http.Handler) func(token string) *reply {
 	server := httptest.NewServer(guard(http.HandlerFunc(showToken)))
 	h.t.Cleanup(server.Close)
@@ -69,7 +70,7 @@ func TestMachineGetsATokenAndNoRefreshToken(t *testing.T) {
 	require.Equal(t, &token, verified)
 	require.Equal(t, h.clock.Now().Add(2*time.Hour).UTC().Truncate(time.Microsecond), verified.ExpiresAt)
 
-	// People come in there too, and lack what they lack.
+	// Users are accepted there too, and need the scopes.
 	person := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")}).tokens("user_ada").AccessToken
 	require.Contains(t, api(person).body, "user_ada")
 	narrow := app.asMachine("scope", "public_metadata").tokens(t).AccessToken
@@ -96,8 +97,8 @@ func TestMachineAuthenticatesByAKey(t *testing.T) {
 	h.machines(h.AllowMachines().Require("notes:read"))(got.AccessToken).statusIs(t, 200)
 }
 
-// Without Config.Machines the grant is not offered, whatever applications have,
-// and what was issued before is worth nothing.
+// Without Config.Machines the grant is not offered to any application, and
+// earlier tokens don't work.
 func TestWithoutMachinesThereAreNone(t *testing.T) {
 	kept := memory.New()
 	on := newHost(t, withMachines, func(c *provider.Config) { c.Store = kept })
@@ -120,8 +121,8 @@ func TestWithoutMachinesThereAreNone(t *testing.T) {
 
 const introspectionKey = "a-key-of-a-resource-server-0123456789"
 
-// A guard that did not ask for machines refuses them, and says why: no other
-// token would help, so it is no invalid_token.
+// A guard without AllowMachines refuses machines, and says why. No other token
+// would help, so the code isn't invalid_token.
 func TestGuardRefusesMachinesUnlessTheHostLetsThemIn(t *testing.T) {
 	h := newHost(t, withMachines, withResources)
 	app := h.machine()
@@ -143,7 +144,8 @@ func TestGuardRefusesMachinesUnlessTheHostLetsThemIn(t *testing.T) {
 		require.ErrorContains(t, err, "AllowMachines")
 	}
 
-	// Who lets machines in lets them in with a token for the right resource.
+	// Even a guard that allows machines requires a token for the right
+	// resource.
 	mcp := h.machines(h.Resource(h.url + "/mcp").AllowMachines().Require("notes:read"))
 	api := h.machines(h.AllowMachines().Require("notes:read"))
 	mcp(bound).statusIs(t, 200)
@@ -154,8 +156,8 @@ func TestGuardRefusesMachinesUnlessTheHostLetsThemIn(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A machine gets what the resource understands of its scopes, and never a token
-// that opens nothing because nothing was left.
+// A machine gets the scopes that the resource understands, and never a token
+// without scopes.
 func TestMachineScopesAreThoseOfTheResource(t *testing.T) {
 	h := newHost(t, withMachines, func(c *provider.Config) {
 		c.Resources = []provider.Resource{{URL: c.Issuer + "/mcp", Scopes: []string{"notes:read"}}, {URL: c.Issuer + "/mail", Scopes: []string{"email", "notes:read"}}}
@@ -187,8 +189,8 @@ func TestMachineTokenIsNoRefreshTokenAndNoCode(t *testing.T) {
 	h.machines(h.AllowMachines().Require())(access).statusIs(t, 200)
 }
 
-// To the connections page a machine is nobody: its token is no session, and its
-// grants are on no user's page, also of one who uses the same application.
+// On the connections page, a machine's token is not a session, and its grants
+// are on no user's page, even if the user has the same application.
 func TestConnectionsPageKnowsNoMachines(t *testing.T) {
 	h := newHost(t, withMachines)
 	app := h.machine()
@@ -210,8 +212,8 @@ func TestConnectionsPageKnowsNoMachines(t *testing.T) {
 	require.Empty(t, connections)
 }
 
-// A machine's subject can't be a person's, so no resource server that
-// introspects takes one for the other.
+// A machine's subject can't be a user's, so a resource server that introspects
+// can't confuse them.
 func TestIntrospectionTellsMachineAndPersonApart(t *testing.T) {
 	h := newHost(t, withMachines, func(c *provider.Config) { c.Introspection = provider.BearerKey(introspectionKey) })
 	app := h.machine()
@@ -226,8 +228,7 @@ func TestIntrospectionTellsMachineAndPersonApart(t *testing.T) {
 	require.JSONEq(t, `{"active":false}`, other.post("/oauth/token_info", "token", machine).body)
 }
 
-// Every use of a token says whose it is: the event of its issue, the look-up,
-// and the grant.
+// The event of its issue, the lookup, and the grant say whose token it is.
 func TestEventsAndLookupTellMachineAndPersonApart(t *testing.T) {
 	h := newHost(t, withMachines)
 	app := h.machine()
@@ -257,8 +258,8 @@ func TestEventsAndLookupTellMachineAndPersonApart(t *testing.T) {
 	require.Equal(t, second.GrantID, h.events[len(h.events)-1].GrantID)
 }
 
-// A list of an application's sign-ins is of people. A machine's grant is found by
-// its ID, and ended by it, and by its application.
+// A list of an application's sign-ins has only users. A machine's grant is
+// found and revoked by its ID, and revoked with its application.
 func TestMachineGrantsAreListedByTheirIDOnly(t *testing.T) {
 	h := newHost(t, withMachines)
 	app := h.machine()
@@ -280,7 +281,7 @@ func TestMachineGrantsAreListedByTheirIDOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, page, "it is not Ada's")
 
-	// What ends a user's sign-ins ends no machine's.
+	// Revoking a user's grants doesn't affect machines.
 	api := h.machines(h.AllowMachines().Require())
 	require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{ID: id, UserID: "user_ada"}))
 	require.NoError(t, h.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada", ApplicationID: app.ID}))
@@ -301,9 +302,9 @@ func TestMachineGrantsAreListedByTheirIDOnly(t *testing.T) {
 	app.asMachine().refused(t, 401, "invalid_client")
 }
 
-// What the host takes from an application while it asks for a token, and then
-// cuts it off, it has not got: whether that happens before or after any call of
-// the store.
+// If the host removes something from an application while it requests a token,
+// and then cuts it off, the token doesn't have it. That holds before and after
+// each call of the store.
 func TestMachineThatIsCutOffWhileItAsksGetsNothing(t *testing.T) {
 	for name, end := range map[string]func(h *host, app *application) error{
 		"deleted": func(h *host, app *application) error { return h.DeleteApplication(ctx, app.ID) },
@@ -358,7 +359,7 @@ func TestMachineThatIsCutOffWhileItAsksGetsNothing(t *testing.T) {
 	}
 }
 
-// Racing, no token of a deleted application lives.
+// In a race, no token of a deleted application works.
 func TestMachinesRaceWithTheDeletionOfTheirApplication(t *testing.T) {
 	h := newHost(t, withMachines)
 	for range 10 {

@@ -8,7 +8,8 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// metadata is the document of RFC 8414 section 2. It says what is truly on.
+// metadata is the document of RFC 8414 section 2. It lists only enabled
+// features.
 type metadata struct {
 	Issuer                string     `json:"issuer"`
 	AuthorizationEndpoint string     `json:"authorization_endpoint,omitempty"`
@@ -35,8 +36,8 @@ type metadata struct {
 	*openIDMetadata
 }
 
-// openIDMetadata is what OpenID Connect Discovery section 3, and RP-Initiated
-// Logout section 2.1, add.
+// openIDMetadata has the members of OpenID Connect Discovery section 3 and
+// RP-Initiated Logout section 2.1.
 type openIDMetadata struct {
 	JWKS         string   `json:"jwks_uri"`
 	Logout       string   `json:"end_session_endpoint,omitempty"`
@@ -47,7 +48,7 @@ type openIDMetadata struct {
 	ACRValues    []string `json:"acr_values_supported,omitempty"`
 	ClaimsParam  bool     `json:"claims_parameter_supported"`
 	RequestParam bool     `json:"request_parameter_supported"`
-	RequestURI   bool     `json:"request_uri_parameter_supported"` // If it is not there, it counts as true.
+	RequestURI   bool     `json:"request_uri_parameter_supported"` // If missing, clients assume true.
 }
 
 // MetadataHandler serves the authorization server metadata (RFC 8414), which
@@ -97,7 +98,7 @@ func (p *Provider) MetadataHandler() http.Handler {
 	}
 	document, err := json.Marshal(m)
 	if err != nil {
-		panic("provider: metadata: " + err.Error()) // Texts and lists of texts always encode.
+		panic("provider: metadata: " + err.Error()) // Strings and lists of strings always encode.
 	}
 	return p.documentHandler("metadata", document)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// Whatever is switched on, and in whatever company: metadata says so, the
-// endpoints are there, and of what is off there is neither (RFC 8414 section 2).
+// In any combination of features, metadata lists exactly the enabled ones, and
+// only their endpoints exist (RFC 8414 section 2).
 func TestMetadataSaysExactlyWhatIsOn(t *testing.T) {
 	const (
 		resources = 1 << iota

@@ -22,8 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "write the mistakes in docs/reference/errors.md anew")
 
-// mistakes are what developers of clients, and of hosts, get wrong. Each ends in
-// one line of the log that leads to its cause.
+// mistakes are common mistakes of developers of clients and hosts. Each causes
+// one log line that leads to its cause.
 var mistakes = []struct {
 	what  string
 	edit  func(*provider.Config)
@@ -73,7 +73,7 @@ var mistakes = []struct {
 		make: func(h *host, _ *application) {
 			h.signedIn("user_ada").get(h.application(provider.ApplicationSettings{Public: true}).request("code_challenge", "", "code_challenge_method", ""))
 		},
-		cause: []string{"has to use PKCE"},
+		cause: []string{"must use PKCE"},
 	},
 	{
 		what: "A client loses its code verifier between the two requests.",
@@ -89,7 +89,7 @@ var mistakes = []struct {
 			app.redeem(code)
 			app.redeem(code)
 		},
-		cause: []string{"The code is not valid", "presented again after it was spent, so its sign-in has been ended"},
+		cause: []string{"The code is not valid", "presented again after it was spent, so its sign-in was revoked"},
 	},
 	{
 		what: "A client leaves redirect_uri out when it redeems the code.",
@@ -107,7 +107,7 @@ var mistakes = []struct {
 			h.clock.Add(10 * time.Minute)
 			app.refresh(token)
 		},
-		cause: []string{"The refresh_token is not valid", "presented again after it was spent, so its sign-in has been ended"},
+		cause: []string{"The refresh_token is not valid", "presented again after it was spent, so its sign-in was revoked"},
 	},
 	{
 		what: "A client asks for a scope that it isn't registered for.",
@@ -167,12 +167,12 @@ var mistakes = []struct {
 		cause: []string{"level=ERROR", "Config.Users", "return userinfo.ErrNotFound instead"},
 	},
 	{
-		what: "CurrentUser returns the ID 0 where nobody is signed in.",
+		what: "CurrentUser returns the ID 0 if no one is signed in.",
 		edit: func(c *provider.Config) {
 			c.CurrentUser = func(*http.Request) (provider.Session, error) { return provider.Session{UserID: "0"}, nil }
 		},
 		make:  func(h *host, app *application) { h.browser().get(app.request()) },
-		cause: []string{"Config.CurrentUser", "where nobody is signed in, CurrentUser returns an empty UserID"},
+		cause: []string{"Config.CurrentUser", "if no one is signed in, CurrentUser must return an empty UserID"},
 	},
 	{
 		what: "The session cookie is SameSite=Strict, so browsers don't send it when a visitor comes from another site.",
@@ -180,7 +180,7 @@ var mistakes = []struct {
 			b := h.browser()
 			b.get(h.url + mustParse(b.get(app.request()).Header.Get("Location")).Query().Get("next"))
 		},
-		cause: []string{"Config.SignIn", "nobody is signed in", "SameSite=Strict"},
+		cause: []string{"Config.SignIn", "no one is signed in", "SameSite=Strict"},
 	},
 	{
 		what: "SignIn sends on a user who is signed in already, though a fresh sign-in was asked for.",
@@ -201,7 +201,7 @@ var mistakes = []struct {
 			})
 			app.refresh("x")
 		},
-		cause: []string{"level=ERROR", "a middleware of the host has read it before Latchkey"},
+		cause: []string{"level=ERROR", "middleware of the host has read it before Latchkey"},
 	},
 	{
 		what: "A proxy or a middleware removes the cookie that the consent page sets.",
@@ -235,8 +235,8 @@ var mistakes = []struct {
 	},
 }
 
-// A line of the log leads to each mistake. docs/reference/errors.md shows them, as this
-// test writes them with -update.
+// Each mistake causes a log line that helps to find it. This test writes the
+// lines into docs/reference/errors.md with -update.
 func TestLogLeadsToMistakes(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| mistake | what the log says |\n| --- | --- |\n")
@@ -281,7 +281,7 @@ var varying = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "app.example.com"},
 }
 
-// steady returns a line of the log without what differs from run to run.
+// steady returns a log line without the parts that differ from run to run.
 func (h *host) steady(line string) string {
 	for _, v := range varying {
 		line = v.is.ReplaceAllString(line, v.text)
@@ -289,7 +289,7 @@ func (h *host) steady(line string) string {
 	return line
 }
 
-// visit opens a page as somebody who has reached the app by another host name.
+// visit opens a page as a visitor who uses another host name.
 func (h *host) visit(name, path string) {
 	r, err := http.NewRequest(http.MethodGet, h.url+path, nil)
 	require.NoError(h.t, err)

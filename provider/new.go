@@ -35,7 +35,7 @@ func New(cfg Config) (*Provider, error) {
 		p.keySets = newKeySets(p)
 	}
 	p.csrf = http.NewCrossOriginProtection()
-	// A proxy may rewrite Host, so the issuer's origin is trusted by name.
+	// A proxy may rewrite Host, so trust the issuer's origin by name.
 	if err := p.csrf.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
 		return nil, fmt.Errorf("provider: Config.Issuer: %w", err)
 	}

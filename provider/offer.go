@@ -11,29 +11,29 @@ import (
 )
 
 // An offer is what the provider offers to applications. It is computed once
-// from the Config; metadata, registration, challenges, error texts, and every
+// from the Config. Metadata, registration, challenges, error texts, and every
 // decision on scopes read it.
 type offer struct {
-	scopes   scopes.Set // the names in Config.Scopes, whose order all others follow
-	required scopes.Set // those of them that can't be unticked
+	scopes   scopes.Set // the names in Config.Scopes, in the order that all other sets follow
+	required scopes.Set // the ones that can't be unticked
 
-	// strangers are the scopes that applications may ask for which the host
-	// didn't make, by their origin. An origin that is not there is not let in.
+	// strangers has the scopes that applications may ask for which the host
+	// didn't create, by origin. If an origin is missing, it isn't allowed.
 	strangers map[store.Origin]scopes.Set
 
-	// machines are the scopes that the host's own applications may be given to ask
-	// for by themselves. Whether they may at all, the grant types say.
+	// machines has the scopes that the host's applications may get for tokens
+	// without a user. The grant types say whether there are such tokens.
 	machines scopes.Set
 
-	// extra are the scopes of the protocol itself, which are granted to anyone who
-	// asks and which no one has to agree to. They are in the scopes of a grant,
-	// and not in those of applications and consents.
+	// extra has the scopes of the protocol itself, which are granted to every
+	// application that asks, without consent. They are in the scopes of a
+	// grant, but not in those of applications and consents.
 	extra scopes.Set
 
 	grantTypes []string
 
-	// authMethods are the ways in which a client may authenticate (RFC 7591
-	// section 2). Of the two with a secret it may use either.
+	// authMethods lists how a client may authenticate (RFC 7591 section 2).
+	// With a secret it may use either of the two methods.
 	authMethods []string
 
 	params, singleParams []string // of an authorization request
@@ -43,9 +43,9 @@ type offer struct {
 	lifetimes         Lifetimes            // of the Config
 	resourceLifetimes map[string]Lifetimes // by the URL
 
-	keys Keys // nil: applications can't have any
+	keys Keys // nil if applications can't have keys
 
-	workspaces *Workspaces // nil: applications can't use any
+	workspaces *Workspaces // nil if applications can't use workspaces
 
 	issuer    string // applications may have logos below it
 	hostName  string // on the pages
@@ -91,7 +91,7 @@ func newOffer(c *Config, hostName string) offer {
 		ofDevice = []string{workspaceParam}
 		o.params = slices.Concat(o.params, ofDevice)
 	}
-	// For a second resource RFC 8707 has a separate error.
+	// A second resource has a separate error in RFC 8707.
 	o.singleParams = slices.DeleteFunc(slices.Clone(o.params), func(name string) bool { return name == resourceParam })
 	authenticate := bySecret
 	if c.Keys != nil {
@@ -109,15 +109,15 @@ func newOffer(c *Config, hostName string) offer {
 	return o
 }
 
-// admits refuses an application that is disabled, of an origin that is switched
-// off, or with keys or for workspaces where these are. Turning something off
-// takes rights away and never adds any.
+// admits refuses an application that is disabled, whose origin is disabled, or
+// that has keys or workspaces while these are disabled. Disabling a feature
+// removes rights, and never adds any.
 func (o *offer) admits(app store.Application) *Error {
 	if app.Disabled {
 		return errDisabled()
 	}
 	if !app.Keys.IsZero() && o.keys == nil {
-		return refuse(codeUnauthorizedClient, "This server no longer accepts applications that authenticate by a key.")
+		return refuse(codeUnauthorizedClient, "This server no longer accepts applications that authenticate with a key.")
 	}
 	if o.workspaces == nil && app.Workspace == store.WorkspaceRequired {
 		return refuse(codeUnauthorizedClient, "This server no longer offers the workspaces that the application needs.")
@@ -132,8 +132,8 @@ func errDisabled() *Error {
 	return refuse(codeUnauthorizedClient, "The application has been disabled by the operator of this server. Its developer can ask them why.")
 }
 
-// closes reports whether applications that the host didn't make are let in, but
-// none may ask for one of these scopes.
+// closes reports whether applications that the host didn't create are allowed,
+// but none may ask for one of these scopes.
 func (o *offer) closes(set scopes.Set) bool {
 	for _, may := range o.strangers {
 		if len(may.Intersect(set)) > 0 {
@@ -143,8 +143,8 @@ func (o *offer) closes(set scopes.Set) bool {
 	return len(o.strangers) > 0 && len(set) > 0
 }
 
-// lifetimesFor returns how long codes, tokens, and sign-ins of an application
-// last that are for the resource with the URL, or for none.
+// lifetimesFor returns the lifetimes of codes, tokens, and sign-ins of an
+// application, for the resource with the URL or for none.
 func (o *offer) lifetimesFor(app *store.Application, resource string) Lifetimes {
 	return o.lifetimes.of(app, o.resourceLifetimes[resource])
 }
@@ -152,7 +152,7 @@ func (o *offer) lifetimesFor(app *store.Application, resource string) Lifetimes 
 // offers reports whether the grant type is offered.
 func (o *offer) offers(grantType string) bool { return slices.Contains(o.grantTypes, grantType) }
 
-// errGrantType refuses a grant type that is not offered, or none.
+// errGrantType refuses a grant type that is missing or not offered.
 func (o *offer) errGrantType(asked string) *Error {
 	choice := strings.Join(o.grantTypes[:len(o.grantTypes)-1], ", ") + " or " + o.grantTypes[len(o.grantTypes)-1]
 	if asked == "" {
@@ -161,10 +161,11 @@ func (o *offer) errGrantType(asked string) *Error {
 	return refuse(codeUnsupportedGrantType, "The grant_type is not offered: use %s.", choice).with("grant_type", asked)
 }
 
-// mayAskFor are the scopes that an application may ask for. What one that
-// registered itself has named then is what it gets when it asks for nothing:
-// many name the little that they need first, and can't change it when they need
-// more. No one has vouched for either list, and its users are asked each time.
+// mayAskFor returns the scopes that an application may ask for. For one that
+// registered itself, the scopes in its registration are only the default: many
+// register only the scopes that they need first, and can't change that when
+// they need more. No one has reviewed either list, and its users are asked each
+// time.
 func (o *offer) mayAskFor(app store.Application) scopes.Set {
 	if app.Origin == store.OriginManual {
 		return o.scopes.Intersect(app.Scopes)
@@ -172,8 +173,9 @@ func (o *offer) mayAskFor(app store.Application) scopes.Set {
 	return o.strangers[app.Origin]
 }
 
-// mayAskForItself are the scopes that an application may ask for without a user.
-// Only the host gives them, to an application that it created and that can prove who it is.
+// mayAskForItself returns the scopes that an application may ask for without a
+// user. Only the host can set them, on an application that it created and that
+// can authenticate.
 func (o *offer) mayAskForItself(app *store.Application) scopes.Set {
 	if app.Origin != store.OriginManual || app.Public {
 		return nil
@@ -181,10 +183,10 @@ func (o *offer) mayAskForItself(app *store.Application) scopes.Set {
 	return o.machines.Intersect(app.MachineScopes)
 }
 
-// hasMachines reports whether applications may ask for tokens by themselves.
+// hasMachines reports whether applications may ask for tokens without a user.
 func (o *offer) hasMachines() bool { return o.offers(grantClientCredentials) }
 
-// workspaceUse says how an application uses workspaces.
+// workspaceUse returns how an application uses workspaces.
 func (o *offer) workspaceUse(app *store.Application) store.WorkspaceUse {
 	switch {
 	case o.workspaces == nil:
@@ -195,7 +197,7 @@ func (o *offer) workspaceUse(app *store.Application) store.WorkspaceUse {
 	return cmp.Or(app.Workspace, o.workspaces.Agents)
 }
 
-// ticked are the scopes that a form grants of those that it has shown.
+// ticked returns the scopes that a form grants, out of those that it showed.
 func (o *offer) ticked(shown scopes.Set, names []string) (scopes.Set, *Error) {
 	if !shown.Contains(names) {
 		return nil, errStaleForm(errors.New("the form grants a scope that was not asked for"))
@@ -203,12 +205,11 @@ func (o *offer) ticked(shown scopes.Set, names []string) (scopes.Set, *Error) {
 	return shown.Intersect(o.required.Union(names)), nil
 }
 
-// order returns the set in the order of Config.Scopes. What is not there comes
+// order returns the set in the order of Config.Scopes, with unknown scopes
 // last.
 func (o *offer) order(set scopes.Set) scopes.Set { return o.scopes.Intersect(set).Union(set) }
 
-// parseAsked reads a scope parameter. Extra are those of the scopes that the
-// protocol itself has.
+// parseAsked reads a scope parameter. extra has the protocol's scopes.
 func (o *offer) parseAsked(text string) (asked, extra scopes.Set, e *Error) {
 	asked, err := scopes.Parse(text)
 	if err != nil {

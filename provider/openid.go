@@ -14,43 +14,46 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// An openIDRequest is what an authorization request asks for by OpenID Connect
-// (Core section 3.1.2.1). Its zero value asks for nothing.
+// An openIDRequest is what an authorization request asks for with OpenID
+// Connect (Core section 3.1.2.1). Its zero value asks for nothing.
 type openIDRequest struct {
 	nonce string
 
-	// maxAge is how long ago the user may have signed in. Negative: however long.
+	// maxAge is how long ago the user may have signed in, or negative for no
+	// limit.
 	maxAge time.Duration
 
-	// subject is whom the ID token must be about. If empty, anyone who signs in.
+	// subject is the user whom the ID token must be about, or empty for any
+	// user.
 	subject string
 
-	// unusable is why a hint at whom it should be about says nothing. If nil, it
-	// does, or there is none.
+	// unusable is why the id_token_hint can't be used. It is nil if the hint is
+	// usable, or missing.
 	unusable error
 
-	// acr are the authentication context class references that are wished; it
-	// is refused without one of them if acrNeeded is set.
+	// acr lists the requested authentication context class references. If
+	// acrNeeded is set, a session without one of them is refused.
 	acr       []string
 	acrNeeded bool
 
-	// scopes are those that reveal the claims about the user that are asked for,
-	// in the ID token or in the userinfo document: what a scope reveals is in both.
+	// scopes has those that reveal the requested claims about the user. A claim
+	// is then in both the ID token and the userinfo document.
 	scopes scopes.Set
 }
 
 const (
 	maxNonce       = 1024 // bytes
-	maxAskedClaims = 100  // names of claims in a request
+	maxAskedClaims = 100  // claims in a request
 )
 
-// notSupported are parameters that a provider may refuse (Core section 3.1.2.6).
+// notSupported lists parameters that a provider may refuse (Core section
+// 3.1.2.6).
 var notSupported = []struct{ param, code string }{
 	{"request", "request_not_supported"}, {"request_uri", "request_uri_not_supported"}, {"registration", "registration_not_supported"},
 }
 
-// refuseObjects refuses a request that has its parameters elsewhere. It comes
-// before any parameter is missed, as it may be there.
+// refuseObjects refuses a request that has its parameters in a request object.
+// Call it before the check for missing parameters, which may be in the object.
 func (v *visit) refuseObjects() *Error {
 	if v.cfg.OpenID == nil {
 		return nil
@@ -63,8 +66,8 @@ func (v *visit) refuseObjects() *Error {
 	return nil
 }
 
-// readOpenID reads what OpenID Connect adds to a request. What it says of
-// display, ui_locales, and claims_locales is a wish that may be ignored.
+// readOpenID reads the parameters that OpenID Connect adds to a request. It
+// ignores display, ui_locales, and claims_locales, which are optional.
 func (v *visit) readOpenID() (q openIDRequest, e *Error) {
 	q.maxAge = -1
 	if v.cfg.OpenID == nil {
@@ -91,9 +94,9 @@ func (v *visit) readOpenID() (q openIDRequest, e *Error) {
 	token, err := v.ownIDToken(hint)
 	switch {
 	case err != nil:
-		// Clients keep ID tokens for longer than this server keeps the keys, and look
-		// themselves at who has signed in.
-		q.unusable = fmt.Errorf("the id_token_hint says nothing: %w", err)
+		// Clients keep ID tokens longer than this server keeps the keys, and
+		// check the signed-in user themselves.
+		q.unusable = fmt.Errorf("the id_token_hint can't be used: %w", err)
 		return q, nil
 	case q.subject != "" && q.subject != token.Subject:
 		return q, refuse(codeInvalidRequest, "The id_token_hint and the claims ask for different users: send one of them.")
@@ -102,8 +105,8 @@ func (v *visit) readOpenID() (q openIDRequest, e *Error) {
 	return q, nil
 }
 
-// askedClaim is what a request says of a claim (Core section 5.5.1). Null asks
-// for it without a condition.
+// askedClaim is what a request says about a claim (Core section 5.5.1). Null
+// requests the claim without a condition.
 type askedClaim struct {
 	Essential bool              `json:"essential"`
 	Value     json.RawMessage   `json:"value"`
@@ -116,7 +119,7 @@ type claimsParameter struct {
 	IDToken  map[string]*askedClaim `json:"id_token"`
 }
 
-// texts are the texts among the values that a claim should have.
+// texts returns the strings among the values that a claim should have.
 func (c *askedClaim) texts() (texts []string) {
 	for _, raw := range append(c.Values, c.Value) {
 		var text string
@@ -127,8 +130,8 @@ func (c *askedClaim) texts() (texts []string) {
 	return texts
 }
 
-// readClaims reads the parameter claims (Core section 5.5). Claims that are not
-// known here are ignored.
+// readClaims reads the parameter claims (Core section 5.5). It ignores unknown
+// claims.
 func (q *openIDRequest) readClaims(text string) *Error {
 	if text == "" {
 		return nil
@@ -163,8 +166,8 @@ func (q *openIDRequest) readClaims(text string) *Error {
 	return nil
 }
 
-// missing says what the session of a visitor lacks that the request asks for, or
-// nothing. One who was sent to sign in has done all they could about the age.
+// missing returns why the session of a visitor doesn't satisfy the request, or
+// nil. A visitor who was sent to sign in has done all they could about the age.
 func (q *openIDRequest) missing(v *visit) *Error {
 	s := &v.session
 	fresh := v.wasSent(freshFor) && !s.SignedInAt.Before(v.sentAt.Add(-signInSkew))
@@ -185,15 +188,15 @@ func (q *openIDRequest) missing(v *visit) *Error {
 }
 
 func errMissing(code string, cause error) *Error {
-	return refuse(code, "The user has to sign in again, or in another way, and did not.").because(cause)
+	return refuse(code, "The user must sign in again, or in another way, and did not.").because(cause)
 }
 
 var (
-	errOtherUser    = errors.New("the application asks for another user than the one who is signed in")
-	errNoSignInTime = errors.New("the application asks when the user signed in, and Session.SignedInAt is zero: have Config.CurrentUser fill it in")
+	errOtherUser    = errors.New("the application asks for another user than the signed-in one")
+	errNoSignInTime = errors.New("the application asks when the user signed in, but Session.SignedInAt is zero: set it in Config.CurrentUser")
 )
 
-// signedIn is what ID tokens say of how the user has signed in.
+// signedIn returns what ID tokens say about how the user signed in.
 func (v *visit) signedIn(q openIDRequest) rules.SignIn {
 	s := rules.SignIn{Nonce: q.nonce, ACR: v.session.ACR, Session: v.session.ID}
 	s.AMR = strings.Join(slices.DeleteFunc(slices.Clone(v.session.AMR), func(name string) bool { return !scopes.Valid(name) }), " ")

@@ -28,7 +28,8 @@ func newOpenIDHost(t testing.TB, edit ...func(*provider.Config)) (*host, *hostte
 	}}, edit...)...), keys
 }
 
-// claims are those of the ID token in an answer, which the keys have signed.
+// claims returns the claims of the ID token in an answer, which the keys have
+// signed.
 func (r *reply) claims(t testing.TB, keys *hosttest.Keys) map[string]any {
 	t.Helper()
 	require.Equal(t, 200, r.StatusCode, r.body)
@@ -77,14 +78,15 @@ func TestIDTokenSaysHowTheUserSignedIn(t *testing.T) {
 	h.clock.Add(time.Hour)
 	refreshed := app.refresh(answer.tokens(t).RefreshToken)
 	again := refreshed.claims(t, keys)
-	require.Equal(t, got["auth_time"], again["auth_time"], "a refresh is no sign-in")
+	require.Equal(t, got["auth_time"], again["auth_time"], "a refresh is not a sign-in")
 	require.Equal(t, float64(h.clock.Now().Unix()), again["iat"])
 	require.NotContains(t, again, "nonce")
 	require.NotEqual(t, got["at_hash"], again["at_hash"])
 }
 
-// Nothing is spent before the ID token is signed: while the keys can't be had,
-// or the host can't say who the user is, the code and the refresh token stay good.
+// Nothing is spent before the ID token is signed: if the keys are unavailable,
+// or the host can't return the user, the code and the refresh token keep
+// working.
 func TestOutageOfKeysSignsNobodyOut(t *testing.T) {
 	outage := errors.New("the key service does not answer")
 	for name, set := range map[string]func(*host, *hosttest.Keys, error){
@@ -118,7 +120,7 @@ func TestOutageOfKeysSignsNobodyOut(t *testing.T) {
 	}
 }
 
-// A signature costs something, so none is made that nobody asks for.
+// A signature is expensive, so none is made unless it is requested.
 func TestIDTokenIsForThoseWhoAskForOpenID(t *testing.T) {
 	h, keys := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -134,7 +136,7 @@ func TestIDTokenIsForThoseWhoAskForOpenID(t *testing.T) {
 	require.NotContains(t, app.refresh(whole.RefreshToken, "scope", "profile").body, "id_token", "it was not asked for this time")
 }
 
-// Of OpenID Connect alone, a user is told nothing but who they are.
+// The scope openid alone reveals only who the user is.
 func TestOpenIDAloneRevealsNothing(t *testing.T) {
 	h, keys := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
@@ -148,8 +150,8 @@ func TestOpenIDAloneRevealsNothing(t *testing.T) {
 	require.NotContains(t, h.bearer("/oauth/userinfo", got.tokens(t).AccessToken).body, "ada@")
 }
 
-// What only OpenID Connect names is for those who ask for it; the userinfo
-// document of others is as it always was.
+// The additional claims of OpenID Connect are only for applications that ask
+// for openid; the userinfo document of others is unchanged.
 func TestMoreClaimsAreForOpenID(t *testing.T) {
 	h, keys := newOpenIDHost(t, func(c *provider.Config) {
 		c.Scopes = append(c.Scopes, scopes.Scope{Name: scopes.Phone, Title: "See your phone number"}, scopes.Scope{Name: scopes.Address, Title: "See your address"})
@@ -175,7 +177,8 @@ func TestMoreClaimsAreForOpenID(t *testing.T) {
 	}
 }
 
-// Without OpenID its words mean nothing, and its endpoints are not there.
+// Without Config.OpenID its parameters are ignored, and its endpoints don't
+// exist.
 func TestOpenIDIsOff(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -201,7 +204,7 @@ func TestOpenIDNeedsKeys(t *testing.T) {
 		"no keys":       {func(c *provider.Config) { c.Keys = nil }, "Config.Keys is missing"},
 		"no public key": {func(c *provider.Config) { c.Paths.JWKS = "-" }, "Config.Paths.JWKS is left out"},
 		"negative":      {func(c *provider.Config) { c.OpenID.IDTokenLifetime = -1 }, "Config.OpenID.IDTokenLifetime is negative"},
-		"a week":        {func(c *provider.Config) { c.OpenID.IDTokenLifetime = 7 * 24 * time.Hour }, "Config.OpenID.IDTokenLifetime is 168h0m0s: give at most 24h0m0s"},
+		"a week":        {func(c *provider.Config) { c.OpenID.IDTokenLifetime = 7 * 24 * time.Hour }, "Config.OpenID.IDTokenLifetime is 168h0m0s: use at most 24h0m0s"},
 		"a bad acr":     {func(c *provider.Config) { c.OpenID.ACRValues = []string{"a b"} }, `Config.OpenID.ACRValues has "a b"`},
 		"its scope":     {func(c *provider.Config) { c.Scopes = []scopes.Scope{{Name: "openid", Title: "x"}} }, `Config.Scopes has the name "openid"`},
 	} {
@@ -216,7 +219,7 @@ func TestOpenIDNeedsKeys(t *testing.T) {
 }
 
 // A host whose sessions have no time can't say how old a sign-in is. Its log
-// says what is missing, and nobody is sent around for ever.
+// says what is missing, and no visitor is redirected in a loop.
 func TestMaxAgeNeedsSignedInAt(t *testing.T) {
 	h, _ := newOpenIDHost(t, func(c *provider.Config) {
 		session := c.CurrentUser
@@ -237,8 +240,8 @@ func TestMaxAgeNeedsSignedInAt(t *testing.T) {
 }
 
 // An ID token names one provider's user to one application. As a hint, only a
-// real one of this provider's counts, and it never signs anybody in. Any other
-// says nothing, which keeps nobody out who may be shown a page.
+// real one of this provider counts, and it never signs anyone in. Others are
+// ignored, so visitors can still see a page.
 func TestHintsOfOthersSayNothing(t *testing.T) {
 	h, keys := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -261,7 +264,7 @@ func TestHintsOfOthersSayNothing(t *testing.T) {
 		b.get(app.request("scope", "openid", "id_token_hint", hint)).statusIs(t, http.StatusOK)
 		h.read = len(h.log.String())
 		require.Equal(t, "login_required", b.get(app.request("scope", "openid", "id_token_hint", hint, "prompt", "none")).redirected(t).Get("error"), name)
-		require.Contains(t, h.logged(), "the id_token_hint says nothing", name)
+		require.Contains(t, h.logged(), "the id_token_hint can't be used", name)
 	}
 	for _, name := range []string{"prompt", ""} {
 		changes := []string{"scope", "openid", "id_token_hint", sign(keys, strings.Replace(good, "ada", "grace", 1))}
@@ -275,8 +278,7 @@ func TestHintsOfOthersSayNothing(t *testing.T) {
 	b.get(app.request("scope", "openid", "id_token_hint", sign(keys, good))).statusIs(t, http.StatusOK)
 }
 
-// Whatever the request lacks may be in the object, and a request that is posted
-// doesn't lose it.
+// Missing parameters may be in the object. A posted request keeps the object.
 func TestRequestObjectsAreRefusedFirst(t *testing.T) {
 	h, _ := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{Public: true})
@@ -293,7 +295,7 @@ func TestRequestObjectsAreRefusedFirst(t *testing.T) {
 	}
 }
 
-// What a request says by OpenID Connect may tell who its user is.
+// The parameters of OpenID Connect may identify the user.
 func TestRefusalsOfOpenIDLogNoSecret(t *testing.T) {
 	h, keys := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{})

@@ -14,7 +14,7 @@ import (
 )
 
 // layers are the files of this package from top to bottom: each uses only those
-// that come after it. There is no exception. docs/concepts/architecture.md draws them.
+// after it, without exception. docs/concepts/architecture.md draws them.
 var layers = []struct {
 	name  string
 	files string
@@ -61,13 +61,12 @@ func TestFilesUseOnlyThoseBelow(t *testing.T) {
 	}
 }
 
-// A use is one of a name that is declared in another file.
+// A use is a use of a name that is declared in another file.
 type use struct{ from, to, object string }
 
 // usesBetweenFiles returns the names of the files of this package, without
-// ".go", and the uses between them, each once.
-// What is imported is left out, so that it takes no time: names, fields, and
-// methods of the package itself are found all the same.
+// ".go", and the uses between them, each once. It skips imports to save time;
+// the package's own names, fields, and methods are found anyway.
 func usesBetweenFiles(t *testing.T) (names []string, uses []use) {
 	set := token.NewFileSet()
 	paths, err := filepath.Glob("*.go")

@@ -21,9 +21,8 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// Nothing irreversible happens before everything that can fail was asked: for
-// as long as the host can't say whether its user is there, the refresh token
-// stays good.
+// Nothing irreversible happens before everything that can fail: while the host
+// can't say whether the user exists, the refresh token keeps working.
 func TestRefreshSurvivesAnOutageOfUsers(t *testing.T) {
 	for name, outage := range map[string]error{
 		"an error":   errFire,
@@ -69,8 +68,8 @@ func TestRefreshForAUserWhoIsGoneEndsEverything(t *testing.T) {
 	app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-// A write whose answer is lost has happened: the request finds its own work
-// and is answered, and its client is not punished for it.
+// If the answer to a write is lost, the request finds its own write and
+// succeeds, and its client is not punished.
 func TestLostAnswersPunishNobody(t *testing.T) {
 	for name, fault := range map[string]error{"an error": errFire, "a conflict, from a driver that has sent it twice": store.ErrConflict} {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +120,7 @@ func TestDeletedApplicationHasNoWorkingToken(t *testing.T) {
 	require.NoError(t, h.DeleteApplication(ctx, app.ID), "it may be called again")
 }
 
-// A call that fails half way is finished by the next one.
+// A call that fails halfway is completed by the next one.
 func TestDeletionThatFailedIsFinished(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = kept })
@@ -134,7 +133,7 @@ func TestDeletionThatFailedIsFinished(t *testing.T) {
 	h.bearer("/api/notes", got.AccessToken).refused(t, 401, "invalid_token")
 }
 
-// However a sign-in and a deletion interleave, nothing is left that works.
+// In any interleaving of a sign-in and a deletion, nothing that works is left.
 func TestSignInBesideADeletionLeavesNothing(t *testing.T) {
 	for _, step := range []string{"FindConsent", "Create", "Find", "Replace"} {
 		for name, n := range map[string]provider.ApplicationSettings{"asked": {Scopes: scopes.New("notes:read")}, "not asked": {Scopes: scopes.New("notes:read"), SkipConsent: true}} {
@@ -160,8 +159,8 @@ func TestSignInBesideADeletionLeavesNothing(t *testing.T) {
 	}
 }
 
-// Who is signed out everywhere while an answer of theirs is on its way gets no
-// grant, or one that is dead.
+// If a user is signed out everywhere while their answer is in progress, they
+// get no grant, or a dead one.
 func TestSignOutBesideAnAnswer(t *testing.T) {
 	for _, step := range []string{"FindConsent", "Create"} {
 		t.Run("before "+step, func(t *testing.T) {
@@ -191,8 +190,8 @@ func TestSignOutBesideAnAnswer(t *testing.T) {
 	}
 }
 
-// A public application redeems no code without a challenge, not even one that
-// was made while it was confidential.
+// A public application can't redeem a code without a challenge, not even one
+// that was made while it was confidential.
 func TestCodeWithoutChallengeIsWorthlessOncePublic(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = kept })
@@ -217,7 +216,7 @@ func TestCodeWithoutChallengeIsWorthlessOncePublic(t *testing.T) {
 	require.Empty(t, h.grantsOf("user_ada"))
 }
 
-// One form makes one grant and one code, and hands out no code that can't be
+// One form makes one grant and one code, and never returns a code that can't be
 // redeemed.
 func TestFormNeverGivesOutASpentCode(t *testing.T) {
 	h := newHost(t)
@@ -244,9 +243,9 @@ func TestFormNeverGivesOutASpentCode(t *testing.T) {
 	require.NotContains(t, h.eventKinds(), provider.EventReuseDetected)
 }
 
-// A client that hangs up makes the store's and the host's functions fail, and
-// nothing is wrong with either: no line at level ERROR, and an outcome that no
-// alert counts.
+// A client that hangs up makes the store's and the host's functions fail, but
+// neither is at fault: no line at level ERROR, and an outcome that no alert
+// counts.
 func TestClientThatHangsUpIsNoFailure(t *testing.T) {
 	h, hang, kept := newHangingHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
@@ -284,7 +283,7 @@ func TestClientThatHangsUpIsNoFailure(t *testing.T) {
 			_, err = b.client.Do(r)
 			require.ErrorIs(t, err, context.Canceled)
 			line, outcome := `level=INFO msg="latchkey: client went away" endpoint=`+tt.endpoint+" ", "client_gone"
-			if tt.step == "CreateApplication" { // A write goes on without the client, so what it fails by is the store.
+			if tt.step == "CreateApplication" { // A write continues without the client, so only the store can make it fail.
 				line, outcome = `level=ERROR msg="latchkey: request failed" endpoint=register `, "temporarily_unavailable"
 			}
 			require.Eventually(t, func() bool {
@@ -295,13 +294,13 @@ func TestClientThatHangsUpIsNoFailure(t *testing.T) {
 	}
 	require.Equal(t, 1, strings.Count(h.log.String(), "level=ERROR"))
 
-	// A store that fails while the client waits is another matter.
+	// If the store fails while the client waits, it is a failure.
 	kept.Fail(context.Canceled)
 	h.bearer("/api/notes", got.AccessToken).refused(t, 503, "temporarily_unavailable")
 	require.Contains(t, h.log.String(), `level=ERROR msg="latchkey: request failed" endpoint=guard`)
 }
 
-// newHangingHost returns a host with a function that makes a step of the store,
+// newHangingHost returns a host and a function that makes a step of the store,
 // or "Users", call back and then wait until its context ends.
 func newHangingHost(t *testing.T) (*host, func(step string, asked func()), *storetest.Breakable) {
 	kept := storetest.NewBreakable(memory.New())

@@ -14,16 +14,16 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// errorPage tells the visitor what went wrong where a redirect would not be
-// safe. Its reference is in the log line.
+// errorPage tells the visitor what went wrong when a redirect would not be
+// safe. Its reference is also in the log line.
 func (c *call) errorPage(e *Error) {
 	c.reference = newReference()
 	page := pages.Error{
 		Status: e.Status, Reason: e.reason, Code: e.Code, Detail: e.Description, Reference: c.reference, RetryURL: e.retryURL,
 		RetryMinutes: int((e.RetryAfter + time.Minute - 1) / time.Minute),
 	}
-	// Anyone can make a link for an application that no one has reviewed, and
-	// has chosen its name.
+	// Anyone can make a link for an application that isn't reviewed, and choose
+	// its name.
 	if c.sender != nil && c.sender.Reviewed {
 		page.Application = c.pageApplication(*c.sender)
 	}
@@ -39,21 +39,20 @@ func (c *call) errorPage(e *Error) {
 	c.pages.Error(c.w, c.r, page)
 }
 
-// referenceAlphabet has no letter that could be taken for a digit (Crockford's
-// base 32).
+// referenceAlphabet has no letters that look like digits (Crockford's base 32).
 var referenceAlphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 
-// newReference returns what a visitor can read to support on the phone, such as
-// "7Q4K-M2XD".
+// newReference returns a reference that a visitor can read to support on the
+// phone, such as "7Q4K-M2XD".
 func newReference() string {
 	var b [5]byte
-	rand.Read(b[:]) // Never fails: it would end the program.
+	rand.Read(b[:]) // It never fails; it would end the program.
 	text := referenceAlphabet.EncodeToString(b[:])
 	return text[:4] + "-" + text[4:]
 }
 
-// pageApplication leaves out the logo of an application that is not reviewed: it
-// could be anyone's.
+// pageApplication omits the logo of an application that is not reviewed,
+// because it could be copied from another one.
 func (p *Provider) pageApplication(app store.Application) pages.Application {
 	first := ""
 	if len(app.RedirectURIs) > 0 {
@@ -79,8 +78,8 @@ func (p *Provider) pageApplicationAt(app store.Application, redirectURI string) 
 	return shown
 }
 
-// local reports whether the provider is on the machine of its visitors, as while
-// an app is developed.
+// local reports whether the provider runs on its visitors' machine, as during
+// development.
 func (p *Provider) local() bool { return weburl.IsLoopback(p.issuer.Hostname()) }
 
 func pageUser(u userinfo.User, id string) pages.User {
@@ -95,7 +94,8 @@ func pageUser(u userinfo.User, id string) pages.User {
 }
 
 // pageScopes returns the scopes of a set with their titles, in the order of
-// Config.Scopes. One that was granted and is not there any more has its name.
+// Config.Scopes. A granted scope that was removed since has its name as the
+// title.
 func (p *Provider) pageScopes(set scopes.Set) []pages.Scope {
 	shown := []pages.Scope{}
 	for _, s := range p.cfg.Scopes {
@@ -109,8 +109,8 @@ func (p *Provider) pageScopes(set scopes.Set) []pages.Scope {
 	return shown
 }
 
-// askScopes returns the scopes of a set as a page asks for them. A box that the
-// user has left unticked before starts like that.
+// askScopes returns the scopes of a set in the form in which a page asks for
+// them. Boxes that the user unticked before start unticked.
 func (c *call) askScopes(set, declined scopes.Set) []pages.Scope {
 	shown := c.pageScopes(set)
 	for i := range shown {

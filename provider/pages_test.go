@@ -44,7 +44,7 @@ func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
 	require.Contains(t, german.text(), "Deinen Namen")
 	require.Contains(t, german.text(), "Read your notes", "what is not translated has the Title of Config.Scopes")
 
-	// What is missing is English; names are not taken for placeholders, and
+	// Missing texts are English. Names are not taken for placeholders, and
 	// nothing is taken for HTML.
 	hebrew := page("he")
 	require.Contains(t, hebrew.body, `<html lang="he" dir="rtl">`)
@@ -77,7 +77,7 @@ func TestScopesMayBeUnticked(t *testing.T) {
 	require.Equal(t, "core", granted(), "all unticked")
 	require.Equal(t, "profile core", granted("profile", "profile", "core"))
 
-	// What was unticked is not asked for again, and not given.
+	// Unticked scopes are not asked for again, and not granted.
 	other := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
 	form := b.get(other.request()).form(t, "allow")
 	form["granted"] = []string{"email"}
@@ -91,7 +91,7 @@ func TestScopesMayBeUnticked(t *testing.T) {
 	require.Equal(t, "email", again.Scope, "a library that asks for what it asked for at first is not signed out")
 	require.NotContains(t, h.send("GET", "/oauth/userinfo", http.Header{"Authorization": {"Bearer " + again.AccessToken}}, "").body, "Lovelace")
 
-	// Nobody is asked about offline access, and it is granted whatever is unticked.
+	// Offline access is granted without a question, and can't be unticked.
 	form = b.get(other.request("scope", "offline_access profile email", "prompt", "consent")).form(t, "allow")
 	require.Equal(t, []string{"email"}, form["granted"])
 	code = b.post("/oauth/authorize", form).redirected(t).Get("code")
@@ -122,9 +122,9 @@ func TestFormCannotGrantMoreThanWasAsked(t *testing.T) {
 	d.poll().refused(t, 400, "authorization_pending")
 }
 
-// A form that was answered is not allowed again: the visitor is asked anew.
-// Browsers go on to show it while an application takes its time, and when a
-// native one has taken the answer. Cancel on it is a no all the same.
+// A form that was answered can't allow again: the visitor is asked anew.
+// Browsers still show the form while an application is slow, or after a native
+// one took the answer. Cancel still works on it.
 func TestAnsweredFormIsRefused(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -146,9 +146,9 @@ func TestAnsweredFormIsRefused(t *testing.T) {
 	}
 }
 
-// What the browser sends before it has the answer is the same click: it gets
-// the same code. However often a form is sent, with whatever cookies, it makes
-// one grant.
+// What the browser sends before it has the answer counts as the same click, and
+// gets the same code. A form makes one grant, even if it is sent often or with
+// other cookies.
 func TestFormMakesOneGrant(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -176,14 +176,14 @@ func TestFormMakesOneGrant(t *testing.T) {
 	require.Equal(t, []provider.EventKind{provider.EventGrantCreated}, h.eventKinds())
 	require.Len(t, h.grantsOf("user_ada"), 1)
 
-	// Nobody but the browser can tell the code from the form.
+	// Only the browser can derive the code from the form.
 	other := h.browser()
 	other.signIn("user_ada")
 	require.NotEqual(t, codes[0], other.answer(other.get(app.request("prompt", "consent")), "allow").redirected(t).Get("code"))
 	app.redeem(codes[0]).tokens(t)
 }
 
-// A form says yes to what its page showed, and to nothing that came later.
+// A form agrees to what its page showed, and to nothing that came later.
 func TestFormHoldsForWhatWasShown(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) {
 		c.Scopes = append(c.Scopes, scopes.Scope{Name: "core", Title: "Be useful", Required: true})
@@ -244,8 +244,7 @@ func TestFormPostIsForWebAddresses(t *testing.T) {
 	require.True(t, strings.HasPrefix(r.Header.Get("Location"), "cursor://x.y/cb?"))
 }
 
-// The page of another instance, whose clock is a little ahead, is no page from
-// the future.
+// The page of another instance, whose clock is a little ahead, is accepted.
 func TestClocksOfInstancesMayDiffer(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -259,7 +258,7 @@ func TestClocksOfInstancesMayDiffer(t *testing.T) {
 	b.get(back).statusIs(t, http.StatusOK)
 }
 
-// Sent to sign in from a form, the wish of its request is kept.
+// A sign-in from a form keeps the prompt of its request.
 func TestSignInFromAFormKeepsThePrompt(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -272,7 +271,7 @@ func TestSignInFromAFormKeepsThePrompt(t *testing.T) {
 	require.True(t, h.lastSignIn().Force)
 }
 
-// Whose account is gone can sign in with another.
+// A user whose account was deleted can sign in with another one.
 func TestGoneAccountCanBeSwitched(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -315,7 +314,7 @@ func TestFormIsRefusedAfterAnHour(t *testing.T) {
 	require.NotEmpty(t, b.answer(page, "allow").redirected(t).Get("code"))
 }
 
-// However many forms are answered, the cookie stays small and no form can be
+// For any number of answered forms, the cookie stays small and no form can be
 // sent again.
 func TestManyAnsweredForms(t *testing.T) {
 	h := newHost(t)
@@ -388,7 +387,7 @@ func (h *host) lastSignIn() provider.SignInRequest {
 	return h.signIns[len(h.signIns)-1]
 }
 
-// With cookies blocked nobody ever comes back signed in.
+// With cookies blocked, a visitor never comes back signed in.
 func TestReturnWithoutSignInIsAPageAndNoLoop(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -400,11 +399,11 @@ func TestReturnWithoutSignInIsAPageAndNoLoop(t *testing.T) {
 	require.Contains(t, r.body, `class="button primary" href="/oauth/authorize?`)
 	require.NotContains(t, r.body[strings.Index(r.body, "button primary"):], "sign_in_after")
 
-	// prompt=none is answered to the application, as it always is.
+	// prompt=none is answered to the application, as always.
 	silent := strings.Replace(back, "client_id", "prompt=none&client_id", 1)
 	require.Equal(t, "login_required", b.get(silent).redirected(t).Get("error"))
 
-	// Long after, it is a new visit.
+	// Long after that, it is a new visit.
 	h.clock.Add(2 * time.Hour)
 	require.Equal(t, http.StatusSeeOther, b.get(back).StatusCode)
 }
@@ -421,9 +420,9 @@ func TestWarningsOnTheConsentPage(t *testing.T) {
 	selfRegistered(t, h, self)
 	page := b.get(self.request())
 	require.Contains(t, page.text(), unknown)
-	require.NotContains(t, page.body, "bank.example.com", "it could be anybody's logo")
-	// An app that is developed on one machine with its applications needs no
-	// warning of them.
+	require.NotContains(t, page.body, "bank.example.com", "the logo could be copied")
+	// An app that is developed on the same machine as its applications needs no
+	// warning about them.
 	for uri, warns := range map[string]bool{"http://localhost:1/cb": false, "http://127.0.0.1/cb": false, "cursor://x.y/cb": true} {
 		local := h.application(provider.ApplicationSettings{Public: true, RedirectURIs: []string{uri}})
 		require.Equal(t, warns, strings.Contains(b.get(local.request()).text(), device), uri)
@@ -454,7 +453,8 @@ func TestLogosAreAllTheImagesThatThePolicyAllows(t *testing.T) {
 }
 
 // The error page names the application that sent the visitor, so that they know
-// whom to tell; but a link alone puts no stranger's words on the host's page.
+// whom to tell. But a link alone doesn't put a stranger's words on the host's
+// page.
 func TestErrorPageNamesReviewedApplicationsOnly(t *testing.T) {
 	h := newOpenHost(t)
 	b := h.signedIn("user_ada")
@@ -468,7 +468,8 @@ func TestErrorPageNamesReviewedApplicationsOnly(t *testing.T) {
 	b.get(app.request("client_id", "unknown")).errorPage(t, 400, "isn't registered with")
 }
 
-// What a visitor can read to somebody finds the line in the log.
+// A visitor can read the reference to support, and it finds the line in the
+// log.
 func TestErrorReferenceIsShortAndInTheLog(t *testing.T) {
 	h := newHost(t)
 	seen := map[string]bool{}
@@ -482,8 +483,8 @@ func TestErrorReferenceIsShortAndInTheLog(t *testing.T) {
 	}
 }
 
-// Terms and policy of an application are on its page (RFC 7591 section 2). The
-// form holds for those that were shown.
+// An application's terms and policy are on its page (RFC 7591 section 2). The
+// form is valid only for those that were shown.
 func TestTermsAndPolicyOnTheConsentPage(t *testing.T) {
 	h := newHost(t)
 	b := h.signedIn("user_ada")
@@ -509,7 +510,7 @@ func TestTermsAndPolicyOnTheConsentPage(t *testing.T) {
 	}
 }
 
-// A host replaces the pages by its own.
+// A host can replace the pages.
 func TestOwnPages(t *testing.T) {
 	own := template.Must(template.New("").Parse(`<form method="post" action="{{.FormAction}}">{{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
 {{end}}{{range .Scopes}}<input type="hidden" name="granted" value="{{.Name}}">
@@ -542,7 +543,7 @@ func TestOwnPages(t *testing.T) {
 	code := b.answer(page, "allow").redirected(t).Get("code")
 	require.Equal(t, "profile email", app.redeem(code).tokens(t).Scope)
 
-	// The same as JSON, for a program in the browser.
+	// The same as JSON, for a single-page app.
 	request, err := http.NewRequest("GET", app.request("prompt", "consent"), nil)
 	require.NoError(t, err)
 	request.Header.Set("Accept", "application/json")

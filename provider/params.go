@@ -18,23 +18,23 @@ const (
 	maxParams = 100
 )
 
-// Fields of a form that asks the user to decide, for which parseParams has other
-// limits.
+// Fields of a form that asks the user to decide. parseParams has other limits
+// for them.
 const (
-	requestField = "request" // what the form was shown for, encoded
-	grantedField = "granted" // the name of a scope; as often as there are scopes
+	requestField = "request" // the encoded request of the form
+	grantedField = "granted" // the name of a scope; one for each scope
 )
 
-// parseParams reads a query or form and returns those parameters that mean
-// something to the endpoint: the known ones. They are read strictly: each has to
-// be valid UTF-8 without NUL and at most 8 KiB long. Package net/url would skip
-// what it cannot read, and then two readers of one request could differ on what
-// it says. All others are ignored, whatever they hold: extensions and web
-// analytics add them (RFC 6749 section 3.1). A parameter without a value counts
-// as left out; what comes twice is for the caller to refuse with [repeated].
+// parseParams reads a query or form and returns the parameters that the
+// endpoint knows. It is strict: each must be valid UTF-8 without NUL and at
+// most 8 KiB long. Package net/url would skip what it can't read, and then two
+// readers of one request could disagree on it. All other parameters are
+// ignored, because extensions and web analytics add them (RFC 6749 section
+// 3.1). A parameter without a value counts as missing. The caller must refuse
+// repeated parameters with [repeated].
 func parseParams(raw string, known []string) (url.Values, *Error) {
 	params := url.Values{}
-	values := make([]string, 0, 8) // of one allocation, for most requests
+	values := make([]string, 0, 8) // enough for most requests
 	seen, empty := 0, false
 	for raw != "" {
 		var pair string
@@ -84,7 +84,7 @@ func repeated(params url.Values, names ...string) *Error {
 		twice = twice || len(given) > 1
 	}
 	if !twice {
-		return nil // as nearly always; to look for each name takes longer
+		return nil // The usual case; the lookups take longer.
 	}
 	for _, name := range names {
 		if len(params[name]) > 1 {
@@ -95,7 +95,7 @@ func repeated(params url.Values, names ...string) *Error {
 }
 
 // readForm reads the known parameters from the body of a POST, and never from
-// the query. Each may come once.
+// the query. Each may occur once.
 func readForm(w http.ResponseWriter, r *http.Request, known []string) (url.Values, *Error) {
 	form, e := readParams(w, r, known)
 	if e == nil {
@@ -104,14 +104,14 @@ func readForm(w http.ResponseWriter, r *http.Request, known []string) (url.Value
 	return form, e
 }
 
-// readParams is readForm without a look at what comes twice.
+// readParams is readForm without the check for repeated parameters.
 func readParams(w http.ResponseWriter, r *http.Request, known []string) (url.Values, *Error) {
 	if !hasForm(r) {
 		return nil, refuse(codeInvalidRequest, "Send the parameters in the body as application/x-www-form-urlencoded.").with("content_type", mediaType(r))
 	}
 	if r.PostForm != nil {
-		// The host's middleware has read the body before us, and reading it
-		// again would give nothing.
+		// The host's middleware has parsed the body already; reading it again
+		// would return nothing.
 		return parseParams(r.PostForm.Encode(), known)
 	}
 	body := takeBuffer()
@@ -123,8 +123,8 @@ func readParams(w http.ResponseWriter, r *http.Request, known []string) (url.Val
 	return parseParams(body.String(), known)
 }
 
-// bodyRefusal says why a body that was read to its end is of no use: it is larger
-// than it may be, or was not there. If nil, it is usable.
+// bodyRefusal says why a body that was read completely is unusable: it is too
+// large or was missing. It returns nil if the body is usable.
 func bodyRefusal(r *http.Request, read int, most string, err error) *Error {
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -138,18 +138,17 @@ func bodyRefusal(r *http.Request, read int, most string, err error) *Error {
 	return drained(r, read)
 }
 
-// drained returns the failure of a host whose middleware has read the body
-// before us and kept nothing of it.
+// drained reports a host whose middleware has read the body before Latchkey and
+// discarded it.
 func drained(r *http.Request, read int) *Error {
 	if read > 0 || r.ContentLength <= 0 {
 		return nil
 	}
-	return asError(errors.New("the request came with a body, and nothing of it is left: a middleware of the host has read it before Latchkey. " +
-		"Leave Latchkey's endpoints out of it, call r.ParseForm there, or put the body back into r.Body"))
+	return asError(errors.New("the request came with a body, but nothing is left of it: middleware of the host has read it before Latchkey. " +
+		"Exclude Latchkey's endpoints from that middleware, call r.ParseForm in it, or restore r.Body"))
 }
 
-// mediaType is what the body says that it is, for the log. Nothing else of the
-// header goes there.
+// mediaType returns the media type of the body for the log, without parameters.
 func mediaType(r *http.Request) string {
 	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil && contentType == "" {
@@ -158,7 +157,7 @@ func mediaType(r *http.Request) string {
 	return contentType
 }
 
-// hasForm reports whether the body says that it is a form, and only that.
+// hasForm reports whether the Content-Type is that of a form.
 func hasForm(r *http.Request) bool {
 	const form = "application/x-www-form-urlencoded"
 	given := r.Header["Content-Type"]
@@ -166,7 +165,7 @@ func hasForm(r *http.Request) bool {
 		return false
 	}
 	if given[0] == form {
-		return true // as almost every client writes it
+		return true // almost every client's spelling
 	}
 	contentType, _, err := mime.ParseMediaType(given[0])
 	return err == nil && contentType == form
@@ -174,8 +173,8 @@ func hasForm(r *http.Request) bool {
 
 func cleanText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// describable returns s if error_description may hold it (RFC 6749 section
-// 5.2) and it is short, and otherwise a word in its place.
+// describable returns s if error_description may contain it (RFC 6749 section
+// 5.2) and it is short, and a placeholder otherwise.
 func describable(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c > 0x7e {
@@ -188,8 +187,8 @@ func describable(s string) string {
 	return s
 }
 
-// basicCredentials returns what follows the scheme in the Authorization header,
-// if that is Basic.
+// basicCredentials returns the credentials in the Authorization header if its
+// scheme is Basic.
 func basicCredentials(h http.Header) (encoded string, present bool) {
 	if len(h["Authorization"]) == 0 {
 		return "", false
@@ -198,8 +197,8 @@ func basicCredentials(h http.Header) (encoded string, present bool) {
 	return encoded, strings.EqualFold(scheme, "Basic")
 }
 
-// remoteAddr is the address of the connection, or the zero Addr where there is
-// none.
+// remoteAddr returns the address of the connection, or the zero Addr if there
+// is none.
 func remoteAddr(r *http.Request) netip.Addr {
 	ap, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

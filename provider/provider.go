@@ -24,11 +24,11 @@ type Provider struct {
 	prefix  tokenPrefix
 
 	resources []*ProtectedResource
-	documents *clientdoc.Cache[store.Application] // nil: clients have to be registered
+	documents *clientdoc.Cache[store.Application] // nil if clients must be registered
 
-	// keySets are the JWK Sets that applications keep at URLs of theirs. Each origin
-	// has a share of its own, so that applications which anyone can register keep
-	// no others waiting. If nil, applications have no keys.
+	// keySets caches the JWK Sets at URLs of applications. Each origin has a
+	// separate cache, so applications that anyone can register don't delay
+	// others. It is nil if applications have no keys.
 	keySets map[store.Origin]*clientdoc.Cache[[]byte]
 
 	csrf    *http.CrossOriginProtection
@@ -36,13 +36,13 @@ type Provider struct {
 	secrets *secretVerifier
 
 	guesses  *guesses         // of user codes
-	machines *buckets[string] // tokens that applications get by themselves; only who has authenticated is counted
+	machines *buckets[string] // tokens without a user; only authenticated applications are counted
 
 	failures *failures // of requests of applications
 
-	otherHost atomic.Bool // that one is seen is said once
+	otherHost atomic.Bool // the warning about another host was logged
 
-	ownAddress bool // Config.ClientIP was left out, for Check
+	ownAddress bool // Config.ClientIP was not set; for Check
 }
 
 // ProtectedResource protects an API of Config.Resources. [Provider.Resource]
@@ -53,13 +53,13 @@ type ProtectedResource struct {
 	name   string
 	scopes scopes.Set
 	path   string // of its metadata document
-	own    bool   // it is on the issuer's host
+	own    bool   // on the issuer's host
 }
 
 // secure reports whether browsers reach the provider by TLS.
 func (p *Provider) secure() bool { return p.issuer.Scheme == "https" }
 
-// now is the time to the microsecond, which is what every store keeps.
+// now returns the time to the microsecond, the precision of every store.
 func (p *Provider) now() time.Time { return p.records.now() }
 
 func (p *Provider) emit(ctx context.Context, e Event) {

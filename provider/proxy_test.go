@@ -27,7 +27,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-// keepPrefix passes on what comes, as it comes.
+// keepPrefix passes requests on unchanged.
 func keepPrefix(backend *url.URL) http.Handler {
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(backend) // Host is then the backend's.
@@ -40,8 +40,8 @@ func keepPrefix(backend *url.URL) http.Handler {
 	return mux
 }
 
-// stripPrefix takes "/app" away, but not from the metadata, where it is at the
-// end.
+// stripPrefix removes "/app", but not from the metadata path, where it is at
+// the end.
 func stripPrefix(backend *url.URL) http.Handler {
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(backend)
@@ -54,7 +54,7 @@ func stripPrefix(backend *url.URL) http.Handler {
 	return mux
 }
 
-// passOn is a proxy for a host that has a name of its own.
+// passOn is a proxy for a host that has an internal name.
 func passOn(backend *url.URL) http.Handler {
 	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(backend)
@@ -63,7 +63,7 @@ func passOn(backend *url.URL) http.Handler {
 }
 
 // listen reserves an address for a proxy, so that it is known before the host
-// that it stands in front of.
+// starts.
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -85,16 +85,16 @@ func hostBehind(t *testing.T, issuer, prefix string) (*host, *url.URL) {
 	return h, backend
 }
 
-// Whatever stands in front of a host: with Issuer as browsers and applications
-// see it, everything works, and no header says otherwise.
+// Behind any proxy, everything works if Issuer is the public URL, and headers
+// don't matter.
 func TestBehindAProxy(t *testing.T) {
 	for _, tt := range []struct {
 		name, prefix string
 		tls          bool
 		front        func(h *host, backend *url.URL) http.Handler
 	}{
-		{"a name of its own", "", false, func(_ *host, backend *url.URL) http.Handler { return passOn(backend) }},
-		{"a name of its own, by TLS", "", true, func(_ *host, backend *url.URL) http.Handler { return passOn(backend) }},
+		{"an internal name", "", false, func(_ *host, backend *url.URL) http.Handler { return passOn(backend) }},
+		{"an internal name, over TLS", "", true, func(_ *host, backend *url.URL) http.Handler { return passOn(backend) }},
 		{"the prefix is kept", "/app", false, func(_ *host, backend *url.URL) http.Handler { return keepPrefix(backend) }},
 		{"the prefix is kept, by TLS", "/app", true, func(_ *host, backend *url.URL) http.Handler { return keepPrefix(backend) }},
 		{"the prefix is stripped", "/app", false, func(_ *host, backend *url.URL) http.Handler { return stripPrefix(backend) }},
@@ -129,8 +129,7 @@ func belowRouter(app http.Handler) http.Handler {
 	return mux
 }
 
-// liar sends what an attacker would, so that a proxy or a host that believes it
-// shows.
+// liar sends forged headers, so that a proxy or a host that trusts them fails.
 type liar struct{ http.RoundTripper }
 
 func (l liar) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -145,7 +144,7 @@ func (l liar) RoundTrip(r *http.Request) (*http.Response, error) {
 	return l.RoundTripper.RoundTrip(r)
 }
 
-// worksBehind goes through all that a person and an application do.
+// worksBehind does everything that a user and an application do.
 func worksBehind(t *testing.T, p *provider.Provider, transport http.RoundTripper) {
 	t.Helper()
 	at := p.Endpoints()
@@ -169,7 +168,7 @@ func worksBehind(t *testing.T, p *provider.Provider, transport http.RoundTripper
 		return got
 	}
 
-	// A client finds the endpoints by the issuer alone (RFC 8414 section 3).
+	// A client finds the endpoints from the issuer alone (RFC 8414 section 3).
 	var found map[string]any
 	document := open(browser, issuer.Scheme+"://"+issuer.Host+"/.well-known/oauth-authorization-server"+issuer.Path)
 	require.Equal(t, http.StatusOK, document.StatusCode)
@@ -179,18 +178,18 @@ func worksBehind(t *testing.T, p *provider.Provider, transport http.RoundTripper
 	require.Equal(t, at.Token, found["token_endpoint"])
 	require.Equal(t, at.UserInfo, found["userinfo_endpoint"])
 
-	// And those of a resource by its URL (RFC 9728 section 3).
+	// And those of a resource from its URL (RFC 9728 section 3).
 	document = open(browser, issuer.Scheme+"://"+issuer.Host+"/.well-known/oauth-protected-resource"+issuer.Path+"/mcp")
 	require.Equal(t, http.StatusOK, document.StatusCode)
 	require.Contains(t, document.body, `"`+issuer.String()+`/mcp"`)
 
-	// Somebody who is not signed in is sent to the sign-in page and back, below
-	// the prefix both times.
+	// A visitor who is not signed in is sent to the sign-in page and back,
+	// below the prefix both times.
 	signIn := open(browser, at.Connections).Header.Get("Location")
 	require.True(t, strings.HasPrefix(signIn, issuer.Path+"/login?next="+url.QueryEscape(issuer.Path+"/oauth/connections?")), signIn)
 	jar.SetCookies(issuer, []*http.Cookie{{Name: "session", Path: "/", Value: "user_ada." + strconv.FormatInt(time.Now().UnixMicro(), 10)}})
 
-	// The consent page, its form, and the code for tokens.
+	// The consent page, its form, and the exchange of the code.
 	app, secret, err := p.CreateApplication(t.Context(), provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{callback}})
 	require.NoError(t, err)
 	answer := providertest.Allow(t, browser, at.Authorize+"?"+url.Values{"response_type": {"code"}, "client_id": {app.ClientID}}.Encode())
@@ -215,7 +214,7 @@ func worksBehind(t *testing.T, p *provider.Provider, transport http.RoundTripper
 	}
 	require.Contains(t, names, name)
 
-	// The page of connections shows the application, and ends it.
+	// The page of connections shows the application, and disconnects it.
 	page := open(browser, at.Connections)
 	require.Contains(t, page.text(), "Wiki")
 	action := regexp.MustCompile(`<form[^>]* action="([^"]+)"`).FindStringSubmatch(page.body)
@@ -234,7 +233,7 @@ func worksBehind(t *testing.T, p *provider.Provider, transport http.RoundTripper
 	require.Equal(t, http.StatusUnauthorized, open(program, at.UserInfo, "Authorization", bearer).StatusCode)
 }
 
-// A form that another site posts is refused behind a proxy as in front of it.
+// A form that another site posts is refused behind a proxy too.
 func TestForgeryBehindAProxy(t *testing.T) {
 	l := listen(t)
 	h, backend := hostBehind(t, "http://"+l.Addr().String()+"/app", "/app")
@@ -258,7 +257,7 @@ func TestForgeryBehindAProxy(t *testing.T) {
 	}
 }
 
-// The address that Limit is given is the proxy's, unless ClientIP knows better.
+// Limit gets the proxy's address, unless ClientIP is set.
 func TestClientIPBehindAProxy(t *testing.T) {
 	for _, known := range []bool{false, true} {
 		var asked []netip.Addr

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The README's first Go is the package's Example without the lines that have
-// nothing to do with Latchkey, so it compiles, and a host is as small as it says.
+// The README's first Go is the package's Example without the lines that don't
+// concern Latchkey. So it compiles, and shows how small a host is.
 func TestReadmeShowsTheSmallestHost(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)

@@ -9,26 +9,26 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A redirect is where an authorization request is answered: one of the redirect
-// URIs of its application.
+// A redirect is where the answer to an authorization request goes: one of the
+// redirect URIs of its application.
 type redirect struct {
 	uri   string
-	named bool // by the request, not just by being the only one
+	named bool // in the request, not just the only one
 }
 
-// https reports whether the answer goes to a server that has proved its name.
+// https reports whether the answer goes to a server with a TLS certificate.
 func (r redirect) https() bool { return strings.HasPrefix(r.uri, "https://") }
 
-// web reports whether the answer goes to a server, and not to a program that has
-// a custom scheme.
+// web reports whether the answer goes to a server, not to a program with a
+// custom scheme.
 func (r redirect) web() bool { return r.https() || strings.HasPrefix(r.uri, "http://") }
 
-// redirectRegistered reports whether a presented redirect URI is one that the
-// application has registered. They are compared byte for byte, without parsing
-// or decoding anything: whatever one reader takes for the host, another may
-// not. The one exception is the port on a loopback address, as a program on the
-// user's machine listens where it finds a free port (RFC 8252 section 7.3). It is
-// for requests with PKCE: anyone on the machine may listen there.
+// redirectRegistered reports whether the application has registered the
+// presented redirect URI. It compares byte for byte, without parsing or
+// decoding, because two parsers may disagree on the host. The one exception is
+// the port on a loopback address, because a program on the user's machine
+// listens on any free port (RFC 8252 section 7.3). It requires PKCE, because
+// other programs may listen there.
 func redirectRegistered(app *store.Application, presented string, pkce bool) bool {
 	if slices.Contains(app.RedirectURIs, presented) {
 		return true
@@ -46,7 +46,7 @@ func redirectRegistered(app *store.Application, presented string, pkce bool) boo
 	})
 }
 
-// cutLoopback splits an http URI on a loopback address around its port.
+// cutLoopback splits an http URI with a loopback address around its port.
 func cutLoopback(uri string) (host, rest string, ok bool) {
 	for _, host := range []string{"http://127.0.0.1", "http://[::1]", "http://localhost"} {
 		rest, ok := strings.CutPrefix(uri, host)
@@ -74,8 +74,8 @@ func cutLoopback(uri string) (host, rest string, ok bool) {
 // param is a parameter of an answer to an application.
 type param struct{ Name, Value string }
 
-// appendQuery adds parameters to a redirect URI and keeps what it has byte for
-// byte (RFC 6749 section 3.1.2).
+// appendQuery adds parameters to a redirect URI and keeps its existing query
+// byte for byte (RFC 6749 section 3.1.2).
 func appendQuery(uri string, params []param) string {
 	var b strings.Builder
 	b.Grow(len(uri) + 192)

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A program on the user's machine listens where it finds a free port (RFC 8252
-// section 7.3), whichever name of the machine it has registered.
+// A program on the user's machine listens on any free port (RFC 8252 section
+// 7.3), for each name of the machine.
 func TestLoopbackPortIsFree(t *testing.T) {
 	h := newOpenHost(t)
 	b := h.signedIn("user_ada")
@@ -35,17 +35,18 @@ func TestLoopbackPortIsFree(t *testing.T) {
 		} {
 			b.get(app.request("redirect_uri", uri)).errorPage(t, 400, "not registered")
 		}
-		// Without PKCE, anybody on the machine could use what arrives there.
+		// Without PKCE, any program on the machine could use what arrives
+		// there.
 		b.get(app.request("redirect_uri", "http://localhost:58135/callback", "code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "code_challenge is missing")
 	}
-	// One on a server of its own has a port of its own.
+	// An application on a server has a fixed port.
 	server := h.application(provider.ApplicationSettings{RedirectURIs: []string{"http://localhost/callback"}, PKCERequired: true})
 	b.get(server.request("redirect_uri", "http://localhost:58135/callback")).errorPage(t, 400, "not registered")
 	public := h.application(provider.ApplicationSettings{RedirectURIs: []string{"http://localhost/callback"}, Public: true})
 	require.NotEmpty(t, b.authorize(public.request("redirect_uri", "http://localhost:58135/callback")).Get("code"))
 }
 
-// What the page shows as a host is where a browser goes.
+// The host that the page shows is the one where a browser goes.
 func TestRedirectHostsAreStrict(t *testing.T) {
 	h := newOpenHost(t)
 	for uri, says := range map[string]string{
@@ -85,20 +86,20 @@ func TestRedirectHostsAreStrict(t *testing.T) {
 	}
 }
 
-// One that was kept under other rules is refused when it is used.
+// A URI that was saved under other rules is refused when it is used.
 func TestKeptRedirectURIsAreCheckedAgain(t *testing.T) {
 	h := newHost(t)
 	b := h.signedIn("user_ada")
 	app := h.application(provider.ApplicationSettings{Public: true})
 	for _, uri := range []string{"https://accounts.g%D0%BE%D0%BEgle.com/cb", "javascript:alert(1)", "ssh://host/cb"} {
 		h.change(app, func(a *store.Application) { a.RedirectURIs, a.Reviewed = []string{uri}, false })
-		b.get(app.request("redirect_uri", uri)).errorPage(t, 400, "not allowed any more")
+		b.get(app.request("redirect_uri", uri)).errorPage(t, 400, "no longer allowed")
 		require.Contains(t, h.log.String(), "redirect URI")
 	}
 }
 
-// Programs act on many schemes. One that nobody has reviewed gets a scheme that is
-// its own, or that of an editor.
+// Programs respond to many schemes. An application that isn't reviewed needs a
+// scheme with a period, or that of an editor.
 func TestSchemesOfApplicationsThatAreNotReviewed(t *testing.T) {
 	h := newOpenHost(t)
 	owned := provider.ApplicationSettings{Name: "Owned", OwnerID: "user_ada"}
@@ -119,12 +120,12 @@ func TestSchemesOfApplicationsThatAreNotReviewed(t *testing.T) {
 			require.NotEmpty(t, b.authorize(app.request()).Get("code"))
 		}
 	}
-	// A scheme can be named like somebody's host.
+	// A scheme can be named like someone else's host.
 	app, _ := h.clientOf(h.register(`{"redirect_uris":["accounts.google.com:/cb"],"client_name":"A"}`))
 	require.NotContains(t, h.signedIn("user_ada").get(app.request()).text(), "google")
 }
 
-// The host knows what it does; what protects the code is PKCE.
+// The host may use any scheme; PKCE protects the code.
 func TestAnySchemeForApplicationsOfTheHost(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{RedirectURIs: []string{"com.example.app://callback", "myapp:/cb"}})
@@ -138,7 +139,8 @@ func TestAnySchemeForApplicationsOfTheHost(t *testing.T) {
 	}
 }
 
-// Plain http at home is for who asks for it, and never for strangers.
+// Plain http at private addresses must be allowed explicitly, and never for
+// strangers.
 func TestAllowHTTP(t *testing.T) {
 	private := []string{"http://192.168.1.5:8090/cb", "http://10.0.0.1/cb", "http://172.16.0.9/cb", "http://[fd00::1]:80/cb"}
 	elsewhere := []string{"http://192.0.2.7/cb", "http://169.254.1.1/cb", "http://nas.example/cb", "http://nas/cb", "http://0.0.0.0/cb", "http://[fe80::1]/cb"}
@@ -182,7 +184,7 @@ func TestAllowHTTP(t *testing.T) {
 	}
 }
 
-// The host's own name is for what the host vouches for.
+// Only reviewed applications may use the host's name.
 func TestHostNameIsNotForStrangers(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) { c.Pages.Name = "Acme Notes" })
 	for _, name := range []string{"Acme Notes", "ACME NOTES", "acme-notes", "AcmeNotes!", "Ａcme Notes", "𝐀𝐜𝐦𝐞 𝐍𝐨𝐭𝐞𝐬", " Acme  Notes "} {
@@ -197,8 +199,8 @@ func TestHostNameIsNotForStrangers(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Nobody is sent to an application that the host does not vouch for before they
-// have decided on its page (RFC 9700 section 4.11.2).
+// Users are sent to an application that isn't reviewed only after they have
+// decided on its page (RFC 9700 section 4.11.2).
 func TestNobodyIsSentWhereNobodyVouches(t *testing.T) {
 	h := newOpenHost(t)
 	reg, _ := h.clientOf(h.register(`{"redirect_uris":["https://agent.example.com/callback"]}`))
@@ -227,7 +229,7 @@ func TestNobodyIsSentWhereNobodyVouches(t *testing.T) {
 	}
 }
 
-// A review is of what the administrator has seen.
+// A review covers what the administrator has seen.
 func TestReviewEndsWithWhatWasReviewed(t *testing.T) {
 	h := newOpenHost(t)
 	app := h.application(provider.ApplicationSettings{OwnerID: "user_ada", Name: "Wiki", LogoURL: "https://wiki.example.com/l.png"})
@@ -268,7 +270,8 @@ func TestReviewEndsWithWhatWasReviewed(t *testing.T) {
 		})
 	}
 
-	// One that registered itself loses it by what it changes itself.
+	// An application that registered itself loses the review by its own
+	// changes.
 	reg, token := h.clientOf(h.register(`{"redirect_uris":["https://agent.example.com/callback"],"client_name":"Agent"}`))
 	_, err = h.ReviewApplication(ctx, reg.ID, true)
 	require.NoError(t, err)
@@ -282,7 +285,7 @@ func TestReviewEndsWithWhatWasReviewed(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, kept.Reviewed)
 
-	// What is the host's own stays so, unless it is given away.
+	// The host's applications stay reviewed, unless they get an owner.
 	own := h.application(provider.ApplicationSettings{})
 	changed, err := h.UpdateApplication(ctx, own.ID, func(s *provider.ApplicationSettings) error { s.Name = "Other"; return nil })
 	require.NoError(t, err)

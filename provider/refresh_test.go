@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// Of many refreshes at once one rotates and the others are retries, as the events
-// say, and all of them get the pair of the one chain.
+// Of many parallel refreshes one rotates and the others are retries, according
+// to the events, and all get the pair of the one chain.
 func TestParallelRefreshesGetEqualPairsAndOneChain(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Public: true})
@@ -56,7 +56,7 @@ func TestLostAnswerCanBeAskedForAgain(t *testing.T) {
 	require.Equal(t, "email", again.Scope)
 	require.EqualValues(t, 7170, again.ExpiresIn, "what remains")
 
-	// Asking for something else is refused, and ends nothing.
+	// A retry with another scope is refused, and revokes nothing.
 	app.refresh(first.RefreshToken).refused(t, 400, "invalid_grant")
 	require.Equal(t, 200, h.bearer("/oauth/userinfo", second.AccessToken).StatusCode)
 }
@@ -85,7 +85,7 @@ func TestRefreshEndsWhenTheUserIsGone(t *testing.T) {
 	r.refused(t, 503, "temporarily_unavailable")
 	require.Equal(t, "5", r.Header.Get("Retry-After"))
 
-	// What could not be answered is not lost.
+	// A lost answer can be requested again.
 	h.mu.Lock()
 	h.down = nil
 	h.mu.Unlock()

@@ -24,8 +24,8 @@ func (h *host) logged() string {
 	return line
 }
 
-// What was refused is in the log, so that a host can tell a developer what is
-// wrong with it.
+// The log has the refused values, so that a host can tell a developer what is
+// wrong.
 func TestRefusalsLogWhatWasSent(t *testing.T) {
 	h := newHost(t, newWorkspaces().on, func(c *provider.Config) {
 		c.Resources = []provider.Resource{{URL: "https://api.example.com"}}
@@ -71,22 +71,23 @@ func TestRefusalsLogWhatWasSent(t *testing.T) {
 	require.Contains(t, h.logged(), "resource=https://other.example.com")
 }
 
-// A client learns only that its code or token is not good; the log has why. One
-// that has authenticated with its secret learns what it forgot to send.
+// A client learns only that its code or token is invalid; the log has the
+// reason. A client that authenticated with its secret learns what it forgot to
+// send.
 func TestTokenRefusalsHaveTheirCause(t *testing.T) {
 	h := newHost(t)
 	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
 	public := h.application(provider.ApplicationSettings{Public: true})
 	pkce := []string{"code_challenge", challenge(verifier), "code_challenge_method", "S256"}
-	const general = "The code is not valid: it is unknown, expired, revoked or used, or was issued to another client or for another redirect_uri or code_verifier."
+	const general = "The code is not valid: it is unknown, expired, revoked, or used, or was issued to another client or for another redirect_uri or code_verifier."
 	for name, tt := range map[string]struct {
 		ask         func() *reply
 		cause, says string
 	}{
 		"verifier missing":            {func() *reply { return app.redeem(app.code("user_ada", pkce...)) }, "the code_verifier is missing", "The code_verifier is missing"},
 		"verifier missing, public":    {func() *reply { return public.redeem(public.code("user_ada"), "code_verifier", "") }, "the code_verifier is missing", general},
-		"verifier wrong":              {func() *reply { return app.redeem(app.code("user_ada", pkce...), "code_verifier", verifier+"x") }, "the code_verifier is not that of", general},
-		"verifier not expected":       {func() *reply { return app.redeem(app.code("user_ada"), "code_verifier", verifier) }, "asked for without a code_challenge", general},
+		"verifier wrong":              {func() *reply { return app.redeem(app.code("user_ada", pkce...), "code_verifier", verifier+"x") }, "the code_verifier does not match", general},
+		"verifier not expected":       {func() *reply { return app.redeem(app.code("user_ada"), "code_verifier", verifier) }, "requested without a code_challenge", general},
 		"redirect URI missing":        {func() *reply { return app.redeem(app.code("user_ada"), "redirect_uri", "") }, "the redirect_uri is missing", "The redirect_uri is missing"},
 		"redirect URI other":          {func() *reply { return app.redeem(app.code("user_ada"), "redirect_uri", callback+"2") }, "the redirect_uri is not that of", general},
 		"another client's":            {func() *reply { return other.redeem(app.code("user_ada")) }, "it belongs to another application", general},
@@ -126,8 +127,8 @@ func TestTokenRefusalsHaveTheirCause(t *testing.T) {
 	require.Contains(t, h.logged(), "unknown code or token")
 }
 
-// A request may hold secrets in every parameter that is for one, and say who the
-// user is. Whatever it is refused for, none of that is in the log.
+// A request may contain secrets and the user's identity in its parameters. For
+// any refusal, none of that is in the log.
 func TestRefusalsLogNoSecret(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.DeviceAuthorization = &provider.DeviceAuthorization{} })
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})

@@ -33,7 +33,7 @@ func (c *call) serveRegister() *Error {
 	return e
 }
 
-// register keeps a new application.
+// register saves a new application.
 func (c *call) register() (*clientInformation, *Error) {
 	if e := c.limit(""); e != nil {
 		return nil, e
@@ -74,8 +74,8 @@ func (c *call) register() (*clientInformation, *Error) {
 	return c.clientInformation(app, token, secret), nil
 }
 
-// registrationMark tells a registration access token from others in a leak, as
-// those of tokens and codes do.
+// registrationMark starts each registration access token, so a scanner can tell
+// a leaked one from other tokens and codes.
 const registrationMark = "rat_"
 
 // mayRegister asks the host.
@@ -109,21 +109,21 @@ func (c *call) writeRegistrationError(e *Error) {
 }
 
 // clientInformation is the answer of RFC 7591 section 3.2.1 and RFC 7592
-// section 3: the credentials, and all metadata as it is kept.
+// section 3: the credentials, and all metadata as saved.
 type clientInformation struct {
 	ClientID           string `json:"client_id"`
 	ClientSecret       string `json:"client_secret,omitempty"`
 	ClientIDIssuedAt   int64  `json:"client_id_issued_at"`                // Unix seconds
-	ClientSecretEndsAt *int64 `json:"client_secret_expires_at,omitempty"` // 0: never; left out where there is no secret
+	ClientSecretEndsAt *int64 `json:"client_secret_expires_at,omitempty"` // 0 if it doesn't expire; omitted if there is no secret
 	RegistrationToken  string `json:"registration_access_token"`
 	RegistrationURI    string `json:"registration_client_uri"`
 	clientMetadata
 }
 
-// clientInformation shows an application to itself. Only hashes of its secret
-// and its registration access token are kept: the secret is there where it was
-// just made, and not in the answer to a question (which RFC 7592 section 3
-// would like), and the token is the one that was presented.
+// clientInformation describes an application to itself. Latchkey stores only
+// hashes of its secret and its registration access token. So the secret is
+// included only if it was just generated, although RFC 7592 section 3 would
+// have it in every answer, and the token is the one that was presented.
 func (p *Provider) clientInformation(app store.Application, token, secret Secret) *clientInformation {
 	shown := &clientInformation{
 		ClientID:          app.ClientID,

@@ -9,18 +9,19 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Applications that registered themselves come in numbers, some at each start
-// of a program, and no one deletes them. So noteUse notes the use of one, by its
-// UpdatedAt, and one that is not used is deleted. Both begin with an update that
-// compares and swaps, so that of a use and a deletion at once only one happens.
+// Many applications register themselves, some at each start of a program, and
+// no one deletes them. So noteUse records the use of an application in its
+// UpdatedAt, and one that isn't used is deleted. Both start with a
+// compare-and-swap update, so that only one of a concurrent use and deletion
+// succeeds.
 
 const (
 	unusedBatch   = 100
 	unusedBatches = 10 // in one call, so that it ends soon
 )
 
-// deleteUnused deletes the applications of an origin that have not been used
-// for so long and of which no grant is left, and returns how many.
+// deleteUnused deletes the applications of an origin that were not used for the
+// given time and have no grants, and returns how many.
 func (p *Provider) deleteUnused(ctx context.Context, origin store.Origin, after time.Duration) (deleted int, err error) {
 	if after <= 0 {
 		return 0, nil
@@ -50,10 +51,10 @@ func (p *Provider) deleteUnused(ctx context.Context, origin store.Origin, after 
 	return deleted, nil
 }
 
-// deleteIfUnused deletes an application of which no grant is left. One that has
-// a grant is used, though no one signed in: that is noted, so that it does not
-// stand in front of others at the next call. One that is disabled stays, or that
-// of a document would be let in again.
+// deleteIfUnused deletes an application without grants. One that has a grant is
+// in use even if no one signed in. Its use is recorded, so that it doesn't come
+// first in the next call. A disabled application stays, because one with a
+// document could come back enabled.
 func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (bool, error) {
 	grants, next, err := p.ListGrants(ctx, GrantFilter{ApplicationID: app.ID}, "", 1)
 	if err != nil {
@@ -61,7 +62,7 @@ func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (b
 	}
 	unused := len(grants) == 0 && next == "" && !app.Disabled
 	if unused {
-		app.Registration = nil // From here on noteUse refuses to use it.
+		app.Registration = nil // From here on noteUse refuses it.
 	} else {
 		app.UpdatedAt = p.now()
 	}
@@ -70,7 +71,7 @@ func (p *Provider) deleteIfUnused(ctx context.Context, app store.Application) (b
 	err = p.records.store.UpdateApplication(wctx, app)
 	switch {
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):
-		return false, nil // It is in use, or another cleanup has it in hand.
+		return false, nil // It is in use, or another cleanup deletes it.
 	case err != nil || !unused:
 		return false, err
 	}

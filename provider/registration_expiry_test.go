@@ -87,7 +87,7 @@ func TestUseIsNotedOnceADay(t *testing.T) {
 	}
 }
 
-// Whoever signs in now and then is never told that the application is gone.
+// An application that is used now and then is never deleted.
 func TestUsedApplicationsStay(t *testing.T) {
 	h := newOpenHost(t)
 	app, token := h.clientOf(h.register(native))
@@ -121,8 +121,8 @@ func TestApplicationsWithAGrantStay(t *testing.T) {
 	require.Zero(t, h.cleanup(t), "the grant has ended")
 }
 
-// Those that have a grant do not keep Cleanup from the others, and one call does
-// not take for ever.
+// Applications with a grant don't keep Cleanup from the others, and one call is
+// bounded.
 func TestCleanupOfManyApplicationsIsBounded(t *testing.T) {
 	h := newOpenHost(t)
 	for range 3 {
@@ -150,7 +150,7 @@ func TestCleanupTellsWhatTheStoreSays(t *testing.T) {
 		_, err := h.Cleanup(ctx)
 		require.ErrorIs(t, err, broken, step)
 	}
-	// Half deleted, it cannot be used; the next call finishes.
+	// Half deleted, it can't be used; the next call completes the deletion.
 	s.Heal()
 	b := h.browser()
 	b.signIn("user_ada")
@@ -164,7 +164,7 @@ func TestCleanupTellsWhatTheStoreSays(t *testing.T) {
 	b.answer(page, "allow").errorPage(t, 503, "cannot answer")
 }
 
-// An application that was deleted between the page and its answer is gone.
+// An application that was deleted between the page and its answer is refused.
 func TestSignInToADeletedApplicationIsRefused(t *testing.T) {
 	h := newOpenHost(t)
 	app, token := h.clientOf(h.register(native))
@@ -177,8 +177,8 @@ func TestSignInToADeletedApplicationIsRefused(t *testing.T) {
 	require.Empty(t, h.grantsOf("user_ada"))
 }
 
-// Of a sign-in and an expiry at once one happens: whoever got a code finds the
-// application there, and nobody gets one of an application that is gone.
+// Of a concurrent sign-in and expiry only one succeeds: if a user gets a code,
+// the application exists, and no one gets a code of a deleted application.
 func TestExpiryRacesWithUse(t *testing.T) {
 	h := newOpenHost(t)
 	for i := range 60 {
@@ -213,7 +213,7 @@ func TestExpiryRacesWithUse(t *testing.T) {
 	}
 }
 
-// Many sign-ins at once to an application that was idle are one write.
+// Many parallel sign-ins to an idle application cost one write.
 func TestUseIsNotedOnceByMany(t *testing.T) {
 	const many = 32
 	kept := storetest.NewBreakable(memory.New())
@@ -227,7 +227,7 @@ func TestUseIsNotedOnceByMany(t *testing.T) {
 		browsers[i].signIn("user_ada")
 		pages[i] = browsers[i].get(app.request())
 	}
-	// Nobody goes on from FindClient until all have read.
+	// No one leaves FindClient until all have read.
 	var gate sync.WaitGroup
 	gate.Add(many)
 	kept.After(func(_ context.Context, step string) error {

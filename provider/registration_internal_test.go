@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// FuzzRegistration proves that whatever the endpoint takes is an application as
-// all others are, and that its own answer can be sent back as an update.
+// FuzzRegistration checks that every accepted registration is a valid
+// application, and that its answer can be sent back as an update.
 func FuzzRegistration(f *testing.F) {
 	for _, seed := range []string{
 		"", "null", "{}", "[]", `{"redirect_uris":["https://a.example.com/cb"]}`,

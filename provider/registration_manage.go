@@ -41,7 +41,7 @@ func (c *call) serveClientConfiguration() *Error {
 // manageRegistration answers with the registration, or with nil if it was
 // deleted.
 func (c *call) manageRegistration() (answer *clientInformation, e *Error) {
-	// Found without the help of a router, as each has another way to name it.
+	// Not from the router, because each router names the wildcard differently.
 	clientID := c.r.URL.Path[strings.LastIndexByte(c.r.URL.Path, '/')+1:]
 	if !isClientID(clientID) {
 		clientID = ""
@@ -92,17 +92,17 @@ func managedBy(app store.Application, token Secret) bool {
 	return ok && hashesTo(token.Reveal(), want)
 }
 
-// errRegistrationToken is the one answer to a token that is wrong, of another
-// application, or of one that is gone (RFC 7592 sections 2.1 to 2.3).
+// errRegistrationToken is the one answer to a token that is wrong, or belongs
+// to another or a deleted application (RFC 7592 sections 2.1 to 2.3).
 func errRegistrationToken() *Error {
 	return &Error{
 		Code: codeInvalidToken, Status: http.StatusUnauthorized, Err: ErrInvalidToken,
-		Description: "The registration access token is not this client's, or the client is not registered any more. Register again.",
+		Description: "The registration access token is not this client's, or the client is no longer registered. Register again.",
 	}
 }
 
-// replaceRegistration replaces all metadata by what is sent (RFC 7592 section
-// 2.2).
+// replaceRegistration replaces all metadata with what was sent (RFC 7592
+// section 2.2).
 func (c *call) replaceRegistration(app store.Application, token Secret) (*clientInformation, *Error) {
 	request, e := readRegistration(c.w, c.r)
 	if e != nil {
@@ -143,7 +143,7 @@ func (c *call) replaceRegistration(app store.Application, token Secret) (*client
 		switch {
 		case !needsSecret(app):
 			app.Secrets = nil
-		case len(app.Secrets) == 0: // It had none until now.
+		case len(app.Secrets) == 0: // It had none before.
 			var kept store.ClientSecret
 			secret, kept = newSecret(c.now())
 			app.Secrets = []store.ClientSecret{kept}
@@ -157,8 +157,8 @@ func (c *call) replaceRegistration(app store.Application, token Secret) (*client
 	return c.clientInformation(app, token, secret), nil
 }
 
-// mayReplace checks what an update must have and must not have (RFC 7592 section
-// 2.2), and returns the client_secret that it may have.
+// mayReplace checks which fields an update has (RFC 7592 section 2.2), and
+// returns its client_secret, if any.
 func (r *registrationRequest) mayReplace(app store.Application) (secret string, e *Error) {
 	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
 		if r.has(name) {
@@ -170,14 +170,14 @@ func (r *registrationRequest) mayReplace(app store.Application) (secret string, 
 	case e != nil:
 		return "", e
 	case clientID == "":
-		return "", refuseMetadata("client_id", "client_id is missing: give the client's own.")
+		return "", refuseMetadata("client_id", "client_id is missing: send the client's client_id.")
 	case clientID != app.ClientID:
 		return "", refuseMetadata("client_id", "client_id is not that of this registration: it cannot be changed.")
 	}
 	return r.text("client_secret")
 }
 
-// registrationFailure is the refusal for an error of a change.
+// registrationFailure converts an error of a change into a refusal.
 func registrationFailure(err error) *Error {
 	var e *Error
 	var wrong FieldErrors
@@ -192,9 +192,9 @@ func registrationFailure(err error) *Error {
 	return unavailable("store", err)
 }
 
-// deleteRegistration deletes an application at its own wish (RFC 7592 section
-// 2.3). What was issued to it is revoked first: if that fails, the application
-// is still there to ask again.
+// deleteRegistration deletes an application that asks for it (RFC 7592 section
+// 2.3). It revokes what was issued to the application first: if that fails, the
+// application still exists and can try again.
 func (c *call) deleteRegistration(id string) *Error {
 	if err := c.RevokeGrants(c.context(), GrantFilter{ApplicationID: id}); err != nil {
 		return unavailable("store", err)

@@ -34,7 +34,7 @@ func with(app *application, body string, members ...string) string {
 	return string(encoded)
 }
 
-// A client that changes what it is starts anew.
+// A client that changes between public and confidential starts anew.
 func TestUpdateBetweenPublicAndConfidential(t *testing.T) {
 	h := newOpenHost(t)
 	app, token := h.clientOf(h.register(native))
@@ -64,7 +64,7 @@ func TestUpdateBetweenPublicAndConfidential(t *testing.T) {
 	require.Empty(t, kept.Secrets)
 }
 
-// What Allow has let in cannot become something that it would not.
+// An application that Allow accepted can't become one that it would refuse.
 func TestAllowIsAskedAboutUpdatesToo(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) {
 		c.Registration.Allow = func(_ *http.Request, app provider.Application) error {
@@ -93,7 +93,7 @@ func TestHostChangesASelfRegisteredApplication(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, app.Registration, changed.Registration)
-	require.False(t, changed.SkipConsent, "nobody vouches for it")
+	require.False(t, changed.SkipConsent, "it is not reviewed")
 	require.True(t, changed.PKCERequired)
 
 	shown := h.manage("GET", app.ClientID, token, "").registered(t, 200)
@@ -107,7 +107,7 @@ func TestHostChangesASelfRegisteredApplication(t *testing.T) {
 	require.Equal(t, "none", shown["token_endpoint_auth_method"])
 }
 
-// What has a registration, but did not make it here, is not managed here.
+// Only applications that registered themselves here are managed here.
 func TestOnlySelfRegisteredApplicationsAreManaged(t *testing.T) {
 	h := newOpenHost(t)
 	for _, origin := range []store.Origin{store.OriginDocument, store.OriginManual} {
@@ -141,7 +141,7 @@ func TestUpdateOfWhatIsDeletedMeanwhile(t *testing.T) {
 	h.register(native).refused(t, 503, "temporarily_unavailable")
 }
 
-// Of many updates at once one is kept, and it is whole.
+// Of many parallel updates one is saved, and it is complete.
 func TestUpdatesRaceToOneWholeDocument(t *testing.T) {
 	h := newOpenHost(t)
 	app, token := h.clientOf(h.register(native))
@@ -188,10 +188,10 @@ func TestUpdatesRaceToOneWholeDocument(t *testing.T) {
 			works++
 		}
 	}
-	require.Equal(t, i%2, works, "the one secret that is kept was told to somebody")
+	require.Equal(t, i%2, works, "the one stored secret was shown")
 }
 
-// One of many deletions that race with updates is the last word.
+// When deletions race with updates, a deletion wins.
 func TestDeletionRacesWithUpdates(t *testing.T) {
 	h := newOpenHost(t)
 	app, token := h.clientOf(h.register(native))
@@ -211,8 +211,8 @@ func TestDeletionRacesWithUpdates(t *testing.T) {
 	require.Zero(t, h.applications(t))
 }
 
-// What the host has set for an application keeps it from no update of its own: not
-// when it turns public, nor when the host has switched something off since.
+// The host's settings of an application don't block its updates: not when it
+// becomes public, nor after the host has disabled a feature.
 func TestUpdateIsNotRefusedForWhatTheHostHasSet(t *testing.T) {
 	w := newWorkspaces()
 	h := newOpenHost(t, w.on)
@@ -234,7 +234,7 @@ func TestUpdateIsNotRefusedForWhatTheHostHasSet(t *testing.T) {
 		app.Application = kept
 	}
 
-	// The grace is that of a public application all the same.
+	// The grace period is that of a public application anyway.
 	app.secret = ""
 	got := app.redeem(h.signedIn("user_ada").choose(app.request(), "org_math")).tokens(t)
 	app.refresh(got.RefreshToken).tokens(t)

@@ -11,19 +11,19 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// applyMetadata makes app what m says, and checks it. Every client writes its
-// metadata for all servers, so what is unknown, malformed, or contradicts the
-// rest is replaced or dropped (RFC 7591 sections 2 and 3.2.1): the answer says
-// what was kept. It refuses only what could harm users: redirect URIs, sizes,
-// and names that deceive.
+// applyMetadata applies m to app, and checks the result. Clients write their
+// metadata for all servers. So a value that is unknown, malformed, or
+// contradicts the rest is replaced or dropped (RFC 7591 sections 2 and 3.2.1),
+// and the answer says what was saved. It refuses only what could harm users:
+// redirect URIs, sizes, and deceptive names.
 func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Error {
 	grants := p.offer.registeredGrants(m.GrantTypes)
 	if len(m.RedirectURIs) == 0 && slices.Contains(grants, grantAuthorizationCode) {
-		return refuseMetadata("redirect_uris", "redirect_uris is missing: give at least one.")
+		return refuseMetadata("redirect_uris", "redirect_uris is missing: send at least one.")
 	}
 	method := p.offer.usableAuthMethod(m)
 	if method == "" && p.offer.keys != nil && slices.Contains(m.authMethods(), authKey) {
-		return refuseMetadata("jwks", "%s needs keys: give jwks or jwks_uri.", authKey)
+		return refuseMetadata("jwks", "%s needs keys: send jwks or jwks_uri.", authKey)
 	}
 	method = cmp.Or(method, authNone)
 	app.Name, app.RedirectURIs, app.Public = strings.Join(strings.Fields(m.Name), " "), m.RedirectURIs, method == authNone
@@ -43,7 +43,7 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	}
 	toCheck := *app
 	if !needsSecret(&toCheck) {
-		toCheck.Secrets = nil // They are for the caller to take away.
+		toCheck.Secrets = nil // The caller removes them.
 	}
 	if wrong := p.offer.checkDescribed(toCheck); len(wrong) > 0 {
 		return registrationRefusal(wrong)
@@ -51,11 +51,11 @@ func (p *Provider) applyMetadata(m clientMetadata, app *store.Application) *Erro
 	return nil
 }
 
-// usableAuthMethod is how the application will authenticate, or "" if it can do
-// nothing that is offered. Its list decides; the single method is its preference,
-// and client_secret_basic if it names neither (RFC 7591 section 2). It gets a
-// secret only if it said that it can keep one, or said nothing, and authenticates
-// by keys only if it has some.
+// usableAuthMethod returns how the application will authenticate, or "" if it
+// can't use any offered method. Its list decides; the single method is its
+// preference, or client_secret_basic if it names neither (RFC 7591 section 2).
+// It gets a secret only if it said that it can keep one, or said nothing, and
+// authenticates with keys only if it has some.
 func (o *offer) usableAuthMethod(m clientMetadata) string {
 	can := m.authMethods()
 	for _, method := range append([]string{m.AuthMethod, authNone}, can...) {
@@ -66,7 +66,7 @@ func (o *offer) usableAuthMethod(m clientMetadata) string {
 	return ""
 }
 
-// authMethods are all the ways in which the application can authenticate.
+// authMethods returns all methods with which the application can authenticate.
 func (m clientMetadata) authMethods() []string {
 	if len(m.AuthMethods) == 0 {
 		return []string{cmp.Or(m.AuthMethod, authBasic)}
@@ -74,8 +74,8 @@ func (m clientMetadata) authMethods() []string {
 	return m.AuthMethods
 }
 
-// keys are the keys of the application. If it has both kinds, which RFC 7591
-// section 2 forbids, those count that need not be fetched.
+// keys returns the keys of the application. If it has both kinds, which RFC
+// 7591 section 2 forbids, keys returns the ones that need no fetching.
 func (m clientMetadata) keys() store.ClientKeys {
 	if len(m.JWKS) > 0 {
 		return store.ClientKeys{Set: string(m.JWKS)}
@@ -83,7 +83,7 @@ func (m clientMetadata) keys() store.ClientKeys {
 	return store.ClientKeys{URI: m.JWKSURI}
 }
 
-// registeredAlg is the algorithm of ID tokens if it is offered, and else nothing.
+// registeredAlg returns the algorithm of ID tokens if it is offered, or "".
 func (o *offer) registeredAlg(alg string) string {
 	if o.keys == nil || !slices.Contains(o.keys.Algorithms(), alg) {
 		return ""
@@ -91,12 +91,12 @@ func (o *offer) registeredAlg(alg string) string {
 	return alg
 }
 
-// registeredGrants are the grant types that an application may use: those that
-// it names and that are offered, and the authorization code if no user could sign
-// in by any of them.
+// registeredGrants returns the grant types that an application may use: the
+// offered ones among those that it names, and the authorization code if no user
+// could sign in with any of them.
 func (o *offer) registeredGrants(asked []string) []string {
 	kept := slices.DeleteFunc(slices.Clone(o.grantTypes), func(offered string) bool {
-		return !slices.Contains(asked, offered) || offered == grantClientCredentials // Only the host lets machines in.
+		return !slices.Contains(asked, offered) || offered == grantClientCredentials // Only the host allows machines.
 	})
 	if !slices.ContainsFunc(kept, func(grantType string) bool { return grantType != grantRefreshToken }) {
 		kept = append([]string{grantAuthorizationCode}, kept...)
@@ -104,8 +104,8 @@ func (o *offer) registeredGrants(asked []string) []string {
 	return kept
 }
 
-// registeredType is the application_type (OpenID Connect Dynamic Client
-// Registration section 2) that fits the redirect URIs.
+// registeredType returns the application_type (OpenID Connect Dynamic Client
+// Registration section 2) that matches the redirect URIs.
 func registeredType(m clientMetadata) string {
 	native := slices.ContainsFunc(m.RedirectURIs, func(uri string) bool { return !strings.HasPrefix(uri, "https://") })
 	if native || m.ApplicationType == typeNative {
@@ -120,9 +120,10 @@ const (
 	typeNative = "native"
 )
 
-// registeredScopes are what an application gets that asks for no scope: those
-// that it names and that are offered. If there is none of them, it is all that
-// metadata advertises, as it has no other way to know them.
+// registeredScopes returns the scopes that an application gets if it asks for
+// none: the offered ones among those that it names. If none is offered, it
+// returns all that metadata advertises, because the application can't know
+// others.
 func (o *offer) registeredScopes(origin store.Origin, text string) scopes.Set {
 	offered := o.strangers[origin]
 	if kept := offered.Intersect(scopes.New(strings.Fields(text)...)); len(kept) > 0 {
@@ -131,7 +132,7 @@ func (o *offer) registeredScopes(origin store.Origin, text string) scopes.Set {
 	return offered
 }
 
-// linkOnly returns an address if a page may link to it, and else nothing.
+// linkOnly returns a URL if a page may link to it, or "".
 func linkOnly(uri string) string {
 	if !isLink(uri) {
 		return ""
@@ -139,8 +140,7 @@ func linkOnly(uri string) string {
 	return uri
 }
 
-// noteOnly returns what an application notes of itself if it can be kept, and
-// else nothing.
+// noteOnly returns a text if it is valid in an application's metadata, or "".
 func noteOnly(text string) string {
 	if !isNote(text) {
 		return ""
@@ -158,8 +158,9 @@ func notesOnly(texts []string) []string {
 	return kept
 }
 
-// nameFor is the name of an application that gives none: the host where its users
-// will be sent. A scheme can be named like someone else's host.
+// nameFor returns a name for an application without one: the host where it
+// sends its users. It isn't the scheme, which could be called like someone
+// else's host.
 func nameFor(redirectURIs []string) string {
 	if len(redirectURIs) > 0 {
 		if u, err := url.Parse(redirectURIs[0]); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
@@ -169,10 +170,10 @@ func nameFor(redirectURIs []string) string {
 	return "Unnamed application"
 }
 
-// usableAfterLogout are those of the URIs to which users of an application may be
-// sent after they have signed out, and says what is wrong with the others. No
-// one needs them to sign in, so a bad one doesn't refuse the application. Without OpenID
-// Connect the member is not known, and there are none.
+// usableAfterLogout returns the valid ones among the URIs where an application
+// may redirect users after they sign out, and what is wrong with the others. No
+// one needs them to sign in, so an invalid one doesn't refuse the application.
+// Without OpenID Connect, it returns none.
 func (o *offer) usableAfterLogout(app *store.Application, uris []string) (usable []string, wrong FieldErrors) {
 	const field = "post_logout_redirect_uris"
 	if !o.extra.Has(openID) {
@@ -195,8 +196,8 @@ func (o *offer) usableAfterLogout(app *store.Application, uris []string) (usable
 	return usable, wrong
 }
 
-// registrationRefusal turns what is wrong with an application into the error of
-// RFC 7591 section 3.2.2, with the names of its section 2.
+// registrationRefusal converts the problems of an application into the error of
+// RFC 7591 section 3.2.2, with the field names of its section 2.
 func registrationRefusal(wrong FieldErrors) *Error {
 	first := wrong[0]
 	for _, f := range wrong {
@@ -211,8 +212,9 @@ func registrationRefusal(wrong FieldErrors) *Error {
 	return refuseMetadata(first.Field, "%s: %s.", first.Field, first.Message)
 }
 
-// metadataOf is what is kept of an application's metadata. The host may have
-// changed what it keeps itself, so the way to authenticate follows from that.
+// metadataOf returns the saved metadata of an application. The host may have
+// changed the application, so the authentication method follows from its
+// record.
 func metadataOf(app store.Application) clientMetadata {
 	r := app.Registration
 	m := clientMetadata{

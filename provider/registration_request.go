@@ -17,7 +17,7 @@ import (
 
 const maxRegistration = 64 << 10 // bytes of a request
 
-// clientMetadata is what an application says of itself (RFC 7591 section 2).
+// clientMetadata is what an application says about itself (RFC 7591 section 2).
 type clientMetadata struct {
 	RedirectURIs    []string `json:"redirect_uris"`
 	AuthMethod      string   `json:"token_endpoint_auth_method"`
@@ -41,9 +41,9 @@ type clientMetadata struct {
 	// OpenID Connect RP-Initiated Logout section 3.1.
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 
-	// AuthMethods are all that the application can do. The one above is then no
-	// more than its preference (OpenID Connect Relying Party Metadata Choices
-	// section 2).
+	// AuthMethods lists all methods that the application supports. AuthMethod
+	// is then only its preference (OpenID Connect Relying Party Metadata
+	// Choices section 2).
 	AuthMethods []string `json:"-"`
 }
 
@@ -53,8 +53,8 @@ type registrationRequest struct {
 	clientMetadata
 	members map[string]json.RawMessage
 
-	// wrongRedirects refuses redirect_uris that are not a list of strings. If nil,
-	// they are.
+	// wrongRedirects refuses redirect_uris that are not a list of strings, and
+	// is nil otherwise.
 	wrongRedirects *Error
 }
 
@@ -75,10 +75,9 @@ func readRegistration(w http.ResponseWriter, r *http.Request) (*registrationRequ
 	return request, e
 }
 
-// parseRegistration reads metadata that an application wrote for all servers,
-// not just for this one. What is null or empty counts as left out, and what
-// means nothing here is ignored (RFC 7591 section 2). A member of the wrong type
-// is left out too.
+// parseRegistration reads metadata that an application wrote for all servers.
+// Null, empty, and unknown members, and members of the wrong type, count as
+// missing (RFC 7591 section 2).
 func parseRegistration(body []byte) (*registrationRequest, *Error) {
 	members, e := parseMembers(body)
 	if e != nil {
@@ -99,7 +98,7 @@ func parseRegistration(body []byte) (*registrationRequest, *Error) {
 
 		"id_token_signed_response_alg": &request.IDTokenAlg,
 	} {
-		_ = json.Unmarshal(members[name], into) // Of another type: left out.
+		_ = json.Unmarshal(members[name], into) // A member of another type counts as missing.
 	}
 	request.GrantTypes, _ = textsOf(members["grant_types"])
 	request.Contacts, _ = textsOf(members["contacts"])
@@ -112,9 +111,9 @@ func parseRegistration(body []byte) (*registrationRequest, *Error) {
 	return request, nil
 }
 
-// readAuthMethods reads how the application can authenticate. If it has said so
-// and can't be understood, it can't: what is left out would give it a secret
-// that it may be unable to keep.
+// readAuthMethods reads how the application can authenticate. If it named
+// methods that can't be parsed, it gets none: the default would give it a
+// secret that it may be unable to keep.
 func (r *registrationRequest) readAuthMethods() {
 	const single, list = "token_endpoint_auth_method", "token_endpoint_auth_methods_supported"
 	r.AuthMethods, _ = textsOf(r.members[list])
@@ -126,7 +125,7 @@ func (r *registrationRequest) readAuthMethods() {
 	}
 }
 
-// readRedirectURIs reads where the application wants its answers.
+// readRedirectURIs reads the redirect URIs of the application.
 func (r *registrationRequest) readRedirectURIs() {
 	const name = "redirect_uris"
 	var all bool
@@ -136,8 +135,8 @@ func (r *registrationRequest) readRedirectURIs() {
 	}
 }
 
-// textsOf returns the texts in a list, and whether it is a list with nothing
-// else in it.
+// textsOf returns the strings in a list, and whether it is a list of only
+// strings.
 func textsOf(raw json.RawMessage) (texts []string, all bool) {
 	var entries []json.RawMessage
 	if err := json.Unmarshal(raw, &entries); err != nil {
@@ -152,13 +151,13 @@ func textsOf(raw json.RawMessage) (texts []string, all bool) {
 	return texts, len(texts) == len(entries)
 }
 
-// has reports whether a member is there. One that is null counts as left out.
+// has reports whether a member is present and not null.
 func (r *registrationRequest) has(name string) bool {
 	raw, there := r.members[name]
 	return there && string(raw) != "null"
 }
 
-// text returns a member that has to be a string if it is there.
+// text returns a member that must be a string if it is present.
 func (r *registrationRequest) text(name string) (text string, e *Error) {
 	if err := json.Unmarshal(r.members[name], &text); err != nil && r.has(name) {
 		return "", wrongType(name, r.members[name], "a string")
@@ -167,16 +166,16 @@ func (r *registrationRequest) text(name string) (text string, e *Error) {
 }
 
 func wrongType(name string, raw json.RawMessage, want string) *Error {
-	return refuseMetadata(name, "%s is of type %s: give %s.", name, jsonvalue.TypeOf(raw), want)
+	return refuseMetadata(name, "%s is of type %s: send %s.", name, jsonvalue.TypeOf(raw), want)
 }
 
-// decisive are the members on which an application's safety rests.
+// decisive are the members that matter for an application's security.
 var decisive = []string{"redirect_uris", "client_id", "client_secret", "client_name"}
 
-// parseMembers reads a JSON object and nothing else. If a name is there twice,
-// which of the two counts would depend on who reads (RFC 8259 section 4): that is
-// refused for one of the decisive, and any other is emptied. Names are compared
-// byte for byte, which package json does not do for a struct.
+// parseMembers parses a single JSON object. If a name occurs twice, parsers
+// disagree on which one counts (RFC 8259 section 4): for a decisive member it
+// refuses that, and it drops any other. It compares names byte for byte, which
+// package json doesn't do for a struct.
 func parseMembers(body []byte) (map[string]json.RawMessage, *Error) {
 	malformed := refuse(codeInvalidRequest, "The request body is not a JSON object in UTF-8.")
 	if !utf8.Valid(body) {
@@ -192,14 +191,14 @@ func parseMembers(body []byte) (map[string]json.RawMessage, *Error) {
 		if err != nil {
 			return nil, malformed.because(err)
 		}
-		name, _ := key.(string) // The decoder lets nothing else be a name.
+		name, _ := key.(string) // The decoder accepts only strings as names.
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
 			return nil, malformed.because(err)
 		}
 		if _, twice := members[name]; twice {
 			if slices.Contains(decisive, name) {
-				return nil, refuse(codeInvalidClientMetadata, "The member %s is there twice: keep one.", name)
+				return nil, refuse(codeInvalidClientMetadata, "The member %s occurs twice: keep one.", name)
 			}
 			value = nil
 		}
@@ -209,7 +208,7 @@ func parseMembers(body []byte) (map[string]json.RawMessage, *Error) {
 		return nil, malformed.because(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, malformed // Something comes after the object.
+		return nil, malformed // Something follows the object.
 	}
 	return members, nil
 }
@@ -223,8 +222,8 @@ func refuseMetadata(field, format string, args ...any) *Error {
 	return refuse(code, "%s", asDescription(fmt.Sprintf(format, args...)))
 }
 
-// asDescription returns text as error_description may hold it (RFC 6749 section
-// 5.2), and not at any length.
+// asDescription returns text in a form and length that error_description may
+// have (RFC 6749 section 5.2).
 func asDescription(text string) string {
 	const longest = 400
 	text = strings.Map(func(r rune) rune {

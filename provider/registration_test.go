@@ -21,12 +21,12 @@ import (
 
 const registerPath = "/oauth/register"
 
-// newOpenHost is a host at which applications can register themselves.
+// newOpenHost is a host where applications can register themselves.
 func newOpenHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	return newHost(t, append([]func(*provider.Config){func(c *provider.Config) { c.Registration = &provider.Registration{} }}, edit...)...)
 }
 
-// register asks for a registration.
+// register sends a registration.
 func (h *host) register(body string, header ...string) *reply {
 	h.t.Helper()
 	all := http.Header{"Content-Type": {"application/json"}}
@@ -120,7 +120,7 @@ func TestRegistrationConfigIsChecked(t *testing.T) {
 	require.NoError(t, err, "its default path is free while registration is off")
 }
 
-// What the host has of a registration, from its beginning to its end.
+// What the host sees of a registration, from start to end.
 func TestHostSeesARegistration(t *testing.T) {
 	h := newOpenHost(t)
 	answer := h.register(strings.TrimSuffix(minimal, "}") + `,"owner_id":"user_ada","contacts":["ops@agent.example.com"]}`)
@@ -175,15 +175,14 @@ func TestRegisteredApplicationTypeFollowsFromItsRedirects(t *testing.T) {
 	}
 }
 
-// applications is how many are kept.
+// applications returns how many are stored.
 func (h *host) applications(t testing.TB) int {
 	_, total, err := h.ListApplications(ctx, store.ApplicationQuery{})
 	require.NoError(t, err)
 	return total
 }
 
-// The answer names the member that was sent, and not what the application has
-// it as.
+// The answer names the member that was sent, not the field of the application.
 func TestRegisterNamesTheMemberThatIsWrong(t *testing.T) {
 	h := newOpenHost(t)
 	for _, tt := range []struct{ body, says string }{
@@ -191,9 +190,9 @@ func TestRegisterNamesTheMemberThatIsWrong(t *testing.T) {
 		{`"client_name":"Acme\u202eedacraF"`, "client_name has the character U+202E"},
 		{`"client_name":"a\u0000b"`, "client_name has"},
 		{`"client_name":" \u200b "`, "client_name has the character U+200B"},
-		{`"client_name":"a","client_name":"b"`, "client_name is there twice: keep one"},
-		{`"client_n\u0061me":"a","client_name":"b"`, "client_name is there twice"},
-		{`"redirect_uris":["https://b.example.com"]`, "redirect_uris is there twice"},
+		{`"client_name":"a","client_name":"b"`, "client_name occurs twice: keep one"},
+		{`"client_n\u0061me":"a","client_name":"b"`, "client_name occurs twice"},
+		{`"redirect_uris":["https://b.example.com"]`, "redirect_uris occurs twice"},
 	} {
 		h.register(strings.TrimSuffix(minimal, "}")+","+tt.body+"}").says(t, 400, "invalid_client_metadata", tt.says)
 	}
@@ -203,8 +202,8 @@ func TestRegisterNamesTheMemberThatIsWrong(t *testing.T) {
 
 	for body, says := range map[string]string{
 		`{"redirect_uris":null}`:                              "redirect_uris is missing",
-		`{"redirect_uris":"https://a.example.com/cb"}`:        "redirect_uris is of type string: give an array of strings",
-		`{"redirect_uris":["https://a.example.com/cb",null]}`: "redirect_uris is of type array: give an array of strings",
+		`{"redirect_uris":"https://a.example.com/cb"}`:        "redirect_uris is of type string: send an array of strings",
+		`{"redirect_uris":["https://a.example.com/cb",null]}`: "redirect_uris is of type array: send an array of strings",
 		`{"redirect_uris":["http://a.example.com"]}`:          "plain http",
 		`{"redirect_uris":["myapp:/cb"]}`:                     "a scheme with a period",
 	} {
@@ -243,8 +242,8 @@ func TestRegisterReadsOneSmallJSONObject(t *testing.T) {
 	h.send("GET", registerPath, nil, "").refused(t, 405, "invalid_request")
 }
 
-// Where more scopes are offered than a scope parameter may be long, an
-// application that does not name any still gets all.
+// If the offered scopes are longer than a scope parameter may be, an
+// application that names none still gets all.
 func TestRegisterWithAllOfManyScopes(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) {
 		for i := range 200 {
@@ -273,7 +272,7 @@ func TestRegistrationAnswersOtherOrigins(t *testing.T) {
 	}
 }
 
-// The whole way of a client that nobody knows.
+// A complete sign-in of an unknown client.
 func TestSelfRegisteredApplicationSignsIn(t *testing.T) {
 	h := newOpenHost(t)
 	var endpoints map[string]any
@@ -289,7 +288,7 @@ func TestSelfRegisteredApplicationSignsIn(t *testing.T) {
 			b := h.browser()
 			b.signIn("user_ada")
 			pkce := []string{"code_challenge", challenge(verifier), "code_challenge_method", "S256"}
-			b.get(app.request("code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "has to use PKCE")
+			b.get(app.request("code_challenge", "", "code_challenge_method", "")).errorPage(t, 400, "must use PKCE")
 			for range 2 {
 				page := b.get(app.request(append(pkce, "prompt", "consent")...))
 				page.statusIs(t, 200)
@@ -408,9 +407,9 @@ func TestRegistrationBelowAnIssuerWithAPath(t *testing.T) {
 	}
 }
 
-// Clients register with the little that they need first, and cannot change it
-// when they need more: RFC 7591 section 2 has scope for what they can ask for,
-// and does not say that it is all.
+// Clients register with the scopes that they need first, and can't change that
+// when they need more. RFC 7591 section 2 calls scope what a client can ask
+// for, and doesn't say that it is the limit.
 func TestRegisteredScopeIsADefaultAndNoLimit(t *testing.T) {
 	h := newOpenHost(t)
 	app, _ := h.clientOf(h.register(strings.TrimSuffix(native, "}") + `,"scope":"profile"}`))
@@ -423,12 +422,12 @@ func TestRegisteredScopeIsADefaultAndNoLimit(t *testing.T) {
 	require.Equal(t, "profile notes:read", app.redeem(code).tokens(t).Scope)
 	require.Equal(t, "invalid_scope", b.get(app.request("scope", "unheard_of")).redirected(t).Get("error"))
 
-	// What the host gave to its own is a limit.
+	// The scopes that the host sets for its application are a limit.
 	own := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile")})
 	require.Equal(t, "invalid_scope", b.get(own.request("scope", "profile notes:read")).redirected(t).Get("error"))
 }
 
-// The host may keep scopes from applications that registered themselves.
+// The host can withhold scopes from applications that registered themselves.
 func TestScopesOfSelfRegisteredApplications(t *testing.T) {
 	h := newOpenHost(t, func(c *provider.Config) { c.Registration.Scopes = []string{"profile", "email"} })
 	app, _ := h.clientOf(h.register(native))
@@ -451,7 +450,8 @@ func TestScopesOfSelfRegisteredApplications(t *testing.T) {
 	require.ErrorContains(t, err, `Config.ClientIDDocuments.Scopes has "nor": add it to Config.Scopes`)
 }
 
-// One that registered for devices only signs nobody in by a browser.
+// An application that registered only for devices can't sign users in with a
+// browser.
 func TestRegisteredGrantTypesHold(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	app, _ := h.clientOf(h.register(`{"redirect_uris":["https://tv.example.com/cb"],"token_endpoint_auth_method":"none","grant_types":["` + grantDevice + `"]}`))

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// resourceMetadataPath is where RFC 9728 section 3 puts the document: in front
-// of the path of the resource.
+// resourceMetadataPath is where RFC 9728 section 3 puts the document: before
+// the path of the resource.
 const resourceMetadataPath = "/.well-known/oauth-protected-resource"
 
 // newResources prepares Config.Resources.
@@ -48,8 +48,8 @@ func (p *Provider) Resource(url string) *ProtectedResource {
 	return r
 }
 
-// findResource returns the resource that a request names, or nil. Clients write
-// a URL in ways of their own; what is kept is always the Config's.
+// findResource returns the resource that a request names, or nil. Clients spell
+// URLs differently; Latchkey saves the Config's spelling.
 func (p *Provider) findResource(named string) *ProtectedResource {
 	for _, r := range p.resources {
 		if r.url == named || weburl.Same(r.url, named) {
@@ -60,8 +60,8 @@ func (p *Provider) findResource(named string) *ProtectedResource {
 }
 
 // resourceFor returns the resource that an application asks its user for access
-// to, or nil. One that the host didn't make may not know of resources, so it gets
-// the default one if it names none.
+// to, or nil. If an application that the host didn't create names none, it gets
+// the default one, because it may not know about resources.
 func (c *call) resourceFor(app store.Application, params url.Values) (*ProtectedResource, *Error) {
 	asked, e := c.askedResource(params)
 	if e == nil && asked == nil {
@@ -70,9 +70,9 @@ func (c *call) resourceFor(app store.Application, params url.Values) (*Protected
 	return asked, e
 }
 
-// askedResource returns the resource that a request to the authorization, token
-// or device authorization endpoint asks for (RFC 8707 section 2), or nil.
-// Where Config has no resources the parameter means nothing, as any unknown
+// askedResource returns the resource that a request to the authorization,
+// token, or device authorization endpoint asks for (RFC 8707 section 2), or
+// nil. If Config has no resources, the parameter is ignored like any unknown
 // one: many clients always send it.
 func (c *call) askedResource(params url.Values) (*ProtectedResource, *Error) {
 	named := params[resourceParam]
@@ -89,7 +89,7 @@ func (c *call) askedResource(params url.Values) (*ProtectedResource, *Error) {
 	return r, nil
 }
 
-// identifier returns the resource's URL, as stores keep it; empty for none.
+// identifier returns the resource's URL for the store, or "" for none.
 func (r *ProtectedResource) identifier() string {
 	if r == nil {
 		return ""
@@ -97,7 +97,7 @@ func (r *ProtectedResource) identifier() string {
 	return r.url
 }
 
-// understood returns those of the scopes that mean something to the resource.
+// understood returns the scopes that the resource understands.
 func (r *ProtectedResource) understood(s scopes.Set) scopes.Set {
 	if r == nil {
 		return s
@@ -106,9 +106,9 @@ func (r *ProtectedResource) understood(s scopes.Set) scopes.Set {
 }
 
 // read reads the scope parameter of an application that asks a user for access.
-// One that the host made knows its scopes, so it is refused if it asks for more.
-// Others ask for all that metadata names, and get what they may have (RFC 6749
-// section 3.3). Extra are those of the protocol itself.
+// An application of the host knows its scopes, so it is refused if it asks for
+// more. Others ask for everything in the metadata, and get what they may have
+// (RFC 6749 section 3.3). extra has the protocol's scopes.
 func (o *offer) read(app store.Application, resource *ProtectedResource, text string) (granted, extra scopes.Set, e *Error) {
 	asked, extra, e := o.parseAsked(text)
 	if e != nil {
@@ -116,13 +116,13 @@ func (o *offer) read(app store.Application, resource *ProtectedResource, text st
 	}
 	may := o.mayAskFor(app)
 	if extra.Has(openID) && len(asked) == 0 {
-		return nil, extra, nil // It wants to know who the user is, and nothing else.
+		return nil, extra, nil // It only asks who the user is.
 	}
 	if len(asked) == 0 {
-		asked = resource.understood(may.Intersect(app.Scopes)) // What the Config offers no more is not held against it.
+		asked = resource.understood(may.Intersect(app.Scopes)) // Scopes that Config no longer offers are not an error.
 	}
 	if len(asked) == 0 && app.Origin != store.OriginManual {
-		asked = resource.understood(may) // It registered with others, before it knew of the resource.
+		asked = resource.understood(may) // It registered with other scopes, before it knew of the resource.
 	}
 	granted = may.Intersect(asked)
 	if len(granted) == len(asked) || app.Origin != store.OriginManual && len(granted) > 0 {
@@ -131,9 +131,9 @@ func (o *offer) read(app store.Application, resource *ProtectedResource, text st
 	return nil, nil, refuse(codeInvalidScope, "The application may not ask for the scope %s.", describable(asked.Minus(may)[0])).with("scope", text).with("scope_allowed", may.String())
 }
 
-// readMachine reads the scope parameter of an application that asks for a token by
-// itself. It gets all its machine scopes that the resource understands if it names
-// none.
+// readMachine reads the scope parameter of an application that asks for a token
+// without a user. If it names none, it gets all its machine scopes that the
+// resource understands.
 func (o *offer) readMachine(app *store.Application, resource *ProtectedResource, text string) (scopes.Set, *Error) {
 	asked, _, e := o.parseAsked(text)
 	if e != nil {
@@ -142,9 +142,9 @@ func (o *offer) readMachine(app *store.Application, resource *ProtectedResource,
 	may := o.mayAskForItself(app)
 	switch {
 	case app.Public:
-		return nil, refuse(codeUnauthorizedClient, "A public client cannot get a token without a user: it cannot prove who it is.")
+		return nil, refuse(codeUnauthorizedClient, "A public client cannot get a token without a user, because it cannot prove who it is.")
 	case len(may) == 0:
-		return nil, refuse(codeUnauthorizedClient, "The application cannot get a token without a user: the operator of this server has to give it machine scopes.")
+		return nil, refuse(codeUnauthorizedClient, "The application cannot get a token without a user: the operator of this server must give it machine scopes.")
 	case len(asked) == 0:
 		asked = resource.understood(may)
 	}
@@ -163,7 +163,7 @@ func (o *offer) readMachine(app *store.Application, resource *ProtectedResource,
 func (r *ProtectedResource) MetadataURL() string {
 	u, err := url.Parse(r.url)
 	if err != nil {
-		return "" // New has refused it.
+		return "" // New has refused such a URL.
 	}
 	return u.Scheme + "://" + u.Host + r.path
 }
@@ -193,7 +193,7 @@ func (r *ProtectedResource) MetadataHandler() http.Handler {
 	}
 	document, err := json.Marshal(m)
 	if err != nil {
-		panic("provider: resource metadata: " + err.Error()) // Texts and lists of texts always encode.
+		panic("provider: resource metadata: " + err.Error()) // Strings and lists of strings always encode.
 	}
 	return r.p.documentHandler("resource_metadata", document)
 }

@@ -25,8 +25,7 @@ func withResources(c *provider.Config) {
 
 const allScopes = "profile notes:read notes:write"
 
-// Clients that parse a URL and write it again end one without a path with a
-// slash.
+// Clients that parse and format a URL add a slash to one without a path.
 func TestResourceWithoutAPath(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.Resources = []provider.Resource{{URL: c.Issuer}} })
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:read")})
@@ -41,7 +40,7 @@ func TestResourceWithoutAPath(t *testing.T) {
 	require.Contains(t, document.body, `"resource":"`+h.url+`"`)
 }
 
-// Many clients always send resource, so it means nothing where no resource is
+// Many clients always send resource, so it is ignored if no resource is
 // configured.
 func TestResourceIsIgnoredWhereThereAreNone(t *testing.T) {
 	h := newHost(t)
@@ -56,8 +55,8 @@ func TestResourceIsIgnoredWhereThereAreNone(t *testing.T) {
 	require.NotContains(t, h.send("GET", "/.well-known/oauth-authorization-server", nil, "").body, "protected_resources")
 }
 
-// An agent that does not know of resources gets tokens for the one that there
-// is, or that the host has named, and not for the host's whole API.
+// An agent that doesn't know about resources gets tokens for the only one, or
+// for the default one, and not for the host's whole API.
 func TestDefaultResourceOfStrangers(t *testing.T) {
 	one := func(c *provider.Config) {
 		withResources(c)
@@ -106,7 +105,8 @@ func TestDefaultResourceOfStrangers(t *testing.T) {
 			h.signedIn("user_ada").decide(d, "allow")
 			works(d.poll().tokens(t).AccessToken, tt.wants)
 
-			// What it asks for it gets, and those of the host's own get what they ask for.
+			// If it names scopes, it gets those, and so do the host's
+			// applications.
 			if tt.wants == "/reports" {
 				works(registered.tokens("user_ada", "scope", "notes:read", "resource", h.url+"/mcp").AccessToken, "/mcp")
 			}
@@ -123,8 +123,7 @@ func TestDefaultResourceOfStrangers(t *testing.T) {
 	require.ErrorContains(t, err, `Config.ClientIDDocuments.Resource is "mcp"`)
 }
 
-// nothing checks that no endpoint answered, but the host's page for everything
-// else.
+// nothing checks that the host's fallback page answered, not an endpoint.
 func (r *reply) nothing(t testing.TB) {
 	t.Helper()
 	require.Equal(t, "the host's own page", r.body)
@@ -146,7 +145,7 @@ func TestResourceOnAnotherHost(t *testing.T) {
 	require.Contains(t, send(t, http.DefaultClient, request).body, `"resource":"`+api+`"`)
 }
 
-// An application that asks for no scope is given those that the resource
+// An application that asks for no scope gets those that the resource
 // understands.
 func TestDefaultScopesOfAResource(t *testing.T) {
 	h := newHost(t, withResources)
@@ -157,7 +156,8 @@ func TestDefaultScopesOfAResource(t *testing.T) {
 	require.Equal(t, "profile", app.tokens("user_ada", "resource", h.url+"/mcp", "scope", "profile").Scope)
 }
 
-// A scope that was taken out of the Config keeps nobody out who names none.
+// A scope that was removed from the Config doesn't lock out applications that
+// name none.
 func TestDefaultScopesAreThoseThatAreLeft(t *testing.T) {
 	before := newOpenHost(t, withResources)
 	own := before.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "notes:write")})
@@ -182,7 +182,7 @@ func sorted(scope string) string {
 	return scope
 }
 
-// What was agreed for one resource is not agreed for another.
+// Consent for one resource doesn't count for another.
 func TestConsentIsForAResource(t *testing.T) {
 	h := newHost(t, withResources)
 	app := h.application(provider.ApplicationSettings{Scopes: strings.Fields(allScopes)})
@@ -213,7 +213,7 @@ func TestConsentIsForAResource(t *testing.T) {
 	require.Contains(t, b.get(app.request("resource", h.url+"/reports", "prompt", "consent")).text(), "Access is limited to "+h.url+"/reports.")
 	require.NotContains(t, b.get(app.request("prompt", "consent")).text(), "This is for")
 
-	// The form is for the resource that its page showed.
+	// The form is valid only for the resource that its page showed.
 	form := page.form(t, "allow")
 	alter(form, "resource", h.url+"/reports")
 	b.post("/oauth/authorize", form).errorPage(t, 403, "was already answered")
@@ -238,14 +238,14 @@ func TestIssueTokenForAResource(t *testing.T) {
 
 func TestResourceConfig(t *testing.T) {
 	for name, resources := range map[string][]provider.Resource{
-		`Config.Resources[0].URL is missing`:                     {{}},
-		`leave out the slash at the end`:                         {{URL: "https://app.example.com/mcp/"}},
-		`use https`:                                              {{URL: "http://app.example.com/mcp"}},
-		`leave out user, query and fragment`:                     {{URL: "https://app.example.com/mcp?x"}},
-		`has "https://app.example.com/mcp" twice`:                {{URL: "https://app.example.com/mcp"}, {URL: "https://app.example.com/mcp"}},
-		`Config.Resources[0].Scopes has "notes"`:                 {{URL: "https://app.example.com/mcp", Scopes: []string{"notes"}}},
-		`write it plainly: the host in lower case, the path`:     {{URL: "https://APP.example.com/mcp"}},
-		`Config.Resources[1].URL is "/mcp": give an absolute UR`: {{URL: "https://app.example.com/mcp"}, {URL: "/mcp"}},
+		`Config.Resources[0].URL is missing`:                    {{}},
+		`remove the trailing slash`:                             {{URL: "https://app.example.com/mcp/"}},
+		`use https`:                                             {{URL: "http://app.example.com/mcp"}},
+		`remove the user, query, and fragment`:                  {{URL: "https://app.example.com/mcp?x"}},
+		`has "https://app.example.com/mcp" twice`:               {{URL: "https://app.example.com/mcp"}, {URL: "https://app.example.com/mcp"}},
+		`Config.Resources[0].Scopes has "notes"`:                {{URL: "https://app.example.com/mcp", Scopes: []string{"notes"}}},
+		`normalize it: the host in lower case, the path`:        {{URL: "https://APP.example.com/mcp"}},
+		`Config.Resources[1].URL is "/mcp": use an absolute UR`: {{URL: "https://app.example.com/mcp"}, {URL: "/mcp"}},
 	} {
 		_, err := provider.New(provider.Config{Issuer: "https://app.example.com", Resources: resources})
 		require.ErrorContains(t, err, name)

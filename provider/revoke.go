@@ -30,18 +30,18 @@ func (c *call) serveRevoke() *Error {
 	event, err := c.revokeToken(form.Get("token"), &app)
 	switch {
 	case errors.Is(err, rules.ErrMismatch):
-		c.log(refuse(codeInvalidGrant, "The token is another client's.").because(err))
+		c.log(refuse(codeInvalidGrant, "The token belongs to another client.").because(err))
 	case err != nil && !errors.Is(err, rules.ErrNotFound):
 		return unavailable("store", err)
 	case event.Kind != "":
 		c.event(event)
 	}
-	writeJSON(c.w, http.StatusOK, struct{}{}) // Some clients choke on an empty body, some on a missing type.
+	writeJSON(c.w, http.StatusOK, struct{}{}) // Some clients fail on an empty body, some on a missing type.
 	return nil
 }
 
-// revokeToken ends a token of the application. The event says what has ended;
-// its Kind is empty if nothing has.
+// revokeToken revokes a token of the application. The event says what has
+// ended; its Kind is empty if nothing has.
 func (c *call) revokeToken(text string, app *store.Application) (event Event, err error) {
 	applicationID := app.ID
 	if access, ok := c.prefix.decode(rules.KindAccess, text); ok {
@@ -55,7 +55,8 @@ func (c *call) revokeToken(text string, app *store.Application) (event Event, er
 		})
 		return event, err
 	}
-	// One that is spent ends the grant too: who revokes it wants to sign out.
+	// A spent token revokes the grant too, because its client wants to sign
+	// out.
 	t, err := c.findToken(c.context(), text, rules.KindRefresh)
 	switch {
 	case err != nil:

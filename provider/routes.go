@@ -35,8 +35,8 @@ func (p *Provider) Mount(mux interface {
 func (p *Provider) Routes() []Route {
 	var routes []Route
 	at := func(path string, h http.Handler, session bool) {
-		// For each method, also those that are answered with 405: else a
-		// host's page for everything else would answer them.
+		// Register every method, even those that are answered with 405.
+		// Otherwise the host's fallback page would answer them.
 		for _, m := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 			routes = append(routes, Route{Method: m, Path: path, Handler: h, Session: session})
 		}
@@ -66,15 +66,15 @@ func (p *Provider) Routes() []Route {
 	add(paths.Logout, p.LogoutHandler(), true)
 	add(paths.JWKS, p.JWKSHandler(), false)
 	if !paths.NoMetadata {
-		// The path of Issuer comes last here, and a proxy that strips it never sees
-		// this one.
+		// This path ends with the path of Issuer, and a proxy that strips
+		// prefixes doesn't change it.
 		at(metadataPath+p.issuer.Path, p.MetadataHandler(), false)
-		if p.issuer.Path != "" { // Many clients append the well-known path, as OpenID Connect has it.
+		if p.issuer.Path != "" { // Many clients append the well-known path, as in OpenID Connect.
 			add(metadataPath, p.MetadataHandler(), false)
 		}
 		if p.cfg.OpenID != nil {
 			add(discoveryPath, p.MetadataHandler(), false)
-			if p.issuer.Path != "" { // RFC 8414 section 5 has it in front of the path, as its own document.
+			if p.issuer.Path != "" { // RFC 8414 section 5 puts a separate document before the path.
 				at(discoveryPath+p.issuer.Path, p.MetadataHandler(), false)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// runEvery is how often Run does its work, more or less.
+// runEvery is roughly how often Run does its work.
 const runEvery = 5 * time.Minute
 
 // Run does the provider's background work until ctx ends: it calls
@@ -35,14 +35,14 @@ func (p *Provider) Run(ctx context.Context) {
 		case <-timer.C:
 		}
 		if err := p.runOnce(ctx); err != nil && ctx.Err() == nil {
-			p.cfg.Logger.ErrorContext(ctx, "latchkey: cleanup failed; it will be tried again", "error", err)
+			p.cfg.Logger.ErrorContext(ctx, "latchkey: cleanup failed; Run will try again", "error", err)
 		}
 		timer.Reset(runEvery*9/10 + rand.N(runEvery/5)) //nolint:gosec // It only spreads the load.
 	}
 }
 
 // runOnce turns a panic into an error, as net/http does for requests: a store
-// that panics here must not end the host's whole process.
+// that panics must not end the host's whole process.
 func (p *Provider) runOnce(ctx context.Context) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -78,7 +78,7 @@ func (p *Provider) deleteExpired(ctx context.Context) (int, error) {
 	if err != nil {
 		return total, fmt.Errorf("provider: cleanup: %w", err)
 	}
-	// Last, because the grants that have ended are gone by now.
+	// Last, because ended grants are gone by now.
 	for _, origin := range []store.Origin{store.OriginRegistration, store.OriginDocument} {
 		if err == nil {
 			var n int

@@ -16,8 +16,8 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// A runner is a provider whose background work a test watches, in a bubble of
-// synctest, where hours pass in no time.
+// A runner is a provider whose background work a test observes, in a bubble of
+// synctest, where hours pass at once.
 type runner struct {
 	*provider.Provider
 	kept *storetest.Breakable
@@ -35,8 +35,8 @@ func newRunner(t *testing.T) *runner {
 	return r
 }
 
-// sweeps calls f with each sweep's number, from 0 on, and returns its error in
-// place of the sweep's.
+// sweeps calls f with each sweep's number, from 0 on, and returns its error
+// instead of the sweep's.
 func (r *runner) sweeps(f func(n int) error) {
 	n := 0
 	r.kept.Before(func(_ context.Context, step string) error {
@@ -48,8 +48,7 @@ func (r *runner) sweeps(f func(n int) error) {
 	})
 }
 
-// run runs Run in the background until the duration is over, and waits for its
-// end.
+// run runs Run in the background for the duration, and waits for its end.
 func (r *runner) run(t *testing.T, d time.Duration) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -61,7 +60,7 @@ func (r *runner) run(t *testing.T, d time.Duration) {
 	select {
 	case <-ended:
 	default:
-		t.Fatal("Run goes on although its context has ended")
+		t.Fatal("Run continues although its context has ended")
 	}
 }
 
@@ -88,8 +87,8 @@ func TestRunCleansUpEveryFewMinutes(t *testing.T) {
 	})
 }
 
-// Instances that start together do not work at once, so the first round's time
-// is random.
+// Instances that start together must not work at once, so the first round's
+// time is random.
 func TestRunBeginsAtARandomTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := map[time.Duration]bool{}
@@ -123,15 +122,15 @@ func TestRunGoesOnAfterErrorsAndPanics(t *testing.T) {
 		r.run(t, time.Hour)
 		require.GreaterOrEqual(t, done, 8)
 		require.Equal(t, 2, bytes.Count(r.log.Bytes(), []byte("level=ERROR")), "%s", r.log)
-		require.Contains(t, r.log.String(), "cleanup failed; it will be tried again")
+		require.Contains(t, r.log.String(), "cleanup failed; Run will try again")
 		require.Contains(t, r.log.String(), "the database is on fire")
 		require.Contains(t, r.log.String(), "a driver's mistake")
 		require.Contains(t, r.log.String(), "run_test.go", "the stack tells where the panic came from")
 	})
 }
 
-// A context that ends in the middle of a round ends the round and Run, and is no
-// fault to log.
+// A context that ends in the middle of a round ends the round and Run, without
+// an error in the log.
 func TestRunStopsInTheMiddleOfARound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t)
@@ -151,7 +150,7 @@ func TestRunStopsInTheMiddleOfARound(t *testing.T) {
 	})
 }
 
-// Two instances over one store: both work, and neither fails.
+// Two instances with one store: both work, and neither fails.
 func TestRunSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, n := newRunner(t), atomic.Int64{}

@@ -24,7 +24,7 @@ import (
 // [Secret.Reveal] returns its value. The zero Secret is empty.
 type Secret struct {
 	// A pointer, because package fmt prints the fields of a struct in an
-	// unexported field without asking for the methods below.
+	// unexported field without calling the methods below.
 	value *string
 }
 
@@ -54,25 +54,24 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText returns "[redacted]".
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// newSecret makes a client secret of 256 random bits, in letters and digits
-// only: clients disagree on how the Basic header is encoded, and those are the
-// same in every reading.
+// newSecret generates a client secret of 256 random bits. It has only letters
+// and digits, because clients disagree on how to encode the Basic header, and
+// letters and digits are the same in every encoding.
 func newSecret(now time.Time) (Secret, store.ClientSecret) {
 	text := randomText(43)
 	return NewSecret(text), store.ClientSecret{ID: uuid.NewString(), Hash: store.HashSecret(text), CreatedAt: now}
 }
 
-// maxBcryptCost bounds what an imported secret may cost to check: at 12 it is
+// maxBcryptCost bounds the time to check an imported secret. A cost of 12 takes
 // about a quarter of a second.
 const maxBcryptCost = 12
 
-// secretVerifier compares presented client secrets with kept hashes.
+// secretVerifier compares presented client secrets with stored hashes.
 //
-// Checking an imported secret is slow by design. So a secret that was found right
-// or wrong is remembered, under a key that never leaves the process; there is one
-// check at a time for each client, so that guessing the secret of one doesn't
-// keep others from being served; and a bounded number in all, which leaves the
-// machine time for other requests.
+// Checking an imported secret is slow by design. So the result is remembered,
+// under a key that never leaves the process. Each client has one check at a
+// time, so that guesses at the secret of one client don't delay others. The
+// total number of checks is bounded, so that other requests get CPU time.
 type secretVerifier struct {
 	timeout time.Duration // of waiting for a check
 	slots   chan struct{}
@@ -83,14 +82,14 @@ type secretVerifier struct {
 	turns        map[string]*turn // by hash, while a request waits or checks
 }
 
-// A turn is what the checks of one hash wait for.
+// A turn lets the checks of one hash run one at a time.
 type turn struct {
 	taken chan struct{}
 	users int
 }
 
-// maxRemembered bounds how many secrets are remembered as right, and how many as
-// wrong.
+// maxRemembered bounds how many right secrets, and how many wrong ones, are
+// remembered.
 const maxRemembered = 4096
 
 func newSecretVerifier(timeout time.Duration) *secretVerifier {
@@ -101,19 +100,18 @@ func newSecretVerifier(timeout time.Duration) *secretVerifier {
 		wrong:   map[[32]byte]struct{}{},
 		turns:   map[string]*turn{},
 	}
-	rand.Read(v.key[:]) // Never fails: it would end the program.
+	rand.Read(v.key[:]) // It never fails; it would end the program.
 	return v
 }
 
-// hashesTo reports whether the hash is that of the presented secret, in a time
-// that tells nothing.
+// hashesTo reports whether the presented secret has the hash, in constant time.
 func hashesTo(presented string, want [sha256.Size]byte) bool {
 	sum := sha256.Sum256([]byte(presented))
 	return subtle.ConstantTimeCompare(sum[:], want[:]) == 1
 }
 
-// verify reports whether the presented secret is one of the given that live.
-// An error means that the context ended before it was known.
+// verify reports whether the presented secret is one of the given secrets that
+// haven't expired. An error means that the context ended first.
 func (v *secretVerifier) verify(ctx context.Context, presented string, secrets []store.ClientSecret, now time.Time) (bool, error) {
 	for _, s := range secrets {
 		if !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt) {
@@ -137,7 +135,7 @@ func (v *secretVerifier) verify(ctx context.Context, presented string, secrets [
 
 func (v *secretVerifier) verifyImported(ctx context.Context, presented, hash string) (bool, error) {
 	mac := hmac.New(sha256.New, v.key[:])
-	io.WriteString(mac, hash) // Of a fixed length, so that it cannot be confused with what follows.
+	io.WriteString(mac, hash) // Its length is fixed, so what follows is unambiguous.
 	io.WriteString(mac, presented)
 	id := [32]byte(mac.Sum(nil))
 	if same, known := v.remembered(id); known {
@@ -154,7 +152,7 @@ func (v *secretVerifier) verifyImported(ctx context.Context, presented, hash str
 		case <-ctx.Done():
 			return false, ctx.Err()
 		}
-		if same, known := v.remembered(id); known { // It was sent more than once.
+		if same, known := v.remembered(id); known { // Another request has checked it meanwhile.
 			return same, nil
 		}
 	}
@@ -171,7 +169,7 @@ func (v *secretVerifier) remembered(id [32]byte) (same, known bool) {
 	return right, right || wrong
 }
 
-// remember notes what was found. Wrong secrets don't push out right ones.
+// remember saves the result. Wrong secrets don't replace right ones.
 func (v *secretVerifier) remember(id [32]byte, same bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -180,7 +178,7 @@ func (v *secretVerifier) remember(id [32]byte, same bool) {
 		found = v.right
 	}
 	if len(found) >= maxRemembered {
-		clear(found) // They are paid for once more; nothing else is lost.
+		clear(found) // The slow check is repeated once for each of them.
 	}
 	found[id] = struct{}{}
 }

@@ -122,8 +122,8 @@ func LocalPath(path, otherwise string) string {
 	return otherwise
 }
 
-// isLocalPath also refuses "//" behind the start: after "/." and "/a/.." it is
-// at the start once a browser has resolved the dots.
+// isLocalPath also refuses "//" after the start of the path: after "/." and
+// "/a/.." it is at the start once a browser has resolved the dots.
 func isLocalPath(path string) bool {
 	control := func(c rune) bool { return c < ' ' || c == 0x7f || c == '\\' }
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, control) || strings.Contains(path, " ") {

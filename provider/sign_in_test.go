@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// A sign-in page goes on where it was asked to, on this site only. Anybody can
-// write a link with a "next" in it.
+// Redirect after a sign-in only to this site. Anyone can write a link with a
+// "next" in it.
 func ExampleLocalPath() {
 	signedIn := func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, provider.LocalPath(r.PostFormValue("next"), "/"), http.StatusSeeOther)
@@ -33,7 +33,8 @@ var foreignPaths = []string{
 	"/\t/evil.example", "/\n/evil.example", "/\r/evil.example", "/\t\\evil.example", "\t//evil.example", "\n/x", " //evil.example", " /x", "/x ", "/ /evil.example",
 	"/\x00/evil.example", "/\x7f/evil.example", "/x\r\nSet-Cookie: a=b",
 	"https://evil.example", "HTTPS://evil.example", "https:evil.example", "https:/evil.example", "javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "mailto:x@evil.example",
-	// What a browser, a router, or a proxy makes of them has two slashes at its start.
+	// A browser, a router, or a proxy turns them into paths that start with two
+	// slashes.
 	"/.//evil.example", "/..//evil.example", "/a/..//evil.example", "/%2e//evil.example", "/%2E%2e//evil.example", "/a//b",
 	"/%2fevil.example", "/%2Fevil.example", "/%5cevil.example", "/%5Cevil.example", "/%09/evil.example", "/%0a/evil.example", "/%00", "/a%0d%0ab", "/./%2fevil.example",
 	"/%", "/%zz", "/#%zz",
@@ -48,9 +49,8 @@ func TestLocalPath(t *testing.T) {
 	}
 }
 
-// Whatever is let through, a browser stays on the host: by the text as it is, by
-// what http.Redirect makes of it, and by what a router that has decoded the path
-// redirects to.
+// Every accepted path keeps the browser on the host: in its original text,
+// after http.Redirect, and after a router that redirects to the decoded path.
 func FuzzLocalPath(f *testing.F) {
 	for _, path := range append(localPaths, foreignPaths...) {
 		f.Add(path)
@@ -73,9 +73,10 @@ func FuzzLocalPath(f *testing.F) {
 	})
 }
 
-// browse is where a browser at https://host.example/login goes: it trims spaces
-// and control characters, skips tabs and line breaks, takes "\" for "/" in front
-// of the query, and resolves dots, encoded or not (WHATWG URL, section 4.4).
+// browse returns where a browser at https://host.example/login goes: it trims
+// spaces and control characters, skips tabs and line breaks, reads "\" as "/"
+// before the query, and resolves dots, encoded or not (WHATWG URL, section
+// 4.4).
 func browse(location string) (origin, path string) {
 	location = strings.TrimFunc(location, func(c rune) bool { return c <= ' ' })
 	location = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(location)

@@ -33,7 +33,7 @@ func (c *call) serveToken() *Error {
 		return e
 	}
 	if e := c.admits(c.context(), x.app); e != nil {
-		return e // before anything of its is spent
+		return e // before any of its codes or tokens is spent
 	}
 	if x.resource, e = c.askedResource(form); e != nil {
 		return e
@@ -41,10 +41,10 @@ func (c *call) serveToken() *Error {
 	var issued tokenInfo
 	switch grantType := form.Get("grant_type"); {
 	case !c.offer.offers(grantType):
-		// Not left to the engine, which knows grants that are not offered and
-		// would ask for their parameters.
+		// The engine would accept grants that aren't offered, and ask for their
+		// parameters.
 		return c.offer.errGrantType(grantType)
-	case grantType == grantTypeDevice: // The engine has no such grant.
+	case grantType == grantTypeDevice: // The engine doesn't know this grant.
 		issued, e = x.redeemDeviceCode(form.Get("device_code"))
 	default:
 		issued, e = x.dispatch(form)
@@ -52,8 +52,8 @@ func (c *call) serveToken() *Error {
 	if e != nil {
 		return e
 	}
-	// An answer that is repeated may come when its access token has expired. Zero
-	// would be "never" to some clients; with a second left they refresh.
+	// A repeated answer may come when its access token has expired. Some
+	// clients read zero as "never expires"; with one second left they refresh.
 	expiresIn := max(1, int64(issued.expiresIn/time.Second))
 	writeJSON(c.w, http.StatusOK, tokenResponse{issued.access, tokenType, expiresIn, issued.refresh, issued.id, issued.scope})
 	return nil

@@ -21,7 +21,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// An imported secret works, and what can't be one is refused without a word of it.
+// An imported secret works. An invalid one is refused without revealing it.
 func TestImportedSecretIsChecked(t *testing.T) {
 	h := newHost(t)
 	const secret = "p+ss w%rd:ü"
@@ -53,8 +53,9 @@ func TestImportedSecretIsChecked(t *testing.T) {
 	}
 }
 
-// Many clients send the secret in the header as it is, without the encoding that
-// RFC 6749 section 2.3.1 asks for. That works too, and lets nobody else in.
+// Many clients send the secret in the header unencoded, although RFC 6749
+// section 2.3.1 requires an encoding. That works too, and doesn't accept other
+// secrets.
 func TestImportedSecretAsSent(t *testing.T) {
 	h := newHost(t)
 	for i, secret := range []string{"abc+def", "a%20b", "50%off", "a+b%2Bc", "p+ss w%rd:ü", "%", "a&b=c"} {
@@ -78,8 +79,8 @@ func TestImportedSecretAsSent(t *testing.T) {
 	}
 }
 
-// Who tries secrets of one application, as fast as they can, keeps no other
-// application from being served.
+// An attacker who tries secrets of one application, as fast as possible,
+// doesn't delay other applications.
 func TestWrongSecretsOfOneClientHoldUpNoOther(t *testing.T) {
 	const cost, attackers = 10, 24
 	h := newHost(t, func(c *provider.Config) { c.StoreTimeout = time.Minute })
@@ -129,7 +130,7 @@ func parseHash(t *testing.T, text string) store.SecretHash {
 	return hash
 }
 
-// A confidential application whose secret is not known is imported without one.
+// A confidential application with an unknown secret is imported without one.
 func TestImportedApplicationWithoutASecretGetsOneLater(t *testing.T) {
 	h := newHost(t)
 	app := h.imported("legacy-client", provider.ApplicationSettings{}, store.SecretHash{})
@@ -141,7 +142,7 @@ func TestImportedApplicationWithoutASecretGetsOneLater(t *testing.T) {
 	app.redeem("x", "client_secret", secret.Reveal()).refused(t, 400, "invalid_grant")
 }
 
-// A host's middleware may have read the form before the provider does.
+// A host's middleware may parse the form before the provider does.
 func TestTokenRequestWhoseFormIsReadAlready(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -154,7 +155,7 @@ func TestTokenRequestWhoseFormIsReadAlready(t *testing.T) {
 	app.redeem(code).tokens(t)
 }
 
-// No log line and no answer holds a secret.
+// No log line and no answer contains a secret.
 func TestLogsHoldNoSecret(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{})
@@ -183,8 +184,8 @@ func TestLogsHoldNoSecret(t *testing.T) {
 	require.Contains(t, log, "presented again after it was spent")
 }
 
-// Codes and refresh tokens that come again are told to Config.Events: once where
-// that ends the grant, and never where another client presents them.
+// Reused codes and refresh tokens are events: once if that ends the grant, and
+// never if another client presents them.
 func TestReuseIsAnEvent(t *testing.T) {
 	h := newHost(t)
 	app, other := h.application(provider.ApplicationSettings{}), h.application(provider.ApplicationSettings{})
@@ -207,8 +208,7 @@ func TestReuseIsAnEvent(t *testing.T) {
 	require.Equal(t, []provider.EventKind{provider.EventReuseDetected}, h.eventKinds())
 }
 
-// expires_in is a positive number, however little is left: zero is "never" to
-// some clients.
+// expires_in is always positive, because some clients read zero as "never".
 func TestExpiresInIsAlwaysPositive(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) {
 		c.Lifetimes = provider.Lifetimes{Access: 1900 * time.Millisecond, Grace: time.Minute, Grant: time.Hour}

@@ -97,7 +97,7 @@ type exportedDocument struct {
 	ApplicationID string     `json:"application_id"`
 	WorkspaceID   string     `json:"workspace_id,omitempty"`
 	Scopes        scopes.Set `json:"scopes"`
-	Declined      scopes.Set `json:"declined,omitempty"` // asked for, and left unticked
+	Declined      scopes.Set `json:"declined,omitempty"` // requested, and unticked
 	Resource      string     `json:"resource,omitempty"`
 	Label         string     `json:"label,omitempty"`
 	CreatedAt     time.Time  `json:"created_at"`
@@ -105,15 +105,15 @@ type exportedDocument struct {
 	AgreedAt      time.Time  `json:"agreed_at,omitzero"`
 	ExpiresAt     time.Time  `json:"expires_at,omitzero"`
 
-	// How the user signed in, which is kept for ID tokens alone.
+	// How the user signed in, stored only for ID tokens.
 	SignedInAt time.Time `json:"signed_in_at,omitzero"`
 	ACR        string    `json:"acr,omitempty"`
 	AMR        []string  `json:"amr,omitempty"`
 	SessionID  string    `json:"session_id,omitempty"`
 }
 
-// An exportedChoice is the workspace that the user has chosen last for an
-// application. It is empty if they have chosen none.
+// An exportedChoice is the workspace that the user last chose for an
+// application. It is empty if they chose none.
 type exportedChoice struct {
 	ApplicationID string `json:"application_id"`
 	WorkspaceID   string `json:"workspace_id"`
@@ -184,7 +184,7 @@ func (p *Provider) exportUser(ctx context.Context, userID string) (e userExport,
 	}
 }
 
-// eachOf calls read with each document of the kind that a user has.
+// eachOf calls read for each document of the kind that belongs to a user.
 func (p *Provider) eachOf(ctx context.Context, kind store.Kind, userID string, read func(*store.Document) error) error {
 	q := store.Query{Kind: kind, UserID: userID, Limit: listBatch}
 	for {

@@ -16,7 +16,7 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// export returns what ExportUser writes, and as text.
+// export returns the output of ExportUser, parsed and as text.
 func export(t *testing.T, h *host, userID string) (got struct {
 	UserID   string    `json:"user_id"`
 	Exported time.Time `json:"exported_at"`
@@ -39,8 +39,7 @@ func export(t *testing.T, h *host, userID string) (got struct {
 	return got, b.String()
 }
 
-// An export has everything about one user and nothing about others, and no
-// secret.
+// An export has everything about one user, nothing about others, and no secret.
 func TestExportHoldsAllOfOneUser(t *testing.T) {
 	h := newHost(t)
 	wiki := h.application(provider.ApplicationSettings{Name: "Wiki", Scopes: scopes.New("profile", "notes:read"), OwnerID: "user_grace"})
@@ -74,7 +73,7 @@ func TestExportHoldsAllOfOneUser(t *testing.T) {
 	require.ErrorContains(t, h.ExportUser(ctx, "", &bytes.Buffer{}), "user ID is empty")
 }
 
-// An export that can't be complete isn't begun.
+// An export that can't be complete writes nothing.
 func TestExportWritesAllOrNothing(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h := newHost(t, func(c *provider.Config) { c.Store = kept })
@@ -88,8 +87,8 @@ func TestExportWritesAllOrNothing(t *testing.T) {
 	}
 }
 
-// Erasing a user ends everything of theirs, leaves that of others, and leaves no
-// record a day later.
+// Erasing a user ends all their sign-ins, leaves other users alone, and leaves
+// no record a day later.
 func TestEraseUserLeavesNothing(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Name: "Wiki", Scopes: scopes.New("notes:read"), OwnerID: "user_ada"})
@@ -132,9 +131,9 @@ func TestEraseUserLeavesNothing(t *testing.T) {
 	require.Len(t, got.Consents, 1)
 }
 
-// A page that an erased user still has open gives no access, though the user is
-// still signed in to the host. Page and log say what is wrong, and that it is not
-// the application.
+// A page that an erased user still has open gives no access, although the user
+// is still signed in to the host. Page and log say that the application isn't
+// the cause.
 func TestErasedUserCannotAllow(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
@@ -142,9 +141,9 @@ func TestErasedUserCannotAllow(t *testing.T) {
 	b.signIn("user_ada")
 	page := b.get(app.request())
 	require.NoError(t, h.EraseUser(ctx, "user_ada"))
-	b.answer(page, "allow").errorPage(t, 403, "The signed-in user is not known any more.")
+	b.answer(page, "allow").errorPage(t, 403, "The signed-in user no longer exists.")
 	require.Contains(t, h.logged(), "EraseUser was called for this user")
-	b.get(app.request()).errorPage(t, 403, "The signed-in user is not known any more.")
+	b.get(app.request()).errorPage(t, 403, "The signed-in user no longer exists.")
 	require.Empty(t, h.grantsOf("user_ada"))
 }
 

@@ -24,14 +24,14 @@ func (c *call) serveUserInfo() *Error {
 	if e != nil {
 		return e
 	}
-	if err := encodeJSON(c.w, http.StatusOK, document); err != nil { // a channel, a function, a cycle
-		return asError(fmt.Errorf("Config.Users returned a user whose metadata can't be JSON: %w", err))
+	if err := encodeJSON(c.w, http.StatusOK, document); err != nil { // a channel, a function, or a cycle
+		return asError(fmt.Errorf("Config.Users returned a user whose metadata can't be encoded as JSON: %w", err))
 	}
 	return nil
 }
 
-// userInfo finds the document of the user whose access token is presented, cut
-// to the token's scopes.
+// userInfo returns the document of the user whose access token is presented,
+// limited to the token's scopes.
 func (c *call) userInfo() (*userinfo.Document, *Error) {
 	var form url.Values
 	if c.r.Method == http.MethodPost && hasForm(c.r) {

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// maxWorkspaceID is how many bytes the ID of a workspace may have.
+// maxWorkspaceID is the maximum length of a workspace ID in bytes.
 const maxWorkspaceID = 256
 
 var (
@@ -21,8 +21,8 @@ var (
 	errWorkspacesOff = fmt.Errorf("%w: Config.Workspaces is nil", errNotMember)
 )
 
-// checkMember asks the host whether the user may act for the workspace. The
-// error wraps errNotMember if not. Every user may act for none.
+// checkMember asks the host whether the user may act for the workspace. If not,
+// the error wraps errNotMember. Without a workspace, it returns nil.
 func (p *Provider) checkMember(ctx context.Context, userID, workspaceID string) error {
 	if workspaceID == "" {
 		return nil
@@ -58,9 +58,9 @@ func (p *Provider) workspacesOf(ctx context.Context, userID string) ([]Workspace
 			return nil, fmt.Errorf("the List has a workspace with the ID %.200q and the name %.200q: give each an ID of 1 to %d bytes, in UTF-8 without NUL", w.ID, w.Name, maxWorkspaceID)
 		}
 		if slices.ContainsFunc(list, func(other Workspace) bool { return other.ID == w.ID }) {
-			continue // Of two rows that a query has joined, one is shown.
+			continue // A query with a join can return a row twice.
 		}
-		if w.Name == "" || !cleanText(w.Name) { // One of its people may have named it, and must not shut the others out.
+		if w.Name == "" || !cleanText(w.Name) { // A member may have chosen an invalid name, and must not lock the others out.
 			w.Name = w.ID
 		}
 		if !weburl.Valid(w.PictureURL, p.cfg.Issuer) {
@@ -76,8 +76,8 @@ func (w Workspace) onPage() pages.Workspace {
 }
 
 // askedWorkspace returns the workspace that a request to the authorization or
-// device authorization endpoint names, or "". An application that can't have a
-// grant for it gets none.
+// device authorization endpoint names, or "". It refuses an application that
+// can't have a grant for that workspace.
 func (o *offer) askedWorkspace(app *store.Application, params url.Values) (string, *Error) {
 	named := params.Get(workspaceParam)
 	switch {
@@ -91,15 +91,15 @@ func (o *offer) askedWorkspace(app *store.Application, params url.Values) (strin
 	return named, nil
 }
 
-// errNoWorkspace refuses a visitor for whom there is no workspace to act for, or
-// not the one that was asked for. Whether that exists is not said.
+// errNoWorkspace refuses a visitor who has no workspace to act for, or not the
+// requested one. It doesn't reveal whether that one exists.
 func errNoWorkspace(cause error) *Error {
 	return &Error{Code: codeAccessDenied, Status: http.StatusForbidden, reason: pages.ReasonNoWorkspace, Err: cause,
 		Description: "The user has no workspace that the application can act for, or not the one that it asked for."}
 }
 
-// staleIfNotMember is e, or what is said of a page that was shown before the user
-// left the workspace.
+// staleIfNotMember returns e, or a refusal of the form if the user left the
+// workspace after the page was shown.
 func staleIfNotMember(e *Error) *Error {
 	if e != nil && errors.Is(e, errNotMember) {
 		return errStaleForm(e.Err)

@@ -19,13 +19,12 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// A form gives access to no workspace but one that its page has shown to its
-// user, whatever the form says.
+// A form gives access only to a workspace that its page has shown to its user.
 func TestFormGivesOnlyAShownWorkspace(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceOptional)
 	for name, forge := range map[string]func(b *browser, form url.Values){
-		"somebody else's": func(_ *browser, form url.Values) { form.Set("workspace", "org_navy") },
+		"another's":       func(_ *browser, form url.Values) { form.Set("workspace", "org_navy") },
 		"one that is not": func(_ *browser, form url.Values) { form.Set("workspace", "org_none") },
 		"another than the request names": func(b *browser, form url.Values) {
 			for name, values := range b.get(app.request("workspace", "org_math", "prompt", "consent")).form(t, "allow") {
@@ -66,7 +65,7 @@ func TestFormGivesOnlyAShownWorkspace(t *testing.T) {
 	form["workspace"] = []string{"org_math", "org_engine"}
 	h.signedIn("user_ada").post("/oauth/authorize", form).errorPage(t, 400, "workspace more than once")
 
-	// The same on the page of devices.
+	// The same on the device page.
 	b := h.signedIn("user_ada")
 	form = b.enter(app.device().CompleteURI).form(t, "allow")
 	form.Set("workspace", "org_navy")
@@ -74,7 +73,8 @@ func TestFormGivesOnlyAShownWorkspace(t *testing.T) {
 	require.Empty(t, h.grantsOf("user_ada"))
 }
 
-// Whether a workspace exists is not said: a stranger's is answered like none.
+// The answer doesn't reveal whether a workspace exists: a stranger's is
+// answered like none.
 func TestStrangersWorkspaceIsAnsweredLikeNone(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -93,8 +93,8 @@ func TestStrangersWorkspaceIsAnsweredLikeNone(t *testing.T) {
 	require.Len(t, h.grantsOf("user_ada"), 1)
 }
 
-// Who leaves a workspace between the page and its answer gives no access to it,
-// even while List still has it.
+// A user who leaves a workspace between the page and its answer gives no access
+// to it, even while List still has it.
 func TestMembershipIsAskedAgainAtTheAnswer(t *testing.T) {
 	for name, late := range map[string]bool{"List knows": false, "List is late": true} {
 		t.Run(name, func(t *testing.T) {
@@ -118,9 +118,9 @@ func TestMembershipIsAskedAgainAtTheAnswer(t *testing.T) {
 	}
 }
 
-// Who leaves a workspace between the code and its exchange, or between two
-// refreshes, gives no more access to it, and what they have in it ends at once.
-// Other workspaces, and other users, are left alone.
+// A user who leaves a workspace between the code and its exchange, or between
+// two refreshes, gives no more access to it, and their access in it ends at
+// once. Other workspaces and users are not affected.
 func TestWhoHasLeftAWorkspaceGivesNoTokens(t *testing.T) {
 	for name, late := range map[string]func(h *host, app *application, code, refresh string) *reply{
 		"at the exchange": func(_ *host, app *application, code, _ string) *reply { return app.redeem(code) },
@@ -134,7 +134,7 @@ func TestWhoHasLeftAWorkspaceGivesNoTokens(t *testing.T) {
 			others := other.in("org_math", "user_ada")
 			code := h.signedIn("user_ada").choose(app.request("prompt", "consent"), "org_math")
 			w.leaves("user_ada", "org_math", false)
-			require.Equal(t, "org_math", h.workspaceOf(got.AccessToken), "the guard asks nobody")
+			require.Equal(t, "org_math", h.workspaceOf(got.AccessToken), "the guard doesn't ask")
 			require.Equal(t, false, member(t, app.post("/oauth/token_info", "token", got.AccessToken), "active"))
 			h.bearer("/oauth/userinfo", got.AccessToken).refused(t, 401, "invalid_token")
 			found, err := h.LookupToken(ctx, got.AccessToken)
@@ -156,7 +156,8 @@ func TestWhoHasLeftAWorkspaceGivesNoTokens(t *testing.T) {
 	}
 }
 
-// Without a call by the host, access lasts no longer than an access token.
+// Without a call by the host, access ends within the lifetime of an access
+// token.
 func TestWhoHasLeftLosesAccessWithinOneLifetime(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -169,7 +170,7 @@ func TestWhoHasLeftLosesAccessWithinOneLifetime(t *testing.T) {
 	app.refresh(got.RefreshToken).refused(t, 400, "invalid_grant")
 }
 
-// While the host can't say who is a member, nothing is spent and nobody loses
+// While the host can't say who is a member, nothing is spent and no one loses
 // anything.
 func TestOutageOfWorkspacesCostsNothing(t *testing.T) {
 	h, w := newWorkspaceHost(t)
@@ -195,8 +196,8 @@ func TestOutageOfWorkspacesCostsNothing(t *testing.T) {
 	require.NotEmpty(t, b.answer(page, "allow").redirected(t).Get("code"))
 }
 
-// What was granted for one workspace opens no other: neither a refresh nor a
-// consent can be turned.
+// A grant for one workspace gives no access to another, by a refresh or a
+// consent.
 func TestGrantOfOneWorkspaceIsNoneOfAnother(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -236,7 +237,7 @@ func TestFormIsForOneWorkspace(t *testing.T) {
 	again.send("allow").stale(t)
 }
 
-// Back and another workspace, in the browser that knows of the first answer: the
+// Back and another workspace, in the browser that knows the first answer: the
 // user is asked again.
 func TestBackAndAnotherWorkspace(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
@@ -256,7 +257,7 @@ func TestBackAndAnotherWorkspace(t *testing.T) {
 	b.follow(b.post("/oauth/authorize", form)).statusIs(t, 200)
 }
 
-// Of the same form that is sent at once for two workspaces, one makes a grant.
+// If the same form is sent at once for two workspaces, one grant is made.
 func TestFormSentAtOnceForTwoWorkspaces(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -291,7 +292,7 @@ func TestFormSentAtOnceForTwoWorkspaces(t *testing.T) {
 	}
 }
 
-// A user who leaves, and is cut off there, while the page is answered or a token
+// A user leaves, and is cut off there, while the page is answered or a token is
 // refreshed: when the cut-off has returned, nothing works.
 func TestLeaveWorkspaceRacesSignIns(t *testing.T) {
 	h, w := newWorkspaceHost(t)
@@ -329,8 +330,8 @@ func TestLeaveWorkspaceRacesSignIns(t *testing.T) {
 	}
 }
 
-// Each cut-off of workspaces ends what it names and nothing else, and what was
-// agreed to with it. One that names nothing ends nothing.
+// Each cut-off of workspaces revokes the matching grants and consents, and
+// nothing else. One without a match revokes nothing.
 func TestWorkspaceCutOffsEndWhatTheyName(t *testing.T) {
 	for name, tt := range map[string]struct {
 		end  func(h *host, app, other *application) error
@@ -377,7 +378,7 @@ func TestWorkspaceCutOffsEndWhatTheyName(t *testing.T) {
 	}
 }
 
-// An erased workspace is gone for good, whatever the host says of its members.
+// An erased workspace stays erased, even if the host says that it has members.
 func TestErasedWorkspaceStaysGone(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -392,9 +393,9 @@ func TestErasedWorkspaceStaysGone(t *testing.T) {
 	b.choose(app.request(), "org_engine")
 }
 
-// To switch workspaces off takes rights away and adds none: an application that
-// acts for workspaces only is refused, and what is for one neither works nor can
-// be refreshed. Switched on again, all goes on.
+// Disabling workspaces removes rights and adds none: an application that acts
+// only for workspaces is refused, and tokens for one neither work nor can be
+// refreshed. After workspaces are enabled again, everything continues.
 func TestSwitchedOffWorkspacesAddNoRights(t *testing.T) {
 	kept, w := memory.New(), newWorkspaces()
 	before, after := newHost(t, w.on, func(c *provider.Config) { c.Store = kept }), newHost(t, func(c *provider.Config) { c.Store = kept })
@@ -416,14 +417,14 @@ func TestSwitchedOffWorkspacesAddNoRights(t *testing.T) {
 	optional.refresh(held.RefreshToken).tokens(t)
 	require.Equal(t, "org_math", before.workspaceOf(held.AccessToken))
 
-	// Who gives a token back meanwhile has given it back.
+	// A token that is revoked meanwhile stays revoked.
 	optional.h = after
 	optional.post("/oauth/token/revoke", "token", held.RefreshToken).statusIs(t, 200)
 	before.bearer("/api/notes", held.AccessToken).refused(t, 401, "invalid_token")
 }
 
-// An application that skips consent doesn't act for a user alone who has chosen a
-// workspace, because workspaces are switched off.
+// If workspaces are disabled, an application that skips consent doesn't act for
+// the user alone after the user has chosen a workspace.
 func TestSwitchedOffWorkspacesSkipNoConsent(t *testing.T) {
 	kept, w := memory.New(), newWorkspaces()
 	before, after := newHost(t, w.on, func(c *provider.Config) { c.Store = kept }), newHost(t, func(c *provider.Config) { c.Store = kept })
@@ -436,8 +437,8 @@ func TestSwitchedOffWorkspacesSkipNoConsent(t *testing.T) {
 	require.NotEmpty(t, b.get(app.request("prompt", "none")).redirected(t).Get("code"), "this they have agreed to")
 }
 
-// Who has chosen to act alone has chosen nothing for an application that acts for
-// workspaces only by now.
+// A user who chose to act alone has not made a choice for an application that
+// by now acts only for workspaces.
 func TestActingAloneIsNoChoiceWhereAWorkspaceIsRequired(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceOptional)
@@ -453,7 +454,7 @@ func TestActingAloneIsNoChoiceWhereAWorkspaceIsRequired(t *testing.T) {
 	require.NotContains(t, b.get(app.request()).text(), "only your own account")
 }
 
-// What workspaces cost in calls to the store, for applications that use them.
+// How many calls of the store workspaces cost, for applications that use them.
 func TestStoreStepsWithWorkspaces(t *testing.T) {
 	var steps []string
 	counting := storetest.NewBreakable(memory.New())
@@ -486,8 +487,8 @@ func TestStoreStepsWithWorkspaces(t *testing.T) {
 	}
 }
 
-// Where no page is shown, List says for which workspaces too: Member may know
-// more, and may read an ID less strictly, as some databases do.
+// Without a page, only workspaces from List count: Member may accept more, and
+// may compare IDs less strictly, as some databases do.
 func TestSkippedConsentGivesOnlyAListedWorkspace(t *testing.T) {
 	h, _ := newWorkspaceHost(t, func(c *provider.Config) {
 		member := c.Workspaces.Member
@@ -502,8 +503,8 @@ func TestSkippedConsentGivesOnlyAListedWorkspace(t *testing.T) {
 	require.Equal(t, "interaction_required", b.get(app.request("workspace", "ORG_MATH", "prompt", "none")).redirected(t).Get("error"))
 }
 
-// To disconnect an application from the user alone, where it acts for a workspace
-// too, ends a sign-in that is on its way, with a page and without.
+// Disconnecting an application from the user alone, while it acts for a
+// workspace too, ends a sign-in in progress, with a page and without.
 func TestDisconnectEndsASignInOnItsWay(t *testing.T) {
 	for name, begun := range map[string]func(b *browser, app *application) func() *reply{
 		"without a page": func(b *browser, app *application) func() *reply {

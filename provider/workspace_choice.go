@@ -11,24 +11,24 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A workspaceChoice is what the page about an application lets its user choose:
-// for which workspace the application acts. Where it uses none there is no
-// choice.
+// A workspaceChoice is the choice on an application's page of the workspace
+// that the application acts for. If the application uses no workspaces, there
+// is no choice.
 type workspaceChoice struct {
 	use    store.WorkspaceUse
-	named  string       // by the request: then there is no other choice; empty: none
-	chosen rules.Choice // what the user has chosen before
-	list   []Workspace  // what the page lets them choose from; load fills it in
+	named  string       // in the request, which leaves no other choice; may be empty
+	chosen rules.Choice // the user's earlier choice
+	list   []Workspace  // what the page offers; load fills it in
 }
 
 // there reports whether there is something to choose.
 func (q *workspaceChoice) there() bool { return q.use != store.WorkspaceNone }
 
-// open reports whether the user has to choose before anything can be granted.
+// open reports whether the user must choose before anything can be granted.
 func (q *workspaceChoice) open() bool { return q.there() && !q.chosen.Made }
 
-// recall fills in what is chosen already: what the request names, or what the
-// user has chosen before. The decision is for that.
+// recall fills in what is chosen already, in the request or by the user before,
+// and sets it in the decision.
 func (c *call) recall(q *workspaceChoice, d *decision) *Error {
 	switch {
 	case !q.there():
@@ -49,12 +49,12 @@ func (c *call) recall(q *workspaceChoice, d *decision) *Error {
 	return nil
 }
 
-// forget takes back what recall has found: the user may not act for it any more.
+// forget undoes recall, because the user may no longer act for the workspace.
 func (q *workspaceChoice) forget(d *decision) {
 	q.chosen, d.workspaceID, d.consent = rules.Choice{}, "", rules.Consent{}
 }
 
-// load asks the host what the signed-in user can choose from. It is refused if
+// load asks the host what the signed-in user can choose from. It refuses if
 // there is nothing, or not what the request names.
 func (q *workspaceChoice) load(v *visit) *Error {
 	if !q.there() && q.named == "" {
@@ -76,8 +76,8 @@ func (q *workspaceChoice) load(v *visit) *Error {
 	return nil
 }
 
-// sealed is what the page has said of the choice. The order of the list is of no
-// account.
+// sealed returns what the page has said about the choice. The order of the list
+// doesn't matter.
 func (q *workspaceChoice) sealed() []string {
 	if !q.there() {
 		return nil
@@ -90,11 +90,12 @@ func (q *workspaceChoice) sealed() []string {
 	return parts
 }
 
-// errNoChoice: the user has allowed something without having chosen a workspace.
+// errNoChoice means that the user pressed Allow without choosing a workspace.
 var errNoChoice = errors.New("the form chooses no workspace")
 
-// take returns what a form has chosen, of what its page has shown. The error
-// wraps errNoChoice if that is nothing, and has to be a workspace.
+// take returns the choice in a form, out of those that its page showed. The
+// error wraps errNoChoice if nothing is chosen although a workspace is
+// required.
 func (q *workspaceChoice) take(form url.Values) (workspaceID string, _ *Error) {
 	if !q.there() {
 		return "", nil
@@ -109,9 +110,10 @@ func (q *workspaceChoice) take(form url.Values) (workspaceID string, _ *Error) {
 	return id, nil
 }
 
-// onPage is the choice as the page shows it. Chosen is what the user has chosen
-// before, if that is still there; the only one, if there has to be one; or else
-// none, which a page where it may be left open shows as the user alone.
+// onPage returns the choice for the page. Chosen is the user's earlier choice
+// if it still exists, or the only workspace if one is required. Otherwise
+// nothing is chosen; a page where the choice is optional shows that as the user
+// alone.
 func (q *workspaceChoice) onPage() *pages.WorkspaceChoice {
 	if !q.there() || len(q.list) == 0 {
 		return nil

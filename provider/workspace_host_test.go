@@ -17,8 +17,9 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// The page of connected applications has a row for each workspace, and ends that
-// one only; the row of the user alone ends nothing in a workspace.
+// The page of connected applications has a row for each workspace, and
+// disconnects only that one; the row of the user alone ends nothing in a
+// workspace.
 func TestConnectionsAreThoseOfEachWorkspace(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceOptional)
@@ -52,13 +53,14 @@ func TestConnectionsAreThoseOfEachWorkspace(t *testing.T) {
 	require.Equal(t, []string{"org_math"}, live())
 	require.NotContains(t, page.text(), "Workspace: <Engines>")
 
-	// One that the user has left is there until it ends, under its ID.
+	// A workspace that the user has left is listed until it ends, with its ID.
 	w.leaves("user_ada", "org_math", false)
 	require.Contains(t, b.get(h.url+connections).text(), "Workspace: org_math")
 	disconnect("org_math")
 	require.Empty(t, live())
 
-	// Where an application acts for the user alone, one cut-off ends all.
+	// If an application acts only for the user alone, one cut-off ends
+	// everything.
 	of[""] = app.in("", "user_ada")
 	require.Equal(t, []string{""}, live())
 	page = b.get(h.url + connections)
@@ -67,8 +69,8 @@ func TestConnectionsAreThoseOfEachWorkspace(t *testing.T) {
 	require.Equal(t, "interaction_required", b.get(app.request("prompt", "none")).redirected(t).Get("error"))
 }
 
-// What the user has taken back by the row of the user alone is not given again
-// silently.
+// What the user withdrew in the row of the user alone is not granted silently
+// again.
 func TestDisconnectOfTheUserAloneTakesBackTheConsent(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceOptional)
@@ -122,8 +124,8 @@ func TestAdministratorsSeeWhatIsConnected(t *testing.T) {
 	require.Len(t, listed, 1)
 }
 
-// A device gets tokens for the workspace that it names, or that its user chooses,
-// and nothing for one that isn't the user's.
+// A device gets tokens for the workspace that it names, or that its user
+// chooses, but only for one of the user's.
 func TestDeviceActsForAWorkspace(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceOptional)
@@ -149,7 +151,7 @@ func TestDeviceActsForAWorkspace(t *testing.T) {
 	d.poll().refused(t, 400, "access_denied")
 }
 
-// Tokens without a browser are for a workspace of the user's only.
+// IssueToken works only for the user's workspaces.
 func TestIssueTokenForAWorkspace(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app, required, plain := h.inWorkspaces(store.WorkspaceOptional), h.inWorkspaces(store.WorkspaceRequired), h.application(provider.ApplicationSettings{})
@@ -173,8 +175,8 @@ func TestIssueTokenForAWorkspace(t *testing.T) {
 	require.ErrorIs(t, err, errFire)
 }
 
-// Applications that the host didn't make use workspaces as Workspaces.Agents
-// says, and one of them as the host has said of it.
+// Applications that the host didn't create use workspaces according to
+// Workspaces.Agents, or to their own setting.
 func TestAgentsActForWorkspaces(t *testing.T) {
 	h, _ := newWorkspaceHost(t, func(c *provider.Config) { c.Registration = &provider.Registration{} }, func(c *provider.Config) { c.Workspaces.Agents = store.WorkspaceRequired })
 	agent, _ := h.clientOf(h.register(minimal))
@@ -190,14 +192,14 @@ func TestAgentsActForWorkspaces(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, b.get(agent.request("scope", "notes:read", "prompt", "consent")).text(), "only your own account")
 
-	// A stranger's link sends nobody anywhere before they have allowed it once.
+	// A stranger's link redirects users only after they have allowed it once.
 	other := h.signedIn("user_grace")
 	other.get(agent.request("prompt", "none")).errorPage(t, 400, "")
 	require.Equal(t, "invalid_scope", b.get(agent.request("scope", "no:such")).redirected(t).Get("error"), "she has allowed it, in a workspace")
 }
 
-// What the host has said of an application that is known by a document outlives
-// the next fetch of the document.
+// The host's setting of an application with a document survives the next fetch
+// of the document.
 func TestDocumentsActForWorkspaces(t *testing.T) {
 	w := newWorkspaces()
 	h, _, agent := newDocumentHost(t, w.on)
@@ -246,8 +248,8 @@ func TestWorkspaceSettingsAreChecked(t *testing.T) {
 	}
 }
 
-// A mistake in List is a fault that says what to do, and nobody gets a grant for
-// no workspace by it. A picture from anywhere else is not shown.
+// A mistake in List is a fault that says what to do, and doesn't cause a grant
+// without a workspace. A picture from an unknown host is not shown.
 func TestListOfWorkspacesIsChecked(t *testing.T) {
 	list := []provider.Workspace{{ID: "org_a", PictureURL: "https://pictures.example.com/a.png"}, {ID: "org_b", Name: "B", PictureURL: "http://elsewhere.example.com/b.png"}}
 	var failed error
@@ -274,7 +276,7 @@ func TestListOfWorkspacesIsChecked(t *testing.T) {
 	b.get(app.request()).errorPage(t, 503, "")
 }
 
-// A page of the host's own gets the choice.
+// A custom page gets the choice.
 func TestOwnPageGetsTheWorkspaces(t *testing.T) {
 	var shown pages.Consent
 	h, _ := newWorkspaceHost(t, func(c *provider.Config) {
@@ -290,8 +292,8 @@ func TestOwnPageGetsTheWorkspaces(t *testing.T) {
 	require.Nil(t, shown.Workspace)
 }
 
-// Where the page is skipped, the host speaks for the user, but does not choose
-// for them.
+// If the page is skipped, the host agrees for the user, but doesn't choose for
+// them.
 func TestSkippedConsentDoesNotChooseAWorkspace(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app := h.application(provider.ApplicationSettings{SkipConsent: true, Scopes: scopes.New("notes:read"), Workspace: store.WorkspaceRequired})

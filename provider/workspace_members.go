@@ -37,7 +37,7 @@ func (p *Provider) EraseWorkspace(ctx context.Context, workspaceID string) error
 }
 
 // memberStillThere refuses tokens for a workspace that the user has left, and
-// ends what that user had in it.
+// revokes what that user had in it.
 func (p *Provider) memberStillThere(ctx context.Context, userID, workspaceID string) *Error {
 	err := p.checkMember(ctx, userID, workspaceID)
 	switch {
@@ -45,7 +45,7 @@ func (p *Provider) memberStillThere(ctx context.Context, userID, workspaceID str
 		return nil
 	case !errors.Is(err, errNotMember):
 		return unavailable("Config.Workspaces", err)
-	case errors.Is(err, errWorkspacesOff): // Once they are back, the next refresh does well.
+	case errors.Is(err, errWorkspacesOff): // When workspaces are enabled again, the next refresh succeeds.
 		return errLeft(err)
 	}
 	if err := p.LeaveWorkspace(ctx, userID, workspaceID); err != nil {
@@ -55,5 +55,5 @@ func (p *Provider) memberStillThere(ctx context.Context, userID, workspaceID str
 }
 
 func errLeft(cause error) *Error {
-	return refuse(codeInvalidGrant, "The user may not act for the workspace any more.").because(cause)
+	return refuse(codeInvalidGrant, "The user may no longer act for the workspace.").because(cause)
 }

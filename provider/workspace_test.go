@@ -51,7 +51,8 @@ func (w *workspaces) member(_ context.Context, userID, workspaceID string) (bool
 	return slices.Contains(w.members[userID], workspaceID) && !w.left[userID+" "+workspaceID], w.down
 }
 
-// leaves has a user leave a workspace. With late set, List doesn't know yet.
+// leaves makes a user leave a workspace. If late is set, List doesn't know it
+// yet.
 func (w *workspaces) leaves(userID, workspaceID string, late bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,13 +95,13 @@ func (b *browser) choose(target, workspace string) string {
 	return code
 }
 
-// in goes through a sign-in for a workspace.
+// in runs a sign-in for a workspace.
 func (a *application) in(workspace, user string) tokens {
 	a.h.t.Helper()
 	return a.redeem(a.h.signedIn(user).choose(a.request("prompt", "consent"), workspace)).tokens(a.h.t)
 }
 
-// workspaceOf asks the guarded API which workspace a token is for.
+// workspaceOf asks the protected API which workspace a token is for.
 func (h *host) workspaceOf(token string) string {
 	h.t.Helper()
 	r := h.bearer("/api/notes", token)
@@ -118,8 +119,8 @@ func member(t *testing.T, r *reply, name string) any {
 	return got[name]
 }
 
-// A grant is for the workspace that its user has chosen, and everything that says
-// what it is for names it.
+// A grant is for the workspace that its user has chosen, and everything that
+// describes the grant names it.
 func TestGrantIsForTheChosenWorkspace(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -192,8 +193,8 @@ func TestIDTokenNamesTheWorkspace(t *testing.T) {
 	require.Equal(t, "org_math", claims(app.refresh(r.tokens(t).RefreshToken)))
 }
 
-// Without Config.Workspaces, and for an application that uses none, nothing is
-// asked, shown, or said.
+// Without Config.Workspaces, and for an application without workspaces, nothing
+// changes.
 func TestWithoutWorkspacesNothingChanges(t *testing.T) {
 	w := newWorkspaces()
 	for name, h := range map[string]*host{"switched off": newHost(t), "not used": newHost(t, w.on)} {
@@ -218,8 +219,8 @@ func TestWithoutWorkspacesNothingChanges(t *testing.T) {
 	}
 	require.Zero(t, w.asked)
 
-	// A request that names one is for exactly that one or for nothing; where there
-	// are none, the parameter means nothing.
+	// A request that names a workspace is for exactly that one or refused. If
+	// there are none, the parameter is ignored.
 	h := newHost(t)
 	require.NotEmpty(t, h.signedIn("user_ada").authorize(h.application(provider.ApplicationSettings{}).request("workspace", "org_math")).Get("code"))
 	h, _ = newWorkspaceHost(t)
@@ -228,7 +229,7 @@ func TestWithoutWorkspacesNothingChanges(t *testing.T) {
 	app.post("/oauth/device_authorization", "workspace", "org_math").refused(t, 400, "invalid_request")
 }
 
-// Who has chosen nothing is shown the page again, with what they had ticked.
+// A user who has chosen nothing sees the page again, with their ticked boxes.
 func TestChoiceOfAWorkspaceIsRequired(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -256,8 +257,8 @@ func TestChoiceOfAWorkspaceIsRequired(t *testing.T) {
 	require.Equal(t, "org_engine", h.workspaceOf(got.AccessToken))
 }
 
-// The only workspace is chosen, and shown. Who has none is told so, and can take
-// another account.
+// The only workspace is chosen, and shown. A user without one is told so, and
+// can switch accounts.
 func TestOneWorkspaceAndNone(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
@@ -281,7 +282,7 @@ func TestOneWorkspaceAndNone(t *testing.T) {
 	require.Empty(t, h.workspaceOf(got.AccessToken))
 }
 
-// What was chosen is remembered: for a sign-in without a page, with or without
+// The choice is remembered: for a sign-in without a page, with or without
 // prompt=none, and on the next page.
 func TestChosenWorkspaceIsRemembered(t *testing.T) {
 	h, w := newWorkspaceHost(t)
@@ -302,7 +303,7 @@ func TestChosenWorkspaceIsRemembered(t *testing.T) {
 	require.Equal(t, "org_math", silent("prompt", "none"))
 	require.Equal(t, "org_math", b.get(app.request("prompt", "consent")).form(t, "").Get("workspace"))
 
-	// Consent is for each workspace: another one is asked about.
+	// Consent is separate for each workspace.
 	require.Equal(t, "consent_required", silent("workspace", "org_engine", "prompt", "none"))
 	page := b.get(app.request("workspace", "org_engine"))
 	require.NotContains(t, page.text(), "Mathematics", "there is no other choice")
@@ -311,20 +312,20 @@ func TestChosenWorkspaceIsRemembered(t *testing.T) {
 	require.Equal(t, "org_math", silent("workspace", "org_math"))
 	require.Equal(t, "org_engine", silent("scope", "notes:read profile", "workspace", ""), "the last that was chosen, without what was unticked there")
 
-	// Canceling takes the choice back.
+	// Canceling withdraws the choice.
 	require.Equal(t, "access_denied", b.answer(b.get(app.request("prompt", "consent")), "deny").redirected(t).Get("error"))
 	require.Equal(t, "interaction_required", silent("prompt", "none"))
 	b.get(app.request()).statusIs(t, 200)
 
-	// One that the user has left is not used.
+	// A workspace that the user has left is not used.
 	b.choose(app.request(), "org_math")
 	w.leaves("user_ada", "org_math", false)
 	require.Equal(t, "interaction_required", silent("prompt", "none"))
 	require.Contains(t, b.get(app.request()).text(), "This is for the workspace <Engines> only.")
 }
 
-// A form whose answer was half kept is sent again: what it chooses is what is
-// remembered. One that was kept whole is no newer choice.
+// If saving an answer failed halfway and the form is sent again, its choice is
+// remembered. If it was saved completely, the form is not a newer choice.
 func TestChoiceOfAFormThatFailedHalfWayIsRemembered(t *testing.T) {
 	kept := storetest.NewBreakable(memory.New())
 	h, _ := newWorkspaceHost(t, func(c *provider.Config) { c.Store = kept })

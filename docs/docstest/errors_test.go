@@ -147,7 +147,7 @@ var callOf = regexp.MustCompile(`^(provider|rules): [a-z ]+( %s)?: %w$`)
 // inner are errors that are handled internally and never shown, and texts that
 // aren't errors.
 var inner = map[string]bool{
-	"provider: nothing differs": true, "provider: the use was noted just now": true, "decided before": true, "panic: %v\n%s": true,
+	"provider: nothing differs": true, "provider: the use was recorded just now": true, "decided before": true, "panic: %v\n%s": true,
 	"Unnamed application": true,
 }
 

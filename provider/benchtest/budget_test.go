@@ -8,10 +8,9 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// budgets are how many allocations a request may cost in the handler, over the
-// memory store, with what the request itself takes here. They are counts, so
-// the machine makes no difference. Who needs more says why in the change that
-// raises them.
+// budgets are the allocations that a request may cost in the handler, with the
+// memory store, including those of the request itself here. They are counts, so
+// the machine doesn't matter. A change that raises one must say why.
 var budgets = map[string]float64{
 	"authorize": 36, "token": 40, "token PKCE": 44, "refresh": 53, "userinfo": 15, "Require": 11, "introspect": 27,
 }

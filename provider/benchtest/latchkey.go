@@ -19,14 +19,14 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// NewLatchkey returns this library's provider over a store, in a host that
-// does next to nothing itself, with a confidential application.
+// NewLatchkey returns this library's provider with a store, in a host that does
+// almost nothing itself, with a confidential application.
 func NewLatchkey(name string, s store.Store, edit ...func(*provider.Config)) (*Stack, error) {
 	return NewLatchkeyFor(name, s, provider.ApplicationSettings{}, edit...)
 }
 
-// NewLatchkeyFor is [NewLatchkey] with other settings of the application. It has a
-// name, a redirect URI, and no consent page whatever they say.
+// NewLatchkeyFor is [NewLatchkey] with other settings of the application,
+// except for its name, its redirect URI, and SkipConsent, which it sets itself.
 func NewLatchkeyFor(name string, s store.Store, settings provider.ApplicationSettings, edit ...func(*provider.Config)) (*Stack, error) {
 	users := map[string]userinfo.User{"user_ada": {ID: "user_ada", Name: "Ada Lovelace", Email: "ada@example.com"}}
 	cfg := provider.Config{
@@ -74,11 +74,11 @@ func NewLatchkeyFor(name string, s store.Store, settings provider.ApplicationSet
 	}, nil
 }
 
-// NewMemory returns the provider over its memory store.
+// NewMemory returns the provider with its memory store.
 func NewMemory() (*Stack, error) { return NewLatchkey("latchkey", memory.New()) }
 
-// NewOpenID returns the provider over its memory store with OpenID Connect, whose
-// ID tokens are signed by the algorithm.
+// NewOpenID returns the provider with its memory store and OpenID Connect,
+// whose ID tokens are signed with the algorithm.
 func NewOpenID(ctx context.Context, alg string) (*Stack, error) {
 	kept := memory.New()
 	signing, err := keys.New(ctx, keys.Options{Store: kept, Secrets: []string{rand.Text() + rand.Text()}, Algorithms: []string{alg}})
@@ -93,11 +93,11 @@ func NewOpenID(ctx context.Context, alg string) (*Stack, error) {
 	return s, nil
 }
 
-// DSN is where the database is.
+// DSN is the address of the database.
 const DSN = "postgres://postgres@127.0.0.1:5432/postgres?connect_timeout=2"
 
-// NewPostgres returns the provider over PostgreSQL. Its tables begin with
-// bench_ and are dropped by stop.
+// NewPostgres returns the provider with PostgreSQL. Its tables start with
+// bench_; stop drops them.
 func NewPostgres(ctx context.Context, connections int) (s *Stack, stop func() error, err error) {
 	db, err := sql.Open("pgx", DSN)
 	if err != nil {

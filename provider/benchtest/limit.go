@@ -14,9 +14,9 @@ import (
 )
 
 // The limit does what no provider can leave out: it reads the parameters, finds
-// the client and the user, compares the hash of the secret, draws random codes
-// and tokens, keeps their hashes, and writes the answer. It checks nothing else
-// and is no provider.
+// the client and the user, compares the hash of the secret, generates random
+// codes and tokens, keeps their hashes, and writes the answer. It makes no
+// other checks, so it is not a usable provider.
 type limit struct {
 	mu     sync.RWMutex
 	grants map[[32]byte]limitGrant
@@ -30,8 +30,8 @@ type limitGrant struct {
 	expires             time.Time
 }
 
-// Document is a user's userinfo document in the shape of Clerk's, which is what
-// this library writes. Everybody here writes it, so that nobody writes less.
+// Document is a user's userinfo document in Clerk's format, which this library
+// writes. All stacks write it, so that none writes less.
 type Document struct {
 	Object        string `json:"object"`
 	InstanceID    string `json:"instance_id"`
@@ -42,7 +42,7 @@ type Document struct {
 	Name          string `json:"name"`
 }
 
-// Ada is the one user that there is.
+// Ada is the only user.
 var Ada = Document{
 	Object: "oauth_user_info", InstanceID: "ins_0123456789abcdef0123456789abcdef", UserID: "user_ada", Subject: "user_ada",
 	Email: "ada@example.com", Name: "Ada Lovelace",
@@ -68,10 +68,10 @@ func NewLimit() *Stack {
 	}
 }
 
-// draw makes a random text and keeps its hash.
+// draw generates a random text and keeps its hash.
 func (l *limit) draw(g limitGrant) string {
 	var secret [32]byte
-	rand.Read(secret[:]) // Never fails: it would end the program.
+	rand.Read(secret[:]) // It never fails; it would end the program.
 	sum := sha256.Sum256(secret[:])
 	l.mu.Lock()
 	l.grants[sum] = g
@@ -79,7 +79,7 @@ func (l *limit) draw(g limitGrant) string {
 	return base64.RawURLEncoding.EncodeToString(secret[:])
 }
 
-// find finds what was drawn, and forgets it if it is to be used once.
+// find finds what draw generated, and forgets it if once is set.
 func (l *limit) find(text string, once bool) (limitGrant, bool) {
 	secret, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
@@ -148,7 +148,7 @@ func (l *limit) token(w http.ResponseWriter, r *http.Request) {
 func writeJSON(w http.ResponseWriter, answer any) {
 	encoded, err := json.Marshal(answer)
 	if err != nil {
-		panic(err) // Texts and numbers always encode.
+		panic(err) // Strings and numbers always encode.
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

@@ -11,21 +11,21 @@ import (
 	"strings"
 )
 
-// A Stack is a provider under load: its handler, one confidential client that
-// is registered with it, and one user whose browser sends the Cookie and is not
-// asked for consent.
+// A Stack is a provider under load: its handler, one confidential client, and
+// one user whose browser sends the Cookie and is not asked for consent.
 type Stack struct {
 	Name    string
 	Handler http.Handler `json:"-"`
 
 	Authorize, Token, UserInfo string // paths
-	Guarded, Introspect        string // empty: it has none
+	Guarded, Introspect        string // empty if there is none
 
-	ClientID, ClientSecret, RedirectURI, Scope string // no secret: the client is a public one
+	ClientID, ClientSecret, RedirectURI, Scope string // no secret for a public client
 
 	Cookie string
 
-	// Slow is set if a request takes tenths of a second, so that a run sends few.
+	// Slow is set if a request takes tenths of a second, so that a run sends
+	// few.
 	Slow bool
 }
 
@@ -72,7 +72,7 @@ func (s *Stack) RefreshRequest(token string) Request {
 	return s.post(s.Token, "grant_type=refresh_token&refresh_token="+url.QueryEscape(token))
 }
 
-// IntrospectRequest asks about a token.
+// IntrospectRequest introspects a token.
 func (s *Stack) IntrospectRequest(token string) Request {
 	return s.post(s.Introspect, "token="+url.QueryEscape(token))
 }
@@ -92,7 +92,7 @@ func BearerRequest(path, token string) Request {
 	return Request{Method: "GET", Path: path, Header: http.Header{"Authorization": {"Bearer " + token}}}
 }
 
-// Answer is what came back.
+// Answer is an HTTP answer.
 type Answer struct {
 	Status   int
 	Location string
@@ -120,23 +120,23 @@ func (a Answer) Tokens() (access, refresh string, err error) {
 	return tokens.Access, tokens.Refresh, nil
 }
 
-// A Recorder is a ResponseWriter that costs next to nothing.
+// A Recorder is a ResponseWriter that costs almost nothing.
 type Recorder struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-// NewRecorder returns one for one request.
+// NewRecorder returns a Recorder for one request.
 func NewRecorder() *Recorder { return &Recorder{header: http.Header{}, status: http.StatusOK} }
 
-// Header is a ResponseWriter's.
+// Header implements http.ResponseWriter.
 func (r *Recorder) Header() http.Header { return r.header }
 
-// WriteHeader is a ResponseWriter's.
+// WriteHeader implements http.ResponseWriter.
 func (r *Recorder) WriteHeader(status int) { r.status = status }
 
-// Write is a ResponseWriter's.
+// Write implements http.ResponseWriter.
 func (r *Recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
 
 // Answer returns what was written.

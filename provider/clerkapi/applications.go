@@ -9,8 +9,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// application is an application as Clerk shows it. Every field is there
-// in every answer, but for the secret.
+// application is an application as Clerk returns it. Every answer has every
+// field, except the secret.
 type application struct {
 	Object                string   `json:"object"`
 	ID                    string   `json:"id"`
@@ -34,8 +34,8 @@ type application struct {
 	CreatedAt             int64    `json:"created_at"` // Unix milliseconds
 	UpdatedAt             int64    `json:"updated_at"`
 
-	// ClientSecret is there where one was just made: empty for a public
-	// application.
+	// ClientSecret is set if a secret was just generated. It is empty for a
+	// public application.
 	ClientSecret *string `json:"client_secret,omitempty"`
 }
 
@@ -69,7 +69,8 @@ func (a *api) show(app provider.Application) application {
 	return shown
 }
 
-// showWithSecret shows an application with the secret that was just made.
+// showWithSecret returns the application with the secret that was just
+// generated.
 func (a *api) showWithSecret(app provider.Application, secret provider.Secret) application {
 	shown, text := a.show(app), secret.Reveal()
 	shown.ClientSecret = &text
@@ -182,9 +183,9 @@ func (a *api) update(w http.ResponseWriter, r *http.Request) (any, error) {
 	case err != nil:
 		return nil, problemsOf(err, params.viaCallback())
 	case params.isPublic != nil && !app.Public && len(app.Secrets) == 0 && app.Keys.IsZero():
-		// It was public until now, or until a request before that got no
-		// answer. A confidential application needs a secret, and this is the
-		// answer to tell it with.
+		// It was public until now, or until an earlier request whose answer was
+		// lost. A confidential application needs a secret, and only this answer
+		// can contain it.
 		return a.rotated(r, app.ID)
 	}
 	return a.show(app), nil
@@ -193,9 +194,8 @@ func (a *api) update(w http.ResponseWriter, r *http.Request) (any, error) {
 func (a *api) delete(_ http.ResponseWriter, r *http.Request) (any, error) {
 	app, err := a.application(r)
 	if err != nil {
-		// Where it is gone, what was issued to it may still be there: the
-		// request that deleted it may have failed half way, and this is the
-		// next try.
+		// It is deleted, but what was issued to it may still exist: the request
+		// that deleted it may have failed halfway, and this is the retry.
 		var gone apiError
 		if id := r.PathValue("id"); errors.As(err, &gone) && isID(id) {
 			if err := a.p.DeleteApplication(r.Context(), id); err != nil {
@@ -214,8 +214,8 @@ func (a *api) delete(_ http.ResponseWriter, r *http.Request) (any, error) {
 	}{"oauth_application", app.ID, true}, nil
 }
 
-// rotateSecret replaces all secrets at once. [provider.Provider.AddSecret] is for
-// whoever wants an overlap.
+// rotateSecret replaces all secrets at once. For an overlap, use
+// [provider.Provider.AddSecret].
 func (a *api) rotateSecret(_ http.ResponseWriter, r *http.Request) (any, error) {
 	app, err := a.application(r)
 	if err != nil {
@@ -227,7 +227,7 @@ func (a *api) rotateSecret(_ http.ResponseWriter, r *http.Request) (any, error) 
 		return nil, unprocessable([]problem{refusal})
 	}
 	if !app.Keys.IsZero() {
-		return nil, unprocessable([]problem{paramError("form_param_value_invalid", "jwks", "is invalid", "The application authenticates by a key, and has no secret to rotate.")})
+		return nil, unprocessable([]problem{paramError("form_param_value_invalid", "jwks", "is invalid", "The application authenticates with a key, and has no secret to rotate.")})
 	}
 	return a.rotated(r, app.ID)
 }

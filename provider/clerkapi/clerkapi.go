@@ -50,9 +50,9 @@ func Handler(p *provider.Provider, allow func(r *http.Request) error, o Options)
 		panic("clerkapi: Handler: allow is nil: use provider.BearerKey")
 	}
 	a := &api{p: p, allow: allow, options: o, csrf: http.NewCrossOriginProtection()}
-	// A proxy may rewrite Host, so the issuer's origin is trusted by name.
+	// A proxy may rewrite Host, so trust the issuer's origin by name.
 	if err := a.csrf.AddTrustedOrigin(origin(p.Endpoints().Issuer)); err != nil {
-		panic("clerkapi: Handler: " + err.Error()) // provider.New has read it as an issuer.
+		panic("clerkapi: Handler: " + err.Error()) // provider.New has accepted it as an issuer.
 	}
 	mux := http.NewServeMux()
 	for _, prefix := range []string{"", "/v1"} {
@@ -142,12 +142,12 @@ func (a *api) admit(r *http.Request) error {
 	return apiError{status: http.StatusUnauthorized, cause: err, problems: []problem{refusal}}
 }
 
-// writeJSON answers with JSON that no cache keeps. Clerk's JavaScript SDK reads
-// nothing as JSON whose type has a parameter.
+// writeJSON answers with JSON that caches must not store. Clerk's JavaScript
+// SDK doesn't parse JSON whose Content-Type has a parameter.
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
-		panic("clerkapi: " + err.Error()) // The types of this package have nothing that could fail.
+		panic("clerkapi: " + err.Error()) // The types of this package always encode.
 	}
 	h := w.Header()
 	for _, header := range [][2]string{
@@ -159,8 +159,8 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Write(append(encoded, '\n'))
 }
 
-// readBody reads a JSON body of at most 1 MiB. Package json would put a
-// replacement for what is not UTF-8.
+// readBody reads a JSON body of at most 1 MiB. It refuses invalid UTF-8, which
+// package json would replace.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || contentType != "application/json" {
@@ -177,23 +177,23 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// Limits of what is asked for, before anybody is asked for it.
+// The limits of a request.
 const (
 	maxBody  = 1 << 20 // bytes
 	maxID    = 256     // bytes of the ID of an application
 	maxQuery = 1024    // bytes of the part of a name
 )
 
-// isText reports whether every store can look for s.
+// isText reports whether every store can search for s.
 func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 func isID(id string) bool { return isText(id) && len(id) <= maxID }
 
-// application finds the application that the path names.
+// application finds the application in the path.
 func (a *api) application(r *http.Request) (provider.Application, error) {
 	id := r.PathValue("id")
 	if !isID(id) {
-		return provider.Application{}, errNoApplication(id) // Malformed ids are answered here; the store is not asked.
+		return provider.Application{}, errNoApplication(id) // Malformed IDs don't reach the store.
 	}
 	app, err := a.p.FindApplication(r.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {

@@ -61,7 +61,7 @@ func TestAllowOfTheHost(t *testing.T) {
 	a.api.Config.Handler = clerkapi.Handler(a.Provider, func(r *http.Request) error {
 		asked++
 		if c, err := r.Cookie("session"); err != nil || c.Value != "admin" {
-			return errors.New("nobody of our administrators")
+			return errors.New("not an administrator")
 		}
 		return nil
 	}, clerkapi.Options{})
@@ -69,7 +69,7 @@ func TestAllowOfTheHost(t *testing.T) {
 	r := a.call("POST", "/v1/oauth_applications", `{"name":"Wiki"}`, "Cookie", "session=ada")
 	a.refused(r, 401, "clerk_key_invalid")
 	require.NotContains(t, r.body, "administrators")
-	require.Contains(t, a.log.String(), "nobody of our administrators")
+	require.Contains(t, a.log.String(), "not an administrator")
 	require.Equal(t, 2, asked)
 
 	// A form or script of another site comes with the administrator's cookie.

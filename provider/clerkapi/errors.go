@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// apiError is a refusal in Clerk's form.
+// apiError is an error in Clerk's format.
 type apiError struct {
 	status   int
 	problems []problem
@@ -41,7 +41,7 @@ func (e apiError) Error() string {
 
 func (e apiError) Unwrap() error { return e.cause }
 
-// paramError is a refusal of one parameter.
+// paramError returns a problem with one parameter.
 func paramError(code, param, message, long string) problem {
 	return problem{Code: code, Message: message, LongMessage: long, Meta: &meta{param}}
 }
@@ -58,11 +58,11 @@ func errNoApplication(id string) apiError {
 	return errResourceNotFound("No OAuth application was found with id " + excerpt(id))
 }
 
-// maxProblems is how many problems an answer names. Whoever has more sees the
-// rest when these are gone, and the answer stays small.
+// maxProblems is how many problems an answer contains. It keeps the answer
+// small; the caller sees the rest after fixing these.
 const maxProblems = 20
 
-// unprocessable refuses parameters, or is nil if there is nothing wrong.
+// unprocessable refuses parameters, or returns nil if there are no problems.
 func unprocessable(problems []problem) error {
 	if len(problems) == 0 {
 		return nil
@@ -74,7 +74,7 @@ func unprocessable(problems []problem) error {
 	return apiError{status: status, problems: problems[:min(len(problems), maxProblems)]}
 }
 
-// asError turns an error into one that is answered in Clerk's form.
+// asError converts an error into one that is answered in Clerk's format.
 func asError(err error) *provider.Error {
 	var refusal apiError
 	if !errors.As(err, &refusal) {
@@ -85,7 +85,7 @@ func asError(err error) *provider.Error {
 	return &provider.Error{Code: first.Code, Description: first.LongMessage, Status: refusal.status, Err: refusal}
 }
 
-// writeError answers with an error in Clerk's form. Its trace id is the
+// writeError answers with an error in Clerk's format. Its trace ID is the
 // reference in the log line.
 func (a *api) writeError(w http.ResponseWriter, _ *http.Request, e *provider.Error, reference string) {
 	var refusal apiError
@@ -109,7 +109,7 @@ func errBodyInvalid() apiError {
 		"The request body is invalid. Please consult the API documentation for the correct format.")
 }
 
-// problemOf says how Clerk calls what can be wrong with a field.
+// problemOf converts a problem with a field to Clerk's format.
 func problemOf(f provider.FieldError) problem {
 	switch f.Kind {
 	case provider.FieldMissing:
@@ -128,8 +128,9 @@ func problemOf(f provider.FieldError) problem {
 	return paramError("form_param_format_invalid", f.Field, "is invalid", f.Message)
 }
 
-// problemsOf turns what [provider.Provider.CreateApplication] and its like return
-// into Clerk's form; what a caller sent as callback_url is called so.
+// problemsOf converts errors of [provider.Provider.CreateApplication] and
+// similar functions to Clerk's format. If the caller sent callback_url, the
+// error names that.
 func problemsOf(err error, viaCallback bool) error {
 	var wrong provider.FieldErrors
 	if !errors.As(err, &wrong) {
@@ -150,7 +151,7 @@ func problemsOf(err error, viaCallback bool) error {
 	return unprocessable(problems)
 }
 
-// excerpt returns the beginning of what a request said, to be named in an error.
+// excerpt shortens a value from a request for an error message.
 func excerpt(s string) string {
 	if runes := []rune(s); len(runes) > 60 {
 		s = string(runes[:60]) + "..."

@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// Two keys work while one is rotated.
+// Accept both keys while you rotate one.
 func ExampleHandler() {
 	key, oldKey := "8f1d0c2ab94e4f0a9c5d7b3e61f2a8c4", "2a7c9e1f5b3d48608d1e6c0f9b7a5432" // from the host's secrets, never from its source
 

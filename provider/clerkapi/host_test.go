@@ -277,7 +277,7 @@ func send(t testing.TB, c *http.Client, r *http.Request) *reply {
 	return &reply{answer, body}
 }
 
-// object reads the JSON object of an answer that is no error.
+// object reads the JSON object of a successful answer.
 func (r *reply) object(t testing.TB) (object map[string]any) {
 	t.Helper()
 	require.Equal(t, 200, r.StatusCode, r.body)

@@ -10,16 +10,16 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-const maxLogo = 10 << 20 // bytes, as Clerk has it
+const maxLogo = 10 << 20 // bytes, as at Clerk
 
-// putLogo hands an uploaded image to the host.
+// putLogo passes an uploaded image to the host.
 func (a *api) putLogo(w http.ResponseWriter, r *http.Request) (any, error) {
 	app, err := a.application(r)
 	if err != nil {
 		return nil, err
 	}
 	if a.options.StoreLogo == nil {
-		return nil, errResourceNotFound("This provider keeps no logos: clerkapi.Options.StoreLogo is not set.")
+		return nil, errResourceNotFound("This provider stores no logos: clerkapi.Options.StoreLogo is not set.")
 	}
 	image, contentType, err := readLogo(w, r)
 	if err != nil {
@@ -41,8 +41,8 @@ func (a *api) putLogo(w http.ResponseWriter, r *http.Request) (any, error) {
 	return a.show(app), nil
 }
 
-// readLogo reads the image from a multipart body. What it is, its bytes say and
-// not its name.
+// readLogo reads the image from a multipart body. It detects the type from the
+// content, not from the name.
 func readLogo(w http.ResponseWriter, r *http.Request) (image []byte, contentType string, err error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLogo+maxBody)
 	parts, err := r.MultipartReader()

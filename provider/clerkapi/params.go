@@ -15,17 +15,17 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// applicationParams are the parameters of create and update. Nil is left out;
-// null counts as left out too.
+// applicationParams are the parameters of create and update. Nil means that the
+// parameter is missing or null.
 type applicationParams struct {
 	name, callbackURL, scopes                    *string
 	redirectURIs                                 *[]string
 	consentScreenEnabled, pkceRequired, isPublic *bool
 }
 
-// readApplicationParams reads the body of create and update. Every parameter
-// that has the wrong type is named; unknown ones are refused by update, and
-// ignored by create, as Clerk does.
+// readApplicationParams reads the body of create and update. It reports every
+// parameter of the wrong type. Like Clerk, update refuses unknown parameters
+// and create ignores them.
 func (a *api) readApplicationParams(w http.ResponseWriter, r *http.Request, update bool) (applicationParams, error) {
 	var p applicationParams
 	object, err := readObject(w, r)
@@ -43,7 +43,7 @@ func (a *api) readApplicationParams(w http.ResponseWriter, r *http.Request, upda
 	if update {
 		problems = append(problems, unknownParams(object)...)
 	}
-	// The Go SDK always sends these, empty where they were not set.
+	// The Go SDK always sends these, and leaves them empty if they are not set.
 	if p.callbackURL != nil && *p.callbackURL == "" {
 		p.callbackURL = nil
 	}
@@ -63,9 +63,9 @@ func (a *api) readApplicationParams(w http.ResponseWriter, r *http.Request, upda
 	return p, unprocessable(problems)
 }
 
-// longestScopes is how long a list of scopes may be, which is read before its
-// names are: Clerk's 1,024 bytes, or what it takes to name all that the provider
-// offers and the two that it drops.
+// longestScopes returns how long a list of scopes may be: Clerk's 1,024 bytes,
+// or enough for all scopes that the provider offers and the two that it drops.
+// The limit applies before the names are parsed.
 func (a *api) longestScopes() int {
 	offered := a.p.Offers().Scopes[store.OriginManual]
 	return max(1024, len(offered.Union(scopes.New("openid", "offline_access")).String()))
@@ -75,8 +75,8 @@ func errPublicNeedsPKCE(param string) problem {
 	return paramError("form_public_client_requires_pkce", param, "is invalid", "PKCE is required for OAuth clients without a secret")
 }
 
-// readObject reads a JSON object from the body. The Go SDK sends null where it
-// has nothing to say.
+// readObject reads a JSON object from the body. The Go SDK sends null for
+// parameters that are not set.
 func readObject(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, error) {
 	body, err := readBody(w, r)
 	if err != nil {
@@ -91,8 +91,8 @@ func readObject(w http.ResponseWriter, r *http.Request) (map[string]json.RawMess
 	return object, nil
 }
 
-// decodeParam takes one parameter out of the object, if it is there and not
-// null.
+// decodeParam removes one parameter from the object and decodes it, unless it
+// is missing or null.
 func decodeParam[T any](object map[string]json.RawMessage, name, wantType string, into **T) []problem {
 	raw, ok := object[name]
 	delete(object, name)
@@ -119,9 +119,8 @@ func unknownParams(object map[string]json.RawMessage) []problem {
 	return problems
 }
 
-// scopeSet returns the scopes that were sent, or nil if none were. A text that
-// is not a list of scopes becomes the one scope that it is not, for the rules to
-// name.
+// scopeSet returns the scopes that were sent, or nil if none were. A malformed
+// list becomes one invalid scope, so that validation reports it.
 func (p applicationParams) scopeSet() scopes.Set {
 	if p.scopes == nil {
 		return nil
@@ -133,8 +132,8 @@ func (p applicationParams) scopeSet() scopes.Set {
 	return append(scopes.Set{}, asked...)
 }
 
-// uris are the redirect URIs that result. The old callback_url stands for the
-// first of them, which is also how it is shown.
+// uris returns the resulting redirect URIs. The old callback_url stands for the
+// first of them, as in answers.
 func (p applicationParams) uris(old []string) []string {
 	switch {
 	case p.redirectURIs != nil:
@@ -151,14 +150,15 @@ func (p applicationParams) uris(old []string) []string {
 	return uris
 }
 
-// viaCallback reports whether a bad redirect URI is to be called callback_url.
+// viaCallback reports whether errors of a redirect URI should name
+// callback_url.
 func (p applicationParams) viaCallback() bool { return p.redirectURIs == nil && p.callbackURL != nil }
 
 // applicationQuery reads the query of a list.
 func applicationQuery(r *http.Request) (store.ApplicationQuery, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		// Leaving out what cannot be read would answer another question.
+		// Ignoring an invalid part would answer another question.
 		return store.ApplicationQuery{}, unprocessable([]problem{paramError("form_param_format_invalid", "query", "is invalid", "The query is malformed.")})
 	}
 	q := store.ApplicationQuery{Name: values.Get("name_query"), Limit: store.DefaultLimit}
@@ -171,7 +171,7 @@ func applicationQuery(r *http.Request) (store.ApplicationQuery, error) {
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil || int(n) < least || int(n) > most {
 			problems = append(problems, paramError("form_param_value_invalid", name, "is invalid",
-				fmt.Sprintf("%s does not match one of the allowed values for parameter %s: it is a number from %d to %d", excerpt(text), name, least, most)))
+				fmt.Sprintf("%s does not match one of the allowed values for parameter %s: it must be a number from %d to %d", excerpt(text), name, least, most)))
 			return
 		}
 		*into = int(n)
@@ -185,7 +185,7 @@ func applicationQuery(r *http.Request) (store.ApplicationQuery, error) {
 		"": store.NewestFirst, "-created_at": store.NewestFirst, "+created_at": store.OldestFirst, "created_at": store.OldestFirst,
 		"+name": store.NameAscending, "name": store.NameAscending, "-name": store.NameDescending,
 	}
-	// Of several the first counts; a plus that was not escaped is a space.
+	// Only the first counts; an unescaped plus is a space.
 	by, _, _ := strings.Cut(values.Get("order_by"), ",")
 	if rest, ok := strings.CutPrefix(by, " "); ok {
 		by = "+" + rest
@@ -193,7 +193,7 @@ func applicationQuery(r *http.Request) (store.ApplicationQuery, error) {
 	order, ok := orders[by]
 	if !ok {
 		problems = append(problems, paramError("form_param_value_invalid", "order_by", "is invalid",
-			excerpt(by)+" does not match one of the allowed values for parameter order_by: name and created_at, with + or - in front"))
+			excerpt(by)+" does not match one of the allowed values for parameter order_by: use name or created_at, with + or - in front"))
 	}
 	q.Order = order
 	return q, unprocessable(problems)

@@ -8,7 +8,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// settings are the instance's settings as Clerk shows them.
+// settings are the instance's settings as Clerk returns them.
 type settings struct {
 	Object               string   `json:"object"`
 	DynamicRegistration  bool     `json:"dynamic_oauth_client_registration"`
@@ -19,13 +19,13 @@ type settings struct {
 	DocumentsOnlyAllowed bool     `json:"client_id_metadata_documents_block_implicitly_allowed_clients"`
 }
 
-// settings says what the provider does, which its Config has decided.
+// settings returns what the provider does, according to its Config.
 func (a *api) settings() settings {
 	_, documents := a.p.Offers().Scopes[store.OriginDocument]
 	return settings{
 		Object:              "oauth_application_settings",
 		DynamicRegistration: a.p.Endpoints().Register != "",
-		DefaultScopes:       scopes.New(scopes.Profile, scopes.Email), // of an application that is created without
+		DefaultScopes:       scopes.New(scopes.Profile, scopes.Email), // of an application that is created without scopes
 		DocumentsAdvertised: documents && a.p.Endpoints().Authorize != "",
 	}
 }
@@ -34,8 +34,8 @@ func (a *api) readSettings(http.ResponseWriter, *http.Request) (any, error) {
 	return a.settings(), nil
 }
 
-// updateSettings takes what is so already. Changing it is for the host's code:
-// a Provider does not change while it runs.
+// updateSettings accepts only the current settings. To change them, the host
+// must change its code, because a Provider is immutable.
 func (a *api) updateSettings(w http.ResponseWriter, r *http.Request) (any, error) {
 	object, err := readObject(w, r)
 	if err != nil {
@@ -44,16 +44,16 @@ func (a *api) updateSettings(w http.ResponseWriter, r *http.Request) (any, error
 	now := a.settings()
 	var problems []problem
 	fixed := func(name string, now any, field string) {
-		says := fmt.Sprintf("%s is %v, and nothing can change it.", name, now)
+		says := fmt.Sprintf("%s is %v, and can't be changed.", name, now)
 		if field != "" {
-			says = fmt.Sprintf("%s is %v, and only the program that this provider is part of can change it, by its %s.", name, now, field)
+			says = fmt.Sprintf("%s is %v. Only the program that contains this provider can change it, with its %s.", name, now, field)
 		}
 		problems = append(problems, paramError("form_param_value_invalid", name, "is invalid", says))
 	}
 	for _, flag := range []struct {
 		name  string
 		now   bool
-		field string // of the Config that decides; empty: it is always so
+		field string // of the Config; empty if the setting never changes
 	}{
 		{"dynamic_oauth_client_registration", now.DynamicRegistration, "provider.Config.Registration"},
 		{"oauth_jwt_access_tokens", now.JWTAccessTokens, ""},

@@ -65,7 +65,7 @@ func TestSettingsAreThoseOfTheConfig(t *testing.T) {
 				require.Equal(t, want, a.call("PATCH", path, `{"`+name+`":`+strconv.FormatBool(on)+`}`).object(t))
 				says := a.refused(a.call("PATCH", path, `{"`+name+`":`+strconv.FormatBool(!on)+`}`), 422, "form_param_value_invalid "+name)
 				field := map[string]string{registration: "provider.Config.Registration", documents: "provider.Config.ClientIDDocuments"}[name]
-				require.Equal(t, name+" is "+strconv.FormatBool(on)+", and only the program that this provider is part of can change it, by its "+field+".", says[0])
+				require.Equal(t, name+" is "+strconv.FormatBool(on)+". Only the program that contains this provider can change it, with its "+field+".", says[0])
 			}
 			require.Equal(t, want, a.call("GET", path, "").object(t))
 		})

@@ -31,11 +31,11 @@ func (a *api) revokeToken(w http.ResponseWriter, r *http.Request) (any, error) {
 	return nil, a.p.RevokeGrants(r.Context(), provider.GrantFilter{ID: found.GrantID})
 }
 
-// token is an access token as Clerk shows it. Its times are in Unix
-// seconds, unlike those of applications.
+// token is an access token as Clerk returns it. Its times are in Unix seconds,
+// unlike those of applications.
 type token struct {
 	Object           string     `json:"object"`
-	ID               string     `json:"id"` // names the token and does not give it away
+	ID               string     `json:"id"` // identifies the token without revealing it
 	ClientID         string     `json:"client_id"`
 	Subject          string     `json:"subject"`
 	Scopes           scopes.Set `json:"scopes"`
@@ -47,10 +47,9 @@ type token struct {
 	UpdatedAt        int64      `json:"updated_at"`
 }
 
-// verifyToken says all there is to say of an access token, also of one that
-// does not work any more.
+// verifyToken describes an access token, even one that no longer works.
 func (a *api) verifyToken(w http.ResponseWriter, r *http.Request) (any, error) {
-	text, err := readTokenParam(w, r, false, "access_token", "secret") // the second is its deprecated name
+	text, err := readTokenParam(w, r, false, "access_token", "secret") // the second is the deprecated name
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +58,8 @@ func (a *api) verifyToken(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	app, err := a.p.FindApplication(r.Context(), found.ApplicationID)
-	// Who asks here is told of no audience, and would take a token that is for
-	// another API than its own. Nor does it know of tokens without a user.
+	// The answer has no audience, so the caller would accept a token for
+	// another API. It also can't describe tokens without a user.
 	if found.Refresh || found.Resource != "" || found.Machine() || errors.Is(err, store.ErrNotFound) {
 		return nil, errResourceNotFound("No access token was found.")
 	} else if err != nil {
@@ -69,9 +68,9 @@ func (a *api) verifyToken(w http.ResponseWriter, r *http.Request) (any, error) {
 	reason := ""
 	switch {
 	case found.Revoked:
-		reason = "The sign-in was ended."
+		reason = "The sign-in was revoked."
 	case found.UserGone:
-		reason = "The user is gone."
+		reason = "The user no longer exists."
 	}
 	return token{
 		Object:           "clerk_idp_oauth_access_token",
@@ -88,14 +87,14 @@ func (a *api) verifyToken(w http.ResponseWriter, r *http.Request) (any, error) {
 	}, nil
 }
 
-// tokenID names a token and does not give it away: half of a hash of what
-// cannot be guessed.
+// tokenID identifies a token without revealing it: it is half of a hash of a
+// secret that can't be guessed.
 func tokenID(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "oat_" + hex.EncodeToString(sum[:16])
 }
 
-// lookUp finds a token, whether it works or not.
+// lookUp finds a token, even one that no longer works.
 func (a *api) lookUp(r *http.Request, text string) (provider.FoundToken, error) {
 	found, err := a.p.LookupToken(r.Context(), text)
 	if errors.Is(err, store.ErrNotFound) {
@@ -104,8 +103,8 @@ func (a *api) lookUp(r *http.Request, text string) (provider.FoundToken, error) 
 	return found, err
 }
 
-// readTokenParam reads the one parameter of a body, under its name or an older
-// one.
+// readTokenParam reads the one parameter of a body, under its name or its old
+// name.
 func readTokenParam(w http.ResponseWriter, r *http.Request, strict bool, names ...string) (string, error) {
 	object, err := readObject(w, r)
 	if err != nil {

@@ -87,7 +87,7 @@ func TestVerifyToken(t *testing.T) {
 	require.Equal(t, want, verify(got.AccessToken))
 
 	a.users = userinfo.ErrNotFound
-	want["revoked"], want["revocation_reason"] = true, "The user is gone."
+	want["revoked"], want["revocation_reason"] = true, "The user no longer exists."
 	require.Equal(t, want, verify(got.AccessToken))
 	a.users = errors.New("the users are on fire")
 	r := a.call("POST", path, `{"access_token":"`+got.AccessToken+`"}`)
@@ -97,7 +97,7 @@ func TestVerifyToken(t *testing.T) {
 
 	err := a.RevokeGrants(ctx, provider.GrantFilter{UserID: "user_ada"})
 	require.NoError(t, err)
-	want["revocation_reason"] = "The sign-in was ended."
+	want["revocation_reason"] = "The sign-in was revoked."
 	require.Equal(t, want, verify(got.AccessToken))
 	require.Equal(t, true, verify(next.AccessToken)["revoked"])
 
@@ -120,8 +120,7 @@ func TestVerifyToken(t *testing.T) {
 	}
 }
 
-// Who verifies a token is told of no audience, so a token for another API must
-// not pass.
+// The answer has no audience, so a token for another API must be refused.
 func TestVerifyRefusesTokensOfResources(t *testing.T) {
 	var mcp string
 	a := newAdmin(t, func(c *provider.Config) {
@@ -136,8 +135,8 @@ func TestVerifyRefusesTokensOfResources(t *testing.T) {
 	a.refused(verify(app.tokens("user_ada", "resource", mcp).AccessToken), 404, "resource_not_found")
 }
 
-// Clerk's API knows no machines: none can get its scopes there, and a token
-// without a user is no token of one.
+// Clerk's API has no machines: applications can't get machine scopes there, and
+// a token without a user is refused.
 func TestClerkKnowsNoMachines(t *testing.T) {
 	a := newAdmin(t, func(c *provider.Config) { c.Machines = &provider.Machines{} })
 	for _, name := range []string{"machine_scopes", "machineScopes", "MachineScopes"} {

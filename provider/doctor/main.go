@@ -1,17 +1,18 @@
-// Doctor looks at a deployment of a provider from outside, and says what is wrong
-// with it and what to change.
+// Doctor checks a deployment of a provider from outside, and says what is wrong
+// and what to change.
 //
 //	go run github.com/latchkey-go/latchkey/provider/doctor https://app.example.com [client_id]
 //
-// The URL is the issuer, as applications are given it. With the client_id of an
-// application it also says whether that one can sign in.
+// The URL is the issuer that applications use. With the client_id of an
+// application, it also checks whether that application can sign in.
 //
-// The first line names the cause, with its code; what follows from a cause comes
-// after it, or not at all. docs/reference/doctor.md has every code. It needs no secret, changes
-// nothing, and sends nothing that the provider would not refuse.
+// The first line names the cause, with its code. Consequences of a cause come
+// after it, or are left out. docs/reference/doctor.md lists all codes. Doctor
+// needs no secret, changes nothing, and sends only requests that the provider
+// refuses.
 //
-// The exit status is 0 if nothing was found, 1 if something was, and 2 if the
-// arguments are wrong.
+// The exit status is 0 if it found nothing, 1 if it found problems, and 2 if
+// the arguments are wrong.
 package main
 
 import (
@@ -51,11 +52,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "%s", usage)
 		return 0
 	case err != nil:
-		fmt.Fprintf(stderr, "doctor: %v (-h shows how to call it)\n", err)
+		fmt.Fprintf(stderr, "doctor: %v (-h shows the usage)\n", err)
 		return 2
 	}
 	if n := flags.NArg(); n != 1 && n != 2 {
-		fmt.Fprintf(stderr, "doctor: give the issuer, such as https://app.example.com, and perhaps a client_id (-h shows how to call it)\n")
+		fmt.Fprintf(stderr, "doctor: the issuer is missing: pass it, such as https://app.example.com, and optionally a client_id (-h shows the usage)\n")
 		return 2
 	}
 	found, err := diagnose.Run(ctx, diagnose.Options{Issuer: flags.Arg(0), ClientID: flags.Arg(1)})

@@ -15,12 +15,12 @@ import (
 	josejson "github.com/go-jose/go-jose/v4/json"
 )
 
-// The bounds of a client's JWK Set.
+// The limits of a client's JWK Set.
 const (
 	maxSet  = 64 << 10
 	maxKeys = 20
 
-	maxRSABits = 4096                     // as go-jose has it
+	maxRSABits = 4096                     // go-jose's limit
 	maxModulus = (maxRSABits/8*8 + 5) / 6 // encoded
 )
 
@@ -38,7 +38,7 @@ type clientKey struct {
 	X     string `json:"x"`
 	Y     string `json:"y"`
 
-	// What is private (RFC 7518 section 6, RFC 8037 section 2, RFC 9964).
+	// Private members (RFC 7518 section 6, RFC 8037 section 2, RFC 9964).
 	D     josejson.RawMessage `json:"d"`
 	P     josejson.RawMessage `json:"p"`
 	Q     josejson.RawMessage `json:"q"`
@@ -49,7 +49,7 @@ type clientKey struct {
 	K     josejson.RawMessage `json:"k"`
 	Priv  josejson.RawMessage `json:"priv"`
 
-	unread error // why it can't be read
+	unread error // why it can't be parsed
 }
 
 // CheckClientKeys returns nil if a client's JWK Set (RFC 7517) is usable. The
@@ -70,7 +70,7 @@ func (k *Keys) CheckClientKeys(set []byte) error {
 	var wrong []error
 	for i := range keys {
 		if keys[i].private() {
-			return fmt.Errorf("%s is private or symmetric: whoever has seen it can sign as the client, so it must be replaced", keys[i].name())
+			return fmt.Errorf("%s is private or symmetric: anyone who has seen it can sign as the client, so replace it", keys[i].name())
 		}
 		if _, err := keys[i].public(); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s %w", keys[i].name(), err))
@@ -84,7 +84,7 @@ func (k *Keys) CheckClientKeys(set []byte) error {
 	case len(wrong) == 0:
 		return errors.New("the JWK Set has no keys")
 	default:
-		return fmt.Errorf("the JWK Set has no key that can be used: %w", errors.Join(wrong...))
+		return fmt.Errorf("the JWK Set has no usable key: %w", errors.Join(wrong...))
 	}
 }
 
@@ -102,7 +102,7 @@ func (k *Keys) CheckClientKeys(set []byte) error {
 // kid, or that the JWT has no kid. A cached set may be out of date then. Errors
 // never contain the JWT.
 func (k *Keys) VerifyClient(set []byte, jwt string) (claims []byte, known bool, err error) {
-	// What costs least comes first. A set is not fetched again for a bad JWT.
+	// The cheapest checks come first. Nothing is fetched for an invalid JWT.
 	t, err := parseToken(jwt, maxClientToken)
 	if err != nil {
 		return nil, true, err
@@ -126,8 +126,8 @@ func (k *Keys) VerifyClient(set []byte, jwt string) (claims []byte, known bool, 
 	return claims, known || err == nil, err
 }
 
-// choose returns the one key that may verify the JWT, and whether the JWT names one
-// of the set.
+// choose returns the one key that may verify the JWT, and whether the JWT names
+// a key of the set.
 func choose(keys []clientKey, t *token) (found *clientKey, known bool, err error) {
 	var named, fit []*clientKey
 	for i := range keys {
@@ -167,16 +167,16 @@ func choose(keys []clientKey, t *token) (found *clientKey, known bool, err error
 	}
 }
 
-// isClientType compares as RFC 7515 section 4.1.9 says.
+// isClientType compares as specified in RFC 7515 section 4.1.9.
 func isClientType(typ string) bool {
 	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
 	return typ == "jwt" || typ == "client-authentication+jwt"
 }
 
-// parseSet reads a JWK Set.
+// parseSet parses a JWK Set.
 func parseSet(set []byte) ([]clientKey, error) {
 	if len(set) > maxSet {
-		return nil, fmt.Errorf("the JWK Set has %d bytes; %d are the most", len(set), maxSet)
+		return nil, fmt.Errorf("the JWK Set has %d bytes; the maximum is %d", len(set), maxSet)
 	}
 	var raw struct {
 		Keys []josejson.RawMessage `json:"keys"`
@@ -188,7 +188,7 @@ func parseSet(set []byte) ([]clientKey, error) {
 		return nil, errors.New(`the JWK Set has no "keys"`)
 	}
 	if len(raw.Keys) > maxKeys {
-		return nil, fmt.Errorf("the JWK Set has %d keys; %d are the most", len(raw.Keys), maxKeys)
+		return nil, fmt.Errorf("the JWK Set has %d keys; the maximum is %d", len(raw.Keys), maxKeys)
 	}
 	keys := make([]clientKey, len(raw.Keys))
 	for i, one := range raw.Keys {
@@ -197,7 +197,7 @@ func parseSet(set []byte) ([]clientKey, error) {
 	return keys, nil
 }
 
-// private reports whether the key has what is no public key's.
+// private reports whether the key has members of private or symmetric keys.
 func (c *clientKey) private() bool {
 	return strings.EqualFold(c.Type, "oct") ||
 		len(slices.Concat(c.D, c.P, c.Q, c.DP, c.DQ, c.QI, c.Other, c.K, c.Priv)) > 0
@@ -215,7 +215,7 @@ func (c *clientKey) fits(alg string) error {
 		kty, crv = "EC", "P-384"
 	case "ES512":
 		kty, crv = "EC", "P-521"
-	case EdDSA, ed25519Alg: // Both are one algorithm, in a key too.
+	case EdDSA, ed25519Alg: // Both names mean the same algorithm, also in a key.
 		kty, crv = "OKP", "Ed25519"
 	}
 	switch {
@@ -227,8 +227,8 @@ func (c *clientKey) fits(alg string) error {
 	return c.verifies()
 }
 
-// verifies returns an error if the key says that it is for something else than
-// signatures (RFC 7517 sections 4.2 and 4.3).
+// verifies returns an error if the key says that it is not for signatures (RFC
+// 7517 sections 4.2 and 4.3).
 func (c *clientKey) verifies() error {
 	switch {
 	case c.unread != nil:
@@ -243,7 +243,7 @@ func (c *clientKey) verifies() error {
 	return nil
 }
 
-// public returns the key as a value that verifies.
+// public returns the key for verification.
 func (c *clientKey) public() (crypto.PublicKey, error) {
 	if err := c.verifies(); err != nil {
 		return nil, err
@@ -259,7 +259,7 @@ func (c *clientKey) public() (crypto.PublicKey, error) {
 	if len(c.N) > maxModulus {
 		return nil, fmt.Errorf("is an RSA key of more than %d bits", maxRSABits)
 	}
-	// Only what makes up the key: what certificates it has doesn't matter.
+	// Only the parameters of the key: its certificates don't matter.
 	members := map[string]string{"kty": c.Type, "crv": c.Curve, "n": c.N, "e": c.E, "x": c.X, "y": c.Y}
 	for name, value := range members {
 		if value == "" {
@@ -280,7 +280,7 @@ func (c *clientKey) public() (crypto.PublicKey, error) {
 			return nil, fmt.Errorf("is an RSA key of %d bits; it must have at least %d", n, rsaBits)
 		}
 		if public.E < 3 || public.E%2 == 0 || public.E > 1<<31-1 || public.N.Bit(0) == 0 {
-			return nil, errors.New("is no RSA key: its e or n can't be right")
+			return nil, errors.New("is not an RSA key: its e or n is invalid")
 		}
 	case *ecdsa.PublicKey, ed25519.PublicKey:
 	default:
@@ -289,7 +289,7 @@ func (c *clientKey) public() (crypto.PublicKey, error) {
 	return jwk.Key, nil
 }
 
-// name says which key is meant.
+// name identifies the key in an error.
 func (c *clientKey) name() string {
 	if c.ID == "" {
 		return "a key without a kid"

@@ -21,7 +21,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/keys"
 )
 
-// checker checks what clients sign. That needs no keys of ours.
+// checker checks what clients sign, without its own keys.
 var checker = &keys.Keys{}
 
 // own are keys of clients, made once.
@@ -151,9 +151,9 @@ func TestHonestClients(t *testing.T) {
 		"typ application/JWT":                    {all, signed(jose.ES256, k.ec, "ec", "typ", "application/JWT")},
 		"typ client-authentication+jwt":          {all, signed(jose.ES256, k.ec, "ec", "typ", "client-authentication+jwt")},
 		"what the key is for":                    {setOf(jwk(k.ec, "ec", `"use":"sig"`, `"alg":"ES256"`, `"key_ops":["verify"]`)), signed(jose.ES256, k.ec, "ec")},
-		"certificates that nobody looks at":      {setOf(jwk(k.ec, "ec", `"x5c":["junk"]`, `"x5t":"junk"`, `"x5u":"junk"`)), signed(jose.ES256, k.ec, "ec", "x5t", "AAAA", "jku", "https://evil.example.com")},
-		"members that nobody knows":              {setOf(jwk(k.ec, "ec", `"iat":1`, `"exp":"never"`)), signed(jose.ES256, k.ec, "ec", "more", map[string]int{"a": 1})},
-		"keys that nobody knows":                 {setOf(`{"kty":"AKP","alg":"ML-DSA-44","pub":"AAAA"}`, `{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA","kid":"k"}`, `{"kty":"new"}`, `{}`, `7`, `{"kty":5}`, jwk(k.ec, "ec")), signed(jose.ES256, k.ec, "ec")},
+		"certificates, which are ignored":        {setOf(jwk(k.ec, "ec", `"x5c":["junk"]`, `"x5t":"junk"`, `"x5u":"junk"`)), signed(jose.ES256, k.ec, "ec", "x5t", "AAAA", "jku", "https://evil.example.com")},
+		"unknown members":                        {setOf(jwk(k.ec, "ec", `"iat":1`, `"exp":"never"`)), signed(jose.ES256, k.ec, "ec", "more", map[string]int{"a": 1})},
+		"unknown keys":                           {setOf(`{"kty":"AKP","alg":"ML-DSA-44","pub":"AAAA"}`, `{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA","kid":"k"}`, `{"kty":"new"}`, `{}`, `7`, `{"kty":5}`, jwk(k.ec, "ec")), signed(jose.ES256, k.ec, "ec")},
 		"a key for encryption with the same kid": {setOf(jwk(k.ec2, "ec", `"use":"enc"`), jwk(k.ec, "ec")), signed(jose.ES256, k.ec, "ec")},
 		"spaces around the set":                  {[]byte("\n " + string(all) + "\n"), signed(jose.ES256, k.ec, "ec")},
 		"spaces in the JSON":                     {all, handmade(k.ec, "{ \"alg\" : \"ES256\" }", someClaims)},
@@ -179,8 +179,8 @@ func TestCheckClientKeys(t *testing.T) {
 		set  string
 		want string
 	}{
-		"no JSON":               {`keys`, "the JWK Set is no JSON object"},
-		"null":                  {`null`, "the JWK Set is no JSON object"},
+		"no JSON":               {`keys`, "the JWK Set is not a JSON object"},
+		"null":                  {`null`, "the JWK Set is not a JSON object"},
 		"no keys":               {`{}`, `has no "keys"`},
 		"null keys":             {`{"keys":null}`, `has no "keys"`},
 		"an empty list":         {`{"keys":[]}`, "has no keys"},
@@ -199,7 +199,7 @@ func TestCheckClientKeys(t *testing.T) {
 		"no kty":                {`{"keys":[{}]}`, "a key without a kid can't be used"},
 		"no n":                  {`{"keys":[{"kty":"RSA","e":"AQAB"}]}`, "can't be used"},
 		"X25519":                {`{"keys":[{"kty":"OKP","crv":"X25519","x":"` + b64(strings.Repeat("x", 32)) + `"}]}`, "can't be used"},
-		"a number":              {`{"keys":[7]}`, "a key without a kid is no JSON object"},
+		"a number":              {`{"keys":[7]}`, "a key without a kid is not a JSON object"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := checker.CheckClientKeys([]byte(tt.set))

@@ -8,38 +8,38 @@ import (
 )
 
 const (
-	// publishEvery is how old the copy gets before PublicKeys reads it again, or
-	// Verify where it meets a key that it doesn't know: so a key that signs at
-	// once, such as after Retire, is published on all instances nearly at once.
+	// publishEvery is how old the copy may be before PublicKeys, or Verify for
+	// an unknown key, reads it again. So a key that signs at once, such as
+	// after Retire, is published on all instances within seconds.
 	publishEvery = 5 * time.Second
 
-	// retryEvery is how long no request tries to read the keys again after that has
-	// failed, while there is a copy that serves.
+	// retryEvery is how long requests don't try to read the keys again after a
+	// failure, while the copy is usable.
 	retryEvery = 5 * time.Second
 
-	// patience is how long a request waits for the keys to be read while there is
-	// a copy that serves, and readTimeout while there is none.
+	// patience is how long a request waits for a read while the copy is usable,
+	// and readTimeout while it is not.
 	patience    = 500 * time.Millisecond
 	readTimeout = 5 * time.Second
 )
 
-// flight is one read of the keys. Others wait for it.
+// flight is one read of the keys, for all who wait for it.
 type flight struct {
 	done   chan struct{}
 	err    error
-	writes int // of this instance when it began
+	writes int // the number of writes of this instance when it started
 }
 
-// current returns the instance's copy of the keys, which it reads again if it is
-// older than maxAge. One request does that, and the others continue while
-// the copy isn't much older.
+// current returns the instance's copy of the keys, and reads it again if it is
+// older than maxAge. One request does that; the others continue with the copy
+// if it isn't much older.
 func (k *Keys) current(ctx context.Context, maxAge time.Duration) (*set, error) {
 	s := k.set.Load()
 	if k.kept == nil {
 		return s, nil
 	}
 	now := k.now()
-	age := now.Sub(s.at).Abs() // A clock may be set back.
+	age := now.Sub(s.at).Abs() // The clock may have been set back.
 	if age < maxAge {
 		return s, nil
 	}
@@ -69,14 +69,14 @@ func (k *Keys) current(ctx context.Context, maxAge time.Duration) (*set, error) 
 	if s = k.set.Load(); now.Sub(s.at).Abs() < maxStale {
 		return s, nil
 	}
-	if err == nil { // The clock is set while keys are read.
+	if err == nil { // The clock was set during the read.
 		err = errors.New("the time has changed")
 	}
 	return nil, fmt.Errorf("keys: the signing keys were last read at %s, which is too long ago: %w", s.at.UTC().Format(time.RFC3339), err)
 }
 
-// fly reads the keys for all who wait. It continues if the client of this request
-// hangs up.
+// fly reads the keys for all who wait. It continues if the client of this
+// request hangs up.
 func (k *Keys) fly(ctx context.Context, f *flight, now time.Time, serves bool) error {
 	timeout := readTimeout
 	if serves {
@@ -116,13 +116,14 @@ func (k *Keys) read(ctx context.Context, f *flight, now time.Time) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.writes == f.writes { // Otherwise this may be what was there before.
+	if k.writes == f.writes { // Otherwise this may be older than a write of this instance.
 		k.set.Store(&next)
 	}
 	return nil
 }
 
-// adopt makes what this instance has read to write, or has written, its copy.
+// adopt makes the keys that this instance has read for a write, or has written,
+// its copy.
 func (k *Keys) adopt(keys []entry, at time.Time, mark int64) error {
 	s, err := newSet(keys, k.set.Load(), at, mark)
 	if err != nil {
@@ -145,7 +146,7 @@ func (f *flight) wait(ctx context.Context, serves bool) error {
 	case <-f.done:
 		return f.err
 	case <-enough:
-		return errors.New("the store takes its time")
+		return errors.New("the store is slow")
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -7,14 +7,14 @@ import (
 	"fmt"
 )
 
-// derivation is the key from one of the secrets that goes into the derivation of
+// derivation is the key that one of the secrets adds to the derivation of
 // refresh tokens.
 type derivation struct {
 	id  uint32 // not zero
 	key []byte
 }
 
-// newDerivations returns the keys from the secrets, in their order.
+// newDerivations returns the keys of the secrets, in their order.
 func newDerivations(secrets []string) ([]derivation, error) {
 	const keySize, idSize = 32, 4
 	made := make([]derivation, 0, len(secrets))
@@ -25,7 +25,7 @@ func newDerivations(secrets []string) ([]derivation, error) {
 		}
 		d := derivation{id: binary.BigEndian.Uint32(both[keySize:]) | 1, key: both[:keySize:keySize]}
 		for k, other := range made {
-			if other.id == d.id { // One in two billion.
+			if other.id == d.id { // The chance is one in two billion.
 				return nil, fmt.Errorf("keys: Options.Secrets[%d] has the same ID as Secrets[%d] by chance: use another secret", i, k)
 			}
 		}

@@ -11,11 +11,11 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// documentID is the ID of the one document that has the keys. It is made like a
+// documentID is the ID of the one document with the keys. It is derived like a
 // consent's, without a user.
 var documentID = func() store.ID {
 	id := store.ID([]byte("latchkey signing"))
-	id[6] = 0x80 | id[6]&0x0f // version 8 (RFC 9562): an ID of our own making
+	id[6] = 0x80 | id[6]&0x0f // version 8 (RFC 9562): a custom ID
 	id[8] = 0x80 | id[8]&0x3f
 	binary.BigEndian.PutUint16(id[14:], store.UserTag(""))
 	return id
@@ -23,15 +23,15 @@ var documentID = func() store.ID {
 
 // ErrLost means that the document with the keys existed before and is gone.
 var ErrLost = fmt.Errorf("keys: the document %s, which has the signing keys, is gone from the store."+
-	" Restore it from a backup. If there is none, restart every instance: there are new keys then,"+
-	" and nothing that the old ones signed can be verified", documentID)
+	" Restore it from a backup. If there is none, restart every instance: that makes new keys,"+
+	" and nothing that the old ones signed can be verified anymore", documentID)
 
-// maxRounds bounds how often the document is read again because another instance
-// has changed it.
+// maxRounds bounds how often the document is read again because another
+// instance has changed it.
 const maxRounds = 8
 
-// callTimeout bounds one call of the store, so that one that hangs is an error also
-// where the host has set no deadline.
+// callTimeout bounds one call of the store, so that a hanging store is an error
+// even if the host has set no deadline.
 const callTimeout = 10 * time.Second
 
 // document reads and writes the keys in the store.
@@ -40,11 +40,11 @@ type document struct {
 	secrets []string
 	policy  policy
 	now     func() time.Time
-	turn    chan struct{} // held by the one that writes
+	turn    chan struct{} // held by the writer
 }
 
-// read returns the document, the numbers of its cut-offs, and the keys in it. With
-// a mark, and if that has not changed, it doesn't open them.
+// read returns the document, its cut-off numbers, and its keys. If the document
+// still has the given mark, read doesn't open the keys.
 func (d *document) read(ctx context.Context, mark int64) (kept store.Document, cuts store.Cuts, keys []entry, secret int, err error) {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
@@ -57,7 +57,7 @@ func (d *document) read(ctx context.Context, mark int64) (kept store.Document, c
 	case kept.Kind != store.KindKeys:
 		return kept, cuts, nil, 0, fmt.Errorf("keys: the document %s is of the kind %s, so it has no signing keys", documentID, kept.Kind)
 	case !kept.EndedAt.IsZero():
-		return kept, cuts, nil, 0, fmt.Errorf("keys: somebody has ended the document %s: delete it and restart to have new signing keys", documentID)
+		return kept, cuts, nil, 0, fmt.Errorf("keys: the document %s was ended: delete it and restart to make new signing keys", documentID)
 	case kept.Mark == mark:
 		return kept, cuts, nil, 0, nil
 	}
@@ -68,8 +68,9 @@ func (d *document) read(ctx context.Context, mark int64) (kept store.Document, c
 	return kept, cuts, keys, secret, nil
 }
 
-// write lets the policy decide on the keys, after change if that isn't nil, and
-// keeps what has changed. If there are none yet, create makes them.
+// write updates the keys according to the policy, after change if that isn't
+// nil, and saves them if they changed. If there are none yet, create makes
+// them.
 func (k *Keys) write(ctx context.Context, create bool, change func([]entry, time.Time) ([]entry, error)) error {
 	d := k.kept
 	select {
@@ -84,7 +85,7 @@ func (k *Keys) write(ctx context.Context, create bool, change func([]entry, time
 		kept, cuts, keys, secret, err := d.read(ctx, 0)
 		if create && errors.Is(err, ErrLost) {
 			if err = d.create(ctx, at, made); err == nil || errors.Is(err, store.ErrExists) {
-				continue // What counts is what is there now, and what cut-offs there are.
+				continue // Use the current document and cut-offs.
 			}
 		}
 		if err != nil {
@@ -97,8 +98,8 @@ func (k *Keys) write(ctx context.Context, create bool, change func([]entry, time
 			}
 		}
 		next = d.policy.next(next, at)
-		// A cut-off of everything is none of the keys, but after a day it would
-		// have them swept.
+		// A cut-off of everything doesn't concern the keys, but would have them
+		// deleted after a day.
 		if secret == 0 && !cuts.Exceed(&kept.Seen) && equal(keys, next) {
 			return k.adopt(keys, at, kept.Mark)
 		}
@@ -116,10 +117,10 @@ func (k *Keys) write(ctx context.Context, create bool, change func([]entry, time
 		}
 		return k.adopt(next, at, kept.Mark)
 	}
-	return fmt.Errorf("keys: the document %s is changed all the time", documentID)
+	return fmt.Errorf("keys: the document %s keeps changing", documentID)
 }
 
-// create keeps the first keys.
+// create saves the first keys.
 func (d *document) create(ctx context.Context, at time.Time, made maker) error {
 	first := store.Document{ID: documentID, Kind: store.KindKeys, CreatedAt: at}
 	if err := d.fill(&first, d.policy.next(nil, at), at, made); err != nil {
@@ -139,24 +140,25 @@ func (d *document) replace(ctx context.Context, kept store.Document, mark int64)
 	return d.store.Replace(ctx, kept, mark)
 }
 
-// fill makes the keys that are yet to be made, and seals all.
+// fill generates the keys that don't exist yet, and seals all.
 func (d *document) fill(kept *store.Document, keys []entry, at time.Time, made maker) (err error) {
 	if err := made.make(keys); err != nil {
 		return err
 	}
 	var mark [8]byte
-	rand.Read(mark[:]) // Never fails: it would end the program.
+	rand.Read(mark[:]) // It never fails; it would end the program.
 	kept.Mark = int64(binary.BigEndian.Uint64(mark[:]) | 1)
 	kept.LastUsedAt = at
 	kept.State, err = seal(d.secrets[0], keys)
 	return err
 }
 
-// maker has the keys that one write has made, by algorithm, so that another round
-// makes no others.
+// maker has the keys that one write has generated, by algorithm, so that
+// another round reuses them.
 type maker map[string]*key
 
-// make makes the keys that have nothing in Private: at most one of an algorithm.
+// make generates the keys with an empty Private: at most one for each
+// algorithm.
 func (m maker) make(keys []entry) error {
 	for i := range keys {
 		if len(keys[i].Private) > 0 {
@@ -175,8 +177,8 @@ func (m maker) make(keys []entry) error {
 	return nil
 }
 
-// equal reports whether nothing has changed. IDs stand for keys; those yet to be
-// made have none.
+// equal reports whether nothing has changed. It compares IDs; keys that don't
+// exist yet have none.
 func equal(a, b []entry) bool {
 	if len(a) != len(b) {
 		return false

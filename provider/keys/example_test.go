@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// Keys that make and rotate themselves, in the provider's own store.
+// Keep keys in the provider's store, where they rotate automatically.
 func ExampleNew() {
 	ctx, kept := context.Background(), memory.New()       // in production, the store of the provider
 	secret := strings.Repeat("for this example only ", 2) // in production, from "openssl rand -base64 32"
@@ -30,7 +30,8 @@ func ExampleNew() {
 	// Output: [RS256 ES256]
 }
 
-// Keys that never leave a KMS or an HSM, whose client implements crypto.Signer.
+// Use keys that never leave a KMS or an HSM, whose client implements
+// crypto.Signer.
 func ExampleStatic() {
 	var fromKMS crypto.Signer
 	fromKMS, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // in production, the client of your KMS
@@ -45,7 +46,7 @@ func ExampleStatic() {
 	// Output: [ES256]
 }
 
-// A key that somebody may have stolen is gone at once, and another signs.
+// Remove a key that may be stolen. Another one signs at once.
 func ExampleKeys_Retire() {
 	ctx := context.Background()
 	signing, err := keys.New(ctx, keys.Options{

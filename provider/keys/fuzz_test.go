@@ -157,8 +157,9 @@ func FuzzCheckClientKeys(f *testing.F) {
 	})
 }
 
-// What opens is what was sealed with one of the secrets: sealed again it opens
-// alike, and a bit that differs closes it. Damage is no panic.
+// Only content that was sealed with one of the secrets opens. Sealed again it
+// opens with the same keys, and changing one bit closes it. Damage doesn't
+// panic.
 func FuzzOpen(f *testing.F) {
 	secrets := []string{strings.Repeat("a", minSecret), strings.Repeat("b", minSecret)}
 	k, err := generate(ES256)
@@ -187,7 +188,8 @@ func FuzzOpen(f *testing.F) {
 				require.Error(t, err)
 			}
 		}
-		// What somebody has sealed who has the secret is read with care as well.
+		// Content is read carefully even if it was sealed with the right
+		// secret.
 		head := make([]byte, headSize)
 		head[0] = sealVersion
 		aead, id, err := derive(secrets[0], head[1:1+saltSize])

@@ -22,7 +22,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/keys"
 )
 
-// hmacWith returns a JWT whose secret is something that everybody knows.
+// hmacWith returns a JWT whose secret is publicly known.
 func hmacWith(alg string, secret []byte) string {
 	text := b64(`{"alg":"`+alg+`","kid":"k"}`) + "." + b64(someClaims)
 	mac := hmac.New(sha256.New, secret)
@@ -93,7 +93,7 @@ var attacks = sync.OnceValue(func() map[string]attack {
 		"kid of no key":                {ec, signed(jose.ES256, k.ec, "other"), false, "no key with the kid \"other\""},
 		"kid that is a path":           {ec, signed(jose.ES256, k.ec, "../../etc/passwd"), false, "no key with the kid"},
 		"kid that is SQL":              {ec, signed(jose.ES256, k.ec, "' or 1=1 --"), false, "no key with the kid"},
-		"kid that is no text":          {ec, header(`{"alg":"ES256","kid":["k"]}`), true, "wrong type"},
+		"kid that isn't a string":      {ec, header(`{"alg":"ES256","kid":["k"]}`), true, "wrong type"},
 		"two keys with the same kid":   {setOf(jwk(k.ec, "k"), jwk(k.ec2, "k")), good, true, "2 keys"},
 		"no kid, two keys that fit":    {setOf(jwk(k.ec, "1"), jwk(k.ec2, "2")), signed(jose.ES256, k.ec, ""), false, "names no kid"},
 		"no kid, no key that fits":     {rsaSet, signed(jose.ES256, k.ec, ""), false, "no key for the alg ES256"},
@@ -112,8 +112,8 @@ var attacks = sync.OnceValue(func() map[string]attack {
 		"a small RSA key":              {setOf(jwk(k.small, "k")), signed(jose.RS256, k.small, "k"), true, "1024 bits"},
 		"a huge RSA key":               {setOf(`{"kty":"RSA","kid":"k","e":"AQAB","n":"` + strings.Repeat("_", 4096/6+2) + `"}`), signed(jose.RS256, k.rsa, "k"), true, "more than 4096 bits"},
 		"an RSA key whose e is 1":      {setOf(`{"kty":"RSA","kid":"k","e":"AQ","n":"` + strings.Repeat("_", 400) + `"}`), signed(jose.RS256, k.rsa, "k"), true, "e value"},
-		"an RSA key whose e is even":   {setOf(`{"kty":"RSA","kid":"k","e":"BA","n":"` + strings.Repeat("_", 400) + `"}`), signed(jose.RS256, k.rsa, "k"), true, "can't be right"},
-		"an RSA key whose e is huge":   {setOf(`{"kty":"RSA","kid":"k","e":"f________w","n":"` + strings.Repeat("_", 400) + `"}`), signed(jose.RS256, k.rsa, "k"), true, "can't be right"},
+		"an RSA key whose e is even":   {setOf(`{"kty":"RSA","kid":"k","e":"BA","n":"` + strings.Repeat("_", 400) + `"}`), signed(jose.RS256, k.rsa, "k"), true, "is invalid"},
+		"an RSA key whose e is huge":   {setOf(`{"kty":"RSA","kid":"k","e":"f________w","n":"` + strings.Repeat("_", 400) + `"}`), signed(jose.RS256, k.rsa, "k"), true, "is invalid"},
 		"a point off the curve":        {setOf(offCurve), good, true, "not on declared curve"},
 
 		"embedded jwk":              {ec, signed(jose.ES256, k.ec2, "k", "jwk", jose.JSONWebKey{Key: k.ec2.Public(), KeyID: "k"}), true, `"jwk", which is not accepted`},
@@ -125,34 +125,34 @@ var attacks = sync.OnceValue(func() map[string]attack {
 		"b64 false":                 {ec, header(`{"alg":"ES256","kid":"k","b64":false}`), true, `"b64", which is not accepted`},
 		"zip":                       {ec, signed(jose.ES256, k.ec, "k", "zip", "DEF"), true, `"zip", which is not accepted`},
 		"enc":                       {ec, signed(jose.ES256, k.ec, "k", "enc", "A256GCM"), true, `"enc", which is not accepted`},
-		"a JWT in a JWT":            {ec, signed(jose.ES256, k.ec, "k", "cty", "JWT"), true, "a JWT in another"},
+		"a JWT in a JWT":            {ec, signed(jose.ES256, k.ec, "k", "cty", "JWT"), true, "nested JWTs"},
 		"typ of an access token":    {ec, signed(jose.ES256, k.ec, "k", "typ", "at+jwt"), true, `typ of the JWT is "at+jwt"`},
 		"typ of a DPoP proof":       {ec, signed(jose.ES256, k.ec, "k", "typ", "dpop+jwt"), true, "typ of the JWT"},
 		"typ of a logout token":     {ec, signed(jose.ES256, k.ec, "k", "typ", "logout+jwt"), true, "typ of the JWT"},
 		"typ of a request object":   {ec, signed(jose.ES256, k.ec, "k", "typ", "oauth-authz-req+jwt"), true, "typ of the JWT"},
 		"typ that is empty":         {ec, signed(jose.ES256, k.ec, "k", "typ", ""), true, "typ of the JWT"},
-		"typ that is no text":       {ec, header(`{"alg":"ES256","kid":"k","typ":7}`), true, "wrong type"},
+		"typ that isn't a string":   {ec, header(`{"alg":"ES256","kid":"k","typ":7}`), true, "wrong type"},
 		"no alg":                    {ec, header(`{"kid":"k"}`), true, `alg of the JWT is ""`},
-		"two algs":                  {ec, header(`{"alg":"none","alg":"ES256","kid":"k"}`), true, "twice"},
-		"two algs, one is escaped":  {ec, header(`{"alg":"none","\u0061lg":"ES256","kid":"k"}`), true, "twice"},
+		"two algs":                  {ec, header(`{"alg":"none","alg":"ES256","kid":"k"}`), true, "duplicate member"},
+		"two algs, one is escaped":  {ec, header(`{"alg":"none","\u0061lg":"ES256","kid":"k"}`), true, "duplicate member"},
 		"alg in capitals":           {ec, header(`{"ALG":"ES256","kid":"k"}`), true, `alg of the JWT is ""`},
 		"alg es256":                 {ec, header(`{"alg":"es256","kid":"k"}`), true, `alg of the JWT is "es256"`},
 		"no header":                 {ec, "." + parts[1] + "." + parts[2], true, "header"},
-		"a header that is a list":   {ec, header(`["ES256"]`), true, "no JSON object"},
-		"a header that is null":     {ec, header(`null`), true, "no JSON object"},
-		"a header with more behind": {ec, header(`{"alg":"ES256","kid":"k"}{}`), true, "no JSON object"},
-		"a huge header":             {ec, header(`{"alg":"ES256","kid":"k","x":"` + strings.Repeat("x", 8<<10) + `"}`), true, "8192 are the most"},
-		"a header of many members":  {ec, header(`{"alg":"ES256","kid":"k"` + many(5000, `,"%d":1`) + `}`), true, "8192 are the most"},
-		"a deep header":             {ec, header(`{"alg":"ES256","kid":"k","x":` + strings.Repeat("[", 5000) + `}`), true, "no JSON object"},
+		"a header that is a list":   {ec, header(`["ES256"]`), true, "not a JSON object"},
+		"a header that is null":     {ec, header(`null`), true, "not a JSON object"},
+		"a header with more behind": {ec, header(`{"alg":"ES256","kid":"k"}{}`), true, "not a JSON object"},
+		"a huge header":             {ec, header(`{"alg":"ES256","kid":"k","x":"` + strings.Repeat("x", 8<<10) + `"}`), true, "the maximum is 8192"},
+		"a header of many members":  {ec, header(`{"alg":"ES256","kid":"k"` + many(5000, `,"%d":1`) + `}`), true, "the maximum is 8192"},
+		"a deep header":             {ec, header(`{"alg":"ES256","kid":"k","x":` + strings.Repeat("[", 5000) + `}`), true, "not a JSON object"},
 		"a huge kid":                {ec, signed(jose.ES256, k.ec, strings.Repeat("k", 5000)), false, "no key with the kid"},
 
-		"a million members":           {ec, payload(`{"a":1` + strings.Repeat(`,"a":1`, 1000000) + `}`), true, "8192 are the most"},
-		"claims that are a list":      {ec, payload(`[]`), true, "no JSON object"},
-		"claims that are empty":       {ec, payload(``), true, "no JSON object"},
-		"claims with two sub":         {ec, payload(`{"sub":"me","sub":"you"}`), true, "twice"},
-		"claims with two sub, deeper": {ec, payload(`{"a":{"sub":"me","sub":"you"}}`), true, "twice"},
-		"claims with more behind":     {ec, payload(someClaims + `{}`), true, "no JSON object"},
-		"deep claims":                 {ec, payload(`{"a":` + strings.Repeat("[", 4000) + strings.Repeat("]", 4000) + `}`), true, "8192 are the most"},
+		"a million members":           {ec, payload(`{"a":1` + strings.Repeat(`,"a":1`, 1000000) + `}`), true, "the maximum is 8192"},
+		"claims that are a list":      {ec, payload(`[]`), true, "not a JSON object"},
+		"claims that are empty":       {ec, payload(``), true, "not a JSON object"},
+		"claims with two sub":         {ec, payload(`{"sub":"me","sub":"you"}`), true, "duplicate member"},
+		"claims with two sub, deeper": {ec, payload(`{"a":{"sub":"me","sub":"you"}}`), true, "duplicate member"},
+		"claims with more behind":     {ec, payload(someClaims + `{}`), true, "not a JSON object"},
+		"deep claims":                 {ec, payload(`{"a":` + strings.Repeat("[", 4000) + strings.Repeat("]", 4000) + `}`), true, "the maximum is 8192"},
 		"changed claims":              {ec, parts[0] + "." + b64(strings.Replace(someClaims, "client_1", "client_2", 1)) + "." + parts[2], true, "signature"},
 
 		"no signature":              {ec, parts[0] + "." + parts[1] + ".", true, "no signature"},
@@ -169,17 +169,17 @@ var attacks = sync.OnceValue(func() map[string]attack {
 		"one part":                  {ec, parts[0], true, "1 parts"},
 		"nothing":                   {ec, "", true, "empty"},
 		"dots":                      {ec, "..", true, "no signature"},
-		"a million dots":            {ec, strings.Repeat(".", 1000000), true, "8192 are the most"},
+		"a million dots":            {ec, strings.Repeat(".", 1000000), true, "the maximum is 8192"},
 		"JSON serialization":        {ec, jws.FullSerialize(), true, "JSON serialization"},
 		"JSON, general":             {ec, `{"payload":"` + parts[1] + `","signatures":[{"protected":"` + parts[0] + `","signature":"` + parts[2] + `"}]}`, true, "JSON serialization"},
 		"encrypted":                 {rsaSet, encrypted, true, "encrypted"},
 
 		"no set":              {nil, good, false, "JWK Set"},
 		"a set that is a key": {[]byte(jwk(k.ec, "k")), good, false, `has no "keys"`},
-		"a huge set":          {append(ec, make([]byte, 64<<10)...), good, false, "65536 are the most"},
-		"a set of many keys":  {setOf(strings.Split(strings.TrimPrefix(many(21, ` `+strings.ReplaceAll(jwk(k.ec, "%d"), " ", "")), " "), " ")...), good, false, "20 are the most"},
-		"a set with two keys": {[]byte(`{"keys":[],"keys":[` + jwk(k.ec, "k") + `]}`), good, false, "twice"},
-		"a key with two x":    {setOf(strings.Replace(jwk(k.ec, "k"), `"x":`, `"x":"AAAA","x":`, 1)), good, true, "has a member twice"},
+		"a huge set":          {append(ec, make([]byte, 64<<10)...), good, false, "the maximum is 65536"},
+		"a set of many keys":  {setOf(strings.Split(strings.TrimPrefix(many(21, ` `+strings.ReplaceAll(jwk(k.ec, "%d"), " ", "")), " "), " ")...), good, false, "the maximum is 20"},
+		"a set with two keys": {[]byte(`{"keys":[],"keys":[` + jwk(k.ec, "k") + `]}`), good, false, "duplicate member"},
+		"a key with two x":    {setOf(strings.Replace(jwk(k.ec, "k"), `"x":`, `"x":"AAAA","x":`, 1)), good, true, "has a duplicate member"},
 	}
 	for _, none := range []string{"none", "None", "NONE", "nOnE", "none ", "", "null"} {
 		all["alg "+none+", unsigned"] = attack{ec, b64(`{"alg":"`+none+`","kid":"k"}`) + "." + b64(someClaims) + ".", true, ""}
@@ -253,8 +253,8 @@ func TestVerifyRefusesHostileTokens(t *testing.T) {
 	}
 }
 
-// A key signs nothing here but JWTs of one typ and one alg. What it has signed
-// elsewhere, such as in a KMS that others use too, is none of ours.
+// A key signs only JWTs of one typ and one alg here. A JWT that it signed for
+// another purpose, such as in a shared KMS, is refused.
 func TestVerifyRefusesWhatOurKeyHasSignedElsewhere(t *testing.T) {
 	own := own()
 	k, err := keys.Static(own.rsa, own.ec)

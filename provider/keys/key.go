@@ -25,7 +25,7 @@ type key struct {
 	id, algorithm string
 	public        crypto.PublicKey
 	signer        crypto.Signer
-	private       []byte // PKCS #8; nil if it is kept elsewhere
+	private       []byte // PKCS #8; nil for a Static key
 
 	header    []byte // of a JWT, encoded, with the dot
 	published []byte // the public key as a JWK
@@ -45,7 +45,7 @@ func generate(alg string) (*key, error) {
 	case EdDSA:
 		_, signer, err = ed25519.GenerateKey(rand.Reader)
 	default:
-		err = fmt.Errorf("%q is no algorithm that signs", alg)
+		err = fmt.Errorf("%q is not a signature algorithm", alg)
 	}
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func generate(alg string) (*key, error) {
 	return k, err
 }
 
-// parse reads a key that generate made.
+// parse parses a key that generate made.
 func parse(e entry) (*key, error) {
 	private, err := x509.ParsePKCS8PrivateKey(e.Private)
 	if err != nil {
@@ -72,13 +72,14 @@ func parse(e entry) (*key, error) {
 		return nil, err
 	}
 	if k.id != e.ID || k.algorithm != e.Algorithm {
-		return nil, errors.New("it is another than its kid and alg say")
+		return nil, errors.New("it does not match its kid and alg")
 	}
 	k.private = e.Private
 	return k, nil
 }
 
-// newKey prepares a key. What can be computed once is.
+// newKey prepares a key, and computes everything that is the same for each
+// signature.
 func newKey(signer crypto.Signer) (*key, error) {
 	k := &key{public: signer.Public(), signer: signer}
 	switch public := k.public.(type) {
@@ -89,13 +90,13 @@ func newKey(signer crypto.Signer) (*key, error) {
 		k.algorithm = RS256
 	case *ecdsa.PublicKey:
 		if public.Curve != elliptic.P256() {
-			return nil, fmt.Errorf("an ECDSA key on %s does not serve: ES256 needs P-256", public.Curve.Params().Name)
+			return nil, fmt.Errorf("an ECDSA key on %s can't be used: ES256 needs P-256", public.Curve.Params().Name)
 		}
 		k.algorithm = ES256
 	case ed25519.PublicKey:
 		k.algorithm = EdDSA
 	default:
-		return nil, fmt.Errorf("a public key of type %T does not serve: it must be *rsa.PublicKey, *ecdsa.PublicKey, or ed25519.PublicKey", public)
+		return nil, fmt.Errorf("a public key of type %T can't be used: it must be *rsa.PublicKey, *ecdsa.PublicKey, or ed25519.PublicKey", public)
 	}
 	jwk := jose.JSONWebKey{Key: k.public, Algorithm: k.algorithm, Use: "sig"}
 	sum, err := jwk.Thumbprint(crypto.SHA256)
@@ -116,7 +117,7 @@ func newKey(signer crypto.Signer) (*key, error) {
 	return k, err
 }
 
-// maxSignature is more bytes than a signature takes, encoded.
+// maxSignature is more bytes than any encoded signature has.
 const maxSignature = 1 + 4*(8192/8)/3 + 4
 
 // sign returns the claims as a JWT in compact form (RFC 7515 section 7.1).
@@ -125,7 +126,7 @@ func (k *key) sign(claims []byte) (string, error) {
 	b = base64.RawURLEncoding.AppendEncode(append(b, k.header...), claims)
 	signature, err := k.signature(b)
 	if err != nil {
-		return "", fmt.Errorf("keys: the key %s does not sign: %w", k.id, err)
+		return "", fmt.Errorf("keys: the key %s can't sign: %w", k.id, err)
 	}
 	return string(base64.RawURLEncoding.AppendEncode(append(b, '.'), signature)), nil
 }
@@ -139,10 +140,10 @@ func (k *key) signature(message []byte) ([]byte, error) {
 	if err != nil || k.algorithm == RS256 {
 		return signature, err
 	}
-	// A JWS has the two numbers side by side (RFC 7518 section 3.4).
+	// A JWS has the two numbers concatenated (RFC 7518 section 3.4).
 	var numbers struct{ R, S *big.Int }
 	if rest, err := asn1.Unmarshal(signature, &numbers); err != nil || len(rest) > 0 {
-		return nil, errors.New("the signature is not in the form of a crypto.Signer: ASN.1 with two numbers")
+		return nil, errors.New("the signature is not in the format of crypto.Signer: ASN.1 with two numbers")
 	}
 	const size = 32
 	if numbers.R.Sign() <= 0 || numbers.S.Sign() <= 0 || numbers.R.BitLen() > 8*size || numbers.S.BitLen() > 8*size {
@@ -154,7 +155,7 @@ func (k *key) signature(message []byte) ([]byte, error) {
 	return raw, nil
 }
 
-// same reports whether the key is the one that is kept.
+// same reports whether the key is the stored one.
 func (k *key) same(e entry) bool {
 	return k.id == e.ID && k.algorithm == e.Algorithm && bytes.Equal(k.private, e.Private)
 }

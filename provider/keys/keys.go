@@ -56,15 +56,15 @@ type Keys struct {
 	cacheFor   time.Duration
 	now        func() time.Time
 
-	kept        *document    // nil if the keys are static
+	kept        *document    // nil for Static keys
 	derivations []derivation // likewise
 
 	set atomic.Pointer[set]
 
 	mu       sync.Mutex
-	flight   *flight   // the read that is under way
-	failedAt time.Time // when one has failed
-	writes   int       // of this instance
+	flight   *flight   // the read in progress
+	failedAt time.Time // the time of the last failure
+	writes   int       // number of writes of this instance
 }
 
 // New returns the keys in the store. If there are none, it makes them, which
@@ -105,17 +105,17 @@ func (k *Keys) Algorithms() []string { return slices.Clone(k.algorithms) }
 // are not a JSON object, or if the keys couldn't be read for an hour.
 func (k *Keys) Sign(ctx context.Context, alg string, claims []byte) (string, error) {
 	if len(claims) == 0 || claims[0] != '{' || !json.Valid(claims) {
-		return "", errors.New("keys: the claims are no JSON object")
+		return "", errors.New("keys: the claims are not a JSON object")
 	}
 	if !slices.Contains(k.algorithms, alg) {
-		return "", fmt.Errorf("keys: nothing signs with %.20q: the algorithms are %v", alg, k.algorithms)
+		return "", fmt.Errorf("keys: no key signs with %.20q: the algorithms are %v", alg, k.algorithms)
 	}
 	s, err := k.current(ctx, refreshEvery)
 	if err != nil {
 		return "", err
 	}
 	i := signing(s.entries, alg, k.now())
-	if i < 0 { // Another instance, which doesn't have the algorithm, has taken it away.
+	if i < 0 { // Another instance, without this algorithm, has removed it.
 		return "", fmt.Errorf("keys: there is no key for %s yet: Maintain makes one", alg)
 	}
 	return s.keys[i].sign(claims)
@@ -139,14 +139,14 @@ func (k *Keys) Verify(ctx context.Context, token string) (claims []byte, err err
 		return nil, err
 	}
 	own := s.find(*t.KeyID)
-	if own == nil { // Another instance may have made it within the minute.
+	if own == nil { // Another instance may have made it within the last minute.
 		if s, err = k.current(ctx, publishEvery); err != nil {
 			return nil, err
 		}
 		own = s.find(*t.KeyID)
 	}
 	if own == nil {
-		return nil, fmt.Errorf("the JWT was signed with the key %.100q, which is not one of ours, or not any more", *t.KeyID)
+		return nil, fmt.Errorf("the JWT was signed with the key %.100q, which is unknown here or was removed", *t.KeyID)
 	}
 	if own.algorithm != t.Algorithm {
 		return nil, fmt.Errorf("the JWT is signed with %.20q, but the key %s signs with %s only", t.Algorithm, own.id, own.algorithm)
@@ -195,12 +195,12 @@ func (k *Keys) Maintain(ctx context.Context) error {
 // It returns an error if there is no such key, and if the keys are [Static].
 func (k *Keys) Retire(ctx context.Context, kid string) error {
 	if k.kept == nil {
-		return errors.New("keys: these keys are static: give Static other signers")
+		return errors.New("keys: these keys are static: pass other signers to Static")
 	}
 	return k.write(ctx, false, func(now []entry, at time.Time) ([]entry, error) {
 		next, found := k.kept.policy.retire(now, kid, at)
 		if !found {
-			return nil, fmt.Errorf("keys: there is no key %.100q: List returns those that are kept", kid)
+			return nil, fmt.Errorf("keys: there is no key %.100q: List returns the existing ones", kid)
 		}
 		return next, nil
 	})

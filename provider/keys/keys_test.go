@@ -173,11 +173,11 @@ func TestEachAlgorithmSignsAndVerifies(t *testing.T) {
 func TestSignRefuses(t *testing.T) {
 	k := deploy(t).start()
 	for name, tt := range map[string]struct{ alg, claims, want string }{
-		"an algorithm without keys": {keys.RS256, `{}`, "nothing signs"},
-		"none":                      {"none", `{}`, "nothing signs"},
-		"no claims":                 {keys.ES256, ``, "no JSON object"},
-		"a list":                    {keys.ES256, `[]`, "no JSON object"},
-		"half an object":            {keys.ES256, `{"a":`, "no JSON object"},
+		"an algorithm without keys": {keys.RS256, `{}`, "no key signs"},
+		"none":                      {"none", `{}`, "no key signs"},
+		"no claims":                 {keys.ES256, ``, "not a JSON object"},
+		"a list":                    {keys.ES256, `[]`, "not a JSON object"},
+		"half an object":            {keys.ES256, `{"a":`, "not a JSON object"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := k.Sign(ctx, tt.alg, []byte(tt.claims))
@@ -189,7 +189,7 @@ func TestSignRefuses(t *testing.T) {
 func TestVerifyRefusesWhatOthersHaveSigned(t *testing.T) {
 	k, other := deploy(t).start(), deploy(t).start()
 	_, err := k.Verify(ctx, sign(t, other, keys.ES256))
-	require.ErrorContains(t, err, "not one of ours")
+	require.ErrorContains(t, err, "is unknown here or was removed")
 	token := sign(t, k, keys.ES256)
 	forged := token[:strings.LastIndex(token, ".")] + sign(t, other, keys.ES256)[strings.LastIndex(token, "."):]
 	_, err = k.Verify(ctx, forged)
@@ -219,7 +219,7 @@ func TestWrongOptions(t *testing.T) {
 		"no store":                  {func(o *keys.Options) { o.Store = nil }, "Options.Store is required"},
 		"no secret":                 {func(o *keys.Options) { o.Secrets = nil }, "at least one secret"},
 		"a short secret":            {func(o *keys.Options) { o.Secrets = []string{secret, strings.Repeat("ü", 31)} }, "Secrets[1] has 31 characters"},
-		"a secret twice":            {func(o *keys.Options) { o.Secrets = []string{secret, secret} }, "Secrets[1] is there twice"},
+		"a secret twice":            {func(o *keys.Options) { o.Secrets = []string{secret, secret} }, "Secrets[1] occurs twice"},
 		"an unknown algorithm":      {func(o *keys.Options) { o.Algorithms = []string{"HS256"} }, `Algorithms[0] is "HS256"`},
 		"an algorithm twice":        {func(o *keys.Options) { o.Algorithms = []string{"ES256", "ES256"} }, `has "ES256" twice`},
 		"no caching":                {func(o *keys.Options) { o.CacheFor = time.Second }, "CacheFor is 1s"},

@@ -26,8 +26,8 @@ type Key struct {
 	RemovedAt   time.Time // when it will be removed; zero if not known yet
 }
 
-// List returns the keys, as this instance knows them, for the people who run
-// the provider.
+// List returns the keys that this instance knows, for the people who run the
+// provider.
 //
 // It returns an error if the keys couldn't be read for an hour.
 func (k *Keys) List(ctx context.Context) ([]Key, error) {

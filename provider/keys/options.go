@@ -21,17 +21,17 @@ const (
 	// refreshEvery is how old an instance's copy of the keys gets before it is
 	// read again.
 	refreshEvery = time.Minute
-	// maxStale is how old the copy gets while it can't be read again.
+	// maxStale is how old the copy may get while it can't be read again.
 	maxStale = time.Hour
-	// skew is how far the clocks of instances and relying parties may be apart.
+	// skew is how much the clocks of instances and relying parties may differ.
 	skew = 5 * time.Minute
 
 	minSecret   = 32 // characters
 	minCacheFor = time.Minute
 	maxCacheFor = 24 * time.Hour
 
-	// tokenLifetime is the longest life of what is signed: as long as an ID token
-	// may have at the most.
+	// tokenLifetime is the maximum lifetime of what is signed, which is that of
+	// an ID token.
 	tokenLifetime = 24 * time.Hour
 )
 
@@ -74,11 +74,11 @@ type Options struct {
 	// minutes. The default is time.Now.
 	Now func() time.Time
 
-	lifetime time.Duration // tests shorten it; zero: tokenLifetime
+	lifetime time.Duration // set by tests; zero means tokenLifetime
 }
 
-// withDefaults returns the options with the defaults of what is zero, or an
-// error that names each that is wrong.
+// withDefaults returns the options with defaults for zero fields, or an error
+// that names every problem.
 func (o Options) withDefaults() (Options, error) {
 	set := func(d *time.Duration, usual time.Duration) {
 		if *d == 0 {
@@ -111,7 +111,7 @@ func (o Options) check() error {
 		if n := utf8.RuneCountInString(secret); n < minSecret {
 			bad("Secrets[%d] has %d characters; it must have at least %d, from a random generator", i, n, minSecret)
 		} else if slices.Contains(o.Secrets[:i], secret) {
-			bad("Secrets[%d] is there twice", i)
+			bad("Secrets[%d] occurs twice", i)
 		}
 	}
 	for i, alg := range o.Algorithms {
@@ -130,13 +130,13 @@ func (o Options) check() error {
 	return errors.Join(wrong...)
 }
 
-// policy returns what decides on the keys.
+// policy returns the policy that decides on the keys.
 func (o Options) policy() policy {
 	return policy{
 		algorithms: o.Algorithms,
 		rotate:     o.Rotate,
-		// A relying party may have a set for as long as it may cache it, from an
-		// instance that had its copy for as long as it may.
+		// A relying party may have the oldest set that it may cache, from an
+		// instance with the oldest copy that it may use.
 		lead: maxStale + o.CacheFor + skew,
 		keep: o.lifetime + maxStale + skew,
 	}

@@ -98,8 +98,8 @@ func TestStoreThatHangsIsAnError(t *testing.T) {
 	})
 }
 
-// A client that hangs up doesn't spoil what others wait for, and a request that has
-// no copy to go on with ends when its client does.
+// A client that hangs up doesn't disturb others who wait for the keys. A
+// request without a usable copy ends when its client does.
 func TestRequestsThatEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t)
@@ -158,5 +158,5 @@ func TestDocumentThatIsAlwaysChanged(t *testing.T) {
 	k := d.start()
 	d.clock.pass(90 * 24 * time.Hour)
 	d.store.Fail(store.ErrConflict, "Replace")
-	require.ErrorContains(t, k.Maintain(ctx), "changed all the time")
+	require.ErrorContains(t, k.Maintain(ctx), "keeps changing")
 }

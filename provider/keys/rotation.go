@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// entry is one key as it is kept.
+// entry is one key in its stored form.
 type entry struct {
 	ID        string `json:"kid"` // RFC 7638 thumbprint
 	Algorithm string `json:"alg"`
-	Private   []byte `json:"private"` // PKCS #8; empty: yet to be made
+	Private   []byte `json:"private"` // PKCS #8; empty if it doesn't exist yet
 
 	PublishedAt time.Time `json:"published"`
-	SignsAt     time.Time `json:"signs"` // from then on, until the next one does
+	SignsAt     time.Time `json:"signs"` // until the next key signs
 }
 
-// policy decides on the keys. It does no I/O, makes no keys, and draws nothing.
+// policy decides on the keys. It does no I/O and generates nothing.
 type policy struct {
 	algorithms []string
 	rotate     time.Duration // how long a key signs
@@ -24,16 +24,17 @@ type policy struct {
 	keep       time.Duration // and after that
 }
 
-// maxLead is more than any lead. A key that is to sign later than that was made
-// by an instance whose clock was wrong.
+// maxLead is longer than any lead. If a key is to sign later than that, the
+// clock of the instance that made it was wrong.
 const maxLead = maxStale + maxCacheFor + 2*skew
 
-// next returns what the keys become at the time: it adds those that must be
-// made, with nothing in Private, and leaves out those that are no longer needed.
+// next returns the keys for the given time. It adds keys that must be
+// generated, with an empty Private, and omits those that are no longer needed.
 //
-// A key is published the lead before it signs. It signs until the next one of its
-// algorithm does, and is published until the last token that it can have signed
-// has expired. The first key of an algorithm signs at once: no cache has to catch up.
+// A key is published for the lead before it signs. It signs until the next key
+// of its algorithm does, and stays published until the last token that it can
+// have signed has expired. The first key of an algorithm signs at once, because
+// no cache lacks it.
 func (p policy) next(now []entry, at time.Time) []entry {
 	next := slices.Clone(now)
 	for i := range next {
@@ -57,7 +58,7 @@ func (p policy) next(now []entry, at time.Time) []entry {
 	})
 }
 
-// until returns when the key can go, or zero if that isn't known yet.
+// until returns when the key can be removed, or zero if that isn't known yet.
 func (p policy) until(keys []entry, e entry) time.Time {
 	stops := time.Time{}
 	for _, other := range keys {
@@ -74,8 +75,8 @@ func (p policy) until(keys []entry, e entry) time.Time {
 	return stops.Add(p.keep)
 }
 
-// retire takes a key away at the time. If it was the one that signs, the one that
-// waits does so at once, or a new one. It reports whether there is such a key.
+// retire removes a key. If it was the one that signs, the next one signs at
+// once, or a new one. It reports whether there is such a key.
 func (p policy) retire(now []entry, id string, at time.Time) ([]entry, bool) {
 	i := slices.IndexFunc(now, func(e entry) bool { return e.ID == id })
 	if i < 0 {
@@ -96,9 +97,9 @@ func (p policy) retire(now []entry, id string, at time.Time) ([]entry, bool) {
 	return append(next, entry{Algorithm: alg, PublishedAt: at, SignsAt: at}), true
 }
 
-// signing returns the index of the key that signs at the time: of those whose time
-// has come, the newest. If none has, because a clock is behind, it is the first
-// whose time will. It is -1 if there is none.
+// signing returns the index of the key that signs at the given time: the newest
+// one that has started to sign. If none has, because a clock is behind, it is
+// the one that will start first. It is -1 if there is none.
 func signing(keys []entry, alg string, at time.Time) int {
 	best := -1
 	for i := range keys {
@@ -117,7 +118,7 @@ func signing(keys []entry, alg string, at time.Time) int {
 	return best
 }
 
-// newest returns the key of the algorithm that signs last.
+// newest returns the key of the algorithm that starts to sign last.
 func newest(keys []entry, alg string) (last entry, found bool) {
 	for _, e := range keys {
 		if e.Algorithm == alg && (!found || order(e, last) > 0) {
@@ -127,7 +128,7 @@ func newest(keys []entry, alg string) (last entry, found bool) {
 	return last, found
 }
 
-// order compares when two keys begin to sign.
+// order compares when two keys start to sign.
 func order(a, b entry) int {
 	return cmp.Or(a.SignsAt.Compare(b.SignsAt), cmp.Compare(a.ID, b.ID))
 }

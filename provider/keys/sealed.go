@@ -12,14 +12,14 @@ import (
 	"fmt"
 )
 
-// What is kept is
+// The stored state is
 //
 //	version | salt | ID of the secret | nonce | sealed content
 //
-// The content is JSON, sealed with AES-256-GCM, which also covers all that stands
-// before it. The key comes from the secret and the salt (HKDF with SHA-256, RFC
-// 5869), and so does the ID of the secret, so that a wrong secret can be told from
-// damage, and the same secret elsewhere has another ID.
+// The content is JSON, sealed with AES-256-GCM, which also authenticates
+// everything before it. The key and the ID of the secret are derived from the
+// secret and the salt (HKDF with SHA-256, RFC 5869). The ID tells a wrong
+// secret from damage, and differs between documents with the same secret.
 const (
 	sealVersion = 1
 	saltSize    = 16
@@ -28,8 +28,8 @@ const (
 	headSize    = 1 + saltSize + idSize + nonceSize
 )
 
-// content is what is sealed. Members that are added later are lost where an
-// instance of an older version writes, or need a new version above.
+// content is the sealed content. An instance of an older version drops members
+// that it doesn't know when it writes; otherwise, change the version above.
 type content struct {
 	Keys []entry `json:"keys"`
 }
@@ -39,13 +39,13 @@ var (
 	// that isn't in Options.Secrets.
 	ErrWrongSecret = errors.New("they are sealed with a secret that is not in Options.Secrets." +
 		" Add the secret that sealed them, after the new one." +
-		" If it is lost, delete the document and restart: there are new keys then, and nothing that the old ones signed can be verified")
+		" If it is lost, delete the document and restart: that makes new keys, and nothing that the old ones signed can be verified anymore")
 
 	// ErrDamaged means that the keys in the store can't be read although the
 	// secret is right.
 	ErrDamaged = errors.New("they are damaged." +
 		" Restore the document from a backup." +
-		" If there is none, delete it and restart: there are new keys then, and nothing that the old ones signed can be verified")
+		" If there is none, delete it and restart: that makes new keys, and nothing that the old ones signed can be verified anymore")
 
 	errNewer = errors.New("they were written by a newer version of this package: update this instance")
 )
@@ -64,14 +64,14 @@ func derive(secret string, salt []byte) (aead cipher.AEAD, id []byte, err error)
 	return aead, both[32:], err
 }
 
-// seal returns the keys in the form to keep, sealed with the secret.
+// seal returns the stored form of the keys, sealed with the secret.
 func seal(secret string, keys []entry) (string, error) {
 	plain, err := json.Marshal(content{keys})
 	if err != nil {
 		return "", err
 	}
 	head := make([]byte, headSize, headSize+len(plain)+16)
-	rand.Read(head) // Never fails: it would end the program.
+	rand.Read(head) // It never fails; it would end the program.
 	head[0] = sealVersion
 	salt, rest := head[1:1+saltSize], head[1+saltSize:]
 	aead, id, err := derive(secret, salt)
@@ -82,8 +82,8 @@ func seal(secret string, keys []entry) (string, error) {
 	return string(aead.Seal(head, head[headSize-nonceSize:headSize], plain, head)), nil
 }
 
-// open reads what seal returned, with the secret that sealed it, and returns the
-// index of that.
+// open opens what seal returned. It returns the keys and the index of the
+// secret that sealed them.
 func open(secrets []string, state string) (keys []entry, index int, err error) {
 	b := []byte(state)
 	if len(b) > 0 && b[0] > sealVersion {
@@ -99,7 +99,7 @@ func open(secrets []string, state string) (keys []entry, index int, err error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		if !bytes.Equal(id, rest[:idSize]) { // It is kept in the open.
+		if !bytes.Equal(id, rest[:idSize]) { // The ID is not sealed.
 			continue
 		}
 		plain, err := aead.Open(nil, rest[idSize:], sealed, head)
@@ -108,7 +108,7 @@ func open(secrets []string, state string) (keys []entry, index int, err error) {
 		}
 		var c content
 		if err := json.Unmarshal(plain, &c); err != nil || len(c.Keys) == 0 {
-			return nil, 0, fmt.Errorf("%w (what is sealed is no list of keys)", ErrDamaged)
+			return nil, 0, fmt.Errorf("%w (the sealed content is not a list of keys)", ErrDamaged)
 		}
 		return c.Keys, i, nil
 	}

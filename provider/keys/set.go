@@ -9,13 +9,13 @@ import (
 
 // set is an instance's copy of the keys. It never changes.
 type set struct {
-	at      time.Time // when it was read, or before
+	at      time.Time // when it was read, or earlier
 	mark    int64     // of the document
-	entries []entry   // without what is private
+	entries []entry   // without private keys
 	keys    []*key    // in the order of entries
 }
 
-// newSet prepares the keys. Those that the set before has are taken from there.
+// newSet prepares the keys. It reuses those of the previous set.
 func newSet(entries []entry, before *set, at time.Time, mark int64) (*set, error) {
 	s := &set{at: at, mark: mark, entries: slices.Clone(entries)}
 	for i, e := range entries {
@@ -43,8 +43,8 @@ func (s *set) find(id string) *key {
 	return nil
 }
 
-// public returns the JWK Set (RFC 7517 section 5). The keys that sign come first,
-// because some relying parties look at no other.
+// public returns the JWK Set (RFC 7517 section 5). The keys that sign come
+// first, because some relying parties look only at the first key.
 func (s *set) public(algorithms []string, now time.Time) []byte {
 	listed := make([][]byte, 0, len(s.keys))
 	signs := make([]bool, len(s.keys))

@@ -71,9 +71,9 @@ type relyingParty struct {
 	until time.Time
 }
 
-// Three instances sign for relying parties that cache the set. One reads it from
-// each instance in each minute. Clocks differ, writes conflict, and after each
-// write the other instances go on with what they have for an hour. No verification
+// Three instances sign for relying parties that cache the set. One reads it
+// from each instance in each minute. Clocks differ, writes conflict, and after
+// each write the other instances keep their copy for an hour. No verification
 // fails over two full rotations and more.
 func TestRotationCostsNoVerification(t *testing.T) {
 	const cacheFor, lifetime = 30 * time.Minute, 2 * time.Hour

@@ -110,7 +110,7 @@ func TestStaticSignerThatFailsLater(t *testing.T) {
 	require.Len(t, published(t, k).Keys, 1)
 }
 
-// other has a public key of its own kind.
+// other has a different type of public key.
 type other struct{ crypto.Signer }
 
 func (o *other) Public() crypto.PublicKey { return "a key" }

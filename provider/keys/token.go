@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
-	josejson "github.com/go-jose/go-jose/v4/json" // It refuses duplicate members, and names are compared with their case.
+	josejson "github.com/go-jose/go-jose/v4/json" // It refuses duplicate members, and compares names case-sensitively.
 )
 
 const (
@@ -18,16 +18,15 @@ const (
 	maxClientToken = 8 << 10
 )
 
-// token is a JWT that was read and is yet to be verified. Nothing of it may be
-// believed.
+// token is a JWT that was parsed but not verified. Don't trust its content.
 type token struct {
 	text string
 	header
 }
 
-// header is what is read of the header (RFC 7515 section 4.1). The other members
-// are never used: jku, x5u, x5c, and x5t say which key verifies, and that isn't for
-// the JWT to say.
+// header has the parsed members of the header (RFC 7515 section 4.1). The
+// others are never used: jku, x5u, x5c, and x5t would choose the key, which the
+// JWT must not do.
 type header struct {
 	Algorithm   string  `json:"alg"`
 	KeyID       *string `json:"kid"`
@@ -42,21 +41,21 @@ type header struct {
 	Encryption josejson.RawMessage `json:"enc"`
 }
 
-// verified are the algorithms that a JWT may have. All are asymmetric.
+// verified lists the algorithms that a JWT may have. All are asymmetric.
 var verified = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", ed25519Alg}
 
-// ed25519Alg is what RFC 9864 calls EdDSA with Ed25519, and what some clients
-// write. The package doesn't know it.
+// ed25519Alg is the name of EdDSA with Ed25519 in RFC 9864, which some clients
+// use. The package doesn't know it.
 const ed25519Alg = "Ed25519"
 
-// parseToken reads a JWT in compact form, of at most limit bytes. Errors have no
-// part of it but the kid, the alg, and the typ.
+// parseToken parses a JWT in compact form, of at most limit bytes. Errors
+// contain only its kid, alg, and typ.
 func parseToken(text string, limit int) (*token, error) {
 	switch {
 	case text == "":
 		return nil, errors.New("the JWT is empty")
 	case len(text) > limit:
-		return nil, fmt.Errorf("the JWT has %d bytes; %d are the most", len(text), limit)
+		return nil, fmt.Errorf("the JWT has %d bytes; the maximum is %d", len(text), limit)
 	case strings.HasPrefix(text, "{"):
 		return nil, errors.New("the JWT is in JSON serialization; it must be in compact form")
 	}
@@ -73,7 +72,7 @@ func parseToken(text string, limit int) (*token, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the header of the JWT %w", err)
 	}
-	// Otherwise one signature could be written in many ways.
+	// Otherwise one signature could be encoded in many ways.
 	if _, err := decode(second); err != nil {
 		return nil, fmt.Errorf("the payload of the JWT %w", err)
 	}
@@ -90,7 +89,7 @@ func parseToken(text string, limit int) (*token, error) {
 	return t, t.check()
 }
 
-// check refuses what no honest client sends, or what can't be served.
+// check refuses headers that no honest client sends, or that aren't supported.
 func (h *header) check() error {
 	for _, refused := range []struct {
 		name  string
@@ -101,7 +100,7 @@ func (h *header) check() error {
 		}
 	}
 	if h.ContentType != nil {
-		return fmt.Errorf("the header of the JWT has the cty %.40q: a JWT in another is not accepted", *h.ContentType)
+		return fmt.Errorf("the header of the JWT has the cty %.40q: nested JWTs are not accepted", *h.ContentType)
 	}
 	if !slices.Contains(verified, h.Algorithm) {
 		return fmt.Errorf("the alg of the JWT is %.20q; it must be one of %s", h.Algorithm, strings.Join(verified, ", "))
@@ -127,12 +126,12 @@ func (t *token) verify(key crypto.PublicKey) (claims []byte, err error) {
 	return claims, nil
 }
 
-var errSignature = errors.New("the signature of the JWT is wrong: another key has made it, or it was changed")
+var errSignature = errors.New("the signature of the JWT is wrong: it was made with another key, or the JWT was changed")
 
 func (t *token) verifyJWS(key crypto.PublicKey) (claims []byte, err error) {
 	jws, err := jose.ParseSignedCompact(t.text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(t.Algorithm)})
 	if err != nil {
-		return nil, errors.New("the JWT can't be read")
+		return nil, errors.New("the JWT can't be parsed")
 	}
 	if claims, err = jws.Verify(key); err != nil {
 		return nil, errSignature
@@ -140,8 +139,8 @@ func (t *token) verifyJWS(key crypto.PublicKey) (claims []byte, err error) {
 	return claims, nil
 }
 
-// verifyEd25519 verifies what is signed (RFC 7515 section 5.1): the encoded
-// header and payload, as they are.
+// verifyEd25519 verifies the signature of the encoded header and payload (RFC
+// 7515 section 5.1).
 func (t *token) verifyEd25519(key crypto.PublicKey) (claims []byte, err error) {
 	end := strings.LastIndexByte(t.text, '.')
 	signature, err := decode(t.text[end+1:])
@@ -152,22 +151,22 @@ func (t *token) verifyEd25519(key crypto.PublicKey) (claims []byte, err error) {
 	return decode(t.text[strings.IndexByte(t.text, '.')+1 : end])
 }
 
-// object reads a JSON object without duplicate members. The caller puts what the
-// object is in front of the error, which contains nothing of its content.
+// object parses a JSON object without duplicate members. The caller prepends
+// the object's name to the error, which has none of its content.
 func object(raw []byte, to any) error {
 	if len(raw) == 0 || raw[0] != '{' {
-		return errors.New("is no JSON object")
+		return errors.New("is not a JSON object")
 	}
 	if err := josejson.Unmarshal(raw, to); err != nil {
-		return errors.New("is no JSON object, has a member twice, or one of the wrong type")
+		return errors.New("is not a JSON object, has a duplicate member, or one of the wrong type")
 	}
 	return nil
 }
 
-// decode reads base64url in its one form: without padding, line breaks, and bits
-// that mean nothing (RFC 7515 section 2).
+// decode decodes base64url in its canonical form: without padding, line breaks,
+// and unused bits (RFC 7515 section 2).
 func decode(text string) ([]byte, error) {
-	if strings.ContainsAny(text, "\r\n") { // The package skips them.
+	if strings.ContainsAny(text, "\r\n") { // The package ignores them.
 		return nil, errNotEncoded
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)

@@ -28,7 +28,7 @@ func TestRetireTakesAKeyAwayAtOnce(t *testing.T) {
 	require.True(t, verifies(t, set, after))
 	require.False(t, verifies(t, set, stolen))
 	_, err := here.Verify(ctx, stolen)
-	require.ErrorContains(t, err, "not one of ours")
+	require.ErrorContains(t, err, "is unknown here or was removed")
 	require.ErrorContains(t, here.Retire(ctx, kid(t, stolen)), "there is no key")
 
 	// The other instance publishes the new key, and knows it, after seconds, and
@@ -41,7 +41,7 @@ func TestRetireTakesAKeyAwayAtOnce(t *testing.T) {
 	require.Equal(t, kid(t, after), kid(t, sign(t, there, keys.ES256)))
 }
 
-// An instance that nobody has asked for long is as quick.
+// An instance that was idle for long is just as fast.
 func TestRetireReachesAnIdleInstance(t *testing.T) {
 	d := deploy(t)
 	here, there := d.start(), d.start()
@@ -85,7 +85,8 @@ func TestChangeOfTheSealingSecret(t *testing.T) {
 	_, err = fresh.Verify(ctx, token)
 	require.NoError(t, err)
 
-	// An instance that was forgotten says so, and goes on for an hour.
+	// An instance with the old secret reports that, and keeps working for an
+	// hour.
 	require.ErrorIs(t, old.Maintain(ctx), keys.ErrWrongSecret)
 	d.clock.pass(59 * time.Minute)
 	require.Equal(t, kid(t, token), kid(t, sign(t, old, keys.ES256)))
@@ -167,7 +168,8 @@ func TestDocumentThatIsGone(t *testing.T) {
 	_, err := running.Sign(ctx, keys.ES256, []byte("{}"))
 	require.ErrorIs(t, err, keys.ErrLost)
 
-	// Whoever starts finds a store without keys. The others follow.
+	// A new instance finds a store without keys and makes new ones. The others
+	// follow.
 	fresh := d.start()
 	require.Equal(t, kid(t, sign(t, fresh, keys.ES256)), kid(t, sign(t, running, keys.ES256)))
 	require.NoError(t, running.Maintain(ctx))
@@ -177,9 +179,9 @@ func TestDocumentThatSomebodyEnded(t *testing.T) {
 	d := deploy(t)
 	running := d.start()
 	require.NoError(t, d.store.End(ctx, keys.DocumentID, d.clock.Now(), d.clock.Now().Add(time.Hour)))
-	require.ErrorContains(t, running.Maintain(ctx), "has ended")
+	require.ErrorContains(t, running.Maintain(ctx), "was ended")
 	_, err := keys.New(ctx, d.options())
-	require.ErrorContains(t, err, "has ended")
+	require.ErrorContains(t, err, "was ended")
 }
 
 func TestIDThatIsTaken(t *testing.T) {

@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// color is a color of sRGB, each part from 0 to 1.
+// color is an sRGB color, with components from 0 to 1.
 type color [3]float64
 
 var (
 	white = color{1, 1, 1}
 	black = color{}
 
-	// The backgrounds that text in the accent color stands on. They are the
-	// ones in style.css with the least contrast to it.
+	// The backgrounds of text in the accent color: the ones in style.css with
+	// the least contrast to it.
 	lightGround = color{0xf4 / 255.0, 0xf5 / 255.0, 0xf7 / 255.0}
 	darkGround  = color{0x1f / 255.0, 0x23 / 255.0, 0x2a / 255.0}
 )
 
 const defaultAccent = "#2f4fd0"
 
-// parseColor reads a color such as "#2f4fd0".
+// parseColor parses a color such as "#2f4fd0".
 func parseColor(text string) (c color, ok bool) {
 	digits, ok := strings.CutPrefix(text, "#")
 	value, err := strconv.ParseUint(digits, 16, 24)
@@ -39,7 +39,7 @@ func (c color) String() string {
 	return fmt.Sprintf("#%02x%02x%02x", int(math.Round(c[0]*255)), int(math.Round(c[1]*255)), int(math.Round(c[2]*255)))
 }
 
-// luminance is the relative luminance of WCAG 2.2.
+// luminance returns the relative luminance of WCAG 2.2.
 func (c color) luminance() float64 {
 	linear := func(part float64) float64 {
 		if part <= 0.04045 {
@@ -50,17 +50,17 @@ func (c color) luminance() float64 {
 	return 0.2126*linear(c[0]) + 0.7152*linear(c[1]) + 0.0722*linear(c[2])
 }
 
-// contrast is the contrast ratio of WCAG 2.2, from 1 to 21.
+// contrast returns the contrast ratio of WCAG 2.2, from 1 to 21.
 func contrast(a, b color) float64 {
 	la, lb := a.luminance(), b.luminance()
 	return (max(la, lb) + 0.05) / (min(la, lb) + 0.05)
 }
 
-// readable is the least contrast of text (WCAG 2.2, level AA).
+// readable is the minimum contrast of text (WCAG 2.2, level AA).
 const readable = 4.5
 
-// readableOn returns c, or the nearest mixture of it with the color towards
-// that can be read on ground.
+// readableOn returns c, or the nearest mixture of c and towards that is
+// readable on ground.
 func (c color) readableOn(ground, towards color) color {
 	for part := 0.0; part <= 1; part += 0.02 {
 		var mixed color
@@ -74,14 +74,15 @@ func (c color) readableOn(ground, towards color) color {
 	return towards
 }
 
-// visible is the least contrast of what is not text, such as the edge of a button
-// (WCAG 2.2 section 1.4.11).
+// visible is the minimum contrast of anything that isn't text, such as the edge
+// of a button (WCAG 2.2 section 1.4.11).
 const visible = 3
 
-// accentStyle is the part of the style sheet that follows from the accent
-// color. Buttons and boxes have that very color, and whichever of black and white
-// can be read on it; text has the nearest one that can be read on the page, and so
-// has the edge of a button and box that could not be seen without one.
+// accentStyle returns the part of the style sheet that depends on the accent
+// color. Buttons and boxes have exactly that color, with text in black or
+// white, so that it is readable. Text in the accent color is adjusted until it
+// is readable on the page. So is the edge of a button or box that would be
+// invisible without one.
 func accentStyle(accent string) string {
 	brand, ok := parseColor(accent)
 	if !ok {

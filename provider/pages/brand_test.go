@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// WCAG 2.2 section 1.4.3: whatever the accent color, text in it and on it can
-// be read.
+// WCAG 2.2 section 1.4.3: with any accent color, text in it and on it is
+// readable.
 func TestAnyAccentColorCanBeRead(t *testing.T) {
 	accents := []string{"", "#000000", "#ffffff", "#ffcc00", "#808080", "#ff0000", "#00ff00", "#0000ff", "#1e2127", "#f4f5f7"}
 	source := rand.New(rand.NewPCG(1, 2))

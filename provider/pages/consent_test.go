@@ -114,7 +114,7 @@ func TestBrand(t *testing.T) {
 	require.Contains(t, w.Body.String(), `<picture><source srcset="https://b.example.com/d.svg" media="(prefers-color-scheme: dark)"><img class="tile mark" src="https://a.example.com/l.svg" alt=""></picture>`)
 	require.True(t, strings.HasSuffix(w.Header().Get("Content-Security-Policy"), "; img-src https://a.example.com https://b.example.com https://acme.example.com"), w.Header())
 	_, err := pages.New(pages.Config{LogoDarkURL: "http://x.example.com/d", IconURL: "data:image/png;base64,AA"}, issuer)
-	for _, says := range []string{"Config.LogoDarkURL is", "Config.IconURL is", "LogoDarkURL is set and LogoURL is not"} {
+	for _, says := range []string{"Config.LogoDarkURL is", "Config.IconURL is", "LogoDarkURL is set, but LogoURL is not"} {
 		require.ErrorContains(t, err, says)
 	}
 }

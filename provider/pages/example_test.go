@@ -8,8 +8,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
-// The built-in pages with the host's logos, color, corners, and font. Config.Pages
-// of package provider takes it.
+// Brand the built-in pages with logos, a color, corners, and a font. Set the
+// value as Config.Pages of package provider.
 func ExampleConfig_brand() {
 	brand := pages.Config{
 		Name:        "Acme",
@@ -24,7 +24,7 @@ func ExampleConfig_brand() {
 	}
 }
 
-// The consent page in the host's own layout. With Scopes as checkboxes instead
+// Render the consent page in a custom layout. With Scopes as checkboxes instead
 // of hidden fields, the user can choose.
 func ExampleConsent() {
 	layout := template.Must(template.New("consent").Parse(`
@@ -48,9 +48,9 @@ func ExampleConsent() {
 	}
 }
 
-// The consent page as a single-page app: the value goes into the page as JSON.
-// The app shows it, and submits a real form, as the answer sends the browser
-// on to the application.
+// Render the consent page as a single-page app. The page contains the data as
+// JSON. The app shows it, and submits a real form, because the answer redirects
+// the browser to the application.
 func ExampleConsent_json() {
 	app := template.Must(template.New("app").Parse(`<!DOCTYPE html>
 <title>Acme</title>

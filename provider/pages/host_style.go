@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// maxStyle is how long a Config.Style may be, in bytes.
+// maxStyle is the maximum length of Config.Style in bytes.
 const maxStyle = 400
 
 var (
@@ -15,9 +15,9 @@ var (
 	familyOfStyle = regexp.MustCompile(`^(?:-?[A-Za-z][A-Za-z0-9-]*(?: [A-Za-z][A-Za-z0-9-]*)*|'[A-Za-z0-9][A-Za-z0-9 -]*'|"[A-Za-z0-9][A-Za-z0-9 -]*")$`)
 )
 
-// parseStyle returns the part of the style sheet that is Config.Style. It lets in
-// what it knows, and no character that could end a value: nothing else gets into
-// the page, and nothing is loaded.
+// parseStyle returns the part of the style sheet for Config.Style. It allows
+// only known variables, and no character that could end a value. So nothing
+// else gets into the page, and nothing is loaded.
 func parseStyle(text string) (string, error) {
 	if len(text) > maxStyle {
 		return "", fmt.Errorf("pages: Config.Style has %d bytes: use at most %d", len(text), maxStyle)
@@ -43,12 +43,12 @@ func parseStyle(text string) (string, error) {
 		case seen[name]:
 			return "", fmt.Errorf("pages: Config.Style sets %s twice", name)
 		case !valid && name == "--radius":
-			return "", fmt.Errorf(`pages: Config.Style sets --radius to %q: give a length from 0 to 32px, such as "6px" or "0.5rem"`, value)
+			return "", fmt.Errorf(`pages: Config.Style sets --radius to %q: use a length from 0 to 32px, such as "6px" or "0.5rem"`, value)
 		case !valid:
-			return "", fmt.Errorf("pages: Config.Style sets --font to %q: give names of fonts with commas between them; quote one that has other characters than letters, digits and hyphens", value)
+			return "", fmt.Errorf("pages: Config.Style sets --font to %q: use font names separated by commas; quote a name that has characters other than letters, digits, and hyphens", value)
 		}
 		if value == "0" {
-			value = "0px" // Part of a calc() needs its unit.
+			value = "0px" // A calc() needs the unit.
 		}
 		seen[name] = true
 		fmt.Fprintf(&out, "%s:%s;", name, value)

@@ -33,8 +33,8 @@ func AcceptLanguage(texts ...Texts) func(*http.Request) Texts {
 	}
 }
 
-// acceptedLanguages returns the language ranges of the header, most wanted
-// first. What cannot be read is left out.
+// acceptedLanguages returns the language ranges of the header, in order of
+// preference. It skips malformed ones.
 func acceptedLanguages(header string) []string {
 	type weighted struct {
 		tag     string

@@ -27,5 +27,5 @@ func (p *Renderer) Page(w http.ResponseWriter, page Page) {
 	p.write(w, page.Status, "page.html", page, policy{images: []string{page.Host.LogoURL}, style: p.style + " " + sourceHash(string(page.Style))})
 }
 
-// sheet is a style sheet as it stands, so that its hash is that of its policy.
+// sheet returns a style sheet unescaped, so that its hash matches the policy.
 func sheet(css template.CSS) template.HTML { return template.HTML("<style>" + css + "</style>") } //nolint:gosec // Page.Style is trusted.

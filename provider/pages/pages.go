@@ -98,9 +98,9 @@ type Renderer struct {
 	host      Host
 	local     bool // the issuer is on the visitor's machine
 	templates *template.Template
-	style     string // the hash of the style of every page, as a policy names it
-	styles    string // the same, and that of those pages that have more in them than consent
-	script    string // the same for submitScript
+	style     string // the hash of the style of every page, for the policy
+	styles    string // the same, and the hash of the style of pages with more elements than consent
+	script    string // the hash of submitScript
 }
 
 // New returns a [Renderer] for a provider with the given issuer, or an error
@@ -109,11 +109,11 @@ func New(c Config, issuer string) (*Renderer, error) {
 	var problems []error
 	for _, u := range []struct{ field, address string }{{"LogoURL", c.LogoURL}, {"LogoDarkURL", c.LogoDarkURL}, {"IconURL", c.IconURL}} {
 		if u.address != "" && !weburl.Valid(u.address, issuer) {
-			problems = append(problems, fmt.Errorf("pages: Config.%s is %q: give an https URL, or one below the issuer", u.field, u.address))
+			problems = append(problems, fmt.Errorf("pages: Config.%s is %q: use an https URL, or one below the issuer", u.field, u.address))
 		}
 	}
 	if c.LogoDarkURL != "" && c.LogoURL == "" {
-		problems = append(problems, errors.New("pages: Config.LogoDarkURL is set and LogoURL is not: set both"))
+		problems = append(problems, errors.New("pages: Config.LogoDarkURL is set, but LogoURL is not: set both"))
 	}
 	if _, ok := parseColor(c.AccentColor); c.AccentColor != "" && !ok {
 		problems = append(problems, fmt.Errorf(`pages: Config.AccentColor is %q: write it like "#2f4fd0"`, c.AccentColor))
@@ -138,7 +138,7 @@ func New(c Config, issuer string) (*Renderer, error) {
 // HostName returns what the pages call the host.
 func (p *Renderer) HostName() string { return p.host.Name }
 
-// texts are those for a visitor, complete.
+// texts returns the texts for a visitor, with defaults for empty ones.
 func (p *Renderer) texts(r *http.Request) Texts {
 	if p.config.Texts == nil {
 		return English()
@@ -146,14 +146,13 @@ func (p *Renderer) texts(r *http.Request) Texts {
 	return p.config.Texts(r).complete()
 }
 
-// images are the URLs of the host's pictures, besides those that are
-// given.
+// images returns the URLs of the host's pictures, and the given ones.
 func (p *Renderer) images(more ...string) []string {
 	return append(more, p.host.LogoURL, p.host.LogoDarkURL, p.host.IconURL)
 }
 
-// picture is the user as a built-in page shows them: with a picture only if the
-// host wants that.
+// picture returns the user for a built-in page: with a picture only if
+// Config.UserPictures is set.
 func (p *Renderer) picture(u User) User {
 	if !p.config.UserPictures || !weburl.Valid(u.Picture, p.host.URL) {
 		u.Picture = ""
@@ -161,7 +160,7 @@ func (p *Renderer) picture(u User) User {
 	return u
 }
 
-// sentTo returns the host where a visitor is sent, and the text for that.
+// sentTo returns the host where a visitor is sent, and the text for it.
 func (p *Renderer) sentTo(uri string, t Texts) (host, text string) {
 	if host = weburl.Shown(uri, p.local); host == "" {
 		return "", t.SentToApp

@@ -53,12 +53,12 @@ func TestPolicyOfBuiltInPages(t *testing.T) {
 		"sign_out": func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
 			p.SignOut(w, r, pages.SignOut{Step: pages.StepSignOut}, "")
 		},
-		"sign_out and go on": func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
+		"sign_out and leave": func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
 			p.SignOut(w, r, pages.SignOut{Step: pages.StepSignOut}, "https://wiki.example.com/bye")
 		},
 	} {
 		text := render(t, pages.Config{}, show).Header().Get("Content-Security-Policy")
-		if name == "consent" || name == "form_post" || name == "sign_out and go on" {
+		if name == "consent" || name == "form_post" || name == "sign_out and leave" {
 			require.NotContains(t, text, "form-action", name)
 		} else {
 			require.Contains(t, text, "; form-action 'self'", name)
@@ -148,9 +148,9 @@ func TestOwnPagesGetEverything(t *testing.T) {
 	require.False(t, signOut.Leaves)
 }
 
-// The page to sign out says who asks and where the visitor is sent, as far as
-// there is such a one, and warns of an application that nobody has reviewed. A
-// link to an app leads there, whatever its scheme.
+// The sign-out page says which application asks and where the visitor will be
+// sent, if any, and warns of an application that is not reviewed. A link to an
+// app works with any scheme.
 func TestSignOutPage(t *testing.T) {
 	show := func(page pages.SignOut, redirectURI string) string {
 		return render(t, pages.Config{Name: "Acme"}, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
@@ -166,10 +166,10 @@ func TestSignOutPage(t *testing.T) {
 		says []string
 		not  []string
 	}{
-		"nobody sent them": {pages.Application{}, "", nil, []string{asks, sent, warns}},
-		"an application":   {wiki, "", []string{asks}, []string{sent, warns}},
-		"one that goes on": {wiki, "https://wiki.example.com/bye", []string{asks, sent, "wiki.example.com"}, []string{warns}},
-		"a stranger":       {stranger, "https://wiki.example.com/bye", []string{asks, sent, "wiki.example.com", warns, "&lt;Wiki&gt;"}, nil},
+		"no application sent them": {pages.Application{}, "", nil, []string{asks, sent, warns}},
+		"an application":           {wiki, "", []string{asks}, []string{sent, warns}},
+		"one that leaves":          {wiki, "https://wiki.example.com/bye", []string{asks, sent, "wiki.example.com"}, []string{warns}},
+		"a stranger":               {stranger, "https://wiki.example.com/bye", []string{asks, sent, "wiki.example.com", warns, "&lt;Wiki&gt;"}, nil},
 	} {
 		question.Application = tt.app
 		body := show(question, tt.uri)
@@ -189,8 +189,7 @@ func TestSignOutPage(t *testing.T) {
 	require.Contains(t, show(pages.SignOut{Step: pages.StepStay}, ""), "re still signed in")
 }
 
-// Each reason has words of its own, and one that is not known those of a bad
-// link.
+// Each reason has separate texts, and an unknown one has those of a bad link.
 func TestReasonsHaveWordsOfTheirOwn(t *testing.T) {
 	said, titles := map[string]pages.Reason{}, map[string]pages.Reason{}
 	title := regexp.MustCompile("<h1>(.*)</h1>")
@@ -216,8 +215,7 @@ func TestReasonsHaveWordsOfTheirOwn(t *testing.T) {
 	require.Equal(t, pages.ReasonBadLink, said[w.Body.String()])
 }
 
-// Days are written in the layout of the texts, and for machines in one of their
-// own.
+// Days have the layout of the texts, and a fixed layout for machines.
 func TestDaysOfConnections(t *testing.T) {
 	german := pages.German()
 	since, used := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC)

@@ -9,13 +9,13 @@ import (
 	"github.com/latchkey-go/latchkey/provider/internal/weburl"
 )
 
-// policy is what the Content-Security-Policy of a built-in page lets in besides
-// its own style.
+// policy is what the Content-Security-Policy of a built-in page allows besides
+// its style.
 type policy struct {
 	leavesSite bool     // as in frame
-	images     []string // addresses; may be empty
-	style      string   // the hashes of its styles; empty: that of every page
-	script     string   // its hash; empty: none
+	images     []string // URLs; may be empty
+	style      string   // the hashes of its styles; empty for the style of every page
+	script     string   // its hash; may be empty
 }
 
 // maxImageSources bounds the length of the policy: proxies refuse long headers.
@@ -42,14 +42,14 @@ func (p policy) text(style string) string {
 	return text
 }
 
-// frame is the part of the policy that every page has, built-in or custom. A form
-// that stays on the site may lead nowhere else.
+// frame returns the part of the policy that every page has, built in or custom.
+// If a form stays on the site, form-action allows nothing else.
 //
-// A form that leaves the site ends at an application, and there is no
-// form-action: browsers apply it to every redirect after the form too, and an
-// application sends its users on to where it likes, such as its own scheme. It
-// would keep no one out: any https address is an application's, and nothing can
-// be injected into a page that runs no script of others and escapes all text.
+// If a form leads to an application, there is no form-action, because browsers
+// apply it to every redirect after the form too, and an application may
+// redirect its users anywhere, such as to a custom scheme. It would not stop an
+// attacker: any https address can be an application's, and nothing can be
+// injected into a page that runs no foreign script and escapes all text.
 func frame(leavesSite bool) string {
 	const always = "base-uri 'none'; frame-ancestors 'none'"
 	if leavesSite {
@@ -64,12 +64,12 @@ func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
-	// With no-referrer browsers would post the form with "Origin: null".
+	// With no-referrer, browsers would post the form with "Origin: null".
 	h.Set("Referrer-Policy", "same-origin")
 }
 
-// guard sets the headers of a page that the host writes. The policy is added, so
-// that it holds in addition to one that the host sets.
+// guard sets the headers of a custom page. It adds the policy, so that it
+// applies in addition to one that the host sets.
 func guard(h http.Header, leavesSite bool) {
 	setHeaders(h)
 	h.Add("Content-Security-Policy", frame(leavesSite))

@@ -18,17 +18,17 @@ import (
 //go:embed *.html *.css
 var pageFiles embed.FS
 
-// submitScript sends a form_post answer on without a click. It is the only
-// script anywhere, and its page's policy allows it by its hash.
+// submitScript submits a form_post answer without a click. It is the only
+// script on any page, and the policy of its page allows it by its hash.
 const submitScript = "document.forms[0].submit()"
 
-// address is a URI that the provider has checked, which may have a scheme of an
-// application's own.
+// address marks a URI as safe for a link. The provider has checked it; it may
+// have a custom scheme.
 func address(uri string) template.URL { return template.URL(uri) } //nolint:gosec // Schemes that run scripts are never registered.
 
-// parse reads the templates. None needs a script (form_post only saves a click
-// by one) or anything from elsewhere but logos. The style is the host's part of
-// the style sheet.
+// parse parses the templates. No page needs a script (form_post only saves a
+// click with one) or loads anything but logos. style is the host's part of the
+// style sheet.
 func (p *Renderer) parse(style string) error {
 	css, err := pageFiles.ReadFile("style.css")
 	if err != nil {
@@ -42,7 +42,7 @@ func (p *Renderer) parse(style string) error {
 		"say": say, "plain": plain, "link": link, "short": short, "initial": initial, "initials": initials, "other": other,
 		"groups": groups, "choosable": choosable, "chosen": chosen, "address": address, "sheet": sheet,
 	})
-	// Named templates, and not values: html/template would escape those.
+	// Use named templates, because html/template would escape values.
 	if _, err := t.Parse(fmt.Sprintf(`{{define "style"}}%s%s%s{{end}}{{define "more style"}}%s{{end}}{{define "submit"}}%s{{end}}`,
 		css, accentStyle(p.host.AccentColor), style, more, submitScript)); err != nil {
 		return err
@@ -57,8 +57,8 @@ func (p *Renderer) parse(style string) error {
 	return err
 }
 
-// styleHashes returns the hashes of the styles that a page has. html/template
-// drops comments and the like, so they are of what it writes and not of the files.
+// styleHashes returns the hashes of the styles in a page. html/template drops
+// comments and the like, so it hashes the output, not the files.
 func styleHashes(t *template.Template, name string, page any) (string, error) {
 	var written strings.Builder
 	if err := t.ExecuteTemplate(&written, name, page); err != nil {
@@ -78,9 +78,9 @@ func sourceHash(source string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// say puts names into a text, given as name, value. A value can be in another
-// script that runs the other way, so each is set apart. One that is too long has
-// the whole as its title.
+// say fills the placeholders of a text, given as name, value. A value can be in
+// a script with another direction, so each is isolated. If a value is
+// shortened, its title has the whole.
 func say(text string, pairs ...string) template.HTML {
 	return template.HTML(fill(template.HTMLEscapeString(text), pairs, func(shown, whole string) string { //nolint:gosec // Text and values are escaped.
 		if shown != whole {
@@ -90,15 +90,15 @@ func say(text string, pairs ...string) template.HTML {
 	}))
 }
 
-// plain is say for where there can be no elements.
+// plain is say for places where elements are not allowed.
 func plain(text string, pairs ...string) string {
 	return fill(text, pairs, func(shown, _ string) string { return shown })
 }
 
-// link puts a link into a text, in place of a name.
+// link replaces a placeholder of a text with a link.
 func link(text, name, address, label string) template.HTML {
 	a := `<a href="` + template.HTMLEscapeString(address) + `">` + template.HTMLEscapeString(label) + "</a>"
-	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), "{"+name+"}", a)) //nolint:gosec // All of it is escaped, and the address is a path of ours.
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(text), "{"+name+"}", a)) //nolint:gosec // The text is escaped, and the address is Latchkey's path.
 }
 
 func fill(text string, pairs []string, as func(shown, whole string) string) string {
@@ -113,11 +113,11 @@ func fill(text string, pairs []string, as func(shown, whole string) string) stri
 	return strings.NewReplacer(replacements...).Replace(text)
 }
 
-// maxShown is how many characters of an application's name a page shows. It is
-// the application that chooses the name, and could fill the page with it.
+// maxShown is how many characters of an application's name a page shows. The
+// application chooses the name, and could fill the page with it.
 const maxShown = 100
 
-// short returns as much of an application's name as a page shows.
+// short returns the part of an application's name that pages show.
 func short(name string) string {
 	if runes := []rune(name); len(runes) > maxShown {
 		return strings.TrimSpace(string(runes[:maxShown-1])) + "…"
@@ -125,7 +125,7 @@ func short(name string) string {
 	return name
 }
 
-// initial stands for an application or a host without a logo.
+// initial returns the letter for an application or a host without a logo.
 func initial(name string) string {
 	for _, r := range name {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -136,8 +136,8 @@ func initial(name string) string {
 	return string(r)
 }
 
-// initials stand for a user without a picture: of the first and the last of
-// their names.
+// initials returns the initials for a user without a picture, from their first
+// and last names.
 func initials(label string) string {
 	words := strings.Fields(label)
 	if len(words) < 2 {
@@ -146,7 +146,8 @@ func initials(label string) string {
 	return initial(words[0]) + initial(words[len(words)-1])
 }
 
-// other is what tells a user apart from one of the same Label, or "".
+// other returns what distinguishes a user from another one with the same Label,
+// or "".
 func other(u User) string {
 	if second := cmp.Or(u.Email, u.Username); second != u.Label {
 		return second
@@ -154,13 +155,14 @@ func other(u User) string {
 	return ""
 }
 
-// scopeGroup is what stands under one heading.
+// scopeGroup has the scopes below one heading.
 type scopeGroup struct {
 	Name   string
 	Scopes []Scope
 }
 
-// groups puts scopes of the same Group together, where the first of them is.
+// groups puts scopes with the same Group together, at the place of the first
+// one.
 func groups(asked []Scope) []scopeGroup {
 	var found []scopeGroup
 	for _, s := range asked {
@@ -173,12 +175,12 @@ func groups(asked []Scope) []scopeGroup {
 	return found
 }
 
-// choosable reports whether there is a scope that can be unticked.
+// choosable reports whether a scope can be unticked.
 func choosable(asked []Scope) bool {
 	return slices.ContainsFunc(asked, func(s Scope) bool { return !s.Required })
 }
 
-// chosen reports whether one of the workspaces is.
+// chosen reports whether one of the workspaces is chosen.
 func chosen(workspaces []Workspace) bool {
 	return slices.ContainsFunc(workspaces, func(w Workspace) bool { return w.Chosen })
 }
@@ -187,7 +189,7 @@ func chosen(workspaces []Workspace) bool {
 func (p *Renderer) write(w http.ResponseWriter, status int, name string, page any, allowed policy) {
 	var body bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&body, name, page); err != nil {
-		// The views and templates are ours and tested together.
+		// The views and templates are tested together.
 		http.Error(w, "The page could not be written.", http.StatusInternalServerError)
 		return
 	}

@@ -181,7 +181,7 @@ func (t Texts) complete() Texts {
 	return t
 }
 
-// fill returns the texts with names put in, given as name, value.
+// fill returns the texts with their placeholders filled, given as name, value.
 func (t Texts) fill(pairs ...string) Texts {
 	v := reflect.ValueOf(&t).Elem()
 	for i := range v.NumField() {
@@ -192,7 +192,7 @@ func (t Texts) fill(pairs ...string) Texts {
 	return t
 }
 
-// scopes returns the scopes with the words that the texts have for them.
+// scopes returns the scopes with the titles and descriptions of the texts.
 func (t Texts) scopes(asked []Scope) []Scope {
 	asked = slices.Clone(asked)
 	for i, s := range asked {
@@ -203,7 +203,7 @@ func (t Texts) scopes(asked []Scope) []Scope {
 	return asked
 }
 
-// reason says on an error page what happened, and what the visitor can do.
+// reason sets on an error page what happened, and what the visitor can do.
 func (t Texts) reason(page *Error) {
 	switch page.Reason {
 	case ReasonUnknownApplication:

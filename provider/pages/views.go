@@ -84,7 +84,7 @@ type WorkspaceChoice struct {
 	Missing bool `json:"missing"`
 }
 
-// pictures returns the addresses of all pictures, besides those that are given.
+// pictures returns the URLs of all pictures, and the given ones.
 func (c *WorkspaceChoice) pictures(images ...string) []string {
 	if c != nil {
 		for _, w := range c.Workspaces {
@@ -94,7 +94,7 @@ func (c *WorkspaceChoice) pictures(images ...string) []string {
 	return images
 }
 
-// only is the name of the one workspace that there is, or "".
+// only returns the name of the only workspace, or "".
 func (c *WorkspaceChoice) only() string {
 	if c == nil || len(c.Workspaces) != 1 {
 		return ""
@@ -320,7 +320,7 @@ type SignOut struct {
 	// not known.
 	Application Application `json:"application"`
 
-	// Leaves reports whether the visitor goes on to the application: after the
+	// Leaves reports whether the visitor continues to the application: after the
 	// form of StepSignOut, or with the link ContinueURL at StepSignedOut.
 	// RedirectHost is the host where they go; it is empty for an app on the
 	// visitor's device. Texts.SentTo covers both. Warn of an Application that is

@@ -58,7 +58,7 @@ func TestAdministration(t *testing.T) {
 	version := fmt.Sprint(app.Version)
 	save := []string{"do", "save", "name", "Board", "redirect_uris", "https://wiki.example.com/a", "scope", "email", "skip_consent", "on"}
 	b.post(adminPath+of(app), append(save, "version", version)...).is(303)
-	b.post(adminPath+of(app), append(save, "version", version)...).is(409, "Somebody changed the application meanwhile")
+	b.post(adminPath+of(app), append(save, "version", version)...).is(409, "The application was changed meanwhile")
 	app = h.application("Board")
 	require.Equal(t, scopes.New("email"), app.Scopes)
 	require.True(t, app.SkipConsent)
@@ -88,7 +88,7 @@ func TestAdministration(t *testing.T) {
 	b.post(adminPath+of(app), "do", "unreview").is(303)
 	require.False(t, h.application("Board").Reviewed)
 
-	// Who is signed in.
+	// The list of sign-ins.
 	_, token, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Label: "backup", Scopes: scopes.New("email")})
 	require.NoError(t, err)
 	grants, _, err := h.ListGrants(ctx, provider.GrantFilter{ApplicationID: app.ID}, "", 0)
@@ -106,7 +106,7 @@ func TestAdministration(t *testing.T) {
 
 	b.post(adminPath+of(app), "do", "disable").is(303)
 	require.True(t, h.application("Board").Disabled)
-	b.get(adminPath+of(app)+"&done=disabled").is(200, "all its requests are refused", "Everybody is signed out of it")
+	b.get(adminPath+of(app)+"&done=disabled").is(200, "all its requests are refused", "All its users are signed out of it")
 	b.post(adminPath+of(app), "do", "enable", "version", fmt.Sprint(h.application("Board").Version)).is(303)
 	require.False(t, h.application("Board").Disabled)
 
@@ -141,8 +141,8 @@ func TestAdministrationIsAnAuditTrail(t *testing.T) {
 	}, trail)
 }
 
-// Nobody but an administrator sees or does anything, and who is not signed in is
-// sent to sign in.
+// Only administrators see or do anything. Visitors who are not signed in are
+// redirected to sign in.
 func TestOnlyAdministratorsAdminister(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{})
 	app, _, err := h.CreateApplication(ctx, provider.ApplicationSettings{Name: "Wiki"})
@@ -170,8 +170,8 @@ func TestOnlyAdministratorsAdminister(t *testing.T) {
 	require.Equal(t, 403, w.Code, "an administrator without a name is none")
 }
 
-// A form of another site changes nothing, whatever it is and whoever is signed
-// in; nor does a GET.
+// A form of another site changes nothing, for any form and user, and neither
+// does a GET.
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{TokenScopes: scopes.New("profile")})
 	grace, ada := h.browser("user_grace"), h.browser("user_ada")

@@ -38,7 +38,7 @@ func (v *visit) showNew(status int, f form) error {
 	return v.render(status, view{Title: "New application", Template: "new", Form: f, Wrong: f.errors[""]})
 }
 
-// errTaken and errFull are what is wrong with another application.
+// errTaken and errFull refuse another application.
 var (
 	errTaken = errors.New("there is an application with this name already")
 	errFull  = errors.New("you have as many applications as you may have: delete one first")
@@ -63,9 +63,9 @@ func (v *visit) create(provider.Application) error {
 	return v.showNew(http.StatusUnprocessableEntity, f)
 }
 
-// mayCreate refuses a name that the same owner, or for an administrator anyone,
-// has given before. So a form that is sent again by reloading its answer makes
-// no second application.
+// mayCreate refuses a name that the same owner has used before, or anyone for
+// an administrator. So reloading the answer of a form makes no second
+// application.
 func (v *visit) mayCreate(name string) error {
 	query := store.ApplicationQuery{OwnerID: v.owner, Limit: max(v.max, 100)}
 	if v.administers {
@@ -83,8 +83,8 @@ func (v *visit) mayCreate(name string) error {
 	return nil
 }
 
-// keepsMax deletes an application that was created if there are too many now:
-// several forms at once have each seen room for one.
+// keepsMax deletes an application that was just created if there are too many
+// now, because several parallel forms each found room for one.
 func (v *visit) keepsMax(app provider.Application) error {
 	if v.max == 0 {
 		return nil
@@ -117,8 +117,8 @@ func (v *visit) showApplication(status int, app provider.Application, page view)
 	return v.render(status, page)
 }
 
-// version is that of the application which the visitor has seen. Zero is that of
-// none.
+// version returns the version of the application that the visitor has seen, or
+// zero.
 func (v *visit) version() int64 {
 	version, err := strconv.ParseInt(v.r.PostForm.Get("version"), 10, 64)
 	if err != nil {
@@ -142,7 +142,7 @@ func (v *visit) save(app provider.Application) error {
 	status := http.StatusUnprocessableEntity
 	if errors.Is(err, store.ErrConflict) {
 		status = http.StatusConflict
-		f.wrong("", "Somebody changed the application meanwhile, so nothing was saved. The form has what you typed: look at what it would change, then save again.")
+		f.wrong("", "The application was changed meanwhile, so nothing was saved. The form has what you typed: check what it would change, then save again.")
 		err = nil
 	}
 	if err := f.refuse(err); err != nil {
@@ -151,7 +151,7 @@ func (v *visit) save(app provider.Application) error {
 	return v.showApplication(status, app, view{Form: f})
 }
 
-// did shows the page of an application after something was done.
+// did shows the page of an application after an action.
 func (v *visit) did(app provider.Application, what string) error {
 	return v.goes(url.Values{"application": {app.ID}, "done": {what}}.Encode())
 }
@@ -165,7 +165,7 @@ type overlap struct {
 var overlaps = []overlap{
 	{"day", "for another day, so that nothing is interrupted", day},
 	{"week", "for another week", 7 * day},
-	{"none", "no longer: somebody else may have them", 0},
+	{"none", "no longer: someone else may have them", 0},
 }
 
 func (v *visit) rotate(app provider.Application) error {
@@ -179,10 +179,10 @@ func (v *visit) rotate(app provider.Application) error {
 		wrong = "This application has no secret."
 	case i < 0:
 		wrong = "Choose how long older secrets work."
-	case app.Version != v.version(): // Such as a page that was loaded again: each secret is made once.
+	case app.Version != v.version(): // For example after a reload: each form makes one secret.
 		return failure(store.ErrConflict)
 	case overlaps[i].duration > 0 && len(live) > 1:
-		wrong = "Two secrets work already. Wait for the older one to end, or end both."
+		wrong = "Two secrets work already. Wait until the older one expires, or end both."
 	}
 	if wrong != "" {
 		return v.showApplication(http.StatusUnprocessableEntity, app, view{Wrong: []string{wrong}})

@@ -59,8 +59,8 @@ func TestDevelopers(t *testing.T) {
 	ada.get(developerPath).is(200, "There are no applications yet")
 }
 
-// The application of somebody else is not there: not on any page, in any form,
-// for any button.
+// Another user's application doesn't exist for developers: on no page, in no
+// form, and for no button.
 func TestDevelopersSeeOnlyTheirOwn(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{})
 	ada, grace := h.browser("user_ada"), h.browser("user_grace")
@@ -94,8 +94,8 @@ func TestDevelopersSeeOnlyTheirOwn(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A developer gives an application no right that is the host's to give, by
-// whatever fields a form has.
+// A developer can't give an application rights that only the host may give,
+// with any form fields.
 func TestDevelopersCannotRaiseTheirRights(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{Scopes: scopes.New("profile", "email")})
 	ada := h.browser("user_ada")
@@ -251,9 +251,9 @@ func TestPersonalAccessTokens(t *testing.T) {
 	ada.post(developerPath+"?tokens", create...).is(422, "a token with this name already")
 	ada.post(developerPath+"?tokens", "do", "create_token", "label", "\u202e", "scope", "email", "scope", "notes:write", "lifetime", "forever").
 		is(422, "characters that cannot be shown", "Choose what the token may do", "Choose how long")
-	ada.post(developerPath+"?tokens", "do", "create_token").is(422, "Give a name")
+	ada.post(developerPath+"?tokens", "do", "create_token").is(422, "Enter a name")
 
-	// Nobody else sees or revokes it, and it is nobody's application.
+	// No other user sees or revokes it, and its application has no owner.
 	require.NotContains(t, grace.get(developerPath+"?tokens").is(200, "You have no tokens").body, "backup &lt;b")
 	grace.post(developerPath+"?tokens", "do", "revoke_token", "token", verified.GrantID.String()).is(404)
 	app, err := h.FindApplication(ctx, verified.ApplicationID)

@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// Administrators are those of the host's users who have a role.
+// Let users with a role administrate applications.
 func ExampleAdmin() {
 	p, mux := exampleProvider(), http.NewServeMux()
 	p.Mount(mux)
@@ -40,8 +40,8 @@ func ExampleAdmin() {
 	//  303
 }
 
-// Every user may register applications and make tokens, with the scopes that the
-// host chooses for each.
+// Let every user register applications and make tokens, with the scopes that
+// the host chooses for each.
 func ExampleDevelopers() {
 	p, mux := exampleProvider(), http.NewServeMux()
 	p.Mount(mux)
@@ -56,7 +56,7 @@ func ExampleDevelopers() {
 	// Output: 200
 }
 
-// signedIn stands for the host's own session.
+// signedIn stands for the host's session.
 func signedIn(r *http.Request) string { return r.Header.Get("Test-User") }
 
 func exampleProvider() *provider.Provider {

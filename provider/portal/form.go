@@ -10,37 +10,37 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// form is the form for an application, with what was typed.
+// form is the form for an application, with the typed values.
 type form struct {
 	Name, ClientURI, LogoURL string
 	RedirectURIs             string // one a line
 	Scopes                   []choice
-	Public                   bool // asked for once, when it is registered
+	Public                   bool // chosen once, at registration
 	Version                  int64
 
-	// What only administrators choose.
+	// Only for administrators.
 	OwnerID                   string
 	PKCERequired, SkipConsent bool
-	MachineScopes             []choice // empty: none are offered
+	MachineScopes             []choice // empty if none are offered
 
 	moreSettings
 
 	administers bool
 	chosen      scopes.Set
-	kept        scopes.Set // what it has, and the visitor can't choose
+	kept        scopes.Set // scopes that it has and the visitor can't choose
 	machines    scopes.Set
-	errors      map[string][]string // by field, as in provider.FieldError; "": the form as a whole
+	errors      map[string][]string // by field, as in provider.FieldError; "" is the form as a whole
 }
 
-// newForm is the form for a new application.
+// newForm returns the form for a new application.
 func (v *visit) newForm() form {
 	f := v.formOf(provider.Application{})
 	f.Scopes = choices(v.scopes, scopes.New(scopes.Profile, scopes.Email))
 	return f
 }
 
-// formOf is the form of an application. Administrators see what it has left of
-// what is no longer offered too, so that they can take it away.
+// formOf returns the form of an application. For administrators it includes
+// scopes that are no longer offered, so that they can remove them.
 func (v *visit) formOf(app provider.Application) form {
 	offered, machines := v.scopes, scopes.Set(nil)
 	if v.administers {
@@ -55,7 +55,7 @@ func (v *visit) formOf(app provider.Application) form {
 	}
 }
 
-// tick ticks the choices whose names were sent, and no others.
+// tick ticks exactly the choices whose names were sent.
 func tick(all []choice, sent []string) (chosen scopes.Set) {
 	for i := range all {
 		if all[i].Checked = slices.Contains(sent, all[i].Name); all[i].Checked {
@@ -65,8 +65,8 @@ func tick(all []choice, sent []string) (chosen scopes.Set) {
 	return chosen
 }
 
-// readForm fills a form with what was sent. Only what the visitor may choose is
-// read.
+// readForm fills a form with the sent values. It reads only what the visitor
+// may choose.
 func (v *visit) readForm(f form) form {
 	sent := v.r.PostForm
 	f.errors = map[string][]string{}
@@ -91,18 +91,18 @@ func (v *visit) readForm(f form) form {
 	return f
 }
 
-// settings are those of a new application.
+// settings returns the settings of a new application.
 func (f *form) settings(owner string) provider.ApplicationSettings {
 	s := provider.ApplicationSettings{Public: f.Public, OwnerID: owner}
 	f.apply(&s)
 	return s
 }
 
-// apply changes what the form has, and nothing else.
+// apply changes the settings that the form has, and no others.
 func (f *form) apply(s *provider.ApplicationSettings) {
 	s.Name, s.ClientURI, s.LogoURL = f.Name, f.ClientURI, f.LogoURL
 	s.RedirectURIs = lines(f.RedirectURIs)
-	s.Scopes = append(scopes.Set{}, f.chosen.Union(f.kept)...) // Never nil, which would ask for the default.
+	s.Scopes = append(scopes.Set{}, f.chosen.Union(f.kept)...) // Never nil, which would mean the default.
 	if f.administers {
 		s.OwnerID, s.PKCERequired, s.SkipConsent = f.OwnerID, f.PKCERequired, f.SkipConsent
 		s.MachineScopes = f.machines
@@ -110,7 +110,7 @@ func (f *form) apply(s *provider.ApplicationSettings) {
 	f.applyMore(s)
 }
 
-// lines are those of a text area that are not empty. They are never nil.
+// lines returns the non-empty lines of a text area. The result is never nil.
 func lines(text string) []string {
 	all := []string{}
 	for line := range strings.Lines(text) {
@@ -123,10 +123,10 @@ func lines(text string) []string {
 
 func (f *form) wrong(field, text string) { f.errors[field] = append(f.errors[field], text) }
 
-// Errors are those of a field, for the templates.
+// Errors returns the errors of a field, for the templates.
 func (f form) Errors(field string) []string { return f.errors[field] }
 
-// shows reports whether the page has a place for what is wrong with a field.
+// shows reports whether the page has a place for errors of a field.
 func (f *form) shows(field string) bool {
 	switch field {
 	case "name", "redirect_uris", "client_uri", "client_image_url", "scopes":
@@ -141,8 +141,8 @@ func (f *form) shows(field string) bool {
 	return f.showsMore(field)
 }
 
-// refuse notes what is wrong with the form. It returns an error that says nothing
-// of the form.
+// refuse records what is wrong with the form. If err isn't about the form, it
+// returns it as a refusal.
 func (f *form) refuse(err error) error {
 	var wrong provider.FieldErrors
 	switch {

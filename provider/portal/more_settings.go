@@ -10,12 +10,12 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// moreSettings are the part of a form that most applications leave empty.
+// moreSettings is the part of a form that most applications leave empty.
 type moreSettings struct {
 	TermsURI, PolicyURI string
 
-	// What only administrators choose. What is switched off is shown too while an
-	// application has some of it left.
+	// Only for administrators. A disabled feature is shown too while an
+	// application still uses it.
 	ShowsLogout, ShowsWorkspace, ShowsKeys bool
 	PostLogoutRedirectURIs                 string // one a line
 	Workspace                              store.WorkspaceUse
@@ -27,12 +27,13 @@ type moreSettings struct {
 type lifetimeInput struct {
 	Param, Label, Hint string
 	Field              string // as in moreSettings.Errors
-	Value              string // what was typed; empty: the provider's
+	Value              string // what was typed; empty for the provider's
 
 	in func(*provider.Lifetimes) *time.Duration
 }
 
-// lifetimeField names a field of provider.Lifetimes among the errors of a form.
+// lifetimeField returns the name of a field of provider.Lifetimes in the errors
+// of a form.
 func lifetimeField(name string) string { return "lifetimes." + name }
 
 func lifetimeInputs(l provider.Lifetimes) []lifetimeInput {
@@ -44,13 +45,13 @@ func lifetimeInputs(l provider.Lifetimes) []lifetimeInput {
 	return []lifetimeInput{
 		input("Code", "Authorization code", "How long it may be redeemed.", func(l *provider.Lifetimes) *time.Duration { return &l.Code }),
 		input("Access", "Access token", "How long it works.", func(l *provider.Lifetimes) *time.Duration { return &l.Access }),
-		input("Refresh", "Refresh token", "How long it works. Each refresh starts it anew.", func(l *provider.Lifetimes) *time.Duration { return &l.Refresh }),
+		input("Refresh", "Refresh token", "How long it works. Each refresh starts it again.", func(l *provider.Lifetimes) *time.Duration { return &l.Refresh }),
 		input("Grant", "Sign-in", "When it ends, however often it is refreshed.", func(l *provider.Lifetimes) *time.Duration { return &l.Grant }),
 		input("Grace", "Grace", "How long a replaced refresh token still gets the current tokens.", func(l *provider.Lifetimes) *time.Duration { return &l.Grace }),
 	}
 }
 
-// shortDuration writes a duration as people do: 30m for 30m0s. Zero is empty.
+// shortDuration formats a duration as people do: 30m for 30m0s. Zero is empty.
 func shortDuration(d time.Duration) string {
 	if d == 0 {
 		return ""
@@ -79,7 +80,8 @@ func (v *visit) moreOf(s provider.ApplicationSettings) moreSettings {
 	return m
 }
 
-// readMore fills this part with what was sent. What is not shown is not read.
+// readMore fills this part with the sent values. It doesn't read what isn't
+// shown.
 func (f *form) readMore(sent url.Values) {
 	f.TermsURI, f.PolicyURI = strings.TrimSpace(sent.Get("tos_uri")), strings.TrimSpace(sent.Get("policy_uri"))
 	if f.ShowsLogout {
@@ -103,23 +105,23 @@ func (f *form) readMore(sent url.Values) {
 	}
 }
 
-// trimmed is the text of a text area as it was before the browser changed the
-// ends of its lines.
+// trimmed returns the text of a text area with the line ends that it had before
+// the browser changed them.
 func trimmed(text string) string { return strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")) }
 
-// duration reads what was typed.
+// duration parses the typed value.
 func (in lifetimeInput) duration() (time.Duration, error) {
 	if in.Value == "" {
 		return 0, nil
 	}
 	d, err := time.ParseDuration(in.Value)
 	if err != nil {
-		return 0, fmt.Errorf("%.40q is not a duration: write one such as 90s, 30m, or 720h", in.Value)
+		return 0, fmt.Errorf("%.40q is not a duration: use one such as 90s, 30m, or 720h", in.Value)
 	}
 	return d, nil
 }
 
-// applyMore changes what this part shows, and nothing else.
+// applyMore changes the settings that this part shows, and no others.
 func (f *form) applyMore(s *provider.ApplicationSettings) {
 	s.TermsURI, s.PolicyURI = f.TermsURI, f.PolicyURI
 	if f.ShowsLogout {
@@ -132,11 +134,11 @@ func (f *form) applyMore(s *provider.ApplicationSettings) {
 		s.Keys = provider.ApplicationKeys{Set: f.KeySet, URI: f.KeysURI}
 	}
 	for _, in := range f.Lifetimes {
-		*in.in(&s.Lifetimes), _ = in.duration() // A form with a wrong one is not applied.
+		*in.in(&s.Lifetimes), _ = in.duration() // A form with an invalid value is not applied.
 	}
 }
 
-// showsMore reports whether this part has a place for what is wrong with a field.
+// showsMore reports whether this part has a place for errors of a field.
 func (f *form) showsMore(field string) bool {
 	switch field {
 	case "tos_uri", "policy_uri":
@@ -156,7 +158,7 @@ func (f *form) showsMore(field string) bool {
 	return false
 }
 
-// Opened reports whether something is set. So it is where something is wrong.
+// Opened reports whether any value is set, which includes every invalid value.
 func (f form) Opened() bool {
 	set := f.TermsURI + f.PolicyURI + f.PostLogoutRedirectURIs + string(f.Workspace) + f.KeySet + f.KeysURI
 	for _, in := range f.Lifetimes {

@@ -126,12 +126,12 @@ func TestMoreSettingsSayWhatIsWrong(t *testing.T) {
 	app, _ := b.registers(adminPath, "Wiki")
 	form := b.get(adminPath + of(app)).is(200).sends()
 	for _, tt := range []struct{ field, typed, says string }{
-		{"lifetime_access", `soon"`, `"soon\"" is not a duration: write one such as 90s, 30m, or 720h`},
+		{"lifetime_access", `soon"`, `"soon\"" is not a duration: use one such as 90s, 30m, or 720h`},
 		{"lifetime_access", "30", `"30" is not a duration`},
-		{"lifetime_code", "10ms", "Code is 10ms: give at least 1s"},
+		{"lifetime_code", "10ms", "Code is 10ms: use at least 1s"},
 		{"lifetime_refresh", "-1h", "Refresh is negative"},
-		{"lifetime_grant", "1ms", "Grant is 1ms: give at least 1s"},
-		{"lifetime_grace", "25h", "Grace is 25h0m0s: give at most 24h"},
+		{"lifetime_grant", "1ms", "Grant is 1ms: use at least 1s"},
+		{"lifetime_grace", "25h", "Grace is 25h0m0s: use at most 24h"},
 		{"workspace", "forged", `workspace is "forged"`},
 		{"post_logout_redirect_uris", "javascript:alert(1)", "javascript:alert(1)"},
 		{"tos_uri", "http://wiki.example.com", "is not an https URL"},
@@ -154,11 +154,11 @@ func TestMoreSettingsSayWhatIsWrong(t *testing.T) {
 			require.Equal(t, app, kept)
 		})
 	}
-	b.post(adminPath+of(app), with(form, "jwks", "{}", "jwks_uri", "https://wiki.example.com/keys")...).is(422, "jwks and jwks_uri are both there: keep one")
+	b.post(adminPath+of(app), with(form, "jwks", "{}", "jwks_uri", "https://wiki.example.com/keys")...).is(422, "jwks and jwks_uri are both set: keep one")
 	b.post(adminPath+"?new", "do", "create", "type", "device", "name", "Native", "jwks", hosttest.NewKeys().ClientKeySet("first")).is(422, `<p class="error">a public application has no keys`)
 }
 
-// Saving a form as it is shown changes nothing, whatever the host has set.
+// Saving a form unchanged changes nothing, with any settings of the host.
 func TestSavingWhatIsShownChangesNothing(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{}, everythingOn)
 	set := " " + strings.Replace(hosttest.NewKeys().ClientKeySet("first"), "{", "{\n\t", 1) + "\n"
@@ -181,8 +181,8 @@ func TestSavingWhatIsShownChangesNothing(t *testing.T) {
 	}
 }
 
-// What is switched off can't be set, whatever fields a form has. What an
-// application has left of it stays, and can be taken away.
+// Settings of a disabled feature can't be set with any form fields. What an
+// application still has of them stays, and can be removed.
 func TestMoreSettingsAreWhatIsSwitchedOn(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{})
 	b := h.browser("user_grace")

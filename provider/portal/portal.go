@@ -32,7 +32,7 @@ import (
 
 // ErrSignIn is the error that AdminOptions.Allow returns if no one is signed
 // in. The visitor is then sent to Config.SignIn and back.
-var ErrSignIn = errors.New("portal: nobody is signed in")
+var ErrSignIn = errors.New("portal: no one is signed in")
 
 // AdminOptions configures [Admin].
 type AdminOptions struct {
@@ -84,7 +84,7 @@ const (
 // It panics if Allow is nil, because then everyone would be an administrator.
 func Admin(p *provider.Provider, o AdminOptions) http.Handler {
 	if o.Allow == nil {
-		panic("portal: Admin: AdminOptions.Allow is nil: say who is an administrator")
+		panic("portal: Admin: AdminOptions.Allow is nil: set it to a function that authorizes administrators")
 	}
 	offer := p.Offers()
 	s := &site{p: p, name: "admin", offer: offer, scopes: offer.Scopes[store.OriginManual], api: p.Endpoints().UserInfo}
@@ -96,7 +96,7 @@ func Admin(p *provider.Provider, o AdminOptions) http.Handler {
 			}
 		}
 		if err == nil && actor == "" {
-			err = errors.New("AdminOptions.Allow returned no error and no actor: it must say who acts")
+			err = errors.New("AdminOptions.Allow returned no error and no actor: it must return the administrator's name")
 		}
 		if err != nil {
 			return visitor{}, refusal(http.StatusForbidden, "Only administrators may see this page.", err)
@@ -146,24 +146,24 @@ func Developers(p *provider.Provider, o DeveloperOptions) http.Handler {
 	return s.handler()
 }
 
-// A site is one of the two.
+// A site is one of the two sites.
 type site struct {
 	p      *provider.Provider
 	name   string
 	offer  provider.Offer
-	scopes scopes.Set // to choose from
-	api    string     // an address to try tokens with
+	scopes scopes.Set // that can be chosen
+	api    string     // a URL to try tokens with
 	csrf   *http.CrossOriginProtection
 
-	tokenScopes scopes.Set // of developers; empty: there are no tokens
-	max         int        // applications of one owner; 0: any number
+	tokenScopes scopes.Set // for developers; empty if tokens are off
+	max         int        // applications of one owner; 0 for no limit
 
-	// enter says who the visitor is. The zero visitor without an error has been
-	// answered.
+	// enter returns the visitor. If it returns the zero visitor without an
+	// error, it has written the answer.
 	enter func(w http.ResponseWriter, r *http.Request) (visitor, error)
 }
 
-// A visitor is who acts, and what for.
+// A visitor is who acts, and for which owner.
 type visitor struct {
 	actor       string
 	administers bool
@@ -176,16 +176,16 @@ type visit struct {
 	visitor
 	w   http.ResponseWriter
 	r   *http.Request
-	ctx context.Context // says who acts
+	ctx context.Context // with the actor
 }
 
 func (s *site) handler() http.Handler {
 	s.csrf = http.NewCrossOriginProtection()
-	// A proxy may rewrite Host, so the issuer's origin is trusted by name.
+	// A proxy may rewrite Host, so trust the issuer's origin by name.
 	scheme, rest, _ := strings.Cut(s.p.Endpoints().Issuer, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	if err := s.csrf.AddTrustedOrigin(scheme + "://" + host); err != nil {
-		panic("portal: " + err.Error()) // provider.New has read it as an issuer.
+		panic("portal: " + err.Error()) // provider.New has accepted it as an issuer.
 	}
 	return s.p.Endpoint(s.name, s.serve, func(w http.ResponseWriter, _ *http.Request, e *provider.Error, reference string) {
 		s.write(w, e.Status, view{Title: "This did not work", Template: "refused", Message: e.Description, Reference: reference})
@@ -239,12 +239,12 @@ func (v *visit) show() error {
 	return v.showList()
 }
 
-// An action is what a button does. Those for administrators are refused to
-// developers as if they were not there.
+// An action is what a button does. For developers, administrators' actions
+// don't exist.
 type action struct {
 	do    func(*visit, provider.Application) error
 	admin bool
-	noApp bool // it is about no application
+	noApp bool // needs no application
 }
 
 var actions = map[string]action{
@@ -280,8 +280,8 @@ func (v *visit) act() error {
 	return failure(a.do(v, app))
 }
 
-// find returns an application that the visitor may manage. It doesn't
-// reveal whether someone else has one with that ID.
+// find returns an application that the visitor may manage. It doesn't reveal
+// whether someone else has one with that ID.
 func (v *visit) find(id string) (provider.Application, error) {
 	app, err := v.p.FindApplication(v.ctx, id)
 	if err == nil && !v.administers && app.OwnerID != v.owner {
@@ -290,7 +290,7 @@ func (v *visit) find(id string) (provider.Application, error) {
 	return app, failure(err)
 }
 
-// failure turns an error of the provider into a refusal.
+// failure converts an error of the provider into a refusal.
 func failure(err error) error {
 	var e *provider.Error
 	switch {
@@ -299,7 +299,7 @@ func failure(err error) error {
 	case errors.Is(err, store.ErrNotFound):
 		return notFound(err)
 	case errors.Is(err, store.ErrConflict):
-		return refusal(http.StatusConflict, "Somebody changed the application after you opened its page, or you sent the form twice. Nothing was changed. Open the page again.", err)
+		return refusal(http.StatusConflict, "The application was changed after you opened its page, or you sent the form twice. Nothing was changed. Open the page again.", err)
 	}
 	e = refusal(http.StatusServiceUnavailable, "The service cannot answer right now. Try again in a few seconds.", err)
 	e.Code = "temporarily_unavailable"
@@ -318,8 +318,8 @@ func refusal(status int, description string, cause error) *provider.Error {
 	return e
 }
 
-// goes sends the visitor on after something was done. The address is relative, so
-// that it doesn't matter where the site is mounted.
+// goes redirects the visitor after an action. The address is relative, so the
+// site can be mounted anywhere.
 func (v *visit) goes(query string) error {
 	v.w.Header().Set("Cache-Control", "no-store")
 	v.w.Header().Set("Location", "?"+query)
@@ -351,7 +351,7 @@ func (v *visit) render(status int, page view) error {
 func (s *site) write(w http.ResponseWriter, status int, page view) {
 	var body bytes.Buffer
 	if err := templates.ExecuteTemplate(&body, "page", page); err != nil {
-		http.Error(w, "The page could not be written.", http.StatusInternalServerError) // Views and templates are tested together.
+		http.Error(w, "The page could not be written.", http.StatusInternalServerError) // The views and templates are tested together.
 		return
 	}
 	s.p.WritePage(w, pages.Page{Status: status, Title: page.Title, Style: template.CSS(style), Body: template.HTML(body.String())}) //nolint:gosec // html/template wrote it.

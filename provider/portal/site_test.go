@@ -25,7 +25,7 @@ import (
 
 var ctx = context.Background()
 
-// host is a host with both sites. Who is signed in is a cookie.
+// host is a host with both sites. A cookie has the signed-in user.
 type host struct {
 	*provider.Provider
 	t    *testing.T
@@ -89,7 +89,7 @@ type browser struct {
 	h *host
 }
 
-// browser is one that the user is signed in with; "": nobody is.
+// browser returns a browser in which the user is signed in, or no one for "".
 func (h *host) browser(user string) *browser {
 	jar, err := cookiejar.New(nil)
 	require.NoError(h.t, err)

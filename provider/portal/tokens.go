@@ -19,10 +19,10 @@ import (
 // belong to.
 const tokensClient = "personal-access-tokens"
 
-// token is one in the list.
+// token is an entry of the list.
 type token struct{ provider.Grant }
 
-// tokenForm is the form for a new token, with what was typed.
+// tokenForm is the form for a new token, with the typed values.
 type tokenForm struct {
 	Label    string
 	Scopes   []choice
@@ -32,10 +32,10 @@ type tokenForm struct {
 	errors map[string][]string
 }
 
-// Errors are those of a field, for the templates.
+// Errors returns the errors of a field, for the templates.
 func (f tokenForm) Errors(field string) []string { return f.errors[field] }
 
-// lifetime is a choice of the form.
+// lifetime is a choice in the form.
 type lifetime struct {
 	Value, Label string
 	duration     time.Duration
@@ -43,10 +43,10 @@ type lifetime struct {
 
 var lifetimes = []lifetime{{"week", "7 days", 7 * day}, {"month", "30 days", 30 * day}, {"quarter", "90 days", 90 * day}, {"year", "1 year", 365 * day}}
 
-// tokensApplication makes sure of the application that the tokens belong to. It
-// has no redirect URI and no owner, so no one can sign in with it or change it.
-// Being public, it needs no secret; anyone who finds a token can revoke it with its
-// client_id.
+// tokensApplication creates or updates the application that the tokens belong
+// to. It has no redirect URI and no owner, so no one can sign in with it or
+// change it. It is public, so it needs no secret, and anyone who finds a token
+// can revoke it with its client_id.
 func (v *visit) tokensApplication() (provider.Application, error) {
 	return v.p.EnsureApplication(provider.WithActor(v.ctx, ""), tokensClient, provider.ApplicationSettings{
 		Name: "Personal access tokens", Public: true, RedirectURIs: []string{}, Scopes: v.tokenScopes,
@@ -106,11 +106,11 @@ func (v *visit) createToken(provider.Application) error {
 	}
 	wrong := func(field, text string) { f.errors[field] = append(f.errors[field], text) }
 	if n := utf8.RuneCountInString(f.Label); n == 0 || n > 100 {
-		wrong("label", "Give a name of at most 100 characters, so that you know the token again.")
+		wrong("label", "Enter a name of at most 100 characters, so that you recognize the token later.")
 	} else if !utf8.ValidString(f.Label) || strings.ContainsFunc(f.Label, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }) {
 		wrong("label", "The name has characters that cannot be shown.")
 	} else if slices.ContainsFunc(existing, func(t token) bool { return t.Label == f.Label }) {
-		// So a form that is sent again by reloading its answer makes no second one.
+		// So reloading the answer of a form makes no second token.
 		wrong("label", "You have a token with this name already.")
 	}
 	if len(f.chosen) == 0 {
@@ -145,8 +145,8 @@ func (v *visit) createToken(provider.Application) error {
 	return v.showTokens(http.StatusUnprocessableEntity, view{TokenForm: f})
 }
 
-// keepsMaxTokens revokes a token that was made if there are too many now: several
-// forms at once have each seen room for one.
+// keepsMaxTokens revokes a token that was just made if there are too many now,
+// because several parallel forms each found room for one.
 func (v *visit) keepsMaxTokens(app provider.Application, made *provider.Token) error {
 	all, err := v.liveTokens(app)
 	if err == nil && len(all) <= maxTokens {

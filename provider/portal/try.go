@@ -18,10 +18,10 @@ type link struct {
 	URL         string
 }
 
-// showTry shows links that start a sign-in with PKCE (RFC 7636). The code comes to
-// the application's own redirect URI, so nothing is registered for the trial, and
-// no secret gets here: the developer pastes the address into the form, and gets
-// the command that redeems the code.
+// showTry shows links that start a sign-in with PKCE (RFC 7636). The code goes
+// to the application's redirect URI. So nothing is registered for the trial,
+// and no secret gets here: the developer pastes the resulting address into the
+// form, and gets the command that redeems the code.
 func (v *visit) showTry(app provider.Application) error {
 	return v.tryPage(http.StatusOK, app, randomText(), view{})
 }
@@ -67,7 +67,7 @@ func (v *visit) exchange(app provider.Application) error {
 	return v.tryPage(http.StatusOK, app, verifier, page)
 }
 
-// readAnswer reads the address at which the developer has arrived, or says what
+// readAnswer reads the address where the developer has arrived, or returns what
 // is wrong with it.
 func readAnswer(app provider.Application, answer string) (redirectURI, code, wrong string) {
 	for _, uri := range app.RedirectURIs {
@@ -90,9 +90,9 @@ func readAnswer(app provider.Application, answer string) (redirectURI, code, wro
 // quoted returns a text as one word of a POSIX shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// randomText returns 256 random bits, as a code_verifier has them.
+// randomText returns 256 random bits in the format of a code_verifier.
 func randomText() string {
 	var b [32]byte
-	rand.Read(b[:]) // Never fails: it would end the program.
+	rand.Read(b[:]) // It never fails; it would end the program.
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }

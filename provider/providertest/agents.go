@@ -48,14 +48,14 @@ type Agent struct {
 	NoResource bool
 }
 
-// Agents returns the agents that [TryAgents] tries, as they were in September
+// Agents returns the agents that [TryAgents] tries, in their state of September
 // 2026. Agents change their behavior at any time: see Source if one behaves
 // differently.
 func Agents() []Agent { return slices.Clone(agents) }
 
 var agents = []Agent{
 	{
-		// Its document says that it would rather use a key, and can do without.
+		// Its document prefers a key, but also allows none.
 		Name:     "ChatGPT",
 		Source:   "https://chatgpt.com/oauth/client.json on 2026-09-21, and https://developers.openai.com/plugins/build/auth",
 		ClientID: "https://chatgpt.com/oauth/client.json",
@@ -70,7 +70,7 @@ var agents = []Agent{
 		RedirectURI: "https://chatgpt.com/connector_platform_oauth_redirect",
 	},
 	{
-		// It registers with a scope that only it knows.
+		// Its registration has a scope that only it knows.
 		Name: "Claude",
 		Source: "https://claude.ai/oauth/mcp-oauth-client-metadata on 2026-09-21, " +
 			"https://github.com/anthropics/claude-ai-mcp/issues/96 (2026-03-13) for its authorization requests, and " +
@@ -87,8 +87,8 @@ var agents = []Agent{
 		Prompt:        "consent",
 	},
 	{
-		// It comes back to a port that its document does not name, on localhost, and
-		// some versions say nothing of the resource.
+		// It returns to a port that its document doesn't name, on localhost,
+		// and some versions don't send the resource.
 		Name: "Claude Code",
 		Source: "https://claude.ai/oauth/claude-code-client-metadata on 2026-09-21, " +
 			"https://github.com/anthropics/claude-code/issues/37747 (2026-03-23), 10572 (2025-10-29) and 90497 (2026-08-29) for its " +
@@ -106,7 +106,7 @@ var agents = []Agent{
 		NoResource:    true,
 	},
 	{
-		// It has a custom scheme, and yet says that it is a web application.
+		// It has a custom scheme, although it registers as a web application.
 		Name:   "Cursor",
 		Source: "https://github.com/better-auth/better-auth/issues/10946 (2026-08-23), and https://cursor.com/docs/mcp for its scopes",
 		Registration: `{"client_name":"Cursor","application_type":"web","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback"],` +
@@ -115,7 +115,7 @@ var agents = []Agent{
 		AllScopes:   true,
 	},
 	{
-		// One request registers its ways back to the desktop and to the web.
+		// One request registers redirect URIs for the desktop and the web.
 		Name:   "Cursor Agents",
 		Source: "https://github.com/erp-mafia/accounted/pull/2225 (2026-09-03), and https://cursor.com/docs/mcp for its scopes",
 		Registration: `{"client_name":"Cursor","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback",` +
@@ -125,7 +125,7 @@ var agents = []Agent{
 		AllScopes:   true,
 	},
 	{
-		// It takes another port when another window has the one in its document.
+		// It uses another port if another window has the one in its document.
 		Name: "VS Code",
 		Source: "https://vscode.dev/oauth/client-metadata.json on 2026-09-21, fetchDynamicRegistration in " +
 			"https://github.com/microsoft/vscode/blob/main/src/vs/base/common/oauth.ts, and " +
@@ -142,7 +142,7 @@ var agents = []Agent{
 		RedirectURI: "http://127.0.0.1:59656/",
 	},
 	{
-		// Its document names a port, and it takes any.
+		// Its document names a port, but it uses any.
 		Name: "Copilot CLI",
 		Source: "https://github.com/github/copilot-cli/issues/4793 (2026-09-09) with its document, " +
 			"https://github.com/dozigden/boardoil/issues/11 (2026-08-17) with its registration",
@@ -154,7 +154,7 @@ var agents = []Agent{
 		RedirectURI: "http://127.0.0.1:60005/",
 	},
 	{
-		// It asks for all that the host has, not only for what the resource understands.
+		// It asks for all scopes of the host, not only those of the resource.
 		Name: "Codex",
 		Source: "https://chatgpt.com/oauth/codex/client.json in September 2026, " +
 			"https://github.com/elmohq/elmo/pull/684 (2026-09-01) and https://github.com/openai/codex/issues/30460 (2026-08-14) for its " +
@@ -169,7 +169,7 @@ var agents = []Agent{
 		AllScopes:   true,
 	},
 	{
-		// Its registration names no scope, in a member that is there.
+		// Its registration has an empty scope.
 		Name:   "MCP Inspector",
 		Source: "https://github.com/modelcontextprotocol/inspector/blob/main/core/auth/providers.ts on 2026-09-21",
 		Registration: `{"redirect_uris":["http://localhost:6274/oauth/callback"],"token_endpoint_auth_method":"none",` +
@@ -189,7 +189,7 @@ func AgentDocuments() http.RoundTripper {
 	return documents
 }
 
-// agentDocuments are documents by their URLs.
+// agentDocuments are documents by URL.
 type agentDocuments map[string]string
 
 func (d agentDocuments) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -180,14 +180,14 @@ func TestTryAgentsWithoutAWay(t *testing.T) {
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource/mcp"} {
 		browser := &http.Client{Jar: host.Client.Jar, Transport: without{host.Client.Transport, path}}
 		text = fatal(t, func(t testing.TB) { providertest.TryAgents(t, host.Provider, browser) })
-		require.Contains(t, text, "no agent finds its way: the metadata at "+host.URL+path+" is answered with status 404")
+		require.Contains(t, text, "no agent can find the endpoints: the metadata at "+host.URL+path+" is answered with status 404")
 	}
 
 	host = providertest.New(t, forAgents)
 	refused := &tried{T: t}
 	providertest.TryAgents(refused, host.Provider, host.Client)
 	require.Len(t, refused.refused, len(providertest.Agents()))
-	require.Contains(t, refused.refused[0], "Nobody is signed in in this browser")
+	require.Contains(t, refused.refused[0], "No one is signed in in this browser")
 	require.NotContains(t, refused.refused[0], "Change Config", "it is the test that is wrong")
 }
 

@@ -36,25 +36,25 @@ func TryAgents(t testing.TB, p *provider.Provider, browser *http.Client, agents 
 	}
 	h, err := findWay(t.Context(), p, browser)
 	if err != nil {
-		t.Fatalf("providertest: TryAgents: no agent finds its way: %v", err)
+		t.Fatalf("providertest: TryAgents: no agent can find the endpoints: %v", err)
 	}
 	for _, a := range agents {
 		if err := h.try(t, a); err != nil {
-			t.Errorf("providertest: TryAgents: %s would be refused: %v\nWhat is known of it: %s", a.Name, err, a.Source)
+			t.Errorf("providertest: TryAgents: %s would be refused: %v\nSource: %s", a.Name, err, a.Source)
 		}
 	}
 }
 
-// agentHost is a host as agents find it.
+// agentHost is what an agent knows about a host.
 type agentHost struct {
 	p         *provider.Provider
 	browser   *http.Client
-	program   *http.Client // the agent's own
+	program   *http.Client // the agent's client
 	metadata  serverMetadata
 	resources []resourceMetadata
 }
 
-// serverMetadata is what agents read of RFC 8414's document.
+// serverMetadata is the part of RFC 8414's document that agents read.
 type serverMetadata struct {
 	Authorize   string   `json:"authorization_endpoint"`
 	Token       string   `json:"token_endpoint"`
@@ -65,13 +65,14 @@ type serverMetadata struct {
 	Resources   []string `json:"protected_resources"`
 }
 
-// resourceMetadata is what agents read of RFC 9728's document.
+// resourceMetadata is the part of RFC 9728's document that agents read.
 type resourceMetadata struct {
 	Resource string   `json:"resource"`
 	Scopes   []string `json:"scopes_supported"`
 }
 
-// refusedAgent says why, and which field of the Config to change.
+// refusedAgent says why an agent is refused, and which field of the Config to
+// change.
 type refusedAgent struct {
 	why   error
 	field string
@@ -80,28 +81,28 @@ type refusedAgent struct {
 func (e *refusedAgent) Error() string { return fmt.Sprintf("%v\nChange %s.", e.why, e.field) }
 func (e *refusedAgent) Unwrap() error { return e.why }
 
-// findWay reads the metadata, as agents do before all else.
+// findWay reads the metadata, as agents do first.
 func findWay(ctx context.Context, p *provider.Provider, browser *http.Client) (*agentHost, error) {
 	if browser == nil {
-		return nil, errors.New("the browser is nil: give a client with a cookie jar, in which somebody is signed in, such as Host.Client")
+		return nil, errors.New("the browser is nil: pass a client with a cookie jar and a signed-in user, such as Host.Client")
 	}
 	h := &agentHost{p: p, browser: browser, program: &http.Client{Transport: browser.Transport, Timeout: patience, CheckRedirect: stay}}
 	at := p.Endpoints()
 	if at.Metadata == "" {
-		return nil, &refusedAgent{errors.New("there is no metadata document, in which agents look for the endpoints"), "Config.Paths.NoMetadata"}
+		return nil, &refusedAgent{errors.New("there is no metadata document, where agents look for the endpoints"), "Config.Paths.NoMetadata"}
 	}
 	if err := h.read(ctx, at.Metadata, &h.metadata); err != nil {
 		return nil, err
 	}
 	if h.metadata.Authorize == "" || h.metadata.Token == "" {
-		return nil, &refusedAgent{errors.New("the metadata has no authorization or no token endpoint"), "Config.Paths"}
+		return nil, &refusedAgent{errors.New("the metadata has no authorization endpoint or no token endpoint"), "Config.Paths"}
 	}
 	own, _, _ := strings.Cut(at.Metadata, "/.well-known/")
 	for _, name := range h.metadata.Resources {
 		var found resourceMetadata
 		resource := p.Resource(name)
 		if !strings.HasPrefix(resource.MetadataURL(), own+"/") {
-			// It is on another host, which need not be running in this test.
+			// It is on another host, which may not be running in this test.
 			w := httptest.NewRecorder()
 			resource.MetadataHandler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, resource.MetadataURL(), nil))
 			if err := json.Unmarshal(w.Body.Bytes(), &found); err != nil {
@@ -122,7 +123,7 @@ func (h *agentHost) read(ctx context.Context, address string, into any) error {
 		return err
 	}
 	if err := json.Unmarshal([]byte(body), into); err != nil || status != http.StatusOK {
-		return fmt.Errorf("the metadata at %s is answered with status %d: %s\nMount it there, and hand requests without cookies on to it (Provider.Mount, Provider.Routes)", address, status, excerpt(body))
+		return fmt.Errorf("the metadata at %s is answered with status %d: %s\nMount it there, and let requests without cookies through to it (Provider.Mount, Provider.Routes)", address, status, excerpt(body))
 	}
 	return nil
 }
@@ -144,7 +145,7 @@ func (h *agentHost) send(ctx context.Context, method, address, body string) (sta
 	return w.StatusCode, answer, err
 }
 
-// try goes the whole way of one agent.
+// try runs the whole sign-in of one agent.
 func (h *agentHost) try(t testing.TB, a Agent) error {
 	ctx := t.Context()
 	clientID, err := h.introduce(t, a)
@@ -168,21 +169,21 @@ func (h *agentHost) try(t testing.TB, a Agent) error {
 }
 
 // introduce returns the client_id that the agent has at the host: its document
-// if the host takes that, or one that it gets by registering itself.
+// if the host accepts it, or one that it gets by registering itself.
 func (h *agentHost) introduce(t testing.TB, a Agent) (clientID string, err error) {
 	if h.usesDocument(a) {
 		clientID = a.ClientID
 		if _, err := h.p.FindClient(t.Context(), clientID); err == nil {
-			return clientID, nil // It has been here before, and is none of the test's.
+			return clientID, nil // It existed before the test.
 		}
 	} else if clientID, err = h.register(t.Context(), a); err != nil {
 		return "", err
 	}
-	ctx := context.WithoutCancel(t.Context()) // The test's has ended when it is cleaned up.
+	ctx := context.WithoutCancel(t.Context()) // The test's context has ended by the cleanup.
 	t.Cleanup(func() {
 		app, err := h.p.FindClient(ctx, clientID)
 		if err != nil {
-			return // No one agreed to it, so nothing was kept.
+			return // No one agreed to it, so nothing was saved.
 		}
 		if err := h.p.DeleteApplication(ctx, app.ID); err != nil {
 			t.Logf("providertest: the application %s is left over: %v", app.ID, err)
@@ -198,9 +199,9 @@ func (h *agentHost) usesDocument(a Agent) bool {
 func (h *agentHost) register(ctx context.Context, a Agent) (clientID string, err error) {
 	switch {
 	case h.metadata.Register == "" && a.ClientID != "":
-		return "", &refusedAgent{errors.New("neither its document nor its registration is taken"), "Config.ClientIDDocuments, or Config.Registration,"}
+		return "", &refusedAgent{errors.New("neither its document nor its registration is accepted"), "Config.ClientIDDocuments, or Config.Registration,"}
 	case h.metadata.Register == "" || a.Registration == "":
-		return "", &refusedAgent{errors.New("it has to register itself, which nobody can here"), "Config.Registration"}
+		return "", &refusedAgent{errors.New("it must register itself, but registration is off"), "Config.Registration"}
 	}
 	status, body, err := h.send(ctx, http.MethodPost, h.metadata.Register, a.Registration)
 	if err != nil {
@@ -259,14 +260,14 @@ func (h *agentHost) signIn(ctx context.Context, a Agent, clientID string, target
 	return redeem(ctx, h.browser, h.metadata.Token, form)
 }
 
-// set leaves out what is empty, as agents do.
+// set omits empty parameters, as agents do.
 func set(params url.Values, name, value string) {
 	if value != "" {
 		params.Set(name, value)
 	}
 }
 
-// scope is what the agent asks for.
+// scope returns the scope that the agent asks for.
 func (h *agentHost) scope(a Agent, target resourceMetadata) string {
 	asked := target.Scopes
 	if a.AllScopes || target.Resource == "" {
@@ -278,7 +279,7 @@ func (h *agentHost) scope(a Agent, target resourceMetadata) string {
 	return strings.Join(asked, " ")
 }
 
-// feature is the part of the Config that lets the agent in.
+// feature returns the part of the Config that allows the agent.
 func (h *agentHost) feature(a Agent) string {
 	if h.usesDocument(a) {
 		return "Config.ClientIDDocuments"
@@ -286,8 +287,8 @@ func (h *agentHost) feature(a Agent) string {
 	return "Config.Registration"
 }
 
-// refusedByPage says what to change where the browser got no further. Only the
-// provider's own page says something of the agent.
+// refusedByPage says what to change if the visit ended on a page. Only a page
+// of the provider is about the agent.
 func (h *agentHost) refusedByPage(a Agent, err error) error {
 	var refusal *pageError
 	if !errors.As(err, &refusal) || refusal.page.status == http.StatusUnauthorized {
@@ -297,14 +298,14 @@ func (h *agentHost) refusedByPage(a Agent, err error) error {
 	case refusal.page.status == http.StatusTooManyRequests:
 		return &refusedAgent{err, "Config.Limit"}
 	case !h.usesDocument(a), strings.Contains(body, "invalid_request"):
-		return err // Its request is wrong, and would be everywhere.
+		return err // Its request is wrong, and would fail everywhere.
 	case strings.Contains(body, "The document at"):
 		return &refusedAgent{err, "Config.Transport: in a test it is AgentDocuments()"}
 	}
 	return &refusedAgent{err, "Config.ClientIDDocuments.Allow"}
 }
 
-// checkToken sees that the token opens what the agent wants to use.
+// checkToken checks that the token works for what the agent wants to use.
 func (h *agentHost) checkToken(ctx context.Context, a Agent, tokens Tokens, target resourceMetadata) error {
 	switch {
 	case target.Resource != "":
@@ -319,5 +320,5 @@ func (h *agentHost) checkToken(ctx context.Context, a Agent, tokens Tokens, targ
 			return nil
 		}
 	}
-	return &refusedAgent{errors.New("it names no resource, and what it gets is for none of Config.Resources"), h.feature(a) + ".Resource"}
+	return &refusedAgent{errors.New("it names no resource, and its token is not for any of Config.Resources"), h.feature(a) + ".Resource"}
 }

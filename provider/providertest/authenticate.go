@@ -42,8 +42,8 @@ func AuthenticateFor(t testing.TB, p *provider.Provider, resource string, r *htt
 
 func issue(t testing.TB, p *provider.Provider, resource, userID string, scope []string) (provider.Secret, error) {
 	if userID == "" {
-		return provider.Secret{}, errors.New("the user id is empty: give that of a user whom Config.Users finds; " +
-			"for a request of nobody, leave Authenticate out")
+		return provider.Secret{}, errors.New("the user ID is empty: pass that of a user whom Config.Users finds; " +
+			"for a request without a user, leave Authenticate out")
 	}
 	app, err := newApplication(t, p, nil, scope)
 	if err != nil {
@@ -51,14 +51,14 @@ func issue(t testing.TB, p *provider.Provider, resource, userID string, scope []
 	}
 	_, access, err := p.IssueToken(t.Context(), provider.TokenSettings{UserID: userID, ApplicationID: app.ID, Scopes: app.Scopes, Resource: resource})
 	if errors.Is(err, userinfo.ErrNotFound) {
-		err = fmt.Errorf("the user %q is unknown to Config.Users: add the user to the app under test first, or give the id of one that it has: %w", userID, err)
+		err = fmt.Errorf("the user %q is unknown to Config.Users: add the user to the app under test first, or pass the ID of an existing one: %w", userID, err)
 	}
 	return access, err
 }
 
-// newApplication makes an application with exactly the given scopes, so that
-// tokens need not name theirs, and so that no two tests share one. It ends with
-// the test, and all its tokens with it.
+// newApplication creates an application with exactly the given scopes, so that
+// tokens need not name theirs, and so that no two tests share one. It is
+// deleted when the test ends, with all its tokens.
 func newApplication(t testing.TB, p *provider.Provider, redirectURIs, scope []string) (provider.Application, error) {
 	ctx := t.Context()
 	asked, err := scopes.Parse(strings.Join(scope, " "))
@@ -69,10 +69,10 @@ func newApplication(t testing.TB, p *provider.Provider, redirectURIs, scope []st
 		Name:         "providertest",
 		Public:       true, // It needs no secret.
 		RedirectURIs: redirectURIs,
-		Scopes:       append(scopes.Set{}, asked...), // Nil would ask for the default.
+		Scopes:       append(scopes.Set{}, asked...), // Nil would mean the default.
 	})
 	if err != nil {
-		return app, fmt.Errorf("no application could be made: %w", err)
+		return app, fmt.Errorf("the application could not be created: %w", err)
 	}
 	t.Cleanup(func() {
 		// The test's context has ended by now.

@@ -124,7 +124,7 @@ func TestAuthenticateSaysWhatToDo(t *testing.T) {
 	}{
 		{"an unknown user", nil, "user_nobody", nil,
 			[]string{`the user "user_nobody" is unknown to Config.Users`, "add the user"}},
-		{"no user", nil, "", nil, []string{"the user id is empty", "leave Authenticate out"}},
+		{"no user", nil, "", nil, []string{"the user ID is empty", "leave Authenticate out"}},
 		{"an unknown scope", nil, "user_ada", []string{"profile", "notes:raed"},
 			[]string{`"notes:raed"`, "it offers profile email public_metadata private_metadata notes:read"}},
 		{"a malformed scope", nil, "user_ada", []string{"profile", "no\ttab"}, []string{"scope", "character"}},
@@ -133,7 +133,7 @@ func TestAuthenticateSaysWhatToDo(t *testing.T) {
 				return userinfo.User{}, errors.New("the database is gone")
 			}
 		}, "user_ada", nil, []string{"Config.Users", "the database is gone"}},
-		{"a store that takes no applications", broken("CreateApplication", "applications are read-only here"), "user_ada", nil, []string{"no application could be made", "applications are read-only here"}},
+		{"a store that takes no applications", broken("CreateApplication", "applications are read-only here"), "user_ada", nil, []string{"the application could not be created", "applications are read-only here"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			host := providertest.New(t, withNotes, func(c *provider.Config) {

@@ -18,15 +18,15 @@ import (
 
 // Tokens are what [Authorize] returns.
 type Tokens struct {
-	ClientID     string // of the public application that got them
+	ClientID     string // the public application that got them
 	AccessToken  string
 	RefreshToken string
 	Scope        string
 	ExpiresIn    int // seconds
 }
 
-// callback is where the application of Authorize gets its codes. Nothing is
-// ever sent there.
+// callback is the redirect URI of Authorize's application. No request is ever
+// sent there.
 const callback = "https://application.example/callback"
 
 // Authorize does a whole sign-in over HTTP: from the authorization endpoint of
@@ -49,7 +49,7 @@ func Authorize(t testing.TB, p *provider.Provider, browser *http.Client, scope .
 func authorize(t testing.TB, p *provider.Provider, browser *http.Client, scope []string) (Tokens, error) {
 	at := p.Endpoints()
 	if at.Authorize == "" || at.Token == "" {
-		return Tokens{}, errors.New("Config.Paths leaves the authorization or the token endpoint out, so nobody can sign in")
+		return Tokens{}, errors.New("Config.Paths leaves out the authorization or the token endpoint, so no one can sign in")
 	}
 	app, err := newApplication(t, p, []string{callback}, scope)
 	if err != nil {
@@ -104,7 +104,7 @@ func redeem(ctx context.Context, browser *http.Client, endpoint string, form url
 	}
 	if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.AccessToken == "" {
 		return Tokens{}, fmt.Errorf("the token endpoint %s answered %s, and no tokens: %s\n"+
-			"Programs call it without cookies and Origin: no session, sign-in wall or CSRF check of the app may be in front of it (see Route.Session)",
+			"Programs call it without cookies and Origin: don't put a session, sign-in wall, or CSRF check in front of it (see Route.Session)",
 			endpoint, w.Status, excerpt(body))
 	}
 	return Tokens{form.Get("client_id"), answer.AccessToken, answer.RefreshToken, answer.Scope, answer.ExpiresIn}, nil

@@ -21,7 +21,7 @@ const (
 )
 
 const (
-	patience = 30 * time.Second // for each answer, so that a test ends that waits for itself
+	patience = 30 * time.Second // for each answer, so that a test that waits for itself ends
 	maxPage  = 1 << 20          // bytes that are read of a page
 	maxSteps = 20               // from the authorization URL to the application
 )
@@ -63,15 +63,15 @@ func Deny(t testing.TB, browser *http.Client, authorizationURL string) *url.URL 
 	return answer
 }
 
-// stay is a CheckRedirect that follows none.
+// stay is a CheckRedirect that follows no redirect.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // visit opens an authorization URL, decides on the consent page, and returns
-// where the application is answered.
+// where the application gets the answer.
 func visit(ctx context.Context, browser *http.Client, authorizationURL, decision string, scope ...string) (*url.URL, error) {
 	start, err := url.Parse(authorizationURL)
 	if err != nil || start.Host == "" {
-		return nil, fmt.Errorf("%q is no URL to open: give the whole address that the application sends people to", authorizationURL)
+		return nil, fmt.Errorf("%q is not a URL that can be opened: pass the whole URL to which the application sends people", authorizationURL)
 	}
 	b, err := newVisitor(browser)
 	if err != nil {
@@ -86,7 +86,7 @@ func visit(ctx context.Context, browser *http.Client, authorizationURL, decision
 		switch {
 		case page.leads != nil && answers(start, page.leads):
 			if decision == deny && !pressed {
-				return nil, errors.New("the user was not asked, so there was nothing to refuse: they had agreed before, or the application has SkipConsent, or the request was refused; it led to " + page.leads.String())
+				return nil, errors.New("the user was not asked, so there was nothing to deny: they had agreed before, the application has SkipConsent, or the request was refused; it led to " + page.leads.String())
 			}
 			return page.leads, nil
 		case page.leads != nil && origin(page.leads) != origin(start):
@@ -98,7 +98,7 @@ func visit(ctx context.Context, browser *http.Client, authorizationURL, decision
 		default:
 			f, problem := findForm(page.body, decision)
 			if problem != nil {
-				return nil, fmt.Errorf("the browser is at %s, where nothing can be decided: %w%s", page, problem, signInFirst+ownPage)
+				return nil, fmt.Errorf("the browser is at %s, where it can't decide: %w%s", page, problem, signInFirst+ownPage)
 			}
 			if problem := f.tickOnly(scope); problem != nil {
 				return nil, problem
@@ -107,12 +107,12 @@ func visit(ctx context.Context, browser *http.Client, authorizationURL, decision
 			page, err = b.submit(ctx, page, f)
 		}
 	}
-	return nil, fmt.Errorf("the browser was redirected %d times, at last to %s: the sign-in page and the provider seem to send it to and fro, so they do not see the same session", maxSteps, page.leads)
+	return nil, fmt.Errorf("the browser was redirected %d times, at last to %s: the sign-in page and the provider seem to redirect to each other, so they do not see the same session", maxSteps, page.leads)
 }
 
 const (
-	signInFirst = "\nIf somebody has to sign in there: sign the browser in first, by Host.SignIn or as your app does it, and give the client that has the cookies"
-	ownPage     = "\nIf it is a consent page of your own that works by scripts: leave it out in this test, or use a real browser"
+	signInFirst = "\nIf that is the sign-in page: sign the browser in first, with Host.SignIn or as your app does it, and pass the client that has the cookies"
+	ownPage     = "\nIf it is a custom consent page that needs scripts: leave it out in this test, or use a real browser"
 )
 
 // answers reports whether to is where the application that made the request
@@ -128,12 +128,12 @@ func answers(request, to *url.URL) bool {
 
 func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
-// visitor is a person at a browser, who follows redirects one by one.
+// visitor is a browser that follows redirects one by one.
 type visitor struct{ client http.Client }
 
 func newVisitor(browser *http.Client) (*visitor, error) {
 	if browser == nil {
-		return nil, errors.New("the browser is nil: give a client with a cookie jar, in which somebody is signed in, such as Host.Client")
+		return nil, errors.New("the browser is nil: pass a client with a cookie jar and a signed-in user, such as Host.Client")
 	}
 	b := &visitor{*browser}
 	b.client.CheckRedirect = stay
@@ -141,7 +141,8 @@ func newVisitor(browser *http.Client) (*visitor, error) {
 		b.client.Timeout = patience
 	}
 	if b.client.Jar == nil {
-		// A Transport may sign in without cookies, but the consent page has one.
+		// A Transport may sign in without cookies, but the consent page needs
+		// one.
 		jar, err := cookiejar.New(nil)
 		if err != nil {
 			return nil, err
@@ -151,15 +152,15 @@ func newVisitor(browser *http.Client) (*visitor, error) {
 	return b, nil
 }
 
-// page is what the host answered.
+// page is an answer of the host.
 type page struct {
 	at     *url.URL
-	leads  *url.URL // where a redirect leads; nil: nowhere
+	leads  *url.URL // where a redirect leads; may be nil
 	status int
 	body   string
 }
 
-// String says where and what it is, for an error.
+// String describes the page for an error.
 func (p *page) String() string {
 	return fmt.Sprintf("%s://%s%s (status %d), which says: %s", p.at.Scheme, p.at.Host, p.at.Path, p.status, excerpt(p.body))
 }
@@ -172,12 +173,12 @@ func (b *visitor) open(ctx context.Context, at *url.URL) (*page, error) {
 	return b.do(r)
 }
 
-// submit posts a form as browsers do, with the headers by which a host sees
-// that it comes from a page of the same site.
+// submit posts a form as browsers do, with the headers that tell a host that it
+// comes from a page of the same site.
 func (b *visitor) submit(ctx context.Context, from *page, f *form) (*page, error) {
 	action, err := from.at.Parse(f.action)
 	if err != nil {
-		return nil, fmt.Errorf("the form of the consent page has the action %q, which is no URL: %w", f.action, err)
+		return nil, fmt.Errorf("the form of the consent page has the action %q, which is not a URL: %w", f.action, err)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, action.String(), strings.NewReader(f.fields.Encode()))
 	if err != nil {
@@ -206,13 +207,13 @@ func (b *visitor) do(r *http.Request) (*page, error) {
 	}
 	if slices.Contains(followed, p.status) {
 		if p.leads, err = w.Location(); err != nil {
-			return nil, fmt.Errorf("the redirect of %s leads nowhere: %w", r.URL.Path, err)
+			return nil, fmt.Errorf("the redirect of %s is invalid: %w", r.URL.Path, err)
 		}
 	}
 	return p, nil
 }
 
-// pageError is the page on which a visit ended, in place of an answer.
+// pageError is the page where a visit ended without an answer.
 type pageError struct{ page *page }
 
 func (e *pageError) Error() string {

@@ -32,7 +32,7 @@ func TestAllowAndDeny(t *testing.T) {
 	require.NotEmpty(t, allowed.Query().Get("code"))
 	require.Equal(t, host.URL, allowed.Query().Get("iss"))
 
-	// The second time nobody is asked.
+	// The second time, the user isn't asked.
 	require.NotEmpty(t, providertest.Allow(t, host.Client, w.signInURL()).Query().Get("code"))
 	text := fatal(t, func(t testing.TB) { providertest.Deny(t, host.Client, w.signInURL()) })
 	require.Contains(t, text, "providertest: Deny: the user was not asked")
@@ -91,7 +91,7 @@ func pageServer(t *testing.T, page string) (address string, posted func() url.Va
 	mux.HandleFunc("/authorize", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, page) })
 	mux.HandleFunc("POST /decide", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Origin") != "http://"+r.Host || r.Header.Get("Referer") == "" {
-			http.Error(w, "This is no browser.", http.StatusForbidden)
+			http.Error(w, "This isn't a browser.", http.StatusForbidden)
 			return
 		}
 		r.ParseForm()
@@ -159,7 +159,7 @@ func TestAllowSaysWhatToDo(t *testing.T) {
 		says       []string
 	}{
 		{"a page of scripts", `<title>Notes</title><div id="root"></div><script src="/app.js"></script><noscript>Switch scripts on.</noscript>`,
-			[]string{"Switch scripts on.", `no form with a button named "decision" of value "allow"`, "works by scripts"}},
+			[]string{"Switch scripts on.", `no form with a button named "decision" of value "allow"`, "needs scripts"}},
 		{"a sign-in page", `<h1>Sign in</h1><form method="post"><input name="password" type="password"><button>Sign in</button></form>`,
 			[]string{"which says: Sign in Sign in", "sign the browser in first"}},
 		{"buttons of another name", form + `<button name="action" value="allow">Yes</button></form>`, []string{`"decision"`}},
@@ -167,7 +167,7 @@ func TestAllowSaysWhatToDo(t *testing.T) {
 		{"a text to write", form + `<textarea name="why"></textarea>` + buttons, []string{"<textarea>", "use inputs and buttons"}},
 		{"a form that goes elsewhere", `<form method="post" action="/gone">` + buttons, []string{"no answer for the application", "/gone (status 404)", "404 page not found"}},
 		{"a form that shows itself again", `<form method="post" action="/authorize">` + buttons, []string{"no answer for the application", "/authorize (status 200)"}},
-		{"a form without an address", `<form method="post" action="http://[">` + buttons, []string{`"http://["`, "no URL"}},
+		{"a form without an address", `<form method="post" action="http://[">` + buttons, []string{`"http://["`, "not a URL"}},
 		{"nothing", "", []string{"which says: (nothing)"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -192,14 +192,14 @@ func TestAllowWhereTheWayIsWrong(t *testing.T) {
 	host.Mux.HandleFunc("GET /again", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `<form method="post">`+buttons) })
 	host.Mux.HandleFunc("POST /again", to("/loop", http.StatusTemporaryRedirect))
 	for address, says := range map[string]string{
-		"/oauth/authorize":            "is no URL to open",
-		"":                            "is no URL to open",
+		"/oauth/authorize":            "is not a URL that can be opened",
+		"":                            "is not a URL that can be opened",
 		host.URL + "/oauth/authorize": "status 400",
 		host.URL + "/oauth/authorize?client_id=x": "status 400",
 		host.URL + "/none":                        "404 page not found",
 		host.URL + "/loop":                        "redirected 20 times",
 		host.URL + "/elsewhere":                   "https://login.example.com/?next=1, which is neither the host nor the application",
-		host.URL + "/nowhere":                     "/nowhere leads nowhere",
+		host.URL + "/nowhere":                     "/nowhere is invalid",
 		host.URL + "/again":                       "status 307",
 		"http://127.0.0.1:1/oauth/authorize":      "is Config.Issuer the URL of the test's server?",
 	} {
@@ -297,7 +297,7 @@ func TestAllowOnAConsentPageOfScripts(t *testing.T) {
 	host.SignIn("user_ada")
 	text := fatal(t, func(t testing.TB) { providertest.Allow(t, host.Client, newWiki(host, "profile").signInURL()) })
 	require.Contains(t, text, "/oauth/authorize (status 200)")
-	require.Contains(t, text, "If it is a consent page of your own that works by scripts: leave it out in this test")
+	require.Contains(t, text, "If it is a custom consent page that needs scripts: leave it out in this test")
 }
 
 // What an error page says is in the test's failure.

@@ -39,12 +39,12 @@ func Diagnose(t testing.TB, handler http.Handler, issuer string, clientID ...str
 	if handler != nil {
 		at, err := url.Parse(issuer)
 		if err != nil {
-			t.Fatalf("providertest: Diagnose: the issuer is no URL: %v", err)
+			t.Fatalf("providertest: Diagnose: the issuer is not a URL: %v", err)
 		}
 		o.Transport, o.Alone = inProcess{handler, origin(at)}, true
 	}
 	if len(clientID) > 1 {
-		t.Fatalf("providertest: Diagnose: there are %d client_ids: give one at most", len(clientID))
+		t.Fatalf("providertest: Diagnose: there are %d client_ids: pass at most one", len(clientID))
 	}
 	for _, id := range clientID {
 		o.ClientID = id
@@ -60,15 +60,15 @@ func Diagnose(t testing.TB, handler http.Handler, issuer string, clientID ...str
 	return all
 }
 
-// inProcess hands requests to a handler as a server does.
+// inProcess passes requests to a handler as a server does.
 type inProcess struct {
 	http.Handler
-	origin string // that it is the server of
+	origin string // of the handler's server
 }
 
 func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	if origin(r.URL) != h.origin {
-		return nil, errors.New("nothing but the handler is there")
+		return nil, errors.New("only the handler can be reached")
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -84,8 +84,8 @@ func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w, nil
 }
 
-// serve calls the handler. A panic is an internal error, as a proxy in front
-// makes one of it.
+// serve calls the handler. It turns a panic into an internal error, as a proxy
+// does.
 func (h inProcess) serve(r *http.Request) (w *httptest.ResponseRecorder) {
 	w = httptest.NewRecorder()
 	defer func() {

@@ -20,7 +20,7 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// t stands for the *testing.T that a test is given, which an Example is not.
+// t stands for the *testing.T of a test, which an Example doesn't have.
 var t testing.TB = exampleT{}
 
 type exampleT struct{ testing.TB }
@@ -31,7 +31,7 @@ func (exampleT) Context() context.Context        { return context.Background() }
 func (exampleT) Output() io.Writer               { return io.Discard }
 func (exampleT) Fatalf(text string, args ...any) { log.Fatalf(text, args...) }
 func (exampleT) Errorf(text string, args ...any) {
-	text, _, _ = strings.Cut(fmt.Sprintf(text, args...), "\nWhat is known")
+	text, _, _ = strings.Cut(fmt.Sprintf(text, args...), "\nSource:")
 	fmt.Println(text)
 }
 
@@ -40,14 +40,14 @@ func withNotes(c *provider.Config) {
 	c.Scopes = append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"})
 }
 
-// listNotes is a handler of a host's API, behind the guard.
+// listNotes is a protected handler of a host's API.
 func listNotes(w http.ResponseWriter, r *http.Request) {
 	token, _ := provider.TokenFromContext(r.Context())
 	fmt.Fprintf(w, "the notes of %s", token.UserID)
 }
 
-// Whether Config.Users keeps its contract is for the host's own tests. Here it
-// is a function with two users.
+// Test that Config.Users fulfills its contract. Here it is a function with two
+// users.
 func ExampleCheckUsers() {
 	names := map[string]string{"1": "Ada", "2": "Grace"}
 	users := func(_ context.Context, id string) (userinfo.User, error) {
@@ -62,8 +62,8 @@ func ExampleCheckUsers() {
 	// Output: good
 }
 
-// A host's handler is tested by a request of some user. Here the provider is
-// that of a ready host; in a host's own test it is the host's own.
+// Test a protected handler with a request of a user. In your test, use your
+// provider instead of the ready-made host's.
 func ExampleAuthenticate() {
 	host := providertest.New(t, withNotes)
 	api := host.Provider.Require("notes:read")(http.HandlerFunc(listNotes))
@@ -83,8 +83,7 @@ func ExampleAuthenticate() {
 	// 403 true
 }
 
-// An API with tokens of its own, such as an MCP server, is one of
-// Config.Resources.
+// Test an API that needs separate tokens, such as an MCP server.
 func ExampleAuthenticateFor() {
 	const mcp = "https://app.example.com/mcp"
 	host := providertest.New(t, func(c *provider.Config) {
@@ -107,7 +106,7 @@ func ExampleAuthenticateFor() {
 	// 401
 }
 
-// A token that has expired needs no more than a clock that moves.
+// Test an expired token with a clock that the test moves.
 func ExampleAuthenticate_expired() {
 	now := time.Now()
 	host := providertest.New(t, withNotes, func(c *provider.Config) {
@@ -128,7 +127,7 @@ func ExampleAuthenticate_expired() {
 	// 401
 }
 
-// The whole way of a sign-in, and a request with what it brought.
+// Test a whole sign-in, and a request with its tokens.
 func ExampleAuthorize() {
 	host := providertest.New(t, withNotes)
 	host.Mux.Handle("GET /api/notes", host.Provider.Require("notes:read")(http.HandlerFunc(listNotes)))
@@ -151,8 +150,8 @@ func ExampleAuthorize() {
 	// the notes of user_grace
 }
 
-// A host that lets clients with documents in, and forgot those that register
-// themselves. In a host's own test the provider and the browser are its own.
+// Test a host that allows clients with documents but not those that register
+// themselves. In your test, use your provider and browser.
 func ExampleTryAgents() {
 	host := providertest.New(t, withNotes, func(c *provider.Config) {
 		c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, providertest.AgentDocuments()
@@ -161,15 +160,15 @@ func ExampleTryAgents() {
 	providertest.TryAgents(t, host.Provider, host.Client)
 
 	// Output:
-	// providertest: TryAgents: Cursor would be refused: it has to register itself, which nobody can here
+	// providertest: TryAgents: Cursor would be refused: it must register itself, but registration is off
 	// Change Config.Registration.
-	// providertest: TryAgents: Cursor Agents would be refused: it has to register itself, which nobody can here
+	// providertest: TryAgents: Cursor Agents would be refused: it must register itself, but registration is off
 	// Change Config.Registration.
-	// providertest: TryAgents: MCP Inspector would be refused: it has to register itself, which nobody can here
+	// providertest: TryAgents: MCP Inspector would be refused: it must register itself, but registration is off
 	// Change Config.Registration.
 }
 
-// A host that lets in documents only, on purpose, tries the agents that have one.
+// Try only the agents with a document, on a host that allows only documents.
 func ExampleAgents() {
 	host := providertest.New(t, withNotes, func(c *provider.Config) {
 		c.ClientIDDocuments, c.Transport = &provider.ClientIDDocuments{}, providertest.AgentDocuments()
@@ -190,8 +189,8 @@ func ExampleAgents() {
 	// Codex gets in.
 }
 
-// An application is tested with a real host, and somebody who agrees and
-// somebody who does not. Wiki keeps what it tells its visitors.
+// Test an application with a real host, a user who agrees, and one who doesn't.
+// Wiki keeps what it tells its visitors.
 func ExampleAllow() {
 	host := providertest.New(t)
 	wiki := newWiki(host, "profile")
@@ -209,7 +208,7 @@ func ExampleAllow() {
 	// You did not sign in: access_denied
 }
 
-// A host with a user of the test's own, and shorter lifetimes.
+// Start a host with another user, and shorter lifetimes.
 func ExampleNew() {
 	host := providertest.New(t, func(c *provider.Config) {
 		c.Lifetimes.Access = time.Minute
@@ -237,8 +236,8 @@ func ExampleNew() {
 	// user_bare <nil> <nil>
 }
 
-// The doctor looks at the whole app, under its name in production. This one has
-// a check of origins in front of everything, which no program gets through.
+// Check a whole app under its production name. This one has a CSRF check in
+// front of everything, which no program passes.
 func ExampleDiagnose() {
 	const issuer = "https://app.example.com"
 	host := providertest.New(t, func(c *provider.Config) { c.Issuer = issuer })

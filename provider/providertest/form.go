@@ -15,15 +15,15 @@ type form struct {
 	action string
 	fields url.Values
 	boxes  []string // the scopes that can be ticked
-	list   string   // the name of the <select> whose options are being read
+	list   string   // the name of the current <select>
 
-	// needed is the first choice of each list and of each group of radio buttons in
-	// which something has to be chosen.
+	// needed has the first choice of each list and of each group of radio
+	// buttons where a choice is required.
 	needed map[string]string
 }
 
-// What is read of HTML. It is enough for forms that work without scripts, and
-// saves every host a parser among its requirements.
+// The parts of HTML that are parsed. They are enough for forms that work
+// without scripts, and save a dependency on a parser.
 var (
 	unseen    = regexp.MustCompile(`(?is)<!--.*?-->|<script\b.*?</script\s*>|<style\b.*?</style\s*>|<title\b.*?</title\s*>`)
 	element   = regexp.MustCompile(`(?is)<(/?form|/?select|option|input|button|textarea)\b((?:[^>"']|"[^"]*"|'[^']*')*)>`)
@@ -37,9 +37,9 @@ const (
 	grantedField  = "granted"
 )
 
-// findForm returns the form of a page in which the decision can be made, filled
-// in as a browser has it when its button is pressed and nothing else was
-// touched, but for choices that have to be made.
+// findForm returns the form of a page with the button for the decision. It is
+// filled in as if a user had pressed the button at once, except that required
+// choices are made.
 func findForm(page, decision string) (*form, error) {
 	var f *form
 	for _, m := range element.FindAllStringSubmatch(unseen.ReplaceAllString(page, ""), -1) {
@@ -48,7 +48,7 @@ func findForm(page, decision string) (*form, error) {
 		case name == "form":
 			f = &form{action: has["action"], fields: url.Values{}, needed: map[string]string{}}
 			if !strings.EqualFold(has["method"], "post") {
-				f = nil // It changes nothing, so it is a search or the like.
+				f = nil // It is a GET form, such as a search.
 			}
 		case f == nil:
 		case name == "/form":
@@ -66,8 +66,7 @@ func findForm(page, decision string) (*form, error) {
 	return nil, fmt.Errorf("there is no form with a button named %q of value %q", decisionField, decision)
 }
 
-// add takes a control of the form into account, as HTML says of what is
-// submitted.
+// add adds a control of the form according to HTML's rules for submission.
 func (f *form) add(element string, has map[string]string, decision string) error {
 	name, kind := has["name"], strings.ToLower(has["type"])
 	switch element {
@@ -87,7 +86,7 @@ func (f *form) add(element string, has map[string]string, decision string) error
 		return nil
 	}
 	if element == "textarea" {
-		return errors.New("the form has a <textarea>, which cannot be read here: use inputs and buttons")
+		return errors.New("the form has a <textarea>, which is not supported here: use inputs and buttons")
 	}
 	value, valued := has["value"]
 	if name == grantedField {
@@ -97,7 +96,7 @@ func (f *form) add(element string, has map[string]string, decision string) error
 	switch {
 	case element == "button" && (kind == "" || kind == "submit"), element == "input" && kind == "submit":
 		if name != decisionField || value != decision {
-			return nil // It is not the one that is pressed.
+			return nil // It is not the pressed button.
 		}
 	case element == "button", kind == "button", kind == "reset", kind == "image", kind == "file":
 		return nil
@@ -116,15 +115,15 @@ func (f *form) add(element string, has map[string]string, decision string) error
 	return nil
 }
 
-// addOption takes an option of a list into account: the first one is chosen
-// unless another is selected.
+// addOption adds an option of a list: the first one is chosen unless another is
+// selected.
 func (f *form) addOption(has map[string]string) error {
 	value, valued := has["value"]
 	_, selected := has["selected"]
 	switch {
 	case f.list == "":
 	case !valued:
-		return errors.New("the form has an <option> without a value, which cannot be read here: give each a value")
+		return errors.New("the form has an <option> without a value, which is not supported here: give each a value")
 	case selected || !f.fields.Has(f.list):
 		f.fields.Set(f.list, value)
 	}
@@ -134,7 +133,7 @@ func (f *form) addOption(has map[string]string) error {
 	return nil
 }
 
-// need notes a control in which something has to be chosen.
+// need records a control where a choice is required.
 func (f *form) need(has map[string]string, value string) {
 	_, required := has["required"]
 	if _, known := f.needed[has["name"]]; required && !known {
@@ -142,8 +141,8 @@ func (f *form) need(has map[string]string, value string) {
 	}
 }
 
-// choose takes the first choice where there has to be one and is none: a browser
-// would not send the form.
+// choose makes the first choice where one is required but missing, because a
+// browser would not send the form.
 func (f *form) choose() {
 	for name, first := range f.needed {
 		if f.fields.Get(name) == "" {
@@ -152,12 +151,12 @@ func (f *form) choose() {
 	}
 }
 
-// tickOnly ticks the boxes of the scopes, which may have been left unticked
-// before, and no others. Without any scope it leaves all as they are.
+// tickOnly ticks exactly the boxes of the scopes, even those that start
+// unticked. If scope is empty, it changes nothing.
 func (f *form) tickOnly(scope []string) error {
 	for _, name := range scope {
 		if !slices.Contains(f.boxes, name) {
-			return fmt.Errorf("the consent page has no box for the scope %q: there are those of %q, and what is always granted has none", name, f.boxes)
+			return fmt.Errorf("the consent page has no box for the scope %q: it has boxes for %q, and none for scopes that are always granted", name, f.boxes)
 		}
 	}
 	if len(scope) > 0 {
@@ -166,7 +165,8 @@ func (f *form) tickOnly(scope []string) error {
 	return nil
 }
 
-// attributes reads those of one element. Of two with one name, the first counts.
+// attributes parses the attributes of one element. Of two with the same name,
+// the first counts.
 func attributes(text string) map[string]string {
 	has := map[string]string{}
 	for _, m := range attribute.FindAllStringSubmatch(text, -1) {
@@ -178,9 +178,9 @@ func attributes(text string) map[string]string {
 	return has
 }
 
-// excerpt is the beginning of what can be read on a page.
+// excerpt returns the beginning of a page's text.
 func excerpt(page string) string {
-	const most = 600 // characters, which is room for the details of an error page
+	const most = 600 // characters, enough for the details of an error page
 	text := anyTag.ReplaceAllString(unseen.ReplaceAllString(page, " "), " ")
 	words := strings.Join(strings.Fields(html.UnescapeString(text)), " ")
 	if words == "" {

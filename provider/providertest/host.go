@@ -94,7 +94,7 @@ func New(t testing.TB, edit ...func(*provider.Config)) *Host {
 		h.cfg.Now = time.Now
 	}
 	if h.Provider, err = provider.New(h.cfg); err != nil {
-		t.Fatalf("providertest: New: the Config is not good: %v", err)
+		t.Fatalf("providertest: New: the Config is invalid: %v", err)
 	}
 	h.Provider.Mount(mux)
 	return h
@@ -116,8 +116,8 @@ func firstUsers() []userinfo.User {
 func (h *Host) AddUser(u userinfo.User) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	// The maps of metadata are not shared with the test, which may change them
-	// while a request reads.
+	// Copy the metadata, because the test may change it while a request reads
+	// it.
 	u.PublicMetadata, u.PrivateMetadata, u.UnsafeMetadata = maps.Clone(u.PublicMetadata), maps.Clone(u.PrivateMetadata), maps.Clone(u.UnsafeMetadata)
 	h.users[u.ID] = u
 }
@@ -128,7 +128,7 @@ func (h *Host) SignIn(userID string) {
 	h.t.Helper()
 	if userID != "" {
 		if _, err := h.cfg.Users(h.t.Context(), userID); err != nil {
-			h.t.Fatalf("providertest: Host.SignIn: the user %q cannot be found: give one of the first users, user_ada or user_grace, or add this one by Host.AddUser: %v", userID, err)
+			h.t.Fatalf("providertest: Host.SignIn: the user %q cannot be found: use one of the initial users, user_ada or user_grace, or add this one with Host.AddUser: %v", userID, err)
 		}
 	}
 	cookie := rand.Text()
@@ -153,8 +153,9 @@ func (h *Host) currentUser(r *http.Request) (provider.Session, error) {
 	return h.sessions[cookie.Value], nil
 }
 
-// signInPage is the host's Config.SignIn. A user whom the test has signed
-// in signs in again whenever an application asks for that; others can't.
+// signInPage is the host's Config.SignIn. A user whom the test has signed in
+// signs in again whenever an application asks for that; other visitors can't
+// sign in.
 func (h *Host) signInPage(w http.ResponseWriter, r *http.Request, s provider.SignInRequest) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err == nil {
@@ -167,7 +168,7 @@ func (h *Host) signInPage(w http.ResponseWriter, r *http.Request, s provider.Sig
 			return
 		}
 	}
-	http.Error(w, "Nobody is signed in in this browser: call Host.SignIn first, and use Host.Client.", http.StatusUnauthorized)
+	http.Error(w, "No one is signed in in this browser: call Host.SignIn first, and use Host.Client.", http.StatusUnauthorized)
 }
 
 // user is the host's Config.Users.

@@ -101,19 +101,19 @@ func TestHostSignInOfAnUnknownUser(t *testing.T) {
 	t.Run("a test", func(t *testing.T) {
 		text = fatal(t, func(t testing.TB) { providertest.New(t).SignIn("ada") })
 	})
-	require.Contains(t, text, `the user "ada" cannot be found: give one of the first users, user_ada or user_grace, or add this one by Host.AddUser`)
+	require.Contains(t, text, `the user "ada" cannot be found: use one of the initial users, user_ada or user_grace, or add this one with Host.AddUser`)
 }
 
 func TestHostOfABadConfig(t *testing.T) {
 	text := fatal(t, func(t testing.TB) {
 		providertest.New(t, func(c *provider.Config) { c.Issuer = "acme"; c.Lifetimes.Code = -1 })
 	})
-	require.Contains(t, text, "providertest: New: the Config is not good: ")
+	require.Contains(t, text, "providertest: New: the Config is invalid: ")
 	require.Contains(t, text, "Issuer")
 	require.Contains(t, text, "Lifetimes.Code")
 }
 
-// An application that wants a fresh sign-in gets one, whatever the clock says.
+// An application that demands a fresh sign-in gets one, with any clock.
 func TestHostSignsInAgainWhereAsked(t *testing.T) {
 	now := time.Now()
 	var offset atomic.Int64
@@ -144,7 +144,7 @@ func TestHostClientStaysThere(t *testing.T) {
 	}
 }
 
-// The issuer may have a path, as that of a host behind a proxy.
+// The issuer may have a path, like that of a host behind a proxy.
 func TestHostWithAPath(t *testing.T) {
 	host := providertest.New(t, func(c *provider.Config) {
 		c.Issuer += "/acme"

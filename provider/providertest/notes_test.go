@@ -20,12 +20,12 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// notes is an app as somebody might have it, written without a thought of
-// providertest: with users, sessions and a sign-in page of its own, and an API.
+// notes is a typical app, written without providertest in mind: with users,
+// sessions, a sign-in page, and an API.
 type notes struct {
 	provider *provider.Provider
 	handler  http.Handler
-	byUser   map[string][]string // a user's notes, and so the users that there are
+	byUser   map[string][]string // each user's notes; the keys are the existing users
 }
 
 func newNotes(issuer string) (*notes, error) {
@@ -140,8 +140,8 @@ func TestNotesAfterAWhile(t *testing.T) {
 	})
 }
 
-// startNotes runs the app on a server. Its address has to be known before the
-// app is made, as it is the issuer.
+// startNotes runs the app on a server. The address is needed before the app is
+// made, because it is the issuer.
 func startNotes(t *testing.T) (*notes, *httptest.Server) {
 	server := httptest.NewUnstartedServer(nil)
 	app, err := newNotes("http://" + server.Listener.Addr().String())

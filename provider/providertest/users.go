@@ -22,9 +22,9 @@ func checkUsers(ctx context.Context, users userinfo.Lookup, userID string) error
 	user, err := users(ctx, userID)
 	switch {
 	case err != nil:
-		return errors.New("the user that must be there is not found: " + err.Error())
+		return errors.New("the user that must exist is not found: " + err.Error())
 	case userID == "" || user.ID != userID:
-		return errors.New("the user that is found has another ID, or none: fill in User.ID with the ID that was asked for")
+		return errors.New("the returned user has another ID, or none: set User.ID to the requested ID")
 	}
 	for _, nobody := range []string{"", "0", rand.Text()} {
 		if nobody == userID {
@@ -32,11 +32,11 @@ func checkUsers(ctx context.Context, users userinfo.Lookup, userID string) error
 		}
 		switch user, err := users(ctx, nobody); {
 		case err == nil && user.ID == nobody && nobody == "0":
-			// There are hosts with such a user.
+			// Some hosts have such a user.
 		case err == nil:
-			return errors.New("a user who is not there is returned as an empty one, or as another, and without an error: return userinfo.ErrNotFound")
+			return errors.New("for a user who does not exist, it returns an empty or another user without an error: return userinfo.ErrNotFound")
 		case !errors.Is(err, userinfo.ErrNotFound):
-			return errors.New("the error for a user who is not there must be userinfo.ErrNotFound or wrap it; any other means that the answer is not known now: " + err.Error())
+			return errors.New("the error for a user who does not exist must be userinfo.ErrNotFound or wrap it; any other means that the answer is unknown now: " + err.Error())
 		}
 	}
 	return nil

@@ -18,11 +18,11 @@ func TestCheckUsers(t *testing.T) {
 		users userinfo.Lookup
 		says  string
 	}{
-		"nobody is found":    {func(context.Context, string) (userinfo.User, error) { return userinfo.User{}, userinfo.ErrNotFound }, "is not found"},
-		"the ID is left out": {func(context.Context, string) (userinfo.User, error) { return userinfo.User{Name: "Ada"}, nil }, "fill in User.ID"},
-		"another ID":         {func(context.Context, string) (userinfo.User, error) { return userinfo.User{ID: "USER_ADA"}, nil }, "fill in User.ID"},
-		"everybody is Ada":   {func(context.Context, string) (userinfo.User, error) { return userinfo.User{ID: "user_ada"}, nil }, "return userinfo.ErrNotFound"},
-		"everybody is there": {func(_ context.Context, id string) (userinfo.User, error) { return userinfo.User{ID: id}, nil }, "return userinfo.ErrNotFound"},
+		"no user is found":   {func(context.Context, string) (userinfo.User, error) { return userinfo.User{}, userinfo.ErrNotFound }, "is not found"},
+		"the ID is left out": {func(context.Context, string) (userinfo.User, error) { return userinfo.User{Name: "Ada"}, nil }, "set User.ID"},
+		"another ID":         {func(context.Context, string) (userinfo.User, error) { return userinfo.User{ID: "USER_ADA"}, nil }, "set User.ID"},
+		"every user is Ada":  {func(context.Context, string) (userinfo.User, error) { return userinfo.User{ID: "user_ada"}, nil }, "return userinfo.ErrNotFound"},
+		"every user exists":  {func(_ context.Context, id string) (userinfo.User, error) { return userinfo.User{ID: id}, nil }, "return userinfo.ErrNotFound"},
 		"an empty user": {func(ctx context.Context, id string) (userinfo.User, error) {
 			user, _ := good(ctx, id)
 			return user, nil

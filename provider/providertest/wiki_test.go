@@ -64,7 +64,7 @@ type wikiTokens struct {
 
 func (w *wiki) redeem(at *url.URL) (tokens wikiTokens, err error) {
 	if at.Query().Get("state") != "a state" {
-		return tokens, fmt.Errorf("wiki: %s is no answer to us", at)
+		return tokens, fmt.Errorf("wiki: %s is not an answer for us", at)
 	}
 	err = read(http.PostForm(w.host+"/oauth/token", url.Values{
 		"grant_type": {"authorization_code"}, "code": {at.Query().Get("code")}, "redirect_uri": {w.redirectURI},

@@ -426,7 +426,7 @@ var unsafeRedirectURIs = map[string]string{
 	"http://wiki.example.com/cb": "is plain http", "http://192.168.1.1/cb": "is plain http", "http://127.0.0.2/cb": "is plain http", "http://127.0.0.1.example.com/cb": "is plain http",
 	"https://": "has no host", "https:///cb": "has no host", "https:wiki.example.com": "has no host",
 	"https://*.example.com/cb": "has a wildcard", "https://wiki*.example.com/cb": "has a wildcard", "http://*/cb": "has a wildcard", "https://wiki.example.com:*/cb": "is not a URL",
-	"https://wiki.example.com:99999/cb": "bad port", "https://wiki.example.com:/cb": "bad port",
+	"https://wiki.example.com:99999/cb": "invalid port", "https://wiki.example.com:/cb": "invalid port",
 	"https://wiki.example.com/a b": "has a character", "https://wiki.example.com/\r\n": "has a character", `https://wiki.example.com\@evil.example`: "has a character",
 	"https://w\u0456ki.example.com/": "has a character", "https://wiki.example.com/%zz": "is not a URL", "myapp:": "scheme",
 }

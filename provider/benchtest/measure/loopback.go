@@ -14,16 +14,16 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest"
 )
 
-// A load asks one server.
+// A load sends requests to one server.
 type load struct {
 	described
 	client  *http.Client
 	clients int
 }
 
-// loopbackRound starts a server of the stack, sends it each kind of request by
-// so many clients at once, and returns what each kind cost the server, in
-// microseconds per request.
+// loopbackRound starts a server of the stack, sends it each kind of request
+// from the given number of clients at once, and returns what each kind cost the
+// server, in microseconds per request.
 func loopbackRound(ctx context.Context, name string, requests, clients int) (map[string]float64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -86,9 +86,8 @@ func (l *load) all(ctx context.Context, n int) (map[string]float64, error) {
 	return costs, nil
 }
 
-// each calls send for 0 to n-1, by as many goroutines as there are clients. Each
-// takes its share in order, so that a chain of refresh tokens is in one
-// hand.
+// each calls send for 0 to n-1, in one goroutine for each client. Each takes
+// its share in order, so that one client has a whole chain of refresh tokens.
 func (l *load) each(n int, send func(i int) error) error {
 	var wg sync.WaitGroup
 	failed := make([]error, l.clients)

@@ -1,8 +1,8 @@
 // Package measure measures what the stacks of package benchtest cost, each as a
 // multiple of the limit in the same run, and prints a table of it.
 //
-// Each stack is a process of its own, so that neither what the client costs
-// nor what other stacks keep is counted. The rounds of all stacks take turns,
+// Each stack runs in a separate process, so that the costs of the client and
+// the memory of other stacks don't count. The rounds of all stacks take turns,
 // and each figure is the median.
 package measure
 
@@ -27,14 +27,14 @@ type Maker struct {
 	Make func() (*benchtest.Stack, error)
 }
 
-// What there is without other modules. Everything is measured beside the limit.
+// The stacks that need no other modules. All are measured next to the limit.
 var (
 	Limit    = Maker{"limit", func() (*benchtest.Stack, error) { return benchtest.NewLimit(), nil }}
 	Latchkey = Maker{"latchkey", benchtest.NewMemory}
 )
 
 // Main is the main function of a program that measures these stacks. The
-// program runs itself again for each of them.
+// program starts itself again for each of them.
 func Main(makers ...Maker) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -54,13 +54,13 @@ func run(ctx context.Context, makers []Maker, args []string, out io.Writer) erro
 	requests := flags.Int("requests", 16_000, "of each kind in a round; over loopback, each client refreshes its grant requests/clients times")
 	rounds := flags.Int("rounds", 5, "how often")
 	clients := flags.Int("clients", 8, "connections at once")
-	process := flags.Bool("process", false, "inside the handler, one request at a time, by httptest and without a network")
-	role := flags.String("role", "", "for the processes that this one starts: serve, or process, the first of the stacks")
+	process := flags.Bool("process", false, "inside the handler, one request at a time, with httptest and without a network")
+	role := flags.String("role", "", "for the processes that this one starts: serve or process, for the first of the stacks")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *requests < 1 || *rounds < 1 || *clients < 1 {
-		return fmt.Errorf("requests, rounds and clients are at least 1")
+		return fmt.Errorf("requests, rounds, and clients must be at least 1")
 	}
 	order := strings.Split(*names, ",")
 	for _, name := range order {
@@ -109,7 +109,8 @@ func run(ctx context.Context, makers []Maker, args []string, out io.Writer) erro
 	return table(out, title, order, results)
 }
 
-// self is this program again, as the process of one stack.
+// self returns a command that runs this program again, as the process of one
+// stack.
 func self(ctx context.Context, role, name string, more ...string) (*exec.Cmd, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -133,7 +134,7 @@ func (r *result) add(costs map[string]float64) {
 	r.rounds["flow"] = append(r.rounds["flow"], costs["authorize"]+costs["token"]+costs["userinfo"])
 }
 
-// median returns 0 for what the stack does not have.
+// median returns 0 for a kind that the stack doesn't have.
 func (r *result) median(kind string) float64 {
 	all := slices.Sorted(slices.Values(r.rounds[kind]))
 	if len(all) == 0 {
@@ -142,7 +143,7 @@ func (r *result) median(kind string) float64 {
 	return all[len(all)/2]
 }
 
-// table prints the medians, and beside them how many times the limit's.
+// table prints the medians, each as a multiple of the limit's.
 func table(out io.Writer, title string, order []string, results map[string]*result) error {
 	fmt.Fprintf(out, "| %s | %s |\n|---|%s\n", title, strings.Join(kinds, " | "), strings.Repeat("---|", len(kinds)))
 	limit := results[Limit.Name]

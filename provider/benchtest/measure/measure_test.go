@@ -27,7 +27,7 @@ func TestInProcessCostsSomethingOfEachKind(t *testing.T) {
 	}
 }
 
-// A wrong answer is no answer: what is measured is what works.
+// A wrong answer ends the run, so that only what works is measured.
 func TestWrongAnswersEndTheRun(t *testing.T) {
 	s := benchtest.NewLimit()
 	s.UserInfo = s.Guarded // which answers without a user

@@ -8,15 +8,15 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest"
 )
 
-// A phase is many requests of one kind, with what the phases before it got.
+// A phase is many requests of one kind, with the results of earlier phases.
 type phase struct {
-	kind    string // empty: others need it, and it is not measured
+	kind    string // empty if it only prepares others and isn't measured
 	request func(i int) benchtest.Request
-	take    func(i int, a benchtest.Answer) error // what the answer must be
+	take    func(i int, a benchtest.Answer) error // checks the answer
 }
 
-// phases are n requests of each kind that the stack has. The refreshes follow so
-// many chains of refresh tokens.
+// phases returns n requests of each kind that the stack has. The refreshes
+// follow the given number of chains of refresh tokens.
 func phases(s *benchtest.Stack, n, chains int) []phase {
 	codes, access, refresh := make([]string, n), make([]string, n), make([]string, n)
 	authorize := func(kind string, pkce bool) phase {
@@ -40,7 +40,8 @@ func phases(s *benchtest.Stack, n, chains int) []phase {
 	if s.Introspect != "" {
 		all = append(all, phase{"introspect", func(i int) benchtest.Request { return s.IntrospectRequest(access[i]) }, says(`"active":true`)})
 	}
-	// Last of those with these grants: it ends their oldest access tokens.
+	// The last phase with these grants, because it ends their oldest access
+	// tokens.
 	refreshed := phase{"refresh", func(i int) benchtest.Request { return s.RefreshRequest(refresh[i%chains]) }, func(i int, a benchtest.Answer) (err error) {
 		_, refresh[i%chains], err = a.Tokens()
 		return err
@@ -50,7 +51,7 @@ func phases(s *benchtest.Stack, n, chains int) []phase {
 }
 
 // says expects success, and a text in the answer: one of the stacks answers
-// errors with the status 200.
+// errors with status 200.
 func says(text string) func(int, benchtest.Answer) error {
 	return func(_ int, a benchtest.Answer) error {
 		if a.Status >= 300 || !bytes.Contains(a.Body, []byte(text)) {
@@ -60,7 +61,7 @@ func says(text string) func(int, benchtest.Answer) error {
 	}
 }
 
-// count is how many requests of each kind a stack gets.
+// count returns how many requests of each kind a stack gets.
 func count(s *benchtest.Stack, requests int) int {
 	if s.Slow {
 		return max(5, requests/200)
@@ -68,10 +69,10 @@ func count(s *benchtest.Stack, requests int) int {
 	return requests
 }
 
-// warmUp is how many of them go before, unmeasured.
+// warmUp returns how many requests come first, unmeasured.
 func warmUp(n int) int { return max(5, n/10) }
 
-// cpuTime is what this process has used, in microseconds.
+// cpuTime returns the CPU time of this process in microseconds.
 func cpuTime() (int64, error) {
 	var usage syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)

@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest"
 )
 
-// processRound measures a stack inside its handler, in a process of its own.
+// processRound measures a stack inside its handler, in a separate process.
 func processRound(ctx context.Context, name string, requests int) (map[string]float64, error) {
 	c, err := self(ctx, "process", name, "-requests", fmt.Sprint(requests))
 	if err != nil {
@@ -34,13 +34,13 @@ func inProcess(s *benchtest.Stack, requests int) (map[string]float64, error) {
 	return serial(s, n)
 }
 
-// batch is how many requests are prepared before they are sent, each for another
-// grant.
+// batch is how many requests are prepared before they are sent, each for
+// another grant.
 const batch = 250
 
-// serial sends n requests of each kind, one at a time, by httptest, whose own
-// work is in the figures of everybody. They are prepared some at a time, so that
-// what waits does not burden the garbage collector.
+// serial sends n requests of each kind, one at a time, with httptest. The work
+// of httptest is in all figures. Requests are prepared in batches, so that
+// waiting ones don't burden the garbage collector.
 func serial(s *benchtest.Stack, n int) (map[string]float64, error) {
 	costs := map[string]float64{}
 	for _, p := range phases(s, n, batch) {

@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest"
 )
 
-// described is what the measuring process has to know of a stack, and the
+// described is what the measuring process needs to know of a stack, and the
 // address of its server.
 type described struct {
 	benchtest.Stack

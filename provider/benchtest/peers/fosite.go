@@ -15,8 +15,7 @@ import (
 )
 
 // newFosite is github.com/ory/fosite as in its README: everything enabled, its
-// own memory store, and the client's secret kept by bcrypt at the cost that it
-// comes with.
+// memory store, and the client's secret hashed with bcrypt at its default cost.
 func newFosite() (*benchtest.Stack, error) {
 	config := fositeConfig()
 	hash, err := (&fosite.BCrypt{Config: config}).Hash(context.Background(), []byte(clientSecret))
@@ -32,7 +31,7 @@ func newFosite() (*benchtest.Stack, error) {
 }
 
 // newFositePublic is the same with a client that has no secret, because bcrypt
-// hides everything else.
+// dominates everything else.
 func newFositePublic() (*benchtest.Stack, error) {
 	s, err := fositeStack(fositeConfig(), newFositeStorage(), &fosite.DefaultClient{ID: clientID, Public: true})
 	if err != nil {
@@ -42,8 +41,8 @@ func newFositePublic() (*benchtest.Stack, error) {
 	return s, nil
 }
 
-// fositeConfig is the zero Config with the defaults that fosite fills in at the
-// first request: it does so without a lock.
+// fositeConfig is the zero Config with the defaults that fosite would fill in
+// at the first request, which it does without a lock.
 func fositeConfig() *fosite.Config {
 	return &fosite.Config{ScopeStrategy: fosite.WildcardScopeStrategy, AudienceMatchingStrategy: fosite.DefaultAudienceMatchingStrategy}
 }
@@ -60,7 +59,7 @@ func fositeStack(config *fosite.Config, kept *fositeStorage, client *fosite.Defa
 	kept.Clients[clientID] = client
 
 	config.GlobalSecret = make([]byte, 32)
-	rand.Read(config.GlobalSecret) // Never fails: it would end the program.
+	rand.Read(config.GlobalSecret) // It never fails; it would end the program.
 	p := compose.ComposeAllEnabled(config, kept, key)
 
 	mux := http.NewServeMux()
@@ -125,7 +124,7 @@ func fositeStack(config *fosite.Config, kept *fositeStorage, client *fosite.Defa
 }
 
 // fositeStorage is fosite's memory store with one more lock: its
-// RevokeRefreshToken writes refresh tokens without one, and the program ends
+// RevokeRefreshToken writes refresh tokens without one, and the program crashes
 // when two clients refresh at once.
 type fositeStorage struct {
 	*storage.MemoryStore

@@ -9,8 +9,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest"
 )
 
-// newOsin is github.com/openshift/osin as in its README, with refresh tokens
-// switched on.
+// newOsin is github.com/openshift/osin as in its README, with refresh tokens.
 func newOsin() (*benchtest.Stack, error) {
 	config := osin.NewServerConfig()
 	config.AllowedAccessTypes = osin.AllowedAccessType{osin.AUTHORIZATION_CODE, osin.REFRESH_TOKEN}
@@ -64,14 +63,15 @@ func osinAnswer(resp *osin.Response, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// osinStorage is what osin's example has, with a lock and without its prints.
+// osinStorage is the storage of osin's example, with a lock and without its
+// prints.
 type osinStorage struct {
 	clients map[string]osin.Client // never changed
 
 	mu      sync.RWMutex
 	codes   map[string]*osin.AuthorizeData
 	access  map[string]*osin.AccessData
-	refresh map[string]string // the access tokens beside them
+	refresh map[string]string // the access token of each refresh token
 }
 
 func (s *osinStorage) Clone() osin.Storage { return s }
@@ -110,7 +110,7 @@ func (s *osinStorage) RemoveAuthorize(code string) error {
 	return nil
 }
 
-// SaveAccess cuts off what came before: else each token would keep all those
+// SaveAccess drops earlier tokens. Otherwise each token would keep all those
 // that it replaced.
 func (s *osinStorage) SaveAccess(data *osin.AccessData) error {
 	kept := *data

@@ -1,7 +1,7 @@
-// Package peers is other providers, to be measured beside this library's. Each
-// is set up as its own README or example says, with a store in memory, and does
-// the same: a user who is signed in is sent back with a code, the code is
-// redeemed, userinfo is read, the refresh token is rotated.
+// Package peers has other providers to measure next to this library's. Each is
+// set up as in its README or example, with a store in memory, and does the
+// same: it redirects a signed-in user with a code, redeems the code, serves
+// userinfo, and rotates the refresh token.
 //
 // They don't do the same work: provider/benchtest/README.md lists the differences.
 package peers
@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest/measure"
 )
 
-// Makers make the limit, this library's provider and the others.
+// Makers make the limit, this library's provider, and the others.
 var Makers = []measure.Maker{
 	measure.Limit,
 	measure.Latchkey,
@@ -25,7 +25,7 @@ var Makers = []measure.Maker{
 	{Name: "zitadel/oidc", Make: newZitadel},
 }
 
-// What every stack is told.
+// The data of every stack.
 const (
 	clientID     = "0123456789abcdef"
 	clientSecret = "0123456789abcdef0123456789abcdef0123456789a"
@@ -35,7 +35,7 @@ const (
 
 var users = map[string]benchtest.Document{benchtest.Ada.UserID: benchtest.Ada}
 
-// signedIn returns whose browser sent the request, or nothing.
+// signedIn returns the user whose browser sent the request, or "".
 func signedIn(r *http.Request) string {
 	cookie, err := r.Cookie("session")
 	if err != nil {
@@ -44,8 +44,8 @@ func signedIn(r *http.Request) string {
 	return users[cookie.Value].UserID
 }
 
-// writeUser answers with the userinfo document, where the library leaves that
-// to its host.
+// writeUser answers with the userinfo document, for libraries that leave that
+// to their host.
 func writeUser(w http.ResponseWriter, id string) {
 	encoded, err := json.Marshal(users[id])
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest/simulate"
 )
 
-// Simulated are this library's provider and others, with the settings that matter
-// to clients that present old refresh tokens. Access tokens are good for 2 hours
-// and refresh tokens for 72 with all of them.
+// Simulated has this library's provider and others, with the settings that
+// matter to clients that present old refresh tokens. All issue access tokens
+// for 2 hours and refresh tokens for 72.
 var Simulated = []simulate.Contender{
 	simulate.Latchkey("public client, grace of 30 seconds (the default)", true, provider.Lifetimes{}),
 	simulate.Latchkey("public client, grace of 10 minutes", true, provider.Lifetimes{Grace: 10 * time.Minute}),
@@ -29,14 +29,14 @@ var Simulated = []simulate.Contender{
 	{Name: "fosite 0.49.0", Settings: "public client; a grace is left to the store, and its memory store has none", Make: simulatedFosite},
 }
 
-// A Behavior is a way for clients to use this library's provider.
+// A Behavior is a way in which clients use this library's provider.
 type Behavior struct {
 	Name   string
-	Access time.Duration // how long an access token is good; 0: the default
+	Access time.Duration // the lifetime of access tokens; 0 means the default
 	Model  func(m *simulate.Model)
 }
 
-// Behaviors begin with the one that is simulated for all.
+// Behaviors has the one that is simulated for all providers first.
 var Behaviors = []Behavior{
 	{"eight processes, as above", 0, func(*simulate.Model) {}},
 	{"the same, and access tokens of 15 minutes", 15 * time.Minute, func(*simulate.Model) {}},
@@ -56,7 +56,7 @@ func simulatedGoOAuth2(settings string, refresh manage.RefreshingConfig) simulat
 		if err != nil {
 			return nil, err
 		}
-		// There is no method that leads to its database.
+		// There is no method that returns its database.
 		field := reflect.ValueOf(tokens).Elem().FieldByName("db")
 		database := *(**buntdb.DB)(field.Addr().UnsafePointer())
 		return &simulate.Server{
@@ -70,7 +70,7 @@ func simulatedGoOAuth2(settings string, refresh manage.RefreshingConfig) simulat
 				})
 			},
 			Close: func() error {
-				defer time.Sleep(2 * time.Second) // Once a second, its goroutine looks whether it is closed.
+				defer time.Sleep(2 * time.Second) // Its goroutine checks once a second whether it is closed.
 				return database.Close()
 			},
 		}, nil

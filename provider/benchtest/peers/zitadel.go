@@ -13,16 +13,16 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest"
 )
 
-// newZitadel is github.com/zitadel/oidc with the options of its example that
-// matter here, and a storage as that of its example. It is for OpenID Connect,
-// so each token answer has an ID token, which is signed.
+// newZitadel is github.com/zitadel/oidc with the relevant options of its
+// example, and a storage like that of its example. It is for OpenID Connect, so
+// each token answer has a signed ID token.
 func newZitadel() (*benchtest.Stack, error) {
 	kept, err := newZitadelStorage()
 	if err != nil {
 		return nil, err
 	}
 	config := &op.Config{CodeMethodS256: true, GrantTypeRefreshToken: true}
-	rand.Read(config.CryptoKey[:]) // Never fails: it would end the program.
+	rand.Read(config.CryptoKey[:]) // It never fails; it would end the program.
 	p, err := op.NewProvider(config, kept, op.StaticIssuer("http://localhost:8080"), op.WithAllowInsecure())
 	if err != nil {
 		return nil, err
@@ -38,10 +38,10 @@ func newZitadel() (*benchtest.Stack, error) {
 
 type zitadelUser struct{}
 
-// zitadelAuthorize is the authorization endpoint with the sign-in page behind
-// it. The library sends the browser to that page, which sends it on to the
-// library's callback. Here the page knows the user already and calls the
-// callback itself, so that a flow is as many requests as with the others.
+// zitadelAuthorize is the authorization endpoint together with the sign-in
+// page. The library redirects the browser to that page, which redirects it to
+// the library's callback. Here the page already knows the user and calls the
+// callback itself, so that a flow has as many requests as with the others.
 func zitadelAuthorize(p http.Handler, w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), zitadelUser{}, signedIn(r)))
 	page := benchtest.NewRecorder()

@@ -17,8 +17,8 @@ import (
 
 var errZitadelAbsent = errors.New("there is no such record")
 
-// zitadelStorage keeps in maps what the library wants kept. Access tokens are
-// encrypted by the library and hold the id of a record here.
+// zitadelStorage stores the library's records in maps. The library encrypts
+// access tokens, which contain the ID of a record here.
 type zitadelStorage struct {
 	key zitadelKey
 
@@ -66,7 +66,7 @@ type zitadelToken struct {
 	scopes       []string
 	at           time.Time // of the sign-in
 	expires      time.Time
-	access       string // of a refresh token: the id of the access token beside it
+	access       string // for a refresh token: the ID of its access token
 }
 
 func (t *zitadelToken) GetAMR() []string       { return []string{"pwd"} }
@@ -76,8 +76,8 @@ func (t *zitadelToken) GetClientID() string    { return t.client }
 func (t *zitadelToken) GetScopes() []string    { return t.scopes }
 func (t *zitadelToken) GetSubject() string     { return t.user }
 
-// zitadelRefresh is a refresh token that is being used. Its scopes may be cut
-// for this use.
+// zitadelRefresh is a refresh token in use. Its scopes may be narrowed for this
+// use.
 type zitadelRefresh struct{ zitadelToken }
 
 func (t *zitadelRefresh) SetCurrentScopes(scopes []string) { t.scopes = scopes }
@@ -106,7 +106,7 @@ func newZitadelStorage() (*zitadelStorage, error) {
 	}, err
 }
 
-// CreateAuthRequest notes who is signed in, which the sign-in page would
+// CreateAuthRequest records who is signed in, which the sign-in page would
 // otherwise do.
 func (s *zitadelStorage) CreateAuthRequest(ctx context.Context, asked *oidc.AuthRequest, _ string) (op.AuthRequest, error) {
 	id, _ := ctx.Value(zitadelUser{}).(string)
@@ -272,7 +272,7 @@ func (s *zitadelStorage) SetIntrospectionFromToken(_ context.Context, answer *oi
 		return err
 	}
 	if t.client != client {
-		return errors.New("the token is another client's")
+		return errors.New("the token belongs to another client")
 	}
 	answer.Expiration, answer.Scope, answer.ClientID, answer.Subject = oidc.FromTime(t.expires), t.scopes, t.client, t.user
 	return nil

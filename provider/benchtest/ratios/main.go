@@ -1,12 +1,12 @@
-// Command ratios prints what a server with the provider costs: its CPU time for
-// each request, as a multiple of what the limit takes in the same run (see
-// package benchtest).
+// Command ratios prints what a server with the provider costs: its CPU time per
+// request, as a multiple of what the limit takes in the same run (see package
+// benchtest).
 //
 //	go run ./provider/benchtest/ratios           # over loopback HTTP
 //	go run ./provider/benchtest/ratios -process  # inside the handler, without a network
 //	go run ./provider/benchtest/ratios -requests 20000 -rounds 9 -clients 1
 //
-// Command peers/ratios does the same with other providers beside it.
+// Command peers/ratios also measures other providers.
 package main
 
 import "github.com/latchkey-go/latchkey/provider/benchtest/measure"

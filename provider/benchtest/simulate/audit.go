@@ -2,10 +2,10 @@ package simulate
 
 import "slices"
 
-// audit looks at what works when the last day is over. Of the strings in a copy
-// of the database, it tries those first that an attacker can try without changing
-// anything, then presents all refresh tokens that were ever handed out, and last
-// what else is in the copy.
+// audit checks what works after the last day. First it tries the strings in a
+// copy of the database that an attacker can try without changing anything, then
+// all refresh tokens that were ever issued, and last the other strings of the
+// copy.
 func (w *world) audit() error {
 	kept, err := w.server.Copy()
 	if err != nil {
@@ -47,7 +47,8 @@ func (w *world) audit() error {
 		}
 	}
 	for _, s := range kept {
-		// An error is another refusal: of what doesn't look like a token.
+		// An error is another kind of refusal, of a text that doesn't look like
+		// a token.
 		if handedOut[s] {
 			continue
 		}
@@ -58,16 +59,16 @@ func (w *world) audit() error {
 	return nil
 }
 
-// chains presents the refresh tokens that were handed out after a sign-in, and
-// returns those that work, and whether two of them lead to different tokens that
-// both go on working. The newest is presented first, because an old one may end
-// them all.
+// chains presents the refresh tokens that were issued after a sign-in. It
+// returns those that work, and whether two of them lead to different tokens
+// that both keep working. It presents the newest first, because an old one may
+// end all of them.
 func (s *Server) chains(handedOut []string) (working []string, second bool, err error) {
 	head := "" // of the chain that was found
 	presented := map[string]bool{}
 	for _, token := range slices.Backward(handedOut) {
 		if presented[token] {
-			continue // A retry was answered with it once more.
+			continue // A retry got the same answer.
 		}
 		presented[token] = true
 		next, refused, err := s.refresh(token)
@@ -85,13 +86,13 @@ func (s *Server) chains(handedOut []string) (working []string, second bool, err 
 		if next.refresh == head || second {
 			continue
 		}
-		// There are two, if the first goes on and the other does so afterwards.
+		// There are two if the first one continues, and then the other one too.
 		along, refused, err := s.refresh(head)
 		if err != nil {
 			return nil, false, err
 		}
 		if refused {
-			head = next.refresh // The one took the other's place.
+			head = next.refresh // The new one replaced it.
 			continue
 		}
 		head = along.refresh

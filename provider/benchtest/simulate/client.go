@@ -9,7 +9,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest"
 )
 
-// credentials are what is in a client's file.
+// credentials are the content of a client's file.
 type credentials struct {
 	access, refresh string
 	expires         time.Time // of the access token
@@ -45,7 +45,7 @@ func (s *Server) refresh(token string) (c credentials, refused bool, err error) 
 	return c, false, err
 }
 
-// takes reports whether an access token is good.
+// takes reports whether the server accepts an access token.
 func (s *Server) takes(access string) (bool, error) {
 	answer, err := s.Do(benchtest.BearerRequest(s.UserInfo, access))
 	return answer.Status == http.StatusOK, err

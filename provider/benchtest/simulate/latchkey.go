@@ -26,8 +26,8 @@ func Latchkey(settings string, public bool, lifetimes provider.Lifetimes) Conten
 	}}
 }
 
-// copyOf returns the texts of a store, and tokens made of what is in the newest
-// twenty grants of an application.
+// copyOf returns the strings in a store, and tokens that are built from the
+// newest twenty grants of an application.
 func copyOf(kept *memory.Store, clientID string) ([]string, error) {
 	ctx := context.Background()
 	app, err := kept.FindClient(ctx, clientID)
@@ -42,8 +42,8 @@ func copyOf(kept *memory.Store, clientID string) ([]string, error) {
 	return found, err
 }
 
-// tokensOf returns an access token and a refresh token of the document for each
-// 32 bytes that follow one another in its state.
+// tokensOf returns an access token and a refresh token for each 32 consecutive
+// bytes in the state of the document.
 func tokensOf(d store.Document) (tokens []string) {
 	const secretBytes = 32
 	for i := range max(0, len(d.State)-secretBytes+1) {
@@ -53,8 +53,8 @@ func tokensOf(d store.Document) (tokens []string) {
 	return tokens
 }
 
-// tokenText writes the ID of a grant and a secret as a token: see "A token's text"
-// in docs/concepts/architecture.md.
+// tokenText encodes the ID of a grant and a secret as a token: see "A token's
+// text" in docs/concepts/architecture.md.
 func tokenText(mark string, raw []byte) string {
 	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	text := []byte(mark)

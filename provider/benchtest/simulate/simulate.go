@@ -1,5 +1,5 @@
-// Package simulate counts how often users must sign in again although nobody
-// attacks them, because their clients share one file of credentials, remember
+// Package simulate counts how often users must sign in again without an
+// attack, because their clients share one file of credentials, remember
 // refresh tokens that others have rotated away, and lose answers. Real clients
 // do so: command-line tools, editors with several windows, and agents.
 //
@@ -38,16 +38,16 @@ import (
 	"github.com/latchkey-go/latchkey/provider/benchtest"
 )
 
-// A Model is how many sessions there are, and how their clients behave.
+// A Model is the number of sessions, and the behavior of their clients.
 type Model struct {
 	Sessions, Days int
 	Seed           uint64
 
-	Processes int           // of a session
+	Processes int           // per session
 	Between   time.Duration // the mean time between two wakes of a process
-	Memory    time.Duration // how long a process uses what it read of the file; 0: it always reads it
-	Lost      float64       // the share of the answers to refreshes that don't arrive
-	Retry     time.Duration // how soon a lost request is sent again; 0: at the next wake
+	Memory    time.Duration // how long a process uses what it read from the file; 0 means that it always reads it
+	Lost      float64       // the share of lost answers to refreshes
+	Retry     time.Duration // how soon a lost request is sent again; 0 means at the next wake
 }
 
 // Careless is eight processes that remember the file for half an hour and lose
@@ -65,25 +65,26 @@ type Contender struct {
 	Make           func() (*Server, error)
 }
 
-// A Server is a provider, and the way to its database.
+// A Server is a provider, with access to its database.
 type Server struct {
 	*benchtest.Stack
 
-	// Copy returns what somebody with a copy of the database would try as a token.
+	// Copy returns what an attacker with a copy of the database would try as a
+	// token.
 	Copy func() ([]string, error)
 
-	Close func() error // nil: there is nothing to close
+	Close func() error // may be nil
 }
 
-// A Result is what came of a run.
+// A Result is the result of a run.
 type Result struct {
 	SessionDays int
-	Refreshes   int // that were sent
-	SignIns     int // that were forced
+	Refreshes   int // sent
+	SignIns     int // forced
 
-	SecondChains int // sign-ins of which two refresh tokens, that lead to different ones, work at the end
-	LeftBehind   int // sign-ins that the client has given up, and of which a refresh token works at the end
-	Secrets      int // strings in a copy of the database, at the end, that are good as a token
+	SecondChains int // sign-ins with two refresh tokens that lead to different ones and work at the end
+	LeftBehind   int // sign-ins that the client has given up, with a refresh token that works at the end
+	Secrets      int // strings in a copy of the database, at the end, that work as a token
 }
 
 // How long a session is at work each day.
@@ -106,7 +107,7 @@ type world struct {
 type session struct {
 	ends    []time.Time // of its days
 	file    credentials
-	signIns [][]string // of each, the refresh tokens that were handed out, lost ones too
+	signIns [][]string // of each, all refresh tokens that were issued, even lost ones
 }
 
 // A process is one of those that share a session's file.
@@ -117,8 +118,8 @@ type process struct {
 	wakes, losses *rand.Rand
 }
 
-// Run has the clients of the model use the server, and then looks at what it
-// keeps and at what still works.
+// Run lets the clients of the model use the server, and then checks what the
+// server stores and what still works.
 func (m Model) Run(s *Server) (Result, error) {
 	w := &world{Model: m, server: s, midnight: time.Now(), result: Result{SessionDays: m.Sessions * m.Days}}
 	for i := range m.Sessions {
@@ -146,13 +147,12 @@ func (m Model) Run(s *Server) (Result, error) {
 	return w.result, w.audit()
 }
 
-// morning is when a working day begins.
+// morning returns when a working day begins.
 func (w *world) morning(day int) time.Time {
 	return w.midnight.Add(time.Duration(day)*24*time.Hour + 9*time.Hour)
 }
 
-// plan puts the next wake of a process on the agenda: on the same day, or else
-// on the next.
+// plan schedules the next wake of a process, on the same day or the next.
 func (w *world) plan(p *process, after time.Time) {
 	at := after.Add(w.pause(p))
 	day := int(after.Sub(w.midnight) / (24 * time.Hour))
@@ -201,17 +201,17 @@ func (w *world) wake(p *process, now time.Time) error {
 	return w.signIn(p, now)
 }
 
-// read has the process read the file.
+// read lets the process read the file.
 func (p *process) read(now time.Time) { p.memory, p.readAt = p.file, now }
 
-// write has the process write the file.
+// write lets the process write the file.
 func (p *process) write(c credentials, now time.Time) {
 	p.file = c
 	p.read(now)
 }
 
-// refresh presents the refresh token that the process has, and reports whether
-// the process is told that it is refused.
+// refresh presents the refresh token of the process, and reports whether the
+// process learns that it is refused.
 func (w *world) refresh(p *process, now time.Time) (refused bool, err error) {
 	w.result.Refreshes++
 	next, refused, err := w.server.refresh(p.memory.refresh)
@@ -244,14 +244,14 @@ func (w *world) signIn(p *process, now time.Time) error {
 	return nil
 }
 
-// waitUntil lets time pass. Before a wake that sends nothing it needn't.
+// waitUntil lets time pass, except before a wake that sends nothing.
 func waitUntil(at time.Time) { time.Sleep(time.Until(at)) }
 
 // An event is a process that wakes up.
 type event struct {
 	at      time.Time
 	process *process
-	planned bool // another wake follows; else it is a retry
+	planned bool // another wake follows; otherwise it is a retry
 }
 
 // An agenda is a heap of events, the earliest first.
@@ -261,19 +261,19 @@ func (a *agenda) add(p *process, at time.Time, planned bool) {
 	heap.Push(a, event{at, p, planned})
 }
 
-// Len is a heap's.
+// Len implements heap.Interface.
 func (a agenda) Len() int { return len(a) }
 
-// Less is a heap's.
+// Less implements heap.Interface.
 func (a agenda) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
 
-// Swap is a heap's.
+// Swap implements heap.Interface.
 func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
 
-// Push is a heap's.
+// Push implements heap.Interface.
 func (a *agenda) Push(e any) { *a = append(*a, e.(event)) }
 
-// Pop is a heap's.
+// Pop implements heap.Interface.
 func (a *agenda) Pop() any {
 	last := len(*a) - 1
 	e := (*a)[last]

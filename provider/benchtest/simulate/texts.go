@@ -6,12 +6,12 @@ import (
 	"unsafe"
 )
 
-// tokenLike is what could be sent as a token (RFC 6750 section 2.1), and is too
-// long to be guessed.
+// tokenLike matches what could be a token (RFC 6750 section 2.1) and is too
+// long to guess.
 var tokenLike = regexp.MustCompile(`[A-Za-z0-9._~+/=-]{16,}`)
 
-// Texts returns everything that looks like a token in a value and in all that it
-// leads to, exported or not, such as a store in memory.
+// Texts returns everything that looks like a token in a value and in everything
+// that it refers to, exported or not, such as a store in memory.
 func Texts(value any) (found []string) {
 	type place struct {
 		at unsafe.Pointer

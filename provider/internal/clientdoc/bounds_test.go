@@ -33,7 +33,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 		w := &world{t: t, asked: map[string]int{}, slow: func(string) bool { return false }}
 		w.serve = func(string) (int, string) { return 200, "" }
 		w.Cache = newCache(transportFunc(w.answer), nil)
-		defer w.passes(fetchTimeout) // Whatever is under way ends.
+		defer w.passes(fetchTimeout) // Fetches in progress end.
 		test(t, w)
 	})
 }
@@ -56,7 +56,7 @@ func (w *world) answer(r *http.Request) (*http.Response, error) {
 		return nil, r.Context().Err()
 	}
 	if status == 0 {
-		return nil, errors.New("nobody listens")
+		return nil, errors.New("no server")
 	}
 	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {header}},
 		Body: io.NopCloser(strings.NewReader(fmt.Sprint(url, " ", w.asked[url])))}, nil
@@ -105,8 +105,8 @@ func slowURLs(n int, format string) (urls []string) {
 
 const honest = "https://honest.example.com/client.json"
 
-// A user who has many slow documents fetched gets two, and keeps nobody else from
-// theirs.
+// A user with many slow documents gets two fetches, and doesn't delay other
+// users.
 func TestOneUsersSlowDocumentsShutNobodyOut(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.isSlow("slow")
@@ -146,8 +146,8 @@ func TestFetchesUnderWayAreBounded(t *testing.T) {
 	})
 }
 
-// Nobody makes this server a burden to another, by many documents of one host,
-// whatever its port. One user alone can't use up what a host is asked for.
+// Many documents on one host, on any port, don't make this server a burden to
+// that host. One user alone can't use up the limit of a host.
 func TestFetchesFromOneHostAreBounded(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.isSlow("slow")
@@ -190,8 +190,8 @@ func TestFetchesOfOneUserInAMinuteAreBounded(t *testing.T) {
 	})
 }
 
-// A document that there was is used while it is fetched anew and if that fails on
-// the way, and not for long; what its server says of it now counts.
+// A cached document is used during a new fetch and if that fails on the way,
+// but not for long. An answer of its server replaces it.
 func TestRememberedDocumentIsServedWhileItIsFetchedAnew(t *testing.T) {
 	busy := func(w *world) {
 		w.isSlow("slow")
@@ -200,7 +200,7 @@ func TestRememberedDocumentIsServedWhileItIsFetchedAnew(t *testing.T) {
 		}
 	}
 	for name, tt := range map[string]struct {
-		header string // of the document that there was
+		header string // of the cached document
 		change func(w *world)
 		after  time.Duration
 		served int // which document; 0: an error
@@ -209,7 +209,7 @@ func TestRememberedDocumentIsServedWhileItIsFetchedAnew(t *testing.T) {
 		"it is quick":              {"", func(*world) {}, defaultFresh, 2},
 		"it is slow":               {"", func(w *world) { w.isSlow("honest") }, defaultFresh, 1},
 		"too many of its host":     {"", busy, defaultFresh, 1},
-		"nobody listens":           {"", func(w *world) { w.set(0, "") }, defaultFresh, 1},
+		"no server":                {"", func(w *world) { w.set(0, "") }, defaultFresh, 1},
 		"its server is broken":     {"", func(w *world) { w.set(503, "") }, defaultFresh, 1},
 		"its server has had it":    {"", func(w *world) { w.set(429, "") }, defaultFresh, 1},
 		"nearly too old":           {"", func(w *world) { w.set(0, "") }, defaultFresh + maxStale - time.Second, 1},
@@ -306,7 +306,7 @@ func TestRememberedDocumentsAreBounded(t *testing.T) {
 	})
 }
 
-// A Transport of the host's that panics leaves nobody waiting.
+// If a Transport of the host panics, waiting callers get an error.
 func TestFetchThatPanics(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.client.Transport = transportFunc(func(*http.Request) (*http.Response, error) { panic("at the disco") })
@@ -318,8 +318,8 @@ func TestFetchThatPanics(t *testing.T) {
 	})
 }
 
-// Whoever can't use what is remembered has it fetched again, at most once a minute,
-// and what is remembered stays if that fails.
+// A caller that can't use the cached document has it fetched again, at most
+// once a minute. If that fails, the cached one stays.
 func TestNewerDocumentIsFetchedOnceAMinute(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		newer := func() (string, bool, error) { return w.FindNewer(context.Background(), "ada", honest, mayFetch) }

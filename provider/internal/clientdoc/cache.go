@@ -1,8 +1,8 @@
-// Package clientdoc fetches what clients keep at URLs of theirs, and remembers it:
-// client ID metadata documents (draft-ietf-oauth-client-id-metadata-document) and
-// JWK Sets. It says what the URLs may be, which addresses they may be at, how long
-// a document may be used, and how many are fetched at once, for one user, and from
-// one host. What is in a document is for its caller to say.
+// Package clientdoc fetches and caches what clients publish at URLs: client ID
+// metadata documents (draft-ietf-oauth-client-id-metadata-document) and JWK
+// Sets. It decides which URLs and addresses are allowed, how long a document
+// may be used, and how many are fetched at once, for one user, and from one
+// host. The caller checks the content of a document.
 package clientdoc
 
 import (
@@ -16,30 +16,30 @@ import (
 	"time"
 )
 
-// The bounds, so that nobody keeps another from being served, or makes this
-// server a burden to somebody else's. Errors are not remembered (section 5.2 of
-// the draft), so it is the bounds by user that keep one user from asking a host
-// again and again.
+// The limits. They keep a client from blocking others, and keep this server
+// from becoming a burden to other hosts. Errors are not cached (section 5.2 of
+// the draft), so the limits per user keep one user from requesting a host again
+// and again.
 const (
 	maxFetches   = 64 // at once
-	maxByHost    = 8  // of them from one host
-	maxByUser    = 2  // of them for one user
-	maxPerMinute = 20 // that are begun for one user
+	maxByHost    = 8  // from one host
+	maxByUser    = 2  // for one user
+	maxPerMinute = 20 // started for one user
 
-	maxKept       = 1000 // documents that are remembered
-	maxKeptByUser = 16   // of them that one user asked for and nobody else
+	maxKept       = 1000 // cached documents
+	maxKeptByUser = 16   // cached documents that only one user asked for
 )
 
-// patience is how long somebody waits for a document anew of which there is one
-// that may still be used.
+// patience is how long a caller waits for a new fetch if the cached document
+// may still be used.
 const patience = 500 * time.Millisecond
 
-// Error says what is wrong with a document or its answer.
+// Error says what is wrong with a document or with the response.
 type Error struct {
-	Wrong string // goes on after "The document at ..."
+	Wrong string // completes "The document at ..."
 	Err   error  // the cause, for the log; may be nil
 
-	passing bool // it says nothing of the document that there was
+	passing bool // it is not about the document itself
 }
 
 // Error returns what is wrong, and the cause.
@@ -54,41 +54,43 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Passing reports whether it says nothing of the document that there was, so that
-// the next try may well succeed.
+// Passing reports whether the error isn't about the document itself, so another
+// try may succeed.
 func (e *Error) Passing() bool { return e.passing }
 
-// ErrBusy says that as many documents as may be are being fetched, of all or of
-// one host. ErrTooMany says it of one user.
+// ErrBusy means that the maximum number of documents is being fetched, in total
+// or from one host. ErrTooMany means the same for one user.
 var (
 	ErrBusy    = errors.New("too many documents are being fetched")
 	ErrTooMany = errors.New("too many documents are being fetched for this user")
 )
 
-// errSlow says that a document did not arrive while somebody waited.
+// errSlow means that a document did not arrive in time.
 var errSlow = errors.New("the document takes too long to fetch")
 
-// Options are what a [Cache] needs. Only Now and Parse are required.
+// Options configures a [Cache]. Only Now and Parse are required.
 type Options[T any] struct {
 	// Transport fetches the documents. The default connects to public
 	// addresses only and uses no proxy.
 	Transport http.RoundTripper
 
-	// Resolver looks up the names for it. The default is net.DefaultResolver.
+	// Resolver resolves host names for the default Transport. The default is
+	// net.DefaultResolver.
 	Resolver *net.Resolver
 
-	// Accept is the header of that name. The default is "application/json".
+	// Accept is the Accept header of the requests. The default is
+	// "application/json".
 	Accept string
 
 	// Now is the clock.
 	Now func() time.Time
 
-	// Parse reads a document.
+	// Parse parses a document.
 	Parse func(ctx context.Context, url string, body []byte) (T, error)
 }
 
-// Cache fetches documents and remembers what Parse made of each. It is safe for
-// concurrent use.
+// Cache fetches documents and caches what Parse returns for each. It is safe
+// for concurrent use.
 type Cache[T any] struct {
 	client *http.Client
 	accept string
@@ -98,24 +100,24 @@ type Cache[T any] struct {
 	mu       sync.Mutex
 	kept     map[string]*kept[T]   // by URL
 	underWay map[string]*flight[T] // by URL
-	byHost   map[string]int        // of them
-	byUser   map[string]int        // of them
+	byHost   map[string]int        // flights by host
+	byUser   map[string]int        // flights by user
 	begun    map[string]int        // by user, since the time below
 	since    time.Time
 }
 
-// kept is a document that is remembered.
+// kept is a cached document.
 type kept[T any] struct {
 	document   T
 	fetchedAt  time.Time
-	freshUntil time.Time // It is fetched anew from then on,
-	until      time.Time // and until then used if that takes long.
+	freshUntil time.Time // fetched again after this time
+	until      time.Time // but used until then if the fetch takes long
 
 	// user is the only one who has asked for it, or empty if there are more.
 	user string
 }
 
-// flight is a fetch that is under way.
+// flight is a fetch in progress.
 type flight[T any] struct {
 	url, host, user string
 	done            chan struct{} // closed when the rest is set
@@ -141,14 +143,13 @@ func New[T any](o Options[T]) *Cache[T] {
 	}
 }
 
-// Find returns the document at a URL that [CheckURL] has accepted, fetched or
-// remembered, for a user. It is shared with all others who ask, so it must not be
-// changed. Before it is fetched, mayFetch is called, and an error of it is
-// returned. Other errors are those of Parse, an [*Error], [ErrBusy], [ErrTooMany],
-// and that of ctx.
+// Find returns the document at a URL that [CheckURL] accepts, for a user. The
+// document may come from the cache. All callers share it, so don't modify it.
+// Find calls mayFetch before a fetch, and returns its error. Other errors are
+// those of Parse, an [*Error], [ErrBusy], [ErrTooMany], and that of ctx.
 //
-// One that is remembered and has to be fetched anew is returned as it is for
-// some time, if the fetch takes long, is not allowed, or fails on the way.
+// If the document is due for a new fetch, but that takes long, is not allowed,
+// or fails on the way, Find returns the cached one for some time.
 func (c *Cache[T]) Find(ctx context.Context, user, url string, mayFetch func() error) (T, error) {
 	document, usable, fresh := c.remembered(user, url)
 	if fresh {
@@ -167,9 +168,9 @@ func (c *Cache[T]) Find(ctx context.Context, user, url string, mayFetch func() e
 	return document, err
 }
 
-// FindNewer is Find for somebody to whom a document that is remembered is of no
-// use, as there may be a newer one: it is fetched again if that was last done a
-// minute ago or more. newer is false if it was not.
+// FindNewer is like Find, for a caller that needs a newer document than the
+// cached one. It fetches the document again if the last fetch was at least a
+// minute ago. newer reports whether it did.
 func (c *Cache[T]) FindNewer(ctx context.Context, user, url string, mayFetch func() error) (document T, newer bool, err error) {
 	if !c.outdate(url) {
 		return document, false, nil
@@ -181,8 +182,8 @@ func (c *Cache[T]) FindNewer(ctx context.Context, user, url string, mayFetch fun
 	return document, err == nil, err
 }
 
-// outdate has a document fetched when it is asked for next, and reports whether
-// that may be.
+// outdate makes the next Find fetch the document again. It reports whether that
+// is allowed.
 func (c *Cache[T]) outdate(url string) bool {
 	now := c.now()
 	c.mu.Lock()
@@ -200,8 +201,8 @@ func (c *Cache[T]) outdate(url string) bool {
 	return true
 }
 
-// remembered returns a document that may be used, and whether it need not be
-// fetched anew.
+// remembered returns a cached document. usable reports whether it may be used,
+// and fresh whether it needs no new fetch.
 func (c *Cache[T]) remembered(user, url string) (document T, usable, fresh bool) {
 	now := c.now()
 	c.mu.Lock()
@@ -216,7 +217,7 @@ func (c *Cache[T]) remembered(user, url string) (document T, usable, fresh bool)
 	return k.document, true, now.Before(k.freshUntil)
 }
 
-// begin begins to fetch a document, or joins those who wait for it.
+// begin starts to fetch a document, or joins a fetch in progress.
 func (c *Cache[T]) begin(ctx context.Context, user, url string, mayFetch func() error) (*flight[T], error) {
 	c.mu.Lock()
 	f := c.underWay[url]
@@ -224,7 +225,7 @@ func (c *Cache[T]) begin(ctx context.Context, user, url string, mayFetch func() 
 	if f != nil {
 		return f, nil
 	}
-	// Asked without the lock, as the host's code may take its time.
+	// Called without the lock, because the host's code may be slow.
 	if err := mayFetch(); err != nil {
 		return nil, err
 	}
@@ -232,7 +233,7 @@ func (c *Cache[T]) begin(ctx context.Context, user, url string, mayFetch func() 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.underWay[url]; f != nil {
-		return f, nil // Somebody was faster,
+		return f, nil // Another caller was faster,
 	}
 	f = &flight[T]{url: url, host: hostname(url), user: user, done: make(chan struct{})}
 	if k := c.kept[url]; k != nil && now.Before(k.freshUntil) {
@@ -247,12 +248,12 @@ func (c *Cache[T]) begin(ctx context.Context, user, url string, mayFetch func() 
 	c.byHost[f.host]++
 	c.byUser[user]++
 	c.begun[user]++
-	// Whoever waits gets the answer even if this visitor hangs up.
+	// All waiting callers get the answer, even if this visitor hangs up.
 	go c.run(context.WithoutCancel(ctx), f)
 	return f, nil
 }
 
-// mayBegin keeps the bounds of what is under way.
+// mayBegin enforces the limits on fetches in progress.
 func (c *Cache[T]) mayBegin(f *flight[T], now time.Time) error {
 	if age := now.Sub(c.since); age < 0 || age >= time.Minute {
 		c.since, c.begun = now, map[string]int{}
@@ -266,11 +267,11 @@ func (c *Cache[T]) mayBegin(f *flight[T], now time.Time) error {
 	return nil
 }
 
-// run fetches a document and lets those go on who wait for it.
+// run fetches a document and wakes the callers who wait for it.
 func (c *Cache[T]) run(ctx context.Context, f *flight[T]) {
 	var use lifetime
 	defer func() {
-		if fault := recover(); fault != nil { // by a Transport of the host's
+		if fault := recover(); fault != nil { // in a Transport of the host
 			f.err = notFetched(fmt.Errorf("the fetch panicked: %v", fault))
 		}
 		c.finish(f, use)
@@ -289,23 +290,23 @@ func (c *Cache[T]) finish(f *flight[T], use lifetime) {
 	if f.err == nil {
 		c.keep(&kept[T]{f.document, now, now.Add(use.fresh), now.Add(use.fresh + use.stale), f.user}, f.url, now)
 	} else if !errors.As(f.err, &wrong) || !wrong.passing {
-		delete(c.kept, f.url) // Its server says that it is another now, or gone.
+		delete(c.kept, f.url) // The server says that the document has changed or is gone.
 	}
 	close(f.done)
 }
 
-// count counts one down.
+// count decrements a counter.
 func count(m map[string]int, key string) {
 	if m[key]--; m[key] == 0 {
 		delete(m, key)
 	}
 }
 
-// keep remembers a document. If there are as many as may be, another is
-// forgotten: one that only this user has asked for, if there are many of them, or
-// that only one user has asked for, or any. Which of these could not be known in
-// advance and used, and what is forgotten is fetched again. What failed is not
-// kept, so it takes no room from what is good.
+// keep caches a document. If the cache is full, it drops another one: one that
+// only this user has asked for if there are many of them, or else one that only
+// one user has asked for, or any. An attacker can't predict which, and a
+// dropped document is fetched again. Failed fetches are not cached, so they
+// take no room.
 func (c *Cache[T]) keep(k *kept[T], url string, now time.Time) {
 	if before := c.kept[url]; before != nil && before.user != k.user {
 		k.user = ""
@@ -337,7 +338,7 @@ func (c *Cache[T]) keep(k *kept[T], url string, now time.Time) {
 	c.kept[url] = k
 }
 
-// wait waits for a document: not for long if there is one that may be used.
+// wait waits for a document, but only briefly if the cached one is usable.
 func (f *flight[T]) wait(ctx context.Context, usable bool) (document T, err error) {
 	var enough <-chan time.Time
 	if usable {

@@ -200,7 +200,7 @@ func TestDocumentIsSafeFromDNSRebinding(t *testing.T) {
 	resolver := nameServer(t, &asked, "93.184.216.34", "127.0.0.1")
 	first, err := resolver.LookupNetIP(context.Background(), "ip4", "rebinding.example.com")
 	require.NoError(t, err)
-	require.True(t, isPublic(first[0]), "whoever looks first sees a public address")
+	require.True(t, isPublic(first[0]), "the first lookup sees a public address")
 
 	clientID := "https://rebinding.example.com:" + port + "/client.json"
 	require.NoError(t, CheckURL(clientID))
@@ -295,8 +295,8 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// endsInTime is a body that ends properly at the moment that time is up, as
-// that of a server does that sees the connection end.
+// endsInTime is a body that ends properly at the moment of the timeout, like
+// that of a server that sees the connection end.
 type endsInTime struct{ context.Context }
 
 func (b endsInTime) Read([]byte) (int, error) {

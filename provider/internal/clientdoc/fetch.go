@@ -19,13 +19,13 @@ const (
 	fetchTimeout = 5 * time.Second
 )
 
-// notFetched is one text for whatever keeps an answer from coming, so that
-// nobody can find out by it what this server can reach. The log has the cause.
+// notFetched has one text for everything that keeps an answer from arriving, so
+// that it doesn't reveal what this server can reach. The log has the cause.
 func notFetched(cause error) error {
-	return &Error{Wrong: "cannot be fetched: an https server at a public address has to send all of it within 5 seconds.", Err: cause, passing: true}
+	return &Error{Wrong: "cannot be fetched: an https server at a public address must send all of it within 5 seconds.", Err: cause, passing: true}
 }
 
-// fetch fetches a document, reads it, and says how long it may be used.
+// fetch fetches and parses a document, and returns how long it may be used.
 func (c *Cache[T]) fetch(ctx context.Context, url string) (document T, use lifetime, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -34,18 +34,18 @@ func (c *Cache[T]) fetch(ctx context.Context, url string) (document T, use lifet
 		return document, use, notFetched(err)
 	}
 	request.Header.Set("Accept", c.accept)
-	request.Header.Set("Accept-Encoding", "identity") // A small answer must not become a large one.
+	request.Header.Set("Accept-Encoding", "identity") // A small answer must not decompress into a large one.
 	request.Header.Set("User-Agent", "Latchkey (client metadata)")
 	answer, err := c.client.Do(request)
 	if err != nil {
 		return document, use, notFetched(err)
 	}
-	defer func() { _ = answer.Body.Close() }() // It was only read.
+	defer func() { _ = answer.Body.Close() }() // The body was only read.
 	if err := checkAnswer(answer); err != nil {
 		return document, use, err
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxSize+1))
-	switch err = cmp.Or(err, ctx.Err()); { // What was cut off may look like an end.
+	switch err = cmp.Or(err, ctx.Err()); { // A canceled read can look like the end of the body.
 	case err != nil:
 		return document, use, notFetched(err)
 	case len(body) > maxSize:
@@ -55,31 +55,32 @@ func (c *Cache[T]) fetch(ctx context.Context, url string) (document T, use lifet
 	return document, lifetimeOf(answer.Header, c.now()), err
 }
 
-// checkAnswer says whether an answer can hold a document.
+// checkAnswer returns an error if an answer can't be a document.
 func checkAnswer(answer *http.Response) error {
 	contentType, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	isJSON := contentType == "application/json" || strings.HasPrefix(contentType, "application/") && strings.HasSuffix(contentType, "+json")
 	switch {
 	case answer.StatusCode >= 300 && answer.StatusCode < 400:
-		return &Error{Wrong: "is answered with a redirect, which is not followed: use the URL where it is."}
+		return &Error{Wrong: "is answered with a redirect, which is not followed: use the final URL."}
 	case answer.StatusCode != http.StatusOK:
 		return &Error{Wrong: fmt.Sprintf("is answered with status %d instead of 200.", answer.StatusCode), passing: answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= 500}
 	case err != nil || !isJSON:
 		return &Error{Wrong: "is not JSON: its Content-Type is not application/json.", Err: err}
 	case answer.Uncompressed || !slices.Contains([]string{"", "identity"}, strings.ToLower(answer.Header.Get("Content-Encoding"))):
-		return &Error{Wrong: "is compressed, though that was not asked for."}
+		return &Error{Wrong: "is compressed, although the request does not accept that."}
 	}
 	return nil
 }
 
-// The bounds of how long a document is used. Not even one that says no-store is
-// fetched twice a minute: it has to be the same while a page is read.
+// The limits of how long a document is used. Even one with no-store is fetched
+// at most once a minute, because it must stay the same while a user reads a
+// page.
 const (
 	minFresh     = time.Minute
 	maxFresh     = 24 * time.Hour
 	defaultFresh = 5 * time.Minute
 
-	// maxStale is for how much longer it is used if it can't be had anew at once.
+	// maxStale is how much longer it is used if a new fetch fails.
 	maxStale = time.Hour
 )
 
@@ -87,8 +88,8 @@ const (
 type lifetime struct{ fresh, stale time.Duration }
 
 // lifetimeOf reads how long an answer may be used (RFC 9111 sections 4.2.1,
-// 4.2.3, and 4.2.4) and keeps it within the bounds. This is a shared cache: what
-// was fetched for one visitor is used for all.
+// 4.2.3, and 4.2.4) and applies the limits. This is a shared cache: a document
+// that was fetched for one visitor is used for all.
 func lifetimeOf(h http.Header, now time.Time) lifetime {
 	use, said := time.Duration(0), false
 	var forAll bool
@@ -102,7 +103,7 @@ func lifetimeOf(h http.Header, now time.Time) lifetime {
 			stale = 0
 		case "max-age", "s-maxage":
 			if name == "s-maxage" {
-				stale = 0 // It means proxy-revalidate too (section 5.2.2.10).
+				stale = 0 // This implies proxy-revalidate (section 5.2.2.10).
 			}
 			if forAll && name == "max-age" {
 				continue
@@ -126,8 +127,8 @@ func lifetimeOf(h http.Header, now time.Time) lifetime {
 	return lifetime{min(max(use-seconds(h.Get("Age")), minFresh), maxFresh), stale}
 }
 
-// seconds reads a number of seconds. What is none counts as none; one that is
-// too large, as more than is ever used.
+// seconds parses a number of seconds. Invalid values count as missing, and
+// values that are too large as more than is ever used.
 func seconds(text string) time.Duration {
 	n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 31)
 	if errors.Is(err, strconv.ErrRange) {

@@ -11,20 +11,21 @@ import (
 	"syscall"
 )
 
-// errNotPublic: a name led to an address that nobody outside can reach.
+// errNotPublic means that a name resolved to an address outside the public
+// internet.
 var errNotPublic = errors.New("the address is not a public one")
 
-// globalIPv6 holds every IPv6 address that is given out to hosts so far. What
-// is outside is loopback, link-local, unique local, multicast, IPv4 in one of
-// its disguises, or nothing yet.
+// globalIPv6 contains every IPv6 address that is assigned to hosts so far.
+// Other addresses are loopback, link-local, unique local, multicast, a form of
+// an IPv4 address, or unassigned.
 var globalIPv6 = netip.MustParsePrefix("2000::/3")
 
-// nat64 is where IPv6 networks have the IPv4 internet (RFC 6052 section 2.1):
-// as good as the IPv4 address at its end.
+// nat64 is how IPv6 networks address the IPv4 internet (RFC 6052 section 2.1):
+// such an address is public if the IPv4 address at its end is.
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// notPublic are the ranges of the special-purpose registries (RFC 6890) that
-// are not for hosts on the internet, where globalIPv6 does not leave them out.
+// notPublic lists the ranges of the special-purpose registries (RFC 6890) that
+// are not for hosts on the internet and that globalIPv6 doesn't exclude.
 var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),        // this network
 	netip.MustParsePrefix("10.0.0.0/8"),       // private
@@ -48,7 +49,7 @@ var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("3fff::/20"),        // documentation
 }
 
-// isPublic reports whether an address can be that of a host on the internet.
+// isPublic reports whether an address can belong to a host on the internet.
 func isPublic(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	if addr.Zone() != "" {
@@ -64,14 +65,14 @@ func isPublic(addr netip.Addr) bool {
 	return !slices.ContainsFunc(notPublic, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// publicTransport connects to public addresses only. The address is checked
-// when it is about to be connected to: whatever a name resolved to before, it
-// resolves to something else a moment later where somebody wants it to.
+// publicTransport connects to public addresses only. It checks the address when
+// it is about to connect, because an attacker's name can resolve to another
+// address a moment after an earlier check.
 //
-// It takes no proxy from the environment, as that would resolve the name out of
-// sight. Each fetch has a connection of its own, by HTTP/1.1: a document is
-// fetched every few minutes at most, and what is not kept open cannot be used
-// to keep anything here.
+// It uses no proxy from the environment, because the proxy would resolve the
+// name without the check. Each fetch has a separate HTTP/1.1 connection:
+// documents are fetched every few minutes at most, and connections that aren't
+// kept open can't be used to exhaust this server.
 func publicTransport(resolver *net.Resolver) *http.Transport {
 	dialer := &net.Dialer{
 		Timeout:  fetchTimeout,

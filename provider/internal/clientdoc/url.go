@@ -8,16 +8,15 @@ import (
 	"strings"
 )
 
-// maxURL is how many bytes a client_id may have that leads to a document: a
-// backend has room for ids of so many.
+// maxURL is the maximum length in bytes of a client_id that is a URL. It is
+// what stores have room for.
 const maxURL = 512
 
-// CheckURL says whether a client_id can be the URL of a client ID metadata
-// document (draft-ietf-oauth-client-id-metadata-document-02 section 3), and else
-// what about it is wrong. A client_id is compared byte for byte
-// and never normalised, so a URL that could be written in another way, without
-// leading anywhere else, has to be in its one plain form: Config's Allow then
-// sees each host by one name, and no two readers differ on which host it is.
+// CheckURL returns an error if a client_id can't be the URL of a client ID
+// metadata document (draft-ietf-oauth-client-id-metadata-document-02 section
+// 3). Client IDs are compared byte for byte and never normalized. So the URL
+// must be in its normal form: then Config's Allow sees each host under one
+// name, and no two parsers disagree on the host.
 func CheckURL(raw string) error {
 	switch {
 	case len(raw) > maxURL:
@@ -39,29 +38,29 @@ func CheckURL(raw string) error {
 	}
 	authority, target := rest[:end], rest[end:]
 	if strings.Contains(authority, "@") {
-		return errors.New("has a user in front of its host")
+		return errors.New("has a user before its host")
 	}
 	host, port, hasPort := strings.Cut(authority, ":")
 	if hasPort && !isPort(port) {
-		return errors.New("has a port that is not from 1024 to 65535: leave out the usual one, 443")
+		return errors.New("has a port that is not from 1024 to 65535: leave out the default one, 443")
 	}
 	if !isHostName(host) {
-		return errors.New("has no public host name: a name in small letters with a dot in it, no address and no dot at the end")
+		return errors.New("has no public host name: use a lower-case name with a dot in it, not an address, and without a dot at the end")
 	}
 	path, _, _ := strings.Cut(target, "?")
 	if strings.Trim(path, "/") == "" {
 		return errors.New("has no path")
 	}
 	for _, segment := range strings.Split(path, "/") {
-		// A browser takes %2e for a dot too.
+		// Browsers treat %2e as a dot too.
 		if dots := strings.ReplaceAll(strings.ToLower(segment), "%2e", "."); dots == "." || dots == ".." {
 			return errors.New("has a dot segment in its path")
 		}
 	}
-	// What is asked for is the client_id itself, and not what a reader of URLs
-	// makes of it.
+	// The request goes to the client_id itself, not to what a URL parser makes
+	// of it.
 	if u, err := url.Parse(raw); err != nil || u.String() != raw || u.Host != authority {
-		return errors.New("is not a URL in its plain form")
+		return errors.New("is not a URL in its normal form")
 	}
 	if _, err := url.QueryUnescape(raw); err != nil {
 		return errors.New("has a percent sign that is not followed by two hexadecimal digits")
@@ -69,17 +68,17 @@ func CheckURL(raw string) error {
 	return nil
 }
 
-// isPort reports whether a document may be at that port. Below 1024 live the
-// services of other protocols, to which this server must not be made to talk;
-// 443 is left out in a plain URL.
+// isPort reports whether a document may be at that port. Below 1024 are the
+// services of other protocols, which strangers must not make this server talk
+// to; 443 is omitted in a normal URL.
 func isPort(port string) bool {
 	n, err := strconv.ParseUint(port, 10, 16)
 	return err == nil && n >= 1024 && strconv.FormatUint(n, 10) == port
 }
 
-// isHostName reports whether host can be a public name, in its one plain form.
-// The last label of a name never begins with a digit; that of an address in
-// any of the forms that resolvers take for one does, as in 127.1 and 0x7f.1.
+// isHostName reports whether host can be a public name, in its normal form. The
+// last label of a name never starts with a digit; that of an address, in any
+// form that resolvers accept, does, as in 127.1 and 0x7f.1.
 func isHostName(host string) bool {
 	labels := strings.Split(host, ".")
 	last := labels[len(labels)-1]
@@ -92,14 +91,14 @@ func isHostName(host string) bool {
 	})
 }
 
-// Host is the host of a client_id that leads to a document: the one
-// that vouches for it.
+// Host returns the host of a client_id that is a URL: the host that vouches for
+// the client.
 func Host(clientID string) string {
 	host, _, _ := strings.Cut(strings.TrimPrefix(clientID, "https://"), "/")
 	return host
 }
 
-// hostname is the host without its port: who could be burdened.
+// hostname returns the host without its port, for the limits per host.
 func hostname(clientID string) string {
 	name, _, _ := strings.Cut(Host(clientID), ":")
 	return name

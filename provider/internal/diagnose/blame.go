@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// blame reports who has answered in place of the provider, or why nothing did.
+// blame reports what answered instead of the provider, or why nothing did.
 func (d *doctor) blame(x *exchange) {
 	d.foreign[x.url] = true
 	switch {
@@ -60,7 +60,7 @@ func (d *doctor) blameNetwork(x *exchange) {
 	case handshake:
 		d.report("tls-handshake", x, "")
 	case d.answers() && strings.HasPrefix(x.url, d.origin()+"/"):
-		d.report("app-fails", x, "") // A panic hangs up.
+		d.report("app-fails", x, "") // A panic closes the connection.
 	case errors.As(x.err, &lookup):
 		d.report("name-unknown", x, "")
 	case errors.Is(x.err, syscall.ECONNREFUSED):
@@ -75,17 +75,17 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// incomplete reports whether a server has sent its own certificate, and not the
-// one that vouches for it.
+// incomplete reports whether a server has sent its own certificate without the
+// intermediate one.
 func incomplete(sent []*x509.Certificate) bool {
-	// A public authority says where its own certificate is.
+	// A public authority says where its certificate is.
 	return len(sent) == 1 && len(sent[0].IssuingCertificateURL) > 0
 }
 
 // answers reports whether the app has answered before.
 func (d *doctor) answers() bool { return d.at.Issuer != "" }
 
-// blameFront reports what stands in front and says so itself.
+// blameFront reports a proxy in front that identifies itself.
 func (d *doctor) blameFront(x *exchange) bool {
 	code, description := x.refusal()
 	body := strings.ToLower(x.body)
@@ -100,7 +100,7 @@ func (d *doctor) blameFront(x *exchange) bool {
 		strings.Contains(body, "just a moment...") && x.StatusCode >= 400:
 		d.report("bot-check", x, "")
 	case d.answers() && x.StatusCode == http.StatusBadGateway:
-		d.report("app-fails", x, "") // The proxy reaches it, and it hangs up here.
+		d.report("app-fails", x, "") // The proxy reaches the app, which hangs up on this path.
 	case x.StatusCode == http.StatusBadGateway, x.StatusCode == http.StatusServiceUnavailable, x.StatusCode == http.StatusGatewayTimeout,
 		x.StatusCode >= 520 && x.StatusCode <= 530: // those of Cloudflare
 		d.report("app-down", x, "")
@@ -112,7 +112,8 @@ func (d *doctor) blameFront(x *exchange) bool {
 	return true
 }
 
-// blameRedirect reports where a request is sent in place of being answered.
+// blameRedirect reports where a request is redirected instead of being
+// answered.
 func (d *doctor) blameRedirect(x *exchange) {
 	from, err := url.Parse(x.url)
 	if err != nil {
@@ -139,7 +140,7 @@ func (d *doctor) blameRedirect(x *exchange) {
 	}
 }
 
-// looksLikeSignIn reports whether people sign in there.
+// looksLikeSignIn reports whether the URL looks like a sign-in page.
 func looksLikeSignIn(u *url.URL) bool {
 	for part := range strings.SplitSeq(strings.ToLower(u.Path), "/") {
 		for _, word := range []string{"login", "log-in", "log_in", "logon", "signin", "sign-in", "sign_in", "sso"} {
@@ -154,8 +155,8 @@ func looksLikeSignIn(u *url.URL) bool {
 	return false
 }
 
-// comesBack reports whether a redirect says where it came from, as one to a
-// sign-in page does.
+// comesBack reports whether a redirect contains where it came from, like one to
+// a sign-in page.
 func comesBack(to, from *url.URL) bool {
 	for _, values := range to.Query() {
 		for _, value := range values {
@@ -167,7 +168,7 @@ func comesBack(to, from *url.URL) bool {
 	return false
 }
 
-// blameAnswer reports what else it is that has answered.
+// blameAnswer reports other causes of an answer that isn't the provider's.
 func (d *doctor) blameAnswer(x *exchange) {
 	challenge := strings.ToLower(x.Header.Get("WWW-Authenticate"))
 	post := x.method == http.MethodPost
@@ -181,7 +182,7 @@ func (d *doctor) blameAnswer(x *exchange) {
 	case status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented:
 		d.report("method-blocked", x, x.method)
 	case status == http.StatusForbidden && strings.Contains(strings.ToLower(x.body), "request method"):
-		d.report("method-blocked", x, x.method) // so says CloudFront
+		d.report("method-blocked", x, x.method) // CloudFront's message
 	case post && isFirewall(x):
 		d.report("blocked", x, "")
 	case post && (status == http.StatusForbidden || status == http.StatusBadRequest || status == 419 || status == http.StatusUnprocessableEntity):
@@ -194,7 +195,7 @@ func (d *doctor) blameAnswer(x *exchange) {
 		d.report("blocked", x, "")
 	case status < 300 && x.isHTML():
 		d.report("spa-catch-all", x, "")
-	case status == http.StatusNotFound, status == http.StatusGone, status < 300 && x.body == "": // So does Caddy.
+	case status == http.StatusNotFound, status == http.StatusGone, status < 300 && x.body == "": // Caddy answers like that too.
 		d.report("not-passed-on", x, "")
 	default:
 		d.report("foreign-answer", x, "")
@@ -208,16 +209,15 @@ func isFirewall(x *exchange) bool {
 		strings.Contains(body, "has been blocked")
 }
 
-// answersGET reports whether the provider answers at the URL when nothing is
-// posted.
+// answersGET reports whether the provider answers a GET at the URL.
 func (d *doctor) answersGET(address string) bool {
 	x := d.get(address)
 	return x.refused() || d.isPage(x)
 }
 
-// replacesErrors reports whether the provider was asked, and only its refusals
-// are replaced: a preflight gets through, and the statuses are still its own, as
-// where the token endpoint refuses a GET.
+// replacesErrors reports whether the provider got the request and only its
+// error pages are replaced: a preflight succeeds, and the statuses are the
+// provider's, such as that of the token endpoint for a GET.
 func (d *doctor) replacesErrors(x *exchange) bool {
 	if x.StatusCode < 400 || x.refused() || strings.Contains(x.url, "/.well-known/") {
 		return false
@@ -230,8 +230,8 @@ func (d *doctor) replacesErrors(x *exchange) bool {
 	return wrong.Response != nil && wrong.StatusCode == http.StatusMethodNotAllowed && !wrong.refused() && x.StatusCode != http.StatusMethodNotAllowed
 }
 
-// isPage reports whether the answer is a page of the provider's, built in or the
-// host's own: all have the same headers.
+// isPage reports whether the answer is a page of the provider, built in or
+// custom: all have the same headers.
 func (d *doctor) isPage(x *exchange) bool {
 	if x.Response == nil || x.location() != nil {
 		return false
@@ -251,7 +251,7 @@ func isPagePolicy(policy string) bool {
 	return strings.Contains(policy, "base-uri 'none'; frame-ancestors 'none'")
 }
 
-// isInner reports whether a host is a name that only machines inside know.
+// isInner reports whether a host is a name that only works inside a network.
 func isInner(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.IsLoopback() || ip.IsPrivate() || ip.IsUnspecified()

@@ -1,11 +1,11 @@
-// Package diagnose looks at a deployment of a provider from outside, as clients
+// Package diagnose checks a deployment of a provider from outside, as clients
 // and browsers see it, and names what is wrong with it. The command
-// provider/doctor prints what it finds, and providertest runs it in a host's
+// provider/doctor prints its findings, and providertest runs it in a host's
 // tests.
 //
-// It needs no secret and changes nothing: it reads documents and pages, sends
-// preflights, and sends requests to the other endpoints that each must refuse,
-// with a client, a code, and tokens that don't exist.
+// It needs no secret and changes nothing. It reads documents and pages, and
+// sends preflights. To the other endpoints it sends requests that they must
+// refuse, with a client, a code, and tokens that don't exist.
 package diagnose
 
 import (
@@ -20,33 +20,33 @@ import (
 	"time"
 )
 
-// Options say what to look at, and how to get there.
+// Options configures [Run].
 type Options struct {
-	// Issuer is the URL that clients are given: Config.Issuer, if that is right. One
-	// of Config.Resources does as well, as agents are given: its document names the
-	// issuer.
+	// Issuer is the URL that clients use: Config.Issuer, if that is right. The
+	// URL of one of Config.Resources, which agents use, also works: its
+	// document names the issuer.
 	Issuer string
 
-	// ClientID is an application that should be able to sign in. If empty, none is
-	// looked for.
+	// ClientID is an application that should be able to sign in. If empty, no
+	// application is checked.
 	ClientID string
 
 	// Transport sends the requests. The default is the system's network.
 	Transport http.RoundTripper
 
-	// Alone leaves out what is on other hosts than the issuer's, because Transport
-	// can't get there.
+	// Alone skips other hosts than the issuer's, because Transport can't reach
+	// them.
 	Alone bool
 
 	// Timeout is how long an answer may take. The default is 15 seconds.
 	Timeout time.Duration
 
-	// Now is the time by the clock that the deployment's is compared with. The
-	// default is time.Now.
+	// Now is the clock that the deployment's is compared with. The default is
+	// time.Now.
 	Now func() time.Time
 }
 
-// A Finding is one thing that is wrong.
+// A Finding is one problem of a deployment.
 type Finding struct {
 	// Code names the kind. It stays the same from version to version.
 	Code string `json:"code"`
@@ -67,9 +67,9 @@ func (f Finding) String() string {
 	return text
 }
 
-// checks look at one side of a deployment each, in the order in which a cause
-// comes before what follows from it. After one that finds what hides the rest
-// there are no more.
+// checks look at one side of a deployment each, and causes come before their
+// effects. After a finding that hides the rest, the remaining checks are
+// skipped.
 var checks = []func(*doctor){
 	(*doctor).checkMetadata,
 	(*doctor).checkIssuer,
@@ -88,10 +88,10 @@ var checks = []func(*doctor){
 	(*doctor).checkApplication,
 }
 
-// ErrUsage is for errors.Is: the Options are wrong.
+// ErrUsage means that the Options are invalid.
 var ErrUsage = errors.New("diagnose: bad options")
 
-// usage is an error that says what is wrong with the options, and no more.
+// usage is an error with only its text, which is about the options.
 type usage string
 
 func (e usage) Error() string { return string(e) }
@@ -100,8 +100,8 @@ func (e usage) Is(target error) bool { return target == ErrUsage }
 
 func badUsage(format string, args ...any) error { return usage(fmt.Sprintf(format, args...)) }
 
-// Run looks at the deployment and returns what it found, causes first. The
-// error is [ErrUsage], or is the context's.
+// Run checks the deployment and returns what it found, causes first. The error
+// is [ErrUsage] or the context's.
 func Run(ctx context.Context, o Options) ([]Finding, error) {
 	d, err := newDoctor(ctx, o)
 	if err != nil {
@@ -119,7 +119,7 @@ func Run(ctx context.Context, o Options) ([]Finding, error) {
 	return d.findings(), nil
 }
 
-// A doctor is one look at one deployment.
+// A doctor is one check of one deployment.
 type doctor struct {
 	ctx      context.Context
 	client   *http.Client
@@ -129,16 +129,16 @@ type doctor struct {
 	alone    bool
 
 	at      metadata
-	foreign map[string]bool // URLs at which something else than the provider answers
-	hidden  bool            // what was found hides the rest
+	foreign map[string]bool // URLs where something other than the provider answers
+	hidden  bool            // a finding hides the rest
 	found   map[string]*discovery
 
-	metadataAnswer, page *exchange   // the document, and a page of the provider's
-	refusals             []*exchange // what the endpoints for programs answered
-	visits               []*exchange // what a browser got, as far as the sign-in page
+	metadataAnswer, page *exchange   // the document, and a page of the provider
+	refusals             []*exchange // the answers of the endpoints for programs
+	visits               []*exchange // the answers that a browser got on its way to the sign-in page
 }
 
-// discovery is a finding with the places at which it was found.
+// discovery is a finding with the places where it was found.
 type discovery struct {
 	Finding
 	places []string
@@ -175,8 +175,8 @@ func newDoctor(ctx context.Context, o Options) (*doctor, error) {
 	return d, nil
 }
 
-// report notes a finding. Where it is found more than once, the first exchange is
-// the evidence. detail fills in what the kind's text leaves open.
+// report records a finding. If it is found more than once, the first exchange
+// is the evidence. detail fills the placeholder in the kind's text.
 func (d *doctor) report(code string, x *exchange, detail string) {
 	place := x.place()
 	if known := d.found[code]; known != nil {
@@ -215,8 +215,8 @@ func (d *doctor) findings() []Finding {
 	return all
 }
 
-// Kinds returns every kind of finding, causes first, as documentation has it:
-// with capitals for what differs from case to case.
+// Kinds returns every kind of finding, causes first, for the documentation.
+// Parts that vary are in capitals.
 func Kinds() []Finding {
 	replace := strings.NewReplacer("{places}", "PATH", "{issuer}", "ISSUER", "{host}", "HOST", "{detail}", "…")
 	var all []Finding

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// programs are the endpoints that programs call, each with a request that the
-// provider must refuse.
+// programs returns the endpoints that programs call, each with a request that
+// the provider must refuse.
 func (d *doctor) programs() []request {
-	client := url.Values{"client_id": {nobody}, "token": {nobody}}
+	client := url.Values{"client_id": {unknown}, "token": {unknown}}
 	var all []request
 	add := func(address string, q request) {
 		if address != "" {
@@ -19,24 +19,24 @@ func (d *doctor) programs() []request {
 		}
 	}
 	add(d.at.Token, request{method: http.MethodPost, form: url.Values{
-		"grant_type": {"authorization_code"}, "code": {nobody}, "client_id": {nobody}, "redirect_uri": {elsewhere},
+		"grant_type": {"authorization_code"}, "code": {unknown}, "client_id": {unknown}, "redirect_uri": {elsewhere},
 	}})
-	add(d.at.UserInfo, request{method: http.MethodGet, header: []string{"Authorization", "Bearer " + nobody}})
+	add(d.at.UserInfo, request{method: http.MethodGet, header: []string{"Authorization", "Bearer " + unknown}})
 	add(d.at.Revoke, request{method: http.MethodPost, form: client})
 	add(d.at.Introspect, request{method: http.MethodPost, form: client})
-	// It is not a list, so nothing is registered.
-	add(d.at.Register, request{method: http.MethodPost, json: `{"redirect_uris":"` + nobody + `"}`})
+	// redirect_uris is not a list, so nothing is registered.
+	add(d.at.Register, request{method: http.MethodPost, json: `{"redirect_uris":"` + unknown + `"}`})
 	add(d.at.Device, request{method: http.MethodPost, form: client})
 	return all
 }
 
-// checkEndpoints sees that the provider itself answers at its endpoints.
+// checkEndpoints checks that the provider itself answers at its endpoints.
 func (d *doctor) checkEndpoints() {
 	for _, q := range d.programs() {
 		x := d.send(q)
 		if code, _ := x.refusal(); code == "server_error" && x.method == http.MethodPost && d.send(q.empty()).refused() {
 			d.foreign[x.url] = true
-			d.report("body-eaten", x, "") // It was announced, and did not come.
+			d.report("body-eaten", x, "") // The body was announced, but did not arrive.
 			continue
 		}
 		if !x.refused() || x.StatusCode == http.StatusTooManyRequests || x.StatusCode >= http.StatusInternalServerError {
@@ -53,7 +53,7 @@ func (d *doctor) checkEndpoints() {
 	}
 }
 
-// empty is the request without its body.
+// empty returns the request without its body.
 func (q request) empty() request {
 	if q.form != nil {
 		q.form = url.Values{}
@@ -72,12 +72,12 @@ func (d *doctor) checkBody(q request, x *exchange) {
 	}
 }
 
-// checkAuthorization sees that the header with the credentials arrives, alone and
-// unchanged, and that the challenge comes back.
+// checkAuthorization checks that the Authorization header arrives unchanged and
+// only once, and that the challenge comes back.
 func (d *doctor) checkAuthorization() {
 	for _, x := range d.refusals {
 		code, _ := x.refusal()
-		// The token endpoint was asked without one.
+		// The token endpoint was called without one.
 		if x.url == d.at.Token && (strings.HasPrefix(x.Header.Get("WWW-Authenticate"), "Basic") || code == "invalid_request") {
 			d.report("authorization-replaced", x, "")
 			return
@@ -96,7 +96,7 @@ func (d *doctor) checkAuthorization() {
 		return
 	}
 	basic := []string{"Authorization", "Basic bGF0Y2hrZXktZG9jdG9yOng="}
-	x := d.post(d.at.Token, url.Values{"grant_type": {"authorization_code"}, "code": {nobody}}, basic...)
+	x := d.post(d.at.Token, url.Values{"grant_type": {"authorization_code"}, "code": {unknown}}, basic...)
 	if x.refused() && x.StatusCode == http.StatusUnauthorized && x.Header.Get("WWW-Authenticate") == "" {
 		d.report("authorization-eaten", x, "")
 	} else if !x.refused() {
@@ -104,8 +104,8 @@ func (d *doctor) checkAuthorization() {
 	}
 }
 
-// preflight asks as a browser does before it lets a page of another origin send
-// a request.
+// preflight sends what a browser sends before it lets a page of another origin
+// send a request.
 func (d *doctor) preflight(address, method string) *exchange {
 	return d.send(request{method: http.MethodOptions, url: address, header: []string{
 		"Origin", elsewhere, "Access-Control-Request-Method", method,
@@ -113,12 +113,12 @@ func (d *doctor) preflight(address, method string) *exchange {
 	}})
 }
 
-// checkCORS sees that pages of other origins can call the endpoints for programs,
-// and that nothing answers for them with credentials.
+// checkCORS checks that pages of other origins can call the endpoints for
+// programs, and that nothing else answers CORS with credentials.
 func (d *doctor) checkCORS() {
 	for _, x := range append([]*exchange{d.get(d.metadataURL(), "Origin", elsewhere)}, d.refusals...) {
 		if x.url == d.at.Introspect || x.Response == nil || x.StatusCode == http.StatusTooManyRequests {
-			continue // The first is for servers only.
+			continue // The first is only for servers.
 		}
 		if d.checkOrigin(x, "cors-missing") {
 			continue
@@ -135,7 +135,7 @@ func (d *doctor) checkCORS() {
 	}
 }
 
-// checkOrigin reports what is wrong with the header that lets other origins in.
+// checkOrigin reports what is wrong with the header that allows other origins.
 func (d *doctor) checkOrigin(x *exchange, missing string) (wrong bool) {
 	if x.Response == nil {
 		return false
@@ -154,11 +154,11 @@ func (d *doctor) checkOrigin(x *exchange, missing string) (wrong bool) {
 	return true
 }
 
-// allows reports whether a list in a header has the name, or everything.
+// allows reports whether a list in a header contains the name, or everything.
 func allows(x *exchange, header, name string) bool {
 	for _, value := range x.Header.Values(header) {
 		for one := range strings.SplitSeq(value, ",") {
-			// The asterisk is everything but Authorization.
+			// The asterisk means everything except Authorization.
 			if one = strings.TrimSpace(one); strings.EqualFold(one, name) || one == "*" && name != "authorization" {
 				return true
 			}

@@ -14,27 +14,27 @@ import (
 )
 
 const (
-	patience = 15 * time.Second // for each answer, unless Options say otherwise
-	maxBody  = 256 << 10        // bytes that are read of one
+	patience = 15 * time.Second // for each answer; see Options.Timeout
+	maxBody  = 256 << 10        // bytes that are read of each answer
 )
 
-// elsewhere is an origin that is nobody's (RFC 6761 section 6.4): that of the
-// page that a program in a browser would be on, and of redirect URIs.
+// elsewhere is an origin that doesn't exist (RFC 6761 section 6.4). It stands
+// for a web page that calls the provider, and is used in redirect URIs.
 const elsewhere = "https://latchkey-doctor.invalid"
 
-// nobody is a client id, a code, and a token that don't exist.
-const nobody = "latchkey-doctor"
+// unknown is a client ID, a code, and a token that don't exist.
+const unknown = "latchkey-doctor"
 
-// An exchange is a request and what came back.
+// An exchange is a request and its answer.
 type exchange struct {
 	method, url string
 	sent        http.Header
 	form        string
 
-	*http.Response // nil: none came
+	*http.Response // nil if there is none
 	err            error
 	body           string
-	asked          time.Time // when the answer was there
+	asked          time.Time // when the answer arrived
 }
 
 // request is what to send.
@@ -43,7 +43,7 @@ type request struct {
 	header      []string // names and values
 	form        url.Values
 	json        string
-	fresh       bool // by a connection of its own, which may lead to another instance
+	fresh       bool // on a new connection, which may lead to another instance
 }
 
 func (d *doctor) get(address string, header ...string) *exchange {
@@ -90,7 +90,7 @@ func (d *doctor) send(q request) *exchange {
 	return x
 }
 
-// place names where the request went: its path.
+// place returns the path of the request.
 func (x *exchange) place() string {
 	u, err := url.Parse(x.url)
 	if err != nil || u.Path == "" {
@@ -99,14 +99,14 @@ func (x *exchange) place() string {
 	return u.Path
 }
 
-// evidence is the request and what came back, shortened, with those headers of
-// the answer that show what is wrong.
+// evidence returns the request and its answer, shortened, with the headers of
+// the answer that show the problem.
 func (x *exchange) evidence(shows ...string) string {
 	return strings.Join(x.lines(shows), "\n")
 }
 
-// lines are those of the evidence. What others wrote can't leave its line, or
-// tell a terminal what to do.
+// lines returns the lines of the evidence. Text from the answer can't span
+// lines or control a terminal.
 func (x *exchange) lines(shows []string) []string {
 	text := x.method + " " + shorten(x.url, 160)
 	for _, name := range []string{"Origin", "Authorization"} {
@@ -137,7 +137,7 @@ func (x *exchange) lines(shows []string) []string {
 	return all
 }
 
-// printable replaces what moves the cursor, colors, or hides text.
+// printable replaces characters that move the cursor, color, or hide text.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !strconv.IsPrint(r) {
@@ -181,7 +181,7 @@ func (x *exchange) object() map[string]any {
 }
 
 // refusal returns the error code and the description of an answer in the form
-// of RFC 6749 section 5.2. It is empty if it is none.
+// of RFC 6749 section 5.2, or empty strings.
 func (x *exchange) refusal() (code, description string) {
 	o := x.object()
 	code, _ = o["error"].(string)
@@ -196,7 +196,7 @@ var oauthErrors = map[string]bool{
 	"invalid_token": true, "insufficient_scope": true, "invalid_redirect_uri": true, "invalid_client_metadata": true,
 }
 
-// refused reports whether the provider itself has refused, as a program reads it.
+// refused reports whether the answer is the provider's own refusal.
 func (x *exchange) refused() bool {
 	if x.Response == nil || x.mediaType() != "application/json" {
 		return false
@@ -217,5 +217,5 @@ func (x *exchange) location() *url.URL {
 	return to
 }
 
-// unique is a query that nothing has cached.
+// unique returns a query that no cache has seen.
 func unique() url.Values { return url.Values{"latchkey_doctor": {rand.Text()}} }

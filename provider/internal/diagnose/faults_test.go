@@ -56,13 +56,13 @@ var faults = []struct {
 		other := newAuthority(ca.t)
 		return tls.Certificate{Certificate: [][]byte{other.certificate.Raw}, PrivateKey: other.key}
 	}}, "tls-untrusted"},
-	{"Caddy: a certificate of its own authority", deployment{caddy: everywhere, certificate: func(ca *authority) tls.Certificate {
+	{"Caddy: a certificate of its internal authority", deployment{caddy: everywhere, certificate: func(ca *authority) tls.Certificate {
 		return newAuthority(ca.t).issue(ca.t, "app.example.com", time.Now().Add(60*24*time.Hour))
 	}}, "tls-untrusted"},
 	{"nginx: cert.pem in place of fullchain.pem", deployment{nginx: nginx + "}", certificate: func(ca *authority) tls.Certificate {
 		return ca.below().issue(ca.t, "app.example.com", time.Now().Add(60*24*time.Hour))
 	}}, "tls-chain"},
-	{"a certificate that nobody renews", deployment{certificate: func(ca *authority) tls.Certificate {
+	{"a certificate that isn't renewed", deployment{certificate: func(ca *authority) tls.Certificate {
 		return ca.issue(ca.t, "app.example.com", time.Now().Add(5*24*time.Hour))
 	}}, "tls-expires-soon"},
 	{"nginx: a client certificate is asked for", deployment{nginx: "ssl_verify_client on; ssl_client_certificate CERTIFICATE; " + nginx + "}"}, "tls-client-certificate"},
@@ -128,7 +128,7 @@ var faults = []struct {
 	{"a check of tokens in forms", deployment{wrap: answer(func(r *http.Request) bool { return r.Method == http.MethodPost }, 400, "text/plain", "CSRF token missing")}, "csrf-check"},
 	{"nginx: proxy_intercept_errors", deployment{nginx: nginx + "proxy_intercept_errors on; error_page 400 401 403 404 405 =200 /index.html; } location = /index.html { root DIR; }"}, "spa-catch-all"},
 	{"nginx: error pages with their status", deployment{nginx: nginx + "proxy_intercept_errors on; error_page 400 401 403 404 405 /index.html; } location = /index.html { root DIR; }"}, "errors-replaced"},
-	{"a token endpoint that waits for ever", deployment{timeout: 2 * time.Second, wrap: func(app http.Handler) http.Handler {
+	{"a token endpoint that hangs", deployment{timeout: 2 * time.Second, wrap: func(app http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if path("/oauth/token")(r) {
 				io.Copy(io.Discard, r.Body)
@@ -205,7 +205,7 @@ var faults = []struct {
 	{"a cookie for the sign-in page only", deployment{mux: login(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Set-Cookie", "session=1; Path=/login; HttpOnly; Secure; SameSite=Lax")
 	})}, "cookie-path"},
-	{"a session for whoever reads the documents", deployment{wrap: func(app http.Handler) http.Handler {
+	{"a session for readers of the documents", deployment{wrap: func(app http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Add("Set-Cookie", "session=1; Path=/; HttpOnly; Secure; SameSite=Lax")
 			app.ServeHTTP(w, r)
@@ -233,12 +233,12 @@ var faults = []struct {
 		page(h, "GET /login", signInPage("SameSite=Lax; Secure"))
 		page(h, "/mcp", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"jsonrpc":"2.0"}`) })
 	}}, "resource-open"},
-	{"an application that nobody registered", deployment{client: "unknown"}, "application-unknown"},
+	{"an application that isn't registered", deployment{client: "unknown"}, "application-unknown"},
 	{"an application in the memory of one instance", deployment{client: "known", second: func(*testing.T, *provider.Config) {}}, "application-sometimes"},
 	{"an application without a redirect URI", deployment{client: "bare"}, "application-no-redirect"},
 }
 
-// The first finding names the cause, whatever else follows from it.
+// The first finding names the cause, before its effects.
 func TestFirstFindingNamesTheCause(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
@@ -270,7 +270,7 @@ func TestNothingIsFoundWhereAllIsRight(t *testing.T) {
 		"http leads to https":        {plain: redirect(allPaths, func(r *http.Request) string { return site + r.URL.Path })},
 		"two instances":              {second: func(*testing.T, *provider.Config) {}},
 		"a limit":                    {config: func(_ *testing.T, c *provider.Config) { c.Limit = provider.LimitByAddress(600) }},
-		"without all that can be left out": {config: func(_ *testing.T, c *provider.Config) {
+		"without all optional endpoints": {config: func(_ *testing.T, c *provider.Config) {
 			c.Registration, c.ClientIDDocuments, c.DeviceAuthorization, c.OpenID, c.Keys = nil, nil, nil, nil, nil
 			c.Paths.Connections, c.Paths.Revoke, c.Paths.Introspect, c.Paths.UserInfo = "-", "-", "-", "-"
 		}},
@@ -411,7 +411,7 @@ func redirect(those func(*http.Request) bool, to func(*http.Request) string) fun
 	}
 }
 
-// loginWall sends everybody to sign in, but for some paths.
+// loginWall redirects all requests to sign in, except for some paths.
 func loginWall(page string, open ...string) func(http.Handler) http.Handler {
 	return redirect(func(r *http.Request) bool {
 		for _, prefix := range append(open, page) {

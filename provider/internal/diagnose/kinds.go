@@ -2,15 +2,15 @@ package diagnose
 
 import "strings"
 
-// A kind is one thing that can be wrong with a deployment.
+// A kind is one kind of problem of a deployment.
 type kind struct {
 	code            string
 	problem, remedy string
-	hides           bool     // nothing that comes after it can be told
-	shows           []string // the headers of the answer that show it
+	hides           bool     // the remaining checks are skipped
+	shows           []string // the headers of the answer that show the problem
 }
 
-// say fills in a text.
+// say fills the placeholders in a text.
 func (k kind) say(text string, d *doctor, detail string) string {
 	return strings.NewReplacer("{detail}", detail, "{issuer}", d.issuer.String(), "{host}", d.issuer.Host).Replace(text)
 }
@@ -24,7 +24,7 @@ func kindOf(code string) kind {
 	panic("diagnose: no kind has the code " + code)
 }
 
-// kinds are in the order of findings: causes come before what follows from them.
+// kinds are in the order of findings: causes come before their effects.
 var kinds = []kind{
 	// Nothing answers.
 	{code: "name-unknown", hides: true, problem: "The name {host} is not in the DNS.",
@@ -46,13 +46,13 @@ var kinds = []kind{
 	{code: "tls-chain", hides: true, problem: "The server doesn't send the intermediate certificate, so many clients don't trust it.",
 		remedy: "Configure the full chain, fullchain.pem in place of cert.pem: missing is {detail}. Browsers often find it anyway; programs don't."},
 	{code: "tls-untrusted", hides: true, problem: "Clients don't trust the TLS certificate: it is self-signed, or its authority is unknown.",
-		remedy: "Use a certificate from a public authority, such as Let's Encrypt. Other people's applications don't know a private one."},
-	{code: "tls-client-certificate", hides: true, problem: "A client certificate is asked for in front of the provider.",
+		remedy: "Use a certificate from a public authority, such as Let's Encrypt. Other people's applications don't trust a private one."},
+	{code: "tls-client-certificate", hides: true, problem: "Something in front of the provider asks for a client certificate.",
 		remedy: "Switch that off for the provider's paths (ssl_verify_client, client_auth): other people's applications and browsers don't have one."},
 	{code: "tls-handshake", hides: true, problem: "The TLS handshake fails.",
 		remedy: "Allow TLS 1.2 and 1.3 with the usual ciphers, and see that the name {host} has a certificate there."},
 
-	// Something else answers, wherever one looks.
+	// Something else answers, on all or most paths.
 	{code: "app-down", problem: "A proxy answers in place of the app, which it can't reach, at {places}.",
 		remedy: "Check that the app runs, and that the proxy has the address and port on which it listens."},
 	{code: "store-down", problem: "The provider can't serve {places} now: its store, or a function of your Config, fails.",
@@ -88,7 +88,7 @@ var kinds = []kind{
 	{code: "metadata-broken", hides: true, problem: "The document at {places} is not metadata: it is cut off, changed, or another one.",
 		remedy: "Remove what changes answers in front of the app, such as a filter in the proxy, and any file with that name."},
 
-	// The issuer, from which all else is made.
+	// The issuer, which determines everything else.
 	{code: "issuer-inner", hides: true, problem: "Config.Issuer is {detail}, an internal name, and not {issuer}.",
 		remedy: "Set Config.Issuer to {issuer}, as browsers and applications see it. It is probably left over from development."},
 	{code: "issuer-host", hides: true, problem: "Config.Issuer is {detail}, and not {issuer}: the host differs.",
@@ -112,13 +112,13 @@ var kinds = []kind{
 	{code: "csrf-check", problem: "A CSRF check refuses {places}.",
 		remedy: "Exempt the paths of p.Routes() from it: programs and other sites call them, and the provider protects its own forms."},
 	{code: "blocked", problem: "A firewall or access rule refuses {places}.",
-		remedy: "Allow these paths for everybody, from any address and for any program."},
+		remedy: "Allow these paths for everyone, from any address and for any program."},
 	{code: "errors-replaced", problem: "The proxy replaces error answers with its own pages, at {places}.",
 		remedy: "Switch that off for the provider's paths, in nginx with proxy_intercept_errors off: the bodies and headers of refusals are part of OAuth."},
 	{code: "foreign-answer", problem: "Something other than the provider answers {places}.",
 		remedy: "The evidence shows what it is. Make it pass these paths on to the app."},
 
-	// What is taken away or added on the way in.
+	// What is removed or added on the way in.
 	{code: "authorization-eaten", problem: "The Authorization header doesn't arrive at {places}: something in front removes it.",
 		remedy: "Pass it on: in nginx, delete proxy_set_header Authorization \"\", and look at middleware and gateways that check or strip it."},
 	{code: "authorization-replaced", problem: "Something in front sets its own Authorization header, at {places}.",
@@ -130,7 +130,7 @@ var kinds = []kind{
 	{code: "long-urls", problem: "Long URLs are refused at {places}; authorization requests of 4 KB are usual.",
 		remedy: "Allow 16 KB for the request line and for a header, in nginx with large_client_header_buffers 4 16k."},
 
-	// What is taken away or added on the way out.
+	// What is removed or added on the way out.
 	{code: "challenge-eaten", problem: "The header WWW-Authenticate of refusals at {places} is removed or renamed.",
 		remedy: "Pass it on: it tells clients that a token has expired, and where to get one.", shows: []string{"WWW-Authenticate", "X-Amzn-Remapped-Www-Authenticate"}},
 	{code: "metadata-type", problem: "The metadata has the content type {detail} in place of application/json.",
@@ -167,7 +167,7 @@ var kinds = []kind{
 		remedy: "Exempt it from the login wall: it must show its form to visitors who have no session."},
 	{code: "sign-in-policy", problem: "The Content-Security-Policy of the sign-in page, {places}, keeps users from getting back to applications.",
 		remedy: "Allow https: in its form-action, and the schemes of native applications: browsers apply it to the redirects that follow the form.", shows: []string{"Content-Security-Policy"}},
-	{code: "cookie-strict", problem: "The cookie {detail} has SameSite=Strict, so nobody who comes from an application is signed in.",
+	{code: "cookie-strict", problem: "The cookie {detail} has SameSite=Strict, so visitors who come from an application aren't signed in.",
 		remedy: "Set SameSite=Lax on the session cookie, in the app, or in the proxy if that changes cookies.", shows: []string{"Set-Cookie"}},
 	{code: "cookie-none", problem: "The cookie {detail} has SameSite=None without Secure, so browsers drop it.",
 		remedy: "Set SameSite=Lax and Secure on the session cookie.", shows: []string{"Set-Cookie"}},
@@ -198,7 +198,7 @@ var kinds = []kind{
 	{code: "resource-open", problem: "The resource at {places} answers without a token.",
 		remedy: "Put p.Resource(url).Require in front of it, for every method."},
 	{code: "application-unknown", problem: "The client_id is not known there.",
-		remedy: "Register the application, or give the client_id as CreateApplication returned it. A store in memory forgets it at a restart."},
+		remedy: "Register the application, or use the client_id that CreateApplication returned. A memory store forgets it at a restart."},
 	{code: "application-sometimes", problem: "Some instances know the client_id and others don't.",
 		remedy: "Give all instances one store: each process has its own store in memory. A replica that lags behind looks the same."},
 	{code: "application-no-redirect", problem: "The application has no redirect URI, so it can't sign anyone in.",

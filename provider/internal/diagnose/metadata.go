@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// metadata is what the doctor reads of the document of RFC 8414.
+// metadata is the part of the document of RFC 8414 that the doctor reads.
 type metadata struct {
 	Issuer     string   `json:"issuer"`
 	Authorize  string   `json:"authorization_endpoint"`
@@ -25,9 +25,9 @@ type metadata struct {
 }
 
 const (
-	metadataPath  = "/.well-known/oauth-authorization-server" // RFC 8414 section 3: in front of the issuer's path
-	discoveryPath = "/.well-known/openid-configuration"       // OpenID Connect Discovery section 4: behind it
-	resourcePath  = "/.well-known/oauth-protected-resource"   // RFC 9728 section 3: in front of the resource's path
+	metadataPath  = "/.well-known/oauth-authorization-server" // RFC 8414 section 3: before the issuer's path
+	discoveryPath = "/.well-known/openid-configuration"       // OpenID Connect Discovery section 4: after the issuer's path
+	resourcePath  = "/.well-known/oauth-protected-resource"   // RFC 9728 section 3: before the resource's path
 )
 
 func (d *doctor) origin() string { return d.issuer.Scheme + "://" + d.issuer.Host }
@@ -43,8 +43,8 @@ func readMetadata(x *exchange) (m metadata, ok bool) {
 	return m, err == nil && m.Issuer != ""
 }
 
-// checkMetadata finds the document where clients look for it, over TLS that they
-// accept.
+// checkMetadata checks that the document is where clients look for it, over TLS
+// that they accept.
 func (d *doctor) checkMetadata() {
 	x := d.get(d.metadataURL())
 	m, ok := readMetadata(x)
@@ -76,7 +76,8 @@ func (d *doctor) checkMetadata() {
 	d.hidden = true
 }
 
-// toIssuerOfResource looks at the issuer of a resource, if that is what was given.
+// toIssuerOfResource switches to the issuer of a resource, if the given URL is
+// that of a resource.
 func (d *doctor) toIssuerOfResource() bool {
 	m, ok := readResource(d.get(d.origin() + resourcePath + d.issuer.EscapedPath()))
 	if !ok || m.Resource != d.issuer.String() || len(m.Servers) == 0 {
@@ -109,8 +110,7 @@ func (d *doctor) blameLostMetadata(x *exchange) {
 	}
 }
 
-// blameOtherPath reports an issuer that is the host without the path that was
-// given.
+// blameOtherPath reports an issuer that is the host without the given path.
 func (d *doctor) blameOtherPath(x *exchange) bool {
 	if d.issuer.Path == "" {
 		return false
@@ -123,15 +123,15 @@ func (d *doctor) blameOtherPath(x *exchange) bool {
 	return ok
 }
 
-// answersToken reports whether there is a token endpoint of the provider's at the
-// usual path.
+// answersToken reports whether the provider's token endpoint is at the usual
+// path.
 func (d *doctor) answersToken(below string) bool {
 	x := d.get(below + "/oauth/token")
 	return x.refused() && x.StatusCode == http.StatusMethodNotAllowed
 }
 
-// checkCertificate warns before the certificate expires. One that is renewed as
-// usual never gets to the last tenth of its time.
+// checkCertificate warns before the certificate expires. With the usual
+// renewal, it never reaches the last tenth of its lifetime.
 func (d *doctor) checkCertificate(x *exchange) {
 	if x.TLS == nil || len(x.TLS.PeerCertificates) == 0 {
 		return
@@ -142,8 +142,8 @@ func (d *doctor) checkCertificate(x *exchange) {
 	}
 }
 
-// checkIssuer compares the issuer of the document with the one that clients are
-// given (RFC 8414 section 3.3).
+// checkIssuer compares the issuer in the document with the one that clients use
+// (RFC 8414 section 3.3).
 func (d *doctor) checkIssuer() {
 	x := d.metadataAnswer
 	is, err := url.Parse(d.at.Issuer)
@@ -173,8 +173,8 @@ func (d *doctor) checkIssuer() {
 	}
 }
 
-// checkInstances asks again, by new connections, which may lead to other
-// instances.
+// checkInstances repeats the request on new connections, which may lead to
+// other instances.
 func (d *doctor) checkInstances() {
 	for range 3 {
 		x := d.send(request{method: http.MethodGet, url: d.metadataURL(), fresh: true})
@@ -190,7 +190,7 @@ func (d *doctor) checkInstances() {
 	}
 }
 
-// checkPlainHTTP sees that plain http leads to https, or nowhere.
+// checkPlainHTTP checks that plain http redirects to https, or doesn't answer.
 func (d *doctor) checkPlainHTTP() {
 	if d.issuer.Scheme != "https" || d.issuer.Port() != "" {
 		return

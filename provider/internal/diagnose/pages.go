@@ -8,12 +8,12 @@ import (
 	"unicode"
 )
 
-// references are texts such as "7Q4K-M2XD". No two answers have that of an error
-// page in common.
+// references are texts such as "7Q4K-M2XD". Each error page has a different
+// one.
 var references = regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b`)
 
-// referenceOf finds that of a page, or "". What has no letter is rather the phone
-// number of a host's own page.
+// referenceOf returns the reference of a page, or "". A match without a letter
+// is probably a phone number on a custom page.
 func referenceOf(page string) string {
 	for _, text := range references.FindAllString(page, -1) {
 		if strings.ContainsFunc(text, unicode.IsLetter) {
@@ -23,17 +23,18 @@ func referenceOf(page string) string {
 	return ""
 }
 
-// question is an authorization request of an application that doesn't exist.
+// question returns an authorization request of an application that doesn't
+// exist.
 func question() url.Values {
 	q := unique()
-	for name, value := range map[string]string{"response_type": "code", "client_id": nobody, "redirect_uri": elsewhere + "/callback", "state": "x"} {
+	for name, value := range map[string]string{"response_type": "code", "client_id": unknown, "redirect_uri": elsewhere + "/callback", "state": "x"} {
 		q.Set(name, value)
 	}
 	return q
 }
 
-// checkAuthorize asks the authorization endpoint for an application that doesn't
-// exist, so that a page of the provider's comes back.
+// checkAuthorize sends an authorization request for an application that doesn't
+// exist, and expects a page of the provider.
 func (d *doctor) checkAuthorize() {
 	if d.at.Authorize == "" {
 		return
@@ -60,14 +61,15 @@ func (d *doctor) checkAuthorize() {
 		d.report("long-urls", y, "")
 	}
 
-	// Other sites may post the request. It comes back as a redirect to its GET form.
+	// Other sites may post the request. The answer is a redirect to its GET
+	// form.
 	if y := d.post(d.at.Authorize, question()); y.location() == nil && !d.isPage(y) {
 		d.blame(y)
 	}
 }
 
-// checkPagePolicy looks at the policies of a page of the provider's. A browser
-// enforces all that there are.
+// checkPagePolicy checks the policies of a page of the provider. A browser
+// enforces all of them.
 func (d *doctor) checkPagePolicy(x *exchange) {
 	own, builtIn := false, false
 	for _, policy := range policies(x) {
@@ -101,8 +103,8 @@ func policies(x *exchange) []string {
 	return all
 }
 
-// directive returns the sources of the first of the directives that the policy
-// has.
+// directive returns the sources of the first of the named directives that the
+// policy has.
 func directive(policy string, names ...string) (sources string, ok bool) {
 	for _, name := range names {
 		for one := range strings.SplitSeq(policy, ";") {
@@ -114,8 +116,8 @@ func directive(policy string, names ...string) (sources string, ok bool) {
 	return "", false
 }
 
-// keepsForms reports whether the policy lets forms lead to this site only. A list
-// with other addresses may be that of the applications.
+// keepsForms reports whether the policy allows forms to lead only to this site.
+// A list with other addresses may be that of the applications.
 func keepsForms(policy, host string) bool {
 	sources, ok := directive(policy, "form-action")
 	if !ok {
@@ -129,12 +131,12 @@ func keepsForms(policy, host string) bool {
 	return true
 }
 
-// maxVisits is how far a visitor follows redirects to the sign-in page.
+// maxVisits is how many redirects a visitor follows to the sign-in page.
 const maxVisits = 6
 
-// checkSignIn goes as a visitor without a session from the page of connected
-// applications to the sign-in page. There is nothing to see where that page is
-// left out or elsewhere: then it needs an application that is known.
+// checkSignIn follows a visitor without a session from the page of connected
+// applications to the sign-in page. If that page is left out or on another
+// host, it skips the check, which would need a known application.
 func (d *doctor) checkSignIn() {
 	if d.foreign[d.at.Authorize] {
 		return
@@ -153,7 +155,7 @@ func (d *doctor) checkSignIn() {
 		return
 	}
 	if x.location() == nil && !strings.Contains(x.body, `type="password"`) {
-		return // It is another page of the app's, or one that says who should sign in.
+		return // It is another page of the app, or one that offers several ways to sign in.
 	}
 	d.visits = append(d.visits, x)
 	seen := map[string]bool{}
@@ -168,7 +170,7 @@ func (d *doctor) checkSignIn() {
 			d.report("inner-host", x, to.Scheme+"://"+to.Host)
 			return
 		case to.Hostname() != d.issuer.Hostname():
-			return // to another site that people sign in at
+			return // to another site where people sign in
 		case to.Scheme == "http" && d.issuer.Scheme == "https":
 			d.report("inner-scheme", x, to.Scheme+"://"+to.Host+to.Path)
 			return
@@ -207,7 +209,8 @@ func (d *doctor) checkSignIn() {
 	}
 }
 
-// checkCookies looks at what the app's pages set, of which one is the session.
+// checkCookies checks the cookies of the app's pages. One of them is the
+// session's.
 func (d *doctor) checkCookies() {
 	for _, x := range d.visits {
 		for _, c := range x.Cookies() {
@@ -221,8 +224,8 @@ func (d *doctor) checkCookies() {
 	}
 }
 
-// ofBalancer reports whether a cookie is one by which a proxy finds the same
-// instance again, or knows a browser.
+// ofBalancer reports whether a cookie belongs to a proxy, which uses it to find
+// the same instance again or to recognize a browser.
 func ofBalancer(name string) bool {
 	name = strings.ToLower(name)
 	for _, known := range []string{"awsalb", "awselb", "ingresscookie", "__cf", "cf_", "arraffinity", "bigip", "gclb", "lb", "srv", "serverid", "route", "sticky", "fly-", "traefik"} {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// checkCaching sees that nothing keeps what is only for the one who asked.
+// checkCaching checks that nothing caches answers for one visitor.
 func (d *doctor) checkCaching() {
 	private := slices.Clone(d.refusals)
 	if d.page != nil {
@@ -34,11 +34,10 @@ func (d *doctor) checkCaching() {
 	d.checkAge(d.metadataAnswer)
 }
 
-// longestAge is how long documents may be kept: a day is the longest that keys
-// wait for.
+// longestAge is how long documents may be cached: keys wait a day at most.
 const longestAge = 24 * time.Hour
 
-// checkAge looks at a document that caches may keep for some minutes.
+// checkAge checks a document that caches may keep for some minutes.
 func (d *doctor) checkAge(x *exchange) {
 	for _, value := range x.Header.Values("Cache-Control") {
 		for one := range strings.SplitSeq(value, ",") {
@@ -54,12 +53,11 @@ func (d *doctor) checkAge(x *exchange) {
 	}
 }
 
-// clockSkew is how far two clocks may be apart.
+// clockSkew is how much two clocks may differ.
 const clockSkew = time.Minute
 
-// checkClock compares the time that the provider writes into the way back from
-// the sign-in page with this machine's, or the time of an answer if there is
-// none.
+// checkClock compares the time in the return address of the sign-in page with
+// this machine's clock. If there is none, it uses the time of an answer.
 func (d *doctor) checkClock() {
 	for _, x := range d.visits {
 		if at, ok := timeOfVisit(x); ok {
@@ -85,8 +83,8 @@ func (d *doctor) compareClock(x *exchange, at time.Time) {
 	}
 }
 
-// timeOfVisit returns when the provider sent a visitor to sign in, as it says in
-// the path that the visitor comes back to.
+// timeOfVisit returns when the provider sent a visitor to sign in, from the
+// path to which the visitor returns.
 func timeOfVisit(x *exchange) (at time.Time, ok bool) {
 	to := x.location()
 	if to == nil {
@@ -106,14 +104,14 @@ func timeOfVisit(x *exchange) (at time.Time, ok bool) {
 	return at, false
 }
 
-// isDocument reports whether an answer is a document, or says that there is none.
-// All else is an answer of what stands in front.
+// isDocument reports whether an answer is a document, or says that there is
+// none. Anything else comes from something in front of the app.
 func isDocument(x *exchange) bool {
 	return x.Response != nil && (x.StatusCode == http.StatusOK && !x.isHTML() || x.StatusCode == http.StatusNotFound)
 }
 
-// checkKeys sees that ID tokens can be verified. There is nothing to see without
-// OpenID Connect.
+// checkKeys checks that ID tokens can be verified. Without OpenID Connect, it
+// does nothing.
 func (d *doctor) checkKeys() {
 	if d.at.JWKS == "" {
 		return
@@ -141,7 +139,7 @@ func (d *doctor) checkKeys() {
 	case x.StatusCode != http.StatusOK:
 		d.report("keys-missing", x, fmt.Sprintf("the answer is %d", x.StatusCode))
 	case err != nil || set.Keys == nil:
-		d.report("keys-missing", x, "the answer is no JWK Set")
+		d.report("keys-missing", x, "the answer is not a JWK Set")
 	case len(set.Keys) == 0:
 		d.report("keys-missing", x, "the set is empty")
 	default:
@@ -155,7 +153,8 @@ func (d *doctor) checkKeys() {
 	}
 }
 
-// resourceMetadata is what the doctor reads of the document of RFC 9728.
+// resourceMetadata is the part of the document of RFC 9728 that the doctor
+// reads.
 type resourceMetadata struct {
 	Resource string   `json:"resource"`
 	Servers  []string `json:"authorization_servers"`
@@ -169,7 +168,7 @@ func readResource(x *exchange) (m resourceMetadata, ok bool) {
 	return m, err == nil
 }
 
-// checkResources follows the way of an agent to each resource's metadata (RFC
+// checkResources follows the steps of an agent to each resource's metadata (RFC
 // 9728 section 3).
 func (d *doctor) checkResources() {
 	for _, resource := range d.at.Resources {
@@ -197,8 +196,8 @@ func (d *doctor) checkResources() {
 	}
 }
 
-// checkGuard asks for the resource without a token. Only what answers says
-// something: not every resource is a page of its own.
+// checkGuard requests the resource without a token. Only some answers mean a
+// problem, because not every resource is an endpoint itself.
 func (d *doctor) checkGuard(resource, metadata string) {
 	x := d.get(resource)
 	switch {
@@ -210,12 +209,12 @@ func (d *doctor) checkGuard(resource, metadata string) {
 		}
 	case x.StatusCode >= 500, x.location() != nil:
 		d.blame(x)
-	case x.StatusCode < 300 && (x.mediaType() == "text/event-stream" || json.Valid([]byte(x.body))): // Else it is a page for people.
+	case x.StatusCode < 300 && (x.mediaType() == "text/event-stream" || json.Valid([]byte(x.body))): // Otherwise it is a page for people.
 		d.report("resource-open", x, "")
 	}
 }
 
-// checkApplication sees whether the application can sign in.
+// checkApplication checks whether the application can sign in.
 func (d *doctor) checkApplication() {
 	if d.clientID == "" || d.page == nil || d.has("query-eaten") {
 		return

@@ -239,7 +239,7 @@ type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 	pool        *x509.CertPool
-	at          string // the URL of its own certificate, as public authorities name it
+	at          string // the URL of its certificate, as public authorities name it
 }
 
 func newAuthority(t *testing.T) *authority {

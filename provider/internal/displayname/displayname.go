@@ -1,6 +1,6 @@
-// Package displayname says which names a page may show of an application. A
-// name must not hide, draw over what stands beside it, or pass for another by
-// what nobody can see.
+// Package displayname decides which application names a page may show. A name
+// must not hide, cover other text, or use invisible characters to look like
+// another name.
 package displayname
 
 import (
@@ -12,16 +12,16 @@ import (
 	"unicode/utf8"
 )
 
-// maxMarks is how many marks may stand on one letter. Written languages need no
-// more; a pile of them covers the lines above.
+// maxMarks is how many marks one letter may have. Written languages need no
+// more; a pile of marks covers the lines above.
 const maxMarks = 2
 
-// Check says what is wrong with a name that isn't empty.
+// Check returns what is wrong with a non-empty name.
 func Check(name string) error {
 	if !utf8.ValidString(name) {
 		return errors.New("has invalid UTF-8")
 	}
-	visible, marks, last := false, 0, ' ' // A space before the name, so that it can't begin with one.
+	visible, marks, last := false, 0, ' ' // A space before the name, so that it can't start with one.
 	for _, r := range name {
 		switch {
 		case r == ' ':
@@ -56,21 +56,21 @@ func Check(name string) error {
 	return checkScripts(name)
 }
 
-// ignorable reports whether r leaves no mark on a page, or none of its own.
+// ignorable reports whether r is invisible on a page.
 func ignorable(r rune) bool {
 	const brailleBlank = '\u2800'
 	return r == brailleBlank || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// together are scripts that are written in one word in some language.
+// together lists scripts that some languages mix in one word.
 var together = [][]string{
 	{"Latin", "Han", "Hiragana", "Katakana"},
 	{"Latin", "Han", "Hangul"},
 	{"Latin", "Han", "Bopomofo"},
 }
 
-// checkScripts refuses a word in letters of several scripts: Cyrillic, Greek, and
-// Latin have letters that look the same.
+// checkScripts refuses a word with letters of several scripts: Cyrillic, Greek,
+// and Latin have letters that look the same.
 func checkScripts(name string) error {
 	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) {
 		var used []string
@@ -105,9 +105,8 @@ func script(r rune) string {
 	return ""
 }
 
-// Same reports whether two names read alike: they differ in nothing but upper
-// and lower case, wide letters and those of formulas and emblems, marks, and what
-// stands between words.
+// Same reports whether two names read alike: they differ only in case, wide,
+// mathematical, and emblem letters, marks, and separators between words.
 func Same(a, b string) bool {
 	folded := fold(a)
 	return a == b || folded != "" && folded == fold(b)
@@ -123,13 +122,13 @@ func fold(name string) string {
 	}, letterlike.Replace(name))
 }
 
-// styled are ranges of letters that are plain ones in another style.
+// styled lists ranges of letters that are plain ones in another style.
 var styled = []struct {
 	first, last rune
-	plain       string // over and over again
+	plain       string // repeated over the range
 }{
 	{0xff10, 0xff19, digits}, {0xff21, 0xff3a, capitals}, {0xff41, 0xff5a, smalls}, // wide
-	{0x1d400, 0x1d6a3, capitals + smalls}, {0x1d7ce, 0x1d7ff, digits}, // of formulas: bold, italic, script, ...
+	{0x1d400, 0x1d6a3, capitals + smalls}, {0x1d7ce, 0x1d7ff, digits}, // mathematical: bold, italic, script, ...
 	{0x24b6, 0x24cf, capitals}, {0x24d0, 0x24e9, smalls}, // in circles
 	{0x1f130, 0x1f149, capitals}, {0x1f150, 0x1f169, capitals}, {0x1f170, 0x1f189, capitals}, // in squares
 	{0x1f1e6, 0x1f1ff, capitals}, // of flags
@@ -141,8 +140,7 @@ const (
 	smalls   = "abcdefghijklmnopqrstuvwxyz"
 )
 
-// letterlike are the letters of formulas that are not among the others, and what
-// they are plainly.
+// letterlike maps mathematical letters outside those ranges to plain ones.
 var letterlike = strings.NewReplacer("ℬ", "B", "ℂ", "C", "ℭ", "C", "ℰ", "E", "ℱ", "F", "ℋ", "H", "ℌ", "H", "ℍ", "H", "ℐ", "I", "ℑ", "I", "ℒ", "L", "ℳ", "M",
 	"ℕ", "N", "ℙ", "P", "ℚ", "Q", "ℛ", "R", "ℜ", "R", "ℝ", "R", "ℤ", "Z", "ℨ", "Z", "ℯ", "e", "ℊ", "g", "ℎ", "h", "ℓ", "l", "ℴ", "o")
 

@@ -1,4 +1,4 @@
-// Package jsonvalue looks at JSON values that have not been decoded.
+// Package jsonvalue inspects encoded JSON values.
 package jsonvalue
 
 import (
@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// HasNull reports whether raw is an array with a null in it, which package
-// json would read as an empty string.
+// HasNull reports whether raw is an array with a null in it, which package json
+// would decode as an empty string.
 func HasNull(raw json.RawMessage) bool {
 	var entries []any
 	return json.Unmarshal(raw, &entries) == nil && slices.Contains(entries, nil)
 }
 
-// TypeOf returns what a JSON value is called in an error.
+// TypeOf returns the name of a JSON value's type for an error message.
 func TypeOf(raw json.RawMessage) string {
 	switch raw[0] {
 	case '"':

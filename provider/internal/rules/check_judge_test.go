@@ -115,9 +115,9 @@ func (m *machine) consented(k *kept) string {
 	return c.Document(1).State
 }
 
-// outcome is all that can be seen of an end: what those who were answered got,
-// and what works. To get something of a grant that is dead is the same as to be
-// told that it is.
+// outcome is everything observable about an end: what the answered requests
+// got, and what works. Getting something from a dead grant counts like being
+// told that it is dead.
 func (m *machine) outcome(k kept, results *[maxRequests]result, sure uint8) string {
 	var b strings.Builder
 	for i, r := range results {

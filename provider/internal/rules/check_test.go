@@ -26,7 +26,7 @@ const (
 	lastIsRecognized     bug = "a write knows itself only while it is the last"
 	attemptsAreForgotten bug = "a request doesn't know what it was about to write"
 	oneTooFew            bug = "a rotation too few is remembered"
-	oldGoesOn            bug = "an old token goes on with a chain of its own"
+	oldGoesOn            bug = "an old token continues a separate chain"
 	onlyTheLastIsOld     bug = "only the last token that was replaced gets the current pair"
 	forgottenIsHarmless  bug = "a public application's token that is forgotten is refused, and nothing ends"
 	unknownIsReuse       bug = "an unknown token of the family is a reuse, older or not"
@@ -149,9 +149,9 @@ func scenarios() []scenario {
 			requests: all(refresh(-1, grace), refresh(-5, grace), publicly(-3, grace).by(ahead), refresh(0, grace).by(behind))},
 		{name: "old tokens of a chain that has expired", begin: longChain(4, true), rotated: 4, faults: 2, honest: true,
 			requests: all(publicly(-1, grace), publicly(-3, grace).by(ahead), refresh(-5, grace).by(behind), publicly(0, grace))},
-		{name: "the oldest token that is known goes on", begin: longChain(maxRotations, true), rotated: maxRotations, faults: 2, honest: true,
+		{name: "the oldest known token continues", begin: longChain(maxRotations, true), rotated: maxRotations, faults: 2, honest: true,
 			requests: all(publicly(-1, grace), publicly(0, grace), publicly(1, grace).by(behind), publicly(-9, grace).then(0))},
-		{name: "the oldest token that is known goes on, and others on top of it", begin: longChain(maxRotations, true), rotated: maxRotations, faults: 2,
+		{name: "the oldest known token continues, and others on top of it", begin: longChain(maxRotations, true), rotated: maxRotations, faults: 2,
 			requests: all(publicly(-1, grace), publicly(-9, grace), publicly(1, grace).by(ahead), publicly(2, grace))},
 		{name: "an old token is forgotten", begin: longChain(maxRotations, false), rotated: maxRotations, faults: 2, honest: true,
 			requests: all(refresh(-1-maxRotations, grace), refresh(-1, grace), refresh(-2, grace).by(ahead), refresh(0, grace))},
@@ -247,10 +247,10 @@ func TestCheckerFindsPlantedBugs(t *testing.T) {
 	}{
 		{freshDraws, "one redeemer", punished},
 		{nothingIsRecognized, "one refresher without grace", punished},
-		{lastIsRecognized, "the oldest token that is known goes on, and others on top of it", punished},
+		{lastIsRecognized, "the oldest known token continues, and others on top of it", punished},
 		{attemptsAreForgotten, "one refresher without grace", punished},
-		{attemptsAreForgotten, "the oldest token that is known goes on", punished},
-		{oneTooFew, "the oldest token that is known goes on", "an honest request was punished"},
+		{attemptsAreForgotten, "the oldest known token continues", punished},
+		{oneTooFew, "the oldest known token continues", "an honest request was punished"},
 		{onlyTheLastIsOld, "old tokens of a chain that works", "an honest request was punished"},
 		{onlyTheLastIsOld, "old tokens of a chain that has expired", "an honest request was punished"},
 		{oldGoesOn, "old tokens of a chain that works", "there is a second chain"},

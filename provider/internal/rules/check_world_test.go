@@ -162,7 +162,7 @@ func (k *kept) apply(c call, planted bug) (a answer) {
 	return a
 }
 
-// sweep removes all that is due.
+// sweep removes everything that is due.
 func (k *kept) sweep(before time.Time) {
 	dayAgo, covered := before.Add(-day), false
 	for i := range k.docs {

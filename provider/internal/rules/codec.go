@@ -7,7 +7,7 @@ import (
 
 // The state of a document is a byte for the format and then fields: a tag, the
 // length of the value, and the value. A reader keeps fields that it doesn't
-// know and writes them back, so that instances of two versions can work side by
+// know and writes them back, so instances of two versions can work side by
 // side. A change that an older version must not ignore gets another format, and
 // the older version then refuses the document.
 //
@@ -21,13 +21,13 @@ type writer struct {
 	room *[usualState]byte
 }
 
-// usualState is room for nearly every state. Writers share it, so that only the
+// usualState is room for nearly every state. Writers reuse it, so only the
 // state itself is allocated.
 const usualState = 2048
 
 var rooms = sync.Pool{New: func() any { return new([usualState]byte) }}
 
-// newWriter begins a state. The caller must call state, once.
+// newWriter starts a state. The caller must call state, once.
 func newWriter(base Instant) writer {
 	room := rooms.Get().(*[usualState]byte)
 	return writer{append(room[:0], format), base, room}
@@ -40,8 +40,8 @@ func (w *writer) state() string {
 	return state
 }
 
-// field begins a field and returns where its value begins; end ends it. No
-// known value is longer than 16 KiB, but for texts, which text writes.
+// field starts a field and returns where its value starts; end ends it. Known
+// values are at most 16 KiB long, except texts, which text writes.
 func (w *writer) field(tag byte) (start int) {
 	w.b = append(w.b, tag, 0)
 	return len(w.b)
@@ -53,7 +53,7 @@ func (w *writer) end(start int) {
 		w.b[start-1] = byte(n)
 		return
 	}
-	// It takes more than one byte: make room.
+	// The length needs more than one byte: make room.
 	var size [binary.MaxVarintLen64]byte
 	more := binary.PutUvarint(size[:], uint64(n)) - 1
 	w.b = append(w.b, size[:more]...)
@@ -61,7 +61,7 @@ func (w *writer) end(start int) {
 	copy(w.b[start-1:], size[:more+1])
 }
 
-// text writes a field that is a text, unless it is empty.
+// text writes a field with a text, unless it is empty.
 func (w *writer) text(tag byte, text string) {
 	if text != "" {
 		w.b = binary.AppendUvarint(append(w.b, tag), uint64(len(text)))
@@ -69,7 +69,7 @@ func (w *writer) text(tag byte, text string) {
 	}
 }
 
-// instant writes a field that is a time, unless it is zero.
+// instant writes a field with a time, unless it is zero.
 func (w *writer) instant(tag byte, at Instant) {
 	if at != 0 {
 		start := w.field(tag)
@@ -85,22 +85,22 @@ func (w *writer) bytes(b []byte)   { w.b = append(w.b, b...) }
 func (w *writer) string(s string)  { w.b = append(w.b, s...) }
 func (w *writer) uint64(n uint64)  { w.b = binary.BigEndian.AppendUint64(w.b, n) }
 
-// A reader reads a state, or the value of a field. It never fails half way:
-// what is damaged leaves zeros, and bad set.
+// A reader reads a state, or the value of a field. It never fails halfway:
+// damaged fields are zero, and set bad.
 type reader struct {
 	s    string
 	base Instant
 	bad  bool
 }
 
-// newReader begins to read a state.
+// newReader starts to read a state.
 func newReader(state string, base Instant) reader {
 	r := reader{s: state, base: base}
 	r.bad = r.byte() != format
 	return r
 }
 
-// field reads the next field. What it returns shares the memory of the state.
+// field reads the next field. The results share the memory of the state.
 func (r *reader) field() (tag byte, value reader, raw string, ok bool) {
 	if r.s == "" || r.bad {
 		return 0, reader{}, "", false
@@ -111,7 +111,7 @@ func (r *reader) field() (tag byte, value reader, raw string, ok bool) {
 	return tag, value, whole[:len(whole)-len(r.s)], !r.bad
 }
 
-// done reports whether the value was read to its end, and nothing was damaged.
+// done reports whether the value was read completely and is undamaged.
 func (r *reader) done() bool { return !r.bad && r.s == "" }
 
 func (r *reader) take(n uint64) string {

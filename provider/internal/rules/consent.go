@@ -9,14 +9,14 @@ import (
 )
 
 // maxForms is how many of the last forms a consent remembers, and maxAnswers
-// for how many resources it remembers what the user has answered.
+// for how many resources it remembers the user's answer.
 const (
 	maxForms   = 8
 	maxAnswers = 8
 )
 
 // Consent is what a user has answered an application on the consent page. It
-// outlives the grants, until the user or a cut-off takes it back.
+// outlives the grants, until the user withdraws it or a cut-off ends it.
 type Consent struct {
 	UserID, ApplicationID, WorkspaceID string
 
@@ -27,49 +27,49 @@ type Consent struct {
 	answers  [maxAnswers]Answer // one for each resource, the newest last
 	answered int
 
-	forms   [maxForms]store.ID // the last forms that were answered
+	forms   [maxForms]store.ID // the last answered forms
 	count   int
-	void    uint8 // a bit for each of the forms: it gives nothing any more
+	void    uint8 // a bit for each of the forms that was withdrawn
 	seen    store.Cuts
-	mark    int64 // zero: it is not kept yet
+	mark    int64 // zero if it is not stored yet
 	unknown string
 }
 
-// An Answer is what a user has said to an application, for one resource. What is
-// in neither list was never asked about, or was taken back.
+// An Answer is what a user has answered an application, for one resource.
+// Scopes in neither list were never asked about, or were withdrawn.
 type Answer struct {
 	Resource         string
 	Agreed, Declined string
 
-	// AgreedAt is when the user said yes most recently. It is zero if they never did, or
-	// they canceled since, so they are asked before anything is granted.
+	// AgreedAt is when the user last agreed. It is zero if they never did, or
+	// canceled since, so they are asked before anything is granted.
 	AgreedAt Instant
 }
 
-// A Choice is what a user has chosen to let an application act for, on the page
-// that they answered last: a workspace, or themselves alone, for which
-// WorkspaceID is empty. It is kept with the consent that is for no workspace.
+// A Choice is the workspace that a user chose on the page that they answered
+// last, or themselves alone, which is an empty WorkspaceID. It is stored with
+// the consent without a workspace.
 type Choice struct {
 	Made        bool
 	WorkspaceID string
 }
 
-// A Decision is what a user does on a page that has shown scopes for a resource.
+// A Decision is the user's answer on a page that showed scopes for a resource.
 type Decision struct {
 	Form          store.ID // of the page; the ID of the grant that may follow
 	Resource      string
-	Shown, Ticked scopes.Set // Ticked says nothing if they cancel
+	Shown, Ticked scopes.Set // Ticked is ignored if they cancel
 	Now           Instant
 }
 
-// AgreedSet returns what the user agrees to as a set.
+// AgreedSet returns the scopes that the user agreed to as a set.
 func (a Answer) AgreedSet() scopes.Set { return set(a.Agreed) }
 
-// DeclinedSet returns what the user has left unticked as a set.
+// DeclinedSet returns the scopes that the user left unticked as a set.
 func (a Answer) DeclinedSet() scopes.Set { return set(a.Declined) }
 
-// allow is the answer after the user has allowed what they left ticked. The
-// newest decision counts for all that was shown, and for nothing else.
+// allow returns the answer after the user has allowed what they left ticked. It
+// changes only the scopes that were shown.
 func (a Answer) allow(q *Decision) Answer {
 	ticked := q.Shown.Intersect(q.Ticked)
 	return Answer{
@@ -78,14 +78,14 @@ func (a Answer) allow(q *Decision) Answer {
 	}
 }
 
-// cancel is the answer after the user has canceled. That takes back what was
-// shown, and the next request is asked about, whatever it is for.
+// cancel returns the answer after the user has canceled. That withdraws the
+// shown scopes, and makes the next request ask in any case.
 func (a Answer) cancel(q *Decision) Answer {
 	return Answer{Resource: q.Resource, Agreed: set(a.Agreed).Minus(q.Shown).String(), Declined: a.Declined}
 }
 
-// covers returns what the user gives of the scopes. It is not ok unless they
-// have answered about each of them, and have agreed to those that are required.
+// covers returns which of the scopes the user gives. ok is false unless they
+// have answered about each of them, and agreed to the required ones.
 func (a Answer) covers(asked, required scopes.Set) (agreed scopes.Set, ok bool) {
 	agreed = asked.Intersect(set(a.Agreed))
 	ok = a.AgreedAt != 0 && agreed.Contains(asked.Intersect(required)) && agreed.Union(set(a.Declined)).Contains(asked)
@@ -99,10 +99,9 @@ const (
 	consentChoice
 )
 
-// ReadConsent reads a consent. A consent that doesn't exist, or that is cut off
-// by the numbers, is an empty one that has seen them: nothing that was agreed
-// to before carries over, and the forms that it was given by are void. The error
-// wraps ErrState.
+// ReadConsent reads a consent. If it doesn't exist, or is cut off by the
+// numbers, it is an empty one that has seen them: earlier answers are gone, and
+// their forms are void. The error wraps ErrState.
 func ReadConsent(d *store.Document, now store.Cuts) (c Consent, err error) {
 	c.seen, c.mark = now, d.Mark
 	if d.Mark == 0 {
@@ -145,8 +144,8 @@ func ReadConsent(d *store.Document, now store.Cuts) (c Consent, err error) {
 	return c, nil
 }
 
-// keep keeps an answer instead of the one for its resource. If there are too
-// many, the one that was given longest ago goes.
+// keep replaces the answer for its resource. If there are too many, it drops
+// the oldest one.
 func (c *Consent) keep(a Answer) {
 	at := slices.IndexFunc(c.answers[:c.answered], func(kept Answer) bool { return kept.Resource == a.Resource })
 	if at < 0 && c.answered < maxAnswers {
@@ -170,19 +169,19 @@ func (c *Consent) Answer(resource string) Answer {
 // Answers returns what the user has answered, the newest last.
 func (c *Consent) Answers() []Answer { return slices.Clone(c.answers[:c.answered]) }
 
-// Covers returns what the user gives of the scopes for the resource. If that is
-// not ok, they have to be asked first.
+// Covers returns which of the scopes the user gives for the resource. If ok is
+// false, they must be asked first.
 func (c *Consent) Covers(asked, required scopes.Set, resource string) (agreed scopes.Set, ok bool) {
 	return c.Answer(resource).covers(asked, required)
 }
 
-// Stands reports whether the user has agreed to anything that they, or a
-// cut-off, have not taken back.
+// Stands reports whether the user has agreed to anything that neither they nor
+// a cut-off have withdrawn.
 func (c *Consent) Stands() bool {
 	return slices.ContainsFunc(c.answers[:c.answered], func(a Answer) bool { return a.AgreedAt != 0 })
 }
 
-// ScopeSet returns all scopes that the user agrees to, for any resource.
+// ScopeSet returns all scopes that the user agreed to, for any resource.
 func (c *Consent) ScopeSet() (agreed scopes.Set) {
 	for _, a := range c.answers[:c.answered] {
 		agreed = agreed.Union(set(a.Agreed))
@@ -190,9 +189,9 @@ func (c *Consent) ScopeSet() (agreed scopes.Set) {
 	return agreed
 }
 
-// Agree notes what the user has allowed. A form that is sent again is no newer
-// decision, so it changes nothing. It is refused with ErrRevoked if what it gave
-// was taken back since: by a cut-off, or by the user on another page.
+// Agree records what the user has allowed. A form that is sent again is not a
+// newer decision, so it changes nothing. If what it gave was withdrawn since,
+// by a cut-off or by the user on another page, Agree refuses with ErrRevoked.
 func (c *Consent) Agree(key store.CutKey, q Decision) (Step, error) {
 	before := c.Answer(q.Resource)
 	if i := c.form(q.Form); i >= 0 {
@@ -211,9 +210,9 @@ func (c *Consent) Agree(key store.CutKey, q Decision) (Step, error) {
 	return Write, nil
 }
 
-// Cancel notes that the user has said no. It takes back what they have agreed to
-// before, so where they have not, nothing changes. The form gives nothing any
-// more, if it is the one that they have allowed first.
+// Cancel records that the user canceled. It withdraws what they agreed to
+// before; if they had not agreed, nothing changes. If they allowed the same
+// form first, the form becomes void.
 func (c *Consent) Cancel(q Decision) Step {
 	before, i := c.Answer(q.Resource), c.form(q.Form)
 	after := before.cancel(&q)
@@ -228,8 +227,8 @@ func (c *Consent) Cancel(q Decision) Step {
 	return Write
 }
 
-// Withdraw takes back everything that the user has agreed to, for any resource,
-// and makes the forms void that it was given by.
+// Withdraw withdraws everything that the user has agreed to, for any resource,
+// and makes the forms of these answers void.
 func (c *Consent) Withdraw() Step {
 	if !c.Stands() {
 		return Keep
@@ -242,11 +241,11 @@ func (c *Consent) Withdraw() Step {
 	return Write
 }
 
-// Choice returns what the user has chosen last.
+// Choice returns the user's last choice.
 func (c *Consent) Choice() Choice { return c.choice }
 
-// Choose notes what the user has chosen, or that they have taken that back. The
-// key is that of the consent, which is for no workspace.
+// Choose records the user's choice, or that they withdrew it. The key is that
+// of the consent, without a workspace.
 func (c *Consent) Choose(key store.CutKey, choice Choice, now Instant) Step {
 	if c.choice == choice {
 		return Keep
@@ -259,16 +258,16 @@ func (c *Consent) Choose(key store.CutKey, choice Choice, now Instant) Step {
 	return Write
 }
 
-// Gave reports whether the user has allowed something by the form.
+// Gave reports whether the user has allowed something with the form.
 func (c *Consent) Gave(form store.ID) bool {
 	i := c.form(form)
 	return i >= 0 && c.void>>i&1 == 0
 }
 
-// form returns where a form is among those that are remembered, or -1.
+// form returns the index of a form among the remembered ones, or -1.
 func (c *Consent) form(id store.ID) int { return slices.Index(c.forms[:c.count], id) }
 
-// remember remembers a form, and returns where.
+// remember remembers a form, and returns its index.
 func (c *Consent) remember(form store.ID) int {
 	if c.count == maxForms {
 		copy(c.forms[:], c.forms[1:])
@@ -280,15 +279,15 @@ func (c *Consent) remember(form store.ID) int {
 	return c.count - 1
 }
 
-// Seen returns the numbers of the cut-offs when the consent was read. A grant
-// that rests on it has seen these, and no later ones.
+// Seen returns the cut-off numbers at the time when the consent was read. A
+// grant that is based on it has seen these, and no later ones.
 func (c *Consent) Seen() store.Cuts { return c.seen }
 
 // Mark returns the mark of the document that the consent was read from, or zero
 // if there was none.
 func (c *Consent) Mark() int64 { return c.mark }
 
-// Document returns the consent as it is to be kept, with the mark.
+// Document returns the consent as a document with the mark, to be stored.
 func (c *Consent) Document(mark int64) store.Document {
 	d := store.Document{
 		ID: store.ConsentID(c.UserID, c.ApplicationID, c.WorkspaceID), Kind: store.KindConsent,

@@ -176,7 +176,7 @@ func TestAgree(t *testing.T) {
 	a.allow(3, 2*time.Hour, otherResource, "notes:read profile", "notes:read")
 	a.is(otherResource, "notes:read", "profile", 2*time.Hour)
 	a.is(someResource, "profile admin", "email", time.Hour)
-	require.ElementsMatch(t, set("profile admin notes:read"), a.read().ScopeSet(), "all that is agreed to now")
+	require.ElementsMatch(t, set("profile admin notes:read"), a.read().ScopeSet(), "everything that is agreed to now")
 
 	// The newest decision counts, by a clock that runs behind too.
 	a.allow(4, time.Minute, someResource, "admin", "")
@@ -259,8 +259,8 @@ func TestAgreeFormSentAgain(t *testing.T) {
 	require.Equal(t, Write, a.allow(0, 40*time.Hour, otherResource, "profile", "profile"), "the first of more forms than are remembered")
 }
 
-// Of two pages, what was decided on last counts, in whatever order they were
-// shown. What the other gave comes back by no form that is sent again.
+// Of two pages, the last decision counts, in any order. What the other one gave
+// doesn't come back when a form is sent again.
 func TestAgreeFormOvertaken(t *testing.T) {
 	a := &answered{t: t}
 	a.allow(1, 0, "", "profile email", "profile email")
@@ -345,7 +345,7 @@ func TestChoose(t *testing.T) {
 		return a.decide(func(c *Consent) (Step, error) { return c.Choose(someKey, choice, start), nil })
 	}
 	require.Zero(t, a.read().Choice())
-	require.Equal(t, Keep, chooses(Choice{}), "nothing is kept of nobody")
+	require.Equal(t, Keep, chooses(Choice{}), "nothing is kept without a user")
 	for _, choice := range []Choice{{true, "w"}, {true, ""}, {true, "w|é"}} {
 		require.Equal(t, Write, chooses(choice))
 		require.Equal(t, choice, a.read().Choice())

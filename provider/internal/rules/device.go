@@ -9,25 +9,25 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Device is a device that waits for a user to decide on it (RFC 8628).
+// Device is a device that waits for a user's decision (RFC 8628).
 type Device struct {
-	ID            store.ID // of the user code: see DeviceID
+	ID            store.ID // derived from the user code: see DeviceID
 	ApplicationID string
-	Scopes        string // what is asked for
+	Scopes        string // requested
 	Resource      string
-	Workspace     string // that is asked for; empty: the user chooses
+	Workspace     string // requested; empty if the user chooses
 
-	// Code is the hash of the device code, and GrantCode that of the
-	// authorization code which the device can derive from it: the code of the
+	// Code is the hash of the device code. GrantCode is the hash of the
+	// authorization code that the device can derive from it: the code of the
 	// grant that will follow.
 	Code, GrantCode Hash
 
 	CreatedAt, ExpiresAt Instant
-	Interval             time.Duration // the least time between two polls
-	PolledAt             Instant       // the last poll; zero: none
+	Interval             time.Duration // the minimum time between two polls
+	PolledAt             Instant       // the last poll; zero if none
 
-	DecidedAt Instant  // zero: nobody has decided
-	GrantID   store.ID // what was allowed; zero: nothing, or not yet
+	DecidedAt Instant  // zero if undecided
+	GrantID   store.ID // the grant that was allowed; zero if none, or not yet
 
 	mark    int64
 	unknown string
@@ -50,8 +50,8 @@ const (
 	deviceWorkspace
 )
 
-// deviceMargin is how long a device is kept after it has expired, so that it is
-// told so.
+// deviceMargin is how long an expired device is kept, so that it gets the right
+// error.
 const deviceMargin = time.Minute
 
 // ReadDevice reads a device authorization. The error wraps ErrState, or is
@@ -105,9 +105,9 @@ func ReadDevice(d *store.Document) (v Device, err error) {
 	return v, nil
 }
 
-// Document returns the device as it is to be kept, with the mark. It is about
-// no user, and no cut-off covers it: a grant follows only from a decision, and
-// that has seen the numbers.
+// Document returns the device as a document with the mark, to be stored. It has
+// no user, and no cut-off covers it: a grant follows only from a decision,
+// which has seen the numbers.
 func (v *Device) Document(mark int64) store.Document {
 	d := store.Document{
 		ID: v.ID, Kind: store.KindDevice, CreatedAt: v.CreatedAt.Time(), LastUsedAt: v.CreatedAt.Time(),
@@ -138,7 +138,7 @@ func (v *Device) Document(mark int64) store.Document {
 	return d
 }
 
-// ScopeSet returns what is asked for as a set.
+// ScopeSet returns the requested scopes as a set.
 func (v *Device) ScopeSet() scopes.Set { return set(v.Scopes) }
 
 // Mark returns the mark of the document that the device was read from.
@@ -147,9 +147,9 @@ func (v *Device) Mark() int64 { return v.mark }
 // Waits reports whether the device still waits for a decision.
 func (v *Device) Waits(now Instant) bool { return v.DecidedAt == 0 && now < v.ExpiresAt }
 
-// Decide notes what a user has decided: the grant that they allowed, or the
-// zero ID. To decide again just so changes nothing. It refuses with ErrDecided,
-// then with ErrExpired.
+// Decide records a user's decision: the grant that they allowed, or the zero
+// ID. A repeated decision changes nothing. It refuses with ErrDecided, then
+// with ErrExpired.
 func (v *Device) Decide(grant store.ID, now Instant) (Step, error) {
 	switch {
 	case v.DecidedAt != 0 && v.GrantID == grant:
@@ -163,11 +163,11 @@ func (v *Device) Decide(grant store.ID, now Instant) (Step, error) {
 	return Write, nil
 }
 
-// Poll notes that the device asks what has become of it. It is too soon if less
-// than the interval has passed since the poll before; then the interval grows
-// (RFC 8628 section 3.5). It refuses with ErrNotFound if the code is not the
-// device's own, then with ErrMismatch. A device that was decided on, or has
-// expired, needs no more notes.
+// Poll records a poll of the device. It is too soon if less than the interval
+// has passed since the last poll; then the interval grows (RFC 8628 section
+// 3.5). It refuses with ErrNotFound if the code is not the device's, then with
+// ErrMismatch. Nothing is recorded for a device that was decided on, or has
+// expired.
 func (v *Device) Poll(code Hash, applicationID string, slowDown time.Duration, now Instant) (tooSoon bool, step Step, err error) {
 	switch {
 	case !v.Code.Equal(code):

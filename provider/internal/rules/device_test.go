@@ -133,7 +133,7 @@ func TestPollTooSoon(t *testing.T) {
 	w.polls(after+interval, true, "after the interval as it was at first")
 }
 
-// A clock that is behind is no way to poll without pause.
+// A clock that is behind doesn't allow polling without a pause.
 func TestPollBackwards(t *testing.T) {
 	for _, back := range []time.Duration{tick, time.Second, interval, 1000 * time.Hour} {
 		w := newWaiting(t)

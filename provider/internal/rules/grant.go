@@ -13,39 +13,41 @@ const (
 	// oldest ends.
 	maxAccess = 16
 
-	// maxRecent is how many of the last writes a grant remembers.
+	// maxRecent is how many of its last writes a grant remembers.
 	maxRecent = 8
 
-	// maxRotations is how many of its last rotations a grant remembers, for as
-	// long as they are within the grace. It is twice as many as the processes that
-	// share one file of credentials in the worst case that is planned for: eight,
-	// each of which has read the file at another time and refreshes once in the
-	// grace. A refresh with an old token makes no rotation while the current
-	// access token works, so most get by with far fewer.
+	// maxRotations is how many of its last rotations within the grace period a
+	// grant remembers. The worst case that Latchkey plans for is eight
+	// processes that share a credentials file, each of which read the file at
+	// another time and refreshes once in the grace period. The limit is twice
+	// that. A refresh with an old token makes no rotation while the current
+	// access token works, so most need far fewer.
 	maxRotations = 16
 )
 
 // Grant is one sign-in of one user to one application on one device: its code,
-// its chain of refresh tokens, and its live access tokens. A machine's grant has
-// no user and one access token. [ReadGrant] reads one, [NewGrant] begins one.
+// its chain of refresh tokens, and its live access tokens. A machine's grant
+// has no user and one access token. [ReadGrant] reads one, and [NewGrant] makes
+// one.
 type Grant struct {
 	ID                                 store.ID
 	UserID, ApplicationID, WorkspaceID string
 
 	Scopes   string // names with single spaces between them
-	Resource string // RFC 8707; empty: none
+	Resource string // RFC 8707; may be empty
 
 	CreatedAt, LastUsedAt Instant
-	AgreedAt              Instant // when the user agreed on the page; zero: the page was skipped
-	ExpiresAt             Instant // no token outlives it; zero: no such end
-	EndedAt               Instant // zero: it lives
+	AgreedAt              Instant // when the user agreed on the page; zero if it was skipped
+	ExpiresAt             Instant // no token outlives it; zero if there is no limit
+	EndedAt               Instant // zero if live
 
-	Label string // what its user calls it; empty: nothing
+	Label string // the user's name for it; may be empty
 
-	// SignIn is what ID tokens say of how the user signed in. It is zero if there are none.
+	// SignIn is what ID tokens say about how the user signed in. It is zero if
+	// there are no ID tokens.
 	SignIn SignIn
 
-	// CutOff is set if a cut-off has come since the grant was decided on.
+	// CutOff reports whether a cut-off came after the decision on the grant.
 	CutOff bool
 
 	seen store.Cuts
@@ -54,10 +56,10 @@ type Grant struct {
 	code code
 
 	current    refreshToken
-	family     [16]byte // the hash of what all refresh tokens share
-	generation uint32   // of current; zero: there was never one
+	family     [16]byte // the hash of what all refresh tokens have in common
+	generation uint32   // of current; zero if there was none
 
-	rotations     [maxRotations]rotation // the last that led to current, oldest first; those before are forgotten
+	rotations     [maxRotations]rotation // the latest that led to current, oldest first; earlier ones are forgotten
 	rotationCount int
 
 	recent      [maxRecent]uint64 // prefixes of the hashes of the last successors that were written
@@ -70,7 +72,7 @@ type Grant struct {
 }
 
 // code is the authorization code of a grant. It stays while it could be
-// redeemed, spent or not.
+// redeemed, even if it is spent.
 type code struct {
 	hash                Hash
 	redirect, challenge [16]byte // digests
@@ -80,7 +82,7 @@ type code struct {
 
 const (
 	codeSpent            = 1 << iota
-	codeRedirectOptional // it may be redeemed without naming the redirect URI
+	codeRedirectOptional // it may be redeemed without the redirect URI
 	codeChallenged       // it has a challenge
 )
 
@@ -89,40 +91,41 @@ type refreshToken struct {
 	issuedAt, expiresAt Instant
 }
 
-// rotation is what is kept of one, so that the successor can be derived again
-// from the token that was presented.
+// rotation is the stored data of a rotation. With it, the successor can be
+// derived again from the presented token.
 type rotation struct {
 	salt     Salt
-	secretID uint32 // of the host's secret that went into it; zero: none
+	secretID uint32 // of the host's secret in the derivation; zero if none
 	at       Instant
 }
 
 // Access is an access token of a grant.
 type Access struct {
 	Hash                Hash
-	Scopes              string // empty: the grant's
+	Scopes              string // empty if the same as the grant's
 	IssuedAt, ExpiresAt Instant
 
-	// ended is set for one that was revoked while a retry may still ask for it.
+	// ended means that the token was revoked while a retry may still ask for
+	// it.
 	ended bool
 }
 
-// NewToken is a token that is about to be issued.
+// NewToken is a token that will be issued.
 type NewToken struct {
 	Hash      Hash
-	ExpiresAt Instant // cut to the grant's end
+	ExpiresAt Instant // limited to the grant's end
 }
 
 // NewCode is the authorization code of a new grant.
 type NewCode struct {
 	Hash             Hash
 	RedirectURI      string  // where it is sent
-	RedirectOptional bool    // it may be redeemed without naming the redirect URI
-	Challenge        string  // the S256 challenge (RFC 7636); empty: none
-	ExpiresAt        Instant // cut to the grant's end
+	RedirectOptional bool    // it may be redeemed without the redirect URI
+	Challenge        string  // the S256 challenge (RFC 7636); may be empty
+	ExpiresAt        Instant // limited to the grant's end
 }
 
-// WithCode gives a new grant, whose ExpiresAt is set, its authorization code.
+// WithCode sets the authorization code of a new grant whose ExpiresAt is set.
 func (g *Grant) WithCode(n NewCode) {
 	g.code = code{hash: n.Hash, redirect: digest(n.RedirectURI), challenge: digest(n.Challenge), expiresAt: g.Until(n.ExpiresAt)}
 	if n.RedirectOptional {
@@ -133,11 +136,11 @@ func (g *Grant) WithCode(n NewCode) {
 	}
 }
 
-// WithAccess gives a new grant, whose ExpiresAt is set, an access token at once
-// and no code.
+// WithAccess gives a new grant whose ExpiresAt is set an access token, instead
+// of a code.
 func (g *Grant) WithAccess(n NewToken) { g.give(n, "", g.CreatedAt) }
 
-// Machine reports whether the grant is an application's own, without a user.
+// Machine reports whether the grant belongs to an application without a user.
 func (g *Grant) Machine() bool { return g.UserID == "" }
 
 // ScopeSet returns the scopes as a set.
@@ -162,10 +165,10 @@ func set(names string) scopes.Set {
 	return strings.Split(names, " ")
 }
 
-// revoked reports whether no token of the grant works any more.
+// revoked reports whether the grant was revoked, so none of its tokens work.
 func (g *Grant) revoked() bool { return g.EndedAt != 0 || g.CutOff }
 
-// Until cuts a time of expiry to the end of the grant.
+// Until limits an expiry time to the end of the grant.
 func (g *Grant) Until(t Instant) Instant {
 	if g.ExpiresAt != 0 {
 		return min(t, g.ExpiresAt)
@@ -174,8 +177,8 @@ func (g *Grant) Until(t Instant) Instant {
 }
 
 // wrote reports whether the successor with the hash is in the grant, or was
-// among the last of its chain: then the write that brought it has happened, and
-// only its answer was lost.
+// among the last of its chain. Then its write succeeded, and only the answer
+// was lost.
 func (g *Grant) wrote(h Hash) bool {
 	for _, prefix := range g.recent[:g.recentCount] {
 		if prefix == h.prefix() {
@@ -185,7 +188,7 @@ func (g *Grant) wrote(h Hash) bool {
 	return false
 }
 
-// note remembers a successor that is about to be written.
+// note remembers a successor that will be written.
 func (g *Grant) note(h Hash) {
 	if g.recentCount == maxRecent {
 		copy(g.recent[:], g.recent[1:])
@@ -196,7 +199,7 @@ func (g *Grant) note(h Hash) {
 }
 
 // give adds an access token, drops those that ended or expired a while ago, and
-// reports whether a live one had to make room.
+// reports whether it had to drop a live one.
 func (g *Grant) give(t NewToken, narrowed string, now Instant) (evicted bool) {
 	kept := 0
 	for i := range g.accessCount {
@@ -218,8 +221,8 @@ func (g *Grant) give(t NewToken, narrowed string, now Instant) (evicted bool) {
 // newest returns the access token that was issued last.
 func (g *Grant) newest() *Access { return &g.access[g.accessCount-1] }
 
-// tidy forgets what no request may use any more: a code that has expired, and
-// the salts of rotations past their grace.
+// tidy drops what no request may use anymore: an expired code, and the salts of
+// rotations past their grace period.
 func (g *Grant) tidy(now Instant, grace time.Duration) {
 	if !g.code.hash.IsZero() && g.code.expiresAt <= now.Add(-slack) {
 		g.code = code{}
@@ -233,7 +236,7 @@ func (g *Grant) tidy(now Instant, grace time.Duration) {
 	g.forget(forget)
 }
 
-// forget drops the oldest rotations that are remembered.
+// forget drops the n oldest rotations.
 func (g *Grant) forget(n int) {
 	if n > 0 {
 		kept := copy(g.rotations[:], g.rotations[n:g.rotationCount])
@@ -242,7 +245,7 @@ func (g *Grant) forget(n int) {
 	}
 }
 
-// remember notes a rotation, and drops the oldest if there are too many.
+// remember records a rotation, and drops the oldest if there are too many.
 func (g *Grant) remember(r rotation) {
 	if g.rotationCount == maxRotations {
 		g.forget(1)
@@ -251,7 +254,7 @@ func (g *Grant) remember(r rotation) {
 	g.rotationCount++
 }
 
-// lastUse returns when the last of what is in the grant stops working.
+// lastUse returns when the last code or token of the grant stops working.
 func (g *Grant) lastUse() Instant {
 	last := max(g.code.expiresAt, g.current.expiresAt)
 	for i := range g.accessCount {
@@ -260,8 +263,8 @@ func (g *Grant) lastUse() Instant {
 	return last
 }
 
-// Lives reports whether anything in the grant works now: a code that can be
-// redeemed, or a token.
+// Lives reports whether anything in the grant works now: a redeemable code, or
+// a token.
 func (g *Grant) Lives(now Instant) bool {
 	if g.revoked() {
 		return false
@@ -277,17 +280,18 @@ func (g *Grant) Lives(now Instant) bool {
 	return false
 }
 
-// formLife is longer than any form lives whose answer could make the grant
-// again.
+// formLife is longer than the lifetime of any form whose answer could make the
+// grant again.
 const formLife = 2 * time.Hour
 
-// machineSlack is how long a machine's grant is kept after its token has expired:
-// the clocks of two instances may differ by as much.
+// machineSlack is how long a machine's grant is kept after its token has
+// expired, because the clocks of two instances may differ.
 const machineSlack = 5 * time.Minute
 
-// sweepAt returns when the grant may be swept. It is coarse and never comes
-// sooner than a form that could make the grant again is too old. No form makes a
-// machine's grant and none is written often, but there may be many: those go soon.
+// sweepAt returns when the grant may be deleted. It is coarse, and never before
+// every form that could make the grant again has expired. A machine's grant has
+// no form and is rarely written, but there may be many, so they are deleted
+// soon.
 func (g *Grant) sweepAt() Instant {
 	if g.Machine() {
 		return g.lastUse().Add(machineSlack)
@@ -295,6 +299,6 @@ func (g *Grant) sweepAt() Instant {
 	return sweepAfter(max(g.CreatedAt.Add(formLife), g.lastUse()))
 }
 
-// Tombstone returns when a grant may be swept that ends now: not before every
-// form that could make it again is too old.
+// Tombstone returns when a grant that ends now may be deleted: not before every
+// form that could make it again has expired.
 func Tombstone(now Instant) Instant { return sweepAfter(now.Add(formLife)) }

@@ -7,7 +7,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// The fields of a grant's state. A number is never used for anything else.
+// The fields of a grant's state. A number is never reused for another field.
 const (
 	grantScopes = iota + 1
 	grantResource
@@ -17,16 +17,16 @@ const (
 	grantChain
 	grantRotations
 	grantRecent
-	grantAccess // as often as there are access tokens, oldest first
+	grantAccess // once for each access token, oldest first
 	grantSignIn
 	grantLabel
 )
 
 // ReadGrant reads a grant into g, which must be zero. The numbers are those
 // that the store returned with the document. The error wraps ErrState, or is
-// ErrNotFound if the document is not a grant. A grant without a user that is not
-// kept as a machine's is damaged, and so is a machine's with a code or a refresh
-// token.
+// ErrNotFound if the document is not a grant. A grant without a user is damaged
+// unless it is stored as a machine's; a machine's grant is damaged if it has a
+// code or a refresh token.
 func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
 	if d.Kind != store.KindGrant && d.Kind != store.KindMachine {
 		return ErrNotFound
@@ -107,7 +107,7 @@ func ReadGrant(g *Grant, d *store.Document, now *store.Cuts) error {
 	return nil
 }
 
-// Document returns the grant as it is to be kept, with the mark.
+// Document returns the grant as a document with the mark, to be stored.
 func (g *Grant) Document(mark int64) store.Document {
 	d := store.Document{
 		ID: g.ID, Kind: g.kind(), UserID: g.UserID, ApplicationID: g.ApplicationID, WorkspaceID: g.WorkspaceID,
@@ -182,7 +182,7 @@ func (g *Grant) Document(mark int64) store.Document {
 // Mark returns the mark of the document that the grant was read from.
 func (g *Grant) Mark() int64 { return g.mark }
 
-// kind is the kind of the document that the grant is kept as.
+// kind returns the kind of document that stores the grant.
 func (g *Grant) kind() store.Kind {
 	if g.Machine() {
 		return store.KindMachine
@@ -190,8 +190,8 @@ func (g *Grant) kind() store.Kind {
 	return store.KindGrant
 }
 
-// NewGrant begins a grant of the user to the application that is made now and
-// has seen the numbers. Without a user it is a machine's.
+// NewGrant makes a grant of the user to the application, at the given time,
+// that has seen the numbers. Without a user it is a machine's.
 func NewGrant(id store.ID, key store.CutKey, seen store.Cuts, now Instant) Grant {
 	return Grant{ID: id, UserID: key.UserID, ApplicationID: key.ApplicationID, WorkspaceID: key.WorkspaceID,
 		CreatedAt: now, LastUsedAt: now, seen: seen}

@@ -5,23 +5,23 @@ package rules
 type Redemption struct {
 	Code          Hash
 	ApplicationID string
-	RedirectURI   string // as presented; empty: not presented
-	Challenge     string // S256 of the presented verifier; empty: none presented
-	Resource      string // what the tokens are asked for (RFC 8707 section 2.2); empty: whatever the grant is for
+	RedirectURI   string // as presented; may be empty
+	Challenge     string // the S256 hash of the presented verifier; empty if there is none
+	Resource      string // for which tokens are requested (RFC 8707 section 2.2); empty for the grant's
 
-	// NeedsChallenge is set for a public application that redeems a code it was
-	// sent: without PKCE anybody who has the code could.
+	// NeedsChallenge is set for a public application that redeems a code:
+	// without PKCE anyone who has the code could redeem it.
 	NeedsChallenge bool
 
 	Access  NewToken
-	Refresh NewToken // zero: none is issued
+	Refresh NewToken // zero if none is issued
 	Secret  Secret   // of Refresh
 
 	Now Instant
 }
 
-// Redeem spends the code of the grant and gives it the tokens. It refuses in
-// this order: ErrNotFound, ErrMismatch, ErrRevoked, ErrReused, ErrExpired,
+// Redeem spends the code of the grant and adds the tokens. It refuses in this
+// order: ErrNotFound, ErrMismatch, ErrRevoked, ErrReused, ErrExpired,
 // ErrResource. So only the application that the code was sent to, with the
 // right verifier, can end the grant by presenting the code twice.
 func (g *Grant) Redeem(q *Redemption) (Step, error) {
@@ -59,7 +59,7 @@ func (g *Grant) Redeem(q *Redemption) (Step, error) {
 	return Write, nil
 }
 
-// mismatch says how a code is not presented as it was issued; nil: it is.
+// mismatch returns how the presented code differs from the issued one, or nil.
 func (c *code) mismatch(q *Redemption) error {
 	challenged := c.flags&codeChallenged != 0
 	switch {

@@ -55,9 +55,8 @@ func TestRetryWithoutGrace(t *testing.T) {
 	}
 }
 
-// Any token that was current within the grace gets the current pair, whoever has
-// gone on with the chain: processes that share a file of credentials hold
-// different ones.
+// Any token that was current within the grace period gets the current pair,
+// because processes that share a credentials file hold different ones.
 func TestRetryAfterTheSuccessorWasUsed(t *testing.T) {
 	s := signedIn(t)
 	requests := []*Rotation{s.rotation(time.Hour)}
@@ -79,7 +78,7 @@ func TestRetryAfterTheSuccessorWasUsed(t *testing.T) {
 }
 
 // When the access token of the current pair has expired there is nothing to
-// repeat, so the chain goes on from its end, and never from the old token.
+// repeat, so the chain continues from its end, and never from the old token.
 func TestRetryOfAnExpiredPairRotatesOn(t *testing.T) {
 	s := signedIn(t)
 	q := s.rotation(time.Minute, func(q *Rotation) { q.Grace, q.Scopes = 2*accessLife, set("email") })
@@ -124,11 +123,11 @@ func TestRetryOfAnExpiredPairRotatesOn(t *testing.T) {
 // withScopes returns the request with other scopes.
 func (q Rotation) withScopes(names string) *Rotation { q.Scopes = set(names); return &q }
 
-// A grant remembers so many rotations. Of a token from before them it is not
-// known whether it was current within the grace: it is refused, and from a
-// public application it is a reuse, so that nobody can hide by making the grant
-// forget. Once the oldest that is remembered is past the grace, all before it
-// are too.
+// A grant remembers a limited number of rotations. It can't tell whether an
+// older token was current within the grace period. Such a token is refused, and
+// from a public application it is a reuse, so that a thief can't hide by making
+// the grant forget. Once the oldest remembered one is past the grace period, so
+// are all before it.
 func TestRetryOfATokenThatIsForgotten(t *testing.T) {
 	for _, public := range []bool{false, true} {
 		s := signedIn(t)
@@ -164,9 +163,9 @@ func TestRetryOfATokenThatIsForgotten(t *testing.T) {
 	}
 }
 
-// A request with the oldest token that is known goes on with the chain, which
-// makes the grant forget that token. Its own next attempt must not be taken for
-// a reuse, however many others have come on top.
+// A request with the oldest remembered token continues the chain, which makes
+// the grant forget that token. The request's next attempt must not be taken for
+// a reuse, even if many others have rotated since.
 func TestRotatingOnFindsItsOwnWrite(t *testing.T) {
 	s := signedIn(t)
 	var requests []*Rotation
@@ -357,8 +356,8 @@ func TestSaltsAreErased(t *testing.T) {
 		}
 	}
 
-	// So does a rotation, of all that are past their grace. A clock that was ahead
-	// keeps none of those before it.
+	// A rotation also forgets every rotation past its grace period. A clock
+	// that was ahead keeps none of those before it.
 	s := signedIn(t)
 	var salts []Salt
 	for _, at := range []time.Duration{0, time.Minute, 2 * time.Minute, 62 * time.Second, 4 * time.Minute} {

@@ -12,16 +12,16 @@ type Rotation struct {
 	Presented     Secret
 	ApplicationID string
 
-	// Scopes narrow the access token to those of them that the grant has; the
-	// grant keeps what it has. The default is the grant's.
+	// Scopes narrows the access token to these scopes of the grant; the grant
+	// itself doesn't change. The default is the grant's scopes.
 	Scopes   scopes.Set
 	Resource string // as in [Redemption]
 
-	Salt        Salt        // by which the successors are derived
-	HostSecrets HostSecrets // which go into that; nil: none
-	Attempt     Rotated     // what the last attempt of this request was about to write; zero: it is the first
+	Salt        Salt        // for the derivation of the successors
+	HostSecrets HostSecrets // also for the derivation; may be nil
+	Attempt     Rotated     // what the last attempt of this request was about to write; zero for the first attempt
 
-	Grace  time.Duration // how long a token that was replaced still gets the current pair; 0 or less: never
+	Grace  time.Duration // how long a replaced token still gets the current pair; 0 or less means never
 	Public bool          // the application doesn't authenticate
 
 	AccessExpiresAt, RefreshExpiresAt Instant
@@ -31,12 +31,12 @@ type Rotation struct {
 // Rotated is the pair of tokens that answers a rotation.
 type Rotated struct {
 	Access, Refresh Secret
-	Token           Access // what is kept of Access
+	Token           Access // the stored form of Access
 	Retried         bool   // it is the current pair, which was issued before; nothing is written
-	Evicted         bool   // a live access token had to end, because the grant had too many
+	Evicted         bool   // a live access token ended because the grant had too many
 }
 
-// place is where in the chain of a grant a refresh token stands.
+// place is the position of a refresh token in the chain of a grant.
 type place uint8
 
 const (
@@ -45,10 +45,10 @@ const (
 	spent         // it was rotated before
 )
 
-// place finds a refresh token in the chain. One of the grant's family and of an
-// older generation is spent. One of the family that is not older, and still
-// unknown, was written to a database that has lost it since: that is nobody's
-// fault, and not a reuse.
+// place finds a refresh token in the chain. A token of the grant's family and
+// of an older generation is spent. A token of the family that is not older but
+// unknown was written to a database that has lost it since. That is not a
+// reuse.
 func (g *Grant) place(s *Secret, h Hash) place {
 	if g.generation == 0 {
 		return nowhere
@@ -63,23 +63,23 @@ func (g *Grant) place(s *Secret, h Hash) place {
 	return nowhere
 }
 
-// Rotate replaces the current refresh token by its successor. It refuses in
+// Rotate replaces the current refresh token with its successor. It refuses in
 // this order: ErrNotFound, ErrMismatch, ErrRevoked, ErrReused or ErrTooOld,
 // ErrExpired, ErrScope, ErrResource.
 //
-// A token that was current at some time within the grace is a retry: it is
-// answered with the current pair, and nothing is written. It is refused with
-// ErrDiffers if it asks for other scopes than that pair has. If the access token
-// of the current pair has expired, the chain goes on from there: there is one
-// chain, whichever of its tokens is presented.
+// A token that was current at some time within the grace period is a retry:
+// Rotate returns the current pair, and writes nothing. It refuses with
+// ErrDiffers if the retry asks for other scopes than that pair has. If the
+// access token of the current pair has expired, the chain continues from there:
+// there is one chain, for all of its tokens.
 //
-// A grant remembers its last rotations only. One that has had so many within the
-// grace that it has forgotten some can't say whether a token from before them
-// was current within the grace. Such a token is refused with ErrTooOld; if the
-// application is public, it is a reuse, so that a thief can't hide by rotating
-// until all is forgotten.
+// A grant remembers only its last rotations. If it has forgotten some of those
+// within the grace period, it can't tell whether an older token was current
+// within the grace period. Such a token is refused with ErrTooOld. If the
+// application is public, it counts as a reuse, so that a thief can't hide by
+// rotating until the grant has forgotten.
 //
-// The error wraps ErrHostSecret if a secret that is needed is unknown.
+// The error wraps ErrHostSecret if a required secret is unknown.
 func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 	at := g.place(&q.Presented, q.Presented.Hash(KindRefresh))
 	narrowed, left := g.narrow(q.Scopes)
@@ -138,14 +138,14 @@ func (g *Grant) Rotate(q *Rotation) (r Rotated, step Step, err error) {
 	return r, Write, nil
 }
 
-// written reports whether the last attempt of the request has happened: it was
-// written, and the answer to that was lost.
+// written reports whether the last attempt of the request was written, and only
+// the answer to that was lost.
 func (q *Rotation) written(g *Grant) bool {
 	return q.Attempt.Refresh != Secret{} && g.wrote(q.Attempt.Refresh.Hash(KindRefresh))
 }
 
-// hostKey returns the key of the host's secret with the ID, or of the one that is
-// used now, and its ID. It is nil if there is none.
+// hostKey returns the key of the host's secret with the ID, or of the current
+// one, and its ID. It is nil if there is none.
 func (q *Rotation) hostKey(id uint32) (key []byte, secretID uint32) {
 	if q.HostSecrets == nil {
 		return nil, 0
@@ -153,14 +153,14 @@ func (q *Rotation) hostKey(id uint32) (key []byte, secretID uint32) {
 	return q.HostSecrets.DerivationKey(id)
 }
 
-// within reports whether a rotation was within the grace. The clocks of two
-// instances differ, so it may seem to lie in the future as well.
+// within reports whether a rotation was within the grace period. The clocks of
+// two instances differ, so it may also seem to be in the future.
 func (q *Rotation) within(at Instant) bool {
 	return q.Grace > 0 && max(q.Now.Sub(at), at.Sub(q.Now)) <= q.Grace
 }
 
 // follow derives the current pair from a token that it has replaced within the
-// grace.
+// grace period.
 func (g *Grant) follow(q *Rotation) (access, refresh Secret, err error) {
 	steps := g.rotations[:g.rotationCount]
 	behind := int64(g.generation) - int64(q.Presented.generation())
@@ -186,15 +186,15 @@ func (g *Grant) follow(q *Rotation) (access, refresh Secret, err error) {
 	return access, refresh, nil
 }
 
-// isFor reports whether tokens of the grant may be asked for by naming the
-// resource, or none (RFC 8707 section 2.2).
+// isFor reports whether a request that names the resource, or none, may get
+// tokens of the grant (RFC 8707 section 2.2).
 func (g *Grant) isFor(resource string) bool { return resource == "" || resource == g.Resource }
 
-// narrow returns what an access token has for which the scopes are asked: those
-// that were granted, in the order of the grant, and never more. If empty, all of
-// them. Clients ask again for all that they asked for at first, whatever the
-// user has left of it. If nothing is left of what they ask for, left is false.
-// A grant without any scope is as good as it ever was.
+// narrow returns the scopes of an access token for which the scopes are
+// requested: the granted ones among them, in the order of the grant, or "" for
+// all. Clients repeat their original request, even if the user has granted
+// less. If none of the requested scopes was granted, left is false. A grant
+// without scopes stays usable.
 func (g *Grant) narrow(asked scopes.Set) (narrowed string, left bool) {
 	if len(asked) == 0 || g.Scopes == "" {
 		return "", true

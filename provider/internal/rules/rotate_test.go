@@ -10,8 +10,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A rotation replaces the refresh token, and what the application still uses
-// goes on working (RFC 6749 section 6).
+// A rotation replaces the refresh token, and the application's access tokens
+// keep working (RFC 6749 section 6).
 func TestRotate(t *testing.T) {
 	s := newSignIn(t, forResource(someResource))
 	q := s.redemption()
@@ -114,9 +114,8 @@ func TestRotateUnknownToken(t *testing.T) {
 	s.noRotation(ErrNotFound, late, "within the grace of a rotation")
 }
 
-// A commit that a failover has lost brings tokens that the database doesn't
-// know. That is not theft: they are not found, and the token before them
-// goes on.
+// If a failover loses a commit, the client has tokens that the database doesn't
+// know. That is not theft: they are not found, and the token before them works.
 func TestRotateAfterALostCommit(t *testing.T) {
 	s := signedIn(t)
 	before, held := s.doc, s.refresh

@@ -226,7 +226,7 @@ type cause[T any] struct {
 }
 
 // testOrder checks that of any two causes at once the earlier one is named. A
-// cause that is no refusal has a nil error.
+// cause that doesn't refuse has a nil error.
 func testOrder[T any](t *testing.T, causes []cause[T], begin func(t *testing.T) T, decide func(T) error) {
 	for i, first := range causes {
 		t.Run(first.name, func(t *testing.T) {

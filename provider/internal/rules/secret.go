@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Kind tells codes and tokens apart. The kind is part of what is hashed, so
-// that a refresh token can never pass as an access token.
+// Kind tells codes and tokens apart. The kind is part of what is hashed, so a
+// refresh token can never pass as an access token.
 type Kind uint8
 
 // The kinds of credentials. The first three belong to a grant, the others to a
@@ -36,11 +36,11 @@ func (k Kind) String() string {
 
 // A Secret is the secret part of a code or token.
 //
-// That of a refresh token consists of 16 bytes that are random or derived, 12
-// that all refresh tokens of the grant share, its family, and the number of its
-// generation. So a spent refresh token is known for what it is, although only
-// hashes of the family and of the current token are kept. Neither family nor
-// generation is a secret from the client.
+// For a refresh token it has 16 bytes that are random or derived, 12 bytes that
+// all refresh tokens of the grant share, its family, and the number of its
+// generation. So a spent refresh token is recognized, although only hashes of
+// the family and of the current token are stored. Neither family nor generation
+// is secret from the client.
 type Secret [32]byte
 
 const (
@@ -48,13 +48,13 @@ const (
 	generationAt = 28
 )
 
-// NewSecret draws the secret of a code or an access token.
+// NewSecret generates the secret of a code or an access token.
 func NewSecret() (s Secret) {
-	rand.Read(s[:]) // Never fails: it would end the program.
+	rand.Read(s[:]) // It never fails; it would end the program.
 	return s
 }
 
-// NewRefresh draws the secret of the first refresh token of a grant.
+// NewRefresh generates the secret of the first refresh token of a grant.
 func NewRefresh() Secret {
 	s := NewSecret()
 	binary.BigEndian.PutUint32(s[generationAt:], 1)
@@ -63,42 +63,42 @@ func NewRefresh() Secret {
 
 func (s *Secret) generation() uint32 { return binary.BigEndian.Uint32(s[generationAt:]) }
 
-// family returns what is kept of the family.
+// family returns the stored form of the family.
 func (s *Secret) family() (kept [16]byte) {
 	sum := sha256.Sum256(s[familyAt:generationAt])
 	copy(kept[:], sum[:])
 	return kept
 }
 
-// Salt is what a rotation draws at random to derive the next pair of tokens. It
-// is worth nothing without the token that it is derived from.
+// Salt is the random input of a rotation, from which the next pair of tokens is
+// derived. It is useless without the presented token.
 type Salt [16]byte
 
-// NewSalt draws a salt.
+// NewSalt generates a salt.
 func NewSalt() (s Salt) {
 	rand.Read(s[:])
 	return s
 }
 
-// HostSecrets are secrets of the host's that go into the derivation of tokens,
-// so that an old token gives nothing to somebody who has a copy of the database
-// too.
+// HostSecrets are secrets of the host that are part of the derivation of
+// tokens, so that an old token and a copy of the database together yield
+// nothing.
 type HostSecrets interface {
-	// DerivationKey returns 32 bytes that follow from the secret with the ID, and
-	// the ID; nil if there is no such secret. The ID zero stands for the secret
-	// that is used now: nil if the host has given none.
+	// DerivationKey returns 32 bytes derived from the secret with the ID, and
+	// the ID, or nil if there is no such secret. The ID zero means the current
+	// secret: nil if the host has none.
 	DerivationKey(id uint32) (key []byte, secretID uint32)
 }
 
-// Successors derives the access token and the refresh token that follow when the
-// refresh token s of the grant is rotated with the salt. Whoever presents s
-// again can be given the very same pair, although only its hashes are kept. The
-// host's key is nil, or 32 bytes.
+// Successors derives the access token and the refresh token that follow when
+// the refresh token s of the grant is rotated with the salt. A client that
+// presents s again can get the same pair, although only its hashes are stored.
+// The host's key is nil, or 32 bytes.
 //
-// They are HMAC-SHA-256. The secret of the token and the host's key together are
-// its key, of exactly one block: without both, nothing can be derived.
+// They are HMAC-SHA-256. Its key is the secret of the token and the host's key
+// together, exactly one block: without both, nothing can be derived.
 func (s *Secret) Successors(id store.ID, salt Salt, hostKey []byte) (access, refresh Secret) {
-	const withoutKey, withKey = 1, 2 // versions of what is derived
+	const withoutKey, withKey = 1, 2 // versions of the derivation
 	var key [sha256.BlockSize]byte
 	copy(key[:], s[:])
 	version := byte(withoutKey)
@@ -121,9 +121,9 @@ func (s *Secret) Successors(id store.ID, salt Salt, hostKey []byte) (access, ref
 	return access, refresh
 }
 
-// Hash is what is kept of a code or token: SHA-256 of its kind and its secret.
-// There are at least 128 random bits behind it, so nothing can be guessed, and
-// it needs neither salt nor slowness.
+// Hash is the stored form of a code or token: SHA-256 of its kind and its
+// secret. The secret has at least 128 random bits, which can't be guessed, so
+// the hash needs no salt and can be fast.
 type Hash [32]byte
 
 // Hash returns the hash of a secret of the kind.
@@ -142,7 +142,7 @@ func (h Hash) IsZero() bool { return h == Hash{} }
 
 func (h Hash) prefix() uint64 { return binary.BigEndian.Uint64(h[:]) }
 
-// digest is what is kept of a text that is only compared.
+// digest returns the stored form of a text that is only compared.
 func digest(text string) (sum [16]byte) {
 	full := sha256.Sum256([]byte(text))
 	copy(sum[:], full[:])

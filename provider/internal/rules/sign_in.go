@@ -1,9 +1,9 @@
 package rules
 
-// SignIn is what the ID tokens of a grant say of how its user signed in (OpenID
-// Connect Core section 2). It never changes.
+// SignIn is what the ID tokens of a grant say about how its user signed in
+// (OpenID Connect Core section 2). It never changes.
 type SignIn struct {
-	At      Instant // auth_time; zero: not known
+	At      Instant // auth_time; zero if unknown
 	Nonce   string
 	ACR     string
 	AMR     string // names with single spaces between them

@@ -30,7 +30,8 @@ func (g *Grant) LiveAccess(h Hash, now Instant) (*Access, error) {
 
 // LiveRefresh returns when the refresh token was issued and when it expires, if
 // it works now. It refuses in this order: ErrNotFound, ErrRevoked, ErrReused,
-// ErrExpired. Nothing needs to end, because looking at a token is not using it.
+// ErrExpired. Looking at a token doesn't use it, so the caller need not revoke
+// anything.
 func (g *Grant) LiveRefresh(s *Secret, now Instant) (issued, expires Instant, err error) {
 	at := g.place(s, s.Hash(KindRefresh))
 	switch {
@@ -46,9 +47,9 @@ func (g *Grant) LiveRefresh(s *Secret, now Instant) (issued, expires Instant, er
 	return g.current.issuedAt, g.current.expiresAt, nil
 }
 
-// RevokeAccess ends one access token at the wish of its application (RFC 7009).
-// The grant and its other tokens live on. It refuses with ErrNotFound, then
-// with ErrMismatch. A token that doesn't work any more needs no write.
+// RevokeAccess revokes one access token for its application (RFC 7009). The
+// grant and its other tokens stay. It refuses with ErrNotFound, then with
+// ErrMismatch. A token that no longer works needs no write.
 func (g *Grant) RevokeAccess(h Hash, applicationID string, now Instant, grace time.Duration) (Step, error) {
 	a := g.FindAccess(h)
 	switch {

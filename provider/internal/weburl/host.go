@@ -8,8 +8,8 @@ import (
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
-// IsHost reports whether a host is a name as DNS has it, or an IP address in its
-// usual form. Browsers read other forms too, such as 0x7f.1, and then lead to
+// IsHost reports whether a host is a DNS name, or an IP address in its usual
+// form. Browsers accept other forms too, such as 0x7f.1, and then lead to
 // another place than the page has shown.
 func IsHost(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
@@ -29,7 +29,8 @@ func IsHost(host string) bool {
 }
 
 // MayBePlain reports whether a host may be reached without TLS: it is the
-// visitor's own machine, or, where the host has allowed it, at a private address.
+// visitor's machine or, if the host of the provider allows it, at a private
+// address.
 func MayBePlain(host string, private bool) bool {
 	if IsLoopback(host) || strings.HasSuffix(host, ".localhost") {
 		return true
@@ -38,13 +39,13 @@ func MayBePlain(host string, private bool) bool {
 	return private && err == nil && ip.IsPrivate()
 }
 
-// IsLoopback reports whether host is one of the names under which a program
+// IsLoopback reports whether host is one of the names by which a program
 // reaches its own machine without TLS.
 func IsLoopback(host string) bool {
 	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
-// IsPort reports whether s is a port number in its one plain form.
+// IsPort reports whether s is a port number in its normal form.
 func IsPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s

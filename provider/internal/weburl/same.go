@@ -6,9 +6,8 @@ import (
 )
 
 // Same reports whether two https or http URLs name the same thing: they are
-// equal after the normalization of RFC 3986 sections 6.2.2 and 6.2.3, and
-// neither a query nor one final slash makes a difference. A URL with a user or a
-// fragment names nothing.
+// equal after the normalization of RFC 3986 sections 6.2.2 and 6.2.3, ignoring
+// a query and one final slash. A URL with a user or a fragment names nothing.
 func Same(a, b string) bool {
 	normal, ok := normalize(a)
 	other, known := normalize(b)
@@ -21,7 +20,7 @@ func normalize(text string) (string, bool) {
 		return "", false
 	}
 	host := strings.ToLower(u.Host)
-	switch u.Scheme { // Lower case already.
+	switch u.Scheme { // Already in lower case.
 	case "https":
 		host = strings.TrimSuffix(host, ":443")
 	case "http":
@@ -70,7 +69,7 @@ func withoutDots(path string) string {
 		if segment != "." && segment != ".." {
 			kept = append(kept, segment)
 		} else if !more {
-			kept = append(kept, "") // The final slash stays.
+			kept = append(kept, "") // Keep the final slash.
 		}
 	}
 	return strings.Join(kept, "/")

@@ -1,5 +1,5 @@
-// Package weburl knows which addresses a page may name, link to, and show images
-// from, and which are the same.
+// Package weburl decides which addresses a page may show, link to, and load
+// images from, and which addresses are the same.
 package weburl
 
 import (
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Valid reports whether a page may link to that address or show the image that
-// is there: it is https, or below the issuer, which can be http for development.
+// Valid reports whether a page may link to an address or show an image from it:
+// it is https, or below the issuer, which can be http for development.
 func Valid(text, issuer string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.User != nil || u.Opaque != "" || !IsHost(u.Hostname()) || u.Port() != "" && !IsPort(u.Port()) || strings.Contains(Authority(text), "%") {
@@ -17,8 +17,8 @@ func Valid(text, issuer string) bool {
 	return u.Scheme == "https" || strings.HasPrefix(text, issuer+"/")
 }
 
-// Source is the source of an image as a Content-Security-Policy names it, or ""
-// if the address has none.
+// Source returns the source of an image in a Content-Security-Policy, or "" if
+// the address has none.
 func Source(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
@@ -27,7 +27,7 @@ func Source(text string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// Authority returns what stands between "//" and the path, as it is written.
+// Authority returns the part between "//" and the path, as written.
 func Authority(uri string) string {
 	_, rest, _ := strings.Cut(uri, ":")
 	rest, ok := strings.CutPrefix(rest, "//")

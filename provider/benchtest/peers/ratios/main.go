@@ -1,5 +1,5 @@
-// Command ratios measures other providers beside this library's, as the command
-// of the same name in provider/benchtest does it without them.
+// Command ratios measures other providers next to this library's. The command
+// of the same name in provider/benchtest measures this library alone.
 //
 //	go run ./provider/benchtest/peers/ratios
 //	go run ./provider/benchtest/peers/ratios -process -stacks "limit,latchkey,osin"
