@@ -1,6 +1,6 @@
-// The program migrates with a tool that hosts have, in the ways that the
-// documentation of sqlstore shows, and does it twice: the second time must find
-// nothing to do. Then it says which version of the tool that was.
+// The program migrates with a tool that hosts use, in the way that the
+// documentation of sqlstore shows. It does so twice: the second time must find
+// nothing to do. Then it prints the version of the tool.
 package main
 
 import (
@@ -35,7 +35,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// A target is what a dialect is for database/sql and the tools.
+// A target is a dialect as database/sql and the tools need it.
 type target struct {
 	dialect sqlstore.Dialect
 	driver  string
@@ -69,8 +69,8 @@ var targets = []target{
 	},
 }
 
-// A tool returns a function that brings the tables up to date and says how many
-// files it ran.
+// A tool returns a function that brings the tables up to date and returns how
+// many files it ran.
 type tool struct {
 	module string
 	up     func(ctx context.Context, db *sql.DB, t target) (func() (int, error), error)
@@ -89,7 +89,7 @@ func main() {
 	i := slices.IndexFunc(targets, func(t target) bool { return t.dialect.String() == *dialect })
 	chosen, ok := tools[*name]
 	if i < 0 || !ok {
-		log.Fatal("there is no such tool or dialect")
+		log.Fatal("unknown tool or dialect")
 	}
 	version, err := run(context.Background(), chosen, targets[i])
 	if err != nil {
@@ -167,9 +167,9 @@ func upMigrate(_ context.Context, db *sql.DB, t target) (func() (int, error), er
 	}, err
 }
 
-// Atlas wants a folder, with a file of checksums, as "atlas migrate hash" makes
-// it. Its command keeps what it has run in a table, by means that its module
-// doesn't export.
+// Atlas needs a folder with a file of checksums, such as "atlas migrate hash"
+// creates. Its command records what it has run in a table, with code that its
+// module doesn't export.
 func upAtlas(ctx context.Context, db *sql.DB, t target) (func() (int, error), error) {
 	folder, err := os.MkdirTemp("", "atlas")
 	if err != nil {
@@ -205,7 +205,7 @@ func upAtlas(ctx context.Context, db *sql.DB, t target) (func() (int, error), er
 	}, err
 }
 
-// revisions are what Atlas has run.
+// revisions are the files that Atlas has run.
 type revisions struct{ list []*migrate.Revision }
 
 func (r *revisions) Ident() *migrate.TableIdent { return &migrate.TableIdent{Name: "revisions"} }

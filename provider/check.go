@@ -49,7 +49,7 @@ const shortKey = 32
 // Check returns the settings that are risky in production, such as an issuer
 // without TLS, a store that forgets, or lifetimes that are too long. Call it at
 // startup and log the result. These are warnings, not errors, and many are fine
-// in development. docs/start/go-live.md explains each code.
+// in development. docs/reference/checks.md lists them all.
 //
 // Pass the keys that you gave to [BearerKey], so that Check can tell whether
 // they are strong enough. Check does no I/O: it inspects the Config and calls

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -234,34 +233,4 @@ func TestCheckSaysWhatToLimit(t *testing.T) {
 	for _, word := range []string{"registering", "device codes", "fetch"} {
 		require.Contains(t, checked(t, c)[0].Text, word)
 	}
-}
-
-// docs/start/go-live.md has a row for each code, with the field, and no others.
-func TestProductionPageHasEveryCode(t *testing.T) {
-	page, err := os.ReadFile("../docs/start/go-live.md")
-	require.NoError(t, err)
-	codes := []string{"key-short"}
-	for code := range risky {
-		codes = append(codes, code)
-	}
-	var shown []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (?:`(.*?)` )?\\|").FindAllSubmatch(page, -1) {
-		code := string(row[1])
-		shown = append(shown, code)
-		if edit := risky[code]; edit != nil {
-			c := soundConfig(t)
-			edit(&c)
-			require.Equal(t, anyIndex(checked(t, c)[0].Field), string(row[2]), code)
-		}
-	}
-	require.ElementsMatch(t, codes, shown)
-
-	// The table above has every code of the source.
-	source, err := os.ReadFile("check.go")
-	require.NoError(t, err)
-	var written []string
-	for _, call := range regexp.MustCompile(`(?m)\badd\(.*?, "([a-z-]+)", `).FindAllSubmatch(source, -1) {
-		written = append(written, string(call[1]))
-	}
-	require.ElementsMatch(t, codes, written)
 }

@@ -112,7 +112,7 @@ type ClientKeys struct {
 	URI string `json:"jwks_uri,omitempty"`
 }
 
-// IsZero reports whether there are no keys.
+// IsZero reports whether k has no keys set.
 func (k ClientKeys) IsZero() bool { return k == ClientKeys{} }
 
 // AppliedSettings notes that the host's code applied settings, so that two
@@ -159,7 +159,7 @@ func (r *RegistrationRecord) clone() *RegistrationRecord {
 	return &c
 }
 
-// texts are what the texts of a registration have to be checked for.
+// texts returns the texts of a registration that Check validates.
 func (r *RegistrationRecord) texts() []string {
 	if r == nil {
 		return nil
@@ -184,7 +184,7 @@ func (app Application) Clone() Application {
 // Check returns an error if app breaks a rule that every backend enforces.
 func (app Application) Check() error {
 	if app.ID == "" || app.ClientID == "" {
-		return errors.New("store: an application without an ID or a client ID")
+		return errors.New("store: the application has no ID or no client ID")
 	}
 	texts := []string{app.ID, app.ClientID, app.Name, string(app.Origin), app.OwnerID, app.ClientURI, app.LogoURL, app.TermsURI, app.PolicyURI,
 		app.Keys.Set, app.Keys.URI, app.IDTokenAlg, string(app.Workspace)}

@@ -62,7 +62,7 @@ func TestApplicationCheck(t *testing.T) {
 		require.ErrorContains(t, app.Check(), "text of the application", name)
 	}
 	for _, app := range []store.Application{{ID: "oa_1"}, {ClientID: "1"}} {
-		require.ErrorContains(t, app.Check(), "without an ID or a client ID")
+		require.ErrorContains(t, app.Check(), "has no ID or no client ID")
 	}
 }
 
@@ -96,7 +96,7 @@ func TestApplicationOrder(t *testing.T) {
 	}
 }
 
-// A registration is kept as JSON by some backends, under the names of RFC 7591.
+// Some backends keep a registration as JSON, under the names of RFC 7591.
 func TestRegistrationText(t *testing.T) {
 	r := store.RegistrationRecord{
 		Token: store.HashSecret("a registration access token"), Type: "native", AuthMethod: "none", GrantTypes: []string{"refresh_token"},

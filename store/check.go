@@ -15,8 +15,8 @@ func Micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 // without NUL.
 func IsText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// checkTexts returns an error if one of the texts can't be kept. It never
-// repeats the text.
+// checkTexts returns an error if a text can't be kept. The error never repeats
+// the text.
 func checkTexts(owner string, texts ...string) error {
 	for _, text := range texts {
 		if !IsText(text) {
@@ -34,7 +34,7 @@ const DefaultLimit = 10
 // negative.
 func CheckPage(limit, offset int) (int, error) {
 	if limit < 0 || offset < 0 {
-		return 0, fmt.Errorf("store: a page has no limit %d and offset %d", limit, offset)
+		return 0, fmt.Errorf("store: the limit (%d) and the offset (%d) of a page must not be negative", limit, offset)
 	}
 	return cmp.Or(limit, DefaultLimit), nil
 }

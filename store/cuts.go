@@ -47,7 +47,7 @@ func (k CutKey) Covering() iter.Seq2[int, CutKey] {
 		all := k.Index()
 		for i := range len(Cuts{}) {
 			if i&^all != 0 {
-				continue // It would ask for a text that is empty.
+				continue // the combination uses a field that is empty
 			}
 			var key CutKey
 			if i&byUser != 0 {
@@ -72,11 +72,11 @@ func (k CutKey) Check() error {
 }
 
 // Cuts are the numbers of the cut-offs that cover a document, each at the
-// [CutKey.Index] of its key. Zero means that there was never one.
+// [CutKey.Index] of its key. Zero means that the key was never cut off.
 //
 // They are numbers instead of times because the clocks of instances differ. A
-// document is cut off if a number is now greater than the one that the document
-// has seen, whatever the clocks say.
+// document is cut off if any number is now greater than the one that the
+// document has seen. Clocks don't matter.
 type Cuts [8]int64
 
 // Exceed reports whether the current numbers c cut off a document that has seen
@@ -90,8 +90,8 @@ func (c *Cuts) Exceed(seen *Cuts) bool {
 	return false
 }
 
-// forever is the part of a number that says that its key never comes back. It
-// is greater than any time.
+// forever is the bit of a number that marks a key that never comes back. A
+// number with it is greater than any time.
 const forever = 1 << 62
 
 // CutNumber returns the number that cuts off a key at the given time.
@@ -117,8 +117,8 @@ func (c *Cuts) Forever() bool {
 	return false
 }
 
-// ForeverAt reports whether the key itself, which covers the document, never comes
-// back, as that of a user who was erased.
+// ForeverAt reports whether the key itself, which must cover the document,
+// never comes back. The key of an erased user is an example.
 func (c *Cuts) ForeverAt(k CutKey) bool { return c[k.Index()]&forever != 0 }
 
 // String returns the numbers in a compact binary form for [ParseCuts]. It is
@@ -140,7 +140,7 @@ func ParseCuts(s string) (c Cuts, err error) {
 		i := b[0]
 		number, n := binary.Uvarint(b[1:])
 		if int(i) >= len(c) || n <= 0 {
-			return Cuts{}, errors.New("store: the numbers of cut-offs are damaged")
+			return Cuts{}, errors.New("store: the stored numbers of cut-offs are damaged")
 		}
 		c[i] = int64(number)
 		b = b[1+n:]

@@ -15,7 +15,7 @@ func TestCoveringKeys(t *testing.T) {
 	seen := map[store.CutKey]bool{}
 	for i, key := range full.Covering() {
 		require.Equal(t, i, key.Index())
-		require.False(t, seen[key], "%+v comes twice", key)
+		require.False(t, seen[key], "%+v is repeated", key)
 		seen[key] = true
 
 		count := 0
@@ -37,7 +37,7 @@ func TestCoveringKeys(t *testing.T) {
 	require.Len(t, seen, len(store.Cuts{}))
 	require.True(t, seen[full] && seen[store.CutKey{}])
 	for range full.Covering() {
-		break // It must be possible to stop.
+		break // An iterator must stop when its caller does.
 	}
 	d := someDocument("user_1")
 	require.Equal(t, store.CutKey{UserID: "user_1", ApplicationID: "app_1", WorkspaceID: "space_1"}, d.Key())
@@ -53,7 +53,7 @@ func TestCutKeyCheck(t *testing.T) {
 	}
 }
 
-// Numbers are compared key by key.
+// Numbers are compared key by key, and not by their sum or maximum.
 func TestExceed(t *testing.T) {
 	for _, seen := range []store.Cuts{{}, {1, 2, 3, 4, 5, 6, 7, 8}, {-1, -2, math.MinInt64}} {
 		now := seen
@@ -65,7 +65,7 @@ func TestExceed(t *testing.T) {
 			}
 			require.False(t, now.Exceed(&seen), "smaller numbers")
 			now[i] = seen[i] + 1
-			require.True(t, now.Exceed(&seen), "a greater number at %d, and smaller ones elsewhere", i)
+			require.True(t, now.Exceed(&seen), "a greater number at %d, and smaller numbers at the others", i)
 		}
 	}
 }
@@ -119,7 +119,7 @@ func TestCutsText(t *testing.T) {
 	}
 }
 
-// Whatever a database returns is numbers or an error.
+// Any bytes from a database give numbers or an error, and never a panic.
 func FuzzParseCuts(f *testing.F) {
 	for _, seed := range []string{"", "\x00\x01", "\x07\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "\x01\x80", "\x09\x01", "\x01\x01\x01\x02"} {
 		f.Add(seed)

@@ -76,11 +76,11 @@ type Document struct {
 func (d *Document) Check() error {
 	switch {
 	case d.ID.IsZero():
-		return errors.New("store: a document without an ID")
+		return errors.New("store: the document has no ID")
 	case d.UserID != "" && d.ID.Tag() != UserTag(d.UserID):
 		return errors.New("store: the document's ID was not made for its user: use NewID or ConsentID")
 	case d.Kind == 0 || d.Mark == 0 || d.CreatedAt.IsZero():
-		return errors.New("store: a document without a kind, a mark, or a time of creation")
+		return errors.New("store: the document has no kind, no mark, or no creation time")
 	}
 	return checkTexts("document", d.UserID, d.ApplicationID, d.WorkspaceID)
 }
@@ -173,7 +173,7 @@ func ConsentID(userID, applicationID, workspaceID string) ID {
 	}
 	sum := sha256.Sum256(b)
 	id := ID(sum[:16])
-	id[6] = 0x80 | id[6]&0x0f // version 8: an ID of our own making
+	id[6] = 0x80 | id[6]&0x0f // version 8: a custom layout
 	id[8] = 0x80 | id[8]&0x3f
 	if userID != "" {
 		binary.BigEndian.PutUint16(id[14:], UserTag(userID))
@@ -186,7 +186,7 @@ func ConsentID(userID, applicationID, workspaceID string) ID {
 func OnceID(applicationID, name string) ID {
 	b := append(binary.AppendUvarint([]byte("once\x00"), uint64(len(applicationID))), applicationID...)
 	sum := sha256.Sum256(append(b, name...))
-	id := ID(sum[:16])        // It is no user's, so its tag may be any, and spreads.
+	id := ID(sum[:16])        // With no user to match, the hash spreads the tag.
 	id[6] = 0x80 | id[6]&0x0f // version 8
 	id[8] = 0x80 | id[8]&0x3f
 	return id

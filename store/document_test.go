@@ -33,7 +33,7 @@ func TestNewIDsSortByTimeAndCarryTheUser(t *testing.T) {
 	require.NotEqual(t, store.ConsentID("", "app_1", "").Tag(), store.ConsentID("", "app_2", "").Tag())
 }
 
-// What is kept is found by these, so they must never change.
+// Stored documents are found by these IDs, so they must never change.
 func TestIDsAreStable(t *testing.T) {
 	require.Equal(t, "08e607b9-20e6-853f-bdfe-e6751b4c4991", store.ConsentID("ann", "wiki", "acme").String())
 	require.Equal(t, uint16(0x4991), store.UserTag("ann"))

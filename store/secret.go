@@ -29,8 +29,8 @@ type ClientSecret struct {
 // chose can be guessed from its hash. Only [SecretHash.Reveal] returns the
 // text; [Application.Revealed] is for a backend that keeps JSON.
 type SecretHash struct {
-	// A pointer, because package fmt prints the fields of a struct in an
-	// unexported field without asking for the methods below.
+	// text is a pointer because package fmt prints the fields of a struct in an
+	// unexported field without calling the methods below.
 	text *string
 
 	revealed bool // MarshalText gives the text
@@ -87,7 +87,7 @@ func (h SecretHash) Reveal() string {
 	return *h.text
 }
 
-// IsZero reports whether there is no hash.
+// IsZero reports whether h is the zero SecretHash.
 func (h SecretHash) IsZero() bool { return h.Reveal() == "" }
 
 // SHA256 returns the hash of a generated secret; ok is false for any other.

@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A plain secret must not get into a store, however it is offered.
+// A plain secret must not get into a store, by any function.
 func TestSecretHashRefusesWhatIsNoHash(t *testing.T) {
 	for _, bad := range []string{
 		"", "hunter2", "sha256:", "sha256:hunter2", "sha256:" + strings.Repeat("g", 64), "sha256:" + strings.Repeat("A", 64),
@@ -50,7 +50,7 @@ func TestSecretHashText(t *testing.T) {
 	}
 }
 
-// A hash gets out by Reveal and Revealed and in no other way.
+// Only Reveal and Revealed return a hash.
 func TestSecretHashIsRedacted(t *testing.T) {
 	imported, err := store.ParseSecretHash("$2b$10$" + strings.Repeat("k", 53))
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestSecretHashIsRedacted(t *testing.T) {
 				require.NotContains(t, strings.ToLower(printed.String()), strings.ToLower(form), "%T", value)
 			}
 		}
-		// A backend that keeps what is redacted can't read it back.
+		// A backend that stores redacted hashes by mistake can't read them back.
 		text, err := json.Marshal(app)
 		require.NoError(t, err)
 		require.Error(t, json.Unmarshal(text, new(store.Application)))

@@ -11,9 +11,9 @@
 //		return app, err
 //	}
 //
-// Package storetest has the test suite that every backend passes. Its example
-// is a complete backend of about 250 lines to start from. Ready backends are in
-// the packages memory, sqlstore, and redisstore.
+// The packages memory, sqlstore, and redisstore are ready backends. To write
+// one, start from storetest/plain, a complete backend of about 250 lines, and
+// test it with the suite in package storetest.
 //
 // A store keeps applications and documents. A [Document] is everything about
 // one sign-in, one consent, or one waiting device, the signing keys, or a note
@@ -38,6 +38,10 @@
 // backend failed, or can't tell whether the step happened. Each method is
 // atomic, and may be called again after such an error.
 //
+// In an outage, return such an error, and never one that is declared here: the
+// provider believes it, and would take a user's sign-in for missing. For any
+// other error the provider answers 503, and signs no one out.
+//
 // Records are copies: changing a value that was passed in or returned doesn't
 // change what is stored.
 //
@@ -53,6 +57,39 @@
 // interrupted, run the step in a goroutine and return ctx.Err(); the step may
 // still happen. The provider runs writes under a context that doesn't end when
 // the client hangs up.
+//
+// # Designing tables or keys
+//
+// Make each document one record with the ID as its primary key and State as
+// binary. Replace is one conditional write: where the ID and the mark match and
+// the document hasn't ended. If it changes no record, return ErrConflict.
+// Because each write has another random mark, a driver may send it twice
+// without harm. End must not compare marks, or a busy client could keep its
+// grant from ending.
+//
+// Keep cut-offs in a second table: the three texts of a [CutKey], each of which
+// may be empty, and a number. Don't join the texts with a separator, because two
+// keys with different texts must never become equal. Use three columns, or a
+// SHA-256 of the texts, each preceded by its length. The hash also works where
+// an index can't hold three texts of 512 bytes.
+//
+// Find reads the document and the numbers of up to eight keys, which
+// [CutKey.Covering] lists with their places in [Cuts]. A key without a number
+// counts as zero. Read both in one step, or the document first.
+//
+// List needs an index by user, one by application, and one by workspace, each
+// followed by the kind, CreatedAt, and the ID. Read Limit records from the
+// cursor, drop those that have ended or whose Seen is exceeded ([Cuts.Exceed]),
+// and return the place where you stopped. Don't read further to fill the page.
+// Replace may change CreatedAt, SweepAt, and Seen, so it must move the entries
+// of the indexes.
+//
+// Sweep needs an index by SweepAt. For a cut-off that is a day old, walk the
+// list index of its user, or else of its application, from the oldest document,
+// and delete those that haven't seen the number. Stop at documents created well
+// after the cut-off, because they know it. If no document is left, delete the
+// cut-off. Otherwise note that the walk is done, so that the next sweep doesn't
+// repeat it.
 package store
 
 import (
@@ -114,7 +151,7 @@ type Applications interface {
 	// version is app.Version, and stores it with Version+1. Of many concurrent
 	// updates with the same Version exactly one succeeds. It returns ErrConflict
 	// if the version has changed, and ErrNotFound if the application doesn't
-	// exist. ID, ClientID, and CreatedAt never change, whatever app says.
+	// exist. ID, ClientID, and CreatedAt never change; those of app are ignored.
 	UpdateApplication(ctx context.Context, app Application) error
 
 	// DeleteApplication deletes an application and nothing else; the provider
@@ -146,11 +183,11 @@ type Documents interface {
 	// and it has not ended. Otherwise, or if it doesn't exist, it returns
 	// ErrConflict. Of many concurrent calls with the same mark exactly one
 	// succeeds. Kind, UserID, ApplicationID, WorkspaceID, and EndedAt never
-	// change, whatever d says. Everything else becomes what d says, including
+	// change; those of d are ignored. Everything else is taken from d, including
 	// CreatedAt, which moves the document in lists.
 	Replace(ctx context.Context, d Document, mark int64) error
 
-	// End ends the document at the given time, whatever its mark, so no
+	// End ends the document at the given time, with any mark, so that no
 	// concurrent write can keep it from ending. It moves SweepAt to sweepAt if
 	// that is earlier. Neither time is zero. A document that has already ended
 	// keeps its times. If the document doesn't exist, End returns nil.
@@ -166,22 +203,22 @@ type Documents interface {
 	// cut off.
 	//
 	// It examines at most q.Limit documents, so a page may be short or empty and
-	// still have a next one. If next is zero, there are no more pages.
+	// still have a next one. The last page returns a zero next.
 	List(ctx context.Context, q Query) (page []Document, next Cursor, err error)
 
-	// Sweep deletes at most limit records that are no longer needed, and returns
+	// Sweep deletes at most limit unneeded records, and returns
 	// how many it deleted:
 	//
 	//   - documents whose SweepAt is at or before the given time
 	//   - documents that were cut off a day or more before that time
 	//   - cut-offs that are a day or more old and cover no document
 	//
-	// Fewer than limit means that no document is due by its SweepAt any more;
+	// Fewer than limit means that no more documents are due by their SweepAt;
 	// the others may take several calls. A document that is cut off by a key
 	// with neither a user nor an application may stay until its SweepAt.
 	//
 	// The age of a cut-off is before minus the [CutTime] of its number, so
-	// cutting a key off again starts its day anew. Each record is deleted
+	// cutting a key off again restarts its day. Each record is deleted
 	// atomically, and a sweep may commit in batches. It may run during traffic
 	// and on many instances at once. Records that another sweep is deleting
 	// count as deleted. limit must be positive.

@@ -45,7 +45,7 @@ func TestCheckSweep(t *testing.T) {
 	require.Error(t, store.CheckSweep(-1))
 }
 
-// Applications in one place and documents in another.
+// A host may keep applications in one place and documents in another.
 func ExampleStore() {
 	var applications store.Applications = plain.New() // such as the host's database
 	var documents store.Documents = plain.New()       // such as Redis

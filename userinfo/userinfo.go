@@ -147,14 +147,14 @@ func (u User) Document(instanceID string, granted scopes.Set) Document {
 	return d
 }
 
-// claims has those of MoreClaims if "openid" is among the granted scopes.
+// claims has the fields of MoreClaims only if "openid" is granted.
 func (u *User) claims(granted scopes.Set) (c Claims) {
 	if granted.Has(scopes.Profile) {
 		c.Name, c.GivenName, c.FamilyName = u.Name, u.GivenName, u.FamilyName
 		c.PreferredUsername, c.Picture = u.Username, u.Picture
 	}
 	if granted.Has(scopes.Email) && u.Email != "" {
-		verified := u.EmailVerified // so that only this is allocated, and not u
+		verified := u.EmailVerified // allocates only this, not u
 		c.Email, c.EmailVerified = u.Email, &verified
 	}
 	if granted.Has("openid") {
@@ -163,7 +163,7 @@ func (u *User) claims(granted scopes.Set) (c Claims) {
 	return c
 }
 
-// moreClaims returns nil if there are none.
+// moreClaims returns nil if all its fields are empty.
 func (u *User) moreClaims(granted scopes.Set) *MoreClaims {
 	var c MoreClaims
 	if granted.Has(scopes.Profile) {

@@ -38,7 +38,7 @@ func TestDocumentIsCutToTheGrantedScopes(t *testing.T) {
 		{"private metadata", ada, scopes.New("private_metadata"), `{` + always + `,"private_metadata":{"crm":7}}`},
 		{"everything", ada, scopes.New("profile", "email", "public_metadata", "private_metadata"),
 			`{` + always + email + profile + `,"public_metadata":{"plan":"pro"},"private_metadata":{"crm":7},"unsafe_metadata":{"theme":"dark"}}`},
-		{"what is not known is absent", userinfo.User{ID: "user_1"}, scopes.New("profile", "email"), `{` + always + `}`},
+		{"unknown fields are absent", userinfo.User{ID: "user_1"}, scopes.New("profile", "email"), `{` + always + `}`},
 		{"an unverified address says so", userinfo.User{ID: "user_1", Email: "a@b.c"}, scopes.New("email"),
 			`{` + always + `,"email":"a@b.c","email_verified":false}`},
 		{"granted metadata that is nil is an empty object", userinfo.User{ID: "user_1"}, scopes.New("public_metadata", "private_metadata"),

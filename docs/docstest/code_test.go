@@ -6,15 +6,14 @@ import (
 	"testing"
 )
 
-// source is a Go file, its lines without indentation and space at their ends.
+// source is a Go file, its lines without indentation and trailing space.
 type source struct {
 	name  string
 	lines []string
 }
 
-// Each Go block is cut out of one compiled file. The indentation may be
-// another. A line that is nothing but an ellipsis, in a comment or not, stands
-// for lines that were left out.
+// Each Go block is cut from one compiled file. The indentation may differ. A
+// line that is only an ellipsis, in a comment or not, stands for omitted lines.
 func TestGoBlocksAreCompiled(t *testing.T) {
 	var sources []source
 	for _, name := range files(t, ".go") {
@@ -50,7 +49,7 @@ func pieces(b block) []piece {
 	var all []piece
 	current := piece{}
 	flush := func(next int) {
-		// Blank lines beside an ellipsis are there for the eye.
+		// Blank lines next to an ellipsis are only layout.
 		for len(current.lines) > 0 && current.lines[0] == "" {
 			current.at, current.lines = current.at+1, current.lines[1:]
 		}
@@ -74,8 +73,8 @@ func pieces(b block) []piece {
 	return all
 }
 
-// misfit returns where a block differs from the file that it is nearest to, or
-// "" where it fits one.
+// misfit returns where a block differs from the nearest file, or "" if it fits
+// a file.
 func misfit(b block, sources []source) string {
 	best, problem := -1, ""
 	for _, s := range sources {
@@ -96,7 +95,7 @@ func misfit(b block, sources []source) string {
 				if at+n < len(s.lines) {
 					has = fmt.Sprintf("%q", s.lines[at+n])
 				}
-				problem = fmt.Sprintf("%d: no compiled file has this; the nearest is %s:%d\n\tthe page has %q\n\tthe file has %s",
+				problem = fmt.Sprintf("%d: no compiled file contains this; the nearest is %s:%d\n\tthe page has %q\n\tthe file has %s",
 					b.line+piece.at+n, s.name, at+n+1, piece.lines[n], has)
 			}
 			break
@@ -108,7 +107,7 @@ func misfit(b block, sources []source) string {
 	return problem
 }
 
-// nearest finds where most of the piece's first lines stand in the file, at or
+// nearest finds where most of the piece's first lines are in the file, at or
 // after a line, and how many they are.
 func nearest(file []string, from int, piece []string) (at, n int) {
 	at = from
@@ -127,8 +126,8 @@ func nearest(file []string, from int, piece []string) (at, n int) {
 	return at, n
 }
 
-// A page shows a program where the file has an Example, which is the same but
-// for its name.
+// A page shows a program if the file has an Example, which differs only in its
+// name.
 func sameLine(shown, compiled string) bool {
 	return shown == compiled || shown == "func main() {" && compiled == "func Example() {"
 }

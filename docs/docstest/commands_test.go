@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// allowed are the commands that are not looked at, by what they begin with and,
-// if it is not "", the only page that may have them.
+// allowed are the commands that this test skips: the beginning of the command,
+// and the only page that may have it, or "" for all.
 var allowed = []struct{ page, prefix, why string }{
 	{"README.md", "git clone https://github.com/latchkey-go/latchkey && cd latchkey", "it needs the network"},
 	{"README.md", "apps=", "TestReadmeManagesApplications runs the whole block"},
@@ -26,14 +26,14 @@ var allowed = []struct{ page, prefix, why string }{
 	{"docs/start/quickstart.md", "go get golang.org/x/oauth2@latest", "it needs the network"},
 	{"docs/start/quickstart.md", "go run .", "TestQuickstart of examples/first runs the program"},
 	{"docs/start/quickstart.md", "go run ./wiki -id CLIENT_ID -secret CLIENT_SECRET", "TestQuickstart runs it by what the program prints"},
-	{"docs/concepts/performance.md", "go install go.k6.io/k6@v1.8.1", "it needs the network"},
-	{"docs/concepts/performance.md", "k6 run ", "k6 is no program of ours; the script is run by hand"},
+	{"provider/benchtest/README.md", "go install go.k6.io/k6@v1.8.1", "it needs the network"},
+	{"provider/benchtest/README.md", "k6 run ", "k6 is another project; the script is run by hand"},
 	{"docs/howto/monitor.md", "prometheus --config.file examples/observability/prometheus.yml", "TestPromtool checks the files"},
-	{"docs/howto/monitor.md", "grep ", "the reference is another each time"},
+	{"docs/howto/monitor.md", "grep ", "the reference differs each time"},
 }
 
-// Each command of a page exists, and so do its flags; each program that a page
-// tells to run is run by a test or by CI.
+// Each command on a page exists, and so do its flags. A test or CI runs each
+// program that a page tells readers to run.
 func TestCommandsExist(t *testing.T) {
 	used := map[int]bool{}
 	for _, p := range pages(t) {
@@ -43,7 +43,7 @@ func TestCommandsExist(t *testing.T) {
 			}
 			for i, line := range b.lines {
 				if i > 0 && strings.HasSuffix(b.lines[i-1], `\`) {
-					continue // It goes on with the line before.
+					continue // The line continues the one before.
 				}
 				line, _, _ = strings.Cut(line, " #")
 				line = strings.TrimSpace(line)
@@ -81,7 +81,7 @@ func TestCommandsExist(t *testing.T) {
 	}
 }
 
-// named returns the command, or one for each example where NAME stands for any.
+// named returns the command, or one for each example if it contains NAME.
 func named(t *testing.T, command string) []string {
 	t.Helper()
 	if !strings.Contains(command, "NAME") {
@@ -115,7 +115,7 @@ func unknown(t *testing.T, command string) string {
 		for _, module := range words[2:] {
 			dir := strings.TrimPrefix(module, "github.com/latchkey-go/latchkey")
 			if _, err := os.Stat(filepath.Join(root, dir, "go.mod")); err != nil {
-				return module + " is no module"
+				return module + " isn't a module"
 			}
 		}
 		return ""
@@ -126,7 +126,7 @@ func unknown(t *testing.T, command string) string {
 	case strings.HasPrefix(command, "go run ./"):
 		return unknownProgram(t, words[2], words[3:])
 	}
-	return "it is none that the test knows: add it to allowed, with the reason"
+	return "the test doesn't know this command: add it to allowed, with the reason"
 }
 
 func unknownTest(t *testing.T, args []string) string {
@@ -154,7 +154,7 @@ func unknownTest(t *testing.T, args []string) string {
 			}
 		}
 		if arg == "-update" && !strings.Contains(tests, `flag.Bool("update"`) {
-			return "there is no flag -update"
+			return "the flag -update doesn't exist"
 		}
 	}
 	return ""
@@ -174,9 +174,9 @@ func unknownProgram(t *testing.T, dir string, args []string) string {
 	}
 	source := sourceOf(t, program)
 	if !strings.Contains(source, "\npackage main\n") {
-		return dir + " is no program"
+		return dir + " isn't a program"
 	}
-	// Its flags can be those of a package that it is made of.
+	// Its flags may be defined in a package that it uses.
 	for _, imported := range regexp.MustCompile(`"github\.com/latchkey-go/latchkey/([^"]+)"`).FindAllStringSubmatch(source, -1) {
 		found, err := filepath.Glob(filepath.Join(root, imported[1], "*.go"))
 		require.NoError(t, err)
@@ -188,7 +188,7 @@ func unknownProgram(t *testing.T, dir string, args []string) string {
 			return dir + " has no flag " + arg
 		}
 	}
-	runs := regexp.MustCompile(`\brun\(|"go", "(?:build|run)"|routertest\.Run\(`)
+	runs := regexp.MustCompile(`\b(?:run\.Run|runtest\.Start|run)\(|"go", "(?:build|run)"`)
 	if runs.MatchString(sourceOf(t, tests)) {
 		return ""
 	}
@@ -200,7 +200,7 @@ func unknownProgram(t *testing.T, dir string, args []string) string {
 	return "no test runs " + dir + ", nor does CI"
 }
 
-// sourceOf returns all of some files, each after a line break.
+// sourceOf returns the text of files, each after a line break.
 func sourceOf(t *testing.T, files []string) string {
 	t.Helper()
 	var all strings.Builder

@@ -17,11 +17,11 @@ import (
 
 const module = "github.com/latchkey-go/latchkey"
 
-// linkish is what somebody wrote as a link in a doc comment. It is still there
-// as text if it names nothing in its package and nothing that is imported.
+// linkish matches what looks like a link in a doc comment. It remains as text
+// if it names nothing in its package or in an imported one.
 var linkish = regexp.MustCompile(`\[\*?(?:[a-z][\w/]*\.)?[A-Z]\w*(?:\.\w+)?\]`)
 
-// Links of doc comments to names lead to names that are there.
+// Links in doc comments lead to existing names.
 func TestDocLinks(t *testing.T) {
 	packages := documented(t)
 	names := map[string]map[string]bool{}
@@ -35,7 +35,7 @@ func TestDocLinks(t *testing.T) {
 				switch part := part.(type) {
 				case comment.Plain:
 					if found := linkish.FindString(string(part)); found != "" {
-						t.Errorf("%s: the comment of %s has %s, which names nothing", importPath, what, found)
+						t.Errorf("%s: the comment of %s has %s, which doesn't exist", importPath, what, found)
 					}
 				case *comment.DocLink:
 					checked++
@@ -51,7 +51,7 @@ func TestDocLinks(t *testing.T) {
 }
 
 // documented returns the packages of the repository by import path. Nested
-// modules are named after their folders, so that makes no difference.
+// modules are named after their folders, so they work the same way.
 func documented(t *testing.T) map[string]*doc.Package {
 	t.Helper()
 	set := token.NewFileSet()
@@ -74,7 +74,7 @@ func documented(t *testing.T) map[string]*doc.Package {
 	return packages
 }
 
-// comments returns the doc comments of a package by what they are of.
+// comments returns the doc comments of a package, by name.
 func comments(p *doc.Package) map[string]string {
 	all := map[string]string{"the package": p.Doc}
 	values := func(list []*doc.Value) {
@@ -100,8 +100,8 @@ func comments(p *doc.Package) map[string]string {
 	return all
 }
 
-// symbols are the names of comments, one by one, and the names of the fields
-// and methods of types.
+// symbols returns the names of comments, one by one, and the names of the
+// fields and methods of types.
 func symbols(p *doc.Package) map[string]bool {
 	all := map[string]bool{}
 	for names := range comments(p) {
@@ -122,7 +122,7 @@ func symbols(p *doc.Package) map[string]bool {
 	return all
 }
 
-// texts returns the text of blocks, but not that of code.
+// texts returns the text of blocks, without code.
 func texts(blocks []comment.Block) []comment.Text {
 	var all []comment.Text
 	for _, b := range blocks {

@@ -17,11 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/reference/errors.md anew")
+var update = flag.Bool("update", false, "update the tables of docs/reference/errors.md")
 
-// The tables of docs/reference/errors.md have every error of the provider by its text.
-// Their first columns are read from the code; what they say of the cause and the
-// cure is written by hand, and a row without it is an error. To add the rows of
+// The tables of docs/reference/errors.md have every error of the provider by its
+// text. The first columns are read from the code. The cause and the fix are
+// written by hand, and the test fails for a row without them. To add the rows of
 // new errors, and drop those of old ones:
 //
 //	go test ./docs/docstest -run TestErrors -update
@@ -29,7 +29,7 @@ func TestErrors(t *testing.T) {
 	const name = "docs/reference/errors.md"
 	texts := errorTexts(t)
 	lines := read(t, name)
-	known := map[string]string{} // what is written by hand, by the columns before it
+	known := map[string]string{} // the handwritten columns, by the columns before them
 	for _, line := range lines {
 		if m := errorRow.FindStringSubmatch(line); m != nil {
 			known[m[1]] = m[2]
@@ -42,7 +42,7 @@ func TestErrors(t *testing.T) {
 		if m == nil {
 			continue
 		}
-		require.NotEmpty(t, texts[m[1]], "%s:%d: no error is in the table %s", name, i+1, m[1])
+		require.NotEmpty(t, texts[m[1]], "%s:%d: the table %s is empty", name, i+1, m[1])
 		for i+1 < len(lines) && (lines[i+1] == "" || strings.HasPrefix(lines[i+1], "|")) {
 			i++
 			if !errorRow.MatchString(lines[i]) {
@@ -59,14 +59,14 @@ func TestErrors(t *testing.T) {
 				known[key] = " | |"
 			}
 			if known[key] == " | |" {
-				t.Errorf("%s: %s has no cause or no cure: write them", name, key)
+				t.Errorf("%s: %s has no cause or no fix: write them", name, key)
 			}
 			rows = append(rows, key+known[key])
 		}
 		want = slices.Insert(want, end, rows...)
 		delete(texts, m[1])
 	}
-	require.Empty(t, texts, "tables that are missing in %s", name)
+	require.Empty(t, texts, "missing tables in %s", name)
 	if *update {
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(strings.Join(want, "\n")), 0o600))
 		return
@@ -79,7 +79,8 @@ var (
 	errorRow   = regexp.MustCompile("^(\\| `[^`]+` \\|)( .*\\|)$")
 )
 
-// errorTexts returns the texts of all errors, as they begin the rows of a table.
+// errorTexts returns the texts of all errors, in the form of the first column
+// of a table.
 func errorTexts(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
@@ -94,7 +95,7 @@ func errorTexts(t *testing.T) map[string][]string {
 		ast.Inspect(file, func(node ast.Node) bool {
 			kind, text, ok := errorText(node)
 			if call, is := node.(*ast.CallExpr); is && strings.HasPrefix(called(call), "refuse") && !ok && len(call.Args) > 1 && isCode(call.Args[0]) {
-				t.Errorf("%s: the text of a refusal is not written where it is made, so nobody can look it up", set.Position(call.Pos()))
+				t.Errorf("%s: the text of a refusal isn't a literal there, so it can't be looked up", set.Position(call.Pos()))
 			}
 			text = strings.TrimPrefix(text, "%w: ")
 			if !ok || inner[text] || isFrame(text) {
@@ -115,11 +116,11 @@ func errorTexts(t *testing.T) map[string][]string {
 	return found
 }
 
-// tableOf is the table that has the errors of a file besides refusals.
+// tableOf returns the table for the errors of a file, except refusals.
 func tableOf(name string) string {
 	switch dir := path.Dir(name); {
 	case strings.HasSuffix(name, "_test.go"), slices.Contains([]string{"provider/config_rules.go", "provider/new.go", "provider/check.go"}, name):
-		return "" // What New and Check say names the field of the Config and what to give.
+		return "" // Errors of New and Check name the field of the Config and how to fix it.
 	case name == "provider/redirect_rules.go", name == "provider/application_rules.go", dir == "provider/internal/displayname":
 		return "fields"
 	case name == "provider/internal/clientdoc/url.go":
@@ -143,15 +144,15 @@ func isFrame(text string) bool {
 
 var callOf = regexp.MustCompile(`^(provider|rules): [a-z ]+( %s)?: %w$`)
 
-// inner are errors that stay inside, so nobody is ever shown them, and texts that
-// are not errors.
+// inner are errors that are handled internally and never shown, and texts that
+// aren't errors.
 var inner = map[string]bool{
 	"provider: nothing differs": true, "provider: the use was recorded just now": true, "decided before": true, "panic: %v\n%s": true,
 	"Unnamed application": true,
 }
 
-// makers are the functions that make an error, and which of their arguments is
-// its text.
+// makers are the functions that create an error, and which of their arguments
+// is its text.
 var makers = map[string]struct {
 	text  int
 	table string
@@ -167,7 +168,7 @@ var makers = map[string]struct {
 	"fmt.Errorf":     {0, ""},
 }
 
-// errorText returns the text of an error that the node makes.
+// errorText returns the text of an error that the node creates.
 func errorText(node ast.Node) (table, text string, ok bool) {
 	switch node := node.(type) {
 	case *ast.CallExpr:
@@ -177,7 +178,7 @@ func errorText(node ast.Node) (table, text string, ok bool) {
 		}
 		text, ok = constant(node.Args[maker.text])
 		return maker.table, text, ok
-	case *ast.AssignStmt: // of another Description to an Error
+	case *ast.AssignStmt: // of another Description for an Error
 		field, is := node.Lhs[0].(*ast.SelectorExpr)
 		if !is || field.Sel.Name != "Description" {
 			return "", "", false
@@ -204,7 +205,7 @@ func errorText(node ast.Node) (table, text string, ok bool) {
 	return "", "", false
 }
 
-// isCode reports whether e is an error code, or the field that was wrong.
+// isCode reports whether e is an error code, or the name of an invalid field.
 func isCode(e ast.Expr) bool {
 	name, ok := e.(*ast.Ident)
 	return ok && (strings.HasPrefix(name.Name, "code") || name.Name == "name" || name.Name == "field")
@@ -223,7 +224,7 @@ func called(call *ast.CallExpr) string {
 	return ""
 }
 
-// constant returns a text of literals. What is put in between becomes a verb.
+// constant returns a text made of literals. Verbs stand for the other values.
 func constant(e ast.Expr) (text string, ok bool) {
 	switch e := e.(type) {
 	case *ast.BasicLit:

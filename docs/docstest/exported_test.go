@@ -19,13 +19,13 @@ var public = []string{
 	"provider", "provider/clerkapi", "provider/keys", "provider/portal", "provider/providertest", "scopes", "userinfo", "store", "store/memory", "store/storetest", "store/sqlstore", "store/redisstore",
 }
 
-// callers are the types whose methods a host calls. Those of a store are called
-// by the provider, and their contract is that of package store.
+// callers are the types whose methods a host calls. The provider calls those of
+// a store, and package store documents them.
 var callers = []string{"", "Provider", "ProtectedResource", "Set", "User", "Host"}
 
 // unshown are the functions that need no Example, and why.
 var unshown = map[string]string{
-	"store.CheckPage":       "the author of a store finds it in those that are there",
+	"store.CheckPage":       "the author of a store finds it in the existing stores",
 	"store.CheckSweep":      "likewise",
 	"store.IsText":          "likewise",
 	"store.Micro":           "likewise",
@@ -33,7 +33,7 @@ var unshown = map[string]string{
 	"store.UserTag":         "likewise",
 	"store.ParseCuts":       "likewise",
 	"store.CutTime":         "likewise",
-	"store.CutNumber":       "the provider alone calls it",
+	"store.CutNumber":       "only the provider calls it",
 	"store.CutForever":      "likewise",
 	"store.HashSecret":      "likewise",
 	"store.ConsentID":       "likewise",
@@ -42,7 +42,7 @@ var unshown = map[string]string{
 	"store.ParseSecretHash": "it reads what SecretHash.Reveal wrote",
 }
 
-// goFiles returns the files of a package, the tests or the others.
+// goFiles returns the files of a package: the tests, or the others.
 func goFiles(t *testing.T, dir string, tests bool) (*token.FileSet, []*ast.File) {
 	t.Helper()
 	set := token.NewFileSet()
@@ -60,7 +60,7 @@ func goFiles(t *testing.T, dir string, tests bool) (*token.FileSet, []*ast.File)
 	return set, files
 }
 
-// receiver returns the name of the type that a method is of, or "".
+// receiver returns the name of the type of a method, or "".
 func receiver(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return ""
@@ -76,8 +76,8 @@ func receiver(f *ast.FuncDecl) string {
 	return name.Name
 }
 
-// Who reads the documentation of a package finds a comment at every name. Fields
-// whose names say it all may do without.
+// Every exported name of a package has a comment. Fields with self-explanatory
+// names don't need one.
 func TestExportedNamesHaveComments(t *testing.T) {
 	for _, dir := range public {
 		set, files := goFiles(t, dir, false)
@@ -113,7 +113,7 @@ func TestExportedNamesHaveComments(t *testing.T) {
 	}
 }
 
-// What a host calls is shown in an Example.
+// An Example shows each function that a host calls.
 func TestEntryPointsHaveExamples(t *testing.T) {
 	used := map[string]bool{}
 	for _, dir := range public {
@@ -151,13 +151,13 @@ func TestEntryPointsHaveExamples(t *testing.T) {
 		}
 	}
 	for name := range unshown {
-		require.True(t, used[name], "%s needs no excuse", name)
+		require.True(t, used[name], "%s doesn't need to be in the list", name)
 	}
 }
 
-// A host's file imports package provider and package store side by side, so no
-// type of one shares its name with a type of the other. [store.Application] is
-// the record that a provider.Application is shown of.
+// A host's file imports package provider and package store together, so no type
+// of one shares its name with a type of the other. The exception is
+// [store.Application], the record of a provider.Application.
 func TestNoTypesOfProviderAndStoreShareAName(t *testing.T) {
 	where := map[string]string{}
 	for _, dir := range []string{"provider", "store"} {
@@ -167,7 +167,7 @@ func TestNoTypesOfProviderAndStoreShareAName(t *testing.T) {
 				spec, ok := n.(*ast.TypeSpec)
 				if ok && spec.Name.IsExported() && spec.Name.Name != "Application" {
 					other, taken := where[spec.Name.Name]
-					require.False(t, taken && other != dir, "%s is a type of both", spec.Name.Name)
+					require.False(t, taken && other != dir, "%s is a type in both packages", spec.Name.Name)
 					where[spec.Name.Name] = dir
 				}
 				return true
@@ -176,7 +176,7 @@ func TestNoTypesOfProviderAndStoreShareAName(t *testing.T) {
 	}
 }
 
-// In Go NewX is a function.
+// In Go, NewX is a function.
 func TestNoTypeIsCalledNew(t *testing.T) {
 	for _, dir := range public {
 		_, files := goFiles(t, dir, false)

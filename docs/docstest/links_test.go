@@ -19,11 +19,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// CI does not fetch what is on other sites: it would fail with them.
+// CI doesn't fetch other sites, because they can fail.
 var external = flag.Bool("external", false, "fetch what pages link to on other sites")
 
-// sites are where pages may send their readers. One that is not here is a typing
-// mistake, or has to be thought about.
+// sites are the sites that pages may link to. Another one is a typo, or needs a
+// decision.
 var sites = []string{
 	"github.com", "k6.io", "keepachangelog.com", "modelcontextprotocol.io", "pkg.go.dev", "semver.org", "www.rfc-editor.org",
 }
@@ -49,8 +49,8 @@ func (p page) links() []link {
 	return all
 }
 
-// file returns the file in the repository that a link on p leads to, from the
-// root, and the place in it.
+// file returns the path from the root of the file that a link on p leads to,
+// and the anchor in it.
 func (l link) file(p page) (name, anchor string, ok bool) {
 	if strings.Contains(l.target, "://") || strings.HasPrefix(l.target, "mailto:") {
 		return "", "", false
@@ -83,13 +83,13 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// deadEnd returns why there is no such file or no such place in it, or "".
+// deadEnd returns why a link has no target, or "".
 func deadEnd(name, anchor string, anchors map[string][]string) string {
 	if strings.HasPrefix(name, "../") || strings.HasPrefix(name, "/") {
 		return "it leads out of the repository"
 	}
 	if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); err != nil {
-		return "there is no such file"
+		return "the file doesn't exist"
 	}
 	if anchor != "" && !slices.Contains(anchors[name], anchor) {
 		return fmt.Sprintf("%s has no such heading, but %s", name, strings.Join(anchors[name], ", "))
@@ -108,7 +108,7 @@ func odd(target string) string {
 	case u.Scheme != "https" || u.Host == "" || u.User != nil:
 		return "it is not an https URL"
 	case !slices.Contains(sites, u.Host):
-		return "the site is not one of those in the test"
+		return "the site isn't in the list of this test"
 	}
 	return ""
 }
@@ -118,9 +118,9 @@ var (
 	linkInText = regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
 )
 
-// anchors returns the places in a page, by the rules of GitHub: the text in
-// lower case, without punctuation, hyphens for spaces, and a number where one
-// was there before.
+// anchors returns the anchors of a page, by GitHub's rules: the heading in
+// lower case, without punctuation, with hyphens for spaces, and with a number
+// if the anchor exists already.
 func (p page) anchors() []string {
 	var all []string
 	times := map[string]int{}
@@ -150,13 +150,13 @@ func (p page) anchors() []string {
 
 var docsPage = regexp.MustCompile(`\bdocs/[\w-]+\.md\b`)
 
-// Comments send their readers to pages too.
+// Comments link to pages too.
 func TestPagesThatCommentsName(t *testing.T) {
 	for _, name := range files(t, ".go") {
 		for i, line := range read(t, name) {
 			for _, found := range docsPage.FindAllString(line, -1) {
 				if _, err := os.Stat(filepath.Join(root, found)); err != nil {
-					t.Errorf("%s:%d: there is no %s", name, i+1, found)
+					t.Errorf("%s:%d: %s doesn't exist", name, i+1, found)
 				}
 			}
 		}
@@ -165,7 +165,7 @@ func TestPagesThatCommentsName(t *testing.T) {
 
 func TestExternalLinks(t *testing.T) {
 	if !*external {
-		t.Skip("other sites are asked with -external only")
+		t.Skip("other sites are fetched only with -external")
 	}
 	seen := map[string]bool{}
 	for _, p := range pages(t) {

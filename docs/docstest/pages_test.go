@@ -1,5 +1,5 @@
-// Package docstest holds every Markdown page of the repository to what is
-// there: its Go is compiled, its commands exist, its links lead somewhere.
+// Package docstest tests every Markdown page of the repository: its Go is
+// compiled, its commands exist, and its links have targets.
 package docstest
 
 import (
@@ -13,14 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The root of the repository. It is this module's too: the go command would not
-// see in another one that a page has changed, and give the last result again.
+// root is the root of the repository. It is also the root of this module. In
+// another module, the go command would not notice a changed page, and would
+// repeat the last result.
 const root = "../.."
 
 // page is a Markdown file.
 type page struct {
 	name   string   // from the root, with slashes
-	text   []string // its lines, those of blocks and comments empty
+	text   []string // its lines, empty in blocks and comments
 	blocks []block
 }
 
@@ -31,7 +32,7 @@ type block struct {
 	lines    []string
 }
 
-// files returns the names, from the root, of the files with the suffix.
+// files returns the paths, from the root, of the files with the suffix.
 func files(t *testing.T, suffix string) []string {
 	t.Helper()
 	var names []string
@@ -53,7 +54,7 @@ func files(t *testing.T, suffix string) []string {
 	return names
 }
 
-// read returns the lines of a file whose name is from the root.
+// read returns the lines of a file, given its path from the root.
 func read(t *testing.T, name string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
@@ -63,7 +64,7 @@ func read(t *testing.T, name string) []string {
 
 var fence = regexp.MustCompile("^\\s*(```+|~~~+)\\s*([^`]*)$")
 
-// pages reads all Markdown.
+// pages reads all Markdown files.
 func pages(t *testing.T) []page {
 	t.Helper()
 	var all []page
@@ -93,7 +94,7 @@ func pages(t *testing.T) []page {
 	return all
 }
 
-// What is Go or a command says so, or it would not be looked at.
+// Go and commands must say what they are, because other blocks aren't tested.
 func TestLanguagesOfBlocks(t *testing.T) {
 	for _, p := range pages(t) {
 		for _, b := range p.blocks {
@@ -101,19 +102,19 @@ func TestLanguagesOfBlocks(t *testing.T) {
 			case "go", "sh": // TestGoBlocksAreCompiled, TestCommandsExist
 			case "diff", "http", "json", "mermaid", "nginx", "sql", "text", "yaml":
 			default:
-				t.Errorf("%s:%d: a block is in %q, which is none of those in this test", p.name, b.line-1, b.language)
+				t.Errorf("%s:%d: a block has the language %q, which isn't in the list of this test", p.name, b.line-1, b.language)
 			}
 		}
 	}
 }
 
-// A page that nothing leads to is read by nobody.
+// The index links to every page, so that readers find it.
 func TestIndexHasEveryPage(t *testing.T) {
 	require.Contains(t, targets(t, "README.md"), "docs/README.md")
 	index := targets(t, "docs/README.md")
 	for _, name := range files(t, ".md") {
 		if strings.HasPrefix(name, "docs/") && name != "docs/README.md" && !index[name] {
-			t.Errorf("docs/README.md does not lead to %s", name)
+			t.Errorf("docs/README.md has no link to %s", name)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type client struct {
 	stdout io.Writer
 }
 
-// metadata are what the provider says of itself (RFC 8414).
+// metadata is the provider's metadata document (RFC 8414).
 type metadata struct {
 	Issuer        string `json:"issuer"`
 	Authorization string `json:"authorization_endpoint"`
@@ -47,8 +47,8 @@ func newClient(ctx context.Context, opts options, stdout io.Writer) (*client, er
 		options: opts,
 		http: &http.Client{
 			Timeout: 15 * time.Second,
-			// No endpoint redirects, and a redirect could carry a code or a
-			// token away.
+			// These endpoints don't redirect. Following a redirect could leak a
+			// code or a token.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		file:   file,
@@ -64,7 +64,7 @@ func newClient(ctx context.Context, opts options, stdout io.Writer) (*client, er
 			AuthURL:       c.server.Authorization,
 			TokenURL:      c.server.Token,
 			DeviceAuthURL: c.server.Device,
-			// A public client has no secret, and says who it is in the form.
+			// A public client has no secret: it sends its ID in the form.
 			AuthStyle: oauth2.AuthStyleInParams,
 		},
 	}
@@ -82,7 +82,7 @@ func (c *client) discover(ctx context.Context) error {
 		return err
 	}
 	if c.server.Issuer != c.issuer { // RFC 8414 section 3.3
-		return fmt.Errorf("%s calls itself %q: if that is the provider you mean, use it with -issuer", at, c.server.Issuer)
+		return fmt.Errorf("%s names the issuer %q: if that is the provider you mean, pass it with -issuer", at, c.server.Issuer)
 	}
 	return errors.Join(
 		checkURL("authorization_endpoint", c.server.Authorization),
@@ -92,7 +92,7 @@ func (c *client) discover(ctx context.Context) error {
 	)
 }
 
-// signIn gets a token and keeps it.
+// signIn gets a token and saves it.
 func (c *client) signIn(ctx context.Context) (*oauth2.Token, error) {
 	if c.device {
 		return c.signInByDevice(ctx)
@@ -100,9 +100,9 @@ func (c *client) signIn(ctx context.Context) (*oauth2.Token, error) {
 	return c.signInByBrowser(ctx)
 }
 
-// signInByBrowser sends the user's browser to the provider and turns the answer into a
-// token. State ties the answer to this request, and the verifier of PKCE ties
-// the code in it to this program.
+// signInByBrowser opens the provider in the user's browser and exchanges the
+// code that comes back for a token. State binds the response to this request.
+// The PKCE verifier binds the code to this program.
 func (c *client) signInByBrowser(ctx context.Context) (*oauth2.Token, error) {
 	back, err := newLoopback(ctx)
 	if err != nil {
@@ -113,43 +113,42 @@ func (c *client) signInByBrowser(ctx context.Context) (*oauth2.Token, error) {
 	config.RedirectURL = back.redirectURI
 	state, verifier := rand.Text(), oauth2.GenerateVerifier()
 	address := config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
-	fmt.Fprintf(c.stdout, "Sign in with your browser, at this address if it does not open by itself:\n%s\n", address)
+	fmt.Fprintf(c.stdout, "Sign in with your browser. If it doesn't open, go to this address:\n%s\n", address)
 	if !c.noBrowser {
 		if err := openBrowser(ctx, address); err != nil {
-			fmt.Fprintf(c.stdout, "It did not open: %v\n", err)
+			fmt.Fprintf(c.stdout, "The browser did not open: %v\n", err)
 		}
 	}
-	waiting, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("nobody signed in within %s: run the program again", c.timeout))
+	waiting, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no one signed in within %s: run the program again", c.timeout))
 	defer cancel()
 	answer, err := back.answer(waiting, state)
 	switch {
 	case ctx.Err() != nil:
-		return nil, errors.New("stopped before anybody signed in")
+		return nil, errors.New("stopped before you signed in")
 	case err != nil:
 		return nil, err
 	case answer.Get("iss") != c.issuer:
-		// An answer of another server must not be taken for this one's (RFC 9207).
-		return nil, errors.New("the answer did not come from this provider, so it was not used")
+		// Reject the response of another server (RFC 9207).
+		return nil, errors.New("the response came from another provider, so it was ignored")
 	case answer.Get("error") == "access_denied":
-		return nil, errors.New("you did not allow it, so nobody is signed in")
+		return nil, errors.New("you didn't allow access, so you are not signed in")
 	case answer.Has("error"):
-		return nil, fmt.Errorf("the provider refused: %s (%s)", answer.Get("error_description"), answer.Get("error"))
+		return nil, fmt.Errorf("the provider rejected the request: %s (%s)", answer.Get("error_description"), answer.Get("error"))
 	}
 	token, err := config.Exchange(c.talking(ctx), answer.Get("code"), oauth2.VerifierOption(verifier))
 	if err != nil {
-		return nil, fmt.Errorf("the provider gave no token: %w", err)
+		return nil, fmt.Errorf("the provider issued no token: %w", err)
 	}
 	return token, c.file.save(token)
 }
 
-// errSignedOut means that the provider has ended the sign-in.
-var errSignedOut = errors.New("the provider has ended this sign-in: run the program again to sign in")
+// errSignedOut means that the provider ended the sign-in.
+var errSignedOut = errors.New("the provider ended this sign-in: run the program again to sign in")
 
-// refresh returns the token itself while it lives, and afterwards a new one.
-// Each refresh gives a new refresh token too and spends the one before, so what
-// comes back is saved before it is used. Two runs that refresh at the same
-// moment get the same answer from Latchkey; with a provider that is less patient
-// a program needs a lock here.
+// refresh returns the token while it is valid, and a new one when it has
+// expired. Each refresh rotates the refresh token, so the new token is saved
+// before it is used. If two runs refresh at the same moment, Latchkey sends both
+// the same response. With a provider that doesn't, use a lock here.
 func (c *client) refresh(ctx context.Context, token *oauth2.Token) (*oauth2.Token, error) {
 	fresh, err := c.oauth.TokenSource(c.talking(ctx), token).Token()
 	var refusal *oauth2.RetrieveError
@@ -164,15 +163,14 @@ func (c *client) refresh(ctx context.Context, token *oauth2.Token) (*oauth2.Toke
 	return fresh, c.file.save(fresh)
 }
 
-// user is what the program wants to know of its user. What the user did not
-// allow is missing.
+// user is the userinfo document. Fields that the user did not allow are empty.
 type user struct {
 	ID    string `json:"sub"`
 	Name  string `json:"name"`
 	Email string `json:"email"`
 }
 
-// String is how to call the user.
+// String returns the best name for the user.
 func (u *user) String() string {
 	switch {
 	case u.Name == "" && u.Email == "":
@@ -185,8 +183,8 @@ func (u *user) String() string {
 	return u.Name + " <" + u.Email + ">"
 }
 
-// userInfo asks who the user is. A token may have ended before its time, so if
-// it is refused a refresh is tried too.
+// userInfo fetches the userinfo document. A token can be revoked before it
+// expires, so userInfo refreshes once if the token is rejected.
 func (c *client) userInfo(ctx context.Context, token *oauth2.Token) (*user, error) {
 	fresh, err := c.refresh(ctx, token)
 	if err != nil {
@@ -212,22 +210,22 @@ func (c *client) getUserInfo(ctx context.Context, token *oauth2.Token) (*user, e
 	return &u, c.call(ctx, http.MethodGet, c.server.UserInfo, token, nil, &u)
 }
 
-// revoke ends the sign-in at the provider (RFC 7009). The refresh token takes
-// the access token with it.
+// revoke ends the sign-in at the provider (RFC 7009). Revoking the refresh token
+// also revokes the access token.
 func (c *client) revoke(ctx context.Context, token *oauth2.Token) error {
 	form := url.Values{"client_id": {c.clientID}, "token": {cmp.Or(token.RefreshToken, token.AccessToken)}}
 	if err := c.call(ctx, http.MethodPost, c.server.Revocation, nil, form, &struct{}{}); err != nil {
-		return fmt.Errorf("the sign-in was not ended, and is still kept in %s: %w", c.file.path, err)
+		return fmt.Errorf("the sign-in has not ended and is still saved in %s: %w", c.file.path, err)
 	}
 	return nil
 }
 
 var errUnauthorized = errors.New("401 Unauthorized")
 
-// call sends a request to one of the provider's endpoints, with a token or a
-// form if it is given, and reads the answer, which is JSON.
+// call sends a request to one of the provider's endpoints, with the token or the
+// form if there is one, and decodes the JSON response.
 func (c *client) call(ctx context.Context, method, address string, token *oauth2.Token, form url.Values, into any) error {
-	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode())) //nolint:gosec // checkURL has seen the address.
+	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode())) //nolint:gosec // checkURL has checked the address.
 	if err != nil {
 		return err
 	}
@@ -246,18 +244,18 @@ func (c *client) call(ctx context.Context, method, address string, token *oauth2
 	case http.StatusOK:
 		return json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(into)
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%s was answered with %w", address, errUnauthorized)
+		return fmt.Errorf("%s responded with %w", address, errUnauthorized)
 	}
-	return fmt.Errorf("%s was answered with %s", address, answer.Status)
+	return fmt.Errorf("%s responded with %s", address, answer.Status)
 }
 
-// talking tells package oauth2 which HTTP client to use.
+// talking returns a context that makes package oauth2 use the HTTP client.
 func (c *client) talking(ctx context.Context) context.Context {
 	return context.WithValue(ctx, oauth2.HTTPClient, c.http)
 }
 
-// checkURL refuses addresses that a token must not go to: by plain http it
-// would be there for everybody on the way to read.
+// checkURL rejects addresses that a token must not go to. Anyone on the network
+// path can read a token that is sent over plain http.
 func checkURL(name, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
@@ -265,7 +263,7 @@ func checkURL(name, address string) error {
 	}
 	ip := net.ParseIP(u.Hostname())
 	if u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%s %q is plain http: use https, as http is for this machine only", name, address)
+		return fmt.Errorf("%s %q is plain http: use https, because http is allowed only for this machine", name, address)
 	}
 	return nil
 }

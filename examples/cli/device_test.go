@@ -12,8 +12,8 @@ import (
 
 var printed = regexp.MustCompile(`Go to\n  (\S+)\nand enter the code\n  (\S+)\n[^\n]*\n  (\S+)\n`)
 
-// codes are what the program tells its user: where to go, the code to enter
-// there, and an address that has it already.
+// codes returns what the program prints: the address, the code to enter there,
+// and an address that contains the code.
 func (p *program) codes() (page, code, complete string) {
 	p.t.Helper()
 	found := printed.FindStringSubmatch(p.reads("user_code="))
@@ -21,8 +21,8 @@ func (p *program) codes() (page, code, complete string) {
 	return found[1], found[2], found[3]
 }
 
-// decideOnDevice signs in at a page for devices, enters the code if it is not
-// filled in, and presses a button. It returns what the page says then.
+// decideOnDevice signs in at the device page, enters the code unless it is empty,
+// and presses a button. It returns the text of the next page.
 func (p *person) decideOnDevice(address, code, button string) string {
 	p.t.Helper()
 	page := p.signIn(address)
@@ -42,8 +42,8 @@ func (p *person) decideOnDevice(address, code, button string) string {
 	return page.Text()
 }
 
-// The program signs in with golang.org/x/oauth2 as it is, while its user is at
-// another machine, and keeps the sign-in as it does any other.
+// The program signs in with golang.org/x/oauth2 unchanged while its user is at
+// another machine, and saves the sign-in like any other.
 func TestDeviceSignIn(t *testing.T) {
 	for name, withCode := range map[string]bool{"the code is entered": true, "the address has the code": false} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestDeviceSignIn(t *testing.T) {
 			require.NotContains(t, stdout, w.kept().AccessToken)
 			require.Equal(t, map[provider.EventKind]int{provider.EventGrantCreated: 1, provider.EventTokenIssued: 1}, w.happened())
 
-			// It is refreshed and ended like any other.
+			// It can be refreshed and revoked like any other.
 			w.expire()
 			status, stdout, stderr = w.runs()
 			require.Zero(t, status, stderr)
@@ -83,7 +83,7 @@ func TestDeviceDenied(t *testing.T) {
 	require.Contains(t, newPerson(t).decideOnDevice(complete, "", "Cancel"), "Request denied")
 	status, _, stderr := program.ends()
 	require.Equal(t, 1, status)
-	require.Equal(t, "cli: you did not allow it, so nobody is signed in\n", stderr)
+	require.Equal(t, "cli: you didn't allow access, so you are not signed in\n", stderr)
 	require.NoFileExists(t, w.tokenFile)
 }
 
@@ -91,33 +91,33 @@ func TestDeviceTimeout(t *testing.T) {
 	w := newWorld(t)
 	status, _, stderr := w.program("-device", "-timeout", "200ms").ends()
 	require.Equal(t, 1, status)
-	require.Equal(t, "cli: nobody signed in within 200ms: run the program again\n", stderr)
+	require.Equal(t, "cli: no one signed in within 200ms: run the program again\n", stderr)
 
 	program := w.program("-device")
 	program.codes()
 	program.stop()
 	status, _, stderr = program.ends()
 	require.Equal(t, 1, status)
-	require.Equal(t, "cli: stopped before anybody signed in\n", stderr)
+	require.Equal(t, "cli: stopped before you signed in\n", stderr)
 }
 
 func TestDeviceRefused(t *testing.T) {
 	w := newWorld(t)
 	status, _, stderr := w.program("-device", "-scope", "public_metadata").ends()
 	require.Equal(t, 1, status)
-	require.Contains(t, stderr, "cli: the provider gave no code: ")
+	require.Contains(t, stderr, "cli: the provider issued no code: ")
 	require.Contains(t, stderr, "invalid_scope")
 
 	without := newWorld(t, func(c *provider.Config) { c.DeviceAuthorization = nil })
 	status, _, stderr = without.program("-device").ends()
 	require.Equal(t, 1, status)
-	require.Equal(t, "cli: this provider offers no sign-in by another device: leave out -device\n", stderr)
+	require.Equal(t, "cli: this provider does not support the device flow: leave out -device\n", stderr)
 }
 
-// The demo can be tried with a telephone's page too.
+// The demo also works with -device.
 func TestDemoWithDevice(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	demo := start(t, "-demo", "-device", "-addr", "127.0.0.1:0")
+	demo := newProgram(t, "-demo", "-device", "-addr", "127.0.0.1:0")
 	page, code, _ := demo.codes()
 	newPerson(t).decideOnDevice(page, code, "Allow")
 	require.Contains(t, demo.reads("Ctrl+C"), "You are signed in as Ada Lovelace")

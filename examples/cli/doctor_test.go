@@ -8,7 +8,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-// The doctor looks at the example, and finds nothing.
+// The doctor finds nothing wrong with the example.
 func TestDoctorFindsNothing(t *testing.T) {
 	w := newWorld(t)
 	require.Empty(t, providertest.Diagnose(t, nil, w.issuer, w.clientID))

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// loopback is where the browser comes back to: a server on this machine, on
-// whatever port is free, for one answer (RFC 8252 section 7.3). It is an
-// address and not "localhost", which could be made to lead elsewhere.
+// loopback is the redirect URI: a server on this machine, on a free port, for one
+// response (RFC 8252 section 7.3). It uses an IP address because "localhost" can
+// resolve to another machine.
 type loopback struct {
 	listener    net.Listener
 	redirectURI string
@@ -27,17 +27,16 @@ func newLoopback(ctx context.Context) (*loopback, error) {
 	return &loopback{l, "http://" + l.Addr().String() + "/callback"}, nil
 }
 
-// answer waits for the provider's answer to the request with the given state.
+// answer waits for the provider's response to the request with the given state.
 func (l *loopback) answer(ctx context.Context, state string) (url.Values, error) {
 	answers := make(chan url.Values, 1)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
 		answer := r.URL.Query()
-		// Every program on this machine and every page in the browser can send
-		// something here. What does not know the state is not the answer, and
-		// does not keep the answer from coming.
+		// Any program on this machine and any page in the browser can call this
+		// address. Ignore requests with another state, and keep waiting.
 		if answer.Get("state") != state {
-			writePage(w, http.StatusBadRequest, "This does not belong to the sign-in that is under way, so it was not used.")
+			writePage(w, http.StatusBadRequest, "This response belongs to another sign-in, so it was ignored.")
 			return
 		}
 		select {
@@ -50,8 +49,8 @@ func (l *loopback) answer(ctx context.Context, state string) (url.Values, error)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l.listener) }()
 	defer func() {
-		// The browser gets its page. It may also hold connections open that it
-		// never used, which are not waited for.
+		// Let the browser get its page, but don't wait for connections that it
+		// opened and never used.
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if server.Shutdown(grace) != nil {
@@ -71,15 +70,23 @@ func (l *loopback) answer(ctx context.Context, state string) (url.Values, error)
 func writePage(w http.ResponseWriter, status int, text string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer") // The address of this page has the code in it.
+	h.Set("Referrer-Policy", "no-referrer") // The address of this page contains the code.
 	w.WriteHeader(status)
-	fmt.Fprintf(w, "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Sign-in</title>\n<p>%s</p>\n", text)
+	fmt.Fprintf(w, `<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Sign-in</title>
+<body style="max-width: 34rem; margin: 3rem auto; padding: 0 1rem; font: 1.1rem/1.5 system-ui, sans-serif">
+<p>%s</p>
+`, text)
 }
 
-// openBrowser shows an address in the user's browser. An error means that it
-// did not: the address has been printed too, so the user can.
+// openBrowser opens an address in the user's browser. If it returns an error, the
+// user can copy the address from the terminal.
 func openBrowser(ctx context.Context, address string) error {
 	opener := []string{"xdg-open"}
 	switch runtime.GOOS {

@@ -28,7 +28,7 @@ func TestUsage(t *testing.T) {
 		{"nothing", nil, 2, "-demo"},
 		{"no client id", []string{"-issuer", "https://acme.example"}, 2, "-client-id"},
 		{"an unknown flag", []string{"-port", "80"}, 2, "-h lists the flags"},
-		{"what is no flag", []string{"login"}, 2, `"login" is not a flag`},
+		{"not a flag", []string{"login"}, 2, `"login" is not a flag`},
 		{"an issuer that is no URL", []string{"-client-id", "x", "-issuer", "acme.example"}, 2, `-issuer "acme.example" is not a URL`},
 		{"an issuer without TLS", []string{"-client-id", "x", "-issuer", "http://acme.example"}, 2, "use https"},
 		{"a demo elsewhere", []string{"-demo", "-issuer", "https://acme.example"}, 2, "leave out -issuer"},
@@ -36,20 +36,20 @@ func TestUsage(t *testing.T) {
 		{"an issuer that is not there", []string{"-client-id", "x", "-issuer", "http://127.0.0.1:1"}, 1, "cannot find the endpoints of http://127.0.0.1:1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			status, stdout, stderr := start(t, test.args...).ends()
+			status, stdout, stderr := newProgram(t, test.args...).ends()
 			require.Equal(t, test.status, status)
 			require.Contains(t, stderr, test.says)
 			require.Equal(t, 1, strings.Count(stderr, "\n"), "one line: %s", stderr)
 			require.Empty(t, stdout)
 		})
 	}
-	status, stdout, stderr := start(t, "-h").ends()
+	status, stdout, stderr := newProgram(t, "-h").ends()
 	require.Zero(t, status)
 	require.Contains(t, stdout, "-token-file")
 	require.Empty(t, stderr)
 }
 
-// The program goes by what the provider says of itself, but not against it.
+// The program uses the provider's metadata, and rejects metadata that is unsafe.
 func TestMetadata(t *testing.T) {
 	var server *httptest.Server
 	var edit func(map[string]string)
@@ -74,9 +74,9 @@ func TestMetadata(t *testing.T) {
 		edit       func(map[string]string)
 		says       string
 	}{
-		{"as it should be", "/tenant", func(map[string]string) {}, "cli: nobody signed in within 1ms: "},
-		{"of another issuer", "/tenant", func(m map[string]string) { m["issuer"] = "https://evil.example" }, `calls itself "https://evil.example"`},
-		{"with a slash too much", "/tenant/", func(map[string]string) {}, `/tenant": if that is the provider you mean, use it with -issuer`},
+		{"as it should be", "/tenant", func(map[string]string) {}, "cli: no one signed in within 1ms: "},
+		{"of another issuer", "/tenant", func(m map[string]string) { m["issuer"] = "https://evil.example" }, `names the issuer "https://evil.example"`},
+		{"with a slash too much", "/tenant/", func(map[string]string) {}, `/tenant": if that is the provider you mean, pass it with -issuer`},
 		{"without an endpoint", "/tenant", func(m map[string]string) { delete(m, "token_endpoint") }, `token_endpoint "" is not a URL`},
 		{"without TLS", "/tenant", func(m map[string]string) { m["userinfo_endpoint"] = "http://acme.example/" }, "userinfo_endpoint"},
 		{"with a file for a page", "/tenant", func(m map[string]string) { m["authorization_endpoint"] = "file:///etc/passwd" }, "authorization_endpoint"},
@@ -85,7 +85,7 @@ func TestMetadata(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			edit = test.edit
-			status, _, stderr := start(t, "-client-id", "x", "-issuer", server.URL+test.path, "-no-browser", "-timeout", "1ms",
+			status, _, stderr := newProgram(t, "-client-id", "x", "-issuer", server.URL+test.path, "-no-browser", "-timeout", "1ms",
 				"-token-file", filepath.Join(t.TempDir(), "x")).ends()
 			require.Equal(t, 1, status)
 			require.Contains(t, stderr, test.says)
@@ -104,7 +104,7 @@ func TestTokenFile(t *testing.T) {
 		for _, flag := range []string{"-timeout=1ns", "-logout"} {
 			status, _, stderr := other.runs(flag)
 			require.Equal(t, 1, status)
-			require.Contains(t, stderr, "keeps a sign-in of test-cli with "+w.issuer+": choose another file with -token-file")
+			require.Contains(t, stderr, "has a sign-in of test-cli at "+w.issuer+": choose another file with -token-file")
 		}
 		require.Equal(t, token, w.kept())
 	})
@@ -114,7 +114,7 @@ func TestTokenFile(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 			status, _, stderr := w.runs("-token-file", path)
 			require.Equal(t, 1, status)
-			require.Contains(t, stderr, "is not a file that this program wrote")
+			require.Contains(t, stderr, "was not written by this program")
 			left, err := os.ReadFile(path)
 			require.NoError(t, err)
 			require.Equal(t, content, string(left))
@@ -136,11 +136,11 @@ func TestTokenFile(t *testing.T) {
 			require.Equal(t, 1, status)
 			require.Contains(t, stderr, "cannot find the endpoints")
 		}
-		require.Equal(t, token.RefreshToken, w.kept().RefreshToken, "the sign-in is kept")
+		require.Equal(t, token.RefreshToken, w.kept().RefreshToken, "the sign-in is still saved")
 	})
 }
 
-// Without -token-file, each provider and client id has a file of its own in the
+// Without -token-file, each provider and client ID has a separate file in the
 // user's configuration directory.
 func TestDefaultTokenFile(t *testing.T) {
 	dir := t.TempDir()
@@ -160,12 +160,12 @@ func TestDefaultTokenFile(t *testing.T) {
 	require.Len(t, seen, 4)
 }
 
-// Everything in one: the program opens the browser, by the command that Linux
-// has for it, signs in with its own provider, and says how to go on.
+// The whole demo: the program opens the browser with Linux's command for it,
+// signs in with its own provider, and prints the next commands.
 func TestDemo(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		require.NotEqual(t, "true", os.Getenv("CI"), "CI tries everything")
-		t.Skip("the test puts itself in the place of xdg-open, which is Linux's")
+		t.Skip("the test replaces xdg-open, which only Linux has")
 	}
 	bin, config := t.TempDir(), t.TempDir()
 	opened := filepath.Join(bin, "opened")
@@ -174,7 +174,7 @@ func TestDemo(t *testing.T) {
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("XDG_CONFIG_HOME", config)
 
-	demo := start(t, "-demo", "-addr", "127.0.0.1:0")
+	demo := newProgram(t, "-demo", "-addr", "127.0.0.1:0")
 	address := demo.address()
 	require.Contains(t, demo.stdout.String(), acme.Password)
 	require.Eventually(t, func() bool {
@@ -186,14 +186,14 @@ func TestDemo(t *testing.T) {
 	says := demo.reads("Ctrl+C")
 	require.Contains(t, says, "You are signed in as Ada Lovelace")
 
-	// The commands that it names do what it says.
+	// The commands that it prints work.
 	commands := regexp.MustCompile(`(?m)^  go run \./examples/cli (.*)$`).FindAllStringSubmatch(says, -1)
 	require.Len(t, commands, 2)
-	status, stdout, stderr := start(t, strings.Fields(commands[0][1])...).ends()
+	status, stdout, stderr := newProgram(t, strings.Fields(commands[0][1])...).ends()
 	require.Zero(t, status, stderr)
 	require.Contains(t, stdout, "You are signed in as Ada Lovelace")
 	require.NotContains(t, stdout, "browser")
-	status, stdout, stderr = start(t, strings.Fields(commands[1][1])...).ends()
+	status, stdout, stderr = newProgram(t, strings.Fields(commands[1][1])...).ends()
 	require.Zero(t, status, stderr)
 	require.Equal(t, "You are signed out.\n", stdout)
 
@@ -203,34 +203,34 @@ func TestDemo(t *testing.T) {
 	require.Empty(t, stderr)
 }
 
-// Without a command to open it, the address is there to be copied.
+// Without a command that opens a browser, the user can copy the address.
 func TestNoBrowser(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		require.NotEqual(t, "true", os.Getenv("CI"), "CI tries everything")
-		t.Skip("the test takes xdg-open away, which is Linux's")
+		t.Skip("the test removes xdg-open, which only Linux has")
 	}
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	demo := start(t, "-demo", "-addr", "127.0.0.1:0")
+	demo := newProgram(t, "-demo", "-addr", "127.0.0.1:0")
 	address := demo.address()
-	demo.reads("It did not open: ")
+	demo.reads("The browser did not open: ")
 	someone := newPerson(t)
 	someone.open(someone.decide(address, "Cancel"))
 	status, _, stderr := demo.ends()
 	require.Equal(t, 1, status)
-	require.Equal(t, "cli: you did not allow it, so nobody is signed in\n", stderr)
+	require.Equal(t, "cli: you didn't allow access, so you are not signed in\n", stderr)
 
-	demo = start(t, "-demo", "-addr", "127.0.0.1:0", "-no-browser")
+	demo = newProgram(t, "-demo", "-addr", "127.0.0.1:0", "-no-browser")
 	demo.address()
 	demo.stop()
 	status, _, stderr = demo.ends()
 	require.Zero(t, status, stderr)
 }
 
-// What the demo kept goes with it.
+// The demo deletes what it saved.
 func TestDemoCleansUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token.json")
-	demo := start(t, "-demo", "-addr", "127.0.0.1:0", "-no-browser", "-token-file", path)
+	demo := newProgram(t, "-demo", "-addr", "127.0.0.1:0", "-no-browser", "-token-file", path)
 	someone := newPerson(t)
 	someone.open(someone.decide(demo.address(), "Allow"))
 	require.Contains(t, demo.reads("Ctrl+C"), "-client-id acme-cli -token-file "+path+" -logout")

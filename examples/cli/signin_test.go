@@ -40,9 +40,9 @@ func TestSignIn(t *testing.T) {
 	require.NotEmpty(t, token.RefreshToken)
 	require.NotContains(t, stdout, token.AccessToken)
 	_, err = someone.Open(t.Context(), asked.Get("redirect_uri"))
-	require.Error(t, err, "nobody listens any more")
+	require.Error(t, err, "the port is closed")
 
-	if runtime.GOOS != "windows" { // It has no such modes.
+	if runtime.GOOS != "windows" { // It has no such file modes.
 		info, err := os.Stat(w.tokenFile)
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode())
@@ -62,7 +62,7 @@ func TestSignIn(t *testing.T) {
 	require.Equal(t, token, w.kept())
 }
 
-// Each sign-in is at a port of its own, with a state and a verifier of its own.
+// Each sign-in uses a separate port, state, and verifier.
 func TestEachSignInIsAnother(t *testing.T) {
 	w := newWorld(t)
 	seen := map[string]bool{}
@@ -78,8 +78,8 @@ func TestEachSignInIsAnother(t *testing.T) {
 	require.Len(t, seen, 9)
 }
 
-// An expired token is refreshed without the browser, and what comes back is
-// kept, so that it works again and again.
+// An expired token is refreshed without the browser, and the new one is saved, so
+// that this works many times.
 func TestRefresh(t *testing.T) {
 	w := newWorld(t)
 	w.signIn()
@@ -97,12 +97,12 @@ func TestRefresh(t *testing.T) {
 	}
 	token := w.kept()
 	seen[token.AccessToken], seen[token.RefreshToken] = true, true
-	require.Len(t, seen, 8, "each refresh gives a new pair")
+	require.Len(t, seen, 8, "each refresh returns a new pair")
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(w.tokenFile), "*"))
 	require.NoError(t, err)
-	require.Equal(t, []string{w.tokenFile}, left, "nothing else is left there")
+	require.Equal(t, []string{w.tokenFile}, left, "no other files are left there")
 
-	// The provider can end an access token before its time.
+	// The provider can revoke an access token before it expires.
 	form := url.Values{"client_id": {w.clientID}, "token": {token.AccessToken}}
 	answer, err := http.PostForm(w.issuer+"/oauth/token/revoke", form)
 	require.NoError(t, err)
@@ -131,8 +131,8 @@ func TestParallelRefresh(t *testing.T) {
 	require.Zero(t, status, stderr)
 }
 
-// Whom the provider has signed out, by whichever token it is noticed, signs in
-// again.
+// If the provider has signed the user out, the program notices with either token
+// and signs the user in again.
 func TestEndedByTheProvider(t *testing.T) {
 	for name, before := range map[string]func(*world){
 		"the access token": func(*world) {},
@@ -156,22 +156,22 @@ func TestDenied(t *testing.T) {
 	someone.open(someone.decide(program.address(), "Cancel"))
 	status, _, stderr := program.ends()
 	require.Equal(t, 1, status)
-	require.Equal(t, "cli: you did not allow it, so nobody is signed in\n", stderr)
+	require.Equal(t, "cli: you didn't allow access, so you are not signed in\n", stderr)
 	require.NoFileExists(t, w.tokenFile)
 }
 
-// The user can allow a part of what is asked for.
+// The user can allow only some of the scopes.
 func TestWhatIsMissingIsNotShown(t *testing.T) {
 	for scope, want := range map[string]string{"profile": "Ada Lovelace", "email": "ada@acme.example", "": "Ada Lovelace <ada@acme.example>", "public_metadata": ""} {
 		t.Run(scope, func(t *testing.T) {
 			w := newWorld(t)
 			program := w.program("-scope", scope)
 			someone := newPerson(t)
-			if want == "" { // It was not registered for that.
+			if want == "" { // The client may not request it.
 				someone.open(someone.signIn(program.address()).Leads())
 				status, _, stderr := program.ends()
 				require.Equal(t, 1, status)
-				require.Contains(t, stderr, "the provider refused: ")
+				require.Contains(t, stderr, "the provider rejected the request: ")
 				require.Contains(t, stderr, "(invalid_scope)")
 				return
 			}
@@ -182,8 +182,8 @@ func TestWhatIsMissingIsNotShown(t *testing.T) {
 	}
 }
 
-// What comes with another state is refused and changes nothing: the answer
-// itself is still taken. With another issuer the sign-in ends.
+// A response with another state is rejected and changes nothing: the real one is
+// still accepted. A response with another issuer ends the sign-in.
 func TestForeignAnswers(t *testing.T) {
 	w := newWorld(t)
 	program := w.program()
@@ -200,7 +200,7 @@ func TestForeignAnswers(t *testing.T) {
 	for _, state := range []string{"", "x", to.Query().Get("state") + "x", strings.ToLower(to.Query().Get("state"))} {
 		page := stranger.open(changed("state", state))
 		require.Equal(t, http.StatusBadRequest, page.Status)
-		require.Contains(t, page.Text(), "it was not used")
+		require.Contains(t, page.Text(), "it was ignored")
 	}
 	require.Equal(t, http.StatusBadRequest, stranger.open("http://"+to.Host+"/callback?error=access_denied").Status)
 	require.Equal(t, http.StatusNotFound, stranger.open("http://"+to.Host+"/").Status)
@@ -220,7 +220,7 @@ func TestForeignAnswers(t *testing.T) {
 			stranger.open(changed("iss", iss))
 			status, _, stderr := program.ends()
 			require.Equal(t, 1, status)
-			require.Equal(t, "cli: the answer did not come from this provider, so it was not used\n", stderr)
+			require.Equal(t, "cli: the response came from another provider, so it was ignored\n", stderr)
 			require.Empty(t, w.happened(), "no code was sent to the provider")
 			require.NoFileExists(t, w.tokenFile)
 		})
@@ -232,7 +232,7 @@ func TestForeignAnswers(t *testing.T) {
 		stranger.open(changed("code", "x"))
 		status, _, stderr := program.ends()
 		require.Equal(t, 1, status)
-		require.Contains(t, stderr, "the provider gave no token: ")
+		require.Contains(t, stderr, "the provider issued no token: ")
 		require.Contains(t, stderr, "invalid_grant")
 	})
 }
@@ -242,7 +242,7 @@ func TestTimeout(t *testing.T) {
 	began := time.Now()
 	status, _, stderr := w.program("-timeout", "200ms").ends()
 	require.Equal(t, 1, status)
-	require.Equal(t, "cli: nobody signed in within 200ms: run the program again\n", stderr)
+	require.Equal(t, "cli: no one signed in within 200ms: run the program again\n", stderr)
 	require.GreaterOrEqual(t, time.Since(began), 200*time.Millisecond)
 
 	program := w.program()
@@ -250,14 +250,14 @@ func TestTimeout(t *testing.T) {
 	program.stop()
 	status, _, stderr = program.ends()
 	require.Equal(t, 1, status)
-	require.Equal(t, "cli: stopped before anybody signed in\n", stderr)
+	require.Equal(t, "cli: stopped before you signed in\n", stderr)
 }
 
 func TestLogout(t *testing.T) {
 	w := newWorld(t)
 	status, stdout, stderr := w.runs("-logout")
 	require.Zero(t, status, stderr)
-	require.Equal(t, "Nobody is signed in.\n", stdout)
+	require.Equal(t, "You are not signed in.\n", stdout)
 
 	w.signIn()
 	w.happened()

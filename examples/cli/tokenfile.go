@@ -13,29 +13,28 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// tokenFile keeps a sign-in from one run to the next. Whoever can read the file
-// can act as the user, so nobody else can. A program that is used for more than
-// trying things out would rather use the system's keychain.
+// tokenFile keeps a sign-in between runs. Anyone who can read the file can act as
+// the user, so only the user can. In production, use the system's keychain.
 type tokenFile struct {
 	path             string
 	issuer, clientID string // whose token it is
 }
 
-// kept is what is in the file.
+// kept is the content of the file.
 type kept struct {
 	Issuer   string        `json:"issuer"`
 	ClientID string        `json:"client_id"`
 	Token    *oauth2.Token `json:"token"`
 }
 
-// newTokenFile says where the sign-in is kept. Unless the user chose a file, each
-// provider and client id has one of its own.
+// newTokenFile returns the file that the user chose. By default, each provider
+// and client ID has a separate file.
 func newTokenFile(opts options) (tokenFile, error) {
 	f := tokenFile{opts.tokenFile, opts.issuer, opts.clientID}
 	if f.path == "" {
 		dir, err := os.UserConfigDir()
 		if err != nil {
-			return f, fmt.Errorf("say where to keep the sign-in by -token-file: %w", err)
+			return f, fmt.Errorf("choose a file for the sign-in with -token-file: %w", err)
 		}
 		sum := sha256.Sum256([]byte(opts.issuer + " " + opts.clientID))
 		f.path = filepath.Join(dir, "latchkey-cli", hex.EncodeToString(sum[:8])+".json")
@@ -54,18 +53,17 @@ func (f tokenFile) load() (*oauth2.Token, error) {
 	}
 	var k kept
 	if err := json.Unmarshal(content, &k); err != nil || k.Token == nil {
-		return nil, fmt.Errorf("%s is not a file that this program wrote: delete it, or choose another with -token-file", f.path)
+		return nil, fmt.Errorf("%s was not written by this program: delete it, or choose another file with -token-file", f.path)
 	}
-	// A token goes to nobody but the provider that it came from.
+	// A token must only go to the provider that issued it.
 	if k.Issuer != f.issuer || k.ClientID != f.clientID {
-		return nil, fmt.Errorf("%s keeps a sign-in of %s with %s: choose another file with -token-file", f.path, k.ClientID, k.Issuer)
+		return nil, fmt.Errorf("%s has a sign-in of %s at %s: choose another file with -token-file", f.path, k.ClientID, k.Issuer)
 	}
 	return k.Token, nil
 }
 
-// save puts the token in place of the one before. The file is written aside and
-// then renamed, so that at every moment there is a whole one: the refresh token
-// that was there before is worth nothing any more.
+// save replaces the token. It writes a temporary file and renames it, so that the
+// file is always complete: the previous refresh token no longer works.
 func (f tokenFile) save(token *oauth2.Token) error {
 	content, err := json.MarshalIndent(kept{f.issuer, f.clientID, token}, "", "\t")
 	if err != nil {
@@ -79,7 +77,7 @@ func (f tokenFile) save(token *oauth2.Token) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(aside.Name()) // It is gone if all went well.
+	defer os.Remove(aside.Name()) // After a successful rename, this does nothing.
 	_, err = aside.Write(content)
 	err = errors.Join(err, aside.Sync(), aside.Close())
 	if err != nil {

@@ -22,16 +22,17 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/examples/internal/run"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
 func TestMain(m *testing.M) {
-	acme.HashCost = bcrypt.MinCost // The race detector makes it slow.
+	acme.HashCost = bcrypt.MinCost // It is slow under the race detector.
 	m.Run()
 }
 
-// world is a provider, and the machine of somebody who uses the program there.
+// world is a provider, and a user's machine that runs the program.
 type world struct {
 	t         *testing.T
 	issuer    string
@@ -47,20 +48,20 @@ type world struct {
 func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
 	t.Helper()
 	w := &world{t: t, clientID: "test-cli", tokenFile: filepath.Join(t.TempDir(), "config", "token.json"), events: map[provider.EventKind]int{}}
-	listener, issuer, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
-	require.NoError(t, err)
-	w.issuer = issuer
-	cfg := provider.Config{Issuer: issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler),
+	w.Server = httptest.NewUnstartedServer(nil)
+	w.issuer = "http://" + w.Listener.Addr().String()
+	cfg := provider.Config{Issuer: w.issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler),
 		DeviceAuthorization: &provider.DeviceAuthorization{Interval: time.Second}}
 	for _, e := range edit {
 		e(&cfg)
 	}
+	var err error
 	w.Host, err = acme.New(cfg)
 	require.NoError(t, err)
 	require.NoError(t, register(t.Context(), w.Provider, w.clientID))
 	mux := http.NewServeMux()
 	w.Mount(mux)
-	w.Server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: mux}}
+	w.Config.Handler = mux
 	w.Start()
 	t.Cleanup(w.Close)
 	return w
@@ -69,12 +70,12 @@ func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
 func (w *world) note(_ context.Context, e provider.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if e.Request != nil && e.Kind != provider.EventRequest { // Registering the program is no request.
+	if e.Request != nil && e.Kind != provider.EventRequest { // Registering the program is not a request.
 		w.events[e.Kind]++
 	}
 }
 
-// happened returns what the provider noted since it was last asked.
+// happened returns the events since the last call.
 func (w *world) happened() map[provider.EventKind]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,26 +94,26 @@ type program struct {
 	status chan int
 }
 
-// program starts the program with the flags of this world and others.
+// program starts the program with the flags for this world and others.
 func (w *world) program(args ...string) *program {
-	return start(w.t, append([]string{"-issuer", w.issuer, "-client-id", w.clientID, "-token-file", w.tokenFile, "-no-browser"}, args...)...)
+	return newProgram(w.t, append([]string{"-issuer", w.issuer, "-client-id", w.clientID, "-token-file", w.tokenFile, "-no-browser"}, args...)...)
 }
 
-func start(t *testing.T, args ...string) *program {
+func newProgram(t *testing.T, args ...string) *program {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	out, stdout := io.Pipe()
 	p := &program{t: t, stop: stop, out: out, status: make(chan int, 1)}
 	go func() {
-		p.status <- run(ctx, args, stdout, &p.stderr)
+		p.status <- run.Run(ctx, start, args, stdout, &p.stderr)
 		stdout.Close()
 	}()
 	t.Cleanup(func() { stop(); out.Close() })
 	return p
 }
 
-// reads waits until the program has printed a text, and returns all that it has
-// printed until then.
+// reads waits until the program has printed a text, and returns everything
+// printed so far.
 func (p *program) reads(text string) string {
 	p.t.Helper()
 	for buffer := make([]byte, 4096); !strings.Contains(p.stdout.String(), text); {
@@ -125,8 +126,8 @@ func (p *program) reads(text string) string {
 	return p.stdout.String()
 }
 
-// ends waits for the end of the program and returns its exit status and all
-// that it has printed.
+// ends waits for the program to end, and returns its exit status and everything
+// that it printed.
 func (p *program) ends() (status int, stdout, stderr string) {
 	p.t.Helper()
 	rest, err := io.ReadAll(p.out)
@@ -135,13 +136,13 @@ func (p *program) ends() (status int, stdout, stderr string) {
 	return <-p.status, p.stdout.String(), p.stderr.String()
 }
 
-// address is where the program wants its user to go.
+// address is the address that the program tells its user to open.
 func (p *program) address() string {
 	p.t.Helper()
 	return regexp.MustCompile(`http\S+state=\S+`).FindString(p.reads("state="))
 }
 
-// person sits at the browser.
+// person is a user with a browser.
 type person struct {
 	t *testing.T
 	*browser.Browser
@@ -168,8 +169,8 @@ func (p *person) signIn(address string) *browser.Page {
 	return page
 }
 
-// decide signs in and presses a button of the consent page. It returns where
-// that leads: to the program.
+// decide signs in and presses a button of the consent page. It returns the
+// redirect to the program.
 func (p *person) decide(address, button string) string {
 	p.t.Helper()
 	page, err := p.Press(p.t.Context(), p.signIn(address), button, nil)
@@ -192,7 +193,7 @@ func (w *world) signIn() {
 	require.Empty(w.t, stderr)
 }
 
-// runs runs the program to its end, which must come without a sign-in.
+// runs runs the program until it ends, which must happen without a sign-in.
 func (w *world) runs(args ...string) (status int, stdout, stderr string) {
 	w.t.Helper()
 	status, stdout, stderr = w.program(append([]string{"-timeout", "1ns"}, args...)...).ends()

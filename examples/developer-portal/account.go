@@ -21,10 +21,10 @@ func (h *host) showAccount(w http.ResponseWriter, r *http.Request, u user) {
 	}{h.layout(r, "Your account", "account"), u.Email, connections})
 }
 
-// signOutEverywhere ends everything that acts for the user, but for the
-// session that asks for it.
+// signOutEverywhere ends all sessions and grants of the user, except the current
+// session.
 func (h *host) signOutEverywhere(w http.ResponseWriter, r *http.Request, u user) {
-	// Sessions first: nobody else can then let an application in again.
+	// End the sessions first, so that they can't create new grants.
 	u = h.users.change(u.ID, func(u *user) { u.generation++ })
 	h.sessions.Put(r.Context(), sessionGeneration, u.generation)
 	if err := h.provider.RevokeGrants(r.Context(), provider.GrantFilter{UserID: u.ID}); err != nil {
@@ -34,8 +34,8 @@ func (h *host) signOutEverywhere(w http.ResponseWriter, r *http.Request, u user)
 	h.done(w, r, "/settings/account", "You are signed out everywhere but here. All sign-ins and tokens of applications have ended.")
 }
 
-// closeAccount is what happens to a user who is disabled, here at their own
-// wish. The applications that they made go on working for other people.
+// closeAccount disables the user's own account. Applications that the user
+// registered keep working for other users.
 func (h *host) closeAccount(w http.ResponseWriter, r *http.Request, u user) {
 	if err := h.disable(r.Context(), u.ID); err != nil {
 		h.fail(w, r, err)
@@ -45,17 +45,16 @@ func (h *host) closeAccount(w http.ResponseWriter, r *http.Request, u user) {
 		h.fail(w, r, err)
 		return
 	}
-	h.message(w, r, http.StatusOK, "Your account is closed", "Nobody can sign in to it, and no application can use it.")
+	h.message(w, r, http.StatusOK, "Your account is closed", "You can no longer sign in to it, and no application can use it.")
 }
 
-// disable cuts a user off: they cannot sign in any more, and no application
-// can act for them. The order matters, or an application could be let in
-// between the two.
+// disable keeps a user from signing in and revokes their grants. The order
+// matters: otherwise an application could get a grant between the two steps.
 func (h *host) disable(ctx context.Context, id string) error {
 	h.users.change(id, func(u *user) { u.closed = true; u.generation++ })
 	err := h.provider.RevokeGrants(ctx, provider.GrantFilter{UserID: id})
 	if err != nil {
-		// Half of it is worse than nothing: it looks done.
+		// Undo the first step, so that the account does not look disabled.
 		h.users.change(id, func(u *user) { u.closed = false })
 	}
 	return err

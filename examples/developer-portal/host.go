@@ -24,8 +24,8 @@ type host struct {
 	sessions *scs.SessionManager
 }
 
-// offered is what applications may ask for. What strangers may have of Acme's
-// users is for Acme to decide.
+// offered are the scopes that applications can request. Acme decides what
+// applications can read.
 var offered = []scopes.Scope{
 	{Name: scopes.Profile, Title: "See your name and username", Required: true},
 	{Name: scopes.Email, Title: "See your email address"},
@@ -49,10 +49,10 @@ func newHost(issuer string, kept store.Store) (*host, error) {
 		SignIn:      provider.RedirectTo("/login", "next"),
 		Users:       h.users.lookup,
 		Scopes:      offered,
-		TokenPrefix: "acme_", // by which scanners know a leaked token
+		TokenPrefix: "acme_", // Secret scanners recognize leaked tokens by it.
 
-		// Name, logo and color are for the built-in page of connected
-		// applications, the other two pages are Acme's own.
+		// The built-in page of connected applications uses the name, logo, and
+		// color. The consent page and the error page are custom.
 		Pages: pages.Config{
 			Name:        "Acme Notes",
 			LogoURL:     issuer + "/logo.svg",
@@ -68,10 +68,10 @@ func newHost(issuer string, kept store.Store) (*host, error) {
 func (h *host) handler() http.Handler {
 	mux := http.NewServeMux()
 
-	// Pages: with the session, and closed to forms of other sites.
+	// Acme's pages load the session and reject forms from other sites.
 	csrf := http.NewCrossOriginProtection()
-	if err := csrf.AddTrustedOrigin(h.issuer); err != nil { // A proxy may rewrite Host, which it is compared with.
-		panic(err) // provider.New has refused whatever is no origin.
+	if err := csrf.AddTrustedOrigin(h.issuer); err != nil { // The check compares with Host, which a proxy can rewrite.
+		panic(err) // provider.New accepts only an issuer whose origin is valid.
 	}
 	page := func(pattern string, f http.HandlerFunc) {
 		mux.Handle(pattern, http.MaxBytesHandler(csrf.Handler(h.sessions.LoadAndSave(f)), 64<<10))
@@ -84,8 +84,8 @@ func (h *host) handler() http.Handler {
 	page("POST /settings/account/sign-out-everywhere", h.signedIn(h.signOutEverywhere))
 	page("POST /settings/account/close", h.signedIn(h.closeAccount))
 
-	// Users register applications of their own, and Ada looks at them. Both sites
-	// protect their forms by themselves.
+	// Users register applications, and Ada reviews them. Both handlers protect
+	// their forms against CSRF.
 	mux.Handle("/developers/", h.sessions.LoadAndSave(portal.Developers(h.provider, portal.DeveloperOptions{
 		Scopes:      scopes.New(scopes.Profile, scopes.Email, "notes:read"),
 		TokenScopes: scopes.New("notes:read"),
@@ -93,8 +93,8 @@ func (h *host) handler() http.Handler {
 	})))
 	mux.Handle("/admin/oauth/", h.sessions.LoadAndSave(portal.Admin(h.provider, portal.AdminOptions{Allow: h.administrator})))
 
-	// Latchkey's endpoints: with the session where they need it, and without
-	// the check of origins, because programs and other sites may call them.
+	// Latchkey's endpoints load the session where they need it. They skip the
+	// origin check, because programs and other sites may call them.
 	for _, route := range h.provider.Routes() {
 		handler := route.Handler
 		if route.Session {
@@ -103,36 +103,36 @@ func (h *host) handler() http.Handler {
 		mux.Handle(route.Method+" "+route.Path, handler)
 	}
 
-	// The API takes the tokens of applications and of people alike.
+	// The API accepts tokens of applications and personal access tokens.
 	mux.Handle("GET /api/notes", h.provider.Require("notes:read")(http.HandlerFunc(h.listNotes)))
 
 	files, err := fs.Sub(pageFiles, "pages")
 	if err != nil {
-		panic(err) // They are part of the program.
+		panic(err) // The files are embedded.
 	}
 	mux.Handle("GET /style.css", http.FileServerFS(files))
 	mux.Handle("GET /logo.svg", http.FileServerFS(files))
 	return mux
 }
 
-// administrator says who is one: see portal.AdminOptions.
+// administrator is portal.AdminOptions.Allow.
 func (h *host) administrator(r *http.Request) (actor string, err error) {
 	u, ok := h.user(r)
 	switch {
 	case !ok:
 		return "", portal.ErrSignIn
 	case !u.administers:
-		return "", errors.New("the user is no administrator")
+		return "", errors.New("the user is not an administrator")
 	}
 	return u.ID, nil
 }
 
-// signedIn sends everybody else to the sign-in page first.
+// signedIn redirects signed-out users to the sign-in page.
 func (h *host) signedIn(f func(w http.ResponseWriter, r *http.Request, u user)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		u, ok := h.user(r)
 		if !ok {
-			next := "/settings/account" // A form cannot be sent again from there.
+			next := "/settings/account" // A redirect can't send the form again.
 			if r.Method == http.MethodGet {
 				next = r.URL.RequestURI()
 			}

@@ -12,12 +12,12 @@ import (
 	"github.com/latchkey-go/latchkey/provider/pages"
 )
 
-// The provider's pages in the host's layout. Their words are Latchkey's, in the
-// visitor's language (pages.Config.Texts); how they are arranged is for
-// pages/consent.html and pages/error.html.
+// Latchkey supplies the texts of these pages in the visitor's language
+// (pages.Config.Texts). The templates pages/consent.html and pages/error.html
+// supply the layout.
 
-// consentPage is pages.Config.Consent. The menu is left out: the one
-// thing to do here is to decide.
+// consentPage is pages.Config.Consent. It shows no menu, because the user has one
+// decision to make.
 func (h *host) consentPage(w http.ResponseWriter, _ *http.Request, page pages.Consent) {
 	writePage(w, http.StatusOK, "consent.html", struct {
 		layout
@@ -25,8 +25,8 @@ func (h *host) consentPage(w http.ResponseWriter, _ *http.Request, page pages.Co
 	}{providerLayout(page.Texts, page.Texts.ConsentTitle), page})
 }
 
-// errorPage is pages.Config.Error. What it is called for is in
-// Latchkey's log already, with the same reference.
+// errorPage is pages.Config.Error. Latchkey has already logged the error with the
+// same reference.
 func (h *host) errorPage(w http.ResponseWriter, _ *http.Request, page pages.Error) {
 	writePage(w, page.Status, "error.html", struct {
 		layout
@@ -43,7 +43,7 @@ var pageFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"day": func(t time.Time) string { return t.UTC().Format("2 January 2006") },
-	"initial": func(name string) string { // stands for an application without a logo
+	"initial": func(name string) string { // replaces a missing logo
 		for _, r := range name {
 			return strings.ToUpper(string(r))
 		}
@@ -51,17 +51,17 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	},
 }).ParseFS(pageFiles, "pages/*.html"))
 
-// layout is what every page of the portal shows around its content.
+// layout is the data that every page needs.
 type layout struct {
 	Title   string
-	Section string // the entry of the menu that the page belongs to
-	User    string // who is signed in; empty: nobody, so there is no menu
+	Section string // the menu entry of the page
+	User    string // the signed-in user; if empty, the page has no menu
 
-	Message string // of the form before, shown this once
+	Message string // about the previous form, shown once
 
-	Admin bool // They may see and change every application.
+	Admin bool // can see and change every application
 
-	Language, Direction string // empty: English
+	Language, Direction string // English if empty
 }
 
 func (h *host) layout(r *http.Request, title, section string) layout {
@@ -76,12 +76,12 @@ func (h *host) layout(r *http.Request, title, section string) layout {
 	return l
 }
 
-// writePage answers with a page.
+// writePage writes a page.
 func writePage(w http.ResponseWriter, status int, name string, view any) {
 	var body bytes.Buffer
 	if err := templates.ExecuteTemplate(&body, name, view); err != nil {
-		slog.Error("a page could not be written", "page", name, "error", err)
-		http.Error(w, "This page could not be written.", http.StatusInternalServerError)
+		slog.Error("page not rendered", "page", name, "error", err)
+		http.Error(w, "The page could not be rendered.", http.StatusInternalServerError)
 		return
 	}
 	header := w.Header()
@@ -89,16 +89,15 @@ func writePage(w http.ResponseWriter, status int, name string, view any) {
 	header.Set("Cache-Control", "no-store") // The pages are personal.
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("X-Content-Type-Options", "nosniff")
-	// No scripts, and nothing from elsewhere. It must not name form-action:
-	// browsers apply that to the redirects after a form too, and those after
-	// the sign-in form lead to the application that somebody signs in to. Where
-	// that page is the consent page, Latchkey has set a policy already: so Add.
+	// Don't set form-action: browsers also apply it to redirects after a form,
+	// and those after the sign-in form lead to the application. Use Add, because
+	// Latchkey has already set a policy for the consent page.
 	header.Add("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(status)
 	body.WriteTo(w)
 }
 
-// message answers with a page that only says something.
+// message writes a page with a message.
 func (h *host) message(w http.ResponseWriter, r *http.Request, status int, title, text string) {
 	writePage(w, status, "message.html", struct {
 		layout
@@ -106,8 +105,8 @@ func (h *host) message(w http.ResponseWriter, r *http.Request, status int, title
 	}{h.layout(r, title, ""), text})
 }
 
-// fail answers where Latchkey could not do something and it is nobody's fault.
+// fail writes an error page and logs the error.
 func (h *host) fail(w http.ResponseWriter, r *http.Request, err error) {
-	slog.Error("a page failed", "path", r.URL.Path, "error", err)
-	h.message(w, r, http.StatusServiceUnavailable, "This does not work right now", "Try again in a moment.")
+	slog.Error("request failed", "path", r.URL.Path, "error", err)
+	h.message(w, r, http.StatusServiceUnavailable, "Something went wrong", "Try again in a moment.")
 }

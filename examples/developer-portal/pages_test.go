@@ -35,7 +35,7 @@ func TestConsentPage(t *testing.T) {
 	ada := p.signedIn(t, "ada")
 	app, _ := ada.register("Notebook <b>", nil, "profile", "email", "notes:read")
 
-	// Whoever is not signed in does that first.
+	// A signed-out user signs in first.
 	grace := p.person(t)
 	page := grace.signIn(grace.open(app.oauth.AuthCodeURL("state")), "grace")
 	for _, text := range []string{
@@ -57,7 +57,7 @@ func TestConsentPage(t *testing.T) {
 	require.Equal(t, "access_denied", got.Get("error"))
 	require.Equal(t, "state", got.Get("state"))
 
-	// Without the email address; the name is given anyway.
+	// Without the email address. The name is required.
 	page = grace.open(app.oauth.AuthCodeURL("state"))
 	got = answer(t, grace.press(ticked(page, "granted", "notes:read"), "Allow", nil))
 	token, err := app.oauth.Exchange(t.Context(), got.Get("code"))
@@ -69,7 +69,7 @@ func TestConsentPage(t *testing.T) {
 	require.Equal(t, "Grace Hopper", claims["name"])
 	require.NotContains(t, claims, "email")
 
-	// As somebody else, who must sign in for that.
+	// Another user must sign in first.
 	link := find(t, page, `href="([^"]+)">Switch account`)
 	page = grace.signIn(grace.open(link), "ada")
 	require.Contains(t, page.Text(), "Signed in as Ada Lovelace")
@@ -91,8 +91,8 @@ func TestErrorPage(t *testing.T) {
 	reference := find(t, page, `Error reference: ([0-9A-Z]{4}-[0-9A-Z]{4})`)
 	require.Contains(t, logText(), "reference="+reference)
 
-	// A form that was answered before is not answered again: its page comes
-	// anew. One that was shown to somebody else is refused, with a way on.
+	// A form that was already submitted isn't processed again: the page is shown
+	// again. A form that was shown to another user is rejected with a link to retry.
 	consent := ada.open(app.oauth.AuthCodeURL("state"))
 	require.Equal(t, "access_denied", answer(t, ada.press(consent, "Cancel", nil)).Get("error"))
 	page = ada.press(consent, "Allow", nil)
@@ -120,7 +120,7 @@ func TestGerman(t *testing.T) {
 	require.NotEmpty(t, answer(t, ada.press(page, "Erlauben", nil)).Get("code"))
 
 	ada.edit = german
-	page = ada.open("/oauth/authorize?client_id=nobody")
+	page = ada.open("/oauth/authorize?client_id=unknown")
 	require.Contains(t, page.Text(), "Diese App ist hier nicht bekannt")
 	ada.edit = german
 	require.Contains(t, ada.open("/oauth/connections").Text(), "Verbundene Apps")
@@ -138,7 +138,7 @@ func TestDisconnect(t *testing.T) {
 
 	page := ada.open(find(t, account, `<a href="([^"]+)">See what they may do`))
 	require.Contains(t, page.Text(), "Notebook can: Read your notes")
-	require.Contains(t, string(page.Body), "#0b6b4f", "the host's colour")
+	require.Contains(t, string(page.Body), "#0b6b4f", "the host's color")
 	require.Contains(t, string(page.Body), p.url+"/logo.svg")
 	page = ada.press(page, "Disconnect Notebook", nil)
 	require.Contains(t, page.Text(), "Notebook was disconnected")
@@ -147,7 +147,7 @@ func TestDisconnect(t *testing.T) {
 		require.Equal(t, want, status)
 	}
 
-	require.NotContains(t, page.Text(), "Personal access tokens", "they have a page of their own")
+	require.NotContains(t, page.Text(), "Personal access tokens", "they have a separate page")
 	require.Contains(t, ada.open("/settings/account").Text(), "No application can use your account.")
 }
 
@@ -167,7 +167,7 @@ func TestSignOutEverywhere(t *testing.T) {
 	}
 	require.Equal(t, accountPath, ada.open(accountPath).URL.Path)
 	require.Equal(t, "/login", elsewhere.open(accountPath).URL.Path)
-	require.Equal(t, "/login", elsewhere.open(app.oauth.AuthCodeURL("state")).URL.Path, "nor is there a session for the provider")
+	require.Equal(t, "/login", elsewhere.open(app.oauth.AuthCodeURL("state")).URL.Path, "the provider sees no session either")
 	require.Equal(t, accountPath, grace.open(accountPath).URL.Path)
 	_, err := app.oauth.TokenSource(t.Context(), signIn).Token()
 	require.NoError(t, err, "it has not expired")
@@ -185,11 +185,11 @@ func TestCloseAccount(t *testing.T) {
 	require.Contains(t, page.Text(), "Your account is closed")
 	require.False(t, page.HasButton("Sign out"))
 	_, _, err := p.provider.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_1815", ApplicationID: strings.TrimPrefix(app.path, "/developers/?application=")})
-	require.ErrorIs(t, err, userinfo.ErrNotFound, "to Latchkey the user is gone")
+	require.ErrorIs(t, err, userinfo.ErrNotFound, "Latchkey sees no such user")
 	for _, someone := range []*person{ada, elsewhere} {
 		require.Equal(t, "/login", someone.open("/developers/").URL.Path)
 	}
-	require.Contains(t, ada.signIn(ada.open("/login"), "ada").Text(), "do not go together")
+	require.Contains(t, ada.signIn(ada.open("/login"), "ada").Text(), "Wrong user or password")
 	status, _ := p.notes(t, adas.AccessToken)
 	require.Equal(t, http.StatusUnauthorized, status)
 	adas.AccessToken = ""
@@ -211,16 +211,16 @@ func TestSignInPage(t *testing.T) {
 		require.Equal(t, "/", page.Header.Get("Location"), next)
 	}
 	require.Contains(t, ada.open("/").Text(), "Flying machine")
-	require.Contains(t, ada.press(ada.open("/"), "Sign out", nil).Text(), "Notes for everybody")
+	require.Contains(t, ada.press(ada.open("/"), "Sign out", nil).Text(), "Your notes, everywhere")
 
-	// A form that comes without a session cannot be sent again from the
-	// sign-in page.
+	// A form without a session leads to the sign-in page, which can't send it
+	// again.
 	form := p.signedIn(t, "ada").open(accountPath)
 	page = ada.press(form, "Sign out everywhere else", nil)
 	require.Equal(t, p.url+signInPath(accountPath), page.URL.String())
 }
 
-// Grace registers an application, Ada reviews it, and nobody else can.
+// Grace registers an application, and only Ada can review it.
 func TestDevelopersAndAdministrators(t *testing.T) {
 	p := newPortal(t)
 	ada, grace := p.signedIn(t, "ada"), p.signedIn(t, "grace")
@@ -240,8 +240,7 @@ func TestDevelopersAndAdministrators(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, status)
 }
 
-// Every page is whole in itself: no scripts, nothing from elsewhere, and fields
-// that are named.
+// No page has scripts or inline styles, or loads anything from another site.
 func TestPages(t *testing.T) {
 	p := newPortal(t)
 	ada := p.signedIn(t, "ada")

@@ -2,12 +2,12 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -19,12 +19,11 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/oauth2"
 
-	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// logged is what was logged.
+// logged is the log.
 var logged struct {
 	sync.Mutex
 	bytes.Buffer
@@ -45,12 +44,12 @@ func logText() string {
 }
 
 func TestMain(m *testing.M) {
-	hashCost = bcrypt.MinCost // The race detector makes it slow.
+	hashCost = bcrypt.MinCost // It is slow under the race detector.
 	slog.SetDefault(slog.New(slog.NewTextHandler(logWriter{}, nil)))
 	m.Run()
 }
 
-// served is Acme, served on a free port for one test.
+// served is Acme on a free port for one test.
 type served struct {
 	*host
 	url string
@@ -58,18 +57,17 @@ type served struct {
 
 func newPortal(t *testing.T) *served {
 	t.Helper()
-	listener, url, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
-	require.NoError(t, err)
+	server := httptest.NewUnstartedServer(nil)
+	url := "http://" + server.Listener.Addr().String()
 	h, err := newHost(url, memory.New())
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- acme.Serve(ctx, listener, h.handler()) }()
-	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
+	server.Config.Handler = h.handler()
+	server.Start()
+	t.Cleanup(server.Close)
 	return &served{h, url}
 }
 
-// person drives a browser and fails the test where it cannot go on.
+// person drives a browser, and fails the test at the first error.
 type person struct {
 	t    *testing.T
 	b    *browser.Browser
@@ -92,7 +90,7 @@ func (p *served) signedIn(t *testing.T, login string) *person {
 	return someone
 }
 
-// RoundTrip makes a request as the browser has it, or as edit has changed it.
+// RoundTrip sends a request, after edit has changed it.
 func (p *person) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.edit != nil {
 		p.edit(r)
@@ -101,7 +99,7 @@ func (p *person) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// open opens a path of Acme's, or another address, and goes where it leads.
+// open opens one of Acme's paths or another address, and follows redirects.
 func (p *person) open(address string) *browser.Page {
 	p.t.Helper()
 	if strings.HasPrefix(address, "/") {
@@ -112,14 +110,14 @@ func (p *person) open(address string) *browser.Page {
 	return p.arrive(page)
 }
 
-// press presses a button, and goes where that leads on Acme's origin.
+// press presses a button and follows redirects to Acme's origin.
 func (p *person) press(at *browser.Page, button string, typed map[string]string) *browser.Page {
 	p.t.Helper()
 	return p.arrive(p.send(at, button, typed))
 }
 
-// send presses a button. To package browser a text area is an input; what a
-// browser sends of one has line breaks of its own kind.
+// send presses a button. Package browser knows no text areas, so they become
+// inputs, and line breaks become CRLF as in a real browser.
 func (p *person) send(at *browser.Page, button string, typed map[string]string) *browser.Page {
 	p.t.Helper()
 	areas := regexp.MustCompile(`<textarea([^>]*)>\n([^<]*)</textarea>`)
@@ -153,7 +151,7 @@ func (p *person) signIn(at *browser.Page, login string) *browser.Page {
 	return p.press(at, "Sign in", map[string]string{"login": login, "password": password})
 }
 
-// ticked returns the page with nothing but the given boxes of a name ticked.
+// ticked returns the page with only the given boxes of a name checked.
 func ticked(at *browser.Page, name string, values ...string) *browser.Page {
 	boxes := regexp.MustCompile(`<input type="checkbox" name="` + name + `" value="([^"]*)"( checked)?>`)
 	changed := *at
@@ -170,14 +168,14 @@ func ticked(at *browser.Page, name string, values ...string) *browser.Page {
 	return &changed
 }
 
-// application is what a developer knows of one that they registered.
+// application is what a developer knows about their application.
 type application struct {
 	path   string // of its page
 	secret string
 	oauth  oauth2.Config
 }
 
-const callback = "http://127.0.0.1:9/callback" // Nobody listens there, and nobody goes there.
+const callback = "http://127.0.0.1:9/callback" // No server listens there, and no browser opens it.
 
 // register registers an application and returns its page.
 func (p *person) register(name string, typed map[string]string, scopes ...string) (application, *browser.Page) {
@@ -200,7 +198,7 @@ func (p *person) register(name string, typed map[string]string, scopes ...string
 	return app, page
 }
 
-// secretOn is the secret that a page shows; empty: none.
+// secretOn is the secret that a page shows, or empty.
 func secretOn(page *browser.Page) string {
 	found := regexp.MustCompile(`<code id="secret">([^<]+)</code>`).FindSubmatch(page.Body)
 	if found == nil {
@@ -223,7 +221,7 @@ func find(t *testing.T, page *browser.Page, pattern string) string {
 	return html.UnescapeString(string(found[1]))
 }
 
-// answer is where the browser is sent back to the application.
+// answer is the authorization response in the redirect to the application.
 func answer(t *testing.T, page *browser.Page) url.Values {
 	t.Helper()
 	require.True(t, strings.HasPrefix(page.Leads(), callback+"?"), page.Text())
@@ -232,11 +230,11 @@ func answer(t *testing.T, page *browser.Page) url.Values {
 	return to.Query()
 }
 
-// tokens lets a person sign in to an application, all boxes ticked.
+// tokens signs a person in to an application with all scopes.
 func (a application) tokens(p *person) *oauth2.Token {
 	p.t.Helper()
 	page := p.open(a.oauth.AuthCodeURL("state"))
-	if page.Status == http.StatusOK { // else there is nothing to ask
+	if page.Status == http.StatusOK { // Without a page, the consent is remembered.
 		page = p.press(page, "Allow", nil)
 	}
 	token, err := a.oauth.Exchange(p.t.Context(), answer(p.t, page).Get("code"))

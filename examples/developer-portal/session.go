@@ -13,10 +13,10 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// password is everybody's. It is printed at start, so that you can sign in.
+// password is every user's password. The program prints it when it starts.
 const password = "correct horse battery staple"
 
-// hashCost is what checking a password costs. Tests lower it.
+// hashCost is the bcrypt cost. Tests lower it.
 var hashCost = bcrypt.DefaultCost
 
 // user is one of Acme's users.
@@ -24,11 +24,11 @@ type user struct {
 	userinfo.User
 	notes []note
 
-	administers bool // They may see and change every application.
+	administers bool // can see and change every application
 
-	closed bool // Nobody can sign in to the account any more.
+	closed bool // The user can't sign in.
 
-	// generation is that of the user's sessions: raising it ends them all.
+	// generation is the generation of the user's sessions. Raising it ends them.
 	generation int
 }
 
@@ -37,7 +37,7 @@ type note struct {
 	Text  string `json:"text"`
 }
 
-// users stands for the users table of a real app.
+// users stands for your users table.
 type users struct {
 	passwordHash []byte
 
@@ -62,14 +62,14 @@ func newUsers() (*users, error) {
 		"user_1906": {
 			User: userinfo.User{ID: "user_1906", Username: "grace", Name: "Grace Hopper", Email: "grace@acme.example", EmailVerified: true},
 			notes: []note{
-				{"Nanoseconds", "Order more wire, cut to 30 centimetres."},
+				{"Nanoseconds", "Order more wire, cut to 30 centimeters."},
 				{"Relay 70, panel F", "There was a moth in it. Keep it for the log book."},
 			},
 		},
 	}}, nil
 }
 
-// find finds a user whose account is open.
+// find returns the user unless their account is closed.
 func (u *users) find(id string) (user, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -80,7 +80,7 @@ func (u *users) find(id string) (user, bool) {
 	return *found, true
 }
 
-// change changes a user, and returns what they are afterwards.
+// change edits a user and returns the result.
 func (u *users) change(id string, edit func(*user)) user {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -88,7 +88,7 @@ func (u *users) change(id string, edit func(*user)) user {
 	return *u.byID[id]
 }
 
-// lookup is provider.Config.Users. To Latchkey a closed account is gone.
+// lookup is provider.Config.Users. A closed account counts as deleted.
 func (u *users) lookup(_ context.Context, id string) (userinfo.User, error) {
 	if found, ok := u.find(id); ok {
 		return found.User, nil
@@ -97,7 +97,8 @@ func (u *users) lookup(_ context.Context, id string) (userinfo.User, error) {
 }
 
 // authenticate finds a user by login and password. An unknown login takes as
-// long as a wrong password, so that the time tells nobody who has an account.
+// long as a wrong password, so that the response time doesn't reveal who has an
+// account.
 func (u *users) authenticate(login, password string) (user, bool) {
 	right := bcrypt.CompareHashAndPassword(u.passwordHash, []byte(password)) == nil
 	u.mu.Lock()
@@ -110,15 +111,15 @@ func (u *users) authenticate(login, password string) (user, bool) {
 	return user{}, false
 }
 
-// What the session holds.
+// The keys of the session.
 const (
 	sessionUser       = "user"         // the user's id
 	sessionGeneration = "generation"   // the user's, when they signed in
 	sessionSignedInAt = "signed_in_at" // in Unix seconds
-	sessionMessage    = "message"      // what the next page says was done
+	sessionMessage    = "message"      // shown on the next page
 )
 
-// user returns who is signed in.
+// user returns the signed-in user.
 func (h *host) user(r *http.Request) (user, bool) {
 	u, ok := h.users.find(h.sessions.GetString(r.Context(), sessionUser))
 	if !ok || u.generation != h.sessions.GetInt(r.Context(), sessionGeneration) {
@@ -136,7 +137,7 @@ func (h *host) currentUser(r *http.Request) (provider.Session, error) {
 	return provider.Session{UserID: u.ID, SignedInAt: time.Unix(h.sessions.GetInt64(r.Context(), sessionSignedInAt), 0)}, nil
 }
 
-// done leads from a form to the page that comes afterwards.
+// done redirects from a form to the next page, which shows the message.
 func (h *host) done(w http.ResponseWriter, r *http.Request, path, message string) {
 	h.sessions.Put(r.Context(), sessionMessage, message)
 	http.Redirect(w, r, path, http.StatusSeeOther)
@@ -150,21 +151,22 @@ func (h *host) home(w http.ResponseWriter, r *http.Request) {
 	}{h.layout(r, "Your notes", "notes"), u.notes})
 }
 
-// signInPath is the sign-in page, with where to go afterwards.
+// signInPath is the sign-in page, which returns to next.
 func signInPath(next string) string { return "/login?" + url.Values{"next": {next}}.Encode() }
 
 type signInView struct {
 	layout
 	Next, Login string
 	Failed      bool
+	Password    string // A real app doesn't show it.
 }
 
-// showSignIn always shows the form, signed in or not: so an application can
-// ask for a fresh sign-in, and the consent page for another account.
+// showSignIn always shows the form, even to signed-in users. That way an
+// application can request a fresh sign-in, and a user can switch accounts.
 func (h *host) showSignIn(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	writePage(w, http.StatusOK, "signin.html", signInView{
-		layout: h.layout(r, "Sign in to Acme Notes", ""), Next: provider.LocalPath(query.Get("next"), "/"), Login: query.Get("login_hint"),
+		layout: h.layout(r, "Sign in to Acme Notes", ""), Next: provider.LocalPath(query.Get("next"), "/"), Login: query.Get("login_hint"), Password: password,
 	})
 }
 
@@ -173,11 +175,11 @@ func (h *host) signIn(w http.ResponseWriter, r *http.Request) {
 	u, ok := h.users.authenticate(login, r.PostFormValue("password"))
 	if !ok {
 		writePage(w, http.StatusUnprocessableEntity, "signin.html", signInView{
-			layout: h.layout(r, "Sign in to Acme Notes", ""), Next: next, Login: login, Failed: true,
+			layout: h.layout(r, "Sign in to Acme Notes", ""), Next: next, Login: login, Failed: true, Password: password,
 		})
 		return
 	}
-	// Nothing of a session before, and a new session id: one that was slipped into the browser is worth nothing.
+	// Clear the session and change its ID, against session fixation.
 	if err := h.sessions.Clear(ctx); err != nil {
 		h.fail(w, r, err)
 		return

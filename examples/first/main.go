@@ -1,7 +1,8 @@
-// First is the first provider that a newcomer builds: one file, with users, a
-// sign-in page and sessions of its own, and what makes a provider of that.
+// First is the provider of docs/start/quickstart.md, in one file: an app with users,
+// a sign-in page, and sessions, and the code that makes it a provider. It prints the
+// command that starts its client, examples/first/wiki.
 //
-//	go run ./examples/first  and then  go run ./examples/first/wiki
+//	go run ./examples/first
 package main
 
 import (
@@ -50,7 +51,7 @@ func currentUser(r *http.Request) (provider.Session, error) {
 	return provider.Session{}, nil // no one is signed in
 }
 
-var loginPage = template.Must(template.New("").Parse(`<!DOCTYPE html><title>Sign in</title>
+var loginPage = template.Must(template.New("").Parse(`<!DOCTYPE html><meta name="viewport" content="width=device-width"><title>Sign in</title>
 <form method="post"><input type="hidden" name="next" value="{{.}}">
 <p><label>Login <input name="login"></label></p>
 <p><label>Password <input name="password" type="password"></label></p>
@@ -71,6 +72,11 @@ func signIn(w http.ResponseWriter, r *http.Request) {
 	sessions.Store(id, provider.Session{UserID: u.ID, SignedInAt: time.Now()})
 	http.SetCookie(w, &http.Cookie{Name: "session", Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	http.Redirect(w, r, provider.LocalPath(r.PostFormValue("next"), "/"), http.StatusSeeOther)
+}
+
+func home(w http.ResponseWriter, _ *http.Request) {
+	fmt.Fprint(w, `<!DOCTYPE html><meta name="viewport" content="width=device-width"><title>My app</title>
+<h1>My app</h1><p><a href="/oauth/connections">Connected apps</a></p>`)
 }
 
 func me(w http.ResponseWriter, r *http.Request) {
@@ -103,6 +109,7 @@ func main() {
 	mux := http.NewServeMux()
 	p.Mount(mux)
 	mux.Handle("GET /api/me", p.Require("profile")(http.HandlerFunc(me)))
+	mux.HandleFunc("GET /{$}", home)
 	mux.HandleFunc("GET /login", showLogin)
 	mux.Handle("POST /login", http.NewCrossOriginProtection().Handler(http.HandlerFunc(signIn)))
 

@@ -17,8 +17,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-// What docs/start/quickstart.md says is done as it says: the provider is started, the
-// client with what the provider prints, and somebody signs in.
+// The steps of docs/start/quickstart.md work: start the provider, start the client
+// with the command that the provider prints, and sign in.
 func TestQuickstart(t *testing.T) {
 	dir := t.TempDir()
 	output, err := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", ".", "./wiki").CombinedOutput()
@@ -58,10 +58,10 @@ func TestQuickstart(t *testing.T) {
 	require.Contains(t, page.Text(), "Wiki wants access to your My app account")
 	page, err = b.Press(t.Context(), page, "Allow", nil)
 	follow()
-	require.Contains(t, string(page.Body), "Welcome to Wiki, Ada Lovelace <ada@example.com>.")
+	require.Contains(t, page.Text(), "Welcome to Wiki, Ada Lovelace (ada@example.com)")
 
-	// The last line, which is for the shell.
-	found := regexp.MustCompile(`'Authorization: Bearer (\S+)' (\S+)`).FindStringSubmatch(string(page.Body))
+	// The command for the shell.
+	found := regexp.MustCompile(`'Authorization: Bearer (\S+)' (\S+/api/me)`).FindStringSubmatch(page.Text())
 	require.NotNil(t, found)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, found[2], nil)
 	require.NoError(t, err)
@@ -76,13 +76,16 @@ func TestQuickstart(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, answers("Bearer "+found[1][:len(found[1])-1]))
 	require.Equal(t, http.StatusOK, answers("Bearer "+found[1]))
 
-	// What the page says to try then.
+	// The next steps of the page.
 	page, err = b.Open(t.Context(), "http://"+wikiAddr)
 	follow()
-	require.Contains(t, string(page.Body), "wants access to your", "an address on this device is asked about each time")
+	require.Contains(t, string(page.Body), "wants access to your", "Latchkey asks each time for a client on this device")
 	page, err = b.Press(t.Context(), page, "Allow", nil)
 	follow()
 	require.Contains(t, string(page.Body), "Welcome to Wiki")
+	page, err = b.Open(t.Context(), "http://"+site)
+	follow()
+	require.Contains(t, string(page.Body), `href="/oauth/connections"`)
 	page, err = b.Open(t.Context(), "http://"+site+"/oauth/connections")
 	follow()
 	page, err = b.Press(t.Context(), page, "Disconnect Wiki", nil)
@@ -90,7 +93,7 @@ func TestQuickstart(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, answers("Bearer "+found[1]))
 }
 
-// freeAddr returns an address that nobody listens on.
+// freeAddr returns a free address.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "localhost:0")

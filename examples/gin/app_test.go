@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 )
 
-// What the app could do before, it still does.
+// The app works as it did before.
 func TestAppBeforeAndAfter(t *testing.T) {
 	for _, dir := range []string{"./before", "."} {
 		t.Run(dir, func(t *testing.T) {
@@ -41,7 +41,7 @@ func testSession(t *testing.T, site string) {
 	require.Contains(t, p.open(site).Text(), "Welcome, Ada Lovelace. These are your notes: Measure a pigeon.")
 	require.JSONEq(t, `{"notes": ["Measure a pigeon.", "Ask for more cards."]}`, string(p.open(site+"/api/notes").Body))
 
-	// Whoever signs in next in this browser starts anew.
+	// The next user in this browser gets a new session.
 	again := p.signIn(p.open(site+"/login"), "grace")
 	require.NotEqual(t, cookie.Value, cookieOf(again).Value)
 	require.JSONEq(t, `{"notes": ["Order more wire."]}`, string(p.open(site+"/api/notes").Body))
@@ -57,11 +57,11 @@ func testSession(t *testing.T, site string) {
 }
 
 func testWrongPassword(t *testing.T, site string) {
-	for _, login := range []string{"ada", "nobody", ""} {
+	for _, login := range []string{"ada", "unknown", ""} {
 		p := newPerson(t)
 		page := p.press(p.open(site+"/login?next=/x"), "Sign in", map[string]string{"login": login, "password": "wrong"})
 		require.Equal(t, http.StatusUnprocessableEntity, page.Status)
-		require.Contains(t, page.Text(), "do not go together")
+		require.Contains(t, page.Text(), "Wrong login or password")
 		require.Contains(t, string(page.Body), `name="next" value="/x"`)
 		require.Empty(t, page.Header["Set-Cookie"])
 	}
@@ -103,7 +103,7 @@ func testFormsOfOtherSites(t *testing.T, site string) {
 	}
 }
 
-// cookieOf returns the session's cookie that comes with an answer.
+// cookieOf returns the session cookie in a response.
 func cookieOf(page *browser.Page) *http.Cookie {
 	return (&http.Response{Header: page.Header}).Cookies()[0]
 }

@@ -33,17 +33,17 @@ type user struct {
 	Notes                  []string
 }
 
-const password = "correct horse battery staple" // everybody's, to try the app with
+const password = "correct horse battery staple" // for every user of this demo
 
 var passwordHash = must(bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost))
 
-// users stands for a table.
+// users takes the place of a database table.
 var users = []user{
 	{"user_1815", "ada", "Ada Lovelace", "ada@acme.example", passwordHash, []string{"Measure a pigeon.", "Ask for more cards."}},
 	{"user_1906", "grace", "Grace Hopper", "grace@acme.example", passwordHash, []string{"Order more wire."}},
 }
 
-var errNoUser = fmt.Errorf("there is no such user: %w", userinfo.ErrNotFound)
+var errNoUser = fmt.Errorf("no such user: %w", userinfo.ErrNotFound)
 
 func findUser(id string) (user, error) {
 	for _, u := range users {
@@ -55,7 +55,7 @@ func findUser(id string) (user, error) {
 }
 
 // authenticate does the same work for an unknown login as for a wrong password,
-// so that the time it takes tells nobody who has an account.
+// so that its timing doesn't reveal who has an account.
 func authenticate(login, password string) (user, bool) {
 	found, known := users[0], false
 	for _, u := range users {
@@ -68,11 +68,14 @@ func authenticate(login, password string) (user, bool) {
 }
 
 var templates = template.Must(template.New("").Parse(`
-{{define "top"}}<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Acme Notes</title><h1>Acme Notes</h1>{{end}}
+{{define "top"}}<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:2rem auto;padding:0 1rem}label{display:block}</style>
+<title>Acme Notes</title><h1>Acme Notes</h1>{{end}}
 {{define "home"}}{{template "top"}}{{if .ID}}<p>Welcome, {{.Name}}. These are your notes:</p>
 <ul>{{range .Notes}}<li>{{.}}</li>{{end}}</ul>
+<p><a href="/oauth/connections">Connected apps</a></p>
 <form method="post" action="/logout"><button>Sign out</button></form>{{else}}<a href="/login">Sign in</a>{{end}}{{end}}
-{{define "login"}}{{template "top"}}{{if .Failed}}<p>This login and password do not go together.</p>{{end}}
+{{define "login"}}{{template "top"}}{{if .Failed}}<p>Wrong login or password.</p>{{end}}
 <form method="post" action="/login"><input type="hidden" name="next" value="{{.Next}}">
 <label>Login <input name="login" value="{{.Login}}" autocomplete="username"></label>
 <label>Password <input name="password" type="password" autocomplete="current-password"></label>
@@ -83,7 +86,7 @@ func newApp(url string) *gin.Engine {
 	r.Use(gin.Recovery())
 	r.SetHTMLTemplate(templates)
 
-	key := make([]byte, 32) // A new one each time: a restart signs everybody out.
+	key := make([]byte, 32) // A new key at each start: a restart signs all users out.
 	rand.Read(key)
 	store := cookie.NewStore(key)
 	store.Options(sessions.Options{
@@ -104,35 +107,42 @@ func newApp(url string) *gin.Engine {
 	site.POST("/logout", signOut)
 
 	p := must(provider.New(provider.Config{
-		Issuer: url, Pages: pages.Config{Name: "Acme Notes"}, Store: memory.New(), SignIn: provider.RedirectTo("/login", "next"),
-		CurrentUser: func(r *http.Request) (provider.Session, error) { return provider.Session{UserID: userID(r)}, nil },
+		Issuer: url,
+		Store:  memory.New(),
+		CurrentUser: func(r *http.Request) (provider.Session, error) {
+			return provider.Session{UserID: userID(r)}, nil
+		},
+		SignIn: provider.RedirectTo("/login", "next"),
 		Users: func(_ context.Context, id string) (userinfo.User, error) {
 			u, err := findUser(id)
 			return userinfo.User{ID: u.ID, Name: u.Name, Email: u.Email}, err
 		},
 		Scopes: append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
+		Pages:  pages.Config{Name: "Acme Notes"},
 	}))
 	for _, route := range p.Routes() {
-		group := &r.RouterGroup // for programs, which have no session
+		group := &r.RouterGroup // programs have no session
 		if route.Session {
 			group = session
 		}
 		group.Handle(route.Method, route.Path, gin.WrapH(route.Handler))
 	}
-	registerWiki(p, url)
-	guard := p.Require("notes:read")
+	startWiki(p, url)
+
+	requireToken := p.Require("notes:read")
 	api := session.Group("/api", func(c *gin.Context) {
 		if userID(c.Request) == "" || c.GetHeader("Authorization") != "" {
-			guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { c.Request = r; c.Next() })).ServeHTTP(c.Writer, c.Request)
-			c.Abort() // It was answered: by the handlers, or with 401 or 403.
+			next := func(_ http.ResponseWriter, r *http.Request) { c.Request = r; c.Next() }
+			requireToken(http.HandlerFunc(next)).ServeHTTP(c.Writer, c.Request)
+			c.Abort() // The request has its response: from the handlers, or 401 or 403.
 		}
 	})
 	api.GET("/notes", listNotes)
 	return r
 }
 
-// loadUser puts who is signed in into the request's context, where code that
-// knows nothing of Gin finds it too.
+// loadUser copies the user's ID into the request's context, so that code
+// without a gin.Context can read it too.
 func loadUser(c *gin.Context) {
 	id, _ := sessions.Default(c).Get("user").(string)
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), userKey{}, id))
@@ -140,7 +150,7 @@ func loadUser(c *gin.Context) {
 
 type userKey struct{}
 
-// userID returns who is signed in, or "".
+// userID returns the ID of the user who is signed in, or "".
 func userID(r *http.Request) string {
 	if token, ok := provider.TokenFromContext(r.Context()); ok {
 		return token.UserID
@@ -150,7 +160,7 @@ func userID(r *http.Request) string {
 }
 
 func home(c *gin.Context) {
-	u, _ := findUser(userID(c.Request)) // Nobody is the zero user.
+	u, _ := findUser(userID(c.Request)) // The zero user means that no one is signed in.
 	c.HTML(http.StatusOK, "home", u)
 }
 
@@ -166,10 +176,10 @@ func signIn(c *gin.Context) {
 		return
 	}
 	session := sessions.Default(c)
-	session.Clear() // What the browser's session held before is not this user's.
+	session.Clear() // Drop what the session held for the user before.
 	session.Set("user", u.ID)
 	if err := session.Save(); err != nil {
-		c.String(http.StatusInternalServerError, "The session could not be started.")
+		c.String(http.StatusInternalServerError, "Starting the session failed.")
 		return
 	}
 	c.Redirect(http.StatusSeeOther, next)
@@ -180,7 +190,7 @@ func signOut(c *gin.Context) {
 	session.Clear()
 	session.Options(sessions.Options{Path: "/", MaxAge: -1})
 	if err := session.Save(); err != nil {
-		c.String(http.StatusInternalServerError, "The session could not be ended.")
+		c.String(http.StatusInternalServerError, "Ending the session failed.")
 		return
 	}
 	c.Redirect(http.StatusSeeOther, "/")

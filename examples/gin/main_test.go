@@ -22,8 +22,8 @@ import (
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 )
 
-// started builds the program in dir and runs it on a free port, as a person
-// does, until the test ends. It returns what the program says of where to go.
+// started builds the program in dir and runs it on free ports until the test
+// ends. It returns what the program prints.
 func started(t *testing.T, dir string) (says string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -33,7 +33,11 @@ func started(t *testing.T, dir string) (says string) {
 	program := filepath.Join(t.TempDir(), "app")
 	output, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, dir).CombinedOutput()
 	require.NoError(t, err, string(output))
-	cmd := exec.Command(program, "-addr", "127.0.0.1:0")
+	args := []string{"-addr", "127.0.0.1:0"}
+	if dir == "." {
+		args = append(args, "-wiki-addr", "127.0.0.1:0")
+	}
+	cmd := exec.Command(program, args...)
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -52,23 +56,23 @@ func started(t *testing.T, dir string) (says string) {
 	return ""
 }
 
-// startedProvider starts the provider and returns where it is, and Wiki as
-// package oauth2 is configured for it.
+// startedProvider starts the provider. It returns the provider's URL, and the
+// configuration of Wiki.
 func startedProvider(t *testing.T) (site string, wiki *oauth2.Config) {
 	t.Helper()
 	says := started(t, ".")
 	site = regexp.MustCompile(`Open (\S+) and sign in`).FindStringSubmatch(says)[1]
-	found := regexp.MustCompile(`client_id (\S+), client_secret (\S+) and redirect URI (\S+)\.\n`).FindStringSubmatch(says)
+	found := regexp.MustCompile(`client_id (\S+) and client_secret (\S+)\.\nOpen (\S+) to sign in`).FindStringSubmatch(says)
 	require.NotNil(t, found, says)
 	return site, &oauth2.Config{
 		ClientID:     found[1],
 		ClientSecret: found[2],
-		RedirectURL:  found[3],
+		RedirectURL:  found[3] + "/callback",
 		Endpoint:     oauth2.Endpoint{AuthURL: site + "/oauth/authorize", TokenURL: site + "/oauth/token"},
 	}
 }
 
-// person is somebody with a browser.
+// person is a user with a browser.
 type person struct {
 	t *testing.T
 	*browser.Browser
@@ -90,7 +94,7 @@ func (p person) press(page *browser.Page, button string, typed map[string]string
 	return page
 }
 
-// arrive follows redirects as long as they stay on the site.
+// arrive follows redirects on the same site.
 func (p person) arrive(page *browser.Page) *browser.Page {
 	p.t.Helper()
 	for host := page.URL.Host; page.Leads() != ""; {
@@ -109,7 +113,7 @@ func (p person) signIn(page *browser.Page, login string) *browser.Page {
 	return p.press(page, "Sign in", map[string]string{"login": login, "password": password})
 }
 
-// call makes a request without cookies, as a program does.
+// call makes a request without cookies, like a program.
 func call(t *testing.T, method, address, body string, header http.Header) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
@@ -128,8 +132,8 @@ func call(t *testing.T, method, address, body string, header http.Header) (*http
 	return answer, string(content)
 }
 
-// token signs ada in to Wiki: through the sign-in page, the consent page and
-// the redirect to Wiki, whose part is done here.
+// token signs ada in to Wiki: through the login page, the consent page, and the
+// redirect to Wiki. The test plays Wiki.
 func token(t *testing.T, site string, wiki oauth2.Config, scope ...string) *oauth2.Token {
 	t.Helper()
 	wiki.Scopes = scope
@@ -176,6 +180,28 @@ func TestClientSignsIn(t *testing.T) {
 	require.Equal(t, http.StatusOK, answer.StatusCode)
 }
 
+// Wiki itself signs ada in and shows her notes, or says why not.
+func TestWiki(t *testing.T) {
+	site, wiki := startedProvider(t)
+	home := strings.TrimSuffix(wiki.RedirectURL, "/callback")
+	ada := newPerson(t)
+	require.Contains(t, ada.open(home).Text(), "Sign in with Acme Notes")
+	login := ada.arrive(ada.open(ada.open(home + "/start").Leads()))
+	consent := ada.arrive(ada.signIn(login, "ada"))
+	back := ada.open(ada.press(consent, "Allow", nil).Leads())
+	require.Equal(t, http.StatusOK, back.Status, back.Text())
+	require.Contains(t, back.Text(), "Measure a pigeon.")
+	require.Contains(t, ada.open(site).Text(), "Connected apps")
+	require.Contains(t, ada.open(site+"/oauth/connections").Text(), "Wiki")
+
+	again := ada.arrive(ada.open(ada.open(home + "/start").Leads()))
+	denied := ada.open(ada.press(again, "Cancel", nil).Leads())
+	require.Equal(t, http.StatusBadRequest, denied.Status)
+	require.Contains(t, denied.Text(), "Sign-in failed")
+	answer, _ := call(t, http.MethodGet, home+"/callback?code=x&state=x", "", nil)
+	require.Equal(t, http.StatusBadRequest, answer.StatusCode)
+}
+
 func TestAPI(t *testing.T) {
 	site, wiki := startedProvider(t)
 	bearer := func(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
@@ -202,7 +228,7 @@ func TestAPI(t *testing.T) {
 	require.Contains(t, answer.Header.Get("WWW-Authenticate"), `scope="notes:read"`)
 	require.NotContains(t, body, "pigeon")
 
-	// Whoever sends a token is judged by it, not by a session that comes along.
+	// A token counts, even if the request also has a session.
 	grace := newPerson(t)
 	cookie := cookieOf(grace.signIn(grace.open(site+"/login"), "grace"))
 	own := grace.open(site + "/api/notes")
@@ -216,8 +242,8 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// Programs reach Latchkey's endpoints without a cookie, and other sites do
-// without being taken for a forged form.
+// Programs reach Latchkey's endpoints without a cookie. Other sites do too: no
+// CSRF check takes their requests for forged forms.
 func TestEndpointsForPrograms(t *testing.T) {
 	site, wiki := startedProvider(t)
 	for _, header := range []http.Header{{}, {"Origin": {"https://other.example"}, "Sec-Fetch-Site": {"cross-site"}}} {

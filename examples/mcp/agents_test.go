@@ -19,8 +19,7 @@ import (
 
 func withAgents(c *provider.Config) { c.Transport = providertest.AgentDocuments() }
 
-// The agents that people use are let in, each with its own document or
-// registration.
+// Well-known agents are accepted, each with its own document or registration.
 func TestAgents(t *testing.T) {
 	w := newWorld(t, withAgents)
 	jar, err := cookiejar.New(nil)
@@ -32,8 +31,8 @@ func TestAgents(t *testing.T) {
 	providertest.TryAgents(t, w.Provider, browser)
 }
 
-// is makes the SDK's client the agent, which goes by its document, or registers
-// by exactly the request that is known of it.
+// is makes the SDK's client look like an agent: it has the agent's document, or
+// registers with the agent's request.
 func (w *world) is(name string) func(*auth.AuthorizationCodeHandlerConfig) {
 	w.t.Helper()
 	all := providertest.Agents()
@@ -55,8 +54,8 @@ func (w *world) is(name string) func(*auth.AuthorizationCodeHandlerConfig) {
 	}
 }
 
-// They find their way from the address alone, sign their user in, and use the
-// tools, also those for which the user has to agree to more.
+// Agents start with the address alone, sign their user in, and use the tools,
+// including those that need another consent.
 func TestAgentsUseTools(t *testing.T) {
 	for name, sentTo := range map[string]string{
 		"ChatGPT":     "You'll be sent back to chatgpt.com",

@@ -18,10 +18,10 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 )
 
-// demo is an MCP client that knows nothing but the address of an MCP server. It
-// calls the tools of Acme Notes.
+// demo is an MCP client that knows only the address of an MCP server. It calls
+// the tools of Acme Notes.
 func demo(ctx context.Context, address string, openBrowser bool, stdout io.Writer) error {
-	// The browser comes back to a server on this machine (RFC 8252 section 7.3).
+	// The redirect URI is a server on this machine (RFC 8252 section 7.3).
 	back, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -33,19 +33,21 @@ func demo(ctx context.Context, address string, openBrowser bool, stdout io.Write
 	go callback.Serve(back)
 	defer callback.Close()
 
+	printing := &http.Client{Transport: printer{stdout}}
 	handler, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
+		Client: printing,
 		DynamicClientRegistrationConfig: &auth.DynamicClientRegistrationConfig{Metadata: &oauthex.ClientRegistrationMetadata{
 			ClientName:              "Demo agent",
 			RedirectURIs:            []string{redirectURI},
-			TokenEndpointAuthMethod: "none", // What is on a user's machine, its user can read.
+			TokenEndpointAuthMethod: "none", // A program on a user's machine can't keep a secret.
 			GrantTypes:              []string{"authorization_code", "refresh_token"},
 		}},
 		RedirectURL: redirectURI,
 		AuthorizationCodeFetcher: func(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
-			fmt.Fprintf(stdout, "Sign in with your browser, at this address if it does not open by itself:\n%s\n", args.URL)
+			fmt.Fprintf(stdout, "\nSign in with your browser. If it doesn't open, go to this address:\n%s\n\n", args.URL)
 			if openBrowser {
 				if err := open(ctx, args.URL); err != nil {
-					fmt.Fprintf(stdout, "It did not open: %v\n", err)
+					fmt.Fprintf(stdout, "The browser did not open: %v\n", err)
 				}
 			}
 			return await(ctx, args.URL, answers)
@@ -55,7 +57,7 @@ func demo(ctx context.Context, address string, openBrowser bool, stdout io.Write
 		return err
 	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "demo-agent", Version: "1.0.0"}, nil)
-	session, err := client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: address, OAuthHandler: handler}, nil)
+	session, err := client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: address, OAuthHandler: handler, HTTPClient: printing}, nil)
 	if err != nil {
 		return err
 	}
@@ -64,7 +66,7 @@ func demo(ctx context.Context, address string, openBrowser bool, stdout io.Write
 	for _, call := range []*mcp.CallToolParams{
 		{Name: "whoami"},
 		{Name: "list_notes"},
-		{Name: "add_note", Arguments: note}, // This takes a scope more, so the browser opens again.
+		{Name: "add_note", Arguments: note}, // This needs another scope, so the browser opens again.
 		{Name: "list_notes"},
 	} {
 		result, err := session.CallTool(ctx, call)
@@ -80,23 +82,53 @@ func demo(ctx context.Context, address string, openBrowser bool, stdout io.Write
 	return nil
 }
 
-// callbackHandler passes on what the browser brings back.
+// printer prints each response, and says which refusals are part of the flow.
+type printer struct{ out io.Writer }
+
+// RoundTrip implements http.RoundTripper.
+func (p printer) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	why := ""
+	switch {
+	case answer.StatusCode == http.StatusForbidden:
+		why = ", as expected: the token lacks the scope notes:write"
+	case answer.StatusCode == http.StatusUnauthorized && r.Header.Get("Authorization") == "":
+		why = ", as expected: the client has no token yet"
+	}
+	fmt.Fprintf(p.out, "  %s %s: %s%s\n", r.Method, r.URL.Path, answer.Status, why)
+	return answer, nil
+}
+
+const callbackPage = `<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Sign-in</title>
+<body style="max-width: 34rem; margin: 3rem auto; padding: 0 1rem; font: 1.1rem/1.5 system-ui, sans-serif">
+<p>You can close this page and go back to the terminal.</p>`
+
+// callbackHandler receives the redirect from the provider.
 func callbackHandler(answers chan<- url.Values) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case answers <- r.URL.Query():
-			fmt.Fprintln(w, "You can close this page and go back to the terminal.")
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			fmt.Fprintln(w, callbackPage)
 		case <-time.After(time.Second):
-			http.Error(w, "No sign-in is under way.", http.StatusBadRequest)
+			http.Error(w, "No sign-in is in progress.", http.StatusBadRequest)
 		}
 	})
 	return mux
 }
 
-// await returns the answer to the authorization request at the address. Every
-// page in the browser can send something to the callback, and what does not
-// know the state is no answer.
+// await returns the response to the authorization request at the address. Any
+// page in the browser can call the redirect URI, so await ignores responses with
+// another state.
 func await(ctx context.Context, address string, answers <-chan url.Values) (*auth.AuthorizationResult, error) {
 	request, err := url.Parse(address)
 	if err != nil {
@@ -109,7 +141,7 @@ func await(ctx context.Context, address string, answers <-chan url.Values) (*aut
 				continue
 			}
 			if answer.Has("error") {
-				return nil, fmt.Errorf("nobody is signed in: %s", cmp.Or(answer.Get("error_description"), answer.Get("error")))
+				return nil, fmt.Errorf("the sign-in failed: %s", cmp.Or(answer.Get("error_description"), answer.Get("error")))
 			}
 			return &auth.AuthorizationResult{Code: answer.Get("code"), State: state, Iss: answer.Get("iss")}, nil
 		case <-ctx.Done():
@@ -118,7 +150,7 @@ func await(ctx context.Context, address string, answers <-chan url.Values) (*aut
 	}
 }
 
-// open shows an address in the user's browser.
+// open opens an address in the user's browser.
 func open(ctx context.Context, address string) error {
 	opener := []string{"xdg-open"}
 	switch runtime.GOOS {

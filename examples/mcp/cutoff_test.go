@@ -9,7 +9,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// What is cut off is refused at the next request, and nobody else is.
+// Revoked grants are rejected at the next request, and all others still work.
 func TestCutOff(t *testing.T) {
 	filters := func(token *provider.Token) map[string]provider.GrantFilter {
 		return map[string]provider.GrantFilter{

@@ -23,7 +23,7 @@ const (
 	addNote   = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"add_note","arguments":{"title":"Sneaked in","text":"x"}}}`
 )
 
-// issue gives a user a token without any client taking part.
+// issue issues a token without a client.
 func (w *world) issue(userID, resource string, scope ...string) string {
 	w.t.Helper()
 	app, _, err := w.Provider.CreateApplication(w.t.Context(), provider.ApplicationSettings{
@@ -35,8 +35,8 @@ func (w *world) issue(userID, resource string, scope ...string) string {
 	return token.Reveal()
 }
 
-// A token works where it is for, and nowhere else: neither can an agent's leak
-// open the app's own API, nor the other way round.
+// A token works only where it is meant for: an agent's token doesn't open the
+// app's own API, and the app's tokens don't open the MCP server.
 func TestTokensAreForOnePlace(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent("ada", w.registered())
@@ -45,7 +45,7 @@ func TestTokensAreForOnePlace(t *testing.T) {
 	require.Equal(t, 401, elsewhere.StatusCode)
 	require.Contains(t, elsewhere.Header.Get("WWW-Authenticate"), `error="invalid_token"`)
 
-	// The same person's token for the app, which is one that names no resource.
+	// The same user's token for the app, without a resource.
 	config := oauth2.Config{
 		ClientID: w.known(true).ClientID, RedirectURL: redirectURI, Scopes: []string{"notes:read"},
 		Endpoint: oauth2.Endpoint{AuthURL: w.url + "/oauth/authorize", TokenURL: w.url + "/oauth/token", AuthStyle: oauth2.AuthStyleInParams},
@@ -61,7 +61,7 @@ func TestTokensAreForOnePlace(t *testing.T) {
 	require.Contains(t, refused.Header.Get("WWW-Authenticate"), `resource_metadata="`+w.url+`/.well-known/oauth-protected-resource/mcp"`)
 }
 
-// Two people's agents talk to the server at the same time.
+// The agents of two users call the server at the same time.
 func TestUsersAreNotMixedUp(t *testing.T) {
 	w := newWorld(t)
 	register := w.registered()
@@ -98,8 +98,8 @@ func TestUsersAreNotMixedUp(t *testing.T) {
 	running.Wait()
 }
 
-// There are no sessions, so naming one changes nothing: what counts is the
-// token.
+// The server keeps no sessions, so a session ID changes nothing. Only the token
+// counts.
 func TestSessionsOfOthersAreWorthNothing(t *testing.T) {
 	w := newWorld(t)
 	begun := w.send("POST", "/mcp", w.issue("user_1815", w.url+"/mcp", "notes:read"), initialize)
@@ -119,8 +119,8 @@ func TestSessionsOfOthersAreWorthNothing(t *testing.T) {
 const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",` +
 	`"capabilities":{},"clientInfo":{"name":"test","version":"1"}}}`
 
-// A server that keeps sessions, because it has something to say by itself, is
-// safe too if it knows whose each request is: a session is its user's alone.
+// A server that keeps sessions is also safe if it knows the user of each request:
+// only the user of a session can use it.
 func TestSessionsBelongToTheirUsers(t *testing.T) {
 	w := newWorld(t)
 	server := newServer(w.Host)
@@ -139,8 +139,8 @@ func TestSessionsBelongToTheirUsers(t *testing.T) {
 	require.Equal(t, 403, other.send("GET", "", grace, "", "Mcp-Session-Id", session, "Accept", "text/event-stream").StatusCode)
 }
 
-// Which answer a client gets depends on what is in the request, and what is
-// done depends on the token.
+// The response depends on the content of the request. The permission depends on
+// the token.
 func TestWritingTakesItsScope(t *testing.T) {
 	w := newWorld(t)
 	reader := w.issue("user_1815", w.url+"/mcp", "notes:read")
@@ -149,10 +149,10 @@ func TestWritingTakesItsScope(t *testing.T) {
 	for _, test := range []struct {
 		name, token, body string
 		status            int
-		says              string // in the challenge
+		says              string // in WWW-Authenticate
 	}{
-		{"nobody reads", "", listNotes, 401, `scope="notes:read"`},
-		{"nobody writes", "", addNote, 401, `scope="notes:read"`},
+		{"reading without a token", "", listNotes, 401, `scope="notes:read"`},
+		{"writing without a token", "", addNote, 401, `scope="notes:read"`},
 		{"a reader reads", reader, listNotes, 200, ""},
 		{"a reader writes", reader, addNote, 403, `scope="notes:read notes:write"`},
 		{"a reader writes with space around", reader, "\n [ " + addNote + " ] ", 403, `error="insufficient_scope"`},
@@ -178,9 +178,9 @@ func TestWritingTakesItsScope(t *testing.T) {
 	}
 }
 
-// What this program takes for reading and the SDK for writing is refused by the
-// tool. Go's decoder does not tell "Name" from "name", for example, and takes
-// the last of two.
+// If stepUp takes a request for reading and the SDK takes it for writing, the tool
+// rejects it. For example, Go's decoder ignores the case of "Name" and uses the
+// last of two.
 func TestToolsLookAtTheTokenThemselves(t *testing.T) {
 	w := newWorld(t)
 	reader := w.issue("user_1815", w.url+"/mcp", "notes:read")
@@ -198,7 +198,7 @@ func TestToolsLookAtTheTokenThemselves(t *testing.T) {
 	require.Contains(t, answer.body, "the token lacks the scope notes:write")
 }
 
-// Clients in browsers read the refusal, or they would not find their way.
+// Clients in browsers can read the 401 and discover the provider.
 func TestOtherOrigins(t *testing.T) {
 	w := newWorld(t)
 	origin := []string{"Origin", "https://agent.example"}

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Nobody fills the store with registrations.
+// Registrations are rate-limited, so they can't fill the store.
 func TestRegistrationsAreLimited(t *testing.T) {
 	w := newWorld(t)
 	register := func() reply {
@@ -18,5 +18,5 @@ func TestRegistrationsAreLimited(t *testing.T) {
 	refused := register()
 	require.Equal(t, 429, refused.StatusCode)
 	require.Equal(t, "2", refused.Header.Get("Retry-After"))
-	require.Equal(t, 401, w.send("POST", "/mcp", "", listNotes).StatusCode, "the rest goes on")
+	require.Equal(t, 401, w.send("POST", "/mcp", "", listNotes).StatusCode, "other requests still work")
 }

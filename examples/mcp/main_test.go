@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"regexp"
@@ -12,10 +11,12 @@ import (
 
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
+	"github.com/latchkey-go/latchkey/examples/internal/run"
+	"github.com/latchkey-go/latchkey/examples/internal/run/runtest"
 )
 
-// The documents say what is on, and where (RFC 8414 section 2, RFC 9728
-// section 2).
+// The metadata documents list every feature and endpoint (RFC 8414 section 2,
+// RFC 9728 section 2).
 func TestMetadata(t *testing.T) {
 	w := newWorld(t)
 	for path, want := range map[string]string{
@@ -55,13 +56,14 @@ func TestMetadata(t *testing.T) {
 	require.NotContains(t, w.send("GET", "/.well-known/oauth-protected-resource", "", "").body, "authorization_servers")
 }
 
-// The program's own client, which opens the browser twice.
+// The demo client opens the browser twice. It prints the expected refusals, and
+// nothing is logged.
 func TestDemo(t *testing.T) {
 	out, stdout := io.Pipe()
 	status := make(chan int, 1)
 	var stderr strings.Builder
 	go func() {
-		status <- run(t.Context(), []string{"-demo", "-no-browser", "-addr", "localhost:0"}, stdout, &stderr)
+		status <- run.Run(t.Context(), start, []string{"-demo", "-no-browser", "-addr", "localhost:0"}, stdout, &stderr)
 		stdout.Close()
 	}()
 	b, said := browser.New(nil), ""
@@ -88,7 +90,7 @@ func TestDemo(t *testing.T) {
 		page, err = b.Press(t.Context(), page, "Allow", nil)
 		require.NoError(t, err)
 		back := page.Leads()
-		// What another page sends to the callback is not taken for the answer.
+		// A request from another page to the callback is ignored.
 		_, err = b.Open(t.Context(), regexp.MustCompile(`\?.*`).ReplaceAllString(back, "?code=x&state=x"))
 		require.NoError(t, err)
 		page, err = b.Open(t.Context(), back)
@@ -99,6 +101,9 @@ func TestDemo(t *testing.T) {
 	require.NoError(t, err)
 	said += string(rest)
 	require.Zero(t, <-status, "%s", &stderr)
+	require.Empty(t, stderr.String())
+	require.Contains(t, said, "POST /mcp: 401 Unauthorized, as expected: the client has no token yet")
+	require.Contains(t, said, "POST /mcp: 403 Forbidden, as expected: the token lacks the scope notes:write")
 	require.Contains(t, said, `whoami: {"id":"user_1906","scopes":["notes:read"]}`)
 	lists := regexp.MustCompile(`list_notes: (.*)`).FindAllStringSubmatch(said, -1)
 	require.Len(t, lists, 2)
@@ -110,33 +115,7 @@ func TestDemo(t *testing.T) {
 }
 
 func TestProgram(t *testing.T) {
-	for _, test := range []struct {
-		args   []string
-		status int
-		says   string
-	}{
-		{[]string{"-h"}, 0, "Mcp runs Acme Notes"},
-		{[]string{"-x"}, 2, "mcp: flag provided but not defined: -x (-h lists the flags)\n"},
-		{[]string{"x"}, 2, "mcp: \"x\" is not a flag (-h lists the flags)\n"},
-		{[]string{"-addr", "256.0.0.1:0"}, 1, "choose another address with -addr"},
-	} {
-		var out strings.Builder
-		require.Equal(t, test.status, run(t.Context(), test.args, &out, &out))
-		require.Contains(t, out.String(), test.says)
-	}
-	// It runs until it is stopped.
-	ctx, stop := context.WithCancel(t.Context())
-	out, stdout := io.Pipe()
-	status := make(chan int, 1)
-	go func() { status <- run(ctx, []string{"-addr", "localhost:0"}, stdout, io.Discard) }()
-	said := ""
-	for buffer := make([]byte, 4096); !strings.Contains(said, "Ctrl+C"); {
-		n, err := out.Read(buffer)
-		require.NoError(t, err)
-		said += string(buffer[:n])
-	}
-	require.Regexp(t, `"url": "http://localhost:\d+/mcp"`, said)
-	require.Contains(t, said, acme.Password)
-	stop()
-	require.Zero(t, <-status)
+	says := runtest.Start(t, start, "-addr", "localhost:0")
+	require.Regexp(t, `"url": "http://localhost:\d+/mcp"`, says)
+	require.Contains(t, says, acme.Password)
 }

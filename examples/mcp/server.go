@@ -16,12 +16,30 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// mcpHandler is the MCP server behind its guard. To come in at all takes
-// notes:read, which is therefore what a client asks for first. Calling a tool
-// that writes takes notes:write, which a client asks for when it is told so.
+// app is Acme Notes with an MCP server.
+type app struct {
+	*acme.Host
+	http.Handler
+}
+
+func newApp(cfg provider.Config) (*app, error) {
+	host, err := acme.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	host.Mount(mux)
+	mux.Handle("/mcp", allowOrigins(mcpHandler(host, host.Provider.Resource(cfg.Issuer+"/mcp"))))
+	mux.Handle("GET /api/notes", host.Provider.Require("notes:read")(http.HandlerFunc(host.ListNotes)))
+	return &app{host, mux}, nil
+}
+
+// mcpHandler is the MCP server with its middleware. All requests need notes:read,
+// so clients request that scope first. Calls of a tool that writes also need
+// notes:write, and the 403 tells clients to request it.
 //
-// The server keeps no sessions, so that there are none to be mistaken for
-// somebody else's: each request is done for the user whose token it carries.
+// The server keeps no sessions, so a request can't use another user's session:
+// each request runs for the user of its token.
 func mcpHandler(host *acme.Host, resource *provider.ProtectedResource) http.Handler {
 	server := newServer(host)
 	sdk := mcp.NewStreamableHTTPHandler(
@@ -33,10 +51,10 @@ func mcpHandler(host *acme.Host, resource *provider.ProtectedResource) http.Hand
 	return reading(stepUp(writing(tools), tools))
 }
 
-// withTokenInfo tells the SDK whose token the guard has let through. The SDK
-// hands it to the tools with each request and, where it keeps sessions, lets
-// nobody but that user use one. A tool must not look for the token in its
-// context: that of a session is the context of the request that began it.
+// withTokenInfo passes the checked token to the SDK. The SDK passes it to the
+// tools with each request, and if it keeps sessions, it binds them to the user.
+// Tools must not read the token from their context: in a session, that is the
+// context of the request that started it.
 func withTokenInfo(next http.Handler) http.Handler {
 	known := func(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo, error) {
 		token, ok := provider.TokenFromContext(ctx)
@@ -49,9 +67,9 @@ func withTokenInfo(next http.Handler) http.Handler {
 	return auth.RequireBearerToken(known, &auth.RequireBearerTokenOptions{AllowMissingExpiration: true})(next)
 }
 
-// stepUp sends requests that call a writing tool to writing and all others to
-// reading. MCP clients ask for more scopes when HTTP says 403, and inside the
-// SDK it would be too late for that.
+// stepUp sends requests that call a writing tool to writing, and all others to
+// reading. MCP clients request more scopes when they get HTTP status 403, and
+// inside the SDK it is too late for that.
 func stepUp(writing, reading http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
@@ -73,10 +91,9 @@ func stepUp(writing, reading http.Handler) http.Handler {
 	})
 }
 
-// callsWritingTool reports whether there is a call of a tool that writes in a
-// JSON-RPC message, or in a batch of them. No two programs read all JSON alike,
-// so this decides only which answer a client gets. That nothing is written
-// without the scope is seen to by the tool.
+// callsWritingTool reports whether a JSON-RPC message, or a message of a batch,
+// calls a tool that writes. JSON parsers differ, so this only chooses the
+// response. The tool itself checks the scope.
 func callsWritingTool(body []byte) bool {
 	var messages []json.RawMessage
 	if json.Unmarshal(body, &messages) != nil {
@@ -91,45 +108,10 @@ func callsWritingTool(body []byte) bool {
 	})
 }
 
-// newServer has the tools. Each works for the user of the token that its
-// request came with.
-func newServer(host *acme.Host) *mcp.Server {
-	server := mcp.NewServer(&mcp.Implementation{Name: "acme-notes", Title: "Acme Notes", Version: "1.0.0"}, nil)
-
-	type nothing struct{}
-	type user struct {
-		ID     string   `json:"id"`
-		Scopes []string `json:"scopes" jsonschema:"what the user has allowed you"`
-	}
-	mcp.AddTool(server, &mcp.Tool{Name: "whoami", Description: "Says whose notes these are."},
-		func(_ context.Context, r *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, user, error) {
-			return nil, user{r.Extra.TokenInfo.UserID, r.Extra.TokenInfo.Scopes}, nil
-		})
-
-	type notes struct {
-		Notes []acme.Note `json:"notes"`
-	}
-	mcp.AddTool(server, &mcp.Tool{Name: "list_notes", Description: "Lists the user's notes."},
-		func(_ context.Context, r *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, notes, error) {
-			return nil, notes{host.Notes(r.Extra.TokenInfo.UserID)}, nil
-		})
-
-	mcp.AddTool(server, &mcp.Tool{Name: "add_note", Description: "Writes a new note in the user's name."},
-		func(_ context.Context, r *mcp.CallToolRequest, note acme.Note) (*mcp.CallToolResult, nothing, error) {
-			if !slices.Contains(r.Extra.TokenInfo.Scopes, "notes:write") {
-				return nil, nothing{}, errors.New("the token lacks the scope notes:write")
-			}
-			host.AddNote(r.Extra.TokenInfo.UserID, note)
-			return nil, nothing{}, nil
-		})
-	return server
-}
-
-// allowOrigins lets MCP clients that run in a browser call the server from
-// pages of any origin. It goes around the guard: a preflight carries no token,
-// and a challenge that a page cannot read is of no use to it. Being let in
-// depends on the token alone, never on a cookie, so there is nothing to gain
-// for a page that has none.
+// allowOrigins lets MCP clients that run in a browser call the server from any
+// origin. Put it around the middleware, because a preflight carries no token and
+// pages can't read a 401 without these headers. Access depends only on the token,
+// never on a cookie, so a page without a token gains nothing.
 func allowOrigins(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -140,7 +122,7 @@ func allowOrigins(next http.Handler) http.Handler {
 			return
 		}
 		h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
-		h.Set("Access-Control-Allow-Headers", "Authorization, *") // "*" covers all but Authorization.
+		h.Set("Access-Control-Allow-Headers", "Authorization, *") // "*" doesn't cover Authorization.
 		h.Set("Access-Control-Max-Age", "7200")
 		w.WriteHeader(http.StatusNoContent)
 	})

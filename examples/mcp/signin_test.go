@@ -11,8 +11,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// The way of a client that knows nothing but an address. It is refused, and
-// reads in the refusal where to look.
+// A client that knows only an address gets a 401, which says where to look.
 var (
 	discovery = []string{
 		"POST /mcp",
@@ -30,14 +29,14 @@ func path(parts ...[]string) (all []string) {
 	return all
 }
 
-// The SDK's client goes from an address to a tool's result, however it is
-// registered.
+// The SDK's client starts with an address and gets a tool's result, with every
+// kind of registration.
 func TestSignIn(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		register func(*world) func(*auth.AuthorizationCodeHandlerConfig)
 		requests []string // between the discovery and the consent
-		stranger int      // one who nobody has registered
+		stranger int      // 1 for a client that no one has registered
 		warned   string   // on the consent page
 	}{
 		{"registered beforehand", (*world).registered, nil, 0, "Reviewed by Acme Notes"},
@@ -64,7 +63,7 @@ func TestSignIn(t *testing.T) {
 			require.Equal(t, w.url+"/mcp", asked.Get("resource"))
 			require.Equal(t, "S256", asked.Get("code_challenge_method"))
 			require.NotEmpty(t, asked.Get("code_challenge"))
-			require.Equal(t, "notes:read", asked.Get("scope"), "what the challenge names, and not all that there is")
+			require.Equal(t, "notes:read", asked.Get("scope"), "only the scopes in WWW-Authenticate")
 			require.Contains(t, a.consent[0], "Access is limited to Acme Notes for agents")
 			require.Contains(t, a.consent[0], "127.0.0.1:3142")
 			require.Contains(t, a.consent[0], test.warned)
@@ -76,8 +75,8 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// A client that is known by its document is fetched, for a user who is signed
-// in, and kept when that user has agreed.
+// A client document is fetched for a signed-in user, and saved when the user
+// agrees.
 func TestDocumentIsFetched(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent("ada", w.isDocumented())
@@ -92,8 +91,8 @@ func TestDocumentIsFetched(t *testing.T) {
 	require.Equal(t, documentURL, kept[0].ClientID)
 }
 
-// x/oauth2, which the SDK refreshes with, takes a token for expired ten seconds
-// before it is. One that lives for five is refreshed before each request.
+// The SDK refreshes with x/oauth2, which treats a token as expired ten seconds
+// early. A token that lives for five seconds is refreshed before each request.
 func TestRefresh(t *testing.T) {
 	w := newWorld(t, func(c *provider.Config) { c.Lifetimes.Access = 5 * time.Second })
 	a := w.agent("ada", w.registered())
@@ -104,9 +103,9 @@ func TestRefresh(t *testing.T) {
 		require.Equal(t, map[provider.EventKind]int{provider.EventTokenRefreshed: 1}, w.happened())
 		require.Equal(t, []string{"POST /oauth/token", "POST /mcp"}, w.requested())
 	}
-	require.Len(t, a.asked, 1, "nobody was asked again")
+	require.Len(t, a.asked, 1, "the user was not asked again")
 
-	// Where there is nothing to refresh any more, the client signs in again.
+	// When the refresh token no longer works, the client signs in again.
 	require.NoError(t, w.Provider.RevokeGrants(t.Context(), provider.GrantFilter{UserID: "user_1815"}))
 	require.Equal(t, notesOfAda, a.titles())
 	require.Len(t, a.asked, 2)
@@ -129,12 +128,12 @@ func TestRevokedTokenIsSignedInAgain(t *testing.T) {
 	require.NotEqual(t, before, a.token)
 }
 
-// A client that reads is not asked for more than that. When it writes, its
-// person is asked for that too, and it can do both afterwards.
+// A client that reads requests only that. When it writes, its user is asked for
+// the other scope, and afterwards it can do both.
 func TestStepUp(t *testing.T) {
 	t.Run("registered beforehand", func(t *testing.T) { testStepUp(t, (*world).registered, nil) })
 	t.Run("has a document", func(t *testing.T) { testStepUp(t, (*world).isDocumented, nil) })
-	// This client registers anew each time.
+	// This client registers again each time.
 	t.Run("registers itself", func(t *testing.T) { testStepUp(t, (*world).registersItself, registration) })
 }
 
@@ -156,5 +155,5 @@ func testStepUp(t *testing.T, register func(*world) func(*auth.AuthorizationCode
 	require.Equal(t, now, a.titles())
 	a.addNote("And another")
 	require.Equal(t, append(now, "And another"), a.titles())
-	require.Len(t, a.asked, 2, "nobody was asked again")
+	require.Len(t, a.asked, 2, "the user was not asked again")
 }

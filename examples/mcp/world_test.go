@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,18 +30,18 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	acme.HashCost = bcrypt.MinCost // The race detector makes it slow.
+	acme.HashCost = bcrypt.MinCost // It is slow under the race detector.
 	m.Run()
 }
 
-// world is Acme Notes, served on a free port for one test.
+// world is Acme Notes on a free port for one test.
 type world struct {
 	*app
 	t   *testing.T
 	url string
 
-	vendor    *httptest.Server // of an agent, with the document that is its name
-	documents atomic.Int32     // how often that was fetched
+	vendor    *httptest.Server // serves the client document of an agent
+	documents atomic.Int32     // how often it was fetched
 
 	mu       sync.Mutex
 	events   map[provider.EventKind]int
@@ -50,28 +51,27 @@ type world struct {
 func newWorld(t *testing.T, edit ...func(*provider.Config)) *world {
 	t.Helper()
 	w := &world{t: t, events: map[provider.EventKind]int{}}
-	listener, issuer, err := acme.Listen(t.Context(), "-addr", "localhost:0")
-	require.NoError(t, err)
-	w.url = issuer
-	cfg := forAgents(provider.Config{Issuer: issuer, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler)})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
+	w.url = "http://localhost:" + strconv.Itoa(server.Listener.Addr().(*net.TCPAddr).Port)
+	cfg := forAgents(provider.Config{Issuer: w.url, Store: memory.New(), Events: w.note, Logger: slog.New(slog.DiscardHandler)})
 	cfg.Transport = w.newVendor()
 	for _, e := range edit {
 		e(&cfg)
 	}
+	var err error
 	w.app, err = newApp(cfg)
 	require.NoError(t, err)
-	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(w.serve)}}
 	server.Start()
 	t.Cleanup(server.Close)
 	return w
 }
 
 // documentURL is the client_id of the agent with a document. httptest has a
-// certificate for the name.
+// certificate for this host.
 const documentURL = "https://agent.example.com/agent.json"
 
-// newVendor starts a server with a document, and returns how to reach it by the
-// name in documentURL: by default, a provider goes to no address on its own
+// newVendor starts a server with a document, and returns a transport that reaches
+// it under documentURL. By default, a provider fetches nothing from its own
 // machine.
 func (w *world) newVendor() http.RoundTripper {
 	w.vendor = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
@@ -105,7 +105,7 @@ func (w *world) note(_ context.Context, e provider.Event) {
 	}
 }
 
-// happened returns what the provider noted since it was last asked.
+// happened returns the events since the last call.
 func (w *world) happened() map[provider.EventKind]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -114,8 +114,7 @@ func (w *world) happened() map[provider.EventKind]int {
 	return events
 }
 
-// requested returns which requests came since it was last asked, without those
-// of people's browsers.
+// requested returns the requests since the last call, without those of browsers.
 func (w *world) requested() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -126,7 +125,7 @@ func (w *world) requested() []string {
 	return requests
 }
 
-// agent is the SDK's client, used by a person.
+// agent is the SDK's client with its user.
 type agent struct {
 	*world
 	*mcp.ClientSession
@@ -134,15 +133,14 @@ type agent struct {
 	person  *browser.Browser
 	login   string
 	back    string       // its redirect URI
-	asked   []url.Values // the authorization requests, in their order
-	consent []string     // what the consent pages said
-	token   string       // the newest that it has presented
+	asked   []url.Values // the authorization requests, in order
+	consent []string     // the texts of the consent pages
+	token   string       // the newest that it has sent
 }
 
 const redirectURI = "http://127.0.0.1:3142/callback"
 
-// agent connects a client that belongs to ada or grace. How it is registered
-// is said by the caller.
+// agent connects a client for ada or grace, registered as the caller chooses.
 func (w *world) agent(login string, register func(*auth.AuthorizationCodeHandlerConfig)) *agent {
 	w.t.Helper()
 	a := &agent{world: w, person: browser.New(nil), login: login}
@@ -159,7 +157,7 @@ func (w *world) agent(login string, register func(*auth.AuthorizationCodeHandler
 	return a
 }
 
-// RoundTrip looks at the requests to the MCP server and changes nothing.
+// RoundTrip records the token of each request to the MCP server.
 func (a *agent) RoundTrip(r *http.Request) (*http.Response, error) {
 	if token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "); token != "" {
 		a.mu.Lock()
@@ -169,7 +167,7 @@ func (a *agent) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// signIn is what the client wants its person to do.
+// signIn answers the client's authorization request.
 func (a *agent) signIn(_ context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
 	request, err := url.Parse(args.URL)
 	require.NoError(a.t, err)
@@ -178,9 +176,8 @@ func (a *agent) signIn(_ context.Context, args *auth.AuthorizationArgs) (*auth.A
 	return &auth.AuthorizationResult{Code: answer.Get("code"), State: answer.Get("state"), Iss: answer.Get("iss")}, nil
 }
 
-// answer is what the person does at the address of an authorization request:
-// signs in, unless that was done before, and allows what is asked for. It
-// returns what the browser brings to the redirect URI.
+// answer opens an authorization request, signs in if necessary, and allows
+// everything. It returns the authorization response.
 func (a *agent) answer(address string) url.Values {
 	a.t.Helper()
 	ctx := a.t.Context()
@@ -203,8 +200,8 @@ func (a *agent) answer(address string) url.Values {
 	return back.Query()
 }
 
-// scopes returns what each authorization request asked for, in alphabetical
-// order, as the SDK has none.
+// scopes returns the scopes of each authorization request, sorted, because the SDK
+// sends them in any order.
 func (a *agent) scopes() (asked []string) {
 	for _, request := range a.asked {
 		names := strings.Fields(request.Get("scope"))
@@ -225,7 +222,7 @@ func (a *agent) call(name string, arguments map[string]any, into any) {
 	require.NoError(a.t, json.Unmarshal(content, into))
 }
 
-// titles returns the titles of the notes that list_notes gives.
+// titles returns the titles of the notes from list_notes.
 func (a *agent) titles() []string {
 	a.t.Helper()
 	var got struct{ Notes []acme.Note }
@@ -242,13 +239,13 @@ func (a *agent) addNote(title string) {
 	a.call("add_note", map[string]any{"title": title, "text": "x"}, &struct{}{})
 }
 
-// What there is in the beginning.
+// The notes at the start.
 var (
 	notesOfAda   = []string{"Bernoulli numbers", "Flying machine"}
 	notesOfGrace = []string{"Nanoseconds", "Relay 70, panel F"}
 )
 
-// known makes a client known to Acme beforehand.
+// known registers a client in advance.
 func (w *world) known(public bool) *oauthex.ClientCredentials {
 	w.t.Helper()
 	app, secret, err := w.Provider.CreateApplication(w.t.Context(), provider.ApplicationSettings{
@@ -261,7 +258,7 @@ func (w *world) known(public bool) *oauthex.ClientCredentials {
 	return credentials
 }
 
-// The ways in which a client can be registered.
+// The ways to register a client.
 
 func (w *world) registered() func(*auth.AuthorizationCodeHandlerConfig) {
 	credentials := w.known(true)
@@ -283,7 +280,7 @@ func (w *world) registersItself() func(*auth.AuthorizationCodeHandlerConfig) {
 	return registersWith("none")
 }
 
-// With no method named, RFC 7591 says that there is a secret.
+// Without a method, the client gets a secret (RFC 7591).
 func (w *world) registersItselfWithSecret() func(*auth.AuthorizationCodeHandlerConfig) {
 	return registersWith("")
 }
@@ -296,13 +293,13 @@ func registersWith(method string) func(*auth.AuthorizationCodeHandlerConfig) {
 	}
 }
 
-// reply is an answer, read to its end.
+// reply is a response with its body.
 type reply struct {
 	*http.Response
 	body string
 }
 
-// send makes a request as a program does.
+// send sends a request like a program.
 func (w *world) send(method, path, token, body string, header ...string) reply {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))

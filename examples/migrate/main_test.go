@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 
+	"github.com/latchkey-go/latchkey/examples/internal/run"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/providertest"
 	"github.com/latchkey-go/latchkey/store"
@@ -22,17 +23,17 @@ import (
 func do(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	status = run(t.Context(), args, &out, &errs)
+	status = run.Run(t.Context(), start, args, &out, &errs)
 	return status, out.String(), errs.String()
 }
 
-// database is a new store, as -store names it.
+// database is a new store in the format of -store.
 func database(t *testing.T) string {
 	t.Helper()
 	return "sqlite:" + filepath.Join(t.TempDir(), "app.db")
 }
 
-// hostOf is a host with what was imported.
+// hostOf is a host with the imported clients.
 func hostOf(t *testing.T, name string) *providertest.Host {
 	t.Helper()
 	kept, closeStore, err := openStore(t.Context(), name, false)
@@ -50,8 +51,7 @@ func applications(t *testing.T, h *providertest.Host) []provider.Application {
 	return page
 }
 
-// signsIn goes through a whole sign-in as the client does that has been
-// configured with its old id and secret.
+// signsIn signs in to a client that still has its old ID and secret.
 func signsIn(t *testing.T, h *providertest.Host, id, secret, redirectURI string) {
 	t.Helper()
 	at := h.Provider.Endpoints()
@@ -82,16 +82,16 @@ func TestClerk(t *testing.T) {
 	require.NoError(t, os.WriteFile(known, []byte(`{"d9g4CT4WYiCBm7EU":"VVgbT7i6sPo7sTljq2zj12fjmg0jPL5k"}`), 0o600))
 	status, out, errs := do(t, "-from", "clerk", "-secrets", known, "-store", name, "testdata/clerk.json")
 	require.Equal(t, 1, status)
-	require.Empty(t, errs)
-	require.Contains(t, out, "3 imported, 0 there already, 3 not imported")
+	require.Equal(t, "migrate: 3 of 6 clients can't be imported\n", errs)
+	require.Contains(t, out, "3 imported, 0 skipped, 3 not imported")
 	require.NotContains(t, out, "VVgbT7i6sPo7sTljq2zj12fjmg0jPL5k")
 	h := hostOf(t, name)
 	signsIn(t, h, "d9g4CT4WYiCBm7EU", "VVgbT7i6sPo7sTljq2zj12fjmg0jPL5k", "https://wiki.example.com/preview")
 	signsIn(t, h, "Qq1CT4WYiCBm7EUx", "", "myapp://callback")
 	signsIn(t, h, "Qq1CT4WYiCBm7EUx", "", "http://127.0.0.1:50123/callback")
 
-	// Where the secret is not known, there is a new one.
-	made := regexp.MustCompile(`Uu1CT4WYiCBm7EUx \(Our own app\): imported\n  - its new secret, shown this once: (\w{43})\n`).FindStringSubmatch(out)
+	// A client whose secret is unknown gets a new one.
+	made := regexp.MustCompile(`Uu1CT4WYiCBm7EUx \(Our own app\): imported\n  - new secret, shown only now: (\w{43})\n`).FindStringSubmatch(out)
 	require.NotNil(t, made, out)
 	signsIn(t, h, "Uu1CT4WYiCBm7EUx", made[1], "https://own.example.com/cb")
 	own, err := h.Provider.FindClient(t.Context(), "Uu1CT4WYiCBm7EUx")
@@ -104,8 +104,8 @@ func TestGoOAuth2(t *testing.T) {
 	name := database(t)
 	status, out, errs := do(t, "-from", "go-oauth2", "-store", name, "testdata/go-oauth2.json")
 	require.Equal(t, 1, status)
-	require.Empty(t, errs)
-	require.Contains(t, out, "3 imported, 0 there already, 3 not imported")
+	require.Equal(t, "migrate: 3 of 6 clients can't be imported\n", errs)
+	require.Contains(t, out, "3 imported, 0 skipped, 3 not imported")
 	h := hostOf(t, name)
 	signsIn(t, h, "000000", "999999", "https://wiki.example.com/callback")
 	signsIn(t, h, "222222", "22222222", "https://shop.example.com/oauth/callback")
@@ -128,8 +128,8 @@ func TestFosite(t *testing.T) {
 	require.NoError(t, os.WriteFile(known, []byte(`{"slow":"its secret","pbkdf2":"another"}`), 0o600))
 	status, out, errs := do(t, "-from", "fosite", "-secrets", known, "-store", name, "testdata/fosite.json")
 	require.Equal(t, 1, status)
-	require.Empty(t, errs)
-	require.Contains(t, out, "5 imported, 0 there already, 2 not imported")
+	require.Equal(t, "migrate: 2 of 7 clients can't be imported\n", errs)
+	require.Contains(t, out, "5 imported, 0 skipped, 2 not imported")
 	h := hostOf(t, name)
 	signsIn(t, h, "6a3a4c1e-3bd2-4f8e-9a51-7f1f3d6c1c11", "the wiki secret", "https://wiki.example.com/callback")
 	signsIn(t, h, "spa", "", "https://spa.example.com/callback")
@@ -138,8 +138,7 @@ func TestFosite(t *testing.T) {
 	signsIn(t, h, "pbkdf2", "another", "https://pbkdf2.example.com/callback")
 }
 
-// Whatever cannot be brought over is named with its reason, and nothing of it is
-// kept.
+// The program prints why it can't import a client, and stores nothing of it.
 func TestRefusals(t *testing.T) {
 	for source, want := range map[string]map[string][]string{
 		"clerk": {
@@ -148,13 +147,13 @@ func TestRefusals(t *testing.T) {
 			"Tt1CT4WYiCBm7EUx":                {"it registered itself"},
 		},
 		"go-oauth2": {
-			"444444":  {`its domain "https://blog.example.com" does not say where codes go`},
-			"555555":  {"longer than the 72 bytes"},
+			"444444":  {`its domain "https://blog.example.com" is not a redirect URI`},
+			"555555":  {"longer than 72 bytes"},
 			"666 666": {`client id "666 666" has characters`},
 		},
 		"fosite": {
-			"job":  {"does not use authorization_code but client_credentials"},
-			"jwt":  {"authenticates by private_key_jwt"},
+			"job":  {"uses client_credentials and not authorization_code"},
+			"jwt":  {"authenticates with private_key_jwt"},
 			"slow": {"bcrypt cost of 13"},
 		},
 	} {
@@ -184,37 +183,37 @@ func TestRefusals(t *testing.T) {
 	_, out, _ := do(t, "-from", "clerk", "-dry-run", "-scopes", "orders:read", "testdata/clerk.json")
 	require.NotContains(t, out, "orders:read", "it is offered now")
 	_, out, _ = do(t, "-from", "fosite", "-dry-run", "testdata/fosite.json")
-	require.Contains(t, out, "note: not offered here: client_credentials")
-	require.Contains(t, out, "note: openid: there are no ID tokens here")
+	require.Contains(t, out, "note: grant types not imported: client_credentials")
+	require.Contains(t, out, "note: openid: ID tokens need Config.OpenID")
 	require.Contains(t, out, "note: its secret is not hashed with bcrypt")
 }
 
-// A dry run says the same as the run that follows, and changes nothing. A second
-// run finds all done.
+// A dry run prints the same as the import and changes nothing. A second import has
+// nothing to do.
 func TestDryRunAndAgain(t *testing.T) {
 	for _, source := range []string{"clerk", "go-oauth2", "fosite"} {
 		name, file := database(t), "testdata/"+source+".json"
 		h := hostOf(t, name)
 		_, rehearsed, errs := do(t, "-from", source, "-dry-run", "-store", name, file)
-		require.Empty(t, errs)
+		require.Contains(t, errs, "clients can't be imported")
 		require.Empty(t, applications(t, h))
 		_, first, errs := do(t, "-from", source, "-store", name, file)
-		require.Empty(t, errs)
-		sums := regexp.MustCompile(`\d+ imported, \d+ there already, \d+ not imported\n$`)
+		require.Contains(t, errs, "clients can't be imported")
+		sums := regexp.MustCompile(`\d+ imported, \d+ skipped, \d+ not imported\n$`)
 		require.Equal(t, sums.FindString(first), sums.FindString(rehearsed))
 		before := applications(t, h)
 		require.NotEmpty(t, before)
 		for _, dry := range []string{"-dry-run=true", "-dry-run=false"} {
 			_, again, errs := do(t, "-from", source, dry, "-store", name, file)
-			require.Empty(t, errs)
+			require.Contains(t, errs, "clients can't be imported")
 			require.Contains(t, again, "\n0 imported, ")
-			require.NotContains(t, again, "secret, shown this once")
+			require.NotContains(t, again, "new secret, shown only now")
 			require.Equal(t, before, applications(t, h))
 		}
 	}
 }
 
-// What was changed after the import stays as it is.
+// A second import keeps later changes.
 func TestImportLeavesAloneWhatIsThere(t *testing.T) {
 	name := database(t)
 	do(t, "-from", "clerk", "-store", name, "testdata/clerk.json")
@@ -227,10 +226,22 @@ func TestImportLeavesAloneWhatIsThere(t *testing.T) {
 	})
 	require.NoError(t, err)
 	_, out, _ := do(t, "-from", "clerk", "-store", name, "testdata/clerk.json")
-	require.Contains(t, out, "d9g4CT4WYiCBm7EU (Wiki): is there already, and was left alone")
+	require.Contains(t, out, "d9g4CT4WYiCBm7EU (Wiki): exists, skipped")
 	wiki, err = h.Provider.FindClient(t.Context(), "d9g4CT4WYiCBm7EU")
 	require.NoError(t, err)
 	require.Equal(t, "The new wiki", wiki.Name)
+}
+
+// The README shows lines of the real output.
+func TestReadme(t *testing.T) {
+	_, out, _ := do(t, "-from", "clerk", "-dry-run", "testdata/clerk.json")
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	shown := regexp.MustCompile("(?s)```text\n(.*?)```").FindStringSubmatch(string(readme))
+	require.NotNil(t, shown)
+	for line := range strings.Lines(shown[1]) {
+		require.Contains(t, out, line)
+	}
 }
 
 func TestUsage(t *testing.T) {
@@ -242,13 +253,13 @@ func TestUsage(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"no file", []string{"-from", "clerk", "-dry-run"}, 2, "give one file"},
-		{"no source", []string{"-dry-run", "x.json"}, 2, `-from "" is not possible`},
+		{"no file", []string{"-from", "clerk", "-dry-run"}, 2, "CLIENTS.json is missing"},
+		{"no source", []string{"-dry-run", "x.json"}, 2, `-from "" is not supported`},
 		{"no store", []string{"-from", "clerk", "testdata/clerk.json"}, 2, "-store is missing"},
 		{"an unknown store", []string{"-from", "clerk", "-store", "oracle:x", "testdata/clerk.json"}, 1, "neither sqlite:FILE nor postgres://"},
 		{"no such file", []string{"-from", "clerk", "-dry-run", "nothing.json"}, 1, "nothing.json"},
-		{"another source's file", []string{"-from", "clerk", "-dry-run", "testdata/fosite.json"}, 1, "is not what clerk gives"},
-		{"a part of the list", []string{"-from", "clerk", "-dry-run", part}, 1, "only a part of the list"},
+		{"another source's file", []string{"-from", "clerk", "-dry-run", "testdata/fosite.json"}, 1, "is not in the format of clerk"},
+		{"a part of the list", []string{"-from", "clerk", "-dry-run", part}, 1, "the list is incomplete"},
 		{"an issuer without TLS", []string{"-from", "clerk", "-dry-run", "-issuer", "http://example.com", "testdata/clerk.json"}, 1, "Issuer"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -258,7 +269,7 @@ func TestUsage(t *testing.T) {
 			require.Empty(t, out)
 		})
 	}
-	status, _, errs := do(t, "-h")
+	status, out, _ := do(t, "-h")
 	require.Zero(t, status)
-	require.Contains(t, errs, "-dry-run")
+	require.Contains(t, out, "-dry-run")
 }

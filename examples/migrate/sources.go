@@ -19,8 +19,8 @@ var sources = map[string]func(data []byte) ([]client, error){
 	"fosite":    readFosite,
 }
 
-// readClerk reads the answer of GET /v1/oauth_applications. It has no secrets:
-// Clerk keeps none that it could show.
+// readClerk reads the response of GET /v1/oauth_applications. It contains no
+// secrets, because Clerk doesn't show them.
 func readClerk(data []byte) ([]client, error) {
 	var list struct {
 		Data []struct {
@@ -42,7 +42,7 @@ func readClerk(data []byte) ([]client, error) {
 		return nil, err
 	}
 	if len(list.Data) < list.Total {
-		return nil, errors.New("it is only a part of the list: ask with limit=500, and put the data of all pages into one file")
+		return nil, errors.New("the list is incomplete: request it with limit=500, and put the data of all pages into one file")
 	}
 	var clients []client
 	for _, app := range list.Data {
@@ -56,15 +56,15 @@ func readClerk(data []byte) ([]client, error) {
 		c.SkipConsent = app.ConsentScreen != nil && !*app.ConsentScreen
 		c.ClientURI, c.LogoURL = app.ClientURI, app.LogoURL
 		if app.SelfRegistered {
-			c.refuse("it registered itself, and nobody vouches for it: let it do so again, by Config.Registration")
+			c.refuse("it registered itself: let it register again with Config.Registration")
 		}
 		clients = append(clients, c)
 	}
 	return clients, nil
 }
 
-// readGoOAuth2 reads a list of models.Client, as its stores keep them, to which
-// a name and redirect URIs can be added. The secrets are in the clear.
+// readGoOAuth2 reads a list of models.Client from a client store. Each can have two
+// more fields: a name and redirect URIs. The secrets are in plain text.
 func readGoOAuth2(data []byte) ([]client, error) {
 	var rows []struct {
 		ID, Secret, Domain, UserID string
@@ -84,11 +84,11 @@ func readGoOAuth2(data []byte) ([]client, error) {
 		c.RedirectURIs, c.Public = row.RedirectURIs, row.Public
 		c.Scopes = offeredScopes(&c, row.Scopes)
 		if len(c.RedirectURIs) == 0 {
-			// A domain let in every path and sub-domain there. What was meant is
-			// only clear where it is a whole address.
+			// go-oauth2 accepts every path and subdomain of the domain. Only a
+			// domain that is a complete address is a redirect URI.
 			u, err := url.Parse(row.Domain)
 			if err != nil || strings.Trim(u.Path, "/") == "" {
-				c.refuse("its domain %q does not say where codes go, as redirect URIs match character for character here: add redirect_uris to the row", row.Domain)
+				c.refuse("its domain %q is not a redirect URI, and Latchkey matches those exactly: add redirect_uris to the row", row.Domain)
 			}
 			c.RedirectURIs = []string{row.Domain}
 		}
@@ -97,8 +97,8 @@ func readGoOAuth2(data []byte) ([]client, error) {
 	return clients, nil
 }
 
-// readFosite reads a list of clients of Hydra or of fosite's DefaultClient, with
-// client_secret as the database has it: the bcrypt hash.
+// readFosite reads a list of clients of Hydra or of fosite's DefaultClient. Their
+// client_secret is the bcrypt hash from the database.
 func readFosite(data []byte) ([]client, error) {
 	var rows []struct {
 		HydraID      string   `json:"client_id"`
@@ -130,17 +130,17 @@ func readFosite(data []byte) ([]client, error) {
 		switch row.AuthMethod {
 		case "", "none", "client_secret_basic", "client_secret_post":
 		default:
-			c.refuse("it authenticates by %s, which is not offered: it needs a secret", row.AuthMethod)
+			c.refuse("it authenticates with %s: give it a secret, or register its keys in your own program", row.AuthMethod)
 		}
 		checkGrantTypes(&c, row.GrantTypes)
 		if !c.Public {
 			text := row.Secret
 			if raw, err := base64.StdEncoding.DecodeString(row.Secret); err == nil && strings.HasPrefix(string(raw), "$2") {
-				text = string(raw) // as Go's JSON has fosite's []byte
+				text = string(raw) // Go encodes fosite's []byte in base64.
 			}
 			var err error
 			if c.SecretHash, err = store.ParseSecretHash(text); err != nil && text != "" {
-				c.note("its secret is not hashed with bcrypt, so it cannot be checked here: give it by -secrets if it is known")
+				c.note("its secret is not hashed with bcrypt, so Latchkey can't check it: if you know it, pass it with -secrets")
 			}
 		}
 		clients = append(clients, c)
@@ -148,11 +148,11 @@ func readFosite(data []byte) ([]client, error) {
 	return clients, nil
 }
 
-// checkGrantTypes says which of a client's grants are not offered here. One that
-// has no other is of no use here.
+// checkGrantTypes notes the grant types that are not imported, and refuses a client
+// without authorization_code.
 func checkGrantTypes(c *client, types []string) {
 	if len(types) == 0 {
-		return // authorization_code, as RFC 7591 section 2 has it
+		return // The default is authorization_code (RFC 7591 section 2).
 	}
 	var missing []string
 	for _, name := range types {
@@ -162,8 +162,8 @@ func checkGrantTypes(c *client, types []string) {
 	}
 	switch {
 	case !slices.Contains(types, "authorization_code"):
-		c.refuse("it does not use authorization_code but %s: no user signs in to it", strings.Join(types, ", "))
+		c.refuse("it uses %s and not authorization_code, so no user signs in to it", strings.Join(types, ", "))
 	case len(missing) > 0:
-		c.note("not offered here: %s", strings.Join(missing, ", "))
+		c.note("grant types not imported: %s", strings.Join(missing, ", "))
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// dashboard is what the tests read of grafana-dashboard.json.
+// dashboard are the parts of grafana-dashboard.json that the tests read.
 type dashboard struct {
 	SchemaVersion int
 	Templating    struct {
@@ -47,7 +47,7 @@ func readDashboard(t *testing.T) dashboard {
 	return d
 }
 
-// expressions are the dashboard's queries, by where they are.
+// expressions are the dashboard's queries by their place.
 func (d dashboard) expressions() map[string]string {
 	all := map[string]string{}
 	for _, p := range d.Panels {
@@ -102,8 +102,8 @@ func TestDashboardIsSound(t *testing.T) {
 	require.Equal(t, "datasource", d.Templating.List[0].Type)
 }
 
-// Every metric, label and label value that the dashboard and the alerts name is
-// one that the running program exports.
+// The running program exports every metric, label, and label value that the
+// dashboard and the alerts use.
 func TestQueriesNameWhatIsExported(t *testing.T) {
 	w := newWorld(t)
 	w.everything()
@@ -128,7 +128,7 @@ func TestQueriesNameWhatIsExported(t *testing.T) {
 		}
 	}
 
-	// The check finds what it is for.
+	// The check finds mistakes.
 	for expr, fault := range map[string]string{
 		`rate(latchkey_request_total[5m])`:                           "latchkey_request_total",
 		`rate(lachkey_requests_total[5m])`:                           "lachkey_requests_total",
@@ -145,7 +145,7 @@ func TestQueriesNameWhatIsExported(t *testing.T) {
 	require.ErrorContains(t, exported.checkText(`sum by (job) (x)`, `{{endpoint}}`), "endpoint")
 }
 
-// exported is what a scrape shows: the labels of each metric, with their values.
+// exported are the labels of each metric with their values, from a scrape.
 type exported map[string]map[string]map[string]bool
 
 var (
@@ -162,7 +162,7 @@ func newExported(series map[string]float64) exported {
 	for name := range series {
 		parts := selector.FindStringSubmatch(name)
 		if e[parts[1]] == nil {
-			// Prometheus itself says where it scraped.
+			// Prometheus adds these labels.
 			e[parts[1]] = map[string]map[string]bool{"job": {"$job": true}, "instance": {}}
 		}
 		for _, m := range matcher.FindAllStringSubmatch(parts[2], -1) {
@@ -172,12 +172,12 @@ func newExported(series map[string]float64) exported {
 			e[parts[1]][m[1]][m[3]] = true
 		}
 	}
-	// It takes a fault in the library, which the tests do not have at hand.
+	// The tests can't cause a server error in the library.
 	e["latchkey_requests_total"]["outcome"]["server_error"] = true
 	return e
 }
 
-// check looks for names in a query that are not exported.
+// check finds names in a query that are not exported.
 func (e exported) check(expr string) error {
 	var metrics []string
 	for _, word := range identifier.FindAllString(ignored.ReplaceAllString(expr, " "), -1) {
@@ -218,7 +218,7 @@ func (e exported) check(expr string) error {
 	return nil
 }
 
-// checkText looks for labels in a text that the query's result does not have.
+// checkText finds labels in a text that the query's result doesn't have.
 func (e exported) checkText(expr, text string) error {
 	for _, used := range ofLabel.FindAllStringSubmatch(text, -1) {
 		for _, by := range grouping.FindAllStringSubmatch(expr, -1) {
@@ -230,7 +230,7 @@ func (e exported) checkText(expr, text string) error {
 	return nil
 }
 
-// program finds one of Prometheus's programs, which are not everywhere.
+// program finds one of Prometheus's programs, or skips the test.
 func program(t *testing.T, name string) string {
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -242,13 +242,12 @@ func program(t *testing.T, name string) string {
 	return path
 }
 
-// forPrometheus puts in what Grafana puts in.
+// forPrometheus replaces Grafana's variables.
 func forPrometheus(expr, rate, whole string) string {
 	return strings.NewReplacer("$__rate_interval", rate, "$__range", whole, "$job", ".+").Replace(expr)
 }
 
-// Prometheus's own tool finds nothing wrong, and the alerts come when they
-// should.
+// Prometheus's tool accepts the files, and the alerts fire when they should.
 func TestPromtool(t *testing.T) {
 	promtool := program(t, "promtool")
 	check := func(stdin string, args ...string) {
@@ -265,7 +264,7 @@ func TestPromtool(t *testing.T) {
 	w.everything()
 	check(get(t, w.metrics), "check", "metrics")
 
-	// It knows no dashboards, so the queries are made into rules.
+	// promtool can't check dashboards, so the queries become rules.
 	type rule struct{ Record, Expr string }
 	var rules []rule
 	for _, expr := range readDashboard(t).expressions() {
@@ -279,11 +278,11 @@ func TestPromtool(t *testing.T) {
 	check("", "check", "rules", file)
 }
 
-// A real Prometheus scrapes the running program, and every query of the
-// dashboard has an answer.
+// A real Prometheus scrapes the running program, and every query of the dashboard
+// returns data.
 func TestPrometheusAnswersTheDashboard(t *testing.T) {
 	server := program(t, "prometheus")
-	p := start(t, "-load", "8")
+	p := startWith(t, "-load", "8")
 
 	dir := t.TempDir()
 	alerts, err := filepath.Abs("alerts.yml")

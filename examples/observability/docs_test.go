@@ -4,11 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -22,47 +19,43 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/howto/monitor.md anew")
+var update = flag.Bool("update", false, "write the tables of docs/reference/events.md again")
 
-const docs = "../../docs/howto/monitor.md"
-
-// TestDocs checks that the tables of docs/howto/monitor.md are what the code
-// says and does. Write them anew with
+// TestDocs checks that the tables of docs/reference/events.md match what the
+// code says and does. To write them again, run
 //
 //	go test ./examples/observability -run TestDocs -update
 func TestDocs(t *testing.T) {
 	w := newWorld(t)
 	w.everything()
-	text, err := os.ReadFile(docs)
+	const name, mark = "../../docs/reference/events.md", "-update -->\n"
+	text, err := os.ReadFile(name)
 	require.NoError(t, err)
-	page := string(text)
-	for name, table := range map[string]string{"events": w.eventTable(), "metrics": w.metricTable()} {
-		begin := "<!-- " + name + " -->\n"
-		before, rest, found := strings.Cut(page, begin)
-		require.True(t, found, "the page has no place for the table of %s", name)
-		written, after, found := strings.Cut(rest, "<!-- end -->\n")
-		require.True(t, found, "the table of %s has no end", name)
-		if *update {
-			page = before + begin + table + "<!-- end -->\n" + after
-			require.NoError(t, os.WriteFile(docs, []byte(page), 0o644))
-			continue
-		}
-		require.Equal(t, table, written, "the table of %s is out of date: go test ./examples/observability -run TestDocs -update", name)
+	intro, written, found := strings.Cut(string(text), mark)
+	require.True(t, found, "the page has no mark before its tables")
+	tables := "\n## Events\n\n" + w.eventTable() +
+		"\n## Fields of an event\n\n" + fieldTable(t) +
+		"\n## Metrics\n\n" + w.metricTable() +
+		"\n## Log lines\n\n" + messageTable(t) +
+		"\n## Log attributes\n\n" + w.attributeTable()
+	if *update {
+		require.NoError(t, os.WriteFile(name, []byte(intro+mark+tables), 0o600))
+		return
 	}
+	require.Equal(t, tables, written, "the tables are out of date: go test ./examples/observability -run TestDocs -update")
+}
 
-	for _, line := range w.logLines() {
-		for key := range line {
-			require.Contains(t, page, "`"+key+"`", "a log line has %s, and the page does not say what it is", key)
-		}
-		require.Contains(t, page, fmt.Sprintf("`%s`", line["msg"]))
-	}
+// Each alert has a row that says what to do.
+func TestAlertsAreExplained(t *testing.T) {
+	page, err := os.ReadFile("../../docs/howto/monitor.md")
+	require.NoError(t, err)
 	for _, a := range readAlerts(t) {
-		require.Contains(t, page, "`"+a.Alert+"`")
+		require.Contains(t, string(page), "| `"+a.Alert+"` |")
 	}
 }
 
-// eventTable has the kinds as package provider declares them, and the fields
-// that they came with.
+// eventTable lists the kinds that package provider declares, with the fields
+// that were set in this run.
 func (w *world) eventTable() string {
 	fields := map[provider.EventKind]map[string]int{}
 	times := map[provider.EventKind]int{}
@@ -96,7 +89,7 @@ func (w *world) eventTable() string {
 	return table
 }
 
-// docLink is a link of Go's documentation, which Markdown would print as it is.
+// docLink matches a link in a Go comment. Markdown would print its brackets.
 var docLink = regexp.MustCompile(`\[([A-Za-z][\w.]*)\]`)
 
 type declaredKind struct {
@@ -106,15 +99,8 @@ type declaredKind struct {
 
 // declaredKinds reads the constants of type EventKind with their comments.
 func declaredKinds(t *testing.T) []declaredKind {
-	files, err := filepath.Glob("../../provider/*.go")
-	require.NoError(t, err)
 	var kinds []declaredKind
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
-		require.NoError(t, err)
+	for _, file := range sources(t) {
 		for node := range ast.Preorder(file) {
 			spec, ok := node.(*ast.ValueSpec)
 			if !ok || len(spec.Values) != 1 {
@@ -136,8 +122,7 @@ func declaredKinds(t *testing.T) []declaredKind {
 	return kinds
 }
 
-// metricTable has each metric by both of its names, which go together by their
-// description.
+// metricTable lists each metric under both names. Equal descriptions pair them.
 func (w *world) metricTable() string {
 	type row struct{ prometheus, labels, otel, attributes string }
 	rows := map[string]*row{} // by description
@@ -199,7 +184,7 @@ func (w *world) metricTable() string {
 	return table
 }
 
-// Whoever adds a kind of event has to decide whether it is counted.
+// Both hooks count every kind of event.
 func TestEveryKindIsCounted(t *testing.T) {
 	w := newWorld(t)
 	for _, kind := range declaredKinds(t) {

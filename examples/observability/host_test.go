@@ -25,6 +25,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 	"github.com/latchkey-go/latchkey/internal/hosttest"
 	"github.com/latchkey-go/latchkey/provider"
@@ -38,14 +39,14 @@ import (
 const backendKey = "sk_test_of_the_observability_example"
 
 func TestMain(m *testing.M) {
-	hashCost = bcrypt.MinCost
+	acme.HashCost = bcrypt.MinCost
 	os.Exit(m.Run())
 }
 
-// world is the program's app with everything that watches it, on a real port.
+// world is the program's app with all its telemetry, on a real port.
 type world struct {
 	t        *testing.T
-	host     *host
+	host     *acme.Host
 	hooks    hooks
 	wiki     *load
 	url      string // of the app
@@ -72,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	w.hooks = hooks{newWatch(logger), newPrometheus(registry), toOTel, w.keep}
 	w.host, err = newHost(w.url, w.kept, logger, w.hooks.call)
 	require.NoError(t, err)
-	w.wiki, err = newLoad(t.Context(), w.url, w.host.provider)
+	w.wiki, err = newLoad(t.Context(), w.url, w.host.Provider)
 	require.NoError(t, err)
 	w.wiki.transport = w.recorder
 
@@ -80,8 +81,8 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 	mux := http.NewServeMux()
-	mux.Handle("/", w.host.handler())
-	mux.Handle("/v1/", clerkapi.Handler(w.host.provider, provider.BearerKey(backendKey), clerkapi.Options{}))
+	mux.Handle("/", handler(w.host))
+	mux.Handle("/v1/", clerkapi.Handler(w.host.Provider, provider.BearerKey(backendKey), clerkapi.Options{}))
 	app.Config.Handler = traced(tracers.Tracer(scopeName), mux)
 	app.Start()
 	t.Cleanup(app.Close)
@@ -97,18 +98,18 @@ func (w *world) keep(_ context.Context, e provider.Event) {
 	w.events = append(w.events, e)
 }
 
-// visitor is somebody new.
+// visitor is a new user.
 func (w *world) visitor() *visitor {
 	return &visitor{load: w.wiki, ctx: w.t.Context(), browser: browser.New(w.recorder)}
 }
 
-// everything makes each event and each refusal happen that the alerts and the
-// dashboard name, and notes how often.
+// everything causes each event and each rejection that the alerts and the dashboard
+// use.
 func (w *world) everything() {
 	t, ada, grace := w.t, w.visitor(), w.visitor()
 
-	// Ada signs in, and Wiki uses its tokens: a refresh, its repetition, two
-	// more, and then the code again, which ends the sign-in.
+	// Ada signs in, and Wiki uses its tokens: it refreshes, repeats the refresh,
+	// refreshes again, and then reuses the code, which revokes the grant.
 	code := url.Values{"grant_type": {"authorization_code"}, "redirect_uri": {callback}, "code": {ada.authorize("ada", "Allow", nil).Get("code")}}
 	first := ada.tokens(code)
 	ada.api(200, "GET", "/api/notes", first.Access)
@@ -122,16 +123,15 @@ func (w *world) everything() {
 	ada.api(401, "GET", "/api/notes", third.Access)
 	ada.api(401, "GET", "/oauth/userinfo", third.Access)
 
-	// Clients that Acme does not know, by their id or their secret, and a
-	// link that leads nowhere.
+	// A wrong secret, an unknown client, and a broken link.
 	ada.post(401, "/oauth/token", "an-old-secret", replay)
 	unknown := *w.wiki
-	unknown.clientID = "nobody"
+	unknown.clientID = "unknown"
 	(&visitor{load: &unknown, ctx: ada.ctx}).post(401, "/oauth/token", "secret", replay)
-	ada.open(400, "/oauth/authorize?client_id=nobody")
+	ada.open(400, "/oauth/authorize?client_id=unknown")
 	ada.open(200, "/.well-known/oauth-authorization-server")
 
-	// Grace says no, then yes, and signs out of Wiki.
+	// Grace denies access, then allows it, and signs out of Wiki.
 	grace.authorize("grace", "Cancel", nil)
 	code.Set("code", grace.authorize("grace", "Allow", nil).Get("code"))
 	first = grace.tokens(code)
@@ -139,20 +139,20 @@ func (w *world) everything() {
 	grace.post(200, "/oauth/token/revoke", w.wiki.secret, url.Values{"token": {first.Access}})
 	grace.post(200, "/oauth/token/revoke", w.wiki.secret, url.Values{"token": {first.Refresh}})
 
-	// She signs in again, and Acme ends it, as it does with a user who leaves.
+	// She signs in again, and Acme revokes her grants.
 	code.Set("code", grace.authorize("grace", "Allow", nil).Get("code"))
 	first = grace.tokens(code)
-	require.NoError(t, w.host.provider.RevokeGrants(t.Context(), provider.GrantFilter{UserID: "user_1906"}))
+	require.NoError(t, w.host.Provider.RevokeGrants(t.Context(), provider.GrantFilter{UserID: "user_1906"}))
 
-	// Acme makes a token for her itself, and ends all that Wiki has.
-	wiki, err := w.host.provider.FindClient(t.Context(), w.wiki.clientID)
+	// Acme issues a token for her, and revokes all grants of Wiki.
+	wiki, err := w.host.Provider.FindClient(t.Context(), w.wiki.clientID)
 	require.NoError(t, err)
-	_, secret, err := w.host.provider.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_1906", ApplicationID: wiki.ID})
+	_, secret, err := w.host.Provider.IssueToken(t.Context(), provider.TokenSettings{UserID: "user_1906", ApplicationID: wiki.ID})
 	require.NoError(t, err)
 	w.recorder.add(secret.Reveal())
-	require.NoError(t, w.host.provider.RevokeGrants(t.Context(), provider.GrantFilter{ApplicationID: wiki.ID}))
+	require.NoError(t, w.host.Provider.RevokeGrants(t.Context(), provider.GrantFilter{ApplicationID: wiki.ID}))
 
-	// A program registers itself, changes that, and deletes it again.
+	// A program registers itself, changes its registration, and deletes it.
 	ada.register(400, "POST", "", "", `{}`)
 	var own struct {
 		ID     string `json:"client_id"`
@@ -165,9 +165,8 @@ func (w *world) everything() {
 	ada.register(204, "DELETE", "/"+own.ID, own.Token, "")
 	ada.register(401, "GET", "/"+own.ID, own.Token, "")
 
-	// An administrator, who is named, registers an application, and changes
-	// everything about it.
-	as, p := provider.WithActor(t.Context(), "user_root"), w.host.provider
+	// A named administrator registers an application and makes every change to it.
+	as, p := provider.WithActor(t.Context(), "user_root"), w.host.Provider
 	board, secret, err := p.CreateApplication(as, provider.ApplicationSettings{Name: "Board"})
 	require.NoError(t, err)
 	w.recorder.add(secret.Reveal())
@@ -184,7 +183,7 @@ func (w *world) everything() {
 	}
 	require.NoError(t, p.DeleteApplication(as, board.ID))
 
-	// An administrator lists the applications, and once more without a store.
+	// An administrator lists the applications, with and without a working store.
 	ada.api(200, "GET", "/v1/oauth_applications", backendKey)
 	w.kept.Fail(errDown)
 	ada.api(503, "GET", "/v1/oauth_applications", backendKey)
@@ -198,8 +197,8 @@ func (w *world) everything() {
 	w.runsAJob()
 }
 
-// runsAJob has a machine get a token and give it back, at a provider that lets
-// machines in, as Acme doesn't.
+// runsAJob gets and revokes the token of a machine, at another provider, because
+// Acme doesn't accept machines.
 func (w *world) runsAJob() {
 	h := providertest.New(w.t, func(c *provider.Config) {
 		c.Machines = &provider.Machines{}
@@ -219,7 +218,8 @@ func (w *world) runsAJob() {
 	require.NoError(w.t, v.err)
 }
 
-// signsOut has somebody sign out at a provider that offers it, as Acme doesn't.
+// signsOut signs a user out at another provider, because Acme has no sign-out
+// endpoint.
 func (w *world) signsOut() {
 	h := providertest.New(w.t, func(c *provider.Config) {
 		c.Keys, c.OpenID = hosttest.NewKeys(), &provider.OpenID{SignOut: func(http.ResponseWriter, *http.Request) error { return nil }}
@@ -242,7 +242,7 @@ func (w *world) signsOut() {
 	send("POST", form)
 }
 
-// register sends a request to the registration endpoint, or to what is below it.
+// register sends a request to the registration endpoint or a path below it.
 func (v *visitor) register(want int, method, path, token, body string) []byte {
 	return v.send(want, method, "/oauth/register"+path, strings.NewReader(body), func(r *http.Request) {
 		r.Header.Set("Content-Type", "application/json")
@@ -263,8 +263,8 @@ func get(t *testing.T, address string) string {
 	return string(body)
 }
 
-// scrape reads the page for Prometheus: the value of each series, by its name
-// and labels as they are written there.
+// scrape reads the page for Prometheus and returns the value of each series, by its
+// name and labels.
 func scrape(t *testing.T, address string) map[string]float64 {
 	series := map[string]float64{}
 	lines := bufio.NewScanner(strings.NewReader(get(t, address)))
@@ -280,7 +280,7 @@ func scrape(t *testing.T, address string) map[string]float64 {
 	return series
 }
 
-// logLines reads the log, which has a JSON object in each line.
+// logLines reads the log, which has a JSON object on each line.
 func (w *world) logLines() []map[string]any {
 	var lines []map[string]any
 	for _, text := range strings.Split(strings.TrimSpace(w.log.String()), "\n") {
@@ -311,8 +311,8 @@ func (b *buffer) String() string {
 
 var errDown = errors.New("the store is down")
 
-// recorder is an http.RoundTripper that keeps every secret that passes, in
-// either direction.
+// recorder is an http.RoundTripper that records every secret in requests and
+// responses.
 type recorder struct {
 	mu      sync.Mutex
 	secrets map[string]bool
@@ -356,7 +356,7 @@ func (rec *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// addForm adds all but what everybody may know.
+// addForm adds the secret fields of a form.
 func (rec *recorder) addForm(form url.Values) {
 	for _, name := range []string{"code", "token", "refresh_token", "client_secret", "password", "seal", "request"} {
 		for _, value := range form[name] {

@@ -12,22 +12,22 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-go/latchkey/examples/internal/acme"
 	"github.com/latchkey-go/latchkey/examples/internal/browser"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// load is Wiki, an application of somebody else's, together with its users: it
-// signs people in and calls Acme's API, over HTTP like anybody else, so that
-// there is something to see. It also does, now and then, what should not happen.
+// load is Wiki, an application, and its users. It signs users in and calls Acme's
+// API over HTTP. Sometimes it sends bad requests, so that the metrics show errors.
 type load struct {
 	issuer           string
 	clientID, secret string
 	transport        http.RoundTripper
 }
 
-// callback is Wiki's redirect URI. Nobody needs to listen there, as the
-// browsers here are its own.
+// callback is Wiki's redirect URI. No server listens there, because these browsers
+// don't follow the redirect.
 const callback = "http://127.0.0.1/callback"
 
 // newLoad registers Wiki.
@@ -44,7 +44,7 @@ func (l *load) run(ctx context.Context, perSecond float64, logger *slog.Logger) 
 	defer ticker.Stop()
 	for n := 1; ; n++ {
 		if err := l.visit(ctx, n); err != nil && ctx.Err() == nil {
-			logger.Error("load: a visit went wrong", "error", err)
+			logger.Error("load: a visit failed", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -54,18 +54,18 @@ func (l *load) run(ctx context.Context, perSecond float64, logger *slog.Logger) 
 	}
 }
 
-// visit signs somebody in and uses the tokens. What else happens goes by n
-// rather than by chance, so that the numbers can be checked.
+// visit signs a user in and uses the tokens. What else happens depends on n and not
+// on chance, so that tests can check the numbers.
 func (l *load) visit(ctx context.Context, n int) error {
 	every := func(k int) bool { return n%k == 0 }
 	login := []string{"ada", "grace"}[n%2]
 	v := &visitor{load: l, ctx: ctx, browser: browser.New(l.transport)}
 
-	if every(7) { // Wiki asks for more than it should, and the user says no.
+	if every(7) { // The user denies access.
 		v.authorize(login, "Cancel", url.Values{"prompt": {"consent"}})
 	}
-	if every(9) { // Somebody follows a broken link and gets an error page.
-		v.open(http.StatusBadRequest, "/oauth/authorize?client_id=nobody")
+	if every(9) { // A user follows a broken link and gets an error page.
+		v.open(http.StatusBadRequest, "/oauth/authorize?client_id=unknown")
 	}
 	code := v.authorize(login, "Allow", nil).Get("code")
 	redeem := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}}
@@ -74,21 +74,21 @@ func (l *load) visit(ctx context.Context, n int) error {
 	v.api(http.StatusOK, "GET", "/api/notes", first.Access)
 
 	second := v.refresh(first)
-	if every(3) { // The answer is lost on its way, and Wiki asks again.
+	if every(3) { // The response is lost, and Wiki sends the request again.
 		v.refresh(first)
 	}
 	v.api(http.StatusOK, "GET", "/api/notes", second.Access)
-	if every(11) { // An instance of Wiki still has an old secret.
+	if every(11) { // An instance of Wiki still uses an old secret.
 		v.post(http.StatusUnauthorized, "/oauth/token", "an-old-secret", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {second.Refresh}})
 	}
-	if every(5) { // Somebody calls the API with a made-up token.
+	if every(5) { // A caller of the API invents a token.
 		v.api(http.StatusUnauthorized, "GET", "/api/notes", "made-up")
 	}
-	if every(6) { // Wiki tries what it was not allowed to.
+	if every(6) { // Wiki calls an endpoint without the scope for it.
 		v.api(http.StatusForbidden, "POST", "/api/notes", second.Access)
 	}
 	switch {
-	case every(10): // A code was stolen: it comes again when Wiki has long redeemed it.
+	case every(10): // A thief uses a code that Wiki has redeemed.
 		v.refresh(v.refresh(second))
 		v.post(http.StatusBadRequest, "/oauth/token", l.secret, redeem)
 	case every(8): // The user signs out of Wiki.
@@ -99,8 +99,8 @@ func (l *load) visit(ctx context.Context, n int) error {
 	return v.err
 }
 
-// visitor is somebody with a browser of their own, and Wiki, which acts for
-// them. It does nothing more after its first error.
+// visitor is a user with a browser, and Wiki, which acts for the user. After its
+// first error it does nothing.
 type visitor struct {
 	*load
 	ctx     context.Context
@@ -108,9 +108,8 @@ type visitor struct {
 	err     error
 }
 
-// authorize sends the browser to Acme and has its user do what the pages ask
-// for: sign in, and press the given button of the consent page, if there is
-// one. It returns Acme's answer.
+// authorize opens an authorization request in the browser. The user signs in, and
+// presses the button if there is a consent page. It returns Acme's response.
 func (v *visitor) authorize(login, button string, extra url.Values) url.Values {
 	query := url.Values{"response_type": {"code"}, "client_id": {v.clientID}, "redirect_uri": {callback}, "state": {"s"}}
 	for name, values := range extra {
@@ -129,16 +128,16 @@ func (v *visitor) authorize(login, button string, extra url.Values) url.Values {
 		case to != "":
 			page, v.err = v.browser.Follow(v.ctx, page)
 		case page.HasButton("Sign in"):
-			page, v.err = v.browser.Press(v.ctx, page, "Sign in", map[string]string{"login": login, "password": password})
+			page, v.err = v.browser.Press(v.ctx, page, "Sign in", map[string]string{"login": login, "password": acme.Password})
 		default:
 			page, v.err = v.browser.Press(v.ctx, page, button, nil)
 		}
 	}
-	v.fail(errors.New("the sign-in does not come to an end"))
+	v.fail(errors.New("the sign-in does not end"))
 	return url.Values{}
 }
 
-// open opens a page, whose status has to be want if that is not 0.
+// open opens a page. Its status must be want, unless want is 0.
 func (v *visitor) open(want int, path string) *browser.Page {
 	if v.err != nil {
 		return &browser.Page{}
@@ -151,7 +150,7 @@ func (v *visitor) open(want int, path string) *browser.Page {
 	return page
 }
 
-// pair is what the token endpoint gives.
+// pair is the response of the token endpoint.
 type pair struct {
 	Access  string `json:"access_token"`
 	Refresh string `json:"refresh_token"`
@@ -169,7 +168,7 @@ func (v *visitor) tokens(form url.Values) pair {
 	return p
 }
 
-// post sends a form as Wiki, with the given secret.
+// post sends a form as Wiki with the given secret.
 func (v *visitor) post(want int, path, secret string, form url.Values) []byte {
 	return v.send(want, "POST", path, strings.NewReader(form.Encode()), func(r *http.Request) {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -200,7 +199,7 @@ func (v *visitor) send(want int, method, path string, body io.Reader, sign func(
 	defer answer.Body.Close()
 	content, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err == nil && answer.StatusCode != want {
-		err = fmt.Errorf("%s %s was answered with %s and should have been with %d", method, path, answer.Status, want)
+		err = fmt.Errorf("%s %s responded with %s, want %d", method, path, answer.Status, want)
 	}
 	v.err = err
 	return content

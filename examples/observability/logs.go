@@ -10,9 +10,9 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// newLogger writes JSON, one object a line. The provider writes a line for each
-// refused request, with the endpoint and the error code. A visitor who got an
-// error page sees a reference on it, and the line has the same one:
+// newLogger returns a logger that writes JSON. The provider logs a line for each
+// rejected request, with the endpoint and the error code. The line of an error page
+// has the reference that the page shows:
 //
 //	go run ./examples/observability 2>log
 //	grep 8d1f2e0a log
@@ -20,28 +20,28 @@ func newLogger(out io.Writer) *slog.Logger {
 	return slog.New(traceHandler{slog.NewJSONHandler(out, nil)})
 }
 
-// newWatch returns a hook for provider.Config.Events that writes down what
-// somebody should look into. A metric says that there was a reuse; this line
-// says whose sign-in it was. The grant's id is no secret and leads to the user
-// (provider.ListGrants), so that no user needs to be in the log.
+// newWatch returns a hook for provider.Config.Events that logs the events that you
+// should investigate. A metric counts token reuse; this line says which grant it
+// was. The grant ID is not secret, and provider.ListGrants returns its user, so the
+// log doesn't need the user.
 func newWatch(logger *slog.Logger) func(context.Context, provider.Event) {
 	return func(ctx context.Context, e provider.Event) {
 		switch e.Kind {
 		case provider.EventReuseDetected:
-			logger.WarnContext(ctx, "a spent code or refresh token came again, and its sign-in was ended",
+			logger.WarnContext(ctx, "a used code or refresh token was used again, so its grant was revoked",
 				"application", e.ApplicationID, "grant", e.GrantID.String())
 		case provider.EventClientRejected:
 			logger.WarnContext(ctx, "a client failed to authenticate",
-				"application", e.ApplicationID) // Empty: the client is unknown.
+				"application", e.ApplicationID) // Empty if the client is unknown.
 		}
 	}
 }
 
-// traceHandler adds the ids of the request's trace, if it has one, so that a
-// line leads to the trace and the other way round.
+// traceHandler adds the IDs of the request's trace to each line, so that you can
+// find the trace of a line.
 type traceHandler struct{ slog.Handler }
 
-// Handle writes a record.
+// Handle implements slog.Handler.
 func (h traceHandler) Handle(ctx context.Context, r slog.Record) error {
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
 		r.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
@@ -49,12 +49,12 @@ func (h traceHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// WithAttrs is slog.Logger.With.
+// WithAttrs implements slog.Handler.
 func (h traceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return traceHandler{h.Handler.WithAttrs(attrs)}
 }
 
-// WithGroup is slog.Logger.WithGroup.
+// WithGroup implements slog.Handler.
 func (h traceHandler) WithGroup(name string) slog.Handler {
 	return traceHandler{h.Handler.WithGroup(name)}
 }

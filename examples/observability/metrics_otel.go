@@ -13,11 +13,10 @@ import (
 )
 
 // newOTel returns a hook for provider.Config.Events that does the same as
-// newPrometheus by OpenTelemetry, and tells the span of the request what
-// happened in it. A refusal's code is in error.type, which OpenTelemetry leaves
-// out where there was none. The rule for metric attributes is that of
-// newPrometheus: nothing that grows. A span is one request's, so there the
-// application's id is welcome; users stay out of it.
+// newPrometheus with OpenTelemetry, and adds the events to the span of the request.
+// The error code of a rejected request is in error.type; on success there is none.
+// Like labels, metric attributes must not have unbounded values. A span is about
+// one request, so it has the application ID, but no user ID.
 func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) {
 	requests, err1 := meter.Int64Counter("latchkey.requests", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests that an endpoint or the API middleware handled, by outcome."))
@@ -69,11 +68,11 @@ func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) 
 		provider.EventSignedOut:              {signOuts, metric.WithAttributes()},
 	}
 	for _, c := range counters {
-		c.Add(context.Background(), 0, c.with) // So that the first real one is an increase.
+		c.Add(context.Background(), 0, c.with) // Start at 0, so that the first event is an increase.
 	}
 
 	return func(ctx context.Context, e provider.Event) {
-		span := trace.SpanFromContext(ctx) // One that does nothing, if there is none.
+		span := trace.SpanFromContext(ctx) // Without a span, this one does nothing.
 		if e.Kind == provider.EventRequest {
 			endpoint := attribute.String("latchkey.endpoint", e.Endpoint)
 			attributes := []attribute.KeyValue{endpoint}
@@ -95,11 +94,11 @@ func newOTel(meter metric.Meter) (func(context.Context, provider.Event), error) 
 	}, nil
 }
 
-// isFault reports whether an outcome is the provider's own fault, or that of
-// what it depends on, and not the client's.
+// isFault reports whether the provider or something that it depends on caused the
+// outcome, and not the client.
 func isFault(outcome string) bool {
 	switch outcome {
-	case "server_error", "temporarily_unavailable", "service_unavailable": // The last is the Backend API's.
+	case "server_error", "temporarily_unavailable", "service_unavailable": // The last one comes from the Backend API.
 		return true
 	}
 	return false

@@ -10,14 +10,13 @@ import (
 )
 
 // newPrometheus returns a hook for provider.Config.Events that counts and times
-// what the provider does. It is fast, as it has to be: the provider waits for it.
+// requests and events. The provider waits for the hook, so it must be fast.
 //
-// Every label comes from a short list in the provider's own code, so there are
-// a few hundred time series at most, whatever clients send. User and grant ids
-// must never be labels: each new one is another series that Prometheus keeps,
-// and a metrics page is no place for personal data. Application ids are left
-// out as well, as in many hosts anybody can register an application. Who has a
-// fixed handful of them may add e.ApplicationID to grants and tokens.
+// Every label value comes from a short list in the provider's code, so there are a
+// few hundred time series at most. Don't use user or grant IDs as labels: each new
+// value adds a time series, and user IDs are personal data. Application IDs are
+// left out too, because in many apps anyone can register an application. If you
+// have a few fixed applications, add e.ApplicationID to grants and tokens.
 func newPrometheus(reg prometheus.Registerer) func(context.Context, provider.Event) {
 	auto := promauto.With(reg)
 	requests := auto.NewCounterVec(prometheus.CounterOpts{
@@ -54,9 +53,8 @@ func newPrometheus(reg prometheus.Registerer) func(context.Context, provider.Eve
 		Help: "Sign-outs from the host on the provider's page.",
 	})
 
-	// Made here rather than at the first event, they begin at 0. A series that
-	// begins at 1 does not increase for Prometheus, and the first reuse would
-	// not be seen.
+	// Create the counters now, so that they start at 0. To Prometheus, a series
+	// that starts at 1 has not increased, so an alert would miss the first reuse.
 	counters := map[provider.EventKind]prometheus.Counter{
 		provider.EventGrantCreated:           grants.WithLabelValues("created"),
 		provider.EventGrantDenied:            grants.WithLabelValues("denied"),

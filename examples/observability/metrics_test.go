@@ -17,12 +17,11 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// wanted is what everything comes to, by the names of Prometheus. Nothing else
-// may have been counted.
+// wanted are all series that everything causes, under their Prometheus names.
 var wanted = map[string]float64{
 	// Ada needs three requests to sign in: one before the sign-in page, one for
-	// the consent page, one to allow. Grace needs three to say no, then two as
-	// she is signed in, then one as she has agreed before.
+	// the consent page, and one to allow. Grace needs three to deny, then two
+	// because she is signed in, then one because she has consented before.
 	`latchkey_requests_total{endpoint="authorize",outcome="ok"}`:             3 + 2 + 2 + 2,
 	`latchkey_requests_total{endpoint="authorize",outcome="access_denied"}`:  1,
 	`latchkey_requests_total{endpoint="authorize",outcome="invalid_client"}`: 1,
@@ -58,7 +57,7 @@ var wanted = map[string]float64{
 	`latchkey_request_duration_seconds_count{endpoint="register"}`:   5,
 	`latchkey_request_duration_seconds_count{endpoint="backend"}`:    2,
 
-	`latchkey_grants_total{action="created"}`: 3 + 1, // the last is Acme's own
+	`latchkey_grants_total{action="created"}`: 3 + 1, // the last one is Acme's
 	`latchkey_grants_total{action="denied"}`:  1,
 	`latchkey_grants_total{action="revoked"}`: 1 + 2 + 1 + 3, // by Wiki, by Acme, with a registration, and with an application that is disabled, let in, and deleted
 
@@ -99,8 +98,7 @@ func TestPrometheusCountsExactly(t *testing.T) {
 	require.Equal(t, wanted, got)
 }
 
-// Counters without requests begin at 0, so that the first of anything is an
-// increase.
+// Counters start at 0, so that the first event is an increase.
 func TestCountersBeginAtZero(t *testing.T) {
 	w := newWorld(t)
 	begin := map[string]float64{}
@@ -137,8 +135,7 @@ func (w *world) read() []metricdata.Metrics {
 	return data.ScopeMetrics[0].Metrics
 }
 
-// collect reads OpenTelemetry's numbers, by the names that Prometheus has for
-// them.
+// collect reads OpenTelemetry's values under their Prometheus names.
 func (w *world) collect() map[string]float64 {
 	series := map[string]float64{}
 	for _, m := range w.read() {
@@ -174,7 +171,7 @@ func labels(metric string, attributes attribute.Set) string {
 	return "{" + strings.Join(pairs, ",") + "}"
 }
 
-// The span of a request has the outcome and what happened in it.
+// The span of a request has the outcome and the events.
 func TestSpansTellWhatHappened(t *testing.T) {
 	w := newWorld(t)
 	w.everything()
@@ -220,7 +217,7 @@ func TestSpansTellWhatHappened(t *testing.T) {
 		require.Equal(t, status, found[key].Status.Code, key)
 	}
 
-	// A log line has the trace's id.
+	// A log line has the trace ID.
 	for _, line := range w.logLines() {
 		if line["error"] == "insufficient_scope" {
 			require.Equal(t, found["POST /api/notes guard insufficient_scope"].SpanContext.TraceID, line["trace_id"])
@@ -230,7 +227,7 @@ func TestSpansTellWhatHappened(t *testing.T) {
 	require.Fail(t, "no line about insufficient_scope")
 }
 
-// No metric, span or log line holds a secret or says who a user is.
+// No metric, span, or log line has a secret or a user.
 func TestNothingSecretIsTold(t *testing.T) {
 	w := newWorld(t)
 	w.everything()
@@ -255,8 +252,8 @@ func TestNothingSecretIsTold(t *testing.T) {
 			}
 		}
 	}
-	// Metrics do not say which application it was either.
-	apps, _, err := w.host.provider.ListApplications(t.Context(), store.ApplicationQuery{})
+	// Metrics don't have the application either.
+	apps, _, err := w.host.Provider.ListApplications(t.Context(), store.ApplicationQuery{})
 	require.NoError(t, err)
 	for _, app := range apps {
 		for _, where := range []string{"the metrics page", "OpenTelemetry's metrics"} {
@@ -266,12 +263,11 @@ func TestNothingSecretIsTold(t *testing.T) {
 	}
 }
 
-// A visitor who got an error page can say its reference, and that finds the
-// line which says why.
+// The reference on an error page leads to the log line with the reason.
 func TestErrorPagesReferenceIsInTheLog(t *testing.T) {
 	w := newWorld(t)
 	v := w.visitor()
-	page := v.open(400, "/oauth/authorize?client_id=nobody")
+	page := v.open(400, "/oauth/authorize?client_id=unknown")
 	require.NoError(t, v.err)
 	reference := regexp.MustCompile(`[0-9A-Z]{4}-[0-9A-Z]{4}`).FindString(page.Text())
 	require.NotEmpty(t, reference, page.Text())
@@ -288,7 +284,7 @@ func TestErrorPagesReferenceIsInTheLog(t *testing.T) {
 	require.Equal(t, "INFO", lines[0]["level"])
 }
 
-// The line about a reuse leads to the grant, and so to the user.
+// The log line about token reuse leads to the grant and its user.
 func TestReuseIsLoggedWithItsGrant(t *testing.T) {
 	w := newWorld(t)
 	w.everything()
@@ -308,10 +304,10 @@ func TestReuseIsLoggedWithItsGrant(t *testing.T) {
 	require.Fail(t, "no line about the reuse")
 }
 
-// The built-in load does what its comments say, and only that.
+// The load does what its comments say, and nothing else.
 func TestLoad(t *testing.T) {
 	w := newWorld(t)
-	const visits = 80 // so that all that can coincide does
+	const visits = 80 // enough to reach every combination
 	for n := 1; n <= visits; n++ {
 		require.NoError(t, w.wiki.visit(t.Context(), n), "visit %d", n)
 	}

@@ -16,9 +16,9 @@ import (
 func newHost(ctx context.Context, issuer string) (host *acme.Host, err error) {
 	cfg := provider.Config{Issuer: issuer, Store: memory.New()}
 
-	// The signing keys are kept in the store, sealed with this secret. Here the
-	// store forgets them when the program ends, so any secret will do. Yours comes
-	// from where your app has its secrets, and stays the same.
+	// The store keeps the signing keys, sealed with this secret. In your app, load
+	// the secret from where you keep your other secrets, and don't change it. The
+	// memory store loses the keys when the program ends, so any secret works here.
 	secret := os.Getenv("ACME_KEYS_SECRET")
 	if secret == "" {
 		secret = rand.Text() + rand.Text()
@@ -33,17 +33,17 @@ func newHost(ctx context.Context, issuer string) (host *acme.Host, err error) {
 	return host, err
 }
 
-// hostHandler is the routes of Acme Notes.
+// hostHandler serves Acme Notes.
 func hostHandler(host *acme.Host) http.Handler {
 	mux := http.NewServeMux()
 	host.Mount(mux)
 	return mux
 }
 
-// client is what Wiki is told about itself.
+// client is Wiki's client ID and secret.
 type client struct{ id, secret string }
 
-// registerWiki makes Wiki known to Acme Notes. It may have another redirect URI.
+// registerWiki registers Wiki, with another redirect URI if there is one.
 func registerWiki(ctx context.Context, p *provider.Provider, wikiURL, redirectURI string) (client, error) {
 	redirectURIs := []string{wikiURL + "/callback"}
 	if redirectURI != "" {

@@ -1,47 +1,27 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
+	"github.com/latchkey-go/latchkey/examples/internal/run/runtest"
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-// started runs the program, and returns the addresses of Wiki and of Acme Notes,
-// and what it printed.
+// started runs the program. It returns the addresses of Wiki and Acme Notes, and
+// what the program printed.
 func started(t *testing.T) (wiki, issuer, says string) {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	out, stdout := io.Pipe()
-	var stderr bytes.Buffer
-	status := make(chan int, 1)
-	go func() {
-		status <- run(ctx, []string{"-addr", "127.0.0.1:0", "-wiki-addr", "localhost:0"}, stdout, &stderr)
-		stdout.Close()
-	}()
-	var text strings.Builder
-	for buffer := make([]byte, 4096); !strings.Contains(text.String(), "Ctrl+C"); {
-		n, err := out.Read(buffer)
-		require.NoError(t, err, &stderr)
-		text.Write(buffer[:n])
-	}
-	t.Cleanup(func() {
-		stop()
-		require.Zero(t, <-status, &stderr)
-	})
-	addresses := regexp.MustCompile(`http://\w[^\s,]*\d`).FindAllString(text.String(), -1)
-	require.Greater(t, len(addresses), 2)
-	return addresses[0], addresses[1], text.String()
+	says = runtest.Start(t, start, "-addr", "127.0.0.1:0", "-wiki-addr", "localhost:0")
+	urls := runtest.URLs(says)
+	require.Greater(t, len(urls), 2)
+	return urls[0], urls[1], says
 }
 
 // A user signs in to Wiki with Acme Notes, and Wiki knows who they are.
@@ -72,25 +52,12 @@ func TestSignIn(t *testing.T) {
 	require.Contains(t, page, "ada@acme.example")
 
 	out := read(browser.PostForm(wiki+"/logout", nil))
-	require.Contains(t, out, "Sign in with Acme Notes", "they are sent on to Wiki")
+	require.Contains(t, out, "Sign in with Acme Notes", "they are sent back to Wiki")
 	require.Contains(t, read(browser.Get(issuer+"/login")), "password", "and are signed out of Acme Notes too")
 
-	// A callback that nobody asked for signs nobody in.
+	// A callback without a sign-in is rejected.
 	answer, err := browser.Get(wiki + "/callback?code=x&state=y")
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusBadRequest, answer.StatusCode)
-}
-
-func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"-port", "80"}, {"start"}} {
-		var stdout, stderr bytes.Buffer
-		require.Equal(t, 2, run(t.Context(), args, &stdout, &stderr))
-		require.NotEmpty(t, stderr.String())
-	}
-	var stdout, stderr bytes.Buffer
-	require.Zero(t, run(t.Context(), []string{"-h"}, &stdout, &stderr))
-	require.Contains(t, stderr.String(), "-wiki-addr")
-	require.Equal(t, 1, run(t.Context(), []string{"-addr", "999.999.999.999:1"}, &stdout, &stderr))
-	require.Contains(t, stderr.String(), "-addr")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	_ "embed" // for the page
 	"html/template"
 	"log"
 	"net/http"
@@ -11,19 +12,21 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/latchkey-go/latchkey/examples/internal/ui"
 )
 
-// wiki is an app that signs its users in by OpenID Connect.
+// wiki is an app that signs its users in with OpenID Connect.
 type wiki struct {
 	issuer, url string
 	client      client
 
 	mu       sync.Mutex
-	found    *oidc.Provider     // by discovery; nil: not yet
-	sessions map[string]session // by the value of the cookie
+	found    *oidc.Provider     // nil before discovery
+	sessions map[string]session // by the value of their cookie
 }
 
-// session is a user who is signed in.
+// session is a signed-in user.
 type session struct {
 	IDToken string
 	Subject string
@@ -37,17 +40,18 @@ func newWiki(issuer, address string, c client) http.Handler {
 	mux.HandleFunc("GET /{$}", w.home)
 	mux.HandleFunc("GET /login", w.login)
 	mux.HandleFunc("GET /callback", w.callback)
+	mux.HandleFunc("GET /style.css", ui.ServeStyle)
 	mux.Handle("POST /logout", http.NewCrossOriginProtection().Handler(http.HandlerFunc(w.logout)))
 	return mux
 }
 
-// discover reads where Acme's endpoints are, and has its public keys fetched and
-// cached from then on.
+// discover reads the addresses of Acme's endpoints once. From then on, go-oidc
+// fetches and caches Acme's public keys.
 func (w *wiki) discover() (*oidc.Provider, oauth2.Config, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.found == nil {
-		found, err := oidc.NewProvider(context.Background(), w.issuer) // It keeps the context, to fetch keys with.
+		found, err := oidc.NewProvider(context.Background(), w.issuer) // It keeps the context to fetch keys.
 		if err != nil {
 			return nil, oauth2.Config{}, err
 		}
@@ -59,10 +63,10 @@ func (w *wiki) discover() (*oidc.Provider, oauth2.Config, error) {
 	}, nil
 }
 
-// What one sign-in remembers, in cookies of its own.
+// remembered are the cookies of one sign-in.
 var remembered = []string{"state", "nonce", "verifier"}
 
-// login sends the visitor to Acme.
+// login redirects the browser to Acme.
 func (w *wiki) login(rw http.ResponseWriter, r *http.Request) {
 	_, config, err := w.discover()
 	if err != nil {
@@ -77,7 +81,7 @@ func (w *wiki) login(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, config.AuthCodeURL(value["state"], oidc.Nonce(value["nonce"]), oauth2.S256ChallengeOption(value["verifier"])), http.StatusSeeOther)
 }
 
-// callback is where Acme sends the visitor back to.
+// callback is the redirect URI.
 func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	found, config, err := w.discover()
 	if err != nil {
@@ -112,7 +116,7 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 		err = idToken.Claims(&s)
 	}
 	if err != nil || idToken.Nonce != value["nonce"] {
-		fail(rw, http.StatusBadGateway, "The ID token isn't one for this sign-in.", err)
+		fail(rw, http.StatusBadGateway, "The ID token doesn't belong to this sign-in.", err)
 		return
 	}
 	s.Subject = idToken.Subject
@@ -124,7 +128,7 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, "/", http.StatusSeeOther)
 }
 
-// logout signs the visitor out, here and at Acme.
+// logout signs the user out, here and at Acme.
 func (w *wiki) logout(rw http.ResponseWriter, r *http.Request) {
 	found, _, err := w.discover()
 	var endpoint struct {
@@ -148,13 +152,18 @@ func (w *wiki) logout(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, endpoint.Logout+"?"+query.Encode(), http.StatusSeeOther)
 }
 
-var page = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Wiki</title>
-<style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}
-a,button{font:inherit;color:inherit;background:none;padding:.5rem 1rem;border:1px solid;border-radius:.4rem}</style>
-<h1>Wiki</h1>
-{{if .Subject}}<p>Hello, {{.Name}}. Acme Notes says that you are {{.Subject}}, and that your email address is {{.Email}}.</p>
-<form method="post" action="/logout"><button>Sign out</button></form>
-{{else}}<p><a href="/login">Sign in with Acme Notes</a></p>{{end}}`))
+var (
+	//go:embed wiki.html
+	pageHTML string
+	page     = template.Must(template.New("wiki").Parse(pageHTML))
+)
+
+// view is what the page shows.
+type view struct {
+	session
+	Issuer  string
+	Message string
+}
 
 func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 	var s session
@@ -163,13 +172,13 @@ func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 		s = w.sessions[cookie.Value]
 		w.mu.Unlock()
 	}
-	page.Execute(rw, s)
+	ui.WritePage(rw, http.StatusOK, page, "wiki", view{session: s, Issuer: w.issuer})
 }
 
-// fail tells the visitor, and the log why.
+// fail shows a message, and logs the reason.
 func fail(w http.ResponseWriter, status int, says string, err error) {
 	if err != nil {
-		log.Printf("wiki: %q", err.Error()) //nolint:gosec // It is quoted, so it stays one line.
+		log.Printf("wiki: %q", err.Error()) //nolint:gosec // %q keeps it on one line.
 	}
-	http.Error(w, says, status)
+	ui.WritePage(w, status, page, "wiki", view{Message: says})
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,34 +11,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-// started runs the program until the test ends, and returns what it says at
-// the start and where Acme is.
-func started(t *testing.T, args ...string) (says, acmeURL string) {
-	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	out, stdout := io.Pipe()
-	status := make(chan int, 1)
-	var stderr bytes.Buffer
-	go func() {
-		status <- run(ctx, append([]string{"-addr", "127.0.0.1:0", "-client-addr", "127.0.0.1:0", "-store", "memory"}, args...), stdout, &stderr)
-		stdout.Close()
-	}()
-	t.Cleanup(func() {
-		stop()
-		require.Zero(t, <-status, &stderr)
-	})
-	var text strings.Builder
-	for buffer := make([]byte, 4096); !strings.Contains(text.String(), "Ctrl+C"); {
-		n, err := out.Read(buffer)
-		require.NoError(t, err, &stderr)
-		text.Write(buffer[:n])
-	}
-	go io.Copy(io.Discard, out)
-	acmeURL = regexp.MustCompile(`http://\S+`).FindString(text.String())
-	return text.String(), acmeURL
-}
+	"github.com/latchkey-go/latchkey/examples/internal/acme/acmetest"
+)
 
 func TestBackendAPIIsOffWithoutAKey(t *testing.T) {
 	says, acmeURL := started(t)
@@ -48,7 +21,7 @@ func TestBackendAPIIsOffWithoutAKey(t *testing.T) {
 	for _, header := range []http.Header{nil, {"Authorization": {"Bearer "}}, {"Authorization": {"Bearer sk_test"}}} {
 		for _, path := range []string{"/v1/oauth_applications", "/oauth_applications/access_tokens/verify"} {
 			for _, method := range []string{"GET", "POST", "DELETE"} {
-				answer, _ := request(t, method, acmeURL+path, "", header)
+				answer, _ := acmetest.Request(t, method, acmeURL+path, "", header)
 				require.Equal(t, http.StatusNotFound, answer.StatusCode)
 			}
 		}
@@ -60,29 +33,29 @@ func TestBackendAPI(t *testing.T) {
 	require.Contains(t, says, acmeURL+"/v1/oauth_applications")
 	require.NotContains(t, says, "sk_test")
 	path := acmeURL + "/v1/oauth_applications"
-	answer, body := request(t, "GET", path, "", http.Header{"Authorization": {"Bearer sk_test"}})
+	answer, body := acmetest.Request(t, "GET", path, "", http.Header{"Authorization": {"Bearer sk_test"}})
 	require.Equal(t, http.StatusOK, answer.StatusCode)
-	require.Contains(t, body, `"total_count":1`, "Wiki is there")
-	answer, _ = request(t, "GET", path, "", http.Header{"Authorization": {"Bearer sk_tes"}})
+	require.Contains(t, body, `"total_count":1`, "it lists Wiki")
+	answer, _ = acmetest.Request(t, "GET", path, "", http.Header{"Authorization": {"Bearer sk_tes"}})
 	require.Equal(t, http.StatusUnauthorized, answer.StatusCode)
-	answer, _ = request(t, "POST", acmeURL+"/oauth_applications/access_tokens/verify", "", http.Header{"Authorization": {"Bearer sk_tes"}})
+	answer, _ = acmetest.Request(t, "POST", acmeURL+"/oauth_applications/access_tokens/verify", "", http.Header{"Authorization": {"Bearer sk_tes"}})
 	require.Equal(t, http.StatusUnauthorized, answer.StatusCode)
-	answer, _ = request(t, "GET", acmeURL+"/login", "", nil)
-	require.Equal(t, http.StatusOK, answer.StatusCode, "the app's own pages are where they were")
+	answer, _ = acmetest.Request(t, "GET", acmeURL+"/login", "", nil)
+	require.Equal(t, http.StatusOK, answer.StatusCode, "the app's own pages still work")
 }
 
-// The README's session of commands does what it says, typed as it is there.
+// The README's commands work the way it says.
 func TestReadmeManagesApplications(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		require.NotEqual(t, "true", os.Getenv("CI"), "curl is not installed")
-		t.Skip("curl is not installed, so the README's commands are not tried")
+		t.Skip("curl is not installed, so the README's commands aren't tested")
 	}
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	section := regexp.MustCompile("(?s)\n## Manage applications like with Clerk\n(.*?)\n## ").FindSubmatch(readme)
+	section := regexp.MustCompile("(?s)\n## Manage applications with Clerk's API\n(.*?)\n## ").FindSubmatch(readme)
 	require.NotNil(t, section)
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(section[1], -1)
-	require.Len(t, blocks, 2, "how to start, and the session")
+	require.Len(t, blocks, 2, "the start command and the session")
 	key := regexp.MustCompile(`^go run ./examples/quickstart -secret-key (\S+)\n$`).FindSubmatch(blocks[0][1])
 	require.NotNil(t, key)
 
@@ -92,7 +65,7 @@ func TestReadmeManagesApplications(t *testing.T) {
 	require.Equal(t, 1, strings.Count(session, inReadme))
 	session = strings.ReplaceAll(session, inReadme, acmeURL+"/")
 
-	// The status of each answer goes to standard error, a line for each.
+	// curl prints the status of each response on standard error.
 	shell := exec.CommandContext(t.Context(), "sh", "-eu")
 	shell.Stdin = strings.NewReader("curl() { command curl --silent --show-error --write-out '%{stderr}%{http_code}\\n' \"$@\"; }\n" + session)
 	var stdout, stderr bytes.Buffer
@@ -115,7 +88,7 @@ func TestReadmeManagesApplications(t *testing.T) {
 		require.NoError(t, decoder.Decode(&a))
 		got = append(got, a)
 	}
-	require.Len(t, got, 5, "create, read, change, rotate, delete; what the list says goes into a variable")
+	require.Len(t, got, 5, "create, read, change, rotate, delete; a variable takes the list")
 	created, read, changed, rotated, deleted := got[0], got[1], got[2], got[3], got[4]
 	require.Equal(t, "oauth_application", created.Object)
 	require.NotEmpty(t, created.ClientSecret)
@@ -127,6 +100,6 @@ func TestReadmeManagesApplications(t *testing.T) {
 	require.NotEqual(t, read, changed)
 	require.Equal(t, changed, rotated)
 	require.Equal(t, answer{Object: "oauth_application", ID: created.ID, Deleted: true}, deleted)
-	gone, _ := request(t, "GET", acmeURL+"/v1/oauth_applications/"+created.ID, "", http.Header{"Authorization": {"Bearer " + string(key[1])}})
+	gone, _ := acmetest.Request(t, "GET", acmeURL+"/v1/oauth_applications/"+created.ID, "", http.Header{"Authorization": {"Bearer " + string(key[1])}})
 	require.Equal(t, http.StatusNotFound, gone.StatusCode)
 }

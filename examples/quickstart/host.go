@@ -2,126 +2,73 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
-	"time"
 
-	"github.com/alexedwards/scs/v2"
-
+	"github.com/latchkey-go/latchkey/examples/internal/acme"
+	"github.com/latchkey-go/latchkey/examples/internal/walk"
+	"github.com/latchkey-go/latchkey/examples/internal/wiki"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/provider/clerkapi"
 	"github.com/latchkey-go/latchkey/provider/pages"
 	"github.com/latchkey-go/latchkey/scopes"
-	"github.com/latchkey-go/latchkey/store"
+	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// host is Acme Notes: an ordinary web app with users, sessions, a sign-in page
-// and notes, that Latchkey turns into an OAuth 2.0 provider.
+// host is Acme Notes, an ordinary web app, with Latchkey.
 type host struct {
-	issuer   string
-	users    *users
-	sessions *scs.SessionManager
-	provider *provider.Provider
-
-	secretKey string // of the Backend API; empty: it is off
+	app       *acme.App // users, sessions, a sign-in page, and notes
+	provider  *provider.Provider
+	issuer    string
+	secretKey string // for the Backend API; empty: the API is off
 }
 
-// newHost makes the app. A client may call the token endpoint perMinute times a
-// minute.
-func newHost(issuer string, kept store.Store, perMinute int) (*host, error) {
-	users, err := newUsers(issuer)
+// newHost makes the app a provider. A client may call the token endpoint perMinute
+// times per minute.
+func newHost(issuer, secretKey string, perMinute int) (*host, error) {
+	if u, err := url.Parse(issuer); err == nil && u.Host != "" && u.Path != "" {
+		return nil, fmt.Errorf("%q has a path: leave it out, because the pages of this example are at the root", issuer)
+	}
+	app, err := acme.NewApp(issuer)
 	if err != nil {
 		return nil, err
 	}
-	h := &host{issuer: issuer, users: users, sessions: scs.New()}
-	// Browsers send a cookie to every port of a host, so both apps get the
-	// other's cookies when they share a machine: the names must differ.
-	// SameSite=Lax (the default of scs, like HttpOnly) lets the cookie come
-	// along when another app sends somebody here to sign in, which Strict
-	// would not.
-	h.sessions.Cookie.Name = "acme_session"
-	h.sessions.Cookie.Secure = strings.HasPrefix(issuer, "https://")
-
-	// This is all that Latchkey needs to know.
-	h.provider, err = provider.New(provider.Config{
+	p, err := provider.New(provider.Config{
 		Issuer:      issuer,
-		Store:       kept,
-		CurrentUser: h.currentUser,
+		Store:       memory.New(),
+		CurrentUser: app.CurrentUser,
 		SignIn:      provider.RedirectTo("/login", "next"),
-		Users:       users.lookup,
+		Users:       app.FindUser,
 		Pages:       pages.Config{Name: "Acme Notes"},
 		Scopes:      append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}),
 		Limit:       provider.LimitByAddress(perMinute),
 	})
-	return h, err
+	return &host{app, p, issuer, secretKey}, err
 }
 
-// registerWiki registers Wiki, or finds it where the store has it from an
-// earlier run. A secret is shown only when it is made, so it gets a new one,
-// and its callback may have moved to another port.
-func (h *host) registerWiki(ctx context.Context, callback string) (provider.Application, provider.Secret, error) {
-	const owner = "quickstart"
-	wiki := provider.ApplicationSettings{
-		Name:         "Wiki",
-		OwnerID:      owner,
-		RedirectURIs: []string{callback},
-		Scopes:       scopes.New("profile", "email", "public_metadata", "notes:read"),
-	}
-	known, _, err := h.provider.ListApplications(ctx, store.ApplicationQuery{OwnerID: owner, Name: wiki.Name, Limit: 1})
-	if err != nil {
-		return provider.Application{}, provider.Secret{}, err
-	}
-	if len(known) == 0 {
-		return h.provider.CreateApplication(ctx, wiki)
-	}
-	app, err := h.provider.UpdateApplication(ctx, known[0].ID, func(app *provider.ApplicationSettings) error {
-		app.RedirectURIs = wiki.RedirectURIs
-		return nil
-	})
-	if err != nil {
-		return app, provider.Secret{}, err
-	}
-	secret, err := h.provider.AddSecret(ctx, app.ID, time.Time{})
-	return app, secret, err
-}
-
-// handler is the app's routes. They show the one thing to watch for: what
-// belongs in front of Latchkey's endpoints, and what does not.
+// handler is the app's routes.
 func (h *host) handler() http.Handler {
 	mux := http.NewServeMux()
 
-	// The app's own pages: with the session, and closed to forms of other
-	// sites. SameSite alone does not do that, as Wiki on another port of this
-	// machine is the same site.
-	csrf := http.NewCrossOriginProtection()
-	if err := csrf.AddTrustedOrigin(h.issuer); err != nil { // A proxy may rewrite Host, which it is compared with.
-		panic(err) // provider.New has refused whatever is no origin.
-	}
-	page := func(f http.HandlerFunc) http.Handler {
-		return http.MaxBytesHandler(csrf.Handler(h.sessions.LoadAndSave(f)), 64<<10)
-	}
-	mux.Handle("GET /{$}", page(h.home))
-	mux.Handle("GET /login", page(h.showSignIn))
-	mux.Handle("POST /login", page(h.signIn))
-	mux.Handle("POST /logout", page(h.signOut))
-	mux.Handle("GET /style.css", assets())
-	mux.Handle("GET /avatars/{file}", assets())
+	// The app's own pages have the session, and reject forms of other sites.
+	h.app.MountPages(mux)
 
-	// Latchkey's endpoints: with the session where they need it, and without
-	// the check of origins, because programs and other sites may call them.
-	// (Where all middleware is on the mux itself, provider.Mount(mux) does.)
+	// Latchkey's endpoints have the session where they need it. They must accept
+	// requests of programs and of other sites, so the app's CSRF check isn't here.
+	// (If your middleware wraps the whole mux, call provider.Mount(mux).)
 	for _, route := range h.provider.Routes() {
 		handler := route.Handler
 		if route.Session {
-			handler = h.sessions.LoadAndSave(handler)
+			handler = h.app.Sessions.LoadAndSave(handler)
 		}
 		mux.Handle(route.Method+" "+route.Path, handler)
 	}
 
-	// Latchkey's Backend API, by which applications are managed: for whoever
-	// has the key, so that the session is left out here too. The last line is
-	// for Clerk's JavaScript SDK, which leaves the prefix out there.
+	// The Backend API manages applications. It's for programs that have the key, so
+	// it needs no session. Clerk's JavaScript SDK calls the last path without /v1.
 	if h.secretKey != "" {
 		api := clerkapi.Handler(h.provider, provider.BearerKey(h.secretKey), clerkapi.Options{})
 		for _, method := range []string{"GET", "POST", "PATCH", "PUT", "DELETE"} {
@@ -130,104 +77,43 @@ func (h *host) handler() http.Handler {
 		mux.Handle("POST /oauth_applications/access_tokens/verify", api)
 	}
 
-	// The app's API: open to programs that a user has allowed to read notes.
-	mux.Handle("GET /api/notes", h.provider.Require("notes:read")(http.HandlerFunc(h.listNotes)))
+	// The app's API is for clients whose user granted them the scope notes:read.
+	mux.Handle("GET /api/notes", h.provider.Require("notes:read")(http.HandlerFunc(h.app.ListNotes)))
 	return mux
 }
 
-// backendAPI says where the Backend API is, or how to switch it on.
+// newWiki registers Wiki as a client and returns it. With trace it prints its
+// requests.
+func (h *host) newWiki(ctx context.Context, at string, out io.Writer, trace bool) (*wiki.Wiki, error) {
+	app, secret, err := h.provider.CreateApplication(ctx, provider.ApplicationSettings{
+		Name:         "Wiki",
+		RedirectURIs: []string{wiki.Callback(at)},
+		Scopes:       scopes.New("profile", "email", "public_metadata", "notes:read"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	cfg := wiki.Config{URL: at, Issuer: h.issuer, ClientID: app.ClientID, ClientSecret: secret.Reveal()}
+	if trace {
+		cfg.Transport = walk.Trace("Wiki", out)
+	}
+	return wiki.New(cfg), nil
+}
+
+// backendAPI says where the Backend API is, or how to turn it on.
 func (h *host) backendAPI() string {
 	if h.secretKey == "" {
-		return "The Backend API is off: -secret-key with a key of your choice switches it on."
+		return "The Backend API is off. Turn it on with -secret-key and a key of your choice."
 	}
-	return "The Backend API is at " + h.issuer + "/v1/oauth_applications, for whoever has the key."
+	return "The Backend API is at " + h.issuer + "/v1/oauth_applications. It needs the key from -secret-key."
 }
 
-// What the session holds.
-const (
-	sessionUser       = "user"         // the user's id
-	sessionSignedInAt = "signed_in_at" // in Unix seconds
-)
-
-// currentUser tells Latchkey who is signed in (provider.Config.CurrentUser).
-func (h *host) currentUser(r *http.Request) (provider.Session, error) {
-	id := h.sessions.GetString(r.Context(), sessionUser)
-	if id == "" {
-		return provider.Session{}, nil
+// advice lists what to change before production.
+func (h *host) advice() string {
+	text := "Before production (see docs/start/go-live.md):\n"
+	for _, advice := range h.provider.Check(h.secretKey) {
+		what, _, _ := strings.Cut(advice.Text, ". ")
+		text += fmt.Sprintf("  %s: %s.\n", advice.Code, strings.TrimSuffix(what, "."))
 	}
-	return provider.Session{UserID: id, SignedInAt: time.Unix(h.sessions.GetInt64(r.Context(), sessionSignedInAt), 0)}, nil
-}
-
-// user returns who is signed in, or nil.
-func (h *host) user(r *http.Request) *user {
-	return h.users.byID[h.sessions.GetString(r.Context(), sessionUser)]
-}
-
-func (h *host) home(w http.ResponseWriter, r *http.Request) {
-	view := acmeView{}
-	if user := h.user(r); user != nil {
-		view.Name, view.Notes = user.Name, user.notes
-	}
-	writePage(w, http.StatusOK, "acme.html", view)
-}
-
-func (h *host) showSignIn(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	next := provider.LocalPath(query.Get("next"), "/")
-	view := signInView{Next: next, Login: query.Get("login_hint")}
-	if user := h.user(r); user != nil {
-		// Latchkey sends somebody here who is signed in only if an app asked
-		// for it: by prompt=login to type the password again, by
-		// prompt=select_account to choose who to be.
-		switch query.Get("prompt") {
-		case "login":
-		case "select_account":
-			view.ContinueAs = user.Name
-		default:
-			http.Redirect(w, r, next, http.StatusSeeOther)
-			return
-		}
-	}
-	writePage(w, http.StatusOK, "signin.html", view)
-}
-
-func (h *host) signIn(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
-	login, next := r.PostFormValue("login"), provider.LocalPath(r.PostFormValue("next"), "/")
-	user, ok := h.users.authenticate(login, r.PostFormValue("password"))
-	if !ok {
-		writePage(w, http.StatusUnprocessableEntity, "signin.html", signInView{Next: next, Login: login, Failed: true})
-		return
-	}
-	// With a new session id, one that somebody slipped into the browser before
-	// is worth nothing.
-	if err := h.sessions.RenewToken(ctx); err != nil {
-		http.Error(w, "The session could not be started.", http.StatusInternalServerError)
-		return
-	}
-	h.sessions.Put(ctx, sessionUser, user.ID)
-	h.sessions.Put(ctx, sessionSignedInAt, time.Now().Unix())
-	http.Redirect(w, r, next, http.StatusSeeOther)
-}
-
-func (h *host) signOut(w http.ResponseWriter, r *http.Request) {
-	if err := h.sessions.Destroy(r.Context()); err != nil {
-		http.Error(w, "The session could not be ended.", http.StatusInternalServerError)
-		return
-	}
-	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-
-// listNotes answers with the notes of the user whose token was presented.
-// Whether it may be is settled by provider.Require.
-func (h *host) listNotes(w http.ResponseWriter, r *http.Request) {
-	token, _ := provider.TokenFromContext(r.Context())
-	user, ok := h.users.byID[token.UserID]
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	json.NewEncoder(w).Encode(map[string]any{"notes": user.notes})
+	return text + "\n"
 }

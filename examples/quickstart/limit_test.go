@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A client that calls too often is told to wait, and others are not.
+// A client that calls too often must wait. Others don't.
 func TestLimit(t *testing.T) {
 	d := newDemo(t)
 	ask := func(client string) int {
@@ -28,7 +28,7 @@ func TestLimit(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, ask("patient"))
 }
 
-func TestAnotherLimit(t *testing.T) {
+func TestHigherLimit(t *testing.T) {
 	_, acmeURL := started(t, "-limit", "1000000")
 	for range 700 {
 		answer, err := http.PostForm(acmeURL+"/oauth/token", url.Values{"client_id": {"eager"}, "client_secret": {"wrong"}, "grant_type": {"refresh_token"}})

@@ -1,10 +1,10 @@
-// Load for the quickstart, by k6 (https://k6.io). docs/concepts/performance.md says how
-// to run it and what came of it.
+// Load for the quickstart, for k6 (https://k6.io). provider/benchtest/README.md has the
+// commands and results.
 //
-//   go run ./examples/quickstart -store memory -secret-key sk_test_load -no-limit
+//   go run ./examples/quickstart -secret-key sk_test_load -limit 1000000
 //   k6 run examples/quickstart/load.js
 //
-// Clients and duration are for each of its two parts:
+// Each of the two parts takes CLIENTS and DURATION:
 //
 //   k6 run -e CLIENTS=64 -e DURATION=1m examples/quickstart/load.js
 import http from 'k6/http';
@@ -13,25 +13,25 @@ import { check, fail } from 'k6';
 const acme = __ENV.ACME || 'http://127.0.0.1:8080';
 const key = __ENV.SECRET_KEY || 'sk_test_load';
 const password = 'correct horse battery staple'; // the quickstart prints it
-const callback = 'https://load.example.com/callback'; // nobody goes there
+const callback = 'https://load.example.com/callback'; // the script reads the code from the redirect
 
 const part = { executor: 'constant-vus', vus: Number(__ENV.CLIENTS || 8), duration: __ENV.DURATION || '20s', gracefulStop: '5s' };
 const names = ['userinfo', 'notes', 'authorize', 'token', 'refresh'];
 
 export const options = {
   scenarios: {
-    // An API that is called with a token: what there is most of.
+    // API calls with a token, the most frequent request.
     api: { ...part, exec: 'api' },
-    // Whole sign-ins of a user who has agreed before, with a refresh each.
+    // Whole sign-ins of a user who has consented before, each with a refresh.
     flow: { ...part, exec: 'flow', startTime: part.duration },
   },
-  // The first fails the run if one answer is not as it should be; the others
-  // make k6 show these requests apart.
+  // The first fails the run if any check fails. The others make k6 report each
+  // kind of request.
   thresholds: Object.fromEntries([['checks', ['rate==1']], ...names.map((n) => [`http_req_duration{name:${n}}`, ['max>=0']])]),
   summaryTrendStats: ['med', 'p(95)', 'p(99)', 'max'],
 };
 
-// setup registers an application, signs ada in, and agrees for her once.
+// setup registers an application, signs ada in, and consents for her once.
 export function setup() {
   const made = http.post(`${acme}/v1/oauth_applications`,
     JSON.stringify({ name: 'Load', callback_url: callback, scopes: 'profile email notes:read' }),
@@ -44,7 +44,7 @@ export function setup() {
   const session = signedIn.cookies.acme_session[0].value;
   const page = http.get(authorizeURL(app), { headers: { Cookie: `acme_session=${session}` } });
   const hidden = (name) => page.html().find(`input[name=${name}]`).attr('value');
-  // The jar has the session and the cookie that belongs to the form.
+  // The cookie jar has the session and the cookie of the form.
   const agreed = http.post(`${acme}/oauth/authorize`,
     { request: hidden('request'), seal: hidden('seal'), granted: ['profile', 'email', 'notes:read'], decision: 'allow' },
     { redirects: 0, headers: { Origin: acme } });

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -33,13 +34,13 @@ func chromium(t *testing.T) context.Context {
 		}
 	}
 	if program == "" {
-		const missing = "no chromium, chromium-browser or google-chrome in PATH, so the SPA is not tried in a browser"
+		const missing = "no chromium, chromium-browser or google-chrome in PATH, so the SPA is not tested in a browser"
 		require.NotEqual(t, "true", os.Getenv("CI"), missing)
 		t.Skip(missing)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], // headless, with a new profile
 		chromedp.ExecPath(program),
-		chromedp.NoSandbox, // It does not start as root otherwise, and the pages are our own.
+		chromedp.NoSandbox, // Otherwise it does not start as root. It opens only our own pages.
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-component-update", true),
 	)
@@ -51,7 +52,7 @@ func chromium(t *testing.T) context.Context {
 	return ctx
 }
 
-// tab is a tab of a browser that has no cookies at first.
+// tab is a tab of a browser without cookies.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
@@ -72,15 +73,15 @@ func newTab(t *testing.T, browser context.Context) *tab {
 	return p
 }
 
-// hear notes what the browser complains about.
+// hear records the errors and warnings of the browser.
 func (p *tab) hear(event any) {
 	text := ""
 	switch e := event.(type) {
-	case *log.EventEntryAdded: // of the browser itself: requests, policies
+	case *log.EventEntryAdded: // by the browser: requests, policies
 		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
 			text = fmt.Sprintf("%s %s", e.Entry.Text, e.Entry.URL)
 		}
-	case *runtime.EventConsoleAPICalled: // of scripts
+	case *runtime.EventConsoleAPICalled: // by scripts
 		text = fmt.Sprintf("console.%s", e.Type)
 	case *runtime.EventExceptionThrown:
 		text = e.ExceptionDetails.Text
@@ -92,7 +93,7 @@ func (p *tab) hear(event any) {
 	}
 }
 
-// complaints returns what the browser complained about since it was last asked.
+// complaints returns the errors and warnings since the last call.
 func (p *tab) complaints() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,7 +102,7 @@ func (p *tab) complaints() []string {
 	return noise
 }
 
-// do fails the test, and says where it is, if the page is not what it should be.
+// do runs steps. If one fails, the test fails and prints the page.
 func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, 15*time.Second)
@@ -130,7 +131,7 @@ func (p *tab) script(expression string) string {
 	return result
 }
 
-// What there is on the pages.
+// The elements of the pages.
 const (
 	signInButton  = chromedp.CSS("#sign-in:enabled")
 	readButton    = chromedp.CSS("#read-again:enabled")
@@ -143,7 +144,7 @@ const (
 	cancelButton  = chromedp.CSS("button[value=deny]")
 )
 
-// toConsent goes from the SPA's button to the consent page, by the sign-in page.
+// toConsent starts at the SPA's button, signs in, and ends at the consent page.
 func (p *tab) toConsent(login string) {
 	p.t.Helper()
 	p.do(chromedp.Click(signInButton),
@@ -157,17 +158,17 @@ func TestInBrowser(t *testing.T) {
 	t.Run("two sites", func(t *testing.T) { testSignIn(t, browser, newDemo(t, "localhost")) })
 	t.Run("denied", func(t *testing.T) { testDenied(t, browser) })
 	t.Run("allowed in part", func(t *testing.T) { testAllowedInPart(t, browser) })
-	t.Run("answers to no question", func(t *testing.T) { testForeignAnswers(t, browser) })
+	t.Run("unexpected responses", func(t *testing.T) { testForeignAnswers(t, browser) })
 	t.Run("ended by Acme", func(t *testing.T) { testEndedByAcme(t, browser) })
 	t.Run("Acme is down", func(t *testing.T) { testAcmeIsDown(t, browser) })
 }
 
-// presses is Enter on a button: the pages make a mouse rest on theirs first.
+// presses presses Enter on a button. The consent page ignores early clicks.
 func presses(button chromedp.CSS) chromedp.Action[chromedp.Void] {
 	return chromedp.SendKeys(button, kb.Enter)
 }
 
-// The whole life of a sign-in, by clicking.
+// A sign-in from start to end.
 func testSignIn(t *testing.T, browser context.Context, d *demo) {
 	p := newTab(t, browser)
 	p.do(chromedp.Navigate(d.spaURL), chromedp.WaitVisible(signInButton))
@@ -180,7 +181,7 @@ func testSignIn(t *testing.T, browser context.Context, d *demo) {
 	require.Contains(t, p.text("#notes"), "Measure a pigeon first")
 	require.Equal(t, map[provider.EventKind]int{provider.EventGrantCreated: 1, provider.EventTokenIssued: 1}, d.happened())
 
-	require.Equal(t, d.spaURL+"/", p.address(), "the code is gone from the address bar")
+	require.Equal(t, d.spaURL+"/", p.address(), "no code in the address bar")
 	require.Empty(t, p.complaints())
 
 	// The access token expires. Both calls get a 401, and they share a refresh.
@@ -190,15 +191,15 @@ func testSignIn(t *testing.T, browser context.Context, d *demo) {
 		require.Contains(t, p.text("#notes"), "Bernoulli numbers")
 		require.Equal(t, map[provider.EventKind]int{provider.EventTokenRefreshed: 1}, d.happened())
 		complaints := p.complaints()
-		require.Len(t, complaints, 2, "the browser notes each 401 itself")
+		require.Len(t, complaints, 2, "the browser reports each 401")
 		for _, c := range complaints {
 			require.Contains(t, c, "status of 401")
 		}
 	}
-	// Nothing of it is where another page of the origin could find it.
+	// Another page of the origin can't find the tokens.
 	require.Equal(t, `[{},{},""]`, p.script("JSON.stringify([localStorage, sessionStorage, document.cookie])"))
 
-	// A reload forgets the tokens. Acme still knows the user.
+	// A reload loses the tokens. The user still has a session at Acme.
 	p.do(chromedp.Reload(), chromedp.Click(signInButton), presses(allowButton), chromedp.WaitVisible(readButton))
 	require.Contains(t, p.text("#signed-in"), "Ada Lovelace")
 	d.happened()
@@ -213,7 +214,7 @@ func testSignIn(t *testing.T, browser context.Context, d *demo) {
 	require.Equal(t, before[1:], after, "the newest sign-in has ended")
 	require.Empty(t, p.complaints())
 
-	// Somebody else signs in: what is shown is theirs.
+	// Another user signs in and sees other notes.
 	p.do(chromedp.Navigate(d.acmeURL), chromedp.Click(chromedp.CSS("form[action='/logout'] button")),
 		chromedp.WaitVisible(chromedp.CSS("a[href='/login']")), chromedp.Navigate(d.spaURL))
 	p.toConsent("grace")
@@ -234,8 +235,8 @@ func testDenied(t *testing.T, browser context.Context) {
 	require.Empty(t, p.complaints())
 }
 
-// A user can allow a part of what is asked for. Without the notes there is
-// nothing to do, and the sign-in is not left open; without the name there is.
+// A user can allow only some scopes. Without the notes, the app ends the sign-in.
+// Without the name, it works.
 func testAllowedInPart(t *testing.T, browser context.Context) {
 	d := newDemo(t, "127.0.0.1")
 	p := newTab(t, browser)
@@ -245,15 +246,14 @@ func testAllowedInPart(t *testing.T, browser context.Context) {
 	p.do(chromedp.Click(box("notes:read")), presses(allowButton), chromedp.WaitVisible(signInButton))
 	require.Equal(t, "You did not allow Notes Reader to see your notes.", p.text(message))
 	require.Equal(t, 1, d.happened()[provider.EventGrantRevoked])
-	// What was not allowed before is not ticked.
+	// Scopes that the user declined before are unchecked.
 	p.do(chromedp.Click(signInButton), chromedp.Click(box("profile")), chromedp.Click(box("notes:read")), presses(allowButton), chromedp.WaitVisible(readButton))
 	require.Contains(t, p.text("#signed-in"), "an Acme user")
 	require.Contains(t, p.text("#notes"), "Bernoulli numbers")
 	require.Empty(t, p.complaints())
 }
 
-// An answer that is not the one to this tab's question is not used: no request
-// with its code reaches Acme.
+// A response to another request is ignored: its code isn't sent to Acme.
 func testForeignAnswers(t *testing.T, browser context.Context) {
 	d := newDemo(t, "127.0.0.1")
 	p := newTab(t, browser)
@@ -264,7 +264,7 @@ func testForeignAnswers(t *testing.T, browser context.Context) {
 	p.do(chromedp.Navigate(answer("x", d.acmeURL)), chromedp.WaitVisible(signInButton))
 	require.Equal(t, notStarted, p.text(message))
 
-	// ask starts a sign-in, as the button does, and returns its state.
+	// ask starts a sign-in with the button and returns its state.
 	ask := func() string {
 		p.do(chromedp.Navigate(d.spaURL), chromedp.Click(signInButton), chromedp.WaitVisible(loginField))
 		at, err := url.Parse(p.address())
@@ -276,8 +276,8 @@ func testForeignAnswers(t *testing.T, browser context.Context) {
 	}
 	for _, test := range []struct{ name, prefix, iss, says string }{
 		{"another state", "x", d.acmeURL, notStarted},
-		{"another issuer", "", "https://evil.example", "This answer did not come from Acme. Start again."},
-		{"no issuer", "", "", "This answer did not come from Acme. Start again."},
+		{"another issuer", "", "https://evil.example", "This response did not come from Acme. Start again."},
+		{"no issuer", "", "", "This response did not come from Acme. Start again."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			address := answer(test.prefix+ask(), test.iss)
@@ -285,7 +285,7 @@ func testForeignAnswers(t *testing.T, browser context.Context) {
 			require.Equal(t, test.says, p.text(message))
 			require.Equal(t, d.spaURL+"/", p.address())
 			p.do(chromedp.Navigate(address), chromedp.WaitVisible(signInButton))
-			require.Equal(t, notStarted, p.text(message), "a state is good for one answer")
+			require.Equal(t, notStarted, p.text(message), "a state works once")
 		})
 	}
 	require.Empty(t, d.happened())
@@ -305,19 +305,11 @@ func testEndedByAcme(t *testing.T, browser context.Context) {
 }
 
 func testAcmeIsDown(t *testing.T, browser context.Context) {
-	closed, acmeURL, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
-	require.NoError(t, err)
-	closed.Close()
-	listener, spaURL, err := acme.Listen(t.Context(), "-spa-addr", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- acme.Serve(ctx, listener, spaHandler(acmeURL, "x")) }()
-	defer func() {
-		stop()
-		require.NoError(t, <-ended)
-	}()
+	down := httptest.NewServer(nil)
+	down.Close()
+	spa := httptest.NewServer(spaHandler(down.URL, "x"))
+	defer spa.Close()
 	p := newTab(t, browser)
-	p.do(chromedp.Navigate(spaURL), chromedp.Click(signInButton), chromedp.WaitVisible(chromedp.CSS(message)), chromedp.WaitVisible(signInButton))
-	require.Equal(t, "Acme cannot be reached right now. Try again.", p.text(message))
+	p.do(chromedp.Navigate(spa.URL), chromedp.Click(signInButton), chromedp.WaitVisible(chromedp.CSS(message)), chromedp.WaitVisible(signInButton))
+	require.Equal(t, "Can't reach Acme right now. Try again.", p.text(message))
 }

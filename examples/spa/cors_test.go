@@ -15,9 +15,9 @@ import (
 
 var errBlocked = errors.New("blocked by CORS")
 
-// fetch does what a browser does when a page of origin calls another origin
-// without credentials: it asks beforehand where it must, and keeps the answer
-// from the page unless the server allows it (the Fetch standard, section 4.8).
+// fetch calls another origin like a browser does for a page without credentials:
+// it sends a preflight if necessary, and hides the response from the page unless
+// the server allows it (the Fetch standard, section 4.8).
 func fetch(t *testing.T, origin, method, address string, header http.Header, form url.Values) (*http.Response, string, error) {
 	t.Helper()
 	send := func(method string, header http.Header, body string) (*http.Response, string) {
@@ -33,11 +33,11 @@ func fetch(t *testing.T, origin, method, address string, header http.Header, for
 		defer answer.Body.Close()
 		content, err := io.ReadAll(answer.Body)
 		require.NoError(t, err)
-		require.Empty(t, answer.Header.Values("Access-Control-Allow-Credentials"), "cookies are never let in")
+		require.Empty(t, answer.Header.Values("Access-Control-Allow-Credentials"), "cookies are never allowed")
 		return answer, string(content)
 	}
 	allowed := func(answer *http.Response) bool {
-		origins := answer.Header.Values("Access-Control-Allow-Origin") // A browser refuses two of them.
+		origins := answer.Header.Values("Access-Control-Allow-Origin") // A browser rejects two of them.
 		return len(origins) == 1 && (origins[0] == "*" || origins[0] == origin)
 	}
 
@@ -58,7 +58,7 @@ func fetch(t *testing.T, origin, method, address string, header http.Header, for
 			return answer, "", fmt.Errorf("method %s: %w", method, errBlocked)
 		}
 		for _, name := range unsafeNames {
-			// "*" does not stand for Authorization.
+			// "*" doesn't cover Authorization.
 			if !slices.Contains(list(answer, "Access-Control-Allow-Headers"), name) {
 				return answer, "", fmt.Errorf("header %s: %w", name, errBlocked)
 			}
@@ -78,7 +78,7 @@ func fetch(t *testing.T, origin, method, address string, header http.Header, for
 	return answer, body, nil
 }
 
-// list reads a header that is a list of names.
+// list splits a header with a list of names.
 func list(answer *http.Response, name string) []string {
 	var names []string
 	for _, value := range answer.Header.Values(name) {
@@ -89,8 +89,8 @@ func list(answer *http.Response, name string) []string {
 	return names
 }
 
-// What app.js calls can be called from its origin, and it can read refusals
-// too, with what they say is wrong.
+// app.js can call every endpoint that it needs from its origin, and it can read
+// the reason of each error response.
 func TestCallsFromAnotherOrigin(t *testing.T) {
 	d := newDemo(t, "127.0.0.1")
 	token := d.token(t, "ada")
@@ -129,8 +129,8 @@ func TestCallsFromAnotherOrigin(t *testing.T) {
 	}
 }
 
-// A page of another origin cannot read where the browser goes in person, nor
-// send what the API does not take.
+// A page of another origin can't read the pages that users open, and can't send
+// other methods and headers to the API.
 func TestWhatStaysClosedToOtherOrigins(t *testing.T) {
 	d := newDemo(t, "127.0.0.1")
 	for _, path := range []string{"/", "/login", "/oauth/authorize?client_id=" + d.clientID} {
@@ -143,8 +143,7 @@ func TestWhatStaysClosedToOtherOrigins(t *testing.T) {
 	require.ErrorContains(t, err, "header x-other: blocked")
 }
 
-// The SPA's own pages let in no script but their file, and talk to nobody but
-// Acme.
+// The SPA's pages allow only their own script, and connections only to Acme.
 func TestPolicy(t *testing.T) {
 	d := newDemo(t, "127.0.0.1")
 	for path, says := range map[string]string{

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,11 +21,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	acme.HashCost = bcrypt.MinCost // The race detector makes it slow.
+	acme.HashCost = bcrypt.MinCost // It is slow under the race detector.
 	m.Run()
 }
 
-// demo is both apps, served on free ports for one test.
+// demo is both apps on free ports for one test.
 type demo struct {
 	*acme.Host
 	acmeURL, spaURL string
@@ -34,26 +36,25 @@ type demo struct {
 	events map[provider.EventKind]int
 }
 
-// newDemo serves the SPA under the given host name.
+// newDemo serves the SPA under the host name, which leads to 127.0.0.1.
 func newDemo(t *testing.T, spaHost string) *demo {
 	t.Helper()
 	d := &demo{events: map[provider.EventKind]int{}}
-	acmeListener, acmeURL, err := acme.Listen(t.Context(), "-addr", "127.0.0.1:0")
+	host, spa := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
+	d.acmeURL = "http://" + host.Listener.Addr().String()
+	d.spaURL = "http://" + strings.Replace(spa.Listener.Addr().String(), "127.0.0.1", spaHost, 1)
+	var err error
+	d.Host, err = acme.New(provider.Config{Issuer: d.acmeURL, Store: memory.New(), Now: d.now, Events: d.note, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	spaListener, spaURL, err := acme.Listen(t.Context(), "-spa-addr", spaHost+":0")
-	require.NoError(t, err)
-	d.acmeURL, d.spaURL = acmeURL, spaURL
-	d.Host, err = acme.New(provider.Config{Issuer: acmeURL, Store: memory.New(), Now: d.now, Events: d.note, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	app, err := register(t.Context(), d.Provider, spaURL)
+	app, err := register(t.Context(), d.Provider, d.spaURL)
 	require.NoError(t, err)
 	d.clientID = app.ClientID
 
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { require.NoError(t, acme.Serve(ctx, acmeListener, hostHandler(d.Host))) })
-	running.Go(func() { require.NoError(t, acme.Serve(ctx, spaListener, spaHandler(acmeURL, d.clientID))) })
-	t.Cleanup(func() { stop(); running.Wait() })
+	host.Config.Handler, spa.Config.Handler = hostHandler(d.Host), spaHandler(d.acmeURL, d.clientID)
+	for _, server := range []*httptest.Server{host, spa} {
+		server.Start()
+		t.Cleanup(server.Close)
+	}
 	return d
 }
 
@@ -63,7 +64,7 @@ func (d *demo) now() time.Time {
 	return time.Now().Add(d.late)
 }
 
-// later lets time pass for the provider.
+// later advances the provider's clock.
 func (d *demo) later(by time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -71,7 +72,7 @@ func (d *demo) later(by time.Duration) {
 }
 
 func (d *demo) note(_ context.Context, e provider.Event) {
-	if e.Kind == provider.EventRequest || e.Request == nil { // Registering the app is no request.
+	if e.Kind == provider.EventRequest || e.Request == nil { // Registering the app is not a request.
 		return
 	}
 	d.mu.Lock()
@@ -79,7 +80,7 @@ func (d *demo) note(_ context.Context, e provider.Event) {
 	d.events[e.Kind]++
 }
 
-// happened returns what the provider noted since it was last asked.
+// happened returns the events since the last call.
 func (d *demo) happened() map[provider.EventKind]int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -9,20 +9,20 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// register makes Notes Reader known to Acme.
+// register registers Notes Reader.
 func register(ctx context.Context, p *provider.Provider, spaURL string) (provider.Application, error) {
 	app, _, err := p.CreateApplication(ctx, provider.ApplicationSettings{
 		Name:         "Notes Reader",
-		Public:       true, // What a browser has, its user can read, so there is no secret.
+		Public:       true, // An app in the browser can't keep a secret.
 		RedirectURIs: []string{spaURL + "/"},
 		Scopes:       scopes.New("profile", "notes:read"),
 	})
 	return app, err
 }
 
-// hostHandler is the routes of Acme Notes. Latchkey's endpoints allow other
-// origins by themselves, all but the authorization endpoint, where the browser
-// goes in person. The app's own API is for the app to open.
+// hostHandler serves Acme Notes. Latchkey's endpoints set CORS headers, except the
+// pages that users open, such as the authorization endpoint. The app sets them for
+// its own API.
 func hostHandler(host *acme.Host) http.Handler {
 	mux := http.NewServeMux()
 	host.Mount(mux)
@@ -32,28 +32,25 @@ func hostHandler(host *acme.Host) http.Handler {
 	return mux
 }
 
-// allowOrigins lets pages of other origins call an API that is guarded by
-// tokens. It goes around [provider.Provider.Require] and not inside of it: the
-// browser's question beforehand, the preflight, carries no token, and a 401
-// without these headers would look to the page like a broken network, so that
-// it would not know to refresh.
+// allowOrigins lets pages of other origins call an API that checks tokens. Put it
+// around [provider.Provider.Require], not inside: a preflight carries no token,
+// and without these headers the page can't read a 401 and doesn't know that it
+// must refresh.
 //
-// Every origin is allowed, because being let in depends on the token alone,
-// which a page has only if the user gave it one. For the same reason
-// Access-Control-Allow-Credentials is left out: with it, and with the origin
-// in place of "*", the browser would send the user's cookies along, and any
-// page that is named could act as whoever is signed in.
+// It allows every origin, because access depends only on the token. Don't send
+// Access-Control-Allow-Credentials: browsers would then send the user's cookies,
+// and any page that you allow could act as the signed-in user.
 func allowOrigins(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate") // It says what is wrong with a token.
+		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate") // It says what is wrong with the token.
 		if r.Method != http.MethodOptions {
 			next.ServeHTTP(w, r)
 			return
 		}
 		h.Set("Access-Control-Allow-Methods", "GET")
-		h.Set("Access-Control-Allow-Headers", "Authorization") // "*" would not cover it.
+		h.Set("Access-Control-Allow-Headers", "Authorization") // "*" doesn't cover it.
 		h.Set("Access-Control-Max-Age", "7200")
 		w.WriteHeader(http.StatusNoContent)
 	})

@@ -10,12 +10,12 @@ import (
 //go:embed web
 var web embed.FS
 
-// spaHandler serves Notes Reader: files, and where Acme is. Any web server
-// would do.
+// spaHandler serves the files of Notes Reader, and a document with Acme's address.
+// Any web server can do this.
 func spaHandler(issuer, clientID string) http.Handler {
 	files, err := fs.Sub(web, "web")
 	if err != nil {
-		panic(err) // They are part of the program.
+		panic(err) // The files are embedded.
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
@@ -23,16 +23,15 @@ func spaHandler(issuer, clientID string) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(map[string]string{"issuer": issuer, "client_id": clientID})
 	})
-	// A script that gets into the page could use its tokens, so none gets in
-	// but the page's own file: nothing inline, nothing from elsewhere, no text
-	// that becomes HTML (trusted types). Nor can it send what it has anywhere
-	// but to Acme.
+	// An injected script could use the page's tokens. So this policy allows only
+	// the app's own script: nothing inline, nothing from other sites, and no text
+	// that becomes HTML (trusted types). Scripts can send data only to Acme.
 	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' " + issuer +
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
-		h.Set("Referrer-Policy", "no-referrer") // For a moment the address has a code in it.
+		h.Set("Referrer-Policy", "no-referrer") // The address contains a code for a moment.
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-cache")
 		mux.ServeHTTP(w, r)

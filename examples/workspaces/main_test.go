@@ -1,50 +1,29 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/latchkey-go/latchkey/examples/internal/acme"
+	"github.com/latchkey-go/latchkey/examples/internal/run/runtest"
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-// started runs the program, and returns the addresses of Wiki and of Acme Notes.
+// started runs the program. It returns the addresses of Wiki and Acme Notes.
 func started(t *testing.T) (wiki, issuer string) {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	out, stdout := io.Pipe()
-	var stderr bytes.Buffer
-	status := make(chan int, 1)
-	go func() {
-		status <- run(ctx, []string{"-addr", "127.0.0.1:0", "-wiki-addr", "localhost:0"}, stdout, &stderr)
-		stdout.Close()
-	}()
-	var text strings.Builder
-	for buffer := make([]byte, 4096); !strings.Contains(text.String(), "Ctrl+C"); {
-		n, err := out.Read(buffer)
-		require.NoError(t, err, &stderr)
-		text.Write(buffer[:n])
-	}
-	t.Cleanup(func() {
-		stop()
-		require.Zero(t, <-status, &stderr)
-	})
-	addresses := regexp.MustCompile(`http://\w[^\s,]*\d`).FindAllString(text.String(), -1)
-	require.Greater(t, len(addresses), 1)
-	return addresses[0], addresses[1]
+	urls := runtest.URLs(runtest.Start(t, start, "-addr", "127.0.0.1:0", "-wiki-addr", "localhost:0"))
+	require.Greater(t, len(urls), 1)
+	return urls[0], urls[1]
 }
 
-// Wiki reads the notes of the team that was chosen and of no other, until its
-// user has left the team.
+// Wiki can read the notes of the chosen team and of no other, until its user
+// leaves the team.
 func TestChooseAndLeaveATeam(t *testing.T) {
 	wiki, issuer := started(t)
 	jar, err := cookiejar.New(nil)
@@ -88,17 +67,4 @@ func TestChooseAndLeaveATeam(t *testing.T) {
 
 	shown = read(browser.Get(providertest.Allow(t, browser, toAcme()).String()))
 	require.Contains(t, shown, "The notes of team_weavers: 200", "the only one that is left")
-}
-
-func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"-port", "80"}, {"start"}} {
-		var stdout, stderr bytes.Buffer
-		require.Equal(t, 2, run(t.Context(), args, &stdout, &stderr))
-		require.NotEmpty(t, stderr.String())
-	}
-	var stdout, stderr bytes.Buffer
-	require.Zero(t, run(t.Context(), []string{"-h"}, &stdout, &stderr))
-	require.Contains(t, stderr.String(), "-wiki-addr")
-	require.Equal(t, 1, run(t.Context(), []string{"-addr", "999.999.999.999:1"}, &stdout, &stderr))
-	require.Contains(t, stderr.String(), "-addr")
 }

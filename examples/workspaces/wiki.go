@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	_ "embed" // for the page
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -11,15 +12,17 @@ import (
 	"sync"
 
 	"golang.org/x/oauth2"
+
+	"github.com/latchkey-go/latchkey/examples/internal/ui"
 )
 
-// wiki is an app that reads the notes of a team. It knows nothing of Latchkey.
+// wiki is an app that reads the notes of a team. It works with any provider.
 type wiki struct {
 	issuer string
 	oauth  oauth2.Config
 
 	mu       sync.Mutex
-	sessions map[string]*oauth2.Token // by the value of the cookie
+	sessions map[string]*oauth2.Token // by the value of their cookie
 }
 
 func newWiki(issuer, address string, c client) http.Handler {
@@ -31,31 +34,32 @@ func newWiki(issuer, address string, c client) http.Handler {
 	mux.HandleFunc("GET /{$}", w.home)
 	mux.HandleFunc("GET /login", w.login)
 	mux.HandleFunc("GET /callback", w.callback)
+	mux.HandleFunc("GET /style.css", ui.ServeStyle)
 	return mux
 }
 
-// login sends the visitor to Acme.
+// login redirects the browser to Acme.
 func (w *wiki) login(rw http.ResponseWriter, r *http.Request) {
 	state, verifier := rand.Text()+rand.Text(), oauth2.GenerateVerifier()
 	for name, value := range map[string]string{"wiki_state": state, "wiki_verifier": verifier} {
 		http.SetCookie(rw, &http.Cookie{Name: name, Value: value, Path: "/callback", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	}
-	// With the parameter workspace, Wiki could ask for a certain team.
+	// To request a particular team, Wiki could add the parameter workspace.
 	http.Redirect(rw, r, w.oauth.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("prompt", "consent")), http.StatusSeeOther)
 }
 
-// callback is where Acme sends the visitor back to.
+// callback is the redirect URI.
 func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	state, _ := r.Cookie("wiki_state")
 	verifier, _ := r.Cookie("wiki_verifier")
 	if state == nil || verifier == nil || r.FormValue("state") != state.Value {
-		http.Error(rw, "This sign-in didn't begin in this browser. Try again.", http.StatusBadRequest)
+		ui.WritePage(rw, http.StatusBadRequest, wikiPage, "wiki", view{Message: "This sign-in didn't begin in this browser. Try again."})
 		return
 	}
 	token, err := w.oauth.Exchange(r.Context(), r.FormValue("code"), oauth2.VerifierOption(verifier.Value))
 	if err != nil {
-		log.Printf("wiki: %q", err.Error()) //nolint:gosec // It is quoted, so it stays one line.
-		http.Error(rw, "Acme Notes gave no access.", http.StatusForbidden)
+		log.Printf("wiki: %q", err.Error()) //nolint:gosec // %q keeps it on one line.
+		ui.WritePage(rw, http.StatusForbidden, wikiPage, "wiki", view{Message: "Acme Notes didn't grant access."})
 		return
 	}
 	id := rand.Text()
@@ -66,26 +70,30 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 	http.Redirect(rw, r, "/", http.StatusSeeOther)
 }
 
-var wikiPage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Wiki</title>
-<style>body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:3rem auto;padding:0 1rem}</style>
-<main><h1>Wiki</h1>
-{{with .Name}}<p>Hello, {{.}}.</p>{{end}}
-{{range .Answers}}<p>{{.}}</p>
-{{end}}<p><a href="/login">Choose a team at Acme Notes</a></p></main>`))
+var (
+	//go:embed wiki.html
+	wikiHTML string
+	wikiPage = template.Must(template.New("wiki").Parse(wikiHTML))
+)
 
-// home asks Acme's API for the notes of the team that was chosen, and of another.
+// view is what the page shows.
+type view struct {
+	Name    string
+	Answers []string
+	Issuer  string
+	Message string
+}
+
+// home reads the notes of both teams from Acme's API. The token is for one team.
 func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
-	var shown struct {
-		Name    string
-		Answers []string
-	}
+	shown := view{Issuer: w.issuer}
 	if cookie, err := r.Cookie("wiki_session"); err == nil {
 		w.mu.Lock()
 		token := w.sessions[cookie.Value]
 		w.mu.Unlock()
 		var user struct {
 			Name      string `json:"name"`
-			Workspace string `json:"workspace_id"` // for which the token is
+			Workspace string `json:"workspace_id"` // the team of the token
 		}
 		if status := w.get(r.Context(), token, "/oauth/userinfo", &user); status != http.StatusOK {
 			shown.Answers = append(shown.Answers, fmt.Sprintf("Acme Notes has ended the access: %d.", status))
@@ -97,10 +105,10 @@ func (w *wiki) home(rw http.ResponseWriter, r *http.Request) {
 		}
 		shown.Name = user.Name
 	}
-	wikiPage.Execute(rw, shown)
+	ui.WritePage(rw, http.StatusOK, wikiPage, "wiki", shown)
 }
 
-// get asks Acme's API, and returns its status.
+// get calls Acme's API and returns the status.
 func (w *wiki) get(ctx context.Context, token *oauth2.Token, path string, into any) int {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.issuer+path, nil)
 	if err != nil {
@@ -108,7 +116,7 @@ func (w *wiki) get(ctx context.Context, token *oauth2.Token, path string, into a
 	}
 	answer, err := w.oauth.Client(ctx, token).Do(r)
 	if err != nil {
-		return http.StatusUnauthorized // It could not be refreshed.
+		return http.StatusUnauthorized // The token couldn't be refreshed.
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode == http.StatusOK && json.NewDecoder(answer.Body).Decode(into) != nil {

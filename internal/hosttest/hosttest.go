@@ -1,6 +1,7 @@
-// Package hosttest is what the hosts of several test suites have in common: a
-// clock that tests move, a log that tests read, and requests whose answers are
-// read as they are. What a host's own tests want too is in providertest.
+// Package hosttest has what the hosts of several test suites share: a clock
+// that tests move, a log that tests read, and requests whose answers are
+// returned unchanged. Package providertest has what hosts need for their own
+// tests.
 package hosttest
 
 import (
@@ -24,7 +25,7 @@ type Clock struct {
 	now time.Time
 }
 
-// NewClock returns a clock that stands at the time.
+// NewClock returns a clock that stands still at the given time.
 func NewClock(now time.Time) *Clock { return &Clock{now: now} }
 
 // Now returns the time.
@@ -41,14 +42,14 @@ func (c *Clock) Set(now time.Time) {
 	c.now = now
 }
 
-// Add moves the clock on.
+// Add moves the clock forward.
 func (c *Clock) Add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
-// Log keeps what is written to it, and may be read meanwhile.
+// Log keeps everything that is written to it, and may be read at any time.
 type Log struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -61,18 +62,18 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String returns all that was written.
+// String returns everything that was written.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// Program is a client that sends requests as programs do: without cookies. It
-// returns redirects as they are.
+// Program is a client that sends requests like a program: without cookies. It
+// returns redirects instead of following them.
 var Program = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
-// Do makes Program send a request, and reads the answer to its end.
+// Do sends a request with Program, and reads the whole answer.
 func Do(t require.TestingT, method, url string, header http.Header, body string) (answer *http.Response, text string) {
 	r, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
 	require.NoError(t, err)
@@ -80,7 +81,7 @@ func Do(t require.TestingT, method, url string, header http.Header, body string)
 	return Send(t, Program, r)
 }
 
-// Send sends a request, and reads the answer to its end.
+// Send sends a request, and reads the whole answer.
 func Send(t require.TestingT, c *http.Client, r *http.Request) (answer *http.Response, text string) {
 	answer, err := c.Do(r) //nolint:gosec // A test says where it goes.
 	require.NoError(t, err)
@@ -89,11 +90,11 @@ func Send(t require.TestingT, c *http.Client, r *http.Request) (answer *http.Res
 	return answer, string(read)
 }
 
-// formInput is a hidden field, or a checkbox or radio button that is ticked.
+// formInput is a hidden field, or a ticked checkbox or radio button.
 var formInput = regexp.MustCompile(`<input type="(?:hidden" name="([^"]*)" value="([^"]*)"|(?:checkbox|radio)" name="([^"]*)" value="([^"]*)" checked(?: required)?)>`)
 
-// Fields returns what a page's form holds, as a browser reads it: raw line ends
-// are normalized and what is not UTF-8 is replaced before character references
+// Fields returns the fields of a page's form, as a browser reads them: line
+// ends are normalized and invalid UTF-8 is replaced before character references
 // are resolved.
 func Fields(page string) url.Values {
 	page = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "\uFFFD").Replace(strings.ToValidUTF8(page, "\uFFFD"))

@@ -17,23 +17,23 @@ import (
 	"time"
 )
 
-// Keys signs as a provider.Keys does, by ES256 and with one key. The module of
-// the real ones requires this one, so that tests here can't use them.
+// Keys signs like a provider.Keys, with ES256 and one key. Tests here can't use
+// the real ones, because their module requires this one.
 type Keys struct {
 	key *ecdsa.PrivateKey
 
-	// Fails is what each method answers while it holds an error.
+	// Fails is the error that each method returns while it is set.
 	Fails atomic.Pointer[error]
 
-	// Secrets are the IDs of the host's secrets, the one that is used now first.
-	// If nil, there are none.
+	// Secrets are the IDs of the host's secrets, the current one first. If nil, it
+	// has none.
 	Secrets atomic.Pointer[[]uint32]
 
 	// Signed counts the signatures, and Maintained the calls of Maintain.
 	Signed, Maintained atomic.Int64
 }
 
-// NewKeys returns keys of its own.
+// NewKeys returns Keys with a new key.
 func NewKeys() *Keys {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -42,7 +42,7 @@ func NewKeys() *Keys {
 	return &Keys{key: key}
 }
 
-// Fail has every method fail with err, or none if that is nil.
+// Fail makes every method return err, or work again if it is nil.
 func (k *Keys) Fail(err error) {
 	if err == nil {
 		k.Fails.Store(nil)
@@ -67,7 +67,7 @@ func (k *Keys) Sign(_ context.Context, alg string, claims []byte) (string, error
 		return "", err
 	}
 	if alg != "ES256" {
-		return "", errors.New("hosttest: these keys sign by ES256 only")
+		return "", errors.New("hosttest: these keys sign only with ES256")
 	}
 	k.Signed.Add(1)
 	encode := base64.RawURLEncoding.EncodeToString
@@ -80,7 +80,7 @@ func (k *Keys) Sign(_ context.Context, alg string, claims []byte) (string, error
 	return text + "." + encode(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)), nil
 }
 
-// Verify returns the claims of what Sign has returned.
+// Verify returns the claims of a token from Sign.
 func (k *Keys) Verify(_ context.Context, token string) ([]byte, error) {
 	if err := k.failure(); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (k *Keys) Verify(_ context.Context, token string) ([]byte, error) {
 	_, payload, _ := strings.Cut(text, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(signature)
 	if !ok || err != nil || len(raw) != 64 {
-		return nil, errors.New("hosttest: this is no token of these keys")
+		return nil, errors.New("hosttest: the token isn't from these keys")
 	}
 	sum := sha256.Sum256([]byte(text))
 	if !ecdsa.Verify(&k.key.PublicKey, sum[:], new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:])) {
@@ -130,13 +130,13 @@ func (k *Keys) DerivationKey(id uint32) (key []byte, secretID uint32) {
 	return nil, 0
 }
 
-// CheckClientKeys takes a set that [Keys.ClientKeySet] has made.
+// CheckClientKeys accepts a set from [Keys.ClientKeySet].
 func (k *Keys) CheckClientKeys(set []byte) error {
 	_, err := clientKeys(set)
 	return err
 }
 
-// VerifyClient verifies what [Keys.SignAs] has made.
+// VerifyClient verifies a token from [Keys.SignAs].
 func (k *Keys) VerifyClient(set []byte, token string) (claims []byte, known bool, err error) {
 	clients, err := clientKeys(set)
 	if err != nil {
@@ -146,7 +146,7 @@ func (k *Keys) VerifyClient(set []byte, token string) (claims []byte, known bool
 	header, err := base64.RawURLEncoding.DecodeString(named)
 	var h struct{ Kid string }
 	if err != nil || json.Unmarshal(header, &h) != nil {
-		return nil, true, errors.New("hosttest: this is no token")
+		return nil, true, errors.New("hosttest: malformed token")
 	}
 	public := clients[h.Kid]
 	if public == nil {
@@ -168,7 +168,7 @@ func (k *Keys) SignAs(kid string, claims []byte) string {
 	return text + "." + encode(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
 }
 
-// ClientKeySet is the JWK Set of a client with this one key, under the kid.
+// ClientKeySet returns the JWK Set of a client with this one key, with the kid.
 func (k *Keys) ClientKeySet(kid string) string {
 	point, err := k.key.PublicKey.Bytes()
 	if err != nil {
@@ -178,13 +178,13 @@ func (k *Keys) ClientKeySet(kid string) string {
 	return `{"keys":[{"kty":"EC","crv":"P-256","kid":"` + kid + `","x":"` + encode(point[1:33]) + `","y":"` + encode(point[33:]) + `"}]}`
 }
 
-// clientKeys reads the keys of a client's set, by their kid.
+// clientKeys reads the keys of a client's set, by kid.
 func clientKeys(set []byte) (map[string]*ecdsa.PublicKey, error) {
 	var read struct {
 		Keys []struct{ Kid, X, Y string }
 	}
 	if err := json.Unmarshal(set, &read); err != nil || len(read.Keys) == 0 {
-		return nil, errors.New("hosttest: this is no JWK Set with keys")
+		return nil, errors.New("hosttest: not a JWK Set with keys")
 	}
 	keys := map[string]*ecdsa.PublicKey{}
 	for _, one := range read.Keys {

@@ -1,6 +1,6 @@
-// Package redisserver runs Redis servers that a test has for itself, alone or
-// as a cluster. The tests of several modules use it, so it needs nothing but the
-// standard library.
+// Package redisserver runs Redis servers for single tests, alone or as a
+// cluster. The tests of several modules use it, so it imports only the standard
+// library.
 package redisserver
 
 import (
@@ -29,16 +29,17 @@ type Server struct {
 	cmd  *exec.Cmd
 }
 
-// Durable are the settings with which a server has written every change to its
-// disk before it acknowledges it.
+// Durable are the settings with which a server syncs every change to disk
+// before it acknowledges it.
 var Durable = []string{"appendonly yes", "appendfsync always"}
 
-// Program is the server that all tests run on: redis-server, or what
+// Program is the server of all tests: redis-server, or the program that
 // LATCHKEY_REDIS_SERVER names.
 func Program() string { return cmp.Or(os.Getenv("LATCHKEY_REDIS_SERVER"), "redis-server") }
 
-// Start starts a Redis with the settings, each like "appendonly yes". It ends
-// with the test. The error is exec.ErrNotFound if there is no such program.
+// Start starts a Redis server with the settings, each like "appendonly yes". It
+// stops with the test. If the program isn't installed, the error is
+// exec.ErrNotFound.
 func Start(t testing.TB, settings ...string) (*Server, error) {
 	t.Helper()
 	if _, err := exec.LookPath(Program()); err != nil {
@@ -58,8 +59,9 @@ func Start(t testing.TB, settings ...string) (*Server, error) {
 	return s, nil
 }
 
-// StartSentinel starts a sentinel of the Redis at the address, which it knows by
-// the name. It calls a server lost that hasn't answered for a second.
+// StartSentinel starts a sentinel that watches the Redis server at the address
+// under the given name. It considers a server down after a second without an
+// answer.
 func StartSentinel(t testing.TB, name, addr string) *Server {
 	t.Helper()
 	port, folder := freePort(t), t.TempDir()
@@ -76,8 +78,7 @@ func StartSentinel(t testing.TB, name, addr string) *Server {
 	return s
 }
 
-// Start starts a server again that was killed, and waits until it has read what
-// it had written.
+// Start starts a killed server again, and waits until it has read its data.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
 	s.cmd = exec.Command(Program(), s.args...)
@@ -96,8 +97,7 @@ func (s *Server) Kill() {
 	s.cmd.Wait()
 }
 
-// Pause stops the server as a machine stops that has no time for it, until
-// Resume.
+// Pause stops the server, as on a machine without free CPU time, until Resume.
 func (s *Server) Pause() { s.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Resume ends a Pause.
@@ -111,12 +111,12 @@ func (s *Server) await(t testing.TB, what string, met func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !met(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("the Redis at %s does not %s", s.Addr, what)
+			t.Fatalf("the Redis at %s doesn't %s", s.Addr, what)
 		}
 	}
 }
 
-// ask sends a command and returns the answer, or what is said against it.
+// ask sends a command and returns the answer, or an error.
 func (s *Server) ask(command string) (string, error) {
 	c, err := net.DialTimeout("tcp", s.Addr, 5*time.Second)
 	if err != nil {
@@ -144,8 +144,8 @@ func (s *Server) ask(command string) (string, error) {
 	return string(text), err
 }
 
-// freePort returns a port that is free, as is the one 10,000 above it, which a
-// server in a cluster uses too.
+// freePort returns a free port. The port 10,000 above it, which a server in a
+// cluster also uses, is free too.
 func freePort(t testing.TB) string {
 	t.Helper()
 	for range 100 {
@@ -196,7 +196,7 @@ func StartCluster(t testing.TB, settings ...string) ([]*Server, error) {
 	return all, nil
 }
 
-// AwaitCluster waits until each server knows that all are there.
+// AwaitCluster waits until each server knows that the cluster is complete.
 func AwaitCluster(t testing.TB, all []*Server) {
 	t.Helper()
 	for _, s := range all {

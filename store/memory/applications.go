@@ -8,9 +8,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// applications are the registered applications. A kept one is never changed:
-// an update puts another in its place, so a reader needs the lock only to find
-// it.
+// applications are the registered applications. A stored one is never changed:
+// an update replaces it, so a reader needs the lock only to find it.
 type applications struct {
 	mu       sync.RWMutex
 	byID     map[string]*store.Application

@@ -9,7 +9,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A cutOff is the number of one key.
+// A cutOff is the number of one key, and how far its sweep is.
 type cutOff struct {
 	key    store.CutKey
 	number int64
@@ -22,7 +22,7 @@ type cutOff struct {
 // beginning is a place before every record.
 var beginning record
 
-// restart makes the next sweep look at every document of the key.
+// restart makes the next sweep examine every document of the key.
 func (c *cutOff) restart() { c.walked, c.after = false, &beginning }
 
 // covers reports whether the cut-off covers the record.
@@ -47,8 +47,8 @@ func compareCutOffs(a, b *cutOff) int {
 type cutOffs struct {
 	byKey map[store.CutKey]*cutOff
 
-	// forms has a bit for each index of a key that byKey may have. Usually it
-	// is zero, and then there is no need to take a lock and look.
+	// forms has a bit for each index of a key that byKey may have. Usually it is
+	// zero, and then the caller can skip the lock and the lookup.
 	forms atomic.Uint32
 }
 
@@ -99,13 +99,13 @@ func (s *Store) isCutOff(r *record) bool {
 	return numbers.Exceed(&seen)
 }
 
-// checkSeen makes sure that a sweep takes notice of a record that stands at a
-// new place. s.mu must be locked.
+// checkSeen makes a sweep notice a record that was added or moved. s.mu must be
+// locked.
 func (s *Store) checkSeen(r *record) {
 	seen := r.seen()
 	s.covering(r, func(i int, cut *cutOff) {
 		switch {
-		case cut.number > seen[i]: // It was cut off before it was written.
+		case cut.number > seen[i]: // The record was cut off before it was written.
 			cut.restart()
 			s.unswept.add(cut)
 		case cut.walked:
@@ -165,7 +165,7 @@ func (c *cutOffs) add(key store.CutKey) *cutOff {
 func (c *cutOffs) remove(cut *cutOff) {
 	delete(c.byKey, cut.key)
 	if len(c.byKey) == 0 {
-		c.byKey = nil // A map never gets smaller.
+		c.byKey = nil // Go never shrinks a map, so start a new one.
 		c.forms.Store(0)
 	}
 }

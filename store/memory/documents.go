@@ -30,13 +30,13 @@ func (s *Store) Create(ctx context.Context, d store.Document) error {
 	return nil
 }
 
-// sharedUser returns the user of the new record: the text that another of the
-// user's documents has, if the index has one next to it.
+// sharedUser returns the user of a new record. If another document of the user
+// is next to it in the index, the two share one text.
 func (s *Store) sharedUser(r *record) string {
 	if next := s.byUser.next(r); next != nil && next.user == r.user {
 		return next.user
 	}
-	return strings.Clone(r.user) // It may be part of something longer.
+	return strings.Clone(r.user) // The text may be part of a longer one, which it would keep in memory.
 }
 
 // index adds a record to the indexes, and unindex removes it. s.mu must be

@@ -10,8 +10,8 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// Give the store to a provider, which does the rest. A test may look at what is
-// kept, or put something there first.
+// Give the store to a provider, which does the rest. A test may inspect the
+// store, or fill it first.
 func Example() {
 	ctx := context.Background()
 	s := memory.New()

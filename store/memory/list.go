@@ -43,7 +43,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (page []store.Document,
 }
 
 // walk returns at most limit records after the place in the index of one text
-// of the key, and whether there are more. They are of the kind, or of all kinds
+// of the key, and whether more follow. The records have the kind, or any kind
 // if it is zero, but needn't match the other texts. s.mu must be locked.
 func (s *Store) walk(key store.CutKey, kind store.Kind, after *record, limit int) (found []*record, more bool) {
 	start := *after
@@ -64,7 +64,7 @@ func (s *Store) walk(key store.CutKey, kind store.Kind, after *record, limit int
 		case !in(r) || kind != 0 && r.kind != kind:
 			return found, false
 		case r.id == start.id:
-			// The place of the start itself.
+			// Skip the start itself.
 		case len(found) == limit:
 			return found, true
 		default:

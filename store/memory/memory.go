@@ -1,27 +1,35 @@
-// Package memory keeps a provider's records in the memory of its process: a
-// fast [store.Store] for tests, for development, and for programs that run as
-// a single process.
+// Package memory is a [store.Store] that keeps a provider's records in memory.
+// Use it for tests, for development, and for a program that runs as a single
+// process and may lose its data.
 //
 //	p, err := provider.New(provider.Config{
 //		Store: memory.New(),
 //		// ...
 //	})
 //
-// Everything is gone when the process ends. The program must register its
-// applications again when it starts, users must sign in and agree again, and a
-// device that waits for its user must begin again. The store implements
-// [store.Volatile], so the provider's Check says so. Two processes never see
-// each other's records: behind a load balancer, use a store that they share.
+// # What a restart loses
 //
-// # Memory
+// Everything is lost when the process ends. The program must register its
+// applications again, users must sign in and agree again, and waiting devices
+// must start again. The store implements [store.Volatile], so the provider's
+// Check reports it. Processes don't share records, so instances behind a load
+// balancer need another store. To move to a database, see packages sqlstore and
+// redisstore.
 //
-// A grant takes about 480 bytes with its first two tokens, and 570 after many
-// rotations of its refresh token. A consent takes about 300. The ID of an
-// application or a workspace is kept once for all documents that name it.
+// # Size and speed
 //
-// Nothing is removed by itself, because the store starts no goroutine. Call
-// Sweep, or the provider's Cleanup, from time to time, for example once an
-// hour. It looks only at what is due, and requests are answered while it runs.
+// A grant takes about 480 bytes when it is new, and about 560 after many
+// rotations of its refresh token. A consent takes about 300. A million sign-ins
+// take about half a gigabyte. Finding a document never waits for a list or a
+// sweep. With a million grants stored, it took about 0.6 microseconds in our test,
+// and creating one took 6.
+//
+// # Cleanup
+//
+// The store starts no goroutine, so it deletes nothing by itself. Start the
+// provider's Run, or call its Cleanup regularly, such as every hour. A sweep
+// examines only what is due, in small steps, and requests are served while it
+// runs.
 package memory
 
 import (
@@ -30,14 +38,12 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Store keeps everything in memory. [New] makes one. It is safe for concurrent
-// use.
-//
-// Documents are spread over shards. The indexes that put them in order are
-// common to all, and have a separate lock, which must be taken before that of a
-// shard. [Store.Find] and most calls of [Store.Replace] need only their shard,
-// so they never wait for a list or a sweep.
+// Store keeps everything in memory. Create one with [New]. It is safe for
+// concurrent use.
 type Store struct {
+	// Documents are spread over shards. The indexes have a separate lock, mu,
+	// which must be taken before that of a shard. Find and most calls of Replace
+	// need only their shard, so they never wait for a list or a sweep.
 	shards [shardCount]shard
 
 	// common has the cut-offs of the keys without a user, and no documents.
@@ -75,12 +81,12 @@ func New() *Store {
 	return s
 }
 
-// Forgets implements [store.Volatile]. It returns true: everything is gone when
-// the process ends.
+// Forgets implements [store.Volatile]. It returns true, because everything is
+// lost when the process ends.
 func (s *Store) Forgets() bool { return true }
 
-// shardCount is how many shards the documents are spread over, so that requests
-// for different users seldom wait for each other.
+// shardCount is the number of shards. Documents are spread over them so that
+// requests for different users rarely wait for each other.
 const shardCount = 256
 
 // A shard has the documents of some users and the cut-offs that name one of

@@ -16,13 +16,13 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// The sizes of the states that a provider keeps of a grant.
+// The sizes of the State that a provider keeps for a grant.
 const (
 	signedIn  = 250 // with two live tokens
 	refreshed = 330 // after many rotations
 )
 
-// newGrant returns a grant that isn't kept yet.
+// newGrant returns a grant that isn't stored yet.
 func newGrant(userID string, at time.Time) store.Document {
 	d := store.Document{
 		ID: store.NewID(at, userID), Kind: store.KindGrant, UserID: userID, ApplicationID: "oauth_app_2ZyXwVuTsRqPoNmLkJiHgFeDcBa",
@@ -33,7 +33,7 @@ func newGrant(userID string, at time.Time) store.Document {
 }
 
 // write changes the document as a provider does before each write, and returns
-// the mark that it had.
+// its previous mark.
 func write(d *store.Document, size int) (mark int64) {
 	mark = d.Mark
 	d.Mark = rand.Int64() | 1
@@ -41,8 +41,8 @@ func write(d *store.Document, size int) (mark int64) {
 	return mark
 }
 
-// A host plans its memory by the number of signed-in devices. Here each one is
-// another user's, which takes the most.
+// Hosts plan memory by the number of signed-in devices. Here each grant has
+// another user, which takes the most memory.
 func TestBytesPerGrant(t *testing.T) {
 	const grants = 5_000
 	s, at := memory.New(), time.Now().UTC()
@@ -75,9 +75,9 @@ func TestBytesPerGrant(t *testing.T) {
 	runtime.KeepAlive(s)
 }
 
-// heap returns how many bytes are in use once garbage has gone.
+// heap returns how many bytes are in use after garbage collection.
 func heap() uint64 {
-	for range 3 { // What was interned goes one collection later.
+	for range 3 { // Interned values are freed one collection later.
 		runtime.GC()
 	}
 	var m runtime.MemStats
@@ -115,7 +115,7 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	check("with all cut-offs")
 }
 
-// A page that has the last documents has no next one, even if it is full.
+// A page with the last documents returns no cursor, even if it is full.
 func TestListEndsWithItsLastPage(t *testing.T) {
 	s, grants := filled(t, 30)
 	q := store.Query{Kind: store.KindGrant, ApplicationID: grants[0].ApplicationID, Limit: 10}
@@ -128,7 +128,7 @@ func TestListEndsWithItsLastPage(t *testing.T) {
 	}
 }
 
-// What every request to the host's API costs.
+// The cost of every request to the host's API.
 func BenchmarkFind(b *testing.B) {
 	for _, cuts := range []string{"none", "others", "all"} {
 		b.Run("cutoffs="+cuts, func(b *testing.B) {
@@ -158,7 +158,7 @@ func BenchmarkFind(b *testing.B) {
 	}
 }
 
-// What the store adds to a refresh.
+// The cost that the store adds to a refresh.
 func BenchmarkReplace(b *testing.B) {
 	s, grants := filled(b, 10_000)
 	b.ReportAllocs()
@@ -172,7 +172,7 @@ func BenchmarkReplace(b *testing.B) {
 	}
 }
 
-// What the store adds to a sign-in, with so many documents there already.
+// The cost that the store adds to a sign-in, with many documents stored.
 func BenchmarkCreate(b *testing.B) {
 	for _, size := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("kept=%d", size), func(b *testing.B) {
@@ -190,7 +190,7 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
-// filled returns a store with so many grants, each another user's.
+// filled returns a store with n grants, each of another user.
 func filled(tb testing.TB, grants int) (*memory.Store, []store.Document) {
 	s, kept, at := memory.New(), make([]store.Document, grants), time.Now().UTC()
 	for i := range kept {

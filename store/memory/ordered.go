@@ -5,19 +5,18 @@ import (
 	"slices"
 )
 
-// ordered keeps values in the order of compare, which finds no two equal. They
-// stand in chunks, so that adding one moves few others. A pointer takes about
-// ten bytes.
+// ordered keeps values in the order of compare, for which no two values are
+// equal. Values are kept in chunks, so adding one moves only a few others. A
+// pointer takes about ten bytes.
 type ordered[T any] struct {
 	compare func(a, b T) int
-	chunks  [][]T // none is empty
+	chunks  [][]T // a chunk is never empty
 }
 
-// chunkSize is how many values a chunk has at most.
+// chunkSize is the most values in a chunk.
 const chunkSize = 256
 
-// search returns the chunk and the place in it where v stands, or would be
-// added.
+// search returns the chunk and the index in it where v is, or would be added.
 func (o *ordered[T]) search(v T) (chunk, place int, found bool) {
 	chunk, found = slices.BinarySearchFunc(o.chunks, v, func(c []T, v T) int { return o.compare(c[0], v) })
 	if found || len(o.chunks) == 0 {
@@ -28,7 +27,7 @@ func (o *ordered[T]) search(v T) (chunk, place int, found bool) {
 	return chunk, place, found
 }
 
-// add adds v, unless it is there.
+// add adds v, unless it is present.
 func (o *ordered[T]) add(v T) {
 	if len(o.chunks) == 0 {
 		o.chunks = [][]T{{v}}
@@ -39,8 +38,8 @@ func (o *ordered[T]) add(v T) {
 		return
 	}
 	if chunk := o.chunks[i]; len(chunk) == chunkSize {
-		// The copies have no room to spare. Where values come in order, one half
-		// never grows again.
+		// The copies have no spare capacity, because if values arrive in order, one
+		// half never grows again.
 		const half = chunkSize / 2
 		o.chunks[i] = slices.Clone(chunk[:half])
 		o.chunks = slices.Insert(o.chunks, i+1, slices.Clone(chunk[half:]))
@@ -51,7 +50,7 @@ func (o *ordered[T]) add(v T) {
 	o.chunks[i] = slices.Insert(o.chunks[i], place, v)
 }
 
-// remove removes v, if it is there.
+// remove removes v, if present.
 func (o *ordered[T]) remove(v T) {
 	i, place, found := o.search(v)
 	if !found {
@@ -67,8 +66,8 @@ func (o *ordered[T]) remove(v T) {
 	}
 }
 
-// from returns the values from the place of v on, in order. Nothing may be
-// added or removed meanwhile.
+// from returns the values from the place of v to the end, in order. Nothing may
+// be added or removed meanwhile.
 func (o *ordered[T]) from(v T) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		i, place, _ := o.search(v)
@@ -82,8 +81,8 @@ func (o *ordered[T]) from(v T) iter.Seq[T] {
 	}
 }
 
-// next returns the value at the place of v or after it, or the zero value if
-// there is none.
+// next returns the value at the place of v or after it, or the zero value at
+// the end.
 func (o *ordered[T]) next(v T) (next T) {
 	i, place, _ := o.search(v)
 	if i < len(o.chunks) && place == len(o.chunks[i]) {
@@ -95,7 +94,7 @@ func (o *ordered[T]) next(v T) (next T) {
 	return next
 }
 
-// first returns the first value, or the zero value if there is none.
+// first returns the first value, or the zero value if o is empty.
 func (o *ordered[T]) first() (v T) {
 	if len(o.chunks) > 0 {
 		v = o.chunks[0][0]

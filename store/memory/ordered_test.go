@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The values stay in order, and the chunks neither too long nor too many,
-// however values come and go.
+// The values stay in order, and chunks get neither too long nor too many, in
+// any order of additions and removals.
 func TestOrdered(t *testing.T) {
 	const most = 20 * chunkSize
 	o := ordered[int]{compare: cmp.Compare[int]}

@@ -15,7 +15,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest/plain"
 )
 
-// A pair is this store and the plainest one, which must answer alike.
+// A pair is this store and package plain's, which must return the same.
 type pair struct {
 	*testing.T
 	*rand.Rand
@@ -24,8 +24,8 @@ type pair struct {
 	ids           []store.ID
 }
 
-// TestAgreesWithPlain does thousands of random steps on both stores. There are
-// more documents of each user and application than a chunk of an index has.
+// TestAgreesWithPlain runs thousands of random steps on both stores. Each user
+// and application has more documents than fit in a chunk of an index.
 func TestAgreesWithPlain(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestAgreesWithPlain(t *testing.T) {
 	}
 }
 
-// both does a step on both stores, which must refuse it alike.
+// both runs a step on both stores, which must return the same error.
 func (p *pair) both(do func(s store.Store) error) {
 	p.Helper()
 	require.Equal(p, do(p.plain), do(p.memory))
@@ -50,12 +50,13 @@ func (p *pair) both(do func(s store.Store) error) {
 
 func (p *pair) some(n int) string { return fmt.Sprint(p.IntN(n)) }
 
-// hours returns a time between so many hours after the start and so many.
+// hours returns a random time between the given numbers of hours after the
+// start.
 func (p *pair) hours(least, most int) time.Time {
 	return p.start.Add(time.Duration(least+p.IntN(most-least)) * time.Hour)
 }
 
-// key returns a key that has each of its texts so many times out of ten.
+// key returns a key that has each of its texts with a probability of n in ten.
 func (p *pair) key(often int) store.CutKey {
 	key := store.CutKey{UserID: p.some(3), ApplicationID: p.some(3), WorkspaceID: p.some(2)}
 	for _, text := range []*string{&key.UserID, &key.ApplicationID, &key.WorkspaceID} {
@@ -66,7 +67,7 @@ func (p *pair) key(often int) store.CutKey {
 	return key
 }
 
-// edit changes what may change of a document.
+// edit changes the fields of a document that may change.
 func (p *pair) edit(d *store.Document) {
 	d.Mark, d.State, d.LastUsedAt = p.Int64()|1, p.some(1000), p.hours(-100, 0)
 	if p.IntN(3) == 0 {
@@ -112,7 +113,7 @@ func (p *pair) step() {
 	}
 }
 
-// sweep sweeps until nothing is due, by steps in the store that is tested.
+// sweep sweeps until nothing is due, in small steps in the store under test.
 func (p *pair) sweep(after time.Duration) {
 	const most = 1_000_000
 	want, err := p.plain.Sweep(context.Background(), p.start.Add(after), most)
@@ -155,7 +156,7 @@ func (p *pair) compare(step int) {
 	}
 }
 
-// list returns all that a list has, in pages.
+// list returns a whole list, page by page.
 func (p *pair) list(s store.Store, q store.Query, limit int) (all []store.Document) {
 	q.Limit = limit
 	for {

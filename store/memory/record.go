@@ -10,8 +10,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// An instant is a time in microseconds since the zero time.Time, so that the
-// zero instant is the zero time. It takes a third of a time.Time's memory.
+// An instant is a time in microseconds since the zero time.Time, so the zero
+// instant is the zero time. It takes a third of the memory of a time.Time.
 type instant int64
 
 // unixEpoch is 1 January 1970 as an instant.
@@ -21,14 +21,14 @@ func instantOf(t time.Time) instant { return instant(t.UnixMicro() + unixEpoch) 
 
 func (i instant) time() time.Time { return time.UnixMicro(int64(i) - unixEpoch).UTC() }
 
-// A record is a store.Document, packed. The lock of its shard guards it. All
-// but the last three fields never change, or only under the lock of the indexes
-// too.
+// A record is a packed store.Document. The lock of its shard guards it. All
+// fields but the last three never change, or change only while the lock of the
+// indexes is held too.
 type record struct {
 	id   store.ID
 	user string
 
-	// Many documents name the same ones, so each text is kept once.
+	// Many documents name the same ones, so each text is stored once.
 	application, workspace unique.Handle[string]
 
 	kind      store.Kind
@@ -41,7 +41,8 @@ type record struct {
 	state      string
 }
 
-// A fate is what few documents have. It is never changed, only replaced.
+// A fate has the fields that few documents use. It is never changed, only
+// replaced.
 type fate struct {
 	endedAt instant
 	seen    store.Cuts
@@ -74,7 +75,8 @@ func newRecord(d *store.Document) *record {
 	return r
 }
 
-// write sets what each write changes. move sets what few writes change.
+// write sets the fields that each write changes, and move those that few writes
+// change.
 func (r *record) write(d *store.Document) {
 	r.lastUsedAt, r.mark, r.state = instantOf(d.LastUsedAt), d.Mark, d.State
 }
@@ -86,12 +88,12 @@ func (r *record) move(d *store.Document) {
 	}
 }
 
-// moves reports whether a write of d would change what move sets.
+// moves reports whether writing d would change what move sets.
 func (r *record) moves(d *store.Document) bool {
 	return r.createdAt != instantOf(d.CreatedAt) || r.sweepAt != instantOf(d.SweepAt) || r.seen() != d.Seen
 }
 
-// document returns the record as the contract has it.
+// document returns the record as a store.Document.
 func (r *record) document() store.Document {
 	return store.Document{
 		ID:            r.id,
@@ -114,14 +116,14 @@ func (r *record) key() store.CutKey {
 	return store.CutKey{UserID: r.user, ApplicationID: r.application.Value(), WorkspaceID: r.workspace.Value()}
 }
 
-// place returns a record that stands where r does now, and stays there when r is
-// moved or removed.
+// place returns a copy of r that marks its present place, even if r is moved or
+// removed.
 func (r *record) place() *record {
 	return &record{id: r.id, user: r.user, application: r.application, workspace: r.workspace, kind: r.kind, createdAt: r.createdAt}
 }
 
-// The orders of the indexes. The documents of a text stand together: those of
-// each kind, the newest first.
+// The orders of the indexes. Documents with one text are adjacent: kind by
+// kind, newest first.
 
 func compareUsers(a, b *record) int {
 	if order := strings.Compare(a.user, b.user); order != 0 {

@@ -18,11 +18,11 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// No step grows with the store: it is compared in one of a thousand grants and in
-// one of as many as LATCHKEY_SIZE says. "make size" says a million. The two take
-// turns, and each works on a thousand grants. What may grow is the depth of an
-// index, each level of which is likely to be in no cache of the processor. How
-// much of it is the caches, a bare map of the same grants says.
+// No step may get slower as the store grows. The test compares a store with a
+// thousand grants and one with as many as LATCHKEY_SIZE says; "make size" says
+// a million. The two take turns, and each works on a thousand grants. Only the
+// depth of an index may cost more, because each level is likely a cache miss. A
+// plain map with the same grants shows how much of it is cache misses.
 func TestSizeOfStore(t *testing.T) {
 	const few, maxRatio, slack = 1000, 7, 250 * time.Nanosecond
 	if os.Getenv("LATCHKEY_SIZE") == "" {
@@ -48,15 +48,15 @@ func TestSizeOfStore(t *testing.T) {
 	require.Empty(t, slow, "the steps that take over %v × what they take with %d grants", maxRatio, few)
 }
 
-// compare runs the steps of two sides and returns what one call in ten took at
-// most, by their names.
+// compare runs the steps of two sides and returns the 10th percentile of the
+// time of one call, by step.
 func compare(t *testing.T, sides [2]steps) map[string][2]time.Duration {
 	all, quick := map[string]*[2][]time.Duration{}, map[string][2]time.Duration{}
 	var names []string
 	for round := range 600 {
 		names = nil
 		for turn := range sides {
-			k := (turn + round) % 2 // Neither always comes first.
+			k := (turn + round) % 2 // Alternate which side comes first.
 			for _, step := range sides[k](t.Context()) {
 				began := time.Now()
 				err := step.run()
@@ -84,7 +84,7 @@ func compare(t *testing.T, sides [2]steps) map[string][2]time.Duration {
 	return quick
 }
 
-// grown is a store with many grants, or with few. Half of them are of one
+// grown is a store with many grants, or with few. Half of them belong to one
 // application.
 type grown struct {
 	*memory.Store
@@ -117,7 +117,7 @@ func grow(t *testing.T, n int) *grown {
 	return g
 }
 
-// grant returns grant i: one of a user's ten, the older the greater i is.
+// grant returns grant i: one of a user's ten, older the greater i is.
 func (g *grown) grant(i int) store.Document {
 	d := newGrant(fmt.Sprintf("user_2abcdefghijklmnopqrst%06d", i/10*7919%1_000_000), g.at.Add(-time.Duration(i)*time.Millisecond))
 	if i%2 == 0 {
@@ -133,7 +133,7 @@ type sizeStep struct {
 	run  func() error
 }
 
-// bareSteps are those of a map, for comparison.
+// bareSteps are the steps of a map, for comparison.
 func (g *grown) bareSteps(context.Context) []sizeStep {
 	g.calls++
 	hot := &g.hot[g.calls*37%len(g.hot)]

@@ -7,7 +7,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// sweepStep is how many documents a sweep looks at before it lets others in.
+// sweepStep is how many documents a sweep examines before it lets other calls
+// in.
 const sweepStep = 128
 
 // Sweep implements [store.Documents].
@@ -26,8 +27,7 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (removed
 	return removed, nil
 }
 
-// sweep removes at most limit of what is due, and reports whether there may be
-// more.
+// sweep removes at most limit due records, and reports whether more may be due.
 func (s *Store) sweep(before time.Time, limit int) (removed int, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,8 +50,8 @@ func (s *Store) sweep(before time.Time, limit int) (removed int, more bool) {
 	return s.sweepCutOff(cut, limit), true
 }
 
-// remove removes a document. Each cut-off that covers it may then be needed no
-// longer. s.mu must be locked.
+// remove removes a document. The cut-offs that cover it may then be unneeded,
+// so a sweep must check them. s.mu must be locked.
 func (s *Store) remove(r *record) {
 	s.unindex(r)
 	sh := s.shard(r.id)
@@ -62,7 +62,7 @@ func (s *Store) remove(r *record) {
 }
 
 // sweepCutOff removes some of the documents that the cut-off has ended, or the
-// cut-off if it covers none. s.mu must be locked.
+// cut-off itself if it covers none. s.mu must be locked.
 func (s *Store) sweepCutOff(cut *cutOff, limit int) (removed int) {
 	records, more := s.walk(cut.key, 0, cut.after, sweepStep)
 	for i, r := range records {

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// A betweenSteps is a context whose end a sweep looks for between two of its
-// steps. Then it must hold no lock.
+// A betweenSteps is a context whose Err a sweep calls between two of its steps.
+// At that moment it must hold no lock.
 type betweenSteps struct {
 	context.Context
 	steps   int
@@ -26,8 +26,8 @@ func (c *betweenSteps) Err() error {
 	return c.Context.Err()
 }
 
-// A request must not wait until a sweep has done all that is due. These grants
-// are all of one user, so they share a shard.
+// A request must not wait until a sweep has removed everything due. These
+// grants all belong to one user, so they share a shard.
 func TestSweepLetsRequestsIn(t *testing.T) {
 	const grants = 5_000
 	at := time.Now().UTC()
@@ -69,7 +69,7 @@ func TestSweepLetsRequestsIn(t *testing.T) {
 }
 
 // A cut-off stays if a document of its key is created while a sweep looks for
-// one, at a place where it has looked before.
+// one, in a place that it has passed.
 func TestSweepSeesWhatIsCreatedMeanwhile(t *testing.T) {
 	s, at := memory.New(), time.Now().UTC()
 	for range 1_000 {
@@ -78,12 +78,12 @@ func TestSweepSeesWhatIsCreatedMeanwhile(t *testing.T) {
 	key := store.CutKey{UserID: "user_1", ApplicationID: "app_1"}
 	number := store.CutNumber(at)
 	require.NoError(t, s.CutOff(t.Context(), key, number))
-	d := newGrant(key.UserID, at.Add(24*time.Hour)) // newer, so at the front
+	d := newGrant(key.UserID, at.Add(24*time.Hour)) // newer, so it goes in front
 	d.ApplicationID, d.Seen[key.Index()] = key.ApplicationID, number
 
 	ctx := &betweenSteps{Context: t.Context()}
 	ctx.request = func() {
-		if ctx.steps == 12 { // It has looked at the 1,000 once, and at some of them again.
+		if ctx.steps == 12 { // The sweep has examined the 1,000 once, and some of them twice.
 			require.NoError(t, s.Create(t.Context(), d))
 		}
 	}
@@ -96,7 +96,7 @@ func TestSweepSeesWhatIsCreatedMeanwhile(t *testing.T) {
 	require.Equal(t, d.Seen, numbers)
 }
 
-// A sweep ends with its context, and says what it has removed.
+// A sweep ends with its context, and returns what it has removed.
 func TestSweepEndsWithItsContext(t *testing.T) {
 	s, _ := filled(t, 1_000)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -114,8 +114,8 @@ func TestSweepEndsWithItsContext(t *testing.T) {
 	require.Equal(t, 1_000, n+rest)
 }
 
-// BenchmarkSweep measures a sweep that finds nothing due, where much is kept
-// and each user has been cut off before.
+// BenchmarkSweep measures a sweep that finds nothing due, in a large store
+// where each user was cut off before.
 func BenchmarkSweep(b *testing.B) {
 	for _, size := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("kept=%d", size), func(b *testing.B) {

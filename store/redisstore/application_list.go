@@ -11,12 +11,12 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// ListApplications implements [store.Applications]. It reads the applications
-// that an index finds, 100 in one command, and stops where the page ends if the
-// index has the total too. So by owner, or by origin and the time of the last
-// change, it costs what the matches do. A search by name reads all, or all of
-// the owner, and so does an order by name; they keep no more than the page in
-// memory.
+// ListApplications implements [store.Applications]. It reads applications with
+// an index, 100 in one command, and stops at the end of the page if the index
+// also has the total. So a query by owner, or by origin and the time of the
+// last change, costs as much as it returns. A search by name reads all
+// applications, or all of the owner, and so does an order by name. They keep
+// only one page in memory.
 func (s *Store) ListApplications(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
 	limit, err := store.CheckPage(q.Limit, q.Offset)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Store) ListApplications(ctx context.Context, q store.ApplicationQuery) 
 	if need < 0 {
 		need = math.MaxInt
 	}
-	var first []store.Application // of those that matched, the first in the order
+	var first []store.Application // the first matches in the order, and a few more
 	matched := 0
 	for app, err := range s.read(ctx, source) {
 		if err != nil {
@@ -66,16 +66,16 @@ func sorted(apps []store.Application, order store.ApplicationOrder) []store.Appl
 type source struct {
 	index, until string
 	reverse      bool
-	total        int  // how many match, or -1 if the index doesn't tell
+	total        int  // how many match, or -1 if the index can't tell
 	inOrder      bool // whether the index is in the order of the query
 }
 
-// maxUnsorted is how many applications are read to find the first of them. If
-// there are more they are read in order, which may pass over many that don't
-// match.
+// maxUnsorted is the most applications that are read unsorted to find the first
+// ones. If there are more, they are read in order, which may pass over many
+// that don't match.
 const maxUnsorted = 1000
 
-// sourceOf finds the index that has the fewest.
+// sourceOf finds the index with the fewest applications to read.
 func (s *Store) sourceOf(ctx context.Context, q store.ApplicationQuery) (source, error) {
 	byTime := source{index: s.keys.inApplications("created"), until: "+", reverse: q.Order == store.NewestFirst, total: -1}
 	byTime.inOrder = q.Order == store.NewestFirst || q.Order == store.OldestFirst
@@ -84,8 +84,8 @@ func (s *Store) sourceOf(ctx context.Context, q store.ApplicationQuery) (source,
 	}
 	byOrigin := source{index: s.keys.inApplications("origin:" + string(q.Origin)), until: "+"}
 	if !q.UpdatedBefore.IsZero() {
-		// Cutting the time to the microsecond would leave out an application
-		// that was changed within it.
+		// Cutting the time to the microsecond would miss an application that was
+		// changed within it.
 		byOrigin.until = "(" + hexTime(q.UpdatedBefore.Add(999))
 	}
 	commands, err := s.exec(ctx, func(p pipe) {
@@ -110,7 +110,7 @@ func (s *Store) sourceOf(ctx context.Context, q store.ApplicationQuery) (source,
 	return byTime, nil
 }
 
-// read reads the applications of a source, some in each round trip.
+// read reads the applications of a source, a batch in each round trip.
 func (s *Store) read(ctx context.Context, from source) iter.Seq2[store.Application, error] {
 	return func(yield func(store.Application, error) bool) {
 		for after := ""; ; {
@@ -175,7 +175,7 @@ func (s *Store) applications(ctx context.Context, entries []string) ([]store.App
 	for i, kept := range commands[0].(*redis.SliceCmd).Val() {
 		text, ok := kept.(string)
 		if !ok {
-			continue // It was deleted meanwhile.
+			continue // deleted meanwhile
 		}
 		app, err := parseApplication(ids[i], text)
 		if err != nil {

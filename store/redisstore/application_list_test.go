@@ -12,9 +12,9 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest/plain"
 )
 
-// Each list is what the plainest store answers.
+// Each list equals that of package plain.
 func TestListApplications(t *testing.T) {
-	const apps = 2_500 // so that some queries match more than is sorted in memory
+	const apps = 2_500 // so that some queries match more than are sorted in memory
 	client := single(t)
 	c := &counter{}
 	client.AddHook(c)
@@ -64,7 +64,7 @@ func TestListApplications(t *testing.T) {
 		}
 	}
 
-	// What a cleanup asks, and the first page, cost what they return.
+	// A cleanup's query, and the first page, cost only as much as they return.
 	for _, q := range []store.ApplicationQuery{
 		{Origin: store.OriginRegistration, UpdatedBefore: at.Add(10 * time.Second), Order: store.OldestFirst, Limit: 100},
 		{Origin: store.OriginRegistration, UpdatedBefore: at.Add(1000 * time.Second), Order: store.OldestFirst, Limit: 10},

@@ -19,12 +19,12 @@ const applicationParts = 8
 
 const hexTimeSize = 16
 
-// hexTime is lexTime without bytes that could be the separator.
+// hexTime is lexTime in hexadecimal, which never contains the separator.
 func hexTime(t time.Time) string { return fmt.Sprintf("%x", lexTime(t)) }
 
-// applicationRecord returns an application as it is kept. The last part is the
-// application as JSON. The parts before it are for the scripts. What never
-// changes is taken from them.
+// applicationRecord returns the stored form of an application. The last part is
+// the application as JSON. The parts before it are for the scripts, and the
+// fields that never change are read from them.
 func applicationRecord(app store.Application, version int64) (string, error) {
 	if err := app.Check(); err != nil {
 		return "", err
@@ -67,8 +67,8 @@ func (s *Store) applicationKeys() []string {
 	return []string{s.keys.inApplications("records"), s.keys.inApplications("clients")}
 }
 
-// CreateApplication implements [store.Applications]. Like all that is done with
-// one application it takes one round trip.
+// CreateApplication implements [store.Applications]. Like each step on one
+// application, it takes one round trip.
 func (s *Store) CreateApplication(ctx context.Context, app store.Application) error {
 	record, err := applicationRecord(app, 1)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Store) CreateApplication(ctx context.Context, app store.Application) er
 	return outcome(s.run(ctx, s.scripts.createApplication, s.applicationKeys(), app.ID, record))
 }
 
-// outcome returns the error that a script answered with.
+// outcome returns the error for a script's answer.
 func outcome(answer any, err error) error {
 	switch answer {
 	case "exists":

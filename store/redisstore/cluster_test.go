@@ -16,8 +16,8 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// The suite runs on a cluster, which refuses a script that touches keys of
-// several slots.
+// The suite runs on a cluster, which rejects a script that uses keys of several
+// slots.
 func TestStoreOnCluster(t *testing.T) {
 	cluster := newCluster(t)
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, cluster) })
@@ -44,8 +44,8 @@ func age(t *testing.T, client redis.UniversalClient, prefix string) {
 	}
 }
 
-// An entry in another slot is written before its document. If there is no
-// document then, a sweep removes it a day later.
+// An entry in another slot is written before its document. If the document
+// doesn't follow, a sweep removes the entry a day later.
 func TestStrays(t *testing.T) {
 	cluster := newCluster(t)
 	s, prefix := openWithPrefix(t, cluster)
@@ -83,7 +83,7 @@ func TestStrays(t *testing.T) {
 	require.Equal(t, moved, found)
 }
 
-// A saboteur lets nothing through that removes entries.
+// A saboteur fails each command that removes entries.
 type saboteur struct{ on atomic.Bool }
 
 func (*saboteur) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -102,7 +102,7 @@ func (b *saboteur) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	}
 }
 
-// What a sweep leaves behind that crashes, another one removes.
+// If a sweep is interrupted, the next one finishes its work.
 func TestSweepThatIsCutShort(t *testing.T) {
 	cluster := newCluster(t)
 	s, prefix := openWithPrefix(t, cluster)
@@ -119,13 +119,13 @@ func TestSweepThatIsCutShort(t *testing.T) {
 	sabotage.on.Store(false)
 	require.NotEmpty(t, strayNotes(t, cluster, prefix))
 	age(t, cluster, prefix)
-	require.Equal(t, 1, sweepAll(t, s, at.Add(72*time.Hour)), "records removed, of which a cut-off is left")
-	require.Empty(t, keysOf(t, cluster, prefix), "keys that are left of nothing")
+	require.Equal(t, 1, sweepAll(t, s, at.Add(72*time.Hour)), "records removed, all but a cut-off")
+	require.Empty(t, keysOf(t, cluster, prefix), "leftover keys")
 }
 
-// While a cluster moves a slot to another server, some of its keys are at one
-// and some at the other. A cut-off that has moved before its document must not
-// look like none.
+// While a cluster moves a slot to another server, some of its keys are on one
+// server and some on the other. A cut-off that has moved before its document
+// must not look as if it didn't exist.
 func TestSlotThatMoves(t *testing.T) {
 	cluster := newCluster(t)
 	s, prefix := openWithPrefix(t, cluster)

@@ -31,9 +31,9 @@ func bytesOf(at time.Time) string {
 	return string(binary.BigEndian.AppendUint64(nil, uint64(at.UnixMicro())^1<<63))
 }
 
-// checkKeys checks that the keys of a store fit together: each document is in
-// all indexes that it belongs to, and each index names what is there. It
-// returns how many documents there are.
+// checkKeys checks that the keys of a store are consistent: each document is in
+// each of its indexes, and each index names existing documents. It returns the
+// number of documents.
 func checkKeys(t testing.TB, client redis.UniversalClient, prefix string, s store.Documents) (documents int) {
 	t.Helper()
 	ctx := context.Background()
@@ -68,7 +68,7 @@ func checkKeys(t testing.TB, client redis.UniversalClient, prefix string, s stor
 		members, err := client.ZRange(ctx, key, 0, -1).Result()
 		require.NoError(t, err)
 		for _, member := range members {
-			require.True(t, entries[name+"/"+member], "the index %q names what isn't there: %q", name, member)
+			require.True(t, entries[name+"/"+member], "the index %q names a missing document: %q", name, member)
 			delete(entries, name+"/"+member)
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// With appendonly and appendfsync always, what was answered survives a crash.
+// With appendonly and appendfsync always, each acknowledged write survives a
+// crash.
 func TestCrash(t *testing.T) {
 	server := newServer(t, "appendonly yes", "appendfsync always")
 	client := redis.NewClient(&redis.Options{Addr: server.addr, MaxRetries: -1, DialTimeout: time.Second})
@@ -24,7 +25,7 @@ func TestCrash(t *testing.T) {
 		server.start(t)
 	}
 	l.check(t)
-	t.Logf("%d documents, killed 3 times, %d steps of which nobody knows", len(l.all), l.unknown())
+	t.Logf("%d documents, killed 3 times, %d steps with an unknown outcome", len(l.all), l.unknown())
 	require.GreaterOrEqual(t, len(l.all), checkKeys(t, client, prefix, s))
-	require.NotZero(t, l.unknown(), "the crash did not come in the middle of anything")
+	require.NotZero(t, l.unknown(), "no step was interrupted by the crash")
 }

@@ -35,7 +35,7 @@ func check(d *store.Document, j subject) error {
 	return j.check()
 }
 
-// documentKeys are the keys that the scripts on one document get.
+// documentKeys are the keys that each script on a document gets.
 func (s *Store) documentKeys(id store.ID) []string {
 	sh := shardOfID(id)
 	return []string{s.keys.document(id), s.keys.due(sh), s.keys.strays(sh)}
@@ -54,13 +54,14 @@ func (s *Store) Find(ctx context.Context, id store.ID) (store.Document, store.Cu
 	return found[0].document, found[0].cuts, nil
 }
 
-// A found document is zero if it isn't there.
+// A found is a document and the numbers of its cut-offs. The document is zero
+// if it doesn't exist.
 type found struct {
 	document store.Document
 	cuts     store.Cuts
 }
 
-// find finds documents with the numbers of their cut-offs.
+// find finds documents, with the numbers of their cut-offs.
 func (s *Store) find(ctx context.Context, ids []store.ID) ([]found, error) {
 	commands, err := s.exec(ctx, func(p pipe) {
 		for _, id := range ids {
@@ -103,9 +104,9 @@ func (s *Store) parseFound(id store.ID, answer []any) (f found, err error) {
 	return f, nil
 }
 
-// addNumbers reads the numbers that the documents' slots don't have. On a
-// cluster these are the ones of keys without a user. It comes after the
-// documents were read, because a document must never be newer than its numbers.
+// addNumbers reads the numbers that are in other slots than the documents. On a
+// cluster these are the numbers of keys without a user. They are read after the
+// documents, because a document must never be newer than its numbers.
 func (s *Store) addNumbers(ctx context.Context, all []found) error {
 	if !s.cluster {
 		return nil
@@ -135,7 +136,7 @@ func (s *Store) addNumbers(ctx context.Context, all []found) error {
 	return err
 }
 
-// numbers reads the numbers of keys, wherever they are.
+// numbers reads the numbers of keys in any slot.
 func (s *Store) numbers(ctx context.Context, keys []store.CutKey) ([]int64, error) {
 	numbers := make([]int64, len(keys))
 	commands, err := s.exec(ctx, func(p pipe) {
@@ -213,8 +214,8 @@ func (s *Store) Replace(ctx context.Context, d store.Document, mark int64) error
 	return err
 }
 
-// move replaces a document whose time of creation changes, on a cluster: its
-// entries in other slots change before and after it.
+// move replaces a document whose creation time changes, on a cluster, where its
+// entries in other slots must change before and after it.
 func (s *Store) move(ctx context.Context, id store.ID, kept, created string, replace func(now string) (any, error)) error {
 	old := (&reader{left: kept}).subject()
 	moved := old
@@ -227,7 +228,7 @@ func (s *Store) move(ctx context.Context, id store.ID, kept, created string, rep
 		return err
 	})
 	if err == nil {
-		// If this fails a sweep does it, because the script has noted a stray.
+		// If this fails, a sweep does it, because the script has noted a stray.
 		_ = s.clear(ctx, []stray{{shardOfID(id), id, old}}, nil)
 	}
 	return err
@@ -254,5 +255,5 @@ func (s *Store) CutOff(ctx context.Context, key store.CutKey, number int64) erro
 	return err
 }
 
-// score returns the time as the score of a sorted set.
+// score returns the time as a score of a sorted set.
 func score(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }

@@ -41,10 +41,10 @@ func replaced(d store.Document, edit func(*store.Document)) store.Document {
 	return d
 }
 
-// now returns the time as it is kept.
+// now returns the current time, rounded as a store keeps it.
 func now() time.Time { return store.Micro(time.Now()) }
 
-// sweepAll sweeps until nothing more is due.
+// sweepAll sweeps until nothing is due.
 func sweepAll(t testing.TB, s store.Documents, before time.Time) (removed int) {
 	t.Helper()
 	for {

@@ -19,7 +19,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest/plain"
 )
 
-// Applications stay where the host has them, and only documents are in Redis.
+// Keep applications in your database, and only documents in Redis.
 func Example_documentsOnly() {
 	client := redis.NewClient(&redis.Options{Addr: cmp.Or(os.Getenv("REDIS_ADDR"), "localhost:6379")})
 	defer client.Close()
@@ -60,7 +60,7 @@ func Example_documentsOnly() {
 	}
 }
 
-// The example needs a Redis, so a test runs it, which can do without.
+// The example needs a Redis server, so a test runs it, which skips without one.
 func TestExample(t *testing.T) {
 	client := single(t)
 	read, write, err := os.Pipe()
@@ -78,7 +78,7 @@ func TestExample(t *testing.T) {
 	require.Empty(t, client.Keys(t.Context(), "latchkey-example:*").Val())
 }
 
-// The two halves have no connection.
+// The two halves work independently.
 func TestSplitStore(t *testing.T) {
 	client := single(t)
 	storetest.Run(t, func(t *testing.T) store.Store {

@@ -16,11 +16,11 @@ import (
 	"github.com/latchkey-go/latchkey/store/redisstore"
 )
 
-// A waiter has the server say with each write whether a replica has it too. It
-// costs no round trip of its own, because WAIT goes along.
+// A waiter makes the server report with each write whether a replica has it
+// too. It costs no extra round trip, because WAIT is sent along.
 type waiter struct{}
 
-var errNoReplica = errors.New("no replica has what was written")
+var errNoReplica = errors.New("no replica has the write")
 
 func (waiter) DialHook(next redis.DialHook) redis.DialHook { return next }
 
@@ -40,10 +40,10 @@ func (waiter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// failover puts load on a store, and has the primary die. If behind, the replica
-// has lost it a while before. The primary comes back as a replica. It returns how
-// much was acknowledged that the replica hadn't got, and how much of what was
-// acknowledged in all is gone.
+// failover kills the primary of a store under load. If behind, the replica has
+// lost it some time before. The primary comes back as a replica. failover
+// returns how many acknowledged writes the replica hadn't received, and how
+// many acknowledged writes are lost.
 func failover(t *testing.T, s store.Store, primary, replica *server, behind bool) (acknowledged int64, lost map[string]int) {
 	t.Helper()
 	l := &load{s: s, at: now(), timeout: func() time.Duration { return 2 * time.Second }}
@@ -63,21 +63,21 @@ func failover(t *testing.T, s store.Store, primary, replica *server, behind bool
 	})
 	client := replica.client(t)
 	require.Eventually(t, func() bool { return strings.Contains(client.Info(t.Context(), "replication").Val(), "role:master") },
-		30*time.Second, 20*time.Millisecond, "the replica does not take the place of its primary")
-	// Only then does the primary come back, which is empty: nobody may take it for
-	// the primary that it was.
+		30*time.Second, 20*time.Millisecond, "the replica isn't promoted")
+	// The primary comes back only now, and empty, so no one takes it for the old
+	// primary.
 	answers(t, s)
 	primary.start(t)
 	recovers(t, s)
 	require.Empty(t, l.wrong)
 	lost = l.lost(t, s)
-	t.Logf("%d documents were acknowledged while the replica was behind, and of %d in all are gone: %v; %d steps of which nobody knows, because of %v",
+	t.Logf("%d documents were acknowledged while the replica was behind; of %d in all, these are lost: %v; %d steps have an unknown outcome, because of %v",
 		acknowledged, l.done.Load(), lost, l.unknown(), slices.Sorted(maps.Keys(l.errs)))
 	return acknowledged, lost
 }
 
-// What a primary has acknowledged and not passed on is lost when a replica
-// takes its place, unless the host waits for the replica.
+// A failover loses acknowledged writes that the replica hasn't received, unless
+// the host waits for the replica.
 func TestFailover(t *testing.T) {
 	slow(t)
 	for _, on := range []struct {
@@ -91,11 +91,11 @@ func TestFailover(t *testing.T) {
 			if on.name == "cluster" {
 				slow(t)
 			}
-			t.Run("as it comes", func(t *testing.T) {
+			t.Run("by default", func(t *testing.T) {
 				s, primary, replica := on.open(t, false)
 				acknowledged, lost := failover(t, s, primary, replica, true)
 				require.NotZero(t, acknowledged)
-				require.NotEmpty(t, lost, "this shows nothing, because nothing was lost")
+				require.NotEmpty(t, lost, "nothing was lost, so this shows nothing")
 			})
 			t.Run("with WAIT", func(t *testing.T) {
 				slow(t)
@@ -103,7 +103,7 @@ func TestFailover(t *testing.T) {
 				_, lost := failover(t, s, primary, replica, true)
 				require.Empty(t, lost)
 			})
-			t.Run("with a replica in step", func(t *testing.T) {
+			t.Run("with an up-to-date replica", func(t *testing.T) {
 				slow(t)
 				s, primary, replica := on.open(t, false)
 				failover(t, s, primary, replica, false)
@@ -116,7 +116,7 @@ func TestFailover(t *testing.T) {
 				for _, gone := range lost {
 					n += gone
 				}
-				require.LessOrEqual(t, n, loadWorkers, "only what was on its way to the replica may be lost")
+				require.LessOrEqual(t, n, loadWorkers, "only writes on their way to the replica may be lost")
 			})
 		})
 	}
@@ -151,7 +151,7 @@ func openOnCluster(t *testing.T, wait bool, settings ...string) (s store.Store, 
 	return s, servers[0], servers[clusterServers]
 }
 
-// configure sets what would keep a server from starting alone.
+// configure removes settings that keep a server from starting alone.
 func configure(t *testing.T, s *server, settings []string) {
 	t.Helper()
 	for _, setting := range settings {

@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// What one release keeps another must be able to read, so the names by which an
-// application is kept never change.
+// One release must be able to read what another stored, so the JSON names of an
+// application never change.
 func TestNamesOfWhatIsKept(t *testing.T) {
 	client := single(t)
 	s, prefix := openWithPrefix(t, client)
@@ -47,7 +47,7 @@ func TestNamesOfWhatIsKept(t *testing.T) {
 	require.Equal(t, app, found)
 }
 
-// The same holds for documents and cut-offs.
+// The same holds for the form of documents and cut-offs.
 func TestFormOfWhatIsKept(t *testing.T) {
 	client := single(t)
 	s, prefix := openWithPrefix(t, client)
@@ -59,7 +59,7 @@ func TestFormOfWhatIsKept(t *testing.T) {
 	d.Seen[1] = 5
 	require.NoError(t, s.Create(t.Context(), d))
 	require.NoError(t, s.CutOff(t.Context(), store.CutKey{ApplicationID: "app_1"}, store.CutForever(at)))
-	// The shards are those of the first 10 bits of the SHA-256 of the texts.
+	// The shards are the first 10 bits of the SHA-256 of the texts.
 	kept, err := client.Get(t.Context(), prefix+"{1e6}:d:"+string(d.ID[:])).Bytes()
 	require.NoError(t, err)
 	copy(kept[24:28], "    ") // the attempt

@@ -8,7 +8,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// atOnce is how many documents one round trip reads or removes, at most. Other
+// atOnce is the most documents that one round trip reads or removes. Other
 // clients get their turn in between.
 const atOnce = 100
 
@@ -42,7 +42,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (page []store.Document,
 }
 
 // entriesOf returns the entries of the page in an index that has all its
-// documents, and one more if there is one.
+// documents, and the next entry if it exists.
 func (s *Store) entriesOf(ctx context.Context, q store.Query, limit int) ([]string, error) {
 	var index string
 	switch {
@@ -53,7 +53,7 @@ func (s *Store) entriesOf(ctx context.Context, q store.Query, limit int) ([]stri
 	default:
 		index = s.keys.workspace(q.WorkspaceID)
 	}
-	// No entry of this kind is that long.
+	// no entry of this kind is longer
 	kind := string([]byte{byte(q.Kind)})
 	from := "(" + kind + "\xff\xff\xff\xff\xff\xff\xff\xff\xff"
 	if !q.After.IsZero() {
@@ -77,8 +77,8 @@ func (s *Store) findEntries(ctx context.Context, entries []string) ([]found, err
 	return s.find(ctx, ids)
 }
 
-// isAt reports whether the document is there and its entry in an index is this
-// one. It isn't if the entry is a stray.
+// isAt reports whether the document exists and the entry is its current one. If
+// not, the entry is a stray.
 func isAt(d *store.Document, entry string) bool {
 	return !d.ID.IsZero() && subjectOf(d).entry(d.ID) == entry
 }

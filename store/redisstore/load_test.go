@@ -14,35 +14,35 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A promised is what a worker was told about one document. Of a step that
-// failed nobody knows whether it was done.
+// A promised is what a worker knows about one document. If a step failed, it
+// may or may not have taken effect.
 type promised struct {
-	document     store.Document // as it was kept last
-	next         store.Document // as the step that failed would have kept it
+	document     store.Document // as last stored
+	next         store.Document // as the failed step would have stored it
 	created      bool
 	ended, isCut bool
-	unknown      bool // whether the last step was done
+	unknown      bool // whether the last step was acknowledged
 }
 
-// A load is workers that use a store.
+// A load is a number of workers that use a store.
 type load struct {
 	s       store.Store
 	at      time.Time
-	timeout func() time.Duration // of each call; nil: none
+	timeout func() time.Duration // of each call; zero for no limit
 
 	stop  atomic.Bool
-	done  atomic.Int64 // documents about which all is known
+	done  atomic.Int64 // documents in a known state
 	names atomic.Int64
 	mu    sync.Mutex
 	all   []*promised
-	errs  map[string]int // how often a step failed for which reason
+	errs  map[string]int // how often steps failed, by reason
 	wrong []error        // what no trouble excuses
 }
 
 const loadWorkers = 8
 
-// during puts load on the store while f runs. A worker whose step fails goes on
-// with another document.
+// during puts load on the store while f runs. If a worker's step fails, it
+// continues with another document.
 func (l *load) during(f func()) {
 	l.stop.Store(false)
 	var workers sync.WaitGroup
@@ -58,14 +58,14 @@ func (l *load) during(f func()) {
 	workers.Wait()
 }
 
-// reach waits until the load has done so much more.
+// reach waits until the load has created n more documents.
 func (l *load) reach(t *testing.T, more int64) {
 	t.Helper()
 	enough := l.done.Load() + more
-	require.Eventually(t, func() bool { return l.done.Load() >= enough }, 60*time.Second, time.Millisecond, "the load does not go on")
+	require.Eventually(t, func() bool { return l.done.Load() >= enough }, 60*time.Second, time.Millisecond, "the load makes no progress")
 }
 
-// call makes one call and reports whether it was acknowledged.
+// call makes one call, and reports whether it was acknowledged.
 func (l *load) call(f func(ctx context.Context) error) bool {
 	ctx := context.Background()
 	if l.timeout != nil {
@@ -90,7 +90,7 @@ func (l *load) call(f func(ctx context.Context) error) bool {
 	return false
 }
 
-// work uses the store until a step fails or the load is to stop.
+// work uses the store until a step fails or the load stops.
 func (l *load) work() {
 	for !l.stop.Load() {
 		i := l.names.Add(1)
@@ -135,7 +135,7 @@ func (l *load) document(p *promised, i int) bool {
 	return true
 }
 
-// unknown is how many documents there are about which not all is known.
+// unknown returns the number of documents in an unknown state.
 func (l *load) unknown() (n int) {
 	for _, p := range l.all {
 		if p.unknown {
@@ -145,14 +145,14 @@ func (l *load) unknown() (n int) {
 	return n
 }
 
-// check checks that everything is there that the workers were told.
+// check checks that every acknowledged write is present.
 func (l *load) check(t *testing.T) {
 	t.Helper()
-	require.Empty(t, l.wrong, "answers that no trouble excuses")
-	require.Empty(t, l.lost(t, l.s), "what was acknowledged and is gone")
+	require.Empty(t, l.wrong, "answers that no fault explains")
+	require.Empty(t, l.lost(t, l.s), "acknowledged writes that were lost")
 }
 
-// lost returns how much is gone that the workers were told, by what it is.
+// lost counts the acknowledged writes that are lost, by what they are.
 func (l *load) lost(t *testing.T, s store.Store) map[string]int {
 	t.Helper()
 	lost := map[string]int{}
@@ -164,7 +164,7 @@ func (l *load) lost(t *testing.T, s store.Store) map[string]int {
 	return lost
 }
 
-// lost returns what is gone that the worker was told about a document.
+// lost returns which acknowledged writes of a document are lost.
 func (p *promised) lost(t *testing.T, s store.Store) string {
 	t.Helper()
 	d, cuts, err := s.Find(t.Context(), p.document.ID)
@@ -185,7 +185,7 @@ func (p *promised) lost(t *testing.T, s store.Store) string {
 	if !d.EndedAt.IsZero() {
 		known.EndedAt, known.SweepAt = d.EndedAt, d.SweepAt
 	}
-	require.Equal(t, known, d, "a document that nobody wrote")
+	require.Equal(t, known, d, "a document that no worker wrote")
 	ended, isCut := !d.EndedAt.IsZero(), cuts.Exceed(&d.Seen)
 	switch {
 	case p.ended && !ended:

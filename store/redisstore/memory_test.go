@@ -10,8 +10,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A server whose memory is full refuses new documents, and still ends, cuts off,
-// finds, lists, and sweeps those that it has.
+// A server whose memory is full rejects new documents, and still ends, cuts
+// off, finds, lists, and sweeps existing ones.
 func TestFullServer(t *testing.T) {
 	client := newServer(t).client(t)
 	testFull(t, client, []*redis.Client{client})
@@ -56,11 +56,11 @@ func testFull(t *testing.T, client redis.UniversalClient, servers []*redis.Clien
 	require.NoError(t, s.DeleteApplication(ctx, "app_1"))
 	require.Equal(t, len(all)+len(keys), sweepAll(t, s, at.Add(25*time.Hour)))
 	for _, server := range servers {
-		require.Empty(t, server.Keys(ctx, "*").Val(), "keys that are left of nothing")
+		require.Empty(t, server.Keys(ctx, "*").Val(), "leftover keys")
 	}
 }
 
-// Check asks for what keeps a cut-off from being forgotten.
+// Check rejects settings with which a cut-off may be forgotten.
 func TestCheck(t *testing.T) {
 	client := newServer(t).client(t)
 	s, ctx := open(t, client), t.Context()

@@ -12,11 +12,11 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// errDamaged is for what only another program can have written.
-var errDamaged = errors.New("redisstore: a record is not in the form in which it was kept")
+// errDamaged means that another program must have changed the record.
+var errDamaged = errors.New("redisstore: a record is damaged")
 
-// The parts of a document, as lua/document.lua has them. The head is what
-// changes with each write.
+// The parts of a document, as in lua/document.lua. The head is what changes
+// with each write.
 const (
 	markOffset    = 0
 	sweepOffset   = 16
@@ -25,8 +25,8 @@ const (
 	headSize      = 36
 )
 
-// lexTime returns the time in eight bytes that sort by time. Those of the zero
-// time are zero, which no other time has.
+// lexTime returns the time as eight bytes that sort by time. Only the zero time
+// gives zero bytes.
 func lexTime(t time.Time) string {
 	var micros int64 = math.MinInt64
 	if !t.IsZero() {
@@ -41,7 +41,7 @@ func lexMicros(micros int64) string {
 
 func markText(mark int64) string { return string(binary.BigEndian.AppendUint64(nil, uint64(mark))) }
 
-// entry stands for a document in the indexes of its user, application, and
+// entry represents a document in the indexes of its user, application, and
 // workspace.
 func entry(kind store.Kind, created string, id store.ID) string {
 	return string([]byte{byte(kind)}) + created + string(id[:])
@@ -53,9 +53,8 @@ func entryID(entry string) (id store.ID) {
 	return id
 }
 
-// newAttempt returns bytes that no other call has. The client library sends a
-// script again if its answer was lost. By the attempt the script knows that it
-// has run already.
+// newAttempt returns random bytes for one call. The client library sends a
+// script again if its answer was lost, and the script recognizes the attempt.
 func newAttempt() string {
 	var b [attemptSize]byte
 	rand.Read(b[:]) // Never fails: it would end the program.
@@ -86,11 +85,11 @@ func (j subject) appendTo(b []byte) []byte {
 	return b
 }
 
-// check returns an error if a text is too long to be kept.
+// check returns an error if a text is too long to be stored.
 func (j subject) check() error {
 	for _, text := range []string{j.UserID, j.ApplicationID, j.WorkspaceID} {
 		if len(text) > math.MaxUint16 {
-			return fmt.Errorf("redisstore: an ID has %d bytes; at most %d can be kept", len(text), math.MaxUint16)
+			return fmt.Errorf("redisstore: an ID is %d bytes long; the limit is %d", len(text), math.MaxUint16)
 		}
 	}
 	return nil
@@ -107,13 +106,13 @@ func headOf(d *store.Document) string {
 	return string(append(b, lexTime(d.CreatedAt)...))
 }
 
-// tailOf returns what follows the subject.
+// tailOf returns the part after the subject.
 func tailOf(d *store.Document) string {
 	seen := d.Seen.String()
 	return lexTime(d.LastUsedAt) + string([]byte{byte(len(seen))}) + seen + d.State
 }
 
-// recordOf returns a new document as it is kept.
+// recordOf returns the stored form of a new document.
 func recordOf(d *store.Document) string {
 	b := make([]byte, 0, 256+len(d.State))
 	b = append(b, headOf(d)[:createdOffset]...)
@@ -121,7 +120,8 @@ func recordOf(d *store.Document) string {
 	return string(append(b, tailOf(d)...))
 }
 
-// A reader takes what was kept apart. It remembers if that is too short.
+// A reader reads fields from a stored record. It remembers if the record is too
+// short.
 type reader struct {
 	left    string
 	damaged bool
@@ -157,7 +157,7 @@ func (r *reader) subject() (j subject) {
 	return j
 }
 
-// parseDocument reads a document.
+// parseDocument parses a stored document.
 func parseDocument(id store.ID, kept string) (d store.Document, err error) {
 	r := &reader{left: kept}
 	d = store.Document{ID: id, Mark: int64(r.uint64()), EndedAt: r.time(), SweepAt: r.time()}
@@ -174,11 +174,12 @@ func parseDocument(id store.ID, kept string) (d store.Document, err error) {
 	return d, nil
 }
 
-// numberDigits is how many digits the number of a cut-off has, as
-// lua/cut_off.lua keeps it.
+// numberDigits is the number of digits in which lua/cut_off.lua stores the
+// number of a cut-off.
 const numberDigits = 20
 
-// parseNumber reads the number of a cut-off. What is nil was never there.
+// parseNumber parses the number of a cut-off. Nil means that the key was never
+// cut off.
 func parseNumber(kept any) (int64, error) {
 	text, ok := kept.(string)
 	if !ok {

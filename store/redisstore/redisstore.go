@@ -14,16 +14,16 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Options says how a [Store] uses its Redis. The zero value works.
+// Options are the settings of a [Store]. The zero value works.
 type Options struct {
-	// Prefix begins each key, so that several stores, or other programs, can
-	// share one Redis. It must not contain braces, which mean something to
-	// Redis Cluster. The default is "latchkey:".
+	// Prefix begins each key, so that several stores, or other programs, can share
+	// one Redis. It must not contain braces, which Redis Cluster gives a meaning.
+	// The default is "latchkey:".
 	Prefix string
 }
 
-// Store keeps everything in Redis. [New] makes one. It is safe for concurrent
-// use, and any number of processes may use one Redis.
+// Store keeps everything in Redis. Create one with [New]. It is safe for
+// concurrent use, and any number of processes may use one Redis.
 type Store struct {
 	client  redis.UniversalClient
 	keys    keys
@@ -32,18 +32,17 @@ type Store struct {
 
 	next  atomic.Uint32 // the shard at which the next sweep begins
 	mu    sync.Mutex
-	walks map[store.CutKey]walk // those that a sweep didn't finish
+	walks map[store.CutKey]walk // the walks that a sweep didn't finish
 }
 
 var _ store.Store = (*Store)(nil)
 
-// New returns a store that keeps its records where the client leads. It doesn't
-// send anything yet; [Store.Check] does. The client stays the caller's to
-// configure and to close.
+// New returns a store that keeps its records in the client's Redis. It doesn't
+// connect; [Store.Check] does. You configure and close the client.
 //
-// New refuses a client that reads from replicas: they lag behind, so a revoked
-// token would still work for a while. It also refuses a [redis.Ring], which
-// forgets what was on a server that fails.
+// New returns an error for a client that reads from replicas: they lag behind,
+// so a revoked token would still work for a while. It also returns one for a
+// [redis.Ring], which loses what was on a server that fails.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if o.Prefix == "" {
 		o.Prefix = "latchkey:"
@@ -61,35 +60,35 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 func checkClient(client redis.UniversalClient) error {
 	switch client := client.(type) {
 	case nil:
-		return errors.New("redisstore: no client")
+		return errors.New("redisstore: the client is nil")
 	case *redis.ClusterClient:
 		if o := client.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
 			return errors.New("redisstore: the client reads from replicas, which lag behind: unset ReadOnly, RouteByLatency, and RouteRandomly")
 		}
 	case *redis.Ring:
-		return errors.New("redisstore: a ring forgets what was on a server that fails: use a cluster")
+		return errors.New("redisstore: a redis.Ring loses what was on a server that fails: use redis.NewClusterClient")
 	}
 	return nil
 }
 
 func checkPrefix(prefix string) error {
 	if strings.ContainsAny(prefix, "{}") {
-		return fmt.Errorf("redisstore: the prefix %q has braces, which mean something to Redis Cluster", prefix)
+		return fmt.Errorf("redisstore: the prefix %q contains braces, which Redis Cluster gives a meaning: leave them out", prefix)
 	}
 	return nil
 }
 
-// Check asks each server whether it can be trusted with the records. It returns
-// an error that says what to change if the server
+// Check asks each server whether it can keep the records safely. Call it when
+// your program starts. It returns an error that says what to change if the
+// server
 //
-//   - is older than Redis 7.0 or Valkey 7.2,
-//   - is part of a cluster, but the client isn't a [redis.ClusterClient],
-//   - is a replica, which lags behind, or
-//   - evicts keys when its memory is full, because that would bring back to
-//     life what was cut off.
+//   - is older than Redis 7.0 or Valkey 7.2
+//   - is part of a cluster, but the client isn't a [redis.ClusterClient]
+//   - is a replica, which lags behind
+//   - evicts keys when its memory is full, because that could undo cut-offs
 //
-// Check says nothing about settings that a managed service hides. Call it when
-// your program starts.
+// Check can't see settings that a managed service hides, and doesn't check
+// appendonly and appendfsync.
 func (s *Store) Check(ctx context.Context) error {
 	_, err := await(ctx, func() (struct{}, error) {
 		cluster, ok := s.client.(*redis.ClusterClient)
@@ -124,7 +123,7 @@ func checkServer(ctx context.Context, client redis.UniversalClient, cluster bool
 		return errors.New("redisstore: the server is a replica, so a revoked token would still work for a while: connect to its primary")
 	}
 	if policy := facts["maxmemory_policy"]; policy != "" && policy != "noeviction" {
-		return fmt.Errorf("redisstore: the server's maxmemory-policy is %s, so it forgets what was revoked when its memory is full: set maxmemory-policy to noeviction", policy)
+		return fmt.Errorf("redisstore: the server's maxmemory-policy is %s, so it forgets what was revoked once its memory is full: set maxmemory-policy to noeviction", policy)
 	}
 	return nil
 }

@@ -17,8 +17,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// missing skips the test for want of something, or fails it where nothing may
-// be skipped.
+// missing skips the test because something isn't installed, or fails it in CI.
 func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -27,8 +26,8 @@ func missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// single returns a client of the Redis at REDIS_ADDR or at the usual place, or
-// of a new one if an engine is named.
+// single returns a client of the Redis at REDIS_ADDR or at the default address,
+// or of a new one if an engine is named.
 func single(t testing.TB) *redis.Client {
 	t.Helper()
 	if os.Getenv("LATCHKEY_REDIS_SERVER") != "" {
@@ -43,21 +42,21 @@ func single(t testing.TB) *redis.Client {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if err := client.Ping(ctx).Err(); err != nil {
-		missing(t, "no Redis at %s, to be named by REDIS_ADDR: %v", addr, err)
+		missing(t, "no Redis at %s; set REDIS_ADDR: %v", addr, err)
 	}
 	return client
 }
 
 var opened atomic.Int64
 
-// open returns a new and empty store.
+// open returns a new, empty store.
 func open(t testing.TB, client redis.UniversalClient) *redisstore.Store {
 	t.Helper()
 	s, _ := openWithPrefix(t, client)
 	return s
 }
 
-// openWithPrefix returns a new and empty store and what its keys begin with.
+// openWithPrefix returns a new, empty store and the prefix of its keys.
 func openWithPrefix(t testing.TB, client redis.UniversalClient) (*redisstore.Store, string) {
 	t.Helper()
 	prefix := fmt.Sprintf("latchkey-test:%d:%d:%d:", os.Getpid(), time.Now().UnixNano(), opened.Add(1))
@@ -72,9 +71,9 @@ func openWithPrefix(t testing.TB, client redis.UniversalClient) (*redisstore.Sto
 // forEach calls f with a client of each server.
 func forEach(t testing.TB, client redis.UniversalClient, f func(ctx context.Context, c *redis.Client)) {
 	t.Helper()
-	ctx := context.Background() // That of the test has ended when it cleans up.
+	ctx := context.Background() // The test's context has ended during cleanup.
 	if cluster, ok := client.(*redis.ClusterClient); ok {
-		var mu sync.Mutex // The client library calls f for all servers at once.
+		var mu sync.Mutex // The client library calls f for all servers concurrently.
 		require.NoError(t, cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -100,8 +99,8 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, client) })
 }
 
-// A server that can't be reached is an error, and never an absence: the client
-// library gives up on some commands without saying so in their answers.
+// A server that can't be reached is an error, and never a missing record. The
+// client library gives up on some commands without an error in their answers.
 func TestServerThatIsGoneIsAnError(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: 1, DialerRetries: 1})
 	t.Cleanup(func() { client.Close() })

@@ -2,7 +2,7 @@ package redisstore
 
 import (
 	"context"
-	_ "embed" // for the scripts
+	_ "embed" // for the digests of scripts
 	"errors"
 	"fmt"
 	"strings"
@@ -46,11 +46,12 @@ var (
 	deleteApplicationLua string
 )
 
-// scripts are the steps that are more than one command. Redis runs a script
-// alone, so each is atomic. A script touches a bounded number of records.
+// scripts are the steps that take more than one command. Redis runs nothing
+// else during a script, so each is atomic. A script touches a bounded number of
+// records.
 //
-// A script is handed the keys that are known beforehand. It finds the names of
-// the others, of cut-offs and indexes, in the document that it reads.
+// The caller passes the keys that it knows. The script finds the names of the
+// others, of cut-offs and indexes, in the document that it reads.
 type scripts struct {
 	create, find, replace, end, remove, cutOff, settleCut, wake         *redis.Script
 	createApplication, findClient, updateApplication, deleteApplication *redis.Script
@@ -58,13 +59,13 @@ type scripts struct {
 
 var aloneScripts, clusterScripts = newScripts(true), newScripts(false)
 
-// newScripts returns the scripts for a server that has all slots, or for one
-// of a cluster.
+// newScripts returns the scripts for a single server, or for a server of a
+// cluster.
 func newScripts(alone bool) *scripts {
 	script := func(flags string, parts ...string) *redis.Script {
 		return redis.NewScript(fmt.Sprintf("#!lua flags=%s\nlocal ALONE = %t\n", flags, alone) + strings.Join(parts, ""))
 	}
-	// A server whose memory is full refuses a script unless it allows that.
+	// A server whose memory is full rejects a script unless it has this flag.
 	const refused, reads, always = "", "no-writes", "allow-oom"
 	return &scripts{
 		create:    script(refused, documentLua, writeLua, createLua),
@@ -87,7 +88,7 @@ func newScripts(alone bool) *scripts {
 type pipe struct {
 	redis.Pipeliner
 	ctx   context.Context
-	whole bool // whether to send the text of scripts rather than its digest
+	whole bool // whether to send the text of scripts instead of its digest
 }
 
 // run adds a run of a script.
@@ -101,9 +102,9 @@ func (p pipe) run(script *redis.Script, keys []string, args ...any) {
 
 // exec sends the commands that fill collects, in one round trip to each server,
 // and returns them with their answers. On a cluster, commands to different
-// servers run in no order. An answer of nil is not an error.
+// servers run in any order. A nil answer is not an error.
 //
-// A server that doesn't know a script gets all the commands again, with the
+// If a server doesn't know a script, exec sends all commands again, with the
 // text of the scripts.
 func (s *Store) exec(ctx context.Context, fill func(p pipe)) ([]redis.Cmder, error) {
 	return await(ctx, func() ([]redis.Cmder, error) {
@@ -116,7 +117,7 @@ func (s *Store) exec(ctx context.Context, fill func(p pipe)) ([]redis.Cmder, err
 			commands, failed := p.Exec(ctx)
 			err := firstError(commands)
 			if err == nil && failed != nil && !errors.Is(failed, redis.Nil) {
-				err = fmt.Errorf("redisstore: %w", failed) // The commands don't always say so.
+				err = fmt.Errorf("redisstore: %w", failed) // The commands may not report it.
 			}
 			if whole || !redis.HasErrorPrefix(err, "NOSCRIPT") {
 				return commands, err
@@ -147,9 +148,9 @@ func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, ar
 // Do.
 func answer(command redis.Cmder) any { return command.(*redis.Cmd).Val() }
 
-// await calls f and returns what it returns, or gives up on it when the context
-// ends: the client library doesn't look up from waiting for an answer then.
-// Giving up on a step that writes leaves open whether it was done.
+// await calls f and returns what it returns, or gives up when the context ends,
+// because the client library doesn't watch the context while it waits for an
+// answer. If the step writes, it may still take effect.
 func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -18,8 +18,8 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// A watched server is one with a replica, and three sentinels that put it in
-// its place when it fails.
+// A watched server has a replica, and three sentinels that promote it on
+// failure.
 type watched struct {
 	primary, replica *server
 	client           *redis.Client
@@ -44,7 +44,7 @@ func newWatched(t testing.TB, settings ...string) *watched {
 			others, _ := sentinel.Sentinels(context.Background(), sentinelName).Result()
 			replicas, _ := sentinel.Replicas(context.Background(), sentinelName).Result()
 			return len(others) == 2 && len(replicas) == 1
-		}, 30*time.Second, 20*time.Millisecond, "the sentinels do not find each other")
+		}, 30*time.Second, 20*time.Millisecond, "the sentinels don't find each other")
 	}
 	w.client = redis.NewFailoverClient(&redis.FailoverOptions{MasterName: sentinelName, SentinelAddrs: sentinels})
 	t.Cleanup(func() { w.client.Close() })
@@ -57,7 +57,7 @@ func recovers(t testing.TB, s store.Store) {
 	comes(t, func(ctx context.Context, d store.Document) error { return s.Create(ctx, d) })
 }
 
-// answers waits until a store can be read again, though it may have no replica.
+// answers waits until a store can be read again, maybe without a replica.
 func answers(t testing.TB, s store.Store) {
 	t.Helper()
 	comes(t, func(ctx context.Context, d store.Document) error {
@@ -82,7 +82,7 @@ func comes(t testing.TB, step func(context.Context, store.Document) error) {
 			}
 		}
 		return true
-	}, 30*time.Second, 20*time.Millisecond, "no replica takes the place of the server that failed")
+	}, 30*time.Second, 20*time.Millisecond, "no replica is promoted for the server that failed")
 }
 
 func TestStoreOnSentinel(t *testing.T) {
@@ -97,7 +97,8 @@ func TestStoreOnClusterWithReplicas(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, cluster) })
 }
 
-// A replica that is given by mistake takes no writes, and Check says why.
+// A replica that is configured by mistake accepts no writes, and Check says
+// why.
 func TestReplicaByMistake(t *testing.T) {
 	primary := newServer(t)
 	s, prefix := openWithPrefix(t, primary.client(t))

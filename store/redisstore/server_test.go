@@ -19,18 +19,18 @@ import (
 func slow(t testing.TB) {
 	t.Helper()
 	if os.Getenv("LATCHKEY_REDIS_SERVER") == "" {
-		t.Skip(`it takes long: "make engines" runs it, or LATCHKEY_REDIS_SERVER=redis-server`)
+		t.Skip(`it takes minutes: "make engines" runs it, or LATCHKEY_REDIS_SERVER=redis-server`)
 	}
 }
 
-// A server is a Redis that a test has for itself.
+// A server is a Redis server for one test.
 type server struct {
 	*redisserver.Server
 	addr string
 }
 
 // newServer starts a Redis with the settings, each like "appendonly yes". It
-// ends with the test.
+// stops with the test.
 func newServer(t testing.TB, settings ...string) *server {
 	t.Helper()
 	s, err := redisserver.Start(t, settings...)
@@ -45,8 +45,8 @@ func (s *server) start(t testing.TB) { s.Start(t) }
 // kill ends the server at once, as a crash would.
 func (s *server) kill() { s.Kill() }
 
-// patience is how long a client waits for an answer: a machine that is busy with
-// other tests is not a server that is down.
+// patience is how long a client waits for an answer, because a machine that is
+// busy with other tests isn't a server that is down.
 const patience = 30 * time.Second
 
 func (s *server) client(t testing.TB) *redis.Client {
@@ -62,11 +62,11 @@ func newCluster(t testing.TB) *redis.ClusterClient {
 	return cluster
 }
 
-// clusterServers is how many servers of a cluster have slots.
+// clusterServers is the number of servers of a cluster that have slots.
 const clusterServers = 3
 
-// newServers starts a Redis Cluster of three servers, and of as many replicas,
-// the first of which follow the first server.
+// newServers starts a Redis Cluster of three servers, and of the given number
+// of replicas, the first of which follow the first server.
 func newServers(t testing.TB, replicas int, settings ...string) ([]*server, *redis.ClusterClient) {
 	t.Helper()
 	const slots = 16384
@@ -91,7 +91,7 @@ func newServers(t testing.TB, replicas int, settings ...string) ([]*server, *red
 		require.Eventually(t, func() bool {
 			info := client.ClusterInfo(ctx).Val()
 			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_ok:16384") && strings.Contains(info, known)
-		}, 30*time.Second, 50*time.Millisecond, "the cluster does not come together")
+		}, 30*time.Second, 50*time.Millisecond, "the cluster doesn't form")
 	}
 	for i, replica := range clients[clusterServers:] {
 		primary := clients[i].Do(ctx, "cluster", "myid").Val()
@@ -103,12 +103,12 @@ func newServers(t testing.TB, replicas int, settings ...string) ([]*server, *red
 	return servers, cluster
 }
 
-// isInStep waits until a replica has what its primary has.
+// isInStep waits until a replica has everything that its primary has.
 func isInStep(t testing.TB, replica *redis.Client) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		return strings.Contains(replica.Info(context.Background(), "replication").Val(), "master_link_status:up")
-	}, 30*time.Second, 20*time.Millisecond, "the replica does not follow")
+	}, 30*time.Second, 20*time.Millisecond, "the replica doesn't catch up")
 }
 
 // nodes returns a client of each server of a cluster.
@@ -122,13 +122,13 @@ func nodes(t testing.TB, cluster *redis.ClusterClient) (all []*redis.Client) {
 	return all
 }
 
-// usedMemory is how much memory a server has taken.
+// usedMemory returns how much memory a server uses.
 func usedMemory(t testing.TB, client *redis.Client) int64 {
 	t.Helper()
 	return memory(t, client, "used_memory")
 }
 
-// memory returns a field of what a server says about its memory.
+// memory returns a field of what a server reports about its memory.
 func memory(t testing.TB, client *redis.Client, field string) (bytes int64) {
 	t.Helper()
 	info, err := client.Info(context.Background(), "memory").Result()

@@ -19,7 +19,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// size is how many grants the tests of sizes create: LATCHKEY_SIZE, or few.
+// size is the number of grants that the size tests create: LATCHKEY_SIZE, or
+// few.
 func size(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("LATCHKEY_SIZE")
@@ -31,9 +32,9 @@ func size(t *testing.T) int {
 	return n
 }
 
-// An application with very many grants, a tenth of which one user has, up to
-// 100,000, is cut off, listed, and swept while others are served. No script or
-// command touches more than a bounded number of records.
+// An application with very many grants, a tenth of which, up to 100,000, belong
+// to one user, is cut off, listed, and swept while others are served. No script
+// or command touches more than a bounded number of records.
 func TestSizeOfOneApplication(t *testing.T) {
 	if os.Getenv("LATCHKEY_SIZE") == "" {
 		t.Skip(`it takes minutes: "make size" runs it`)
@@ -50,7 +51,7 @@ func TestSizeOfOneApplication(t *testing.T) {
 	t.Logf("%d grants, %d of one user, created in %v: %d bytes each", n, ofUser, time.Since(began), (kept(t, client)-before)/int64(n))
 	rotate(t, s, client, user[:min(len(user), 2_000)])
 
-	// Somebody else is served meanwhile.
+	// Another client is served meanwhile.
 	other := newDocument("user_2", at)
 	other.ApplicationID, other.WorkspaceID = "another application", ""
 	other.SweepAt = at.Add(1000 * time.Hour)
@@ -60,7 +61,7 @@ func TestSizeOfOneApplication(t *testing.T) {
 		q := store.Query{UserID: key.UserID, ApplicationID: key.ApplicationID}
 		p.step(fmt.Sprintf("List %+v", key), 20, func() { require.NoError(t, listAll(t, s, q, n)) })
 		p.step(fmt.Sprintf("CutOff %+v", key), 5, func() { require.NoError(t, s.CutOff(ctx, key, store.CutNumber(at))) })
-		p.step(fmt.Sprintf("List what is cut off %+v", key), 20, func() { require.NoError(t, listAll(t, s, q, n)) })
+		p.step(fmt.Sprintf("List of cut-off documents, %+v", key), 20, func() { require.NoError(t, listAll(t, s, q, n)) })
 		p.step(fmt.Sprintf("Sweep %+v", key), 20, func() { t.Logf("removed %d records", sweepAll(t, s, at.Add(25*time.Hour))) })
 	}
 	_, _, err := s.Find(ctx, other.ID)
@@ -87,8 +88,8 @@ func fillUsers(t *testing.T, s store.Documents, n int, at time.Time) {
 	all.Wait()
 }
 
-// kept is how much memory the records take: not what is there for connections,
-// or for the log of slow commands.
+// kept is how much memory the records take, without connections and the log of
+// slow commands.
 func kept(t *testing.T, client *redis.Client) int64 {
 	t.Helper()
 	require.NoError(t, client.Do(t.Context(), "slowlog", "reset").Err())
@@ -96,7 +97,7 @@ func kept(t *testing.T, client *redis.Client) int64 {
 }
 
 // rotate replaces documents 36 times, as often as tokens are refreshed in three
-// days, and says what that adds.
+// days, and reports the added memory.
 func rotate(t *testing.T, s store.Documents, client *redis.Client, all []store.Document) {
 	t.Helper()
 	before := kept(t, client)
@@ -108,23 +109,23 @@ func rotate(t *testing.T, s store.Documents, client *redis.Client, all []store.D
 		}
 		all[i] = d
 	}
-	const others = 512 << 10 // what the scripts may have taken meanwhile
+	const others = 512 << 10 // memory that the scripts may have taken meanwhile
 	added := kept(t, client) - before
 	t.Logf("after 36 rotations a grant takes %d bytes more", added/int64(len(all)))
 	require.LessOrEqual(t, added, int64(64*len(all)+others))
 }
 
-// A prober is another client, which asks for little. What it waits for also
-// depends on what else the machine does, so only a run for sizes judges it.
+// A prober is another client with small requests. Its waits also depend on the
+// machine's other load, so only a run for sizes judges them.
 type prober struct {
 	t      *testing.T
 	client *redis.Client
-	idle   *redis.Client // of a server that has nothing else to do
+	idle   *redis.Client // of an idle server
 }
 
-// step runs f, and says how long the other client waited and how long the
-// server's longest command took meanwhile. A script may run at most so many
-// commands on the average.
+// step runs f, and reports how long the other client waited and how long the
+// server's longest command took. A script may run only so many commands on
+// average.
 func (p *prober) step(name string, most float64, f func()) {
 	t, ctx := p.t, context.Background()
 	t.Helper()

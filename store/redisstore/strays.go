@@ -10,26 +10,27 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// On a cluster a document's entries in the indexes of its application and its
-// workspace lie in other slots, so no script can write them together with the
-// document. They are there before the document is, and until after it has gone.
+// On a cluster, a document's entries in the indexes of its application and its
+// workspace are in other slots, so no script can write them together with the
+// document. They are added before the document, and removed after it.
 //
-// The opposite, a document without its entries, must never be: a sweep could
-// find that its cut-off covers no document, and remove the cut-off, and the
-// document would be alive again.
+// A document without its entries must never exist: a sweep could find that its
+// cut-off covers no document and remove the cut-off, and the document would
+// work again.
 //
-// An entry without its document is a stray. It harms nothing, because readers
-// skip it. Where one is made, or may have been, a note of it is kept until a
-// sweep has removed it.
+// An entry without its document is a stray. It does no harm, because readers
+// skip it. When a stray is made, or may have been, the store keeps a note of it
+// until a sweep has removed it.
 
-// A stray names a document, as it is or was, and the shard that has the note.
+// A stray names a document in its present or a former form, and the shard that
+// has the note.
 type stray struct {
 	in shard
 	id store.ID
 	subject
 }
 
-// text returns the stray as it is kept.
+// text returns the stored form of the stray.
 func (y stray) text() string { return string(y.appendTo(y.id[:])) }
 
 func parseStray(in shard, kept string) (stray, error) {
@@ -57,14 +58,14 @@ func (s *Store) elsewhere(j subject) (indexes []string) {
 // nowScore is when a stray was noted, by this instance's clock.
 func nowScore() string { return score(time.Now()) }
 
-// strayAge is how old a note must be before a sweep looks at it: longer than any
-// call takes, however the clocks differ.
+// strayAge is how old a note must be before a sweep looks at it: longer than
+// any call takes, plus any difference between clocks.
 const strayAge = 24 * time.Hour
 
 // announced writes the entries of a document in other slots before write writes
-// the document. If that fails, the entries may be strays, so it notes that. The
-// note comes even if the caller's context has ended meanwhile: the caller has
-// its answer then and doesn't wait.
+// the document. If that fails, the entries may be strays, so announced notes
+// that. It does so even if the caller's context has ended, and the caller,
+// which has its answer, doesn't wait.
 func (s *Store) announced(ctx context.Context, id store.ID, j subject, write func() error) error {
 	indexes := s.elsewhere(j)
 	if len(indexes) == 0 {
@@ -87,11 +88,11 @@ func (s *Store) announced(ctx context.Context, id store.ID, j subject, write fun
 	return err
 }
 
-// noteTimeout is how long a call that fails may take longer to note a stray.
+// noteTimeout is how much longer a failing call may take to note a stray.
 const noteTimeout = 5 * time.Second
 
 // note keeps a note of a stray in a slot that has an entry of it, because the
-// slot of the document may be out of order.
+// slot of the document may be unavailable.
 func (s *Store) note(ctx context.Context, id store.ID, j subject) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
@@ -100,9 +101,9 @@ func (s *Store) note(ctx context.Context, id store.ID, j subject) {
 	_, _ = s.exec(ctx, func(p pipe) { p.Do(ctx, "zadd", s.keys.strays(y.in), nowScore(), y.text()) })
 }
 
-// clear removes the entries of strays, apart from those that a document has
-// which is there, and then the notes. The next sweep looks whether the cut-offs
-// that covered the strays cover any document.
+// clear removes the entries of strays, except those of existing documents, and
+// then the notes. The next sweep checks whether the cut-offs that covered the
+// strays cover any document.
 func (s *Store) clear(ctx context.Context, strays []stray, there map[store.ID]*store.Document) error {
 	_, err := s.exec(ctx, func(p pipe) {
 		for _, y := range strays {

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// shardsAtOnce is how many shards a sweep asks in one round trip.
+	// shardsAtOnce is the number of shards that a sweep asks in one round trip.
 	shardsAtOnce = 256
 
-	// cutsKeptFor is how long a cut-off stays at least, and how long documents
-	// that are cut off may.
+	// cutsKeptFor is how long a cut-off stays at least, and how long the documents
+	// that it cut off may stay.
 	cutsKeptFor = 24 * time.Hour
 
-	// cutsBudget is how many cut-offs and documents that they may cover one
+	// cutsBudget is how many cut-offs, and documents that they may cover, one
 	// sweep examines. The next one continues.
 	cutsBudget = 10_000
 )
@@ -28,13 +28,13 @@ type sweep struct {
 	*Store
 	before         time.Time
 	limit, removed int
-	budget         int   // what is left of cutsBudget
-	at             shard // where it removed or examined something last
+	budget         int   // the rest of cutsBudget
+	at             shard // where it last removed or examined something
 }
 
 // Sweep implements [store.Documents]. It takes four round trips if nothing is
-// due. It begins after the shard where the call before stopped, so that one in
-// which much is due doesn't keep the others from their turn.
+// due. It begins after the shard where the previous call stopped, so that one
+// shard with many due records doesn't hold up the others.
 func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, error) {
 	if err := store.CheckSweep(limit); err != nil {
 		return 0, err
@@ -58,8 +58,8 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, er
 	return w.removed, nil
 }
 
-// group sweeps shardsAtOnce shards from the first on. It reports whether there
-// is more than one round trip could tell.
+// group sweeps shardsAtOnce shards from the first one. It reports whether more
+// is due than one round trip returned.
 func (w *sweep) group(ctx context.Context, first uint32) (more bool, err error) {
 	found, err := w.look(ctx, first)
 	if err != nil {
@@ -82,7 +82,7 @@ func (w *sweep) group(ctx context.Context, first uint32) (more bool, err error) 
 	}
 	for _, member := range found.cuts {
 		if w.removed >= w.limit || w.budget <= 0 {
-			return found.more, nil // What is due can't wait for another sweep.
+			return found.more, nil // Due documents can't wait for another sweep.
 		}
 		w.budget--
 		if err := w.cutOff(ctx, member); err != nil {
@@ -150,11 +150,11 @@ type doomed struct {
 	id       store.ID
 	offset   int
 	expected string
-	due      string // the entry by which it was found to be due, or nothing
+	due      string // the entry that said that it is due, or ""
 }
 
-// remove removes documents and returns how many. What another sweep has removed
-// counts too.
+// remove removes documents and returns how many. Those that another sweep has
+// removed count too.
 func (s *Store) remove(ctx context.Context, all []doomed) (removed int, err error) {
 	now := nowScore()
 	commands, err := s.exec(ctx, func(p pipe) {
@@ -169,7 +169,7 @@ func (s *Store) remove(ctx context.Context, all []doomed) (removed int, err erro
 	for i, command := range commands {
 		kept, ok := answer(command).(string)
 		if !ok {
-			continue // It has changed.
+			continue // The document has changed.
 		}
 		removed++
 		if id := all[i].id; kept != "" {

@@ -10,32 +10,31 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// maxWalks bounds how many walks a Store remembers. One that it doesn't remember
-// begins anew.
+// maxWalks bounds how many walks a Store remembers. The others begin again.
 const maxWalks = 1000
 
-// A walk looks at every document that a cut-off may cover: those of the index
+// A walk looks at every document that a cut-off may cover: those in the index
 // of its user, else of its application, else of its workspace, else all. A long
-// one goes over several sweeps.
+// walk takes several sweeps.
 type walk struct {
 	key    store.CutKey
-	kept   string // as it is kept
+	kept   string // as it is stored
 	at     time.Time
 	index  int    // which of the indexes
-	after  string // the last entry that was looked at
+	after  string // the last entry that was examined
 	covers bool   // whether the cut-off covers a document that stays
-	moved  bool   // whether a document was replaced just when it was to be removed
+	moved  bool   // whether a document was replaced just before it would have been removed
 }
 
-// walked is what a cut-off ends in once a walk has removed all that it cut off.
-// After that the walks only look for a document that it covers.
+// walked ends the stored form of a cut-off once a walk has removed everything
+// that it cut off. Later walks only look for a document that it covers.
 const walked = "walked"
 
 func (k *walk) isOver() bool { return k.covers && strings.HasSuffix(k.kept, walked) }
 
-// cutOff removes documents that were cut off a day ago or longer, among those
-// that a cut-off may cover, and then the cut-off, if it covers no document any
-// more. It stops when the sweep may do no more.
+// cutOff removes documents that were cut off a day or more ago, from those that
+// a cut-off may cover, and then the cut-off itself if it covers none. It stops
+// when the sweep's budget is spent.
 func (w *sweep) cutOff(ctx context.Context, member string) error {
 	k, err := w.begin(ctx, member)
 	if err != nil {
@@ -102,8 +101,8 @@ func (w *sweep) finish(ctx context.Context, k *walk) (done bool, err error) {
 		if !k.moved && !strings.HasSuffix(form, walked) {
 			form += walked
 		}
-		// The removal of a document that it covers makes the next sweep look
-		// again. In case that was lost, look after twice the time.
+		// Removing a document that it covers makes the next sweep look again. In case
+		// that was lost, look again after twice the time.
 		_, err = w.settleCut(ctx, *k, form, score(w.before.Add(w.before.Sub(k.at))))
 		return err == nil, err
 	}
@@ -132,7 +131,7 @@ func (w *sweep) indexes(key store.CutKey) []string {
 	return all
 }
 
-// step looks at the next entries of an index.
+// step examines the next entries of an index.
 func (w *sweep) step(ctx context.Context, k *walk, index string) (more bool, err error) {
 	n := min(w.limit-w.removed, w.budget, atOnce)
 	from := "-"
@@ -199,9 +198,9 @@ func covers(key store.CutKey, d *store.Document) bool {
 	return false
 }
 
-// settleCut keeps a cut-off in a new form and says when to look at it again, or
-// removes it if neither is given, unless it has changed. It returns how many it
-// removed.
+// settleCut stores a cut-off in a new form and says when to look at it again,
+// or removes it if neither is given, unless it has changed. It returns how many
+// it removed.
 func (w *sweep) settleCut(ctx context.Context, k walk, formAndLook ...any) (removed int, err error) {
 	keys := []string{w.keys.cutOff(k.key), w.keys.cuts(shardOfCut(k.key))}
 	gone, err := w.run(ctx, w.scripts.settleCut, keys, append([]any{k.kept, cutMember(k.key)}, formAndLook...)...)

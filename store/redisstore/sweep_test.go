@@ -10,8 +10,9 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A sweep examines a bounded number of documents on account of cut-offs, and
-// the next one continues there. Once what was cut off is gone, it examines few.
+// A sweep examines a bounded number of documents because of cut-offs, and the
+// next one continues there. Once the cut-off documents are deleted, it examines
+// few.
 func TestLongWalk(t *testing.T) {
 	client := single(t)
 	c := &counter{}
@@ -60,10 +61,10 @@ func TestLongWalk(t *testing.T) {
 	for range 15 {
 		removed += sweep(0)
 	}
-	require.Equal(t, live-1+1, removed, "the documents and the cut-off, which covers none any more")
+	require.Equal(t, live-1+1, removed, "the documents and the cut-off, which no longer covers any")
 }
 
-// The number of a cut-off grows by one, however great it is.
+// The number of a cut-off grows by one, at any size.
 func TestCutOffCarries(t *testing.T) {
 	s, ctx := open(t, single(t)), t.Context()
 	for _, number := range []int64{9, 9_999_999_999, 1<<53 + 1, 4_999_999_999_999_999_999, 1<<62 | 1<<50} {
@@ -76,7 +77,7 @@ func TestCutOffCarries(t *testing.T) {
 	}
 }
 
-// A user of whom very much is due doesn't keep others waiting for their turn.
+// A user with very much due doesn't hold up others.
 func TestSweepTakesTurns(t *testing.T) {
 	s, ctx, at := open(t, single(t)), t.Context(), now()
 	fill(t, s, 500, "user_1", at)

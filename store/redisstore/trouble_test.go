@@ -20,7 +20,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/redisstore"
 )
 
-// A server that forgets the scripts gets them again.
+// A server that loses the scripts gets them again.
 func TestScriptsThatAreFlushed(t *testing.T) {
 	slow(t)
 	server := newServer(t)
@@ -41,7 +41,8 @@ func TestScriptsThatAreFlushed(t *testing.T) {
 	t.Logf("%d documents, flushed %d times", len(l.all), flushed)
 }
 
-// A server that takes no more connections is an error, and never an absence.
+// A server that accepts no more connections is an error, and never a missing
+// record.
 func TestServerThatTakesNoMoreConnections(t *testing.T) {
 	slow(t)
 	server := newServer(t, "maxclients 10")
@@ -66,7 +67,7 @@ func TestServerThatTakesNoMoreConnections(t *testing.T) {
 			require.NotErrorIs(t, err, outcome, step.name)
 		}
 	}
-	// A client that has its connection goes on.
+	// An open connection keeps working.
 	for _, step := range steps(s, "user_2") {
 		require.NoError(t, step.run(t.Context()), step.name)
 	}
@@ -79,8 +80,8 @@ func TestServerThatTakesNoMoreConnections(t *testing.T) {
 	}
 }
 
-// Callers that give up leave whole documents behind, and stray entries on a
-// cluster that a sweep removes.
+// Callers that give up leave whole documents, and stray entries on a cluster
+// that a sweep removes.
 func TestContextsThatEnd(t *testing.T) {
 	slow(t)
 	t.Run("alone", func(t *testing.T) { testContextsThatEnd(t, newServer(t).client(t)) })
@@ -100,7 +101,7 @@ func testContextsThatEnd(t *testing.T, client redis.UniversalClient) {
 	}
 	require.NotZero(t, l.unknown())
 	notes := func() int { return len(strayNotes(t, client, prefix)) }
-	// What was given up may still be on its way.
+	// An abandoned call may still be on its way.
 	require.Eventually(t, func() bool {
 		before := notes()
 		time.Sleep(100 * time.Millisecond)
@@ -110,11 +111,11 @@ func testContextsThatEnd(t *testing.T, client redis.UniversalClient) {
 	age(t, client, prefix)
 	require.Zero(t, sweepAll(t, s, l.at))
 	require.Zero(t, notes())
-	t.Logf("%d documents, %d steps of which nobody knows, notes of strays in %d shards; %d documents are there",
+	t.Logf("%d documents, %d steps with an unknown outcome, notes of strays in %d shards; %d documents exist",
 		len(l.all), l.unknown(), noted, checkKeys(t, client, prefix, s))
 }
 
-// A server that is silent for a while holds nobody up who has a deadline, and
+// A server that hangs for a while doesn't hold up callers with a deadline, and
 // loses nothing.
 func TestServerThatIsSilent(t *testing.T) {
 	slow(t)
@@ -139,11 +140,11 @@ func TestServerThatIsSilent(t *testing.T) {
 	require.Less(t, longest, time.Second)
 	l.check(t)
 	checkKeys(t, client, prefix, s)
-	t.Logf("%d documents, %d steps of which nobody knows; a call with 50 ms took %v at most", len(l.all), l.unknown(), longest)
+	t.Logf("%d documents, %d steps with an unknown outcome; a call with 50 ms took %v at most", len(l.all), l.unknown(), longest)
 }
 
-// A network that loses every tenth answer is not noticed: the client sends the
-// command again, and the server knows it.
+// A network that loses every tenth answer goes unnoticed: the client sends the
+// command again, and the server recognizes it.
 func TestNetworkThatLosesAnswers(t *testing.T) {
 	slow(t)
 	t.Run("alone", func(t *testing.T) {
@@ -173,14 +174,14 @@ func testNetworkThatLosesAnswers(t *testing.T, client redis.UniversalClient, net
 	})
 	l.check(t)
 	require.Greater(t, network.lost.Load(), int64(50))
-	t.Logf("%d documents, %d answers lost, %d steps of which nobody knows", len(l.all), network.lost.Load(), l.unknown())
+	t.Logf("%d documents, %d answers lost, %d steps with an unknown outcome", len(l.all), network.lost.Load(), l.unknown())
 	if _, cluster := client.(*redis.ClusterClient); !cluster {
 		require.Empty(t, l.errs, "a client that may try twenty times gave up")
 		require.Equal(t, len(l.all), checkKeys(t, client, prefix, s))
 	}
 }
 
-// Four sweepers beside load remove exactly what is due.
+// Four sweepers, running during traffic, remove exactly what is due.
 func TestFourSweepers(t *testing.T) {
 	slow(t)
 	t.Run("alone", func(t *testing.T) { testFourSweepers(t, newServer(t).client(t)) })
@@ -223,11 +224,11 @@ func testFourSweepers(t *testing.T, client redis.UniversalClient) {
 	}
 	require.Equal(t, len(l.all), checkKeys(t, client, prefix, s))
 	require.GreaterOrEqual(t, counted.Load(), int64(due))
-	t.Logf("%d documents were due, and the sweepers counted %d; of %d others none is gone", due, counted.Load(), len(l.all))
+	t.Logf("%d documents were due, and the sweepers counted %d; none of %d others was deleted", due, counted.Load(), len(l.all))
 }
 
-// A cluster that loses a server without a replica serves the other slots, if it
-// is set to, and nothing is gone when the server comes back.
+// A cluster that loses a server without a replica serves the other slots, if so
+// configured, and nothing is lost when the server comes back.
 func TestClusterThatLosesAServer(t *testing.T) {
 	slow(t)
 	servers, cluster := newServers(t, 0, "cluster-node-timeout 1000", "cluster-require-full-coverage no", "appendonly yes", "appendfsync always")
@@ -249,11 +250,11 @@ func TestClusterThatLosesAServer(t *testing.T) {
 	age(t, cluster, prefix)
 	sweepAll(t, s, l.at)
 	checkKeys(t, cluster, prefix, s)
-	t.Logf("%d documents, %d acknowledged while the server was down, %d steps of which nobody knows", len(l.all), down, l.unknown())
+	t.Logf("%d documents, %d acknowledged while the server was down, %d steps with an unknown outcome", len(l.all), down, l.unknown())
 }
 
-// calm waits until the cluster is whole, and has its servers wait longer for each
-// other from then on: a busy machine isn't a server that is gone.
+// calm waits until the cluster is healthy, and from then on makes its servers
+// wait longer for each other, because a busy machine isn't a lost server.
 func calm(t *testing.T, cluster *redis.ClusterClient) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -266,9 +267,9 @@ func calm(t *testing.T, cluster *redis.ClusterClient) {
 	}, 30*time.Second, 100*time.Millisecond)
 }
 
-// A server that evicts keys brings back to life what was cut off. Check refuses
-// each policy but noeviction. The volatile ones evict nothing of ours, because
-// no key has an expiry.
+// A server that evicts keys undoes cut-offs. Check rejects each policy but
+// noeviction. The volatile policies evict none of these keys, because none has
+// an expiry.
 func TestEviction(t *testing.T) {
 	slow(t)
 	for _, policy := range []string{
@@ -319,9 +320,9 @@ func testEviction(t *testing.T, policy string) {
 			alive++
 		}
 	}
-	t.Logf("%s: of %d documents that were cut off, %d are alive again and %d are gone; %d new ones were refused", policy, cut, alive, gone, full)
+	t.Logf("%s: of %d documents that were cut off, %d work again and %d are lost; %d new ones were rejected", policy, cut, alive, gone, full)
 	if policy[:3] == "all" {
-		require.Positive(t, alive+gone, "this shows nothing, because nothing was evicted")
+		require.Positive(t, alive+gone, "nothing was evicted, so this shows nothing")
 		return
 	}
 	require.Zero(t, alive+gone)

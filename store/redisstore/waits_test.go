@@ -40,8 +40,7 @@ func longestWait(t *testing.T, client *redis.Client, f func()) (longest time.Dur
 	return longest
 }
 
-// A user with very many grants must not keep others from being served by any
-// step about that user.
+// No step about a user with very many grants may hold up others.
 func TestOneUserKeepsNobodyWaiting(t *testing.T) {
 	const grants = 100_000
 	server := newServer(t)
@@ -61,20 +60,20 @@ func TestOneUserKeepsNobodyWaiting(t *testing.T) {
 			return s.CutOff(ctx, store.CutKey{UserID: "user_1", ApplicationID: application}, store.CutNumber(at))
 		}},
 		{"CutOff, of the user", func() error { return s.CutOff(ctx, store.CutKey{UserID: "user_1"}, store.CutNumber(at)) }},
-		{"List, of what is cut off", func() error { return listAll(t, s, store.Query{UserID: "user_1"}, 2_000) }},
-		{"Sweep, of what was cut off", func() error {
+		{"List, of cut-off documents", func() error { return listAll(t, s, store.Query{UserID: "user_1"}, 2_000) }},
+		{"Sweep, of cut-off documents", func() error {
 			n, err := s.Sweep(ctx, at.Add(25*time.Hour), 20_000)
 			swept += n
 			return err
 		}},
-		{"Sweep, of what is due", func() error {
+		{"Sweep, of due documents", func() error {
 			n, err := s.Sweep(ctx, at.Add(100*time.Hour), 20_000)
 			require.Equal(t, 20_000, n, "records removed, when more were due")
 			swept += n
 			return err
 		}},
 	} {
-		// The server and this test may have to share the machine with others.
+		// The server and this test may share the machine with others.
 		wait, most := time.Hour, time.Duration(0)
 		for tries := 0; tries < 3 && wait >= most; tries++ {
 			most = 50*time.Millisecond + 3*longestWait(t, other, func() { busy(t, client) })
@@ -100,7 +99,7 @@ func busy(t *testing.T, client *redis.Client) {
 	}
 }
 
-// listAll lists pages until there are no more, or enough.
+// listAll lists pages to the end, or until it has enough.
 func listAll(t *testing.T, s store.Documents, q store.Query, enough int) error {
 	q.Kind, q.Limit = store.KindGrant, 1000
 	for n := 0; n < enough; n += 100 {

@@ -35,15 +35,14 @@ func (c *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 	}
 }
 
-// A step is one call, and how many round trips it takes on one server and on a
-// cluster.
+// A step is one call, and its round trips on a single server and on a cluster.
 type step struct {
 	name           string
 	alone, cluster int64
 	run            func(ctx context.Context) error
 }
 
-// steps returns calls that touch everything that is kept, in an order that
+// steps returns calls that touch everything that is stored, in an order that
 // works.
 func steps(s store.Store, user string) []step {
 	at := now()
@@ -97,7 +96,7 @@ func steps(s store.Store, user string) []step {
 	}
 }
 
-// What users wait for is one round trip each, or two on a cluster.
+// Users wait for one round trip each, or two on a cluster.
 func TestRoundTrips(t *testing.T) {
 	client := single(t)
 	testRoundTrips(t, client, func(s step) int64 { return s.alone })
@@ -111,7 +110,7 @@ func testRoundTrips(t *testing.T, client redis.UniversalClient, want func(step) 
 	c := &counter{}
 	client.AddHook(c)
 	s := open(t, client)
-	for _, user := range []string{"user_1", "user_2", "user_3", "user_4"} { // so that each server has the scripts
+	for _, user := range []string{"user_1", "user_2", "user_3", "user_4"} { // so that each server has loaded the scripts
 		for _, step := range steps(s, user) {
 			require.NoError(t, step.run(t.Context()), step.name)
 		}
@@ -124,9 +123,9 @@ func testRoundTrips(t *testing.T, client redis.UniversalClient, want func(step) 
 }
 
 // A lossy network loses the next answer after lose is set: the server has done
-// what it was asked, and the client learns of nothing but a broken connection.
+// what it was asked, and the client sees only a broken connection.
 //
-// It loses one of each so many answers if that is set.
+// If each is set, it loses one answer in that many.
 type lossy struct {
 	lose atomic.Bool
 	each atomic.Int64
@@ -184,7 +183,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// What a repeated script has done, it does once.
+// A script that arrives twice takes effect once.
 func TestLostAnswerOfCutOff(t *testing.T) {
 	s, network := openLossy(t)
 	ctx := t.Context()
@@ -203,8 +202,8 @@ func TestLostAnswerOfCutOff(t *testing.T) {
 	require.EqualValues(t, 9, number(), "a cut-off by another call")
 }
 
-// A server that accepts and never answers must not hold up a caller who has a
-// deadline, however the client is configured.
+// A server that accepts connections and never answers must not hold up a caller
+// with a deadline, with any configuration of the client.
 func TestServerThatNeverAnswers(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -229,12 +228,12 @@ func TestServerThatNeverAnswers(t *testing.T) {
 	}
 }
 
-// What New can find out, it says at once.
+// New reports at once what it can find out without a connection.
 func TestNewRefuses(t *testing.T) {
 	client := redis.NewClient(&redis.Options{})
 	t.Cleanup(func() { client.Close() })
 	_, err := redisstore.New(nil, redisstore.Options{Prefix: "{x}"})
-	require.ErrorContains(t, err, "no client")
+	require.ErrorContains(t, err, "the client is nil")
 	require.ErrorContains(t, err, "braces")
 	for _, o := range []redis.ClusterOptions{{ReadOnly: true}, {RouteByLatency: true}, {RouteRandomly: true}} {
 		cluster := redis.NewClusterClient(&o)
@@ -245,7 +244,7 @@ func TestNewRefuses(t *testing.T) {
 	ring := redis.NewRing(&redis.RingOptions{})
 	t.Cleanup(func() { ring.Close() })
 	_, err = redisstore.New(ring, redisstore.Options{})
-	require.ErrorContains(t, err, "ring")
+	require.ErrorContains(t, err, "redis.Ring")
 	_, err = redisstore.New(client, redisstore.Options{})
 	require.NoError(t, err)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// details are what is kept of an application as JSON: everything that nothing
-// searches or sorts by. So a new field needs no migration.
+// details are the fields of an application that are kept as JSON, because no
+// query searches or sorts by them. A new field needs no migration.
 type details struct {
 	RedirectURIs []string                   `json:"redirect_uris,omitempty"`
 	Scopes       scopes.Set                 `json:"scopes,omitempty"`
@@ -40,7 +40,7 @@ type details struct {
 // The columns of an application a, in the order of [applicationRow.into].
 const applicationColumns = `a.id, a.client_id, a.name, a.origin, a.owner_id, a.created_at, a.updated_at, a.version, a.details`
 
-// An applicationRow is what is read about an application. Its columns are NULL
+// An applicationRow is one row of a query of applications. Its columns are NULL
 // on an empty page.
 type applicationRow struct {
 	id, clientID, name, origin, owner sql.NullString
@@ -146,8 +146,8 @@ func (c *core) findApplication(ctx context.Context, text, id string) (app store.
 	return app, err
 }
 
-// ListApplications implements [store.Applications]. The total and the page come
-// in one statement, and so also where the page is empty.
+// ListApplications implements [store.Applications]. It reads the total and the
+// page in one statement, even if the page is empty.
 func (c *core) ListApplications(ctx context.Context, q store.ApplicationQuery) (page []store.Application, total int, err error) {
 	limit, err := store.CheckPage(q.Limit, q.Offset)
 	if err != nil {

@@ -9,15 +9,15 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// The longest texts that are kept. MySQL needs to know the length of what it
-// indexes, and the others refuse the same, so that what works with one
-// database works with all.
+// The longest texts that are stored, in bytes. MySQL needs to know the length
+// of what it indexes. The other dialects have the same limits, so that data
+// that works with one database works with all.
 const (
 	maxID   = 512
 	maxText = 1 << 20
 )
 
-// checkLength refuses texts that are too long to be kept.
+// checkLength returns an error if a text is longer than longest bytes.
 func checkLength(longest int, owner string, texts ...string) error {
 	for _, text := range texts {
 		if len(text) > longest {
@@ -27,8 +27,8 @@ func checkLength(longest int, owner string, texts ...string) error {
 	return nil
 }
 
-// presented returns a text that a caller presents so that it can be compared
-// with what is kept. A text that can't be kept becomes one that nobody keeps.
+// presented returns a text from a request, to compare with stored texts. A text
+// that can't be stored becomes one that never is.
 func presented(s string) string {
 	if store.IsText(s) {
 		return s

@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Dialect is the kind of a database.
+// Dialect is the kind of database.
 type Dialect uint8
 
 // The dialects.

@@ -12,9 +12,9 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// columns returns the list of what is read about a document, in the order of
-// [documentRow.into]. The table or query doc has the document, and key its user,
-// application, and workspace.
+// columns returns the columns to read for a document, in the order of
+// [documentRow.into]. The document is in the table or query doc, and its user,
+// application, and workspace are in key.
 func columns(doc, key, numbers string) string {
 	list := []string{key + ".user_id", key + ".application_id", key + ".workspace_id"}
 	for _, column := range []string{"kind", "created_at", "last_used_at", "ended_at", "sweep_at", "seen", "mark", "state"} {
@@ -23,8 +23,8 @@ func columns(doc, key, numbers string) string {
 	return strings.Join(append(list, numbers), ", ")
 }
 
-// The cut-offs c of one document whose user, application, and workspace key has,
-// and the index of a cut-off in [store.Cuts].
+// Conditions for the cut-offs c of one document, whose user, application, and
+// workspace are in key, and the index of a cut-off in [store.Cuts].
 const (
 	cutsOf = `c.user_id in ('', %[1]s.user_id) and c.application_id in ('', %[1]s.application_id) and c.workspace_id in ('', %[1]s.workspace_id)`
 
@@ -32,12 +32,12 @@ const (
 )
 
 // numbers returns the expression for the numbers of the cut-offs of a document,
-// for [cutNumbers], and what to join for that.
+// for [cutNumbers], and what to join for it.
 //
-// They come in the same statement, and all together: most of what a subquery or
-// a join costs is to begin with it, not to look for something that usually isn't
-// there. PostgreSQL and SQLite get one subquery. MySQL gets one join, with a row
-// for each cut-off, because MariaDB makes a table in memory for the answers of a
+// One statement reads the document and its numbers, because a subquery or a
+// join mostly costs its start, not the lookup, which usually finds nothing.
+// PostgreSQL and SQLite get one subquery. MySQL gets one join with a row for
+// each cut-off, because MariaDB makes a table in memory for the results of a
 // subquery.
 func (d Dialect) numbers(key string) (numbers, join string) {
 	where := fmt.Sprintf(cutsOf, key)
@@ -50,9 +50,9 @@ func (d Dialect) numbers(key string) (numbers, join string) {
 	return `concat(` + cutIndex + `, ' ', c.number)`, ` left join latchkey_cuts c on ` + where
 }
 
-// pageNumbers is numbers for many documents, one row for each. MySQL needs a join
-// for each form of key then: it looks for one of several texts by an index only
-// if it knows them beforehand.
+// pageNumbers is numbers for many documents, one row for each. MySQL then needs
+// a join for each form of key, because it uses an index for one of several
+// texts only if it knows them beforehand.
 func (d Dialect) pageNumbers(key string) (numbers, joins string) {
 	if d != MySQL {
 		return d.numbers(key)
@@ -77,8 +77,8 @@ func (d Dialect) pageNumbers(key string) (numbers, joins string) {
 	return "concat_ws(' ', " + strings.Join(all, ", ") + ")", joins
 }
 
-// cutNumbers adds the numbers that a statement returned: the index and the number
-// of each cut-off, with spaces between them.
+// cutNumbers parses the numbers that a statement returned: the index and the
+// number of each cut-off, separated by spaces.
 func cutNumbers(numbers *store.Cuts, text string) error {
 	for text != "" {
 		var index, number string
@@ -90,7 +90,7 @@ func cutNumbers(numbers *store.Cuts, text string) error {
 			return err
 		}
 		if i >= uint64(len(numbers)) {
-			return fmt.Errorf("a cut-off has no index %d", i)
+			return fmt.Errorf("the index %d of a cut-off is out of range", i)
 		}
 		numbers[i] = n
 	}
@@ -109,7 +109,7 @@ left join latchkey_documents d on d.id = $1::uuid` + join
 	return find, consent
 }
 
-// A documentRow is what is read about a document. Its columns are NULL if a
+// A documentRow is one row of a query of documents. Its columns are NULL if a
 // consent doesn't exist.
 type documentRow struct {
 	key                                     store.CutKey
@@ -148,8 +148,8 @@ func timeOf(micros sql.NullInt64) time.Time {
 	return time.UnixMicro(micros.Int64).UTC()
 }
 
-// seenOf returns the numbers that a document has seen, as they are kept: NULL
-// for none.
+// seenOf returns the column of the numbers that a document has seen: NULL if
+// all are zero.
 func seenOf(d *store.Document) any {
 	if d.Seen == (store.Cuts{}) {
 		return nil
@@ -181,7 +181,7 @@ func (s *Store) FindConsent(ctx context.Context, userID, applicationID, workspac
 	return s.find(ctx, "find consent", id, s.consentText, s.dialect.id(id), presented(userID), presented(applicationID), presented(workspaceID))
 }
 
-// find reads the document, from a row for each of its cut-offs or from one.
+// find reads a document from its rows: one, or one for each of its cut-offs.
 func (s *Store) find(ctx context.Context, name string, id store.ID, text string, args ...any) (d store.Document, cuts store.Cuts, err error) {
 	var r documentRow
 	into := r.into()
@@ -238,8 +238,8 @@ func (s *Store) End(ctx context.Context, id store.ID, at, sweepAt time.Time) err
 	return err
 }
 
-// The number of a key always grows, also from none. What is written of sweep_at
-// may be too early, which Sweep notices.
+// The number of a key always grows, even the first one. The sweep_at that is
+// written may be too early, which Sweep notices.
 const (
 	insertCutSQL = `
 insert into latchkey_cuts (user_id, application_id, workspace_id, number, sweep_at)

@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// A host hands over its own database and lets the store make its tables.
+// Pass your own database, and let the store create its tables.
 func Example() {
 	ctx := context.Background()
 	db, err := sql.Open("pgx", "postgres://localhost/app") // with github.com/jackc/pgx/v5/stdlib
@@ -29,7 +29,7 @@ func Example() {
 	// provider.New(provider.Config{Store: s, ...})
 }
 
-// From memory to the host's own database, with any driver.
+// Move from memory to your own database, with any driver.
 func ExampleNew() {
 	ctx, db := context.Background(), (*sql.DB)(nil)
 	kept, err := sqlstore.New(db, sqlstore.Postgres, sqlstore.Options{}) // your *sql.DB, your driver
@@ -42,8 +42,7 @@ func ExampleNew() {
 	// provider.New(provider.Config{Store: kept, ...})
 }
 
-// A host deletes a user and everything that was allowed for the user, or
-// neither.
+// Delete a user and everything that was allowed for them, or neither.
 func ExampleStore_In() {
 	deleteUser := func(ctx context.Context, db *sql.DB, kept *sqlstore.Store, id string) error {
 		tx, err := db.BeginTx(ctx, nil)
@@ -62,7 +61,7 @@ func ExampleStore_In() {
 	_ = deleteUser
 }
 
-// A host with its own migration tool gets the files.
+// If you have your own migration tool, give it the files.
 func ExampleSchema() {
 	files, err := fs.Glob(sqlstore.Schema(sqlstore.SQLite), "*.sql")
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// listColumn returns the column by whose index the documents of a key are
-// found, and the text that it must have. A user has fewer documents than a
-// workspace, and a workspace usually fewer than an application. The column is
-// empty for the key that covers everything.
+// listColumn returns the column whose index finds the documents of a key, and
+// the text to look for. A user has fewer documents than a workspace, and a
+// workspace usually fewer than an application. The column is empty for the key
+// that covers everything.
 func listColumn(k store.CutKey) (column, text string) {
 	switch {
 	case k.UserID != "":
@@ -29,13 +29,13 @@ func listColumn(k store.CutKey) (column, text string) {
 	return "", ""
 }
 
-// page returns the query for a page of documents from an index: those that have
-// the text $1 in a column and the kind $2, from the place $3, $4 on, at most
-// limit, in ascending ("asc") or descending ("desc") order.
+// page returns the query for a page of documents from an index. It selects at
+// most limit documents with the text $1 in the column and the kind $2, from the
+// place $3, $4, in ascending ("asc") or descending ("desc") order.
 func (d Dialect) page(columns, column, order, limit string) string {
 	comparison := map[string]string{"asc": ">", "desc": "<"}[order]
 	if d == MySQL {
-		// MariaDB begins at the place only if all that leads there are ranges.
+		// MariaDB uses the index from the place only if all its columns have ranges.
 		return fmt.Sprintf(`
 select %[1]s from latchkey_documents
 where %[2]s >= $1 and %[2]s <= $1 and kind >= $2 and kind <= $2 and (created_at %[3]s $3 or created_at = $3 and id %[3]s $4)
@@ -47,9 +47,9 @@ where %[2]s = $1::text and %[2]s <> '' and kind = $2::smallint and (created_at, 
 order by created_at %[4]s, id %[4]s limit %[5]s`, columns, column, comparison, order, limit)
 }
 
-// listTexts returns the statements of List, by column. Only the documents of
-// one page are read, and only for them the numbers of their cut-offs. listLimit
-// stands where the limit belongs.
+// listTexts returns the statements of List, by column. They read only the
+// documents of one page, and the numbers of the cut-offs only for those.
+// listLimit stands for the limit.
 func listTexts(d Dialect) map[string]string {
 	texts := map[string]string{}
 	for _, column := range []string{"user_id", "application_id", "workspace_id"} {
@@ -62,11 +62,12 @@ func listTexts(d Dialect) map[string]string {
 
 const listLimit = "$5::bigint"
 
-// listText returns the statement of List for a page of so many documents. For
-// PostgreSQL it says how many, rounded up so that there are few such texts: where
-// the limit is a parameter, the plan for any is made for a tenth of what there is.
-// With many documents it then looks worse than a plan for one call, and
-// PostgreSQL makes a new one for each, which takes longer than to read the page.
+// listText returns the statement of List for a page of limit documents. For
+// PostgreSQL the limit is in the text, rounded up to keep the number of texts
+// small. With the limit as a parameter, PostgreSQL's generic plan assumes a
+// tenth of the table. That looks worse than a custom plan if there are many
+// documents, so PostgreSQL would plan each call again, which takes longer than
+// reading the page.
 func (s *Store) listText(column string, limit int) string {
 	if s.dialect != Postgres {
 		return s.lists[column]
@@ -75,12 +76,12 @@ func (s *Store) listText(column string, limit int) string {
 	return strings.Replace(s.lists[column], listLimit, strconv.FormatUint(min(rounded, math.MaxInt64), 10), 1)
 }
 
-// newest is a place in a list before every document.
+// newest is an ID that comes before every document of a list.
 var newest = store.ID(bytes.Repeat([]byte{0xff}, len(store.ID{})))
 
-// List implements [store.Documents]. Where q has several texts, it reads a page
-// of what one of them selects and drops what the others don't: what it reads is
-// bounded by the page, not by how much there is to drop.
+// List implements [store.Documents]. If q has several texts, List reads a page
+// by one of them and drops what doesn't match the others. So the page bounds
+// what it reads, no matter how much it drops.
 func (s *Store) List(ctx context.Context, q store.Query) (page []store.Document, next store.Cursor, err error) {
 	if err := q.Check(); err != nil {
 		return nil, store.Cursor{}, err
@@ -101,7 +102,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (page []store.Document,
 		read, last := 0, store.Cursor{}
 		err := s.rows(ctx, s.listText(column, q.Limit), args, func(scan func(into ...any) error) error {
 			if read == q.Limit {
-				return nil // The statement asks for a few more.
+				return nil // The statement selects a few more.
 			}
 			d, cuts, err := scanListed(scan)
 			if err != nil {

@@ -11,18 +11,16 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// How often a step is tried that the database keeps giving up, and how long a
-// pause before the next try may be.
+// How often a step is tried, and the longest pause before the next try.
 const (
 	maxTries = 200
 	maxWait  = 50 * time.Millisecond
 )
 
-// try runs a step, and runs it again while the database has given it up in
-// favor of another one and certainly undone all of it. It continues until the
-// context ends, or until so many tries have failed that something else must be
-// wrong. A transaction of the host can't be continued after such an error, so
-// there it is the host that tries again.
+// try runs a step, and runs it again if the database has rolled it back because
+// of another one. It stops when the context ends, or after maxTries, when
+// something else must be wrong. A transaction of the host can't continue after
+// such an error, so there try returns the error, and the host must try again.
 func (c *core) try(ctx context.Context, name string, step func(ctx context.Context) error) error {
 	for tries := 1; ; tries++ {
 		err := ctx.Err()
@@ -33,7 +31,7 @@ func (c *core) try(ctx context.Context, name string, step func(ctx context.Conte
 			return err
 		}
 		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
-			// What a driver makes of it may not say so.
+			// The driver's error may not wrap that of the context.
 			err = fmt.Errorf("%w: %w", ended, err)
 		}
 		if c.dialect.unmigrated(err) && !strings.Contains(err.Error(), runMigrate) {
@@ -46,8 +44,8 @@ func (c *core) try(ctx context.Context, name string, step func(ctx context.Conte
 	}
 }
 
-// pause waits a random time, longer after more tries, so that those who got in
-// each other's way don't do so again.
+// pause waits a random time, longer after more tries, so that conflicting
+// statements don't meet again.
 func pause(ctx context.Context, tries int) {
 	longest := min(time.Millisecond<<min(tries, 10), maxWait)
 	timer := time.NewTimer(rand.N(longest)) //nolint:gosec // It need not be unpredictable.
@@ -58,9 +56,9 @@ func pause(ctx context.Context, tries int) {
 	}
 }
 
-// gaveUp reports whether the error says that the database gave up a step
-// because another one got in its way, so that nothing of it was done. Drivers
-// are the host's, so their errors are known by what they have in common.
+// gaveUp reports whether the error says that the database rolled a step back
+// because of another one, so that it had no effect. The host chooses the
+// driver, so the error is recognized by what all drivers have in common.
 func (d Dialect) gaveUp(err error) bool {
 	switch d {
 	case Postgres:
@@ -78,7 +76,7 @@ func (d Dialect) gaveUp(err error) bool {
 			return true
 		}
 	case SQLite:
-		// The driver in pure Go has this method, the one in C says it in words.
+		// The driver in pure Go has this method. The driver in C has only a message.
 		var code interface{ Code() int }
 		if errors.As(err, &code) {
 			return code.Code()&0xff == 5 || code.Code()&0xff == 6 // SQLITE_BUSY, SQLITE_LOCKED
@@ -88,11 +86,11 @@ func (d Dialect) gaveUp(err error) bool {
 	return false
 }
 
-// runMigrate is what to do where a table is not as it must be.
+// runMigrate tells the host how to fix a table that is missing or out of date.
 const runMigrate = "run Migrate, or the files of Schema"
 
-// unmigrated reports whether the error says that a table or a column isn't
-// there.
+// unmigrated reports whether the error says that a table or a column doesn't
+// exist.
 func (d Dialect) unmigrated(err error) bool {
 	switch d {
 	case Postgres:

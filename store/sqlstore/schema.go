@@ -15,17 +15,17 @@ import (
 //go:embed schema
 var schema embed.FS
 
-// Schema returns the migrations of the dialect for your own migration tool:
-// files that are named like 0001_initial.up.sql, to be run in order. Each of
-// their statements may be run again.
+// Schema returns the migrations of the dialect as files, for your own migration
+// tool. Run them in the order of their names, such as 0001_initial.up.sql. Each
+// of their statements may be run again.
 //
-// They are in the form that goose and golang-migrate read, and name the tables
-// with the prefix "latchkey_". A host with another prefix, or another tool,
-// copies them and changes what it needs to.
+// The files have the format of goose and golang-migrate, and their table names
+// begin with "latchkey_". For another prefix or another tool, copy the files
+// and change them. Schema panics if d is not a dialect.
 func Schema(d Dialect) fs.FS {
 	sub, err := fs.Sub(schema, "schema/"+d.String())
 	if err != nil {
-		panic(err) // The path is a constant for each dialect.
+		panic(err) // The path is a constant of each dialect.
 	}
 	return sub
 }
@@ -70,16 +70,19 @@ func split(text string) []string {
 	return list
 }
 
-// Migrate brings the tables up to date. It may run in any number of processes
-// at once. It needs the right to create tables only if there is something to
-// create. A database that a newer version of this package has migrated is left
-// as it is, because each migration also works under the version before it.
+// Migrate brings the tables up to date. It is safe to call from any number of
+// processes at once: one migrates, and the others wait. It needs the right to
+// create tables only if there is something to create. It leaves tables alone
+// that a newer version of this package has migrated, because each migration
+// also works with the version before it.
+//
+// Migrate waits for transactions that use its tables, so give ctx a deadline.
 func (s *Store) Migrate(ctx context.Context) error {
 	list, err := s.migrations()
 	if err != nil {
 		return err
 	}
-	// Where this fails, the table may not be there yet.
+	// An error may only mean that the table doesn't exist yet.
 	if done, err := s.migrated(ctx); err == nil && done >= list[len(list)-1].version {
 		return nil
 	}
@@ -91,11 +94,11 @@ func (s *Store) Migrate(ctx context.Context) error {
 	})
 }
 
-// migrateLocked migrates while no other process does: in PostgreSQL, CREATE IF
-// NOT EXISTS may fail beside another. The lock ends with the transaction, so it
-// also holds behind a pooler of transactions. A process that has waited for it
-// must then see what was done meanwhile, so the transaction is READ COMMITTED
-// whatever the host's default is.
+// migrateLocked migrates while holding a lock, because in PostgreSQL concurrent
+// CREATE IF NOT EXISTS statements may fail. The lock ends with the transaction,
+// so it works behind a pooler of transactions. A process that waited for the
+// lock must see what was done meanwhile, so the transaction is always READ
+// COMMITTED.
 func (s *Store) migrateLocked(ctx context.Context, list []migration) error {
 	tx, err := s.pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
@@ -118,9 +121,9 @@ func (c *core) migrated(ctx context.Context) (version int, err error) {
 	return version, err
 }
 
-// apply runs the migrations that the table of migrations doesn't name. MySQL
-// and SQLite take no lock: each statement may be run again, so processes that
-// do the same at once, or one after another that was interrupted, do no harm.
+// apply runs the migrations that aren't recorded as done. MySQL and SQLite take
+// no lock. Each statement may be run again, so concurrent processes and
+// interrupted ones do no harm.
 func (c *core) apply(ctx context.Context, list []migration) error {
 	if _, err := c.db.ExecContext(ctx, c.statement(`create table if not exists latchkey_migrations (version integer primary key)`).text); err != nil {
 		return err
@@ -146,8 +149,9 @@ func (c *core) apply(ctx context.Context, list []migration) error {
 	return nil
 }
 
-// CheckSchema returns an error that says what is missing if the tables aren't
-// there or lack a column, however they were made. It changes nothing.
+// CheckSchema returns an error that names what is missing if a table or a
+// column doesn't exist, no matter which tool made the tables. It changes
+// nothing.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	return s.try(ctx, "check schema", func(ctx context.Context) error {
 		if err := s.pool.PingContext(ctx); err != nil {
@@ -162,7 +166,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 			missing = append(missing, s.rows(ctx, text, nil, func(func(...any) error) error { return nil }))
 		}
 		if err := errors.Join(missing...); err != nil {
-			return fmt.Errorf("the tables with the prefix %q aren't as they must be: %s: %w", s.prefix, runMigrate, err)
+			return fmt.Errorf("the tables with the prefix %q are missing or out of date: %s: %w", s.prefix, runMigrate, err)
 		}
 		return nil
 	})

@@ -13,13 +13,13 @@ import (
 
 // Options are the optional settings of a [Store].
 type Options struct {
-	// TablePrefix begins the name of every table and index. The default is
-	// "latchkey_". It consists of at most 32 lower-case letters, digits, and
-	// underscores and begins with a letter.
+	// TablePrefix begins the name of every table and index. It has at most 32
+	// lower-case letters, digits, and underscores, and begins with a letter. The
+	// default is "latchkey_".
 	TablePrefix string
 }
 
-// Store keeps everything in a database. [New] makes one. It is safe for
+// Store keeps everything in a database. Create one with [New]. It is safe for
 // concurrent use.
 type Store struct {
 	core
@@ -32,8 +32,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Tx is what a [Store] does inside a transaction of the host: cut-offs and
-// applications. [Store.In] makes one.
+// Tx is the part of a [Store] that works inside a transaction of the host:
+// cut-offs and applications. Get one from [Store.In].
 type Tx struct{ core }
 
 var _ store.Applications = (*Tx)(nil)
@@ -43,15 +43,15 @@ type core struct {
 	db      querier
 	dialect Dialect
 	prefix  string
-	inTx    bool // in a transaction of the host, which alone can try again
+	inTx    bool // in a transaction of the host, which must try again itself
 
-	// statements are the texts of this package as they are sent, so that each
-	// one is made once.
+	// statements caches the texts of this package in the form in which they are
+	// sent.
 	statements *sync.Map
 
-	// writing is held while a goroutine writes to SQLite, which has one
-	// writer at a time anyway: waiting here costs less than asking for its lock
-	// again and again. It is nil for other databases.
+	// writing is held while a goroutine writes to SQLite, which has one writer at
+	// a time. Waiting here costs less than polling for its lock. It is nil for
+	// other databases.
 	writing chan struct{}
 }
 
@@ -64,22 +64,25 @@ type querier interface {
 
 var prefixForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
-// New returns a store that keeps its records in db, a database of the dialect.
-// It doesn't touch the database: its tables are made by [Store.Migrate], or by
+// New returns a store that keeps its records in db, a database of the given
+// dialect. It doesn't connect: create the tables with [Store.Migrate], or with
 // your migration tool from the files of [Schema]. The Store never closes db.
+//
+// New returns an error if db is nil, or if the dialect or the prefix is
+// invalid.
 func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	var problems []error
 	if db == nil {
 		problems = append(problems, errors.New("sqlstore: the *sql.DB is nil"))
 	}
 	if d != Postgres && d != MySQL && d != SQLite {
-		problems = append(problems, fmt.Errorf("sqlstore: there is no dialect %d: use Postgres, MySQL, or SQLite", d))
+		problems = append(problems, fmt.Errorf("sqlstore: unknown dialect %d: use Postgres, MySQL, or SQLite", d))
 	}
 	if o.TablePrefix == "" {
 		o.TablePrefix = defaultPrefix
 	}
 	if !prefixForm.MatchString(o.TablePrefix) {
-		problems = append(problems, fmt.Errorf("sqlstore: the TablePrefix %q doesn't consist of at most 32 lower-case letters, digits, and underscores beginning with a letter", o.TablePrefix))
+		problems = append(problems, fmt.Errorf("sqlstore: invalid TablePrefix %q: use at most 32 lower-case letters, digits, and underscores, and begin with a letter", o.TablePrefix))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -92,21 +95,23 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	return s, nil
 }
 
-// In returns the store inside tx, a transaction on the same database, so that a
-// host can delete a user and cut the user off together, or not at all:
+// In returns the store inside tx, a transaction on the same database. Use it to
+// delete a user and cut them off together, or not at all:
 //
 //	_, err = tx.ExecContext(ctx, "delete from users where id = $1", id)
 //	err = kept.In(tx).CutOff(ctx, store.CutKey{UserID: id}, store.CutForever(time.Now()))
 //	err = tx.Commit()
 //
-// After the commit, EraseUser of the provider does the rest, such as the
-// applications that the user owned. What is done takes effect when tx commits. An error that only trying again
-// can help, such as a deadlock, comes back as it is: roll back, and repeat the
-// whole transaction.
+// Changes take effect when tx commits. Then call EraseUser of the provider,
+// which deletes the rest, such as the applications that the user owned.
 //
-// Documents aren't there: a provider replaces a document only if it is
-// unchanged, and reads it again otherwise. A transaction that has a snapshot
-// would show it the same past forever.
+// If the database rolls tx back because of another transaction, such as in a
+// deadlock, the methods of Tx return the error without trying again: roll back, and
+// repeat the whole transaction.
+//
+// A Tx has no documents. A provider reads a document again if it has changed,
+// and a transaction with a snapshot would return the same old version each
+// time.
 func (s *Store) In(tx *sql.Tx) *Tx {
 	t := &Tx{s.core}
 	t.db, t.inTx, t.writing = tx, true, nil
@@ -123,7 +128,7 @@ func (c *core) statement(text string) statement {
 	return made
 }
 
-// row reads one row. It returns [store.ErrNotFound] if there is none.
+// row reads one row. It returns [store.ErrNotFound] if the query returns none.
 func (c *core) row(ctx context.Context, text string, args []any, into ...any) error {
 	st := c.statement(text)
 	err := c.db.QueryRowContext(ctx, st.text, st.args(args)...).Scan(into...)
@@ -153,8 +158,8 @@ func (c *core) rows(ctx context.Context, text string, args []any, read func(scan
 	return rows.Err()
 }
 
-// exec changes something, as the step that the name says, and returns how many
-// rows it changed.
+// exec runs a statement that writes, as the step with the given name, and
+// returns how many rows it changed.
 func (c *core) exec(ctx context.Context, name, text string, args ...any) (changed int64, err error) {
 	if c.writing == nil {
 		return c.send(ctx, name, text, args)
@@ -164,8 +169,8 @@ func (c *core) exec(ctx context.Context, name, text string, args ...any) (change
 	case <-ctx.Done():
 		return 0, fmt.Errorf("sqlstore: %s: %w", name, ctx.Err())
 	}
-	// While another process holds the lock, the drivers wait for as long as the
-	// host's busy timeout says, whatever happens to the context.
+	// While another process holds the lock, the drivers wait for the host's busy
+	// timeout, even if the context has ended.
 	type outcome struct {
 		changed int64
 		err     error
@@ -184,7 +189,7 @@ func (c *core) exec(ctx context.Context, name, text string, args ...any) (change
 	}
 }
 
-// send sends a statement that changes something.
+// send sends a statement that writes.
 func (c *core) send(ctx context.Context, name, text string, args []any) (changed int64, err error) {
 	st := c.statement(text)
 	err = c.try(ctx, name, func(ctx context.Context) error {
@@ -197,15 +202,14 @@ func (c *core) send(ctx context.Context, name, text string, args []any) (changed
 	return changed, err
 }
 
-// insert adds a record, and returns [store.ErrExists] if one of its keys is
-// taken.
+// insert adds a record. It returns [store.ErrExists] if a key is taken.
 func (c *core) insert(ctx context.Context, name, text string, args ...any) error {
 	if c.dialect != MySQL {
 		text += " on conflict do nothing"
 	}
 	n, err := c.exec(ctx, name, text, args...)
 	switch {
-	case c.dialect == MySQL && mysqlNumber(err) == mysqlDuplicate: // INSERT IGNORE would also cut what is too long.
+	case c.dialect == MySQL && mysqlNumber(err) == mysqlDuplicate: // INSERT IGNORE would also truncate long texts.
 		return store.ErrExists
 	case err == nil && n == 0:
 		return store.ErrExists

@@ -20,7 +20,7 @@ func TestNewReportsEveryProblem(t *testing.T) {
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	for _, want := range []string{"the *sql.DB is nil", "no dialect 0", `"Robert'; --"`} {
+	for _, want := range []string{"the *sql.DB is nil", "unknown dialect 0", `"Robert'; --"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %q, want %q in it", err, want)
 		}
@@ -129,8 +129,8 @@ func TestTry(t *testing.T) {
 	}
 }
 
-// What is presented is compared with what is kept, and never makes a statement
-// fail.
+// A text from a request is compared with stored texts, and never makes a
+// statement fail.
 func TestPresented(t *testing.T) {
 	if got := presented("é text"); got != "é text" {
 		t.Errorf("got %q", got)
@@ -141,12 +141,12 @@ func TestPresented(t *testing.T) {
 		}
 	}
 	if presented("\x00") == presented("\x00\x00") {
-		t.Error("two texts are presented as one")
+		t.Error("two different texts become the same one")
 	}
 }
 
-// What is too long for MySQL's indexes is refused on every database, before
-// anything is sent.
+// Texts that are too long for MySQL's indexes are refused on every database,
+// before anything is sent.
 func TestWhatIsTooLong(t *testing.T) {
 	s, err := New(&sql.DB{}, MySQL, Options{})
 	if err != nil {
@@ -178,7 +178,7 @@ func TestWhatIsTooLong(t *testing.T) {
 	}
 }
 
-// The numbers of cut-offs come each with its place in store.Cuts.
+// Each number of a cut-off comes with its index in store.Cuts.
 func TestCutNumbers(t *testing.T) {
 	for i, key := range (store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}).Covering() {
 		index := 0
@@ -204,7 +204,7 @@ func TestCutNumbers(t *testing.T) {
 	}
 	for _, damaged := range []string{"8 1", "-1 1", "1", "1 ", " 1", "a 1", "1 a", "1 2  3", "1 9223372036854775808"} {
 		if cutNumbers(&store.Cuts{}, damaged) == nil {
-			t.Errorf("%q is taken", damaged)
+			t.Errorf("%q is accepted", damaged)
 		}
 	}
 }

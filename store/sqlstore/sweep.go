@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// sweepAge is how old a cut-off must be before anything of it is swept.
+	// sweepAge is how old a cut-off must be before a sweep deletes what it covers.
 	sweepAge = 24 * time.Hour
 
-	// sweepRest is how long a cut-off that covers documents that live is left
-	// alone after it was looked at. But one Sweep of sweepEarly, by chance,
-	// looks at some that were looked at within the last day.
+	// sweepRest is how long a cut-off that covers live documents is left alone
+	// after a sweep has examined it. However, one random Sweep in sweepEarly
+	// examines some that were examined within the last day.
 	sweepRest  = 48 * time.Hour
 	sweepEarly = 4
 
-	// sweepLooks is how many cut-offs one Sweep looks at, and again as long as
-	// that removes something.
+	// sweepLooks is how many cut-offs one Sweep examines at a time. It continues
+	// while that deletes something.
 	sweepLooks = 20
 
-	// sweepBatch is how many documents of a cut-off are read, and removed, at
-	// once, and sweepReads how often that is done at most for each kind.
+	// sweepBatch is how many documents of a cut-off are read, and deleted, at
+	// once. sweepReads is the most batches for each kind.
 	sweepBatch = 100
 	sweepReads = 100
 
-	// sweepSkew is how much later than a cut-off, by the clock of another
-	// instance, a document may have been created that doesn't know of it.
+	// sweepSkew is how much later than a cut-off a document that doesn't know it
+	// may have been created, by the clock of another instance.
 	sweepSkew = 5 * time.Minute
 )
 
-// oldFrom returns from when a cut-off may be swept.
+// oldFrom returns the time from which a cut-off may be swept.
 func oldFrom(number int64) time.Time { return store.CutTime(number).Add(sweepAge) }
 
 // Sweep implements [store.Documents].
@@ -57,16 +57,17 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (removed
 	return removed + n, err
 }
 
-// sweepText removes the documents whose time has come. It waits for those that
-// are locked, each for as long as one statement takes, and takes others in place
-// of those that are gone by then: so if it finds too few, nothing is due.
+// sweepText returns the statement that deletes documents that are due. It waits
+// for locked ones, each for as long as one statement takes, and replaces those
+// that were deleted meanwhile. So if it deletes fewer than the limit, nothing
+// else is due.
 //
-// The limit is in the text, because hosts sweep with the same one each time: see
+// The limit is in the text because hosts sweep with the same one each time: see
 // [Store.listText].
 func (d Dialect) sweepText(limit int) string {
 	due := `latchkey_documents where sweep_at <= $1::bigint order by sweep_at limit ` + strconv.Itoa(limit)
 	switch d {
-	case Postgres: // ARRAY makes it look by the primary key, however many it expects.
+	case Postgres: // ARRAY makes the plan use the primary key, for any number of rows.
 		return `delete from latchkey_documents where id = any(array(select id from ` + due + ` for update))`
 	case SQLite:
 		return `delete from latchkey_documents where id in (select id from ` + due + `)`
@@ -74,7 +75,7 @@ func (d Dialect) sweepText(limit int) string {
 	return `delete from ` + due
 }
 
-// A cut is a cut-off that is kept.
+// A cut is a stored cut-off.
 type cut struct {
 	store.CutKey
 	number int64
@@ -90,8 +91,8 @@ func (c cut) covers(key store.CutKey) bool {
 	return false
 }
 
-// sweepCuts sweeps the cut-offs that must be looked at between two times, with
-// what they cover. Those that have waited longest come first.
+// sweepCuts sweeps the cut-offs that are due between two times, and what they
+// cover, longest waiting first.
 func (s *Store) sweepCuts(ctx context.Context, from, to, before time.Time, limit int) (removed int, err error) {
 	for useful := true; useful; {
 		cuts, err := s.readCuts(ctx, from, to)
@@ -110,7 +111,7 @@ func (s *Store) sweepCuts(ctx context.Context, from, to, before time.Time, limit
 	return removed, nil
 }
 
-// readCuts returns cut-offs that must be looked at between two times.
+// readCuts returns cut-offs that are due between two times.
 func (s *Store) readCuts(ctx context.Context, from, to time.Time) (cuts []cut, err error) {
 	const text = `
 select user_id, application_id, workspace_id, number from latchkey_cuts
@@ -127,8 +128,8 @@ where sweep_at > $1::bigint and sweep_at <= $2::bigint order by sweep_at limit $
 	return cuts, err
 }
 
-// sweepCut removes the documents that a cut-off has cut off, and then the
-// cut-off itself if it covers nothing anymore. One that must stay gets a rest.
+// sweepCut deletes documents that a cut-off has cut off, and then the cut-off
+// itself if it covers none. Otherwise it postpones the cut-off's next sweep.
 func (s *Store) sweepCut(ctx context.Context, c cut, before time.Time, limit int) (removed int, err error) {
 	next := oldFrom(c.number)
 	if !next.After(before) {
@@ -152,9 +153,9 @@ where user_id = $1::text and application_id = $2::text and workspace_id = $3::te
 	return removed, err
 }
 
-// sweepCovered removes documents that a cut-off has cut off, and reports
-// whether it has seen others. It takes one kind after the other, because the
-// kind is in the indexes before the time.
+// sweepCovered deletes documents that a cut-off has cut off, and reports
+// whether it covers live ones. It works kind by kind, because the kind comes
+// before the time in the indexes.
 func (s *Store) sweepCovered(ctx context.Context, c cut, limit int) (removed int, living bool, err error) {
 	column, text := listColumn(c.CutKey)
 	if column == "" {
@@ -179,9 +180,9 @@ func (s *Store) sweepCovered(ctx context.Context, c cut, limit int) (removed int
 	return removed, living, nil
 }
 
-// sweepKind does the same for one kind, from the oldest document on. It stops
-// after a batch of which none is dead and all were created after the cut-off,
-// because later ones know its number, too.
+// sweepKind does the same for one kind, from the oldest document. It stops
+// after a batch with nothing to delete whose documents were all created after
+// the cut-off, because later ones know its number too.
 func (s *Store) sweepKind(ctx context.Context, c cut, kind int64, limit int) (removed int, living bool, err error) {
 	var after store.Cursor
 	known := store.CutTime(c.number).Add(sweepSkew)
@@ -206,17 +207,17 @@ func (s *Store) sweepKind(ctx context.Context, c cut, kind int64, limit int) (re
 	return removed, living, nil
 }
 
-// A batch is what was read to look for documents that are cut off.
+// A batch is one read of documents that may be cut off.
 type batch struct {
 	read   int
-	dead   []any // their IDs and marks
-	living bool  // the cut-off covers others
+	dead   []any // the IDs and marks of documents to delete
+	living bool  // the cut-off covers live documents
 	last   store.Cursor
 }
 
-// readBatch reads the documents of a kind after a place, and none if the cut-off
-// is not there any more. Another sweep may have removed it meanwhile: then who
-// signs in has seen no number, and that is less than this one.
+// readBatch reads the documents of a kind after a place. It returns none if the
+// cut-off no longer exists: another sweep may have deleted it, and a document
+// created since has seen no number, which is less than this one.
 func (s *Store) readBatch(ctx context.Context, c cut, kind int64, after store.Cursor) (b batch, err error) {
 	column, text := listColumn(c.CutKey)
 	query := `select * from (` + s.dialect.page("id, user_id, application_id, workspace_id, created_at, mark, seen", column, "asc", strconv.Itoa(sweepBatch)) + `) page
@@ -259,8 +260,9 @@ func (b *batch) scan(scan func(into ...any) error, d Dialect, c cut) error {
 	return nil
 }
 
-// removeText removes documents by their IDs, but only while they have the marks
-// with which they were read: one that was cut off may have been decided on again.
+// removeText removes documents by their IDs, but only if they still have the
+// marks that were read: a user may have allowed an application again after it
+// was cut off.
 var removeText = func() string {
 	var ids, pairs []string
 	for i := range sweepBatch {
@@ -270,7 +272,7 @@ var removeText = func() string {
 	return `delete from latchkey_documents where id in (` + strings.Join(ids, ", ") + `) and (` + strings.Join(pairs, " or ") + `)`
 }()
 
-// pad repeats the last pair of the arguments until there are so many.
+// pad repeats the last pair of arguments until args has n elements.
 func pad(args []any, n int) []any {
 	for len(args) < n {
 		args = append(args, args[len(args)-2:]...)

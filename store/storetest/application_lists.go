@@ -18,25 +18,25 @@ var applicationListPromises = []promise{
 	{"a list of applications without a limit has ten",
 		"Clerk's clients rely on the default.",
 		applicationDefaultLimit},
-	{"a page of applications that can't exist is an error",
-		"A negative limit that means all would let a list be of any length.",
+	{"an invalid page of applications is an error",
+		"If a negative limit meant no limit, a list could be of any length.",
 		applicationBadPage},
 	{"the filters of a list of applications work together",
-		"A page and its total must be of what was asked for, and nothing else: an owner must not see what another one has.",
+		"An owner must not see another owner's applications, nor count them.",
 		applicationFilters},
-	{"applications are searched by part of the name, upper and lower case alike",
-		"It is a search box: people type as they like.",
+	{"a search matches part of an application's name, ignoring case",
+		"People type into a search box in any case.",
 		applicationSearch},
 	{"a search takes every character literally",
-		"People who type a percent sign or an underscore look for just that.",
+		"People who type a percent sign or an underscore mean the character.",
 		applicationLiteralSearch},
-	{"applications are searched by the whole client ID",
-		"Administrators have the client ID from a log line.",
+	{"a search matches a whole client ID",
+		"Administrators copy the client ID from a log line.",
 		applicationClientID},
 }
 
-// listsApplications checks that a list of the applications that are kept is
-// what the query says, by package store's own matching and order.
+// listsApplications checks that a list of the stored applications is what the
+// query selects, by package store's own matching and order.
 func (t *trial) listsApplications(kept []store.Application, q store.ApplicationQuery) {
 	t.Helper()
 	var want []store.Application
@@ -62,7 +62,7 @@ func (t *trial) listsApplications(kept []store.Application, q store.ApplicationQ
 	t.equal(gotTotal, total, "the total of applications by %+v", q)
 }
 
-// keep keeps applications, each with a client ID made from its ID.
+// keep stores applications, each with a client ID made from its ID.
 func (t *trial) keep(apps ...store.Application) []store.Application {
 	t.Helper()
 	for i := range apps {
@@ -73,8 +73,8 @@ func (t *trial) keep(apps ...store.Application) []store.Application {
 }
 
 func applicationOrder(t *trial) {
-	// Each stands where only the documented order puts it: upper case before
-	// lower case, bytes instead of letters, equal ones by their IDs.
+	// Only the documented order puts each of these in its place: upper case before
+	// lower case, bytes instead of letters, and equal ones by their IDs.
 	kept := t.keep(
 		store.Application{ID: "d", Name: "b", CreatedAt: t.after(time.Hour)},
 		store.Application{ID: "a", Name: "B", CreatedAt: t.after(time.Hour)},
@@ -126,7 +126,7 @@ func applicationFilters(t *trial) {
 	origins := []store.Origin{store.OriginManual, store.OriginRegistration, store.OriginDocument, ""}
 	times := []time.Time{t.after(-time.Hour), t.after(-tick), t.start, t.after(tick)}
 	var kept []store.Application
-	for i := range 60 { // Each pair of values occurs, in no order.
+	for i := range 60 { // Each pair of values occurs, in no particular order.
 		kept = append(kept, store.Application{
 			ID: fmt.Sprintf("%02d", i), OwnerID: owners[i%len(owners)], Name: names[i%len(names)], Origin: origins[i%len(origins)],
 			CreatedAt: t.after(time.Duration(i*7%60) * time.Second), UpdatedAt: times[i*3/4%len(times)],
@@ -157,7 +157,7 @@ func applicationFilters(t *trial) {
 	}
 }
 
-// searches checks what is found by each of the parts.
+// searches checks what a search for each of the parts finds.
 func (t *trial) searches(names, parts []string) {
 	t.Helper()
 	var kept []store.Application

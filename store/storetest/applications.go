@@ -10,41 +10,41 @@ import (
 )
 
 var applicationPromises = []promise{
-	{"an application comes back as it was kept",
-		"The provider decides by these fields who may ask for what.",
+	{"an application comes back as it was stored",
+		"These fields decide what an application may ask for.",
 		applicationComesBack},
-	{"a registration is kept whole, replaced, and cleared with its application",
-		"It says how the application may be used, and by which token it manages itself.",
+	{"a registration is stored whole, replaced, and cleared with its application",
+		"It says how the application may be used, and has the hash of the token that manages it.",
 		registrationKept},
 	{"the store sets the version of a new application",
 		"Compare-and-swap needs a version that only the store sets.",
 		firstVersion},
-	{"an absent application is not found",
+	{"a missing application is not found",
 		"The provider must tell an unknown client from a store that is down.",
 		absentApplication},
-	{"an ID and a client ID are taken once",
+	{"an ID and a client ID can be taken only once",
 		"Two applications with one ID could act for each other.",
 		takenApplication},
-	{"an update replaces the application except for what never changes",
+	{"an update replaces an application, except for its fixed fields",
 		"Tokens and links name the application by its IDs.",
 		updateReplaces},
 	{"an update of another version is a conflict",
-		"Of two administrators, the second would silently undo what the first did.",
+		"Otherwise the second of two administrators would silently undo the first one's change.",
 		updateConflict},
-	{"an update of an absent application is not found",
-		"An application that was deleted must not come back through an update.",
+	{"an update of a missing application is not found",
+		"An update must not bring back a deleted application.",
 		updateAbsent},
 	{"a deleted application is gone and its IDs are free",
-		"Deleting also undoes a registration, and may be repeated.",
+		"The provider deletes an application to undo a registration, and may repeat that.",
 		deleteApplication},
-	{"documents and applications are not connected",
+	{"documents and applications are independent",
 		"A host may keep applications in one place and documents in another.",
 		notConnected},
 }
 
 const someRedirect = "https://wiki.example.com/callback"
 
-// fullApplication has something in each field.
+// fullApplication has a value in each field.
 func (t *trial) fullApplication() store.Application {
 	imported, err := store.ParseSecretHash("$2b$10$" + strings.Repeat("k", 53))
 	t.must(err, "reading a bcrypt hash")
@@ -84,7 +84,7 @@ func (t *trial) fullApplication() store.Application {
 	}
 }
 
-// fullRegistration has something in each field.
+// fullRegistration has a value in each field.
 func fullRegistration() *store.RegistrationRecord {
 	return &store.RegistrationRecord{
 		Token:           store.HashSecret("a registration access token"),
@@ -97,13 +97,13 @@ func fullRegistration() *store.RegistrationRecord {
 	}
 }
 
-// creates keeps an application.
+// creates creates an application.
 func (t *trial) creates(app store.Application) {
 	t.Helper()
 	t.must(t.CreateApplication(t.Context(), app), "creating application %q", app.ID)
 }
 
-// updates updates an application, and returns it as it should be kept.
+// updates updates an application, and returns it as it should be stored.
 func (t *trial) updates(app store.Application) store.Application {
 	t.Helper()
 	t.must(t.UpdateApplication(t.Context(), app), "updating application %q", app.ID)
@@ -111,8 +111,8 @@ func (t *trial) updates(app store.Application) store.Application {
 	return app
 }
 
-// findsApplication checks that an application is kept as it should be, however
-// it is looked for.
+// findsApplication checks that an application is stored correctly, with each
+// way of finding it.
 func (t *trial) findsApplication(want store.Application, format string, args ...any) {
 	t.Helper()
 	what := fmt.Sprintf(format, args...)
@@ -130,17 +130,17 @@ func (t *trial) findsApplication(want store.Application, format string, args ...
 			return
 		}
 	}
-	t.errorf("%s: ListApplications by its client ID: it is missing", what)
+	t.errorf("%s: it is missing from ListApplications by its client ID", what)
 }
 
-// noApplication checks that there is no application with this ID.
+// noApplication checks that no application has this ID.
 func (t *trial) noApplication(id, format string, args ...any) {
 	t.Helper()
 	_, err := t.FindApplication(t.Context(), id)
 	t.fails(err, store.ErrNotFound, "FindApplication: "+format, args...)
 }
 
-// noClient checks that there is no application with this client ID.
+// noClient checks that no application has this client ID.
 func (t *trial) noClient(clientID, format string, args ...any) {
 	t.Helper()
 	_, err := t.FindClient(t.Context(), clientID)
@@ -249,7 +249,7 @@ func updateConflict(t *trial) {
 
 func updateAbsent(t *trial) {
 	app := t.fullApplication()
-	t.fails(t.UpdateApplication(t.Context(), app), store.ErrNotFound, "updating an application that never was")
+	t.fails(t.UpdateApplication(t.Context(), app), store.ErrNotFound, "updating an application that never existed")
 	t.creates(app)
 	t.must(t.DeleteApplication(t.Context(), app.ID), "deleting an application")
 	t.fails(t.UpdateApplication(t.Context(), app), store.ErrNotFound, "updating a deleted application")
@@ -262,7 +262,7 @@ func deleteApplication(t *trial) {
 	t.creates(app)
 	bystander := store.Application{ID: otherApp, ClientID: "client_2", Version: 1}
 	t.creates(bystander)
-	t.must(t.DeleteApplication(t.Context(), "app_9"), "deleting an application that never was")
+	t.must(t.DeleteApplication(t.Context(), "app_9"), "deleting an application that never existed")
 	t.must(t.DeleteApplication(t.Context(), app.ClientID), "deleting by a client ID, which is not an ID")
 	t.findsApplication(app, "after others were deleted")
 

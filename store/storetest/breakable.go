@@ -9,13 +9,14 @@ import (
 )
 
 // A Breakable is a store that a test breaks on purpose, to see what the program
-// that uses it does. Until then it does what the store in it does. Its methods
-// may be called while the program runs, from any goroutine.
+// under test does. Until then it passes each call to the store in it. Its
+// methods may be called while the program runs, from any goroutine.
 //
-// Steps are named after the methods of [store.Store], such as "Find". One thing
-// can go wrong before a step, and one after it: [Breakable.Fail],
-// [Breakable.Hang], [Breakable.Once], and [Breakable.Before] replace each other,
-// and so do [Breakable.Lose] and [Breakable.After].
+// Steps are named after the methods of [store.Store], such as "Find". One fault
+// can be set before a step, and one after it: [Breakable.Fail],
+// [Breakable.Hang], [Breakable.Once], and [Breakable.Before] replace each
+// other, and so do [Breakable.Lose] and [Breakable.After]. [Breakable.Heal]
+// removes both.
 type Breakable struct {
 	intercepted
 
@@ -23,7 +24,7 @@ type Breakable struct {
 	before, after func(ctx context.Context, step string) error
 }
 
-// NewBreakable returns a store that does what s does until it is broken.
+// NewBreakable returns a store that does what s does until a test breaks it.
 func NewBreakable(s store.Store) *Breakable {
 	b := &Breakable{}
 	b.intercepted = intercepted{s, b.around}
@@ -45,12 +46,12 @@ func (b *Breakable) around(ctx context.Context, step string, do func() error) er
 	return after(ctx, step)
 }
 
-// Fail makes the steps with these names, or all if there are none, return err
-// without being done.
+// Fail makes steps return err without being done: those with the given names,
+// or all if none is given.
 func (b *Breakable) Fail(err error, steps ...string) { b.Before(failing(err, steps)) }
 
-// Lose makes the steps with these names, or all if there are none, return err
-// after they were done: their answer is lost.
+// Lose makes steps return err after they were done, as if their answer was
+// lost: those with the given names, or all if none is given.
 func (b *Breakable) Lose(err error, steps ...string) { b.After(failing(err, steps)) }
 
 func failing(err error, steps []string) func(context.Context, string) error {
@@ -64,8 +65,8 @@ func failing(err error, steps []string) func(context.Context, string) error {
 
 func named(step string, steps []string) bool { return len(steps) == 0 || slices.Contains(steps, step) }
 
-// Hang makes the steps with these names, or all if there are none, wait until
-// their context ends. They return its error without being done.
+// Hang makes steps wait until their context ends, and return its error without
+// being done: those with the given names, or all if none is given.
 func (b *Breakable) Hang(steps ...string) {
 	b.Before(func(ctx context.Context, step string) error {
 		if !named(step, steps) {
@@ -77,7 +78,7 @@ func (b *Breakable) Hang(steps ...string) {
 }
 
 // Once runs f before the next step with this name, in the middle of the request
-// that does the step, and not again. f may use the store and break it anew.
+// that runs the step, and not again. f may use the store and set other faults.
 func (b *Breakable) Once(step string, f func()) {
 	done := false
 	b.Before(func(_ context.Context, name string) error {
@@ -95,24 +96,23 @@ func (b *Breakable) Once(step string, f func()) {
 	})
 }
 
-// Before makes f run before each step. If f returns an error, the step returns
-// it without being done. f may run in many goroutines at once.
+// Before runs f before each step. If f returns an error, the step returns it
+// without being done. f may run in many goroutines at once.
 func (b *Breakable) Before(f func(ctx context.Context, step string) error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.before = f
 }
 
-// After makes f run after each step that returned no error. If f returns one,
-// the step returns it, although it was done. f may run in many goroutines at
-// once.
+// After runs f after each step that succeeded. If f returns an error, the step
+// returns it, although it was done. f may run in many goroutines at once.
 func (b *Breakable) After(f func(ctx context.Context, step string) error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.after = f
 }
 
-// Heal ends all that was set.
+// Heal removes all faults.
 func (b *Breakable) Heal() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

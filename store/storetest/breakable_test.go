@@ -18,10 +18,10 @@ import (
 
 var errDown = errors.New("the store is down")
 
-// application has room for one more.
+// application returns an application that can be created.
 func application(id string) store.Application { return store.Application{ID: id, ClientID: id} }
 
-// A store that a test has not broken, or no longer, keeps every promise.
+// A store keeps every promise before a test breaks it and after it is healed.
 func TestBreakableStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return storetest.NewBreakable(plain.New()) })
 }
@@ -99,7 +99,7 @@ func TestBreakableDoesSomethingOnce(t *testing.T) {
 	require.ErrorIs(t, b.CreateApplication(t.Context(), application("a")), store.ErrExists)
 
 	b.Once("CreateApplication", func() { ran.Add(1); b.Fail(errDown, "CreateApplication") })
-	require.NoError(t, b.CreateApplication(t.Context(), application("b")), "what it breaks is broken for the steps that come")
+	require.NoError(t, b.CreateApplication(t.Context(), application("b")), "a fault that f sets applies to later steps")
 	require.ErrorIs(t, b.CreateApplication(t.Context(), application("c")), errDown)
 
 	b.Once("CreateApplication", func() { ran.Add(1) })
@@ -115,7 +115,8 @@ func TestBreakableDoesSomethingOnce(t *testing.T) {
 	require.EqualValues(t, 3, ran.Load())
 }
 
-// A store that fails, one that loses an answer, and a request that is overtaken.
+// A store that fails, one that loses an answer, and a request that another one
+// overtakes.
 func ExampleBreakable() {
 	ctx := context.Background()
 	kept := storetest.NewBreakable(plain.New()) // for Config.Store

@@ -12,10 +12,11 @@ import (
 
 // RunCost tests that no step gets slower as the store fills up. It compares a
 // store that has 200 documents, nearly all of one user and one application,
-// with the same store when it has 20,000. It calls open once.
+// with the same store when it has 20,000. It calls open once, and takes
+// minutes.
 //
-// It leaves out how long Sweep takes where cut-offs are more than a day old,
-// because the contract lets it look for what they cover.
+// It ignores the time that Sweep takes for cut-offs older than a day, because
+// the contract lets Sweep search for what they cover.
 func RunCost(t *testing.T, open func(t *testing.T) store.Store) {
 	p := costPromise(fewDocuments, manyDocuments, 200*time.Millisecond)
 	t.Run(p.name, func(t *testing.T) { p.test(t, open(t)) })
@@ -23,9 +24,9 @@ func RunCost(t *testing.T, open func(t *testing.T) store.Store) {
 
 const fewDocuments, manyDocuments = 200, 20_000
 
-// What a step may take, of what it took with few documents: enough for a deeper
-// index, and too little to read everything. If all steps take longer, that is
-// the machine, which others may be using, but only up to costNoise.
+// How much longer a step may take than with few documents: enough for a deeper
+// index, and too little to read everything. If all steps take longer, up to
+// costNoise, the machine is busy with something else.
 const (
 	costFactor = 6
 	costSlack  = 25 * time.Microsecond
@@ -34,7 +35,7 @@ const (
 
 func costPromise(few, many int, pause time.Duration) promise {
 	return promise{"no step gets slower as the store fills up",
-		"A host that grows must not find out one day that each request reads all that is kept.",
+		"If each request reads all records, a growing host will notice only in production.",
 		func(t *trial) {
 			c := newCosts(t)
 			c.fill(few)
@@ -43,7 +44,7 @@ func costPromise(few, many int, pause time.Duration) promise {
 			after := c.measure(nil)
 			for range 5 {
 				if len(slower(before, after)) > 0 {
-					time.Sleep(pause) // for a better moment
+					time.Sleep(pause) // for a quieter moment
 					after = c.measure(after)
 				}
 			}
@@ -73,12 +74,12 @@ func slower(before, after map[string]time.Duration) (names []string) {
 type costs struct {
 	*trial
 	kept  []store.Document
-	ended int            // how many of them, from the newest on, were ended
-	worn  store.Document // was replaced again and again
+	ended int            // how many of the newest were ended
+	worn  store.Document // was replaced many times
 	apps  int
 }
 
-// Whom nearly all documents are about, and who has few.
+// The user and the application of nearly all documents, and those with few.
 var (
 	manyKey = store.CutKey{UserID: "many", ApplicationID: "many", WorkspaceID: "live"}
 	deadKey = store.CutKey{UserID: "many", ApplicationID: "many", WorkspaceID: "dead"} // cut off by its workspace
@@ -97,8 +98,7 @@ func newCosts(t *trial) *costs {
 	return c
 }
 
-// document returns document i of many: half of them are cut off, and half are
-// due.
+// document returns document i: half of them are cut off, and half are due.
 func (c *costs) document(i int) store.Document {
 	key := manyKey
 	if i%2 == 0 {
@@ -110,7 +110,7 @@ func (c *costs) document(i int) store.Document {
 			d.SweepAt = c.after(1000 * time.Hour)
 		}
 		for j := range d.Seen {
-			d.Seen[j] = 1 << 62 // No cut-off of the steps kills it.
+			d.Seen[j] = 1 << 62 // No cut-off of the steps ends it.
 		}
 		if key == deadKey {
 			d.Seen[store.CutKey{WorkspaceID: deadKey.WorkspaceID}.Index()] = 0
@@ -155,7 +155,7 @@ func (c *costs) steps() []costStep {
 		{"FindClient", func() error { _, err := c.FindClient(ctx, "client 7"); return err }},
 		{"Create", func() error { created++; return c.Create(ctx, c.document(created)) }},
 		{"Find", func() error { _, _, err := c.Find(ctx, c.kept[5].ID); return err }},
-		{"Find of a document that was replaced again and again", func() error { _, _, err := c.Find(ctx, c.worn.ID); return err }},
+		{"Find of a document that was replaced many times", func() error { _, _, err := c.Find(ctx, c.worn.ID); return err }},
 		{"FindConsent", func() error { _, _, err := c.FindConsent(ctx, "many", "many", "live"); return err }},
 		{"Replace", func() error {
 			mark := c.worn.Mark
@@ -166,8 +166,8 @@ func (c *costs) steps() []costStep {
 			c.ended++
 			return c.End(ctx, c.kept[len(c.kept)-c.ended].ID, c.start, c.after(2000*time.Hour))
 		}},
-		{"Sweep where nothing is due", func() error { _, err := c.Sweep(ctx, c.after(-2*time.Hour), 100); return err }},
-		{"Sweep where much is due", func() error { _, err := c.Sweep(ctx, c.start, 1); return err }},
+		{"Sweep with nothing due", func() error { _, err := c.Sweep(ctx, c.after(-2*time.Hour), 100); return err }},
+		{"Sweep with much due", func() error { _, err := c.Sweep(ctx, c.start, 1); return err }},
 	}
 	list := func(name string, q store.Query) {
 		q.Limit = 10
@@ -191,8 +191,8 @@ func (c *costs) steps() []costStep {
 	return steps
 }
 
-// measure returns the least time that each step takes, or took before. It does
-// one after the other, again and again, so that none is alone in a bad moment.
+// measure returns the least time that each step takes, or took before. It runs
+// the steps in turn, many times, so that no step alone has a bad moment.
 func (c *costs) measure(took map[string]time.Duration) map[string]time.Duration {
 	c.Helper()
 	least := maps.Clone(took)

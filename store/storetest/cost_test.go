@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// Each step in turn takes longer with each document that was created, like one
+// In turn, each step takes longer with each document that was created, like one
 // that reads them all.
 func TestGrowingStepsFail(t *testing.T) {
 	for _, growing := range []string{

@@ -9,28 +9,28 @@ import (
 
 var cutPromises = []promise{
 	{"a cut-off covers the documents of its texts, and no others",
-		"Signing out one user, or deleting one application, must end just what is theirs.",
+		"Signing out one user, or deleting one application, must not affect others.",
 		cutCovers},
-	{"no two keys share a number, however similar their texts",
-		"A user who picks a name with a separator in it must not sign out another one.",
+	{"no two keys share a number, even with similar texts",
+		"A user who picks a name with a separator in it must not sign out another user.",
 		cutKeysApart},
 	{"the number of a key only grows",
-		"A clock that is behind must not bring back what was cut off.",
+		"A slow clock must not undo a cut-off.",
 		cutGrows},
-	{"a number is kept exactly",
-		"Two numbers that are rounded to one hide a cut-off.",
+	{"a number is stored exactly",
+		"If two numbers are rounded to the same value, a cut-off goes unnoticed.",
 		cutIsExact},
-	{"a cut-off is known before the document is",
-		"A request that is about to create a document must know what was cut off.",
+	{"the numbers of a consent are found before it exists",
+		"A request that is about to create a consent must know what was cut off.",
 		cutBeforeDocument},
 	{"a cut-off changes no document",
-		"It is one write, however many documents it covers, and they may be decided on again.",
+		"A cut-off is one write, no matter how many documents it covers, and the user may allow them again.",
 		cutChangesNothing},
 	{"a document is cut off by each number that has grown since, and by no other",
-		"One grant outlives a cut-off that came before it, and ends by the next one.",
+		"A grant survives a cut-off that came before it, and is ended by the next one.",
 		cutCompares},
-	{"a key that can't be kept is refused",
-		"A cut-off that is cut short or fixed on the way is that of another user.",
+	{"a key that can't be stored is refused",
+		"A key that is truncated or repaired would cut off another user.",
 		cutRefused},
 }
 
@@ -47,7 +47,7 @@ func everyForm(key store.CutKey) (forms []store.CutKey) {
 	return forms
 }
 
-// A ledger is what the numbers of the keys should be.
+// A ledger has the expected numbers of keys.
 type ledger map[store.CutKey]int64
 
 func (l ledger) cut(key store.CutKey, number int64) { l[key] = max(number, l[key]+1) }
@@ -85,7 +85,7 @@ func cutCovers(t *trial) {
 			t.numbersOf(l, d, "after %+v was cut off", key)
 		}
 	}
-	// And the other way around: the number of another key is not returned.
+	// Conversely, the number of another key is not returned.
 	for i, key := range everyForm(otherKey) {
 		l.cut(key, int64(2000+i))
 		t.cuts(key, int64(2000+i))
@@ -95,7 +95,7 @@ func cutCovers(t *trial) {
 	}
 }
 
-// similarKeys returns keys that a careless encoding takes for one another.
+// similarKeys returns keys that a careless encoding confuses.
 func similarKeys() []store.CutKey {
 	var keys []store.CutKey
 	for _, texts := range [][3]string{
@@ -201,7 +201,7 @@ func cutChangesNothing(t *trial) {
 		t.cuts(key, int64(1000+i))
 		t.finds(d, "a document that was cut off by %+v", key)
 	}
-	d = t.replaces(d, func(d *store.Document) { d.State = "decided on again" })
+	d = t.replaces(d, func(d *store.Document) { d.State = "allowed again" })
 	t.finds(d, "a document that was cut off and replaced")
 }
 
@@ -231,7 +231,7 @@ func cutCompares(t *trial) {
 		t.lists(q, []store.Document{above, after}, "after %+v was cut off and others were created", key)
 		for _, d := range []store.Document{before, above, after, below, elsewhere} {
 			t.finds(d, "a document whether or not it is cut off")
-			t.ends(d, t.start, t.after(time.Hour)) // The next round lists only its own.
+			t.ends(d, t.start, t.after(time.Hour)) // The next round lists only its own documents.
 		}
 	}
 }

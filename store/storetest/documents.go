@@ -8,36 +8,36 @@ import (
 )
 
 var documentPromises = []promise{
-	{"a document comes back as it was kept",
-		"The provider decides by these fields, and by nothing else.",
+	{"a document comes back as it was stored",
+		"The provider decides by these fields only.",
 		documentComesBack},
-	{"a document of any kind is kept",
-		"A newer provider may keep kinds that this backend has never heard of.",
+	{"a document of any kind is stored",
+		"A newer provider may store kinds that this backend doesn't know.",
 		everyKind},
-	{"an absent document is not found",
-		"The provider must tell a token that never was from a store that is down.",
+	{"a missing document is not found",
+		"The provider must tell an invalid token from a store that is down.",
 		absentDocument},
-	{"an ID is taken once",
-		"A form that is sent again must not sign in again, nor bring back what has ended.",
+	{"an ID can be taken only once",
+		"A form that is sent twice must not sign in twice, nor bring back what has ended.",
 		takenID},
-	{"a document that can't be kept is refused",
+	{"a document that can't be stored is refused",
 		"A document without an ID, a mark, or a time can't be found, replaced, or listed.",
 		uselessDocument},
-	{"a consent is found by whom it is about",
-		"The consent page asks for what the user has agreed to, and that may be nothing.",
+	{"a consent is found by its user, application, and workspace",
+		"The consent page looks up what the user has agreed to, which may be nothing.",
 		consentFound},
-	{"a document is replaced if its mark is still the one given",
-		"Of two requests, the second would silently undo what the first did.",
+	{"a document is replaced only if it still has the given mark",
+		"Otherwise the second of two requests would silently undo the first one's change.",
 		replaceCompares},
-	{"a document is replaced whole except for what never changes",
-		"Lists and cut-offs find the document by these fields, and the rest is what the provider decided.",
+	{"a document is replaced whole, except for its fixed fields",
+		"Lists and cut-offs find a document by its fixed fields, and the provider decides the rest.",
 		replaceReplaces},
 	{"a document that doesn't exist is not replaced",
-		"What was removed must not come back through a request that had read it before.",
+		"A request that read a document must not bring it back after it was removed.",
 		replaceAbsent},
 }
 
-// fullDocument has something in each field that a new document may have.
+// fullDocument has a value in each field that a new document may have.
 func (t *trial) fullDocument(key store.CutKey) store.Document {
 	return t.document(key, func(d *store.Document) {
 		d.Kind = store.KindDevice
@@ -47,7 +47,7 @@ func (t *trial) fullDocument(key store.CutKey) store.Document {
 	})
 }
 
-// bareDocument has only what each document must have.
+// bareDocument has only the required fields.
 func (t *trial) bareDocument() store.Document {
 	return store.Document{ID: store.ID{15: byte(newMark()) | 1}, Kind: store.KindGrant, CreatedAt: t.start, Mark: newMark()}
 }
@@ -55,7 +55,7 @@ func (t *trial) bareDocument() store.Document {
 func documentComesBack(t *trial) {
 	full, bare := t.fullDocument(someKey), t.bareDocument()
 	t.must(t.Create(t.Context(), full), "creating a document with something in each field")
-	t.must(t.Create(t.Context(), bare), "creating a document with nothing but what it must have")
+	t.must(t.Create(t.Context(), bare), "creating a document with only the required fields")
 	for _, d := range []store.Document{full, bare} {
 		numbers := t.finds(d, "a new document")
 		t.equal(numbers, store.Cuts{}, "the numbers where nothing was cut off")
@@ -133,15 +133,15 @@ func uselessDocument(t *trial) {
 	t.lists(store.Query{Kind: store.KindGrant, ApplicationID: someApp}, nil, "documents that were refused")
 }
 
-// consent returns a consent that is not kept yet.
+// consent returns a consent that isn't stored yet.
 func (t *trial) consent(key store.CutKey, edits ...func(*store.Document)) store.Document {
 	d := t.document(key, edits...)
 	d.Kind, d.ID = store.KindConsent, store.ConsentID(key.UserID, key.ApplicationID, key.WorkspaceID)
 	return d
 }
 
-// findsConsent checks which document a consent is, and returns the numbers of
-// its cut-offs. The zero document means that there is none.
+// findsConsent checks the document of a consent, and returns the numbers of its
+// cut-offs. The zero document means that it must not exist.
 func (t *trial) findsConsent(key store.CutKey, want store.Document, format string, args ...any) store.Cuts {
 	t.Helper()
 	got, numbers, err := t.FindConsent(t.Context(), key.UserID, key.ApplicationID, key.WorkspaceID)
@@ -154,7 +154,7 @@ func (t *trial) findsConsent(key store.CutKey, want store.Document, format strin
 }
 
 func consentFound(t *trial) {
-	// They have texts in common, and some differ only in where a text ends.
+	// These have texts in common, and some differ only in where a text ends.
 	var keys []store.CutKey
 	for _, texts := range [][3]string{
 		{"ann", "wiki", ""}, {"ann", "wiki", "acme"}, {"ann", "acme", "wiki"}, {"wiki", "ann", ""}, {"annw", "iki", ""}, {"ann", "", "wiki"},
@@ -165,9 +165,9 @@ func consentFound(t *trial) {
 	none := store.Document{}
 	var consents []store.Document
 	for i, key := range keys {
-		t.findsConsent(key, none, "before there is one")
-		t.create(key) // A grant of the same texts is not a consent.
-		t.findsConsent(key, none, "where there is only a grant")
+		t.findsConsent(key, none, "before it exists")
+		t.create(key) // A grant with the same texts is not a consent.
+		t.findsConsent(key, none, "if only a grant exists")
 		d := t.consent(key, func(d *store.Document) { d.State = fmt.Sprint("consent ", i) })
 		t.must(t.Create(t.Context(), d), "creating a consent")
 		consents = append(consents, d)
@@ -205,7 +205,7 @@ func replaceCompares(t *trial) {
 	t.finds(third, "after it was replaced again")
 	t.cuts(store.CutKey{UserID: someUser}, 7)
 	fourth := t.replaces(third, func(d *store.Document) { d.Seen[1] = 7 })
-	t.finds(fourth, "a document that was cut off, and decided on again")
+	t.finds(fourth, "a document that was cut off, and allowed again")
 	t.finds(bystander, "a document that was not replaced")
 }
 
@@ -217,7 +217,7 @@ func replaceReplaces(t *trial) {
 		d = t.replaces(d, func(d *store.Document) {
 			d.CreatedAt, d.LastUsedAt, d.SweepAt, d.Seen, d.State = next.CreatedAt, next.LastUsedAt, next.SweepAt, next.Seen, next.State
 		})
-		t.finds(d, "a document of which all was replaced that can be")
+		t.finds(d, "a document with each replaceable field replaced")
 	}
 
 	for name, edit := range map[string]func(*store.Document){
@@ -252,7 +252,7 @@ func twin(userID string) string {
 func replaceAbsent(t *trial) {
 	d := t.document(someKey)
 	for _, mark := range []int64{d.Mark, 0, 1} {
-		t.fails(t.Replace(t.Context(), d, mark), store.ErrConflict, "replacing a document that never was")
+		t.fails(t.Replace(t.Context(), d, mark), store.ErrConflict, "replacing a document that never existed")
 		t.gone(d.ID, "a document that only a replacement named")
 	}
 	d.SweepAt = t.after(-tick)

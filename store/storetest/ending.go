@@ -8,22 +8,22 @@ import (
 
 var endingPromises = []promise{
 	{"a document with any mark ends",
-		"A token that was stolen must end, no matter what happens to its grant meanwhile.",
+		"A stolen token must end, no matter what happens to its grant meanwhile.",
 		endEnds},
-	{"what has ended is kept as it was",
-		"The provider tells a token that was revoked from one that never was, until it is swept.",
+	{"an ended document keeps its content",
+		"Until the sweep, the provider tells a revoked token from one that never existed.",
 		endKeeps},
 	{"an end moves the sweep only to an earlier time",
-		"A tombstone is needed for as long as a form that could make it again is valid, and no longer.",
+		"An ended document is needed only while a form that could create it again is valid.",
 		endMovesSweep},
 	{"a document ends once",
-		"A log that says when a user was signed out must not change.",
+		"The time at which a user was signed out must not change.",
 		endIsFirst},
-	{"ending what doesn't exist returns nil",
-		"Signing out is repeated, and what is gone has ended.",
+	{"ending a missing document returns nil",
+		"Signing out may be repeated, and a missing document has ended.",
 		endOfAbsent},
 	{"no replacement undoes an end",
-		"A request that had read the document before must not sign the user in again.",
+		"A request that read the document earlier must not sign the user in again.",
 		endIsFinal},
 }
 
@@ -51,7 +51,7 @@ func endKeeps(t *trial) {
 	}
 	bare := t.bareDocument()
 	t.must(t.Create(t.Context(), bare), "creating a document")
-	t.finds(t.ends(bare, t.after(tick), t.after(tick)), "a document with nothing but what it must have that has ended")
+	t.finds(t.ends(bare, t.after(tick), t.after(tick)), "a document with only the required fields that has ended")
 }
 
 func endMovesSweep(t *trial) {
@@ -60,18 +60,18 @@ func endMovesSweep(t *trial) {
 	} {
 		d := t.create(someKey, func(d *store.Document) { d.SweepAt = sweepAt })
 		d = t.ends(d, t.start, t.after(time.Hour))
-		t.finds(d, "a document that would have been swept %s than its end says", name)
+		t.finds(d, "a document whose SweepAt, compared with that of its end, was %s", name)
 	}
 	early := t.create(someKey, func(d *store.Document) { d.SweepAt = t.after(time.Minute) })
 	late := t.create(someKey, func(d *store.Document) { d.SweepAt = t.after(3 * time.Hour) })
 	t.ends(early, t.start, t.after(2*time.Hour))
 	t.ends(late, t.start, t.after(2*time.Hour))
 	t.sweeps(t.after(time.Minute))
-	t.gone(early.ID, "a document whose end came with a later time to sweep it")
+	t.gone(early.ID, "a document that was ended with a later sweepAt")
 	t.sweeps(t.after(2*time.Hour - tick))
-	t.finds(t.ends(late, t.start, t.after(2*time.Hour)), "before the time to sweep it that its end brought")
+	t.finds(t.ends(late, t.start, t.after(2*time.Hour)), "before the sweepAt of its end")
 	t.sweeps(t.after(2 * time.Hour))
-	t.gone(late.ID, "a document whose end came with an earlier time to sweep it")
+	t.gone(late.ID, "a document that was ended with an earlier sweepAt")
 }
 
 func endIsFirst(t *trial) {
@@ -86,7 +86,7 @@ func endOfAbsent(t *trial) {
 	d := t.create(someKey)
 	absent := store.NewID(t.start, someUser)
 	for _, id := range []store.ID{absent, {}} {
-		t.must(t.End(t.Context(), id, t.start, t.start), "ending a document that never was")
+		t.must(t.End(t.Context(), id, t.start, t.start), "ending a document that never existed")
 		t.gone(id, "a document that only an end named")
 	}
 	t.finds(d, "after others were ended")
@@ -107,7 +107,7 @@ func endIsFinal(t *trial) {
 		other := ended
 		edit(&other)
 		other.Mark = newMark()
-		t.fails(t.Replace(t.Context(), other, before.Mark), store.ErrConflict, "replacing what has ended, %s", name)
+		t.fails(t.Replace(t.Context(), other, before.Mark), store.ErrConflict, "replacing an ended document, %s", name)
 		t.finds(ended, "after it was not replaced, %s", name)
 	}
 	t.lists(store.Query{Kind: ended.Kind, UserID: someUser}, nil, "after attempts to undo an end")

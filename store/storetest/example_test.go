@@ -8,15 +8,16 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// This is the whole test of a backend. Each subtest gets a new, empty store.
+// These are the complete tests of a backend. Each subtest gets a new, empty
+// store.
 func Example() {
 	open := func(t *testing.T) store.Store {
 		s := memory.New()    // the backend to test
-		t.Cleanup(func() {}) // Close it here.
+		t.Cleanup(func() {}) // close it here
 		return s
 	}
 	testStore := func(t *testing.T) { storetest.Run(t, open) }
 	testCost := func(t *testing.T) { storetest.RunCost(t, open) }
 
-	_, _ = testStore, testCost // In a test file they are TestStore and TestCost.
+	_, _ = testStore, testCost // in a test file: TestStore and TestCost
 }

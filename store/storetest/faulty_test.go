@@ -11,11 +11,11 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest/plain"
 )
 
-// breaks has, for each promise, wrong stores that break it: what is wrong with
-// each, and how to make a right store wrong.
+// breaks has, for each promise, the wrong stores that break it: what is wrong
+// with each, and how to make a right store wrong.
 type breaks map[string]map[string]func(f *faulty)
 
-// A faulty store is a right one of which some methods are replaced.
+// A faulty store is a right store with some methods replaced.
 type faulty struct {
 	right store.Store
 
@@ -35,11 +35,11 @@ type faulty struct {
 	list        func(context.Context, store.Query) ([]store.Document, store.Cursor, error)
 	sweep       func(context.Context, time.Time, int) (int, error)
 
-	mu      sync.Mutex // of what a fault remembers
+	mu      sync.Mutex // guards what a fault remembers
 	created []store.ID
 }
 
-// newFaulty returns a new store that has no fault yet.
+// newFaulty returns a new store without a fault.
 func newFaulty() *faulty {
 	s := plain.New()
 	f := &faulty{
@@ -110,7 +110,7 @@ func (f *faulty) Sweep(ctx context.Context, before time.Time, limit int) (int, e
 	return f.sweep(ctx, before, limit)
 }
 
-// pause lets others continue between a read and a write that belong together.
+// pause lets others run between a read and a write that belong together.
 func pause() { time.Sleep(200 * time.Microsecond) }
 
 // The following make a method wrong in a way that many faults need.
@@ -158,7 +158,7 @@ func (f *faulty) appQuery(edit func(*store.ApplicationQuery)) {
 	}
 }
 
-// search replaces how a name is searched for.
+// search replaces the matching of names.
 func (f *faulty) search(matches func(app store.Application, name string) bool) {
 	f.listApplications = func(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
 		name := q.Name
@@ -213,7 +213,7 @@ func (f *faulty) force(ctx context.Context, d store.Document) error {
 	return f.right.Replace(ctx, d, kept.Mark)
 }
 
-// numbers edits the numbers that are returned with a document or without.
+// numbers edits the numbers that are returned, with or without a document.
 func (f *faulty) numbers(edit func(d store.Document, numbers *store.Cuts)) {
 	f.find = func(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
 		d, numbers, err := f.right.Find(ctx, id)
@@ -227,7 +227,7 @@ func (f *faulty) numbers(edit func(d store.Document, numbers *store.Cuts)) {
 	}
 }
 
-// ownCuts keeps the numbers of cut-offs in another way: by a text made from
+// ownCuts stores the numbers of cut-offs in another way: by a text made from
 // their key, and growing as the function says. They are never swept, and lists
 // don't see them.
 func (f *faulty) ownCuts(text func(store.CutKey) string, grow func(old, number int64) int64) map[string]int64 {
@@ -281,7 +281,7 @@ func (f *faulty) all(ctx context.Context) (documents []store.Document, numbers [
 	return documents, numbers
 }
 
-// A listing is a wrong way to make lists. Its zero value is a right one.
+// A listing is a wrong way to make lists. The zero value makes right ones.
 type listing struct {
 	matches func(q store.Query, d store.Document) bool
 	compare func(a, b store.Document) int

@@ -8,14 +8,13 @@ import (
 )
 
 // Intercept returns a store that calls around for each step. step is the name
-// of the method, such as "Find", and do does it on s. What around returns is
-// what the step returns; with an error, the other results are zero. So around
-// can
+// of the method, such as "Find", and do runs it on s. The step returns the error
+// of around; if it isn't nil, the other results are zero. So around can
 //
-//   - fail before the step: return an error without calling do;
-//   - lose the answer: call do, and return an error afterwards;
-//   - wait, count, or run something else before or after do; or
-//   - do nothing: return do().
+//   - fail before the step: return an error without calling do
+//   - lose the answer: call do, and return an error afterwards
+//   - wait, count, or run something else before or after do
+//   - do nothing: return do()
 //
 // around may run in many goroutines at once, and may itself use s.
 func Intercept(s store.Store, around func(ctx context.Context, step string, do func() error) error) store.Store {

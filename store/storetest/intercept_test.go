@@ -17,15 +17,15 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest/plain"
 )
 
-// A store that is intercepted and left alone keeps every promise.
+// A store keeps every promise if the interceptor changes nothing.
 func TestInterceptedStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store {
 		return storetest.Intercept(plain.New(), func(_ context.Context, _ string, do func() error) error { return do() })
 	})
 }
 
-// each calls each method, and returns the errors and the other results by its
-// name.
+// each calls each method, and returns the errors and the other results by the
+// method's name.
 func each(s store.Store) (errs map[string]error, results map[string][]any) {
 	errs, results = map[string]error{}, map[string][]any{}
 	d := store.Document{ID: store.NewID(time.Now(), ""), Kind: store.KindGrant, CreatedAt: time.Now(), Mark: 1}
@@ -35,7 +35,7 @@ func each(s store.Store) (errs map[string]error, results map[string][]any) {
 		"Create": {d}, "Find": {d.ID}, "FindConsent": {"u", "a", "w"}, "Replace": {d, int64(1)}, "End": {d.ID, time.Now(), time.Now()},
 		"CutOff": {store.CutKey{}, int64(1)}, "List": {store.Query{UserID: "u", Limit: 1}}, "Sweep": {time.Unix(0, 0), 10},
 	}
-	// In the order of their names, but with what creates first.
+	// in the order of their names, but with those that create first
 	names := slices.Sorted(maps.Keys(arguments))
 	for _, name := range append([]string{"CreateApplication", "Create"}, names...) {
 		if _, done := errs[name]; done {
@@ -79,8 +79,8 @@ func TestInterceptFailsBefore(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound, "the application was created")
 }
 
-// An answer that is lost: the step is done, and its results are as zero as
-// those of one that was not.
+// If an answer is lost, the step is done, but its results are as zero as those
+// of a step that was not.
 func TestInterceptLosesAnswers(t *testing.T) {
 	lost := errors.New("the answer is lost")
 	s := plain.New()

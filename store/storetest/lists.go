@@ -9,34 +9,34 @@ import (
 )
 
 var listPromises = []promise{
-	{"a list is of what was asked for, and nothing else",
-		"A user must not see what another one has, and a page of applications shows each of them.",
+	{"a list has what the query selects, and nothing else",
+		"A user must not see another user's documents, and must find every application on the page of connected apps.",
 		listSelects},
-	{"a list goes from the newest to the oldest, and by greater ID between",
+	{"a list goes from newest to oldest, and then from greater to smaller IDs",
 		"Pages fit together only if every list of the same documents has one order.",
 		listOrder},
-	{"a list leaves out what has ended or is cut off",
-		"A user who takes an application off the list is rid of it.",
+	{"a list leaves out documents that have ended or are cut off",
+		"A user who disconnects an application must not see it again.",
 		listLeavesOut},
-	{"a list has each document as it is kept",
-		"What a page shows is what the provider decides by.",
+	{"a list has each document as it is stored",
+		"A page must show what the provider decides by.",
 		listIsWhole},
 	{"pages have each document once, and come to an end",
-		"A program that signs out each one must reach all of them.",
+		"A program that ends each document must reach all of them.",
 		listPages},
 	{"pages fit together while documents come and go",
 		"The list changes while it is read.",
 		listBesideTraffic},
 	{"a page may begin at any place",
-		"The document where a page ended may be gone when the next one is asked for.",
+		"The document where a page ended may be gone when the next page is read.",
 		listFromPlace},
-	{"a page that can't exist is an error",
-		"A list of everything would be of any length.",
+	{"an invalid page is an error",
+		"A list of all documents could be of any length.",
 		listRefused},
 }
 
 // walk returns all documents of a list, page by page. Between two pages it
-// calls the function, if there is one.
+// calls between, if set.
 func (t *trial) walk(q store.Query, between func()) (all []store.Document) {
 	t.Helper()
 	for range 1_000 {
@@ -54,12 +54,12 @@ func (t *trial) walk(q store.Query, between func()) (all []store.Document) {
 			between()
 		}
 	}
-	t.fatalf("listing by %+v: there was still a next page after 1,000", q)
+	t.fatalf("listing by %+v: the list didn't end after 1,000 pages", q)
 	return nil
 }
 
-// lists checks that a list has the documents that it should have, in order, in
-// pages of any length.
+// lists checks that a list has the expected documents, in order, with pages of
+// any length.
 func (t *trial) lists(q store.Query, want []store.Document, format string, args ...any) {
 	t.Helper()
 	want = slices.SortedFunc(slices.Values(want), store.Newer)
@@ -130,11 +130,11 @@ func listSelects(t *trial) {
 	}
 }
 
-// somePlaces returns documents, in order, that only their times and IDs tell
-// apart.
+// somePlaces returns documents, in order, that differ only in their times and
+// IDs.
 func (t *trial) somePlaces() (kept []store.Document) {
 	for _, at := range []time.Time{t.start, t.after(-tick), t.after(tick), t.after(-day * 400), t.after(time.Hour)} {
-		for _, first := range []byte{0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff} { // as signed numbers and as text they have other orders
+		for _, first := range []byte{0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff} { // these have another order as signed numbers and as text
 			for _, ninth := range []byte{0x0a, 0x5a, 0xf0} {
 				kept = append(kept, t.create(someKey, func(d *store.Document) {
 					d.CreatedAt, d.ID[0], d.ID[8] = at, first, ninth
@@ -178,7 +178,7 @@ func listLeavesOut(t *trial) {
 	}
 	var live []store.Document
 	for i, d := range kept {
-		if i%5 < 2 { // two ended ones in a row, at the end too
+		if i%5 < 2 { // two ended ones in a row, also at the end
 			t.ends(d, t.start, t.after(time.Hour))
 		} else {
 			live = append(live, d)
@@ -211,7 +211,7 @@ func listPages(t *trial) {
 	for i := range 60 {
 		d := t.create(someKey, func(d *store.Document) { d.CreatedAt = t.after(time.Duration(i/4) * time.Second) })
 		kept = append(kept, d)
-		if i%10 < 4 || i >= 55 { // whole pages have ended, and the first one
+		if i%10 < 4 || i >= 55 { // whole pages have ended, including the first one
 			t.ends(d, t.start, t.after(time.Hour))
 		} else {
 			live = append(live, d)
@@ -229,7 +229,7 @@ func listPages(t *trial) {
 
 func listBesideTraffic(t *trial) {
 	for user, traffic := range map[string]func(leaving []store.Document){
-		"come": func([]store.Document) { // newer than where the list is
+		"come": func([]store.Document) { // newer than the place of the list
 			t.create(store.CutKey{UserID: "come"}, func(d *store.Document) { d.CreatedAt = t.after(time.Hour) })
 		},
 		"go": func(leaving []store.Document) {
@@ -257,7 +257,7 @@ func listBesideTraffic(t *trial) {
 		}
 		for _, d := range stay {
 			if times[d.ID] != 1 {
-				t.errorf("a list in pages while others %s: a document that was there all the time was found %d times, want 1", user, times[d.ID])
+				t.errorf("a list in pages while others %s: a document that existed all the time was found %d times, want 1", user, times[d.ID])
 			}
 		}
 		if !slices.IsSortedFunc(got, store.Newer) || len(times) != len(got) {
@@ -281,7 +281,7 @@ func listFromPlace(t *trial) {
 	}
 	never := store.Cursor{CreatedAt: t.after(time.Minute), ID: store.NewID(t.start, otherUser)}
 	rest := slices.DeleteFunc(slices.Clone(kept), func(d store.Document) bool { return d.ID == gone.ID || d.CreatedAt.After(never.CreatedAt) })
-	t.lists(store.Query{Kind: store.KindGrant, UserID: someUser, After: never}, rest, "from a place where there was never a document")
+	t.lists(store.Query{Kind: store.KindGrant, UserID: someUser, After: never}, rest, "from a place that never had a document")
 }
 
 func listRefused(t *trial) {

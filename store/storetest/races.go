@@ -12,58 +12,58 @@ import (
 )
 
 var racePromises = []promise{
-	{"of many that create one ID exactly one succeeds",
+	{"of many concurrent creates of one ID, exactly one succeeds",
 		"A form that is sent twice must sign in once.",
 		raceOfCreates},
-	{"of many that replace one mark exactly one succeeds",
-		"A code that can be redeemed twice can be stolen unnoticed.",
+	{"of many concurrent replacements of one mark, exactly one succeeds",
+		"If a code can be redeemed twice, no one notices that it was stolen.",
 		raceOfReplacements},
-	{"no replacement is lost among many that try again",
-		"It is how each request of a grant does its step.",
+	{"no replacement is lost when many retry",
+		"Each request changes its grant in this way.",
 		raceOfRetries},
-	{"a document ends however often it is replaced meanwhile",
+	{"a document ends even while it is being replaced",
 		"A thief who keeps refreshing a stolen token must not keep it from ending.",
 		raceOfEndAndReplacements},
-	{"of many that end one document one decides its times",
-		"A log that says when a user was signed out must say one thing.",
+	{"of many concurrent ends, one decides the times",
+		"The time at which a user was signed out must be the same for everyone.",
 		raceOfEnds},
-	{"of many that cut one key off each makes its number grow",
-		"A document that was created between two cut-offs must end by the second.",
+	{"each of many concurrent cut-offs makes the number grow",
+		"The second of two cut-offs must end a document created between them.",
 		raceOfCuts},
-	{"what is created while its application is cut off ends, or has seen the cut-off",
-		"A machine that asks for a token while its application is deleted must not keep one.",
+	{"a document created during a cut-off is cut off, or has seen it",
+		"An application that asks for a token while it is being deleted must not keep the token.",
 		raceOfCutsAndCreations},
-	{"what was written is seen by every read that starts afterwards",
-		"Once a user is told that a sign-out is done, no instance may let the token in.",
+	{"every read that starts after a write sees it",
+		"Once a user is told that a sign-out is done, no instance may accept the token.",
 		readsAreCurrent},
-	{"numbers are never older than the document that they come with",
-		"A document that was created after its cut-off, by numbers from before it, would live.",
+	{"numbers are never older than their document",
+		"Otherwise a request with older numbers could create a document that survives its cut-off.",
 		numbersAreCurrent},
-	{"sweeps next to traffic remove nothing that lives",
-		"They run on many instances, whenever they like.",
+	{"sweeps during traffic remove nothing live",
+		"Sweeps run on many instances, at any time.",
 		raceOfSweeps},
-	{"a cut-off next to sweeps is not lost",
-		"A sweep that finds an old number must not remove the new one.",
+	{"no cut-off is lost during sweeps",
+		"A sweep that read an old number must not remove the new one.",
 		raceOfSweepsAndCuts},
-	{"what is created once a cut-off was swept lives",
-		"Another sweep that still knows the cut-off must not sign its user out.",
+	{"a document created after its cut-off was swept lives",
+		"Another sweep that still knows the cut-off must not sign the user out.",
 		raceOfSweepsAndCreations},
-	{"of many that create one client ID exactly one succeeds",
+	{"of many concurrent creates of one client ID, exactly one succeeds",
 		"Two applications with one client ID could act for each other.",
 		raceOfClientIDs},
-	{"of many that update one version exactly one succeeds",
-		"The others must look at what has changed first.",
+	{"of many concurrent updates of one version, exactly one succeeds",
+		"The others must read the change first.",
 		raceOfUpdates},
-	{"no update is lost among many that try again",
-		"It is how the provider edits an application.",
+	{"no update is lost when many retry",
+		"The provider edits applications in this way.",
 		raceOfEdits},
 }
 
-// How often a race is run, and by how many. That is enough to catch a backend
-// that reads and then writes in nearly every run of the suite.
+// How often a race runs, and with how many goroutines: enough to catch a
+// backend that reads and then writes in nearly every run of the suite.
 const rounds, racers = 30, 16
 
-// race lets n goroutines go at once and waits for all of them.
+// race runs f in n goroutines at once and waits for all of them.
 func race(n int, run func(i int)) {
 	start := make(chan struct{})
 	var wg sync.WaitGroup
@@ -78,7 +78,7 @@ func race(n int, run func(i int)) {
 }
 
 // oneWins lets racers attempt something at once, checks that one succeeds and
-// that the others get the sentinel, and returns which one did.
+// that the others get the sentinel, and returns which one succeeded.
 func (t *trial) oneWins(sentinel error, attempt func(i int) error, format string, args ...any) (winner int) {
 	t.Helper()
 	what := fmt.Sprintf(format, args...)
@@ -108,7 +108,7 @@ func raceOfCreates(t *trial) {
 			offered[i] = t.consent(someKey, func(d *store.Document) { d.State = fmt.Sprint("offered by ", i) })
 			if round%2 == 1 {
 				offered[i].ID = offered[0].ID
-				offered[i].ID[7] = byte(round) // not the consent's
+				offered[i].ID[7] = byte(round) // not the ID of the consent
 			} else {
 				user := fmt.Sprint("user ", round)
 				offered[i].UserID, offered[i].ID = user, store.ConsentID(user, someApp, someSpace)
@@ -133,7 +133,7 @@ func raceOfReplacements(t *trial) {
 	}
 }
 
-// attempts is how often a racer tries again before it gives up.
+// attempts is how often a racer tries before it gives up.
 const attempts = 10_000
 
 var errStillConflict = fmt.Errorf("still a conflict after %d attempts", attempts)
@@ -167,10 +167,10 @@ func raceOfRetries(t *trial) {
 			}))
 		}
 	})
-	t.must(errors.Join(errs...), "replacing a document among others, and trying again")
+	t.must(errors.Join(errs...), "replacing a document concurrently, with retries")
 	kept, _, err := t.Find(t.Context(), d.ID)
 	t.must(err, "finding a document")
-	t.equal(kept.State, strconv.Itoa(editors*edits), "what %d racers have counted in one document, each to %d", editors, edits)
+	t.equal(kept.State, strconv.Itoa(editors*edits), "the count of %d racers in one document, each to %d", editors, edits)
 }
 
 func raceOfEndAndReplacements(t *trial) {
@@ -180,7 +180,7 @@ func raceOfEndAndReplacements(t *trial) {
 		var ended atomic.Bool
 		race(len(errs), func(i int) {
 			if i == 0 {
-				time.Sleep(time.Millisecond) // until the others are at it
+				time.Sleep(time.Millisecond) // until the others are at work
 				errs[0] = t.End(t.Context(), d.ID, t.after(time.Minute), t.after(time.Hour))
 				ended.Store(true)
 				return
@@ -224,7 +224,7 @@ func raceOfEnds(t *trial) {
 		kept, _, err := t.Find(t.Context(), d.ID)
 		t.must(err, "finding a document")
 		if took := kept.EndedAt.Sub(t.start); kept.EndedAt.IsZero() || !kept.SweepAt.Equal(t.after(time.Hour-took)) {
-			t.fatalf("%d racers that end one document: it ended at %v and is swept at %v, which no racer said", racers, kept.EndedAt, kept.SweepAt)
+			t.fatalf("%d racers that end one document: it ended at %v and is swept at %v, which no racer asked for", racers, kept.EndedAt, kept.SweepAt)
 		}
 	}
 }
@@ -235,7 +235,7 @@ func raceOfCuts(t *trial) {
 		before := t.numbersNow(key)[key]
 		number := before + 1000
 		if round%2 == 1 {
-			number = before - 1000 // then each grows it by one
+			number = before - 1000 // then each one increases it by one
 		}
 		errs := make([]error, racers)
 		race(racers, func(i int) { errs[i] = t.CutOff(t.Context(), key, number) })
@@ -261,7 +261,7 @@ func raceOfCutsAndCreations(t *trial) {
 		t.must(errors.Join(errs...), "creating documents and cutting off their application")
 		for _, d := range created[1:] {
 			if numbers := t.finds(d, "a document that was created while its application was cut off"); !numbers.Exceed(&d.Seen) && !d.Seen.Forever() {
-				t.errorf("a document lives that was created while its application was cut off, and has seen %v", d.Seen)
+				t.errorf("a document that was created while its application was cut off is live, and has seen %v", d.Seen)
 			}
 		}
 	}
@@ -329,7 +329,7 @@ func raceOfEdits(t *trial) {
 			errs[i] = errors.Join(errs[i], edit())
 		}
 	})
-	t.must(errors.Join(errs...), "updating an application among others, and trying again")
+	t.must(errors.Join(errs...), "updating an application concurrently, with retries")
 	app.Name, app.Version = strconv.Itoa(editors*edits), 1+editors*edits
 	t.findsApplication(app, "after %d racers counted in it, each to %d", editors, edits)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// readers check one thing many times at once.
+// readers runs one check many times at once.
 func (t *trial) readers(check func(ctx context.Context) error, format string, args ...any) {
 	t.Helper()
 	errs := make([]error, racers)
@@ -24,7 +24,7 @@ func (t *trial) readers(check func(ctx context.Context) error, format string, ar
 }
 
 // see checks that a document is found, by its ID and as a consent, with a
-// number, and in lists if it lives.
+// number, and in lists if it is live.
 func (t *trial) see(ctx context.Context, want store.Document, key store.CutKey, number int64) error {
 	is := func(step string, d store.Document, numbers store.Cuts, err error) error {
 		if err == nil && (d != want || numbers[key.Index()] != number) {
@@ -102,7 +102,7 @@ func numbersAreCurrent(t *trial) {
 	reading.Store(readers)
 	errs := make([]error, 1+readers)
 	race(len(errs), func(i int) {
-		if i == 0 { // cuts off, and only then says so in the document
+		if i == 0 { // cuts off first, and only then says so in the document
 			for number := int64(1); reading.Load() > 0 && errs[0] == nil; number++ {
 				mark := d.Mark
 				d.Mark, d.State = newMark(), strconv.FormatInt(number, 10)

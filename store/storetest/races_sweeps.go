@@ -9,8 +9,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// sweepers run sweeps of at most limit until the traffic is over, and return how many records
-// they removed.
+// sweepers run sweeps of at most limit until the traffic is over, and return
+// how many records they removed.
 func (t *trial) sweepers(limit int, traffic ...func() error) (removed int) {
 	t.Helper()
 	const sweepers = 4
@@ -30,7 +30,7 @@ func (t *trial) sweepers(limit int, traffic ...func() error) (removed int) {
 			errs[i] = err
 		}
 	})
-	t.must(errors.Join(errs...), "traffic next to sweeps")
+	t.must(errors.Join(errs...), "traffic during sweeps")
 	return int(sum.Load())
 }
 
@@ -44,8 +44,8 @@ func raceOfSweeps(t *trial) {
 	later := func(d *store.Document) { d.SweepAt = t.after(day) }
 	again := func(d *store.Document) { d.Seen[user.Index()] = number }
 
-	// Each worker creates documents, and saves each one by a replacement unless
-	// a sweep is first. What was saved must stay.
+	// Each worker creates documents, and saves each one by a replacement unless a
+	// sweep is first. Saved documents must stay.
 	type tally struct{ live, all []store.Document }
 	tallies := make([]tally, 4)
 	worker := func(tally *tally, document func() store.Document, save func(*store.Document)) func() error {
@@ -77,10 +77,10 @@ func raceOfSweeps(t *trial) {
 	)
 	for i, tally := range tallies {
 		if i == 2 {
-			continue // They are due all the time.
+			continue // These are due all the time.
 		}
 		for _, d := range tally.live {
-			t.finds(d, "a document that was saved next to sweeps")
+			t.finds(d, "a document that was saved during sweeps")
 		}
 	}
 	removed += t.sweeps(t.start)
@@ -93,12 +93,12 @@ func raceOfSweeps(t *trial) {
 		}
 	}
 	for _, d := range tallies[2].all {
-		t.gone(d.ID, "a document that was due next to sweeps")
+		t.gone(d.ID, "a document that was due during sweeps")
 	}
 	if removed < gone {
-		t.errorf("sweeps on four instances removed %d documents and said that it was %d in all", gone, removed)
+		t.errorf("sweeps on four instances removed %d documents and returned %d in all", gone, removed)
 	}
-	t.lists(store.Query{Kind: store.KindGrant, UserID: someUser, Limit: 100}, tallies[1].live, "next to sweeps")
+	t.lists(store.Query{Kind: store.KindGrant, UserID: someUser, Limit: 100}, tallies[1].live, "during sweeps")
 }
 
 func raceOfSweepsAndCuts(t *trial) {
@@ -124,17 +124,17 @@ func raceOfSweepsAndCuts(t *trial) {
 	t.sweepers(3, worker(keys[:2*rounds]), worker(keys[2*rounds:]))
 	for _, key := range keys {
 		if number := t.numbersNow(key)[key]; number != now {
-			t.errorf("the number of a user who was cut off next to sweeps: got %d, want %d", number, now)
+			t.errorf("the number of a user who was cut off during sweeps: got %d, want %d", number, now)
 		}
 	}
 }
 
-// raceOfSweepsAndCreations: once a cut-off was swept, its number is zero, and
-// that is what the next document has seen.
+// raceOfSweepsAndCreations tests that once a cut-off was swept, its number is
+// zero, which the next document has seen.
 func raceOfSweepsAndCreations(t *trial) {
 	const workers, tries, limit = 8, 2000, 100
 	old := store.CutNumber(t.after(-2 * day))
-	// swept waits for a sweep of the cut-off, and returns the numbers then.
+	// swept waits for a sweep of the cut-off, and returns the numbers after it.
 	swept := func(key store.CutKey) (numbers store.Cuts, err error) {
 		for range tries {
 			if _, numbers, err = t.FindConsent(t.Context(), key.UserID, "", ""); err != nil || numbers == (store.Cuts{}) {

@@ -1,5 +1,5 @@
-// Package storetest is the conformance suite that every backend of package
-// store passes. A backend's test is
+// Package storetest tests backends of package store, and programs that use a
+// store. [Run] is the conformance suite that every backend must pass:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) store.Store {
@@ -7,18 +7,20 @@
 //		})
 //	}
 //
-// Run it under the race detector too, because part of the suite sends many
-// goroutines to the store at once. [RunCost] checks that no step gets slower
-// as the store fills up.
+// Run it under the race detector too, because part of the suite calls the store
+// from many goroutines at once. [RunCost] tests that no step gets slower as the
+// store fills up. It takes minutes; run it without the race detector.
 //
 // Each subtest is named after a promise of the contract, and each failure says
-// why the promise matters. The suite checks only what the contract promises:
-// whether an empty collection comes back as nil, for example, is left to the
-// backend.
+// why the promise matters. The suite checks only what package store documents.
+// For example, a backend may return an empty collection as nil or not.
 //
-// For tests of what uses a store, [Breakable] is a store that fails, hangs, or
-// loses its answers when a test says so. [Intercept], which it is built on, runs
-// a function around each step.
+// To start a backend, copy package plain and replace its maps step by step.
+//
+// # Testing a program that uses a store
+//
+// A [Breakable] fails, hangs, or loses its answers when a test says so.
+// [Intercept], which it is built on, runs a function around each step.
 package storetest
 
 import (

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A recorder takes the place of a *testing.T where a trial must fail. It ends
-// the trial with its first failure.
+// A recorder stands in for a *testing.T in a trial that must fail. It ends the
+// trial with the first failure.
 type recorder struct {
 	ctx     context.Context
 	failure string
@@ -29,7 +29,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failure returns what the promise first says about a new, empty store.
+// failure returns the first failure of the promise with a new, empty store.
 func failure(ctx context.Context, p promise, s store.Store) string {
 	r := &recorder{ctx: ctx}
 	done := make(chan struct{})
@@ -41,7 +41,7 @@ func failure(ctx context.Context, p promise, s store.Store) string {
 	return r.failure
 }
 
-// promises returns all promises by their names.
+// promises returns all promises by name.
 func promises(t *testing.T) map[string]promise {
 	t.Helper()
 	all := map[string]promise{}
@@ -59,12 +59,12 @@ func TestEveryPromiseIsExplained(t *testing.T) {
 	all["cost"] = costPromise(fewDocuments, manyDocuments, 0)
 	for _, p := range all {
 		require.NotContains(t, p.name, "/", "a slash in a name makes a subtest of a subtest")
-		require.True(t, strings.HasSuffix(p.why, "."), "the explanation of %q is not a sentence", p.name)
+		require.True(t, strings.HasSuffix(p.why, "."), "the explanation of %q doesn't end with a period", p.name)
 	}
 }
 
-// A wrong store must fail, and the promise that it breaks must be what fails. A
-// promise that no wrong store breaks may be one that no store can break.
+// A wrong store must fail, by the promise that it breaks. A promise that no
+// wrong store breaks may be impossible to break.
 func TestWrongStoresFail(t *testing.T) {
 	all := promises(t)
 	broken := map[string]bool{}
@@ -73,7 +73,7 @@ func TestWrongStoresFail(t *testing.T) {
 	} {
 		for name, wrongs := range breaks {
 			p, ok := all[name]
-			require.True(t, ok, "there is no promise %q", name)
+			require.True(t, ok, "unknown promise %q", name)
 			require.NotEmpty(t, wrongs)
 			broken[name] = true
 			for wrong, fault := range wrongs {
@@ -94,7 +94,7 @@ func TestWrongStoresFail(t *testing.T) {
 }
 
 // The failures above mean something only if a right store has none. The faults
-// are in this one.
+// are added to this one.
 func TestRightStorePasses(t *testing.T) {
 	Run(t, func(*testing.T) store.Store { return newFaulty() })
 }

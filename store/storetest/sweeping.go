@@ -8,61 +8,61 @@ import (
 )
 
 var sweepPromises = []promise{
-	{"a sweep removes what is due by its time, and nothing else",
-		"A grant that is removed too soon signs its user out, and one that stays too long fills the disk.",
+	{"a sweep removes what is due, and nothing else",
+		"A grant that is removed too soon signs its user out, and one that stays fills the disk.",
 		sweepDue},
-	{"what was swept is gone, and its ID is free",
-		"Nothing may be left of it on any list.",
+	{"a swept document is gone, and its ID is free",
+		"No list may still have it.",
 		sweepIsWhole},
 	{"a sweep removes at most its limit, and says how many",
-		"The provider sweeps in short steps, and stops when a step finds less than it may remove.",
+		"The provider sweeps in small steps, and stops when a step removes less than its limit.",
 		sweepLimit},
 	{"a sweep without a positive limit is an error",
-		"A sweep that does nothing would look like one with nothing to do.",
+		"A sweep that can't remove anything would look like one with nothing to remove.",
 		sweepRefused},
-	{"a replacement moves the time to sweep",
-		"A grant that is in use is not swept, and one that has no use left is.",
+	{"a replacement moves SweepAt",
+		"A grant in use must not be swept, and an unused one must be.",
 		sweepMoves},
-	{"what was cut off is swept a day later, and not before",
-		"The provider must be able to tell for a day that a token was revoked, and nothing else ends a consent.",
+	{"a document that was cut off is swept a day later, and not before",
+		"For a day, the provider must be able to tell that a token was revoked. A consent that was cut off has no other time to be swept.",
 		sweepCut},
-	{"a live document stays, however old its cut-offs are",
-		"A user who was signed out everywhere and signs in again is signed in.",
+	{"a live document stays, even if its cut-offs are old",
+		"A user who was signed out everywhere and signed in again must stay signed in.",
 		sweepSparesLiving},
 	{"a cut-off stays while it is young or covers a document",
-		"Without its number, what it cut off would live again.",
+		"Without its number, the documents that it cut off would work again.",
 		sweepKeepsCuts},
 	{"an old cut-off that covers nothing is swept",
-		"Otherwise each user who ever signed out would be kept forever.",
+		"Otherwise the store keeps a record of each user who ever signed out.",
 		sweepOldCuts},
 }
 
-// sweepStep is the limit of a sweep where any does.
+// sweepStep is the limit of a sweep if any limit will do.
 const sweepStep = 10
 
-// sweeps sweeps until nothing more is due, and returns how many records it
-// removed.
+// sweeps sweeps until nothing is due, and returns how many records it removed.
 func (t *trial) sweeps(before time.Time) (removed int) {
 	t.Helper()
 	for range 10_000 {
 		n, err := t.Sweep(t.Context(), before, sweepStep)
 		t.must(err, "sweeping")
 		if n < 0 || n > sweepStep {
-			t.errorf("sweeping with a limit of %d: got the number %d", sweepStep, n)
+			t.errorf("sweeping with a limit of %d: it returned %d", sweepStep, n)
 		}
 		removed += n
 		if n < sweepStep {
 			return removed
 		}
 	}
-	t.fatalf("sweeping with a limit of %d: there was no end after 10,000 sweeps", sweepStep)
+	t.fatalf("sweeping with a limit of %d: still not done after 10,000 sweeps", sweepStep)
 	return removed
 }
 
-// patience is how often the suite sweeps for what may wait for a later call.
+// patience is how often the suite sweeps for records that a later call may
+// remove.
 const patience = 100
 
-// sweepsUntil sweeps until it is done, which may wait for a later call.
+// sweepsUntil sweeps until done returns true, which may take several calls.
 func (t *trial) sweepsUntil(before time.Time, done func() bool, format string, args ...any) {
 	t.Helper()
 	for range patience {
@@ -71,10 +71,10 @@ func (t *trial) sweepsUntil(before time.Time, done func() bool, format string, a
 			return
 		}
 	}
-	t.errorf("%s: it is still there after %d sweeps", fmt.Sprintf(format, args...), patience)
+	t.errorf("%s: it still exists after %d sweeps", fmt.Sprintf(format, args...), patience)
 }
 
-// exists reports whether a document is kept.
+// exists reports whether a document exists.
 func (t *trial) exists(id store.ID) bool {
 	t.Helper()
 	_, _, err := t.Find(t.Context(), id)
@@ -88,7 +88,7 @@ func sweepDue(t *trial) {
 	for _, kind := range kinds {
 		at := func(at time.Time) store.Document {
 			key := someKey
-			if kind == store.KindMachine { // These are about no user.
+			if kind == store.KindMachine { // These have no user.
 				key = store.CutKey{ApplicationID: someApp}
 			}
 			return t.create(key, func(d *store.Document) { d.Kind, d.SweepAt = kind, at })
@@ -104,7 +104,7 @@ func sweepDue(t *trial) {
 		t.finds(d, "a document that is not due at %v", t.start)
 	}
 	t.equal(t.sweeps(t.start), 0, "the number of records swept a second time")
-	t.equal(t.sweeps(t.after(10_000*day)), len(stay)-len(kinds), "the number of records swept years later, when only those without a time are left")
+	t.equal(t.sweeps(t.after(10_000*day)), len(stay)-len(kinds), "the number of records swept years later, when only those without SweepAt are left")
 }
 
 func sweepIsWhole(t *trial) {
@@ -117,8 +117,8 @@ func sweepIsWhole(t *trial) {
 		q.Kind = d.Kind
 		t.lists(q, nil, "after a document was swept")
 	}
-	t.fails(t.Replace(t.Context(), d, d.Mark), store.ErrConflict, "replacing what was swept")
-	t.must(t.End(t.Context(), d.ID, t.start, t.after(time.Hour)), "ending what was swept")
+	t.fails(t.Replace(t.Context(), d, d.Mark), store.ErrConflict, "replacing a swept document")
+	t.must(t.End(t.Context(), d.ID, t.start, t.after(time.Hour)), "ending a swept document")
 	t.gone(d.ID, "a document that was swept")
 
 	d.SweepAt, d.State = t.after(time.Hour), "again"
@@ -145,7 +145,7 @@ func sweepLimit(t *trial) {
 				found++
 			}
 		}
-		t.equal(found, left, "the number of records that are left, by what the sweeps have returned")
+		t.equal(found, left, "the number of records left, by what the sweeps returned")
 	}
 }
 
@@ -173,8 +173,8 @@ func sweepMoves(t *trial) {
 	t.finds(never, "a document that was replaced by one that is never swept")
 }
 
-// narrowForms returns the forms of a key, with texts that only it has, of which
-// what was cut off is swept: they have a user or an application.
+// narrowForms returns the forms of a key, with new texts, whose cut-offs are
+// swept: they have a user or an application.
 func narrowForms() (keys []store.CutKey) {
 	for i, key := range everyForm(someKey) {
 		if key.UserID == "" && key.ApplicationID == "" {
@@ -190,7 +190,7 @@ func narrowForms() (keys []store.CutKey) {
 	return keys
 }
 
-// filled returns the key with something for each text that is empty.
+// filled returns the key with a value for each empty text.
 func filled(key store.CutKey) store.CutKey {
 	for _, text := range []*string{&key.UserID, &key.ApplicationID, &key.WorkspaceID} {
 		if *text == "" {
@@ -200,8 +200,8 @@ func filled(key store.CutKey) store.CutKey {
 	return key
 }
 
-// cutNumbers returns numbers of cut-offs at a time: one that may be followed by
-// others and one that may not.
+// cutNumbers returns two numbers of cut-offs at a time: one for a key that may
+// come back, and one for a key that never does.
 func cutNumbers(at time.Time) []int64 { return []int64{store.CutNumber(at), store.CutForever(at)} }
 
 func sweepCut(t *trial) {
@@ -252,7 +252,7 @@ func sweepSparesLiving(t *trial) {
 		}
 	}
 	for range 10 {
-		t.equal(t.sweeps(t.start), 0, "the number of records swept where everything lives")
+		t.equal(t.sweeps(t.start), 0, "the number of records swept when all are live")
 	}
 	for _, d := range live {
 		t.equal(t.finds(d, "a document that has seen its cut-offs"), l.numbers(d.Key()), "the numbers of a document that has seen its cut-offs")

@@ -10,48 +10,48 @@ import (
 
 var textPromises = []promise{
 	{"texts come back byte for byte",
-		"Names are in every language, and an ID is what the host says it is.",
+		"Names are in every language, and the host chooses the form of its IDs.",
 		textsComeBack},
 	{"IDs are compared byte for byte",
-		"Two IDs that look alike belong to two parties.",
+		"Two IDs that look alike belong to different users or applications.",
 		idsAreExact},
-	{"long texts are kept whole",
-		"Redirect URIs and notes are as long as their owners need.",
+	{"long texts are stored whole",
+		"Redirect URIs and notes can be long.",
 		longTexts},
-	{"texts that are too long are kept whole or refused",
-		"A text that is cut short names something else.",
+	{"texts that are too long are stored whole or refused",
+		"A truncated text names something else.",
 		tooLongTexts},
 	{"an application with NUL or invalid UTF-8 is refused",
-		"A text that is cut short or fixed on the way names something else.",
+		"A text that is truncated or repaired names something else.",
 		badApplication},
-	{"a text that can't be kept is not found",
-		"Requests bring such texts, and a request that is wrong is not a store that is down.",
+	{"a text that can't be stored is not found",
+		"Requests contain such texts, and a bad request must not look like a store that is down.",
 		badTextsNotFound},
-	{"every scope name of RFC 6749 is kept",
-		"A comma or a brace in a scope must not make two of it.",
+	{"every scope name of RFC 6749 is stored",
+		"A comma or a brace in a scope must not split it.",
 		scopeNames},
 }
 
-// oddTexts is what has broken one store or another.
+// oddTexts are texts that broke some store.
 func oddTexts() map[string]string {
 	return map[string]string{
-		"Latin with accents":        "Zoë Ångström, naïve façade",
-		"Japanese":                  "日本語の名前",
-		"right to left":             "שלום \u202eolleh",
-		"runes of four bytes":       "😀👩\u200d👩\u200d👧 𝒳",
-		"a decomposed accent":       "Cafe\u0301",
-		"quotation marks":           `it's a "quoted" 'name' ` + "`tick`",
-		"backslashes":               `C:\new\table \' \" \\ \u0000 \x00`,
-		"what patterns are made of": `100% _under_ *star* ?q [a-z] ^$ (x|y)`,
-		"an end of statement":       `'; drop table latchkey_documents; --`,
-		"braces and commas":         `{a,b},{"c":[1,2]} <x>&amp; ${y} {{z}} :colon: $1 ?`,
-		"spaces":                    "  leading, trailing and  double  ",
-		"control characters":        "tab\tnewline\ncarriage\rbell\aescape\x1bdelete\x7f",
-		"one space":                 " ",
-		"null":                      "null",
-		"a number":                  "007",
-		"the highest rune":          "\U0010ffff\uffff",
-		"a byte order mark":         "\ufeffbom",
+		"Latin with accents":     "Zoë Ångström, naïve façade",
+		"Japanese":               "日本語の名前",
+		"right to left":          "שלום \u202eolleh",
+		"runes of four bytes":    "😀👩\u200d👩\u200d👧 𝒳",
+		"a decomposed accent":    "Cafe\u0301",
+		"quotation marks":        `it's a "quoted" 'name' ` + "`tick`",
+		"backslashes":            `C:\new\table \' \" \\ \u0000 \x00`,
+		"characters of patterns": `100% _under_ *star* ?q [a-z] ^$ (x|y)`,
+		"an end of statement":    `'; drop table latchkey_documents; --`,
+		"braces and commas":      `{a,b},{"c":[1,2]} <x>&amp; ${y} {{z}} :colon: $1 ?`,
+		"spaces":                 "  leading, trailing and  double  ",
+		"control characters":     "tab\tnewline\ncarriage\rbell\aescape\x1bdelete\x7f",
+		"one space":              " ",
+		"null":                   "null",
+		"a number":               "007",
+		"the highest rune":       "\U0010ffff\uffff",
+		"a byte order mark":      "\ufeffbom",
 	}
 }
 
@@ -106,7 +106,7 @@ func idsAreExact(t *trial) {
 		t.findsApplication(app, "the application with the ID %q, after the one with the ID %q was deleted", app.ID, "id")
 	}
 
-	// Of documents, the chapters of lists and of cut-offs have some of these.
+	// The chapters of lists and of cut-offs test some of these with documents.
 	var kept []store.Document
 	for _, id := range texts {
 		for _, key := range []store.CutKey{{UserID: id}, {ApplicationID: id}, {WorkspaceID: id}} {
@@ -189,8 +189,8 @@ func tooLongTexts(t *trial) {
 	t.finds(t.create(someKey), "a document after texts that were too long")
 }
 
-// keptWhole reports whether something was kept, and checks that it was refused
-// otherwise.
+// keptWhole reports whether something was stored. Otherwise it checks that it
+// was refused.
 func (t *trial) keptWhole(err error, format string, args ...any) bool {
 	t.Helper()
 	if err != nil {
@@ -267,7 +267,7 @@ func badTextsNotFound(t *trial) {
 			key := keyOf(texts)
 			t.equal(t.findsConsent(key, store.Document{}, "a consent with %s in its texts", what), store.Cuts{}, "the numbers of a consent with %s in its texts", what)
 			t.lists(store.Query{Kind: kept.Kind, UserID: key.UserID, ApplicationID: key.ApplicationID, WorkspaceID: key.WorkspaceID, Limit: 10}, nil,
-				"with %s in what is asked for", what)
+				"with %s in the query", what)
 		}
 	}
 	t.findsApplication(app, "after one was deleted whose ID can't be kept")

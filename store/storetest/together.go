@@ -11,19 +11,20 @@ import (
 )
 
 var togetherPromises = []promise{
-	{"steps in any order give what the plainest store gives",
-		"Each step may be right, and leave something behind that makes the next one wrong.",
+	{"random steps give the same results as package plain",
+		"A correct step may leave something behind that makes the next one fail.",
 		anyOrder},
 }
 
-// anyOrder does random steps on a few documents, in the store that is tested
-// and in package plain's, and compares all that they return.
+// anyOrder does random steps on a few documents, in the store under test and in
+// package plain's, and compares all results.
 func anyOrder(t *trial) {
 	const walks, steps = 8, 150
 	for walk := range walks {
 		w := walker{trial: t, plain: plain.New(), random: rand.New(rand.NewPCG(uint64(walk), steps))} //nolint:gosec // A failure must be repeatable.
 		for i := range 12 {
-			// Each walk has its own users. Cut-offs name one, so they stay in it.
+			// Each walk has its own users. Each cut-off names one, so it affects no
+			// other walk.
 			key := keyOf([3]string{fmt.Sprint("user ", walk, i%2), []string{"x", "y"}[i/2%2], []string{"", "s"}[i/4%2]})
 			d := t.consent(key)
 			if i >= 8 {
@@ -44,7 +45,7 @@ type walker struct {
 	*trial
 	plain     store.Store
 	random    *rand.Rand
-	documents []store.Document // as they were last passed in
+	documents []store.Document // as last passed in
 	got       string           // what was returned, and what plain returned
 }
 
@@ -62,7 +63,7 @@ func (w *walker) same(got, want any, gotErr, wantErr error) bool {
 // at returns one of a few times.
 func (w *walker) at() time.Time { return w.after(time.Duration(w.random.IntN(6)) * time.Second) }
 
-// step does a random step. It reports whether both stores did the same.
+// step does a random step. It reports whether both stores returned the same.
 func (w *walker) step() (what string, same bool) {
 	ctx := w.Context()
 	d := &w.documents[w.random.IntN(len(w.documents))]
@@ -74,7 +75,7 @@ func (w *walker) step() (what string, same bool) {
 		if kept, numbers, err := w.plain.Find(ctx, d.ID); err == nil && step < 7 {
 			mark = kept.Mark
 			if step < 6 {
-				d.Seen = numbers // decided on again
+				d.Seen = numbers // allowed again
 			}
 		}
 		d.Mark, d.CreatedAt, d.LastUsedAt, d.SweepAt, d.State = newMark(), w.at(), w.at(), w.at().Add(time.Hour), fmt.Sprint(w.random.Int())
@@ -108,7 +109,7 @@ func (w *walker) step() (what string, same bool) {
 	}
 }
 
-// sweepAll sweeps until nothing more is due.
+// sweepAll sweeps until nothing is due.
 func (w *walker) sweepAll(s store.Store, before time.Time) error {
 	for {
 		if n, err := s.Sweep(w.Context(), before, 3); n < 3 || err != nil {

@@ -11,12 +11,12 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A trial is one check of one promise, with the store that is tested.
+// A trial checks one promise with the store under test.
 type trial struct {
 	reporter
 	store.Store
 	why   string
-	start time.Time // when the trial plays
+	start time.Time // the present time of the trial
 }
 
 func (t *trial) errorf(format string, args ...any) {
@@ -29,7 +29,7 @@ func (t *trial) fatalf(format string, args ...any) {
 	t.Fatalf("%s", t.message(format, args...))
 }
 
-// message returns a failure, or its beginning, and the explanation.
+// message returns the failure, truncated if it is long, and the explanation.
 func (t *trial) message(format string, args ...any) string {
 	message := fmt.Sprintf(format, args...)
 	if len(message) > 2_000 {
@@ -38,7 +38,7 @@ func (t *trial) message(format string, args ...any) string {
 	return message + "\n\tWhy it matters: " + t.why
 }
 
-// must ends the trial if something failed that has to work.
+// must ends the trial if a step failed that must succeed.
 func (t *trial) must(err error, format string, args ...any) {
 	t.Helper()
 	if err != nil {
@@ -46,7 +46,7 @@ func (t *trial) must(err error, format string, args ...any) {
 	}
 }
 
-// fails checks that something was refused with the sentinel.
+// fails checks that a step returned the sentinel.
 func (t *trial) fails(err, want error, format string, args ...any) {
 	t.Helper()
 	if !errors.Is(err, want) {
@@ -54,8 +54,7 @@ func (t *trial) fails(err, want error, format string, args ...any) {
 	}
 }
 
-// refuses checks that something was refused because it can't be done, which is
-// none of the outcomes that a caller tells apart.
+// refuses checks that a step returned an error that is none of the sentinels.
 func (t *trial) refuses(err error, format string, args ...any) {
 	t.Helper()
 	if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrConflict) {
@@ -72,8 +71,8 @@ func (t *trial) equal(got, want any, format string, args ...any) {
 	}
 }
 
-// difference says how two values of one type differ, or nothing if they don't.
-// It names only the fields of a record that differ.
+// difference describes how two values of one type differ. It is empty if they
+// are equal, and names only the fields of a record that differ.
 func difference(got, want reflect.Value) string {
 	switch got.Kind() {
 	case reflect.Slice, reflect.Map:
@@ -104,7 +103,7 @@ func difference(got, want reflect.Value) string {
 	return fmt.Sprintf(" got %+v, want %+v", got, want)
 }
 
-// What the trials use where any value does.
+// The values for trials that can use any value.
 const (
 	someUser   = "user_1"
 	someApp    = "app_1"
@@ -119,7 +118,7 @@ const (
 	tick = time.Microsecond
 )
 
-// after returns the time that long after the start.
+// after returns the time d after the start.
 func (t *trial) after(d time.Duration) time.Time { return t.start.Add(d) }
 
 // newMark returns a mark that no other write has.
@@ -131,7 +130,7 @@ func newMark() int64 {
 	}
 }
 
-// document returns a document that is not kept yet.
+// document returns a document that isn't stored yet.
 func (t *trial) document(key store.CutKey, edits ...func(*store.Document)) store.Document {
 	d := store.Document{
 		ID: store.NewID(t.start, key.UserID), Kind: store.KindGrant,
@@ -144,7 +143,7 @@ func (t *trial) document(key store.CutKey, edits ...func(*store.Document)) store
 	return d
 }
 
-// create keeps a new document.
+// create creates a document.
 func (t *trial) create(key store.CutKey, edits ...func(*store.Document)) store.Document {
 	t.Helper()
 	d := t.document(key, edits...)
@@ -152,13 +151,13 @@ func (t *trial) create(key store.CutKey, edits ...func(*store.Document)) store.D
 	return d
 }
 
-// The keys of most documents.
+// The key of most documents, and one that has no text in common with it.
 var (
 	someKey  = store.CutKey{UserID: someUser, ApplicationID: someApp, WorkspaceID: someSpace}
 	otherKey = store.CutKey{UserID: otherUser, ApplicationID: otherApp, WorkspaceID: otherSpace}
 )
 
-// replaces replaces a document by one with a new mark, and returns that.
+// replaces replaces a document by one with a new mark, and returns the new one.
 func (t *trial) replaces(d store.Document, edits ...func(*store.Document)) store.Document {
 	t.Helper()
 	mark := d.Mark
@@ -170,7 +169,7 @@ func (t *trial) replaces(d store.Document, edits ...func(*store.Document)) store
 	return d
 }
 
-// ends ends a document, and returns it as it should be kept.
+// ends ends a document, and returns it as it should be stored.
 func (t *trial) ends(d store.Document, at, sweepAt time.Time) store.Document {
 	t.Helper()
 	t.must(t.End(t.Context(), d.ID, at, sweepAt), "ending a document")
@@ -187,8 +186,8 @@ func (t *trial) cuts(key store.CutKey, number int64) {
 	t.must(t.CutOff(t.Context(), key, number), "cutting off %+v", key)
 }
 
-// finds checks that a document is kept as it should be, and returns the
-// numbers of its cut-offs.
+// finds checks that a document is stored correctly, and returns the numbers of
+// its cut-offs.
 func (t *trial) finds(want store.Document, format string, args ...any) store.Cuts {
 	t.Helper()
 	got, numbers, err := t.Find(t.Context(), want.ID)
@@ -200,7 +199,7 @@ func (t *trial) finds(want store.Document, format string, args ...any) store.Cut
 	return numbers
 }
 
-// gone checks that there is no document with the ID.
+// gone checks that no document has the ID.
 func (t *trial) gone(id store.ID, format string, args ...any) {
 	t.Helper()
 	_, _, err := t.Find(t.Context(), id)

@@ -19,23 +19,23 @@ var valuePromises = []promise{
 	{"a zero time stays zero",
 		"It means never, or none.",
 		zeroTimes},
-	{"a state has any bytes, and at least 64 KiB of them",
-		"It is binary, and a byte that is lost makes it unreadable.",
+	{"a State may have any bytes, and at least 64 KiB of them",
+		"State is binary, and a lost byte makes it unreadable.",
 		stateBytes},
 	{"numbers of any size come back",
-		"A mark that is rounded is one that another write has too.",
+		"A rounded mark could equal that of another write.",
 		numbersComeBack},
-	{"what was passed in may be changed afterwards",
-		"A caller that uses a slice again would change what is kept.",
+	{"a caller may change what it passed in",
+		"A caller that reuses a slice would change the stored record.",
 		inputIsCopied},
-	{"what was returned may be changed",
+	{"a caller may change what was returned",
 		"A caller that edits a record would change it for all others, or race with them.",
 		outputIsCopied},
 	{"empty collections come back empty",
-		"Nothing must not become something.",
+		"A missing value must not turn into an empty text or a zero.",
 		emptyCollections},
-	{"nothing is done once the context has ended",
-		"A request that was given up must cost nothing more, and no answer must be made up for it.",
+	{"nothing happens once the context has ended",
+		"An abandoned request must cost nothing more, and must not get a made-up answer.",
 		contextEnded},
 }
 
@@ -52,7 +52,7 @@ func timesComeBack(t *trial) {
 		d := t.document(someKey, func(d *store.Document) {
 			d.CreatedAt, d.LastUsedAt, d.SweepAt = at, at.Add(tick), at.Add(1000*time.Hour+2*tick)
 		})
-		// The same, with an offset and with what is cut off, not rounded.
+		// The same, with an offset and with digits that are cut off, not rounded.
 		local := func(at time.Time) time.Time { return at.Add(999 * time.Nanosecond).In(zone) }
 		passed := d
 		passed.CreatedAt, passed.LastUsedAt, passed.SweepAt = local(d.CreatedAt), local(d.LastUsedAt), local(d.SweepAt)
@@ -90,7 +90,7 @@ func zeroTimes(t *trial) {
 	d = t.replaces(d, func(d *store.Document) { d.LastUsedAt, d.SweepAt = t.start, t.start })
 	d = t.replaces(d, func(d *store.Document) { d.LastUsedAt, d.SweepAt = time.Time{}, time.Time{} })
 	t.finds(d, "a document that was replaced by one with zero times")
-	t.equal(t.sweeps(t.after(10_000*day)), 0, "the number of records swept, where none has a time to be swept")
+	t.equal(t.sweeps(t.after(10_000*day)), 0, "the number of records swept, when none has a SweepAt")
 	t.finds(d, "a document with zero times")
 }
 
@@ -134,7 +134,7 @@ func numbersComeBack(t *trial) {
 		t.finds(replaced, "a document that was replaced by one with the mark %d", number)
 		for j := range len(store.Cuts{}) {
 			d := t.create(someKey, func(d *store.Document) { d.Seen[j] = number })
-			t.finds(d, "a document that has seen the number %d at place %d", number, j)
+			t.finds(d, "a document that has seen the number %d at index %d", number, j)
 		}
 	}
 }
@@ -237,13 +237,13 @@ func contextEnded(t *trial) {
 	} {
 		t.refuses(step(), "%s with a context that has ended", name)
 	}
-	// What is absent is not found to be absent.
+	// A missing record must not be reported as missing.
 	_, err := t.FindApplication(ctx, "absent")
-	t.refuses(err, "FindApplication of an absent one with a context that has ended")
+	t.refuses(err, "FindApplication of a missing application with a context that has ended")
 	_, _, err = t.Find(ctx, fresh.ID)
-	t.refuses(err, "Find of an absent document with a context that has ended")
+	t.refuses(err, "Find of a missing document with a context that has ended")
 	if err = t.Replace(ctx, fresh, 1); err == nil || errors.Is(err, store.ErrConflict) {
-		t.errorf("Replace of an absent document with a context that has ended: got error %v", err)
+		t.errorf("Replace of a missing document with a context that has ended: got error %v", err)
 	}
 
 	t.findsApplication(app, "after steps whose context had ended")

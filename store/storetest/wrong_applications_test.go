@@ -10,7 +10,7 @@ import (
 )
 
 var wrongApplications = breaks{
-	"an application comes back as it was kept": {
+	"an application comes back as it was stored": {
 		"it loses its metadata": func(f *faulty) { f.apps(func(app *store.Application) { app.Metadata = nil }) },
 		"its secrets change their order": func(f *faulty) {
 			f.apps(func(app *store.Application) { slices.Reverse(app.Secrets) })
@@ -32,7 +32,7 @@ var wrongApplications = breaks{
 			}
 		},
 	},
-	"a registration is kept whole, replaced, and cleared with its application": {
+	"a registration is stored whole, replaced, and cleared with its application": {
 		"an empty one comes back as none": func(f *faulty) {
 			f.apps(func(app *store.Application) {
 				if r := app.Registration; r != nil && r.Type == "" && r.Token.IsZero() && len(r.GrantTypes)+len(r.Contacts) == 0 {
@@ -66,7 +66,7 @@ var wrongApplications = breaks{
 			}
 		},
 	},
-	"an absent application is not found": {
+	"a missing application is not found": {
 		"it is the zero one": func(f *faulty) {
 			f.findApplication = func(ctx context.Context, id string) (store.Application, error) {
 				app, _ := f.right.FindApplication(ctx, id)
@@ -83,7 +83,7 @@ var wrongApplications = breaks{
 			}
 		},
 	},
-	"an ID and a client ID are taken once": {
+	"an ID and a client ID can be taken only once": {
 		"creating overwrites": func(f *faulty) {
 			f.createApplication = func(ctx context.Context, app store.Application) error {
 				f.right.DeleteApplication(ctx, app.ID)
@@ -99,7 +99,7 @@ var wrongApplications = breaks{
 			}
 		},
 	},
-	"an update replaces the application except for what never changes": {
+	"an update replaces an application, except for its fixed fields": {
 		"it keeps the name": func(f *faulty) {
 			f.updateApplication = func(ctx context.Context, app store.Application) error {
 				if old, err := f.right.FindApplication(ctx, app.ID); err == nil {
@@ -130,7 +130,7 @@ var wrongApplications = breaks{
 			}
 		},
 	},
-	"an update of an absent application is not found": {
+	"an update of a missing application is not found": {
 		"it creates one": func(f *faulty) {
 			f.updateApplication = func(ctx context.Context, app store.Application) error {
 				if err := f.right.UpdateApplication(ctx, app); !errors.Is(err, store.ErrNotFound) {
@@ -150,7 +150,7 @@ var wrongApplications = breaks{
 		},
 	},
 	"a deleted application is gone and its IDs are free": {
-		"deleting what is absent is an error": func(f *faulty) {
+		"deleting a missing one is an error": func(f *faulty) {
 			f.deleteApplication = func(ctx context.Context, id string) error {
 				if _, err := f.right.FindApplication(ctx, id); err != nil {
 					return err
@@ -181,7 +181,7 @@ var wrongApplications = breaks{
 			}
 		},
 	},
-	"documents and applications are not connected": {
+	"documents and applications are independent": {
 		"a document needs its application": func(f *faulty) {
 			create := f.create
 			f.create = func(ctx context.Context, d store.Document) error {
@@ -247,7 +247,7 @@ var wrongApplicationLists = breaks{
 			})
 		},
 	},
-	"a page of applications that can't exist is an error": {
+	"an invalid page of applications is an error": {
 		"it is the first": func(f *faulty) {
 			f.appQuery(func(q *store.ApplicationQuery) { q.Limit, q.Offset = max(q.Limit, 0), max(q.Offset, 0) })
 		},
@@ -258,7 +258,7 @@ var wrongApplicationLists = breaks{
 		"before is also at a time": func(f *faulty) {
 			f.appQuery(func(q *store.ApplicationQuery) { q.UpdatedBefore = q.UpdatedBefore.Add(tick) })
 		},
-		"a name makes all else void": func(f *faulty) {
+		"with a name, other filters are ignored": func(f *faulty) {
 			f.appQuery(func(q *store.ApplicationQuery) {
 				if q.Name != "" {
 					q.OwnerID = ""
@@ -266,7 +266,7 @@ var wrongApplicationLists = breaks{
 			})
 		},
 	},
-	"applications are searched by part of the name, upper and lower case alike": {
+	"a search matches part of an application's name, ignoring case": {
 		"as it is written": func(f *faulty) {
 			f.search(func(app store.Application, name string) bool { return strings.Contains(app.Name, name) })
 		},
@@ -275,7 +275,7 @@ var wrongApplicationLists = breaks{
 				return strings.HasPrefix(strings.ToLower(app.Name), strings.ToLower(name))
 			})
 		},
-		"only ASCII letters alike": func(f *faulty) {
+		"case is ignored only in ASCII": func(f *faulty) {
 			f.search(func(app store.Application, name string) bool {
 				return strings.Contains(asciiLower(app.Name), asciiLower(name))
 			})
@@ -288,7 +288,7 @@ var wrongApplicationLists = breaks{
 			})
 		},
 	},
-	"applications are searched by the whole client ID": {
+	"a search matches a whole client ID": {
 		"by names only": func(f *faulty) {
 			f.search(func(app store.Application, name string) bool {
 				return strings.Contains(strings.ToLower(app.Name), strings.ToLower(name))

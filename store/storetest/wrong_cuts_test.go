@@ -48,7 +48,7 @@ var wrongCuts = breaks{
 			}
 		},
 	},
-	"no two keys share a number, however similar their texts": {
+	"no two keys share a number, even with similar texts": {
 		"they are joined":              func(f *faulty) { f.ownCuts(joined(""), rightly) },
 		"they are joined by a bar":     func(f *faulty) { f.ownCuts(joined("|"), rightly) },
 		"they are joined by a control": func(f *faulty) { f.ownCuts(joined("\x1f"), rightly) },
@@ -73,12 +73,12 @@ var wrongCuts = breaks{
 		"the greater one counts": func(f *faulty) { f.ownCuts(exactly, func(old, number int64) int64 { return max(old, number) }) },
 		"it grows by one":        func(f *faulty) { f.ownCuts(exactly, func(old, _ int64) int64 { return old + 1 }) },
 	},
-	"a number is kept exactly": {
+	"a number is stored exactly": {
 		"as a floating-point number": func(f *faulty) {
 			f.ownCuts(exactly, func(old, number int64) int64 { return int64(max(float64(number), float64(old)+1)) })
 		},
 	},
-	"a cut-off is known before the document is": {
+	"the numbers of a consent are found before it exists": {
 		"only with a consent": func(f *faulty) {
 			f.numbers(func(d store.Document, c *store.Cuts) {
 				if d.ID.IsZero() {
@@ -128,7 +128,7 @@ var wrongCuts = breaks{
 			f.lists(listing{lives: func(d store.Document, numbers store.Cuts) bool { return d.EndedAt.IsZero() && numbers == d.Seen }})
 		},
 	},
-	"a key that can't be kept is refused": {
+	"a key that can't be stored is refused": {
 		"nothing is cut off": func(f *faulty) {
 			f.cutOff = func(ctx context.Context, key store.CutKey, number int64) error {
 				if key.Check() != nil {

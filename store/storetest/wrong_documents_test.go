@@ -10,7 +10,7 @@ import (
 )
 
 var wrongDocuments = breaks{
-	"a document comes back as it was kept": {
+	"a document comes back as it was stored": {
 		"its last byte is lost": func(f *faulty) {
 			f.docs(func(d *store.Document) { d.State = strings.TrimSuffix(d.State, "\xff") })
 		},
@@ -25,7 +25,7 @@ var wrongDocuments = breaks{
 			}
 		},
 	},
-	"a document of any kind is kept": {
+	"a document of any kind is stored": {
 		"only three are known": func(f *faulty) {
 			f.create = func(ctx context.Context, d store.Document) error {
 				if d.Kind > store.KindDevice {
@@ -36,7 +36,7 @@ var wrongDocuments = breaks{
 		},
 		"it is a signed byte": func(f *faulty) { f.docs(func(d *store.Document) { d.Kind &= 0x7f }) },
 	},
-	"an absent document is not found": {
+	"a missing document is not found": {
 		"it is the zero one": func(f *faulty) {
 			f.find = func(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
 				d, numbers, _ := f.right.Find(ctx, id)
@@ -57,7 +57,7 @@ var wrongDocuments = breaks{
 			}
 		},
 	},
-	"an ID is taken once": {
+	"an ID can be taken only once": {
 		"by live ones only": func(f *faulty) {
 			f.create = func(ctx context.Context, d store.Document) error {
 				err := f.right.Create(ctx, d)
@@ -83,7 +83,7 @@ var wrongDocuments = breaks{
 			}
 		},
 	},
-	"a document that can't be kept is refused": {
+	"a document that can't be stored is refused": {
 		"it is left out": func(f *faulty) {
 			f.create = func(ctx context.Context, d store.Document) error {
 				if d.Check() != nil {
@@ -101,7 +101,7 @@ var wrongDocuments = breaks{
 			}
 		},
 	},
-	"a consent is found by whom it is about": {
+	"a consent is found by its user, application, and workspace": {
 		"an absent one is not found": func(f *faulty) {
 			f.findConsent = func(ctx context.Context, user, app, space string) (store.Document, store.Cuts, error) {
 				d, numbers, err := f.right.FindConsent(ctx, user, app, space)
@@ -126,7 +126,7 @@ var wrongDocuments = breaks{
 			}
 		},
 	},
-	"a document is replaced if its mark is still the one given": {
+	"a document is replaced only if it still has the given mark": {
 		"the last writer wins": func(f *faulty) {
 			f.replace = func(ctx context.Context, d store.Document, _ int64) error { return f.force(ctx, d) }
 		},
@@ -147,7 +147,7 @@ var wrongDocuments = breaks{
 			}
 		},
 	},
-	"a document is replaced whole except for what never changes": {
+	"a document is replaced whole, except for its fixed fields": {
 		"it keeps when it was created": func(f *faulty) {
 			f.replace = func(ctx context.Context, d store.Document, mark int64) error {
 				if kept, _, err := f.right.Find(ctx, d.ID); err == nil {
@@ -237,7 +237,7 @@ var wrongEnds = breaks{
 			}
 		},
 	},
-	"what has ended is kept as it was": {
+	"an ended document keeps its content": {
 		"its state is cleared": func(f *faulty) {
 			f.docs(func(d *store.Document) {
 				if !d.EndedAt.IsZero() {
@@ -283,7 +283,7 @@ var wrongEnds = breaks{
 			f.docs(func(d *store.Document) { d.EndedAt = ends[d.ID] })
 		},
 	},
-	"ending what doesn't exist returns nil": {
+	"ending a missing document returns nil": {
 		"it is not found": func(f *faulty) {
 			f.end = func(ctx context.Context, id store.ID, at, sweepAt time.Time) error {
 				if _, _, err := f.right.Find(ctx, id); err != nil {

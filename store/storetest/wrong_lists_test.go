@@ -18,7 +18,7 @@ func (f *faulty) listQuery(edit func(*store.Query)) {
 }
 
 var wrongLists = breaks{
-	"a list is of what was asked for, and nothing else": {
+	"a list has what the query selects, and nothing else": {
 		"the workspace is ignored": func(f *faulty) {
 			f.listQuery(func(q *store.Query) {
 				if q.UserID != "" {
@@ -41,7 +41,7 @@ var wrongLists = breaks{
 			}})
 		},
 	},
-	"a list goes from the newest to the oldest, and by greater ID between": {
+	"a list goes from newest to oldest, and then from greater to smaller IDs": {
 		"from the oldest": func(f *faulty) {
 			f.lists(listing{compare: func(a, b store.Document) int { return store.Newer(b, a) }})
 		},
@@ -69,24 +69,24 @@ var wrongLists = breaks{
 			}})
 		},
 	},
-	"a list leaves out what has ended or is cut off": {
-		"not what has ended": func(f *faulty) {
+	"a list leaves out documents that have ended or are cut off": {
+		"ended documents stay": func(f *faulty) {
 			f.lists(listing{lives: func(d store.Document, numbers store.Cuts) bool { return !numbers.Exceed(&d.Seen) }})
 		},
-		"not what is cut off": func(f *faulty) {
+		"cut-off documents stay": func(f *faulty) {
 			f.lists(listing{lives: func(d store.Document, _ store.Cuts) bool { return d.EndedAt.IsZero() }})
 		},
-		"not what is cut off with everything": func(f *faulty) {
+		"documents cut off with everything stay": func(f *faulty) {
 			f.lists(listing{lives: func(d store.Document, numbers store.Cuts) bool {
 				numbers[0] = 0
 				return d.EndedAt.IsZero() && !numbers.Exceed(&d.Seen)
 			}})
 		},
-		"what was ever cut off": func(f *faulty) {
+		"documents that were ever cut off are missing": func(f *faulty) {
 			f.lists(listing{lives: func(d store.Document, numbers store.Cuts) bool { return d.EndedAt.IsZero() && numbers == store.Cuts{} }})
 		},
 	},
-	"a list has each document as it is kept": {
+	"a list has each document as it is stored": {
 		"without its state": func(f *faulty) {
 			f.list = func(ctx context.Context, q store.Query) ([]store.Document, store.Cursor, error) {
 				page, next, err := f.right.List(ctx, q)
@@ -152,7 +152,7 @@ var wrongLists = breaks{
 			}
 		},
 	},
-	"a page that can't exist is an error": {
+	"an invalid page is an error": {
 		"no limit is ten": func(f *faulty) {
 			f.listQuery(func(q *store.Query) {
 				if q.Limit <= 0 {
@@ -185,7 +185,7 @@ func (f *faulty) sweepAlso(due func(d store.Document, numbers store.Cuts, before
 }
 
 var wrongSweeps = breaks{
-	"a sweep removes what is due by its time, and nothing else": {
+	"a sweep removes what is due, and nothing else": {
 		"a moment late": func(f *faulty) {
 			f.sweep = func(ctx context.Context, before time.Time, limit int) (int, error) {
 				return f.right.Sweep(ctx, before.Add(-tick), limit)
@@ -199,13 +199,13 @@ var wrongSweeps = breaks{
 		"never is always": func(f *faulty) {
 			f.sweepAlso(func(d store.Document, _ store.Cuts, _ time.Time) bool { return d.SweepAt.IsZero() })
 		},
-		"not what has ended": func(f *faulty) {
+		"ended documents stay": func(f *faulty) {
 			f.end = func(ctx context.Context, id store.ID, at, _ time.Time) error {
 				return f.right.End(ctx, id, at, at.Add(1000*day))
 			}
 		},
 	},
-	"what was swept is gone, and its ID is free": {
+	"a swept document is gone, and its ID is free": {
 		"its ID stays taken": func(f *faulty) {
 			taken := map[store.ID]bool{}
 			f.create = func(ctx context.Context, d store.Document) error {
@@ -239,7 +239,7 @@ var wrongSweeps = breaks{
 				return min(n, limit), err
 			}
 		},
-		"it says that there is nothing": func(f *faulty) {
+		"it returns zero": func(f *faulty) {
 			f.sweep = func(ctx context.Context, before time.Time, limit int) (int, error) {
 				_, err := f.right.Sweep(ctx, before, limit)
 				return 0, err
@@ -267,7 +267,7 @@ var wrongSweeps = breaks{
 			}
 		},
 	},
-	"a replacement moves the time to sweep": {
+	"a replacement moves SweepAt": {
 		"the first one counts": func(f *faulty) {
 			first, now := map[store.ID]time.Time{}, map[store.ID]time.Time{}
 			create := f.create
@@ -283,7 +283,7 @@ var wrongSweeps = breaks{
 			f.docs(func(d *store.Document) { d.SweepAt = now[d.ID] })
 		},
 	},
-	"what was cut off is swept a day later, and not before": {
+	"a document that was cut off is swept a day later, and not before": {
 		"it is never swept": func(f *faulty) {
 			f.cutOff = func(ctx context.Context, key store.CutKey, number int64) error {
 				f.sweep = func(context.Context, time.Time, int) (int, error) { return 0, nil }
@@ -310,8 +310,8 @@ var wrongSweeps = breaks{
 			})
 		},
 	},
-	"a live document stays, however old its cut-offs are": {
-		"what was seen doesn't count": func(f *faulty) {
+	"a live document stays, even if its cut-offs are old": {
+		"Seen is ignored": func(f *faulty) {
 			f.sweepAlso(func(_ store.Document, numbers store.Cuts, before time.Time) bool { return anyOld(numbers, before) })
 		},
 		"numbers must be the same": func(f *faulty) {

@@ -9,7 +9,7 @@ import (
 )
 
 var wrongRaces = breaks{
-	"of many that create one ID exactly one succeeds": {
+	"of many concurrent creates of one ID, exactly one succeeds": {
 		"it looks first": func(f *faulty) {
 			f.create = func(ctx context.Context, d store.Document) error {
 				if _, _, err := f.right.Find(ctx, d.ID); err == nil {
@@ -30,7 +30,7 @@ var wrongRaces = breaks{
 			}
 		},
 	},
-	"what is created while its application is cut off ends, or has seen the cut-off": {
+	"a document created during a cut-off is cut off, or has seen it": {
 		"documents without a user have no numbers": func(f *faulty) {
 			f.numbers(func(d store.Document, c *store.Cuts) {
 				if d.UserID == "" {
@@ -45,13 +45,13 @@ var wrongRaces = breaks{
 			}
 		},
 	},
-	"of many that replace one mark exactly one succeeds": {
+	"of many concurrent replacements of one mark, exactly one succeeds": {
 		"it looks first": func(f *faulty) { f.replace = f.lookAndReplace },
 	},
-	"no replacement is lost among many that try again": {
+	"no replacement is lost when many retry": {
 		"it looks first": func(f *faulty) { f.replace = f.lookAndReplace },
 	},
-	"a document ends however often it is replaced meanwhile": {
+	"a document ends even while it is being replaced": {
 		"it tries once": func(f *faulty) {
 			f.end = func(ctx context.Context, id store.ID, at, sweepAt time.Time) error {
 				d, _, err := f.right.Find(ctx, id)
@@ -91,7 +91,7 @@ var wrongRaces = breaks{
 			}
 		},
 	},
-	"of many that end one document one decides its times": {
+	"of many concurrent ends, one decides the times": {
 		"the earliest sweep counts": func(f *faulty) {
 			earliest := map[store.ID]time.Time{}
 			f.end = func(ctx context.Context, id store.ID, at, sweepAt time.Time) error {
@@ -109,12 +109,12 @@ var wrongRaces = breaks{
 			})
 		},
 	},
-	"of many that cut one key off each makes its number grow": {
+	"each of many concurrent cut-offs makes the number grow": {
 		"it looks first": func(f *faulty) {
 			f.ownCuts(exactly, func(old, number int64) int64 { pause(); return rightly(old, number) })
 		},
 	},
-	"what was written is seen by every read that starts afterwards": {
+	"every read that starts after a write sees it": {
 		"documents are remembered for a moment": func(f *faulty) {
 			f.find = remembered(f, func(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
 				return f.right.Find(ctx, id)
@@ -140,7 +140,7 @@ var wrongRaces = breaks{
 			}
 		},
 	},
-	"numbers are never older than the document that they come with": {
+	"numbers are never older than their document": {
 		"they are read first": func(f *faulty) {
 			f.find = func(ctx context.Context, id store.ID) (store.Document, store.Cuts, error) {
 				_, numbers, _ := f.right.Find(ctx, id)
@@ -158,7 +158,7 @@ var wrongRaces = breaks{
 			}
 		},
 	},
-	"sweeps next to traffic remove nothing that lives": {
+	"sweeps during traffic remove nothing live": {
 		"they look first": func(f *faulty) {
 			f.sweep = func(ctx context.Context, before time.Time, _ int) (removed int, err error) {
 				documents, numbers := f.all(ctx)
@@ -179,7 +179,7 @@ var wrongRaces = breaks{
 			}
 		},
 	},
-	"a cut-off next to sweeps is not lost": {
+	"no cut-off is lost during sweeps": {
 		"they look first": func(f *faulty) {
 			kept := f.ownCuts(exactly, rightly)
 			f.sweep = func(ctx context.Context, before time.Time, _ int) (int, error) {
@@ -201,7 +201,7 @@ var wrongRaces = breaks{
 			}
 		},
 	},
-	"what is created once a cut-off was swept lives": {
+	"a document created after its cut-off was swept lives": {
 		"a sweep remembers the numbers": func(f *faulty) {
 			numbers := map[store.CutKey]int64{}
 			f.cutOff = func(ctx context.Context, key store.CutKey, number int64) error {
@@ -224,7 +224,7 @@ var wrongRaces = breaks{
 			}
 		},
 	},
-	"of many that create one client ID exactly one succeeds": {
+	"of many concurrent creates of one client ID, exactly one succeeds": {
 		"it looks first": func(f *faulty) {
 			f.createApplication = func(ctx context.Context, app store.Application) error {
 				if _, err := f.right.FindClient(ctx, app.ClientID); err == nil {
@@ -236,10 +236,10 @@ var wrongRaces = breaks{
 			}
 		},
 	},
-	"of many that update one version exactly one succeeds": {
+	"of many concurrent updates of one version, exactly one succeeds": {
 		"it looks first": func(f *faulty) { f.updateApplication = f.lookAndUpdate },
 	},
-	"no update is lost among many that try again": {
+	"no update is lost when many retry": {
 		"it looks first": func(f *faulty) { f.updateApplication = f.lookAndUpdate },
 		"it is always a conflict": func(f *faulty) {
 			f.updateApplication = func(context.Context, store.Application) error { return store.ErrConflict }
@@ -247,8 +247,7 @@ var wrongRaces = breaks{
 	},
 }
 
-// lookAndReplace replaces a document if its mark was the right one a moment
-// ago.
+// lookAndReplace replaces a document if its mark was right a moment ago.
 func (f *faulty) lookAndReplace(ctx context.Context, d store.Document, mark int64) error {
 	kept, _, err := f.right.Find(ctx, d.ID)
 	if err != nil || kept.Mark != mark {
@@ -262,8 +261,7 @@ func (f *faulty) lookAndReplace(ctx context.Context, d store.Document, mark int6
 	}
 }
 
-// lookAndUpdate updates an application if its version was the right one a
-// moment ago.
+// lookAndUpdate updates an application if its version was right a moment ago.
 func (f *faulty) lookAndUpdate(ctx context.Context, app store.Application) error {
 	kept, err := f.right.FindApplication(ctx, app.ID)
 	if err == nil && kept.Version != app.Version {

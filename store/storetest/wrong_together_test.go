@@ -8,7 +8,7 @@ import (
 )
 
 var wrongTogether = breaks{
-	"steps in any order give what the plainest store gives": {
+	"random steps give the same results as package plain": {
 		"the last writer wins": func(f *faulty) {
 			f.replace = func(ctx context.Context, d store.Document, _ int64) error { return f.force(ctx, d) }
 		},

@@ -48,7 +48,7 @@ var wrongValues = breaks{
 			})
 		},
 	},
-	"a state has any bytes, and at least 64 KiB of them": {
+	"a State may have any bytes, and at least 64 KiB of them": {
 		"it is text":          func(f *faulty) { f.given(func(d *store.Document) { d.State = strings.ToValidUTF8(d.State, "\ufffd") }) },
 		"it ends at a zero":   func(f *faulty) { f.given(func(d *store.Document) { d.State, _, _ = strings.Cut(d.State, "\x00") }) },
 		"it has a last space": func(f *faulty) { f.docs(func(d *store.Document) { d.State = strings.TrimRight(d.State, " ") }) },
@@ -56,9 +56,9 @@ var wrongValues = breaks{
 	},
 	"numbers of any size come back": {
 		"a mark is a floating-point number": func(f *faulty) { f.docs(func(d *store.Document) { d.Mark = int64(float64(d.Mark)) }) },
-		"what was seen is not negative":     func(f *faulty) { f.docs(func(d *store.Document) { d.Seen[3] = max(d.Seen[3], 0) }) },
+		"Seen can't be negative":            func(f *faulty) { f.docs(func(d *store.Document) { d.Seen[3] = max(d.Seen[3], 0) }) },
 	},
-	"what was passed in may be changed afterwards": {
+	"a caller may change what it passed in": {
 		"it is kept as it is": func(f *faulty) {
 			f.createApplication = func(ctx context.Context, app store.Application) error {
 				f.apps(func(found *store.Application) { found.Scopes = app.Scopes })
@@ -72,8 +72,8 @@ var wrongValues = breaks{
 			}
 		},
 	},
-	"what was returned may be changed": {
-		"it is what is kept": func(f *faulty) {
+	"a caller may change what was returned": {
+		"it shares memory with the stored record": func(f *faulty) {
 			f.createApplication = func(ctx context.Context, app store.Application) error {
 				kept := app.Clone()
 				f.apps(func(found *store.Application) { found.Metadata = kept.Metadata })
@@ -90,7 +90,7 @@ var wrongValues = breaks{
 			})
 		},
 	},
-	"nothing is done once the context has ended": {
+	"nothing happens once the context has ended": {
 		"documents are created": func(f *faulty) {
 			f.create = func(ctx context.Context, d store.Document) error {
 				return f.right.Create(context.WithoutCancel(ctx), d)
@@ -114,7 +114,7 @@ var wrongValues = breaks{
 				return f.right.Replace(ctx, d, mark)
 			}
 		},
-		"there are no applications": func(f *faulty) {
+		"the list is empty": func(f *faulty) {
 			f.listApplications = func(ctx context.Context, q store.ApplicationQuery) ([]store.Application, int, error) {
 				if ctx.Err() != nil {
 					return nil, 0, nil
@@ -161,7 +161,7 @@ var wrongTexts = breaks{
 			}})
 		},
 	},
-	"long texts are kept whole": {
+	"long texts are stored whole": {
 		"they are cut": func(f *faulty) {
 			f.givenApps(func(app *store.Application) { app.Name = app.Name[:min(len(app.Name), 255)] })
 		},
@@ -171,7 +171,7 @@ var wrongTexts = breaks{
 			}, rightly)
 		},
 	},
-	"texts that are too long are kept whole or refused": {
+	"texts that are too long are stored whole or refused": {
 		"they are cut": func(f *faulty) {
 			f.givenApps(func(app *store.Application) { app.OwnerID = app.OwnerID[:min(len(app.OwnerID), 65_535)] })
 		},
@@ -188,7 +188,7 @@ var wrongTexts = breaks{
 			})
 		},
 	},
-	"a text that can't be kept is not found": {
+	"a text that can't be stored is not found": {
 		"it is an error for applications": func(f *faulty) {
 			f.findApplication = func(ctx context.Context, id string) (store.Application, error) {
 				if !store.IsText(id) {
@@ -212,7 +212,7 @@ var wrongTexts = breaks{
 			}
 		},
 	},
-	"every scope name of RFC 6749 is kept": {
+	"every scope name of RFC 6749 is stored": {
 		"a comma parts two": func(f *faulty) {
 			f.apps(func(app *store.Application) {
 				app.Scopes = scopes.New(strings.Split(strings.Join(app.Scopes, ","), ",")...)

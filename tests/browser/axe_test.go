@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// axeSource is the source of axe-core, which finds what people with
-// disabilities would stumble over.
+// axeSource is the source of axe-core, which finds barriers for people with
+// disabilities.
 func axeSource(t testing.TB) string {
 	t.Helper()
 	source, err := os.ReadFile(npmPackage(t, "axe-core", "axe.min.js"))
@@ -19,13 +19,13 @@ func axeSource(t testing.TB) string {
 	return string(source)
 }
 
-// axe runs rules on the page (nil: all of them), in light and in dark, and fails
-// the test for each element that breaks one, or that axe is not sure of.
+// axe runs rules on the page (nil for all), in light and in dark mode, and
+// fails the test for each element that breaks one, or that axe is unsure about.
 func (p *page) axe(what string, rules []string) {
 	p.t.Helper()
 	p.do(chromedp.Evaluate[chromedp.Void](axeSource(p.t)))
-	// As high as the page, so that the bar with the buttons covers nothing: of what
-	// is covered in part, axe can't tell the contrast.
+	// Make the window as high as the page, so that the bar with the buttons covers
+	// nothing. axe can't tell the contrast of partly covered elements.
 	p.isLarge(1280, eval[int64](p, `() => Math.max(700, document.documentElement.scrollHeight)`), 1)
 	defer p.isLarge(1280, 700, 1)
 	for _, scheme := range []string{"light", "dark"} {
@@ -41,7 +41,7 @@ func (p *page) axe(what string, rules []string) {
 	}
 }
 
-// Everybody can use every page.
+// Every page is accessible.
 func TestAccessibility(t *testing.T) {
 	for name, l := range map[string]look{"left to right": {}, "right to left": {texts: hebrew, logos: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestAccessibility(t *testing.T) {
 	}
 }
 
-// Whatever the accent colour is, everything can be read.
+// With any accent color, all text is readable.
 func TestContrast(t *testing.T) {
 	t.Parallel()
 	axeSource(t)

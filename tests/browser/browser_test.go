@@ -14,12 +14,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a test waits for what should happen. It is long, so
-// that a busy machine fails no test.
+// patience is how long a test waits for what should happen. It is long, so that
+// a busy machine doesn't fail a test.
 const patience = 30 * time.Second
 
-// chromium is the one browser process. Each test gets a context of its own in
-// it, with its own cookies, as a private window has.
+// chromium is the only browser process. Each test gets its own context, with
+// its own cookies, like a private window.
 var chromium struct {
 	once sync.Once
 	ctx  context.Context
@@ -28,7 +28,7 @@ var chromium struct {
 }
 
 // errNoBrowser means that Chromium is not installed.
-var errNoBrowser = errors.New("none of chromium, chromium-browser and google-chrome is in PATH, so the pages are not tried in a browser")
+var errNoBrowser = errors.New("none of chromium, chromium-browser and google-chrome is in PATH, so the pages are not tested in a browser")
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -52,13 +52,12 @@ func browser(t testing.TB) context.Context {
 		missing(t, "%v", chromium.err)
 	}
 	if chromium.err != nil {
-		t.Fatalf("the browser does not start: %v", chromium.err)
+		t.Fatalf("the browser doesn't start: %v", chromium.err)
 	}
 	return chromium.ctx
 }
 
-// missing ends a test for which something is not installed. Where everything
-// has to be there, that is a failure.
+// missing skips a test because something isn't installed, or fails it in CI.
 func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -89,11 +88,11 @@ func startBrowser() error {
 		chromedp.WindowSize(1280, 900),
 		chromedp.Flag("headless", "new"),
 		chromedp.Flag("lang", "en-US"),
-		// Each window would load pages for an address bar that nobody sees.
+		// Each window would load pages for an address bar, which no test shows.
 		chromedp.Flag("disable-features", "WebUIOmniboxPopup,WebUIOmniboxAimPopup"),
-		// Nothing but this machine is there for it.
+		// The browser can reach only this machine.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"),
-		// The same colours and widths on every machine.
+		// Use the same colors and widths on every machine.
 		chromedp.Flag("force-color-profile", "srgb"),
 	}
 	for _, flag := range []string{
@@ -103,8 +102,8 @@ func startBrowser() error {
 		options = append(options, chromedp.Flag(flag, true))
 	}
 	process, stopProcess := chromedp.NewExecAllocator(context.Background(), options...)
-	// Chromium may be newer than the protocol that the library knows; what it
-	// cannot read is nothing that a test waits for.
+	// Chromium may be newer than the protocol that the library knows. No test
+	// waits for what the library can't read.
 	ctx, stop := chromedp.NewContext(process, chromedp.WithErrorf(func(string, ...any) {}))
 	chromium.ctx = ctx
 	chromium.stop = func() {

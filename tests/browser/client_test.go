@@ -18,7 +18,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// client is somebody else's app with a button to sign in with Acme.
+// client is another app, with a button to sign in with Acme.
 type client struct {
 	t     testing.TB
 	host  *host
@@ -28,10 +28,10 @@ type client struct {
 	oauth oauth2.Config
 	mux   *http.ServeMux
 
-	// Where the callback goes on to; empty: to the start page.
+	// where the callback redirects; empty for the start page
 	next string
-	// Called before the callback is answered for the nth time; gone ends when
-	// the browser does not want the answer any more.
+	// called before the callback is answered for the nth time; gone ends when the
+	// browser no longer waits for the answer
 	callbacks func(n int, gone <-chan struct{})
 
 	mu     sync.Mutex
@@ -39,7 +39,7 @@ type client struct {
 	tokens map[string]*oauth2.Token
 }
 
-// newClient starts a client at localhost, and registers it.
+// newClient starts a client on localhost, and registers it.
 func newClient(h *host, n provider.ApplicationSettings) *client {
 	return newClientAt(h, "localhost", n)
 }
@@ -60,7 +60,7 @@ func newClientAt(h *host, name string, n provider.ApplicationSettings) *client {
 	n.RedirectURIs = []string{c.url + "/callback"}
 	app, secret := h.application(n)
 	c.app = app
-	// Cookies do not tell ports apart.
+	// Cookies don't distinguish ports.
 	c.name = "client" + app.ClientID
 	c.oauth = oauth2.Config{
 		ClientID: app.ClientID, ClientSecret: secret, RedirectURL: n.RedirectURIs[0], Scopes: n.Scopes,
@@ -72,7 +72,7 @@ func newClientAt(h *host, name string, n provider.ApplicationSettings) *client {
 	return c
 }
 
-// home shows who is signed in, as Acme says, or the button.
+// home shows who is signed in, according to Acme, or the button.
 func (c *client) home(w http.ResponseWriter, r *http.Request) {
 	const button = `<h1>{{.}}</h1><p><a href="/sign-in">Sign in with Acme</a></p>`
 	token := c.token(r)
@@ -125,14 +125,14 @@ func (c *client) token(r *http.Request) *oauth2.Token {
 	return c.tokens[cookie.Value]
 }
 
-// signIn sends the browser to Acme. The cookie holds what the answer has to fit.
+// signIn sends the browser to Acme. The cookie has what the answer must match.
 func (c *client) signIn(w http.ResponseWriter, r *http.Request) {
 	verifier := oauth2.GenerateVerifier()
 	c.setCookie(w, c.name+"_login", verifier)
 	http.Redirect(w, r, c.oauth.AuthCodeURL(stateOf(verifier), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
 }
 
-// stateOf is the state that belongs to a verifier.
+// stateOf returns the state that belongs to a verifier.
 func stateOf(verifier string) string {
 	return "state-" + oauth2.S256ChallengeFromVerifier("state"+verifier)
 }
@@ -178,8 +178,8 @@ func (c *client) callback(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-// authorizeURL is where a browser is sent to sign in, for pages that nobody
-// answers.
+// authorizeURL returns an authorization URL, for pages whose answer no client
+// reads.
 func (h *host) authorizeURL(app provider.Application, redirectURI string, more ...string) string {
 	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(strings.Repeat("v", 43))}
 	for i := 0; i < len(more); i += 2 {

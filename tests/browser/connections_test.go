@@ -8,7 +8,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// connected is the names on the page of connected applications.
+// connected returns the names on the page of connected applications.
 func (p *page) connected() []string {
 	p.t.Helper()
 	return eval[[]string](p, `() => [...document.querySelectorAll("h2")].map(e => e.innerText)`)
@@ -72,7 +72,7 @@ func TestDisconnectByKeyboard(t *testing.T) {
 	p.shows("Acme has ended your sign-in: 401 from the API and from userinfo")
 }
 
-// Each sign-in can be ended by itself, and the others go on.
+// Each sign-in can be ended by itself, and the others continue.
 func TestSignOutOfOneDevice(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

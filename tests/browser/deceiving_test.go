@@ -13,9 +13,10 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// No rule keeps out every name that passes for another: a page can't know all
-// that people trust. So it says that nobody has looked at the application, and
-// where the visitor will be sent, in letters that can't deceive and whole.
+// No rule can reject every deceptive name, because a page can't know everything
+// that people trust. So it says that the host has not reviewed the application,
+// and shows the whole address to which the visitor will be sent, in a form that
+// can't deceive.
 func TestDeceivingApplications(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -53,8 +54,7 @@ func TestDeceivingApplications(t *testing.T) {
 				return warning.checkVisibility() && to.checkVisibility() && 
 					(warning.compareDocumentPosition(document.querySelector(".actions")) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
 			}`), "%s: the warning has the address, and comes before the buttons", what)
-			// What stands in the last line is as much as fits, and not just
-			// what follows a hyphen or a dot.
+			// A line is as full as it can be, and isn't broken at every hyphen or dot.
 			require.True(t, eval[bool](p, `() => {
 				const lines = [...document.querySelector(".to bdi").getClientRects()].filter(r => r.width > 0);
 				return lines.slice(0, -1).every(r => lines[0].width - r.width < 16);
@@ -66,7 +66,7 @@ func TestDeceivingApplications(t *testing.T) {
 	}
 }
 
-// registers registers an application as anybody can.
+// registers registers an application without credentials.
 func (h *host) registers(name, redirectURI string) (clientID string) {
 	h.t.Helper()
 	body, err := json.Marshal(map[string]any{"client_name": name, "redirect_uris": []string{redirectURI}, "token_endpoint_auth_method": "none"})

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// prefers sets what the visitor's system says: "light" or "dark".
+// prefers sets the color scheme of the visitor's system: "light" or "dark".
 func (p *page) prefers(scheme string) {
 	p.t.Helper()
 	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
@@ -28,8 +28,8 @@ func (p *page) isLarge(width, height int64, scale float64) {
 	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: scale})
 }
 
-// outside returns what reaches over the sides of the window, or over those of
-// what it is in.
+// outside returns elements that extend beyond the sides of the window or of
+// their container.
 const outside = `() => {
 	const found = [], width = document.documentElement.clientWidth;
 	if (document.documentElement.scrollWidth > width) found.push("the page is " + document.documentElement.scrollWidth + " wide");
@@ -42,8 +42,8 @@ const outside = `() => {
 	return found;
 }`
 
-// No page has to be scrolled sideways in a window of 320 CSS pixels (WCAG 2.2,
-// 1.4.10), whatever people call themselves and their applications.
+// No page needs sideways scrolling in a window of 320 CSS pixels (WCAG 2.2,
+// 1.4.10), with any names of users and applications.
 func TestNarrowWindow(t *testing.T) {
 	for name, l := range map[string]look{
 		"usual": {logos: true}, "long": {long: true}, "long, right to left": {long: true, texts: hebrew, logos: true},
@@ -91,7 +91,7 @@ func TestColourSchemes(t *testing.T) {
 	}
 }
 
-// A language that runs from right to left turns the pages around.
+// A language that is written from right to left mirrors the pages.
 func TestRightToLeft(t *testing.T) {
 	t.Parallel()
 	h, states := gallery(t, look{texts: hebrew, logos: true})
@@ -113,8 +113,7 @@ func TestRightToLeft(t *testing.T) {
 	}
 }
 
-// luminance is the relative luminance (WCAG 2.2) of a colour as a browser says
-// it.
+// luminance is the relative luminance (WCAG 2.2) of a color in CSS.
 func luminance(t testing.TB, colour string) float64 {
 	t.Helper()
 	var parts [3]float64
@@ -130,7 +129,7 @@ func luminance(t testing.TB, colour string) float64 {
 	return 0.2126*parts[0] + 0.7152*parts[1] + 0.0722*parts[2]
 }
 
-// contrast is the contrast ratio of two colours, from 1 to 21.
+// contrast is the contrast ratio of two colors, from 1 to 21.
 func contrast(t testing.TB, a, b string) float64 {
 	t.Helper()
 	la, lb := luminance(t, a), luminance(t, b)

@@ -20,7 +20,7 @@ type television struct {
 	t      testing.TB
 	oauth  oauth2.Config
 	codes  *oauth2.DeviceAuthResponse
-	tokens chan *oauth2.Token // nil: there is none
+	tokens chan *oauth2.Token // nil if it got none
 }
 
 // device asks for codes, for an application.
@@ -98,7 +98,7 @@ func TestDeviceByKeyboard(t *testing.T) {
 			p.prefers(scheme)
 			p.isSignedIn(h, "user_ada")
 			p.goes(tv.codes.VerificationURI)
-			require.Eventually(t, func() bool { return p.focused() == "input: Enter the code shown on your device" }, patience, 20*time.Millisecond, "it is there at once")
+			require.Eventually(t, func() bool { return p.focused() == "input: Enter the code shown on your device" }, patience, 20*time.Millisecond, "the field has the focus at once")
 			p.press(tv.codes.UserCode)
 			p.picture("typed")
 			p.press(kb.Tab)
@@ -121,8 +121,8 @@ func TestDeviceByKeyboard(t *testing.T) {
 	}
 }
 
-// An address with the code in it, such as a picture to scan has it, fills the
-// code in and asks all the same; Enter on it allows nothing.
+// A URL with the code in it, as in a QR code, fills in the code and still asks;
+// Enter allows nothing.
 func TestDeviceByAddress(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -156,8 +156,8 @@ func TestDeviceByAddress(t *testing.T) {
 	require.ErrorContains(t, err, "access_denied")
 }
 
-// Going back from the last page to the form and sending it again changes
-// nothing, and says what became of it.
+// Going back from the last page to the form and submitting it again changes
+// nothing, and the page tells the outcome.
 func TestDeviceBackAndAgain(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -174,7 +174,7 @@ func TestDeviceBackAndAgain(t *testing.T) {
 	p.allows("status of 400")
 	p.goesBack()
 	p.arrives(h.url + "/oauth/device?entered=")
-	if p.is("button[value=allow]") { // It was kept, and not asked for anew.
+	if p.is("button[value=allow]") { // The page was cached, and not requested again.
 		p.clicks("Allow")
 		require.Equal(t, done, p.arrives(h.url+"/oauth/device?result="))
 	} else {

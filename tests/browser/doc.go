@@ -1,4 +1,4 @@
-// Package browser drives the provider's pages in a real Chromium: as people
-// use them, by mouse and by keyboard, with everything that a browser enforces
-// and a test of HTTP cannot see. It has no code for others to use.
+// Package browser tests the provider's pages in a real Chromium, with mouse and
+// keyboard. It covers everything that a browser enforces and an HTTP test can't
+// see. The package exports nothing.
 package browser

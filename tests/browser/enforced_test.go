@@ -20,21 +20,21 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// frame opens a page that has another one in a frame, and returns the address
-// of the document that the frame shows.
+// frame opens a page with another page in a frame, and returns the URL of the
+// document that the frame shows.
 func (p *page) frame(at, url string) string {
 	p.t.Helper()
 	around := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		show(w, `<iframe title="Acme" width="600" height="600" src="{{.}}"></iframe>`, url)
 	}))
 	p.t.Cleanup(around.Close)
-	p.goes(strings.Replace(around.URL, "127.0.0.1", at, 1)) // It has loaded when its frames have.
+	p.goes(strings.Replace(around.URL, "127.0.0.1", at, 1)) // A page has loaded when its frames have.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, shown := range p.frames {
 		return shown
 	}
-	// A frame of another site is in a process of its own.
+	// A frame of another site has a separate process.
 	targets, err := chromedp.Targets(p.ctx)
 	require.NoError(p.t, err)
 	for _, other := range targets {
@@ -46,12 +46,12 @@ func (p *page) frame(at, url string) string {
 			return shown
 		}
 	}
-	p.t.Fatal("there is no frame")
+	p.t.Fatal("the frame is missing")
 	return ""
 }
 
-// No page can be put in a frame, on another site or on the same, although the
-// visitor's cookies come along.
+// No page can be put in a frame, on another site or on the same, even though
+// the browser sends the visitor's cookies.
 func TestFrames(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -64,7 +64,7 @@ func TestFrames(t *testing.T) {
 				call(p, network.SetCookie, network.SetCookieParams{Name: sessionCookie, Value: h.newSession("user_ada"), URL: h.url,
 					Secure: ptr(true), HTTPOnly: ptr(true), SameSite: network.CookieSameSiteNone})
 				if path == h.url+"/" {
-					require.Equal(t, path, p.frame(at, path), "the host's own page lets itself be framed")
+					require.Equal(t, path, p.frame(at, path), "the host's own page can be framed")
 					continue
 				}
 				p.expects("net::ERR_BLOCKED_BY_RESPONSE")
@@ -76,18 +76,18 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// newTLSServer starts a server with a certificate that nobody vouches for.
+// newTLSServer starts a server with an untrusted certificate.
 func newTLSServer(t *testing.T, handler http.Handler) *httptest.Server {
 	server := httptest.NewUnstartedServer(handler)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // Chromium says no to it at first.
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // Chromium rejects it at first.
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server
 }
 
-// Browsers apply form-action to all redirects that follow a form, and a client
-// sends its users on to where it likes, such as from the server that has its
-// callback to the one that has its pages.
+// Browsers apply form-action to all redirects that follow a form. A client may
+// redirect its users anywhere, such as from the server with its callback to the
+// one with its pages.
 func TestRedirectsAfterTheForm(t *testing.T) {
 	end := newTLSServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { show(w, "<h1>At the end</h1>", nil) }))
 	second := httptest.NewServer(http.RedirectHandler(end.URL+"/end", http.StatusSeeOther))
@@ -117,9 +117,9 @@ func TestRedirectsAfterTheForm(t *testing.T) {
 	}
 }
 
-// A callback on the web goes on to where the application likes: to another site,
-// to a program on this device, or to an app's own scheme. Nothing is in the way,
-// however the answer came to the callback.
+// A callback on the web may redirect anywhere: to another site, to a program on
+// this device, or to an app's private-use scheme. Nothing blocks that, with
+// each response mode.
 func TestCallbackGoesOn(t *testing.T) {
 	site := newTLSServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { show(w, "<h1>At the end</h1>", nil) }))
 	program := httptest.NewServer(site.Config.Handler)
@@ -147,8 +147,8 @@ func TestCallbackGoesOn(t *testing.T) {
 					p.shows("At the end")
 					return
 				}
-				// There is no such application here, so that is as far as it gets.
-				// Between two of them Chromium wants a click, in whatever window.
+				// No application has this scheme here, so the attempt ends there. Between
+				// two of them, Chromium wants a click, in any window.
 				p.allows("Not allowed to launch '" + end + "' because a user gesture is required")
 				p.fails("GET " + end)
 			})
@@ -156,7 +156,7 @@ func TestCallbackGoesOn(t *testing.T) {
 	}
 }
 
-// isSignedIn gives the browser a session of the host, without the way there.
+// isSignedIn gives the browser a session of the host, without the sign-in page.
 func (p *page) isSignedIn(h *host, userID string) {
 	p.t.Helper()
 	call(p, network.SetCookie, network.SetCookieParams{Name: sessionCookie, Value: h.newSession(userID), URL: h.url,
@@ -169,31 +169,32 @@ var settings struct {
 	ctx context.Context
 }
 
-// takesCookies sets whether the browser takes a host's cookies, "allow" or
-// "block", as people do it in its settings. To allow it also lets them come
-// along to frames in other sites, which private windows do not do otherwise.
+// takesCookies sets whether the browser accepts a host's cookies, "allow" or
+// "block", as people do it in its settings. "allow" also sends them from frames
+// in other sites, which private windows don't do by default.
 func takesCookies(t testing.TB, h *host, setting string) {
 	t.Helper()
 	parent := browser(t)
 	settings.mu.Lock()
 	defer settings.mu.Unlock()
 	if settings.ctx == nil {
-		ctx, _ := chromedp.NewContext(parent) // It is for all tests and ends with the browser.
+		ctx, _ := chromedp.NewContext(parent) // The setting is for all tests and ends with the browser.
 		require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("chrome://settings/content/cookies")))
 		settings.ctx = ctx
 	}
 	require.NoError(t, chromedp.Do(settings.ctx, chromedp.Evaluate[chromedp.Void](
 		`chrome.send("setCategoryPermissionForPattern", ["`+h.url+`", "", "cookies", "`+setting+`", false])`)))
-	// It takes a moment to get around.
+	// It takes a moment to take effect.
 	probe := newPage(t)
 	probe.goes(h.url + "/")
 	const cookieCame = `async () => { await fetch("/has-cookie"); return (await fetch("/has-cookie")).json(); }`
 	for deadline := time.Now().Add(patience); eval[bool](probe, cookieCame) != (setting == "allow"); {
-		require.True(t, time.Now().Before(deadline), "the setting does not take effect")
+		require.True(t, time.Now().Before(deadline), "the setting doesn't take effect")
 	}
 }
 
-// Without cookies nobody is sent in circles, and there is a way on.
+// Without cookies there is no redirect loop, and the page offers a way to
+// continue.
 func TestBlockedCookies(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -224,7 +225,7 @@ func TestBlockedCookies(t *testing.T) {
 	p.shows("userinfo: 200 user_ada")
 }
 
-// Somebody deletes the cookies of the form while it is open.
+// The user deletes the cookies of the form while it is open.
 func TestDeletedCookie(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -248,7 +249,7 @@ func TestDeletedCookie(t *testing.T) {
 	p.shows("userinfo: 200 user_ada")
 }
 
-// The logos of the host and of the applications that it knows are drawn.
+// The logos of the host and of the applications that it knows are shown.
 func TestLogos(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, func(c *provider.Config) { c.Pages.LogoURL = c.Issuer + "/logo.svg" })
@@ -264,7 +265,7 @@ func TestLogos(t *testing.T) {
 	consent := h.authorizeURL(app, callback, "prompt", "consent")
 	require.Equal(t, []string{"/apps/wiki.svg", "/logo.svg"}, drawn(consent))
 	require.Equal(t, []string{"/logo.svg", "/apps/wiki.svg"}, drawn(h.url+"/oauth/connections"))
-	// An application that nobody at the host knows shows no picture.
+	// An application that the host doesn't know shows no picture.
 	h.change(app, func(a *store.Application) { a.Origin, a.Reviewed = store.OriginRegistration, false })
 	require.Equal(t, []string{"/logo.svg"}, drawn(consent))
 	p.expects("status 400")

@@ -13,9 +13,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// example builds and starts one of the examples, and returns what it prints before
-// it serves.
+// example builds and starts one of the examples, and returns what it prints
+// before it serves.
 func example(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	return exampleUntil(t, "Ctrl+C", name, args...)
+}
+
+// exampleUntil starts an example, and returns what it prints up to the line that
+// contains the text.
+func exampleUntil(t testing.TB, until, name string, args ...string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), name)
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./"+name)
@@ -33,15 +40,15 @@ func example(t testing.TB, name string, args ...string) string {
 		command.Wait()
 	})
 	var printed strings.Builder
-	for lines := bufio.NewScanner(stdout); !strings.Contains(printed.String(), "Ctrl+C"); {
+	for lines := bufio.NewScanner(stdout); !strings.Contains(printed.String(), until); {
 		require.True(t, lines.Scan(), "%s ends too soon: %s", name, &printed)
 		printed.WriteString(lines.Text() + "\n")
 	}
 	return printed.String()
 }
 
-// The example as its reader tries it, on a small telephone: choose a team, read
-// its notes, leave the team, and be refused.
+// The example on a small phone: choose a team, read its notes, leave the team, and
+// be rejected.
 func TestExampleOfWorkspaces(t *testing.T) {
 	t.Parallel()
 	axeSource(t)
@@ -65,7 +72,7 @@ func TestExampleOfWorkspaces(t *testing.T) {
 	p.clicks("Choose a team at Acme Notes")
 	p.arrives(acme + "/login")
 	looks("sign in")
-	p.clicks("User")
+	p.clicks("User or email address")
 	p.pastes("ada")
 	p.clicks("Password")
 	p.pastes(password[1])

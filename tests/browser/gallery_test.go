@@ -24,20 +24,20 @@ import (
 // state is something that the built-in pages can show.
 type state struct {
 	name   string
-	accent bool // something in it has the accent colour
+	accent bool // something on it has the accent color
 	open   func(p *page)
 }
 
-// look is how the pages are made to look.
+// look is the design of the pages.
 type look struct {
 	accent string
 	texts  pages.Texts
-	long   bool // everything that somebody chooses is as long as it may be
+	long   bool // every text from a user or an application has its maximum length
 	logos  bool
 }
 
-// hebrew is a translation that runs from right to left. What is missing is
-// English.
+// hebrew is a translation that is written from right to left. Missing texts are
+// in English.
 var hebrew = pages.Texts{
 	Language: "he", Direction: "rtl", DateLayout: "02.01.2006",
 	Scopes: map[string]string{
@@ -66,11 +66,11 @@ var hebrew = pages.Texts{
 	SignOut: "יציאה", SignedOut: "יצאת", SignedOutHint: "איש אינו מחובר אל {host} בדפדפן הזה.", SignOutNot: "החיבור נמשך", SignOutClose: "אפשר לסגור את הדף.",
 }
 
-// documentURL is the client_id of a client that has a document there. httptest
-// has a certificate for the name.
+// documentURL is the client_id of a client with a document at that URL.
+// httptest has a certificate for the name.
 const documentURL = "https://client.example.com/oauth/client.json"
 
-// publishes returns a transport that leads to a server with the document.
+// publishes returns a transport that serves the document for each request.
 func publishes(t testing.TB, document map[string]any) http.RoundTripper {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -84,7 +84,7 @@ func publishes(t testing.TB, document map[string]any) http.RoundTripper {
 	return transport
 }
 
-// callback is a redirect URI that nobody follows.
+// callback is a redirect URI that no browser follows.
 const callback = "https://wiki.example.com/callback"
 
 // gallery returns a host and all states of its pages.
@@ -93,7 +93,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	name, client, at := "Wiki", "Notebook", "127.0.0.1:9000"
 	hostName, title := "Acme Notes", "Read your notes"
 	if l.long {
-		// One without a place to break a line, and one with many.
+		// one without a place to break a line, and one with many
 		name, client = strings.Repeat("W", 256), strings.Repeat("Name with words ", 15)+"and more"
 		at = "localhost:65535/" + strings.Repeat("path/", 100)
 		hostName, title = strings.Repeat("Host", 20), strings.Repeat("Scope", 40)
@@ -134,7 +134,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 	perhaps, _ := h.application(provider.ApplicationSettings{Name: name, RedirectURIs: []string{callback}, Workspace: store.WorkspaceOptional})
 	_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: inTeams.ID, Scopes: inTeams.Scopes, WorkspaceID: "team_1"})
 	require.NoError(t, err)
-	for _, app := range []provider.Application{bare, own, wiki} { // two of the same name
+	for _, app := range []provider.Application{bare, own, wiki} { // two with the same name
 		_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: app.ID, Scopes: app.Scopes})
 		require.NoError(t, err)
 	}
@@ -172,7 +172,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		{"consent", true, consent(wiki)},
 		{"consent with warnings", false, func(p *page) {
 			consent(registered)(p)
-			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), "one, whatever it warns of")
+			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), "one note, with any number of warnings")
 		}},
 		{"consent without scopes", false, consent(bare)},
 		{"consent for a resource to a published client", false, consent(provider.Application{ClientID: documentURL, ApplicationSettings: provider.ApplicationSettings{RedirectURIs: []string{callback}}},
@@ -232,7 +232,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		{"connections afterwards", false, func(p *page) {
 			_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: own.ID, Scopes: own.Scopes})
 			require.NoError(t, err)
-			connections(p) // The last one that was used is the first.
+			connections(p) // the most recently used is first
 			p.clicksOn("summary")
 			p.clicksOn("details[open] button.danger")
 			p.arrives(h.url + "/oauth/connections")
@@ -256,7 +256,7 @@ func gallery(t testing.TB, l look) (h *host, states []state) {
 		{"device to confirm", true, device(tv)},
 		{"device to confirm with warnings", false, func(p *page) {
 			device(unknown)(p)
-			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), "one, whatever it warns of")
+			require.Equal(t, 1, eval[int](p, `() => document.querySelectorAll(".note").length`), "one note, with any number of warnings")
 		}},
 		{"device allowed", false, deviceAnswered("allow")},
 		{"device denied", false, deviceAnswered("deny")},

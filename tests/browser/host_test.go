@@ -33,12 +33,12 @@ type host struct {
 	url   string
 	store store.Store
 
-	// Called before it is found out who is signed in, if it is set.
+	// called before the host looks up the signed-in user, if set
 	slow atomic.Pointer[func(*http.Request)]
 
 	mu       sync.Mutex
 	sessions map[string]provider.Session
-	ahead    time.Duration // of the true time
+	ahead    time.Duration // added to the real time
 }
 
 func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
@@ -57,7 +57,7 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	}
 	h.Host = providertest.New(t, append([]func(*provider.Config){first}, edit...)...)
 	h.Provider, h.url = h.Host.Provider, h.URL
-	// Without pictures, which a browser would load.
+	// without pictures, which a browser would load
 	h.AddUser(userinfo.User{ID: "user_ada", Name: "Ada Lovelace", Username: "ada", Email: "ada@example.com", EmailVerified: true})
 	h.AddUser(userinfo.User{ID: "user_grace", Name: "Grace Hopper", Username: "grace", Email: "grace@example.com"})
 	mux := h.Mux
@@ -71,7 +71,7 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	mux.HandleFunc("POST /login", h.signIn)
 	mux.HandleFunc("GET /logo.svg", logo("#0a7"))
 	mux.HandleFunc("GET /apps/wiki.svg", logo("#c40"))
-	mux.HandleFunc("GET /favicon.ico", logo("#07a")) // A browser asks for it, and says nothing of it.
+	mux.HandleFunc("GET /favicon.ico", logo("#07a")) // Browsers request it, and don't report errors about it.
 	mux.Handle("GET /api/notes", h.Require("notes:read")(http.HandlerFunc(h.notes)))
 	return h
 }
@@ -135,7 +135,7 @@ func (h *host) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: h.newSession("user_" + login), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	// The tests' own addresses, so that nobody has to check them.
+	// The tests use known addresses, so no check is needed.
 	http.Redirect(w, r, r.FormValue("next"), http.StatusSeeOther)
 }
 
@@ -153,7 +153,7 @@ func (h *host) application(n provider.ApplicationSettings) (provider.Application
 	return app, secret.Reveal()
 }
 
-// change changes an application in the store, past what the provider allows.
+// change changes an application in the store, beyond what the provider allows.
 func (h *host) change(app provider.Application, edit func(*store.Application)) {
 	h.t.Helper()
 	kept, err := h.store.FindApplication(context.Background(), app.ID)
@@ -170,8 +170,8 @@ func logo(colour string) http.HandlerFunc {
 	}
 }
 
-// show writes a page of an app under test: valid, and without anything that a
-// browser complains of.
+// show writes a page of an app under test: valid, and without anything that
+// browsers report.
 func show(w http.ResponseWriter, body string, view any) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	page := template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">` +

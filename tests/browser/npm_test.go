@@ -11,24 +11,25 @@ import (
 	"time"
 )
 
-// npmPackages are those of js/package.json, installed once for all tests.
+// npmPackages is the folder with the packages of js/package.json, installed
+// once for all tests.
 var npmPackages struct {
 	once sync.Once
 	dir  string
 	err  error
 }
 
-// npmPackage returns where a file of a package from npm is.
+// npmPackage returns the path of a file of an npm package.
 func npmPackage(t testing.TB, path ...string) string {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			missing(t, "%s is not installed, so there is no %s to try the pages with", program, path[0])
+			missing(t, "%s is not installed, so the pages are not tested with %s", program, path[0])
 		}
 	}
 	npmPackages.once.Do(func() { npmPackages.dir, npmPackages.err = installPackages() })
 	if npmPackages.err != nil {
-		missing(t, "npm cannot install %s, so the pages are not tried with it: %v", path[0], npmPackages.err)
+		missing(t, "npm can't install %s, so the pages are not tested with it: %v", path[0], npmPackages.err)
 	}
 	return filepath.Join(append([]string{npmPackages.dir, "node_modules"}, path...)...)
 }

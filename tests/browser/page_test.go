@@ -28,23 +28,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// page is a tab. Whatever it complains of fails the test, unless the test says
-// that it expects it.
+// page is a tab. Everything that the browser reports about it fails the test,
+// unless the test says that it expects it.
 type page struct {
 	t   testing.TB
 	ctx context.Context
 
 	mu       sync.Mutex
-	changed  chan struct{} // closed and made anew by each event that somebody can wait for
-	url      string        // of the document that is there
-	loaded   []string      // the addresses of all documents that were loaded
+	changed  chan struct{} // closed and replaced by each event that a test can wait for
+	url      string        // of the current document
+	loaded   []string      // the URLs of all documents that were loaded
 	seen     int           // how many of them the test has waited for
 	posted   int           // how many forms were sent
 	faults   []string
-	expected []string                     // these have to be among them
-	allowed  []string                     // these may be
-	requests map[network.RequestID]string // their addresses
-	frames   map[cdp.FrameID]string       // the addresses of frames within
+	expected []string                     // these reports must occur
+	allowed  []string                     // these may occur
+	requests map[network.RequestID]string // their URLs
+	frames   map[cdp.FrameID]string       // the URLs of frames in the page
 }
 
 // newPage opens a private window.
@@ -53,17 +53,17 @@ func newPage(t testing.TB) *page {
 	return openPage(t, browser(t), chromedp.WithNewBrowserContext())
 }
 
-// another opens one more tab beside p, with the same cookies.
+// another opens another tab with the same cookies as p.
 func (p *page) another() *page {
 	p.t.Helper()
 	return openPage(p.t, p.ctx)
 }
 
-// harmless is what Chromium remarks about redirects and keys that come faster than
-// any person's, and not about a page.
+// harmless are Chromium's remarks about redirects and about keys that are
+// faster than any person's. They don't concern a page.
 var harmless = []string{"issue: BounceTrackingIssue", `"errorType":"NavigationEntryMarkedSkippable"`, "Autofocus processing was blocked"}
 
-// violations tells of what the page's Content-Security-Policy refuses.
+// violations reports what the page's Content-Security-Policy blocks.
 const violations = `addEventListener("securitypolicyviolation", e => reportViolation(e.violatedDirective + " refused " + e.blockedURI), true)`
 
 func openPage(t testing.TB, parent context.Context, options ...chromedp.ContextOption) *page {
@@ -79,7 +79,7 @@ func openPage(t testing.TB, parent context.Context, options ...chromedp.ContextO
 	call(p, audits.Enable, cdp.Empty{})
 	call(p, runtime.AddBinding, runtime.AddBindingParams{Name: "reportViolation"})
 	call(p, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: violations})
-	// Each tab believes that it is the one in front.
+	// Each tab acts as if it were in front.
 	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	return p
 }
@@ -118,7 +118,7 @@ func eval[T any](p *page, function string, args ...any) T {
 	return result
 }
 
-// listen is told of everything that happens, one by one.
+// listen gets every event of the tab, one by one.
 func (p *page) listen(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,7 +130,7 @@ func (p *page) listen(event any) {
 		}
 		p.url = e.Frame.URL + e.Frame.URLFragment
 		if e.Type == cdppage.NavigationTypeBackForwardCacheRestore {
-			p.loaded = append(p.loaded, p.url) // It is there already.
+			p.loaded = append(p.loaded, p.url) // The document has loaded already.
 		}
 	case *cdppage.EventLoadEventFired:
 		p.loaded = append(p.loaded, p.url)
@@ -176,8 +176,8 @@ func (p *page) fault(format string, args ...any) {
 	p.faults = append(p.faults, fmt.Sprintf(format, args...))
 }
 
-// expects says that the page will complain of this, which is a part of the
-// complaint. If it does not, that is a failure too.
+// expects says that the browser will report this, which is a part of the
+// report. If it doesn't, the test fails too.
 func (p *page) expects(complaint string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -186,7 +186,7 @@ func (p *page) expects(complaint string) {
 	}
 }
 
-// allows says that the page may complain of this.
+// allows says that the browser may report this.
 func (p *page) allows(complaint string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -218,13 +218,13 @@ func (p *page) until(what string, done func() bool) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			p.t.Fatalf("waited in vain for %s; loaded were\n\t%s\nand the page complained of\n\t%s", what, strings.Join(loaded, "\n\t"), strings.Join(faults, "\n\t"))
+			p.t.Fatalf("timeout waiting for %s; loaded were\n\t%s\nand the browser reported\n\t%s", what, strings.Join(loaded, "\n\t"), strings.Join(faults, "\n\t"))
 		}
 	}
 }
 
 // arrives waits until the page has loaded a document that the test has not
-// waited for yet and whose address begins with prefix. It returns the address.
+// waited for yet and whose URL begins with prefix. It returns the URL.
 func (p *page) arrives(prefix string) (url string) {
 	p.t.Helper()
 	p.until("the page at "+prefix, func() bool {
@@ -239,8 +239,8 @@ func (p *page) arrives(prefix string) (url string) {
 	return url
 }
 
-// goes goes to an address, as if it were typed in, and waits until it is there,
-// wherever it led.
+// goes opens a URL, as if it were typed, and waits until the page has loaded,
+// after any redirects.
 func (p *page) goes(url string) {
 	p.t.Helper()
 	p.mu.Lock()
@@ -250,7 +250,7 @@ func (p *page) goes(url string) {
 	p.arrives("")
 }
 
-// address is where the page is.
+// address returns the URL of the page.
 func (p *page) address() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -265,10 +265,10 @@ func (p *page) goesBack() {
 	call(p, cdppage.NavigateToHistoryEntry, cdppage.NavigateToHistoryEntryParams{EntryID: entry.ID})
 }
 
-// words is what an element says, or its label.
+// words is the text of an element, or its label.
 const words = `(e => (e.labels?.[0] ?? e).innerText.replace(/\s+/g, " ").trim())`
 
-// findByText finds what can be clicked by the words on it.
+// findByText finds a clickable element by its text.
 const findByText = `(text => {
 	const found = [...document.querySelectorAll("a, button, summary, label")].filter(e => ` + words + `(e) === text && e.checkVisibility({visibilityProperty: true}));
 	if (found.length !== 1) throw new Error(found.length + " elements say " + text + " on " + document.body.innerText);
@@ -282,17 +282,17 @@ const middle = `(e => {
 	return [r.x + r.width / 2, r.y + r.height / 2];
 })`
 
-// atMiddle reports whether nothing else lies on top of an element's middle.
+// atMiddle reports whether nothing else covers an element's middle.
 const atMiddle = `(e => {
 	const r = e.getBoundingClientRect();
 	return e.contains(document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2));
 })`
 
-// findBySelector finds the first element that fits.
+// findBySelector finds the first element that matches.
 const findBySelector = `(selector => document.querySelector(selector))`
 
 // rests moves the mouse to the middle of what find finds by text, and waits
-// until a click would meet it.
+// until a click would reach it.
 func (p *page) rests(find, text string) (x, y float64) {
 	p.t.Helper()
 	at := eval[[]float64](p, "text => "+middle+"("+find+"(text))", text)
@@ -314,39 +314,39 @@ func (p *page) mouse(what input.DispatchMouseEventType, x, y float64) {
 	call(p, input.DispatchMouseEvent, e)
 }
 
-// point rests the mouse on what has these words on it.
+// point rests the mouse on the element with the text.
 func (p *page) point(text string) (x, y float64) {
 	p.t.Helper()
 	return p.rests(findByText, text)
 }
 
-// clicks clicks with the mouse on what has these words on it.
+// clicks clicks with the mouse on the element with the text.
 func (p *page) clicks(text string) {
 	p.t.Helper()
 	x, y := p.point(text)
 	p.do(chromedp.MouseClickXY(x, y))
 }
 
-// clicksOn clicks with the mouse on the first thing that a selector finds.
+// clicksOn clicks with the mouse on the first element that matches a selector.
 func (p *page) clicksOn(selector string) {
 	p.t.Helper()
 	x, y := p.rests(findBySelector, selector)
 	p.do(chromedp.MouseClickXY(x, y))
 }
 
-// pastes puts text where the focus is.
+// pastes inserts text at the focus.
 func (p *page) pastes(text string) {
 	p.t.Helper()
 	call(p, input.InsertText, input.InsertTextParams{Text: text})
 }
 
-// press presses keys, such as kb.Tab, and types.
+// press presses keys, such as kb.Tab, and types text.
 func (p *page) press(keys string) {
 	p.t.Helper()
 	p.do(chromedp.KeyEvent(keys))
 }
 
-// text is what a person can read, in one line.
+// text is the visible text, in one line.
 func (p *page) text() string {
 	p.t.Helper()
 	return strings.Join(strings.Fields(eval[string](p, `() => document.body.innerText`)), " ")
@@ -360,7 +360,7 @@ func (p *page) shows(texts ...string) {
 	}
 }
 
-// is reports whether a selector finds something.
+// is reports whether a selector matches an element.
 func (p *page) is(selector string) bool {
 	p.t.Helper()
 	return eval[bool](p, `s => document.querySelector(s) !== null`, selector)
@@ -373,8 +373,8 @@ func (p *page) isClosed() bool {
 	return errors.Is(chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void]("1")), chromedp.ErrTargetDetached)
 }
 
-// check fails the test for everything that the page complained of. A question
-// to the page and one to the browser come after all that they had to say.
+// check fails the test for everything that the browser reported. A question to
+// the page and one to the browser make sure that all reports have arrived.
 func (p *page) check() {
 	p.t.Helper()
 	if p.ctx.Err() != nil {
@@ -392,18 +392,18 @@ func (p *page) check() {
 	for _, expected := range p.expected {
 		kept := slices.DeleteFunc(slices.Clone(p.faults), func(f string) bool { return strings.Contains(f, expected) })
 		if len(kept) == len(p.faults) {
-			p.t.Errorf("the page should complain of %q", expected)
+			p.t.Errorf("the browser should report %q", expected)
 		}
 		p.faults = kept
 	}
 	for _, fault := range p.faults {
 		if !slices.ContainsFunc(p.allowed, func(a string) bool { return strings.Contains(fault, a) }) {
-			p.t.Errorf("the page complains of %s", fault)
+			p.t.Errorf("the browser reports %s", fault)
 		}
 	}
 }
 
-// pictures is where screenshots go.
+// pictures is the folder for screenshots.
 var pictures struct {
 	once sync.Once
 	dir  string
@@ -427,15 +427,15 @@ func (p *page) keeps(name string, data []byte) {
 	require.NoError(p.t, os.WriteFile(filepath.Join(pictures.dir, name), data, 0o644))
 }
 
-// picture keeps a screenshot of the whole page, if LATCHKEY_SCREENSHOTS names a
-// folder for it, or the test has failed.
+// picture writes a screenshot of the whole page, if LATCHKEY_SCREENSHOTS names
+// a folder for it, or the test has failed.
 func (p *page) picture(name string) {
 	p.t.Helper()
 	if !p.t.Failed() && os.Getenv("LATCHKEY_SCREENSHOTS") == "" {
 		return
 	}
-	// A window as high as the page: what Chromium draws beyond the window is in
-	// the wrong place where text runs from right to left.
+	// Make the window as high as the page: in right-to-left text, Chromium draws
+	// what is outside the window in the wrong place.
 	size := eval[[]int64](p, `() => [innerWidth, document.documentElement.scrollHeight, devicePixelRatio]`)
 	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: size[0], Height: size[1], DeviceScaleFactor: float64(size[2])})
 	shot := call(p, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{})
@@ -443,7 +443,7 @@ func (p *page) picture(name string) {
 	p.keeps(name, shot.Data)
 }
 
-// viewport keeps a screenshot of the window, as the person sees it.
+// viewport writes a screenshot of the window, as a person sees it.
 func (p *page) viewport(name string) {
 	p.t.Helper()
 	shot := call(p, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{})

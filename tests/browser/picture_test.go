@@ -44,7 +44,7 @@ type shot struct {
 }
 
 // Each page has a picture in docs/howto/customize-pages.md, in light and in dark. With -update
-// they are drawn anew.
+// they are drawn again.
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile("../../docs/howto/customize-pages.md")

@@ -22,8 +22,8 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// These tests know of the portal only what its pages say: they find fields by
-// their labels, and what can be clicked by the words on it.
+// These tests know only what the pages of the portal say: they find fields by
+// label, and clickable elements by text.
 
 const (
 	adminPath     = "/admin/oauth/"
@@ -46,7 +46,7 @@ func newPortal(t testing.TB) *host {
 		case session.UserID == "":
 			return "", portal.ErrSignIn
 		case session.UserID != "user_ada":
-			return "", fmt.Errorf("%s is no administrator", session.UserID)
+			return "", fmt.Errorf("%s isn't an administrator", session.UserID)
 		}
 		return session.UserID, nil
 	}}))
@@ -56,7 +56,7 @@ func newPortal(t testing.TB) *host {
 	return h
 }
 
-// fills types into the field that has the label, in place of what is there.
+// fills types into the field with the label, and replaces its value.
 func (p *page) fills(label, text string) {
 	p.t.Helper()
 	eval[bool](p, `label => {
@@ -69,7 +69,7 @@ func (p *page) fills(label, text string) {
 	p.pastes(text)
 }
 
-// reads returns what stands behind a word on the page, such as "Client secret:".
+// reads returns the text after a label on the page, such as "Client secret:".
 func (p *page) reads(word string) string {
 	p.t.Helper()
 	_, rest, found := strings.Cut(p.text(), word+" ")
@@ -84,7 +84,7 @@ func (p *page) commands() []string {
 	return eval[[]string](p, `() => [...document.querySelectorAll("pre")].map(e => e.innerText)`)
 }
 
-// runs runs a command in a shell, as the person does who has copied it.
+// runs runs a command in a shell, like a person who has copied it.
 func runs(t testing.TB, command string) string {
 	t.Helper()
 	out, err := exec.Command("sh", "-c", strings.Replace(command, "curl", "curl -sS", 1)).CombinedOutput()
@@ -92,8 +92,8 @@ func runs(t testing.TB, command string) string {
 	return string(out)
 }
 
-// A newcomer who has mounted the administration in one line registers an
-// application, gives it another secret, and deletes it.
+// A newcomer who has mounted the administration with one line registers an
+// application, gives it a new secret, and deletes it.
 func TestAdministrationByWhatItsPagesSay(t *testing.T) {
 	t.Parallel()
 	h := newPortal(t)
@@ -151,12 +151,12 @@ func TestAdministrationByWhatItsPagesSay(t *testing.T) {
 	require.Less(t, time.Since(begun), 2*time.Minute)
 }
 
-// A user who has nothing at the provider registers an application, signs in to
-// it by hand, and calls the API; then once more with a token of their own.
+// A user without any applications registers one, signs in to it by hand, and
+// calls the API, first with its token and then with a personal access token.
 func TestFirstCallByWhatTheDevelopersPagesSay(t *testing.T) {
 	t.Parallel()
 	h := newPortal(t)
-	// What the developer has running, and which knows nothing of OAuth yet.
+	// The developer's app, which doesn't know OAuth yet.
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { show(w, "<p>My new app</p>", nil) }))
 	t.Cleanup(app.Close)
 	callback := strings.Replace(app.URL, "127.0.0.1", "localhost", 1) + "/callback"
@@ -194,7 +194,7 @@ func TestFirstCallByWhatTheDevelopersPagesSay(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(runs(t, strings.Replace(commands[0], "YOUR_SECRET", secret, 1))), &got))
 	require.Contains(t, runs(t, strings.Replace(commands[1], "ACCESS_TOKEN", got.AccessToken, 1)), "a note of user_grace")
 
-	// A mistake, and why it was one.
+	// A mistake, and its reason.
 	runs(t, strings.Replace(commands[0], "YOUR_SECRET", "mistyped", 1))
 	p.clicks("Notebook")
 	p.arrives(h.url + developerPath)
@@ -213,8 +213,8 @@ func TestFirstCallByWhatTheDevelopersPagesSay(t *testing.T) {
 	require.Less(t, time.Since(begun), 5*time.Minute)
 }
 
-// Everybody can use the pages of the portal, and none has to be scrolled
-// sideways, whatever people call their applications.
+// The pages of the portal are accessible, and none needs sideways scrolling,
+// with any names of applications.
 func TestPortalAccessibility(t *testing.T) {
 	t.Parallel()
 	axeSource(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// A click that is made twice is one answer, and the client is signed in.
+// A double click is one answer, and the client is signed in.
 func TestDoubleClick(t *testing.T) {
 	t.Run("at once", func(t *testing.T) {
 		t.Parallel()
@@ -18,19 +18,19 @@ func TestDoubleClick(t *testing.T) {
 		wiki := newClient(h, provider.ApplicationSettings{})
 		p := newPage(t)
 		p.comesTo(wiki, "ada")
-		p.allows("net::ERR_ABORTED") // if the first click had its answer before the second
+		p.allows("net::ERR_ABORTED") // if the first click was answered before the second
 		x, y := p.point("Allow")
 		p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)), chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
 		time.Sleep(time.Second)
-		if p.is("button[value=allow]") { // The second came after the answer, and one at this machine is asked about each time.
+		if p.is("button[value=allow]") { // The second came after the answer, and an application on this device is asked about every time.
 			p.clicks("Allow")
 		}
 		p.arrives(wiki.url)
 		p.shows("userinfo: 200 user_ada")
 	})
-	// The page stays until the client has answered, and it has to ask Acme
-	// first: there is time for a second click after the first one has done its
-	// work.
+	// The page stays until the client has answered, and the client must ask Acme
+	// first. So there is time for a second click after the first one has taken
+	// effect.
 	t.Run("while the client takes its time", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
@@ -49,7 +49,7 @@ func TestDoubleClick(t *testing.T) {
 		p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(1)))
 		<-reached
 		p.do(chromedp.MouseClickXY(x, y, chromedp.ClickCount(2)))
-		p.arrives(h.url + "/oauth/authorize") // It is answered, and one at this machine is asked about each time.
+		p.arrives(h.url + "/oauth/authorize") // The form was answered, and an application on this device is asked about every time.
 		p.clicks("Allow")
 		p.arrives(wiki.url)
 		p.shows("userinfo: 200 user_ada")
@@ -57,7 +57,7 @@ func TestDoubleClick(t *testing.T) {
 }
 
 // The same on the page of connected applications, with the second click before
-// the first one's answer is there.
+// the first one's answer.
 func TestDoubleClickOnDisconnect(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -85,8 +85,8 @@ func TestDoubleClickOnDisconnect(t *testing.T) {
 	p.shows("Wiki was disconnected", "No connected apps yet")
 }
 
-// The button Back leads past what was answered. The page is asked for anew, with
-// a new form.
+// The Back button leads past the answered form. The browser requests the page
+// again, with a new form.
 func TestBack(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -102,8 +102,8 @@ func TestBack(t *testing.T) {
 	p.shows("userinfo: 200 user_ada")
 }
 
-// The answer to a native application's own scheme leaves the page where it is,
-// with a form that was answered. Who answers it again gets a new one.
+// The answer to a native application's private-use scheme leaves the page in
+// place, with an answered form. Answering it again leads to a new form.
 func TestAnsweredForm(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -113,25 +113,25 @@ func TestAnsweredForm(t *testing.T) {
 	p.isSignedIn(h, "user_ada")
 	p.goes(h.authorizeURL(app, callback))
 	p.shows("This app runs on your device", "You'll return to the app on this device.")
-	// There is no such application here.
+	// No application has this scheme here.
 	p.clicks("Allow")
 	p.fails("GET com.example.wiki:/callback?code=")
 	p.shows("Wiki wants access to your Acme Notes account")
 	p.clicks("Allow")
 	p.arrives(h.url + "/oauth/authorize")
 	p.shows("Wiki wants access to your Acme Notes account")
-	// In this window, Chromium asks by now whether to open the application.
+	// In this window, Chromium now asks whether to open the application.
 	q := p.another()
 	q.goes(h.authorizeURL(app, callback))
 	q.clicks("Cancel")
 	q.fails("GET com.example.wiki:/callback?error=access_denied")
 }
 
-// A form is for the one who was asked, and not for ever.
+// A form is for the user who was asked, and only for a while.
 func TestStaleForm(t *testing.T) {
 	for name, happens := range map[string]func(*host, *page){
-		"somebody else has signed in": func(h *host, p *page) { p.isSignedIn(h, "user_grace") },
-		"the page is too old":         func(h *host, _ *page) { h.advance(2 * time.Hour) },
+		"another user has signed in": func(h *host, p *page) { p.isSignedIn(h, "user_grace") },
+		"the page is too old":        func(h *host, _ *page) { h.advance(2 * time.Hour) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,8 +154,8 @@ func TestStaleForm(t *testing.T) {
 	}
 }
 
-// Two clients at once, each in a tab: answering one leaves the other's form as
-// it is.
+// Two clients at once, each in a tab: answering one doesn't affect the other's
+// form.
 func TestTwoTabs(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

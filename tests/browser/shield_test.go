@@ -14,12 +14,12 @@ import (
 
 // pressable is a button that a person must not press by accident.
 type pressable struct {
-	button string // the words on it
+	button string // its text
 	opens  func(h *host, p *page)
-	after  string // what the browser shows once it was pressed
+	after  string // what the browser shows after it was pressed
 }
 
-// pressables are all buttons of the pages that send a form.
+// pressables are all buttons that send a form.
 var pressables = map[string]pressable{
 	"allow":      {"Allow", opensConsent, "Signed in"},
 	"cancel":     {"Cancel", opensConsent, "Not signed in: access_denied"},
@@ -45,8 +45,8 @@ func opensDisconnect(h *host, p *page) {
 	p.clicksOn("summary")
 }
 
-// opened opens the page for somebody who is signed in, and returns the middle of
-// the button.
+// opened opens the page for a signed-in user, and returns the middle of the
+// button.
 func (b pressable) opened(t *testing.T) (p *page, x, y float64) {
 	t.Helper()
 	h := newHost(t)
@@ -60,7 +60,7 @@ func (b pressable) opened(t *testing.T) (p *page, x, y float64) {
 // posts is how many forms the page has sent.
 func (p *page) posts() int {
 	p.t.Helper()
-	eval[bool](p, `() => true`) // It comes after all that the page had to say.
+	eval[bool](p, `() => true`) // This call makes sure that all events of the page have arrived.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.posted
@@ -93,15 +93,15 @@ func (p *page) doubleClicks(x, y float64) {
 	time.Sleep(110 * time.Millisecond)
 }
 
-// A page may appear under a mouse that is just being clicked twice: on a
-// stranger's page the first click closes a window, and the second would decide.
-// So a mouse has to rest on the buttons first.
+// A page may appear under a mouse in the middle of a double click: on an
+// attacker's page the first click closes a window, and the second would decide.
+// So a mouse must rest on the buttons first.
 func TestButtonsAppearUnderTheMouse(t *testing.T) {
 	for name, button := range pressables {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, x, y := button.opened(t)
-			if name == "allow" { // Those who want nothing to move are protected too.
+			if name == "allow" { // People who turn off animations are protected too.
 				call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}})
 			}
 			before := p.posts()
@@ -111,7 +111,7 @@ func TestButtonsAppearUnderTheMouse(t *testing.T) {
 			time.Sleep(time.Second)
 			p.mouse(input.DispatchMouseEventTypeMouseMoved, 1, 1)
 			p.doubleClicks(x, y)
-			require.Equal(t, before, p.posts(), "it begins anew when the mouse comes from elsewhere")
+			require.Equal(t, before, p.posts(), "it starts again when the mouse comes back")
 
 			p.mouse(input.DispatchMouseEventTypeMouseMoved, 1, 1)
 			p.mouse(input.DispatchMouseEventTypeMousePressed, x, y)
@@ -125,12 +125,13 @@ func TestButtonsAppearUnderTheMouse(t *testing.T) {
 	}
 }
 
-// The mouse need not move for that: it may lie there when the page comes.
+// The mouse need not move for that: it may already be there when the page
+// appears.
 func TestButtonsUnderARestingMouse(t *testing.T) {
 	t.Parallel()
 	p, x, y := pressables["allow"].opened(t)
 	p.mouse(input.DispatchMouseEventTypeMouseMoved, x, y)
-	time.Sleep(time.Second) // The page before may be one that has such a button there too.
+	time.Sleep(time.Second) // The previous page may have such a button there too.
 	p.goes(p.address())
 	before := p.posts()
 	p.doubleClicks(x, y)
@@ -139,7 +140,7 @@ func TestButtonsUnderARestingMouse(t *testing.T) {
 	p.leads(pressables["allow"].after, func() { p.presses(x, y) })
 }
 
-// Keys and fingers do not meet the shield, on a telephone or on a computer that
+// The shield doesn't affect keys and fingers, on a phone or on a computer that
 // has a mouse as well.
 func TestButtonsWithoutAMouse(t *testing.T) {
 	ways := map[string]func(p *page, button string, x, y float64){
@@ -152,7 +153,7 @@ func TestButtonsWithoutAMouse(t *testing.T) {
 			p.press(" ")
 		},
 		"a finger": func(p *page, _ string, x, y float64) { p.taps(x, y) },
-		"a finger on a telephone": func(p *page, _ string, x, y float64) {
+		"a finger on a phone": func(p *page, _ string, x, y float64) {
 			call(p, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true})
 			require.True(p.t, eval[bool](p, `() => matchMedia("(pointer: coarse)").matches`))
 			p.taps(x, y)
@@ -169,7 +170,8 @@ func TestButtonsWithoutAMouse(t *testing.T) {
 	}
 }
 
-// focuses moves the focus to what has these words on it, as a screen reader does.
+// focuses moves the focus to the element with the text, as a screen reader
+// does.
 func (p *page) focuses(text string) {
 	p.t.Helper()
 	eval[bool](p, "text => { const e = "+findByText+"(text); (e.control ?? e).focus(); return true; }", text)
@@ -183,8 +185,8 @@ func (p *page) taps(x, y float64) {
 	call(p, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
 }
 
-// Enter presses the first button of a form. Wherever the focus is in it, that
-// decides nothing; who wants to decide by keys goes to the button.
+// Enter presses the first button of a form. In every field of it, that decides
+// nothing. To decide with the keyboard, move to the button.
 func TestEnterDecidesNothing(t *testing.T) {
 	for _, name := range []string{"allow", "allow a device"} {
 		t.Run(name, func(t *testing.T) {
@@ -202,7 +204,7 @@ func TestEnterDecidesNothing(t *testing.T) {
 			p.leads(pressables[name].after, func() { p.press(kb.Enter) })
 		})
 	}
-	// Where there is only a code to enter, it sends that.
+	// If there is only a code to enter, it submits the code.
 	t.Run("enter a code", func(t *testing.T) {
 		t.Parallel()
 		p, _, _ := pressables["enter a code"].opened(t)

@@ -47,12 +47,13 @@ func TestSignInByMouse(t *testing.T) {
 	p.arrives(wiki.url)
 	p.shows("userinfo: 200 user_ada Ada Lovelace ada@example.com", "api: 200 [a note of user_ada]", "scope: profile email notes:read.")
 
-	// One at this machine is asked about each time.
+	// An application on this device is asked about every time.
 	p.goes(wiki.url + "/sign-in")
 	p.shows("Signed in as Ada Lovelace")
 }
 
-// focused says what has the focus, and fails if nobody could see that.
+// focused describes the element with the focus, and fails if the focus isn't
+// visible.
 func (p *page) focused() string {
 	p.t.Helper()
 	got := eval[[]string](p, `() => {
@@ -65,7 +66,7 @@ func (p *page) focused() string {
 	return got[0]
 }
 
-// tabsTo presses Tab until that has the focus.
+// tabsTo presses Tab until the element has the focus.
 func (p *page) tabsTo(text string) {
 	p.t.Helper()
 	for range 20 {
@@ -140,7 +141,7 @@ func TestUntickedScope(t *testing.T) {
 	p.shows("userinfo: 200 user_ada Ada Lovelace api: 403 [] scope: profile.")
 }
 
-// Where everything is always needed, there is nothing to choose.
+// If everything is required, there is nothing to choose.
 func TestRequiredScopesOnly(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -184,8 +185,8 @@ func TestSignInWithoutScripts(t *testing.T) {
 	p.shows("userinfo: 200 user_ada Ada Lovelace api: 200", "scope: profile notes:read.")
 }
 
-// A client that asks for response_mode=form_post gets its answer from a form,
-// which a script sends on, or the visitor where scripts are off.
+// A client that uses response_mode=form_post gets its answer from a form. A
+// script submits it, or the visitor if scripts are off.
 func TestFormPost(t *testing.T) {
 	for name, scripts := range map[string]bool{"with scripts": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
@@ -211,7 +212,7 @@ func TestFormPost(t *testing.T) {
 			}
 			p.arrives(wiki.url + "/callback")
 			p.shows("Posted some state")
-			require.True(t, strings.Contains(posted, "_"), "there is a code: %q", posted)
+			require.True(t, strings.Contains(posted, "_"), "no code in %q", posted)
 		})
 	}
 }

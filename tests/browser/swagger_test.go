@@ -17,10 +17,10 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// swagger is a page with Swagger UI on a site of its own, for the API of a host.
+// swagger is a page with Swagger UI on another site, for the API of a host.
 type swagger struct {
 	url   string
-	oauth map[string]any // what Swagger UI is told of its application
+	oauth map[string]any // the configuration of its application in Swagger UI
 }
 
 const swaggerPage = `<link rel="stylesheet" href="swagger-ui.css"><div id="ui"></div><script src="swagger-ui-bundle.js"></script>
@@ -68,7 +68,7 @@ func newSwagger(h *host, n provider.ApplicationSettings, oauth map[string]any) *
 	return s
 }
 
-// appears waits until a selector finds something.
+// appears waits until a selector matches an element.
 func (p *page) appears(selector string) {
 	p.t.Helper()
 	eval[bool](p, `async s => {
@@ -77,8 +77,7 @@ func (p *page) appears(selector string) {
 	}`, selector)
 }
 
-// opens does something that opens a window at an address, and returns the
-// window.
+// opens does something that opens a window at a URL, and returns the window.
 func (p *page) opens(prefix string, do func()) *page {
 	p.t.Helper()
 	opened := chromedp.WaitNewTarget(p.ctx, func(i *target.Info) bool { return strings.HasPrefix(i.URL, prefix) })
@@ -92,7 +91,7 @@ func (p *page) opens(prefix string, do func()) *page {
 		p.t.Fatalf("no window was opened at %s", prefix)
 	}
 	w := openPage(p.t, p.ctx, chromedp.WithTargetID(id))
-	w.allows("failed: : ") // Of what went on before, the test sees only ends.
+	w.allows("failed: : ") // Of earlier requests, the test sees only the ends.
 	if there := eval[string](w, `() => document.readyState === "complete" ? location.href : ""`); there != "" {
 		w.mu.Lock()
 		w.url, w.loaded = there, append(w.loaded, there)
@@ -101,8 +100,7 @@ func (p *page) opens(prefix string, do func()) *page {
 	return w
 }
 
-// tries calls an operation of the API and returns what Swagger UI shows of the
-// answer.
+// tries calls an operation of the API and returns the answer in Swagger UI.
 func (p *page) tries(operation string) (status, body string) {
 	p.t.Helper()
 	at := "#operations-acme-" + operation + " "
@@ -116,8 +114,8 @@ func (p *page) tries(operation string) (status, body string) {
 	return strings.TrimSpace(answer[0]), answer[1]
 }
 
-// Swagger UI gets a token from another site, with a window of its own for the
-// sign-in, in each way that it knows.
+// Swagger UI gets a token from another site, with a window for the sign-in, in
+// each way that it supports.
 func TestSwaggerUI(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -141,7 +139,7 @@ func TestSwaggerUI(t *testing.T) {
 			})
 			explorer := newSwagger(h, test.app, test.oauth)
 			p := newPage(t)
-			p.allows("Password field is not contained in a form") // It is the one for the secret.
+			p.allows("Password field is not contained in a form") // It is the field for the secret.
 			p.goes(explorer.url)
 			p.appears(".auth-wrapper .authorize")
 			p.clicksOn(".auth-wrapper .authorize")

@@ -15,7 +15,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// manyScopes are as many as an application may ask a person for.
+// manyScopes are as many as an application may ask for.
 func manyScopes() []scopes.Scope {
 	many := scopes.Default()
 	for i, s := range []struct {
@@ -38,9 +38,9 @@ func manyScopes() []scopes.Scope {
 	return many
 }
 
-// However many scopes there are, the buttons and where they lead are in view as
-// the page opens, and the row above them is cut off, which says that there is
-// more. Scrolled to its end, the page shows the last scope.
+// With any number of scopes, the buttons and their target are in view when the
+// page opens, and the row above them is cut off, which shows that more follows.
+// Scrolled to its end, the page shows the last scope.
 func TestDecisionIsAlwaysInView(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, func(c *provider.Config) { c.Scopes = manyScopes() })
@@ -77,7 +77,7 @@ func TestDecisionIsAlwaysInView(t *testing.T) {
 			require.LessOrEqual(t, seen["allow"], seen["height"], what)
 			require.LessOrEqual(t, seen["deny"], seen["height"], what)
 			require.LessOrEqual(t, seen["foot"], seen["height"]+0.5, what)
-			require.Greater(t, seen["page"], seen["height"], "%s: there is more than fits", what)
+			require.Greater(t, seen["page"], seen["height"], "%s: the scopes don't fit", what)
 			require.EqualValues(t, 14, seen["boxes"], what)
 			require.True(t, eval[bool](p, `() => {
 				scrollTo(0, document.documentElement.scrollHeight);
@@ -88,8 +88,8 @@ func TestDecisionIsAlwaysInView(t *testing.T) {
 	}
 }
 
-// No page asks another server for anything, whoever the application is. What is
-// loaded comes from the host, and there is little of that.
+// No page loads anything from another server, for any application. Everything
+// comes from the host, and it is small.
 func TestPagesAskNobodyElse(t *testing.T) {
 	t.Parallel()
 	h, states := gallery(t, look{logos: true})
@@ -116,8 +116,8 @@ func TestPagesAskNobodyElse(t *testing.T) {
 	}
 }
 
-// With colors that the visitor's system forces, what color alone would say is
-// said by lines: the notice has a frame, and Allow a thicker one than Cancel.
+// With colors forced by the visitor's system, lines replace what colors would
+// show: the notice has a frame, and Allow a thicker one than Cancel.
 func TestForcedColors(t *testing.T) {
 	t.Parallel()
 	h, states := gallery(t, look{})

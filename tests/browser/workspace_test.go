@@ -14,10 +14,10 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// teams are the workspaces of everybody.
+// teams are the workspaces of the users.
 type teams struct {
-	many atomic.Bool // more than radio buttons are good for
-	left atomic.Bool // nobody is in any
+	many atomic.Bool // too many for radio buttons
+	left atomic.Bool // a user without any
 }
 
 func (w *teams) of(l look, issuer string) *provider.Workspaces {
@@ -48,7 +48,7 @@ func (w *teams) of(l look, issuer string) *provider.Workspaces {
 	}
 }
 
-// workspaces returns the workspaces of the grants of Ada.
+// workspaces returns the workspaces of Ada's grants.
 func (h *host) workspaces() (ids []string) {
 	h.t.Helper()
 	grants, _, err := h.ListGrants(context.Background(), provider.GrantFilter{UserID: "user_ada"}, "", 0)
@@ -59,8 +59,8 @@ func (h *host) workspaces() (ids []string) {
 	return ids
 }
 
-// Nobody allows anything before they have chosen, and everybody can cancel. What
-// was chosen is chosen the next time, and is what the token is for.
+// No user can allow anything before they have chosen, and every user can
+// cancel. The choice is preselected the next time, and the token is for it.
 func TestChooseAWorkspaceByMouse(t *testing.T) {
 	for name, scripts := range map[string]bool{"with scripts": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestChooseAWorkspaceByKeyboard(t *testing.T) {
 	p.arrives(board.url)
 	require.Equal(t, []string{"team_1"}, h.workspaces())
 
-	// Among many, by the keys of a list.
+	// Choose among many with the keys of a list.
 	w.many.Store(true)
 	many := newClient(h, provider.ApplicationSettings{Name: "Many", Workspace: store.WorkspaceRequired})
 	p.comesTo(many, "")

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// client is Clerk's, told nothing but where the API is and the key.
+// client is Clerk's client, configured only with the API's URL and the key.
 func (h *host) client(key string) *oauthapplication.Client {
 	return oauthapplication.NewClient(&clerk.ClientConfig{BackendConfig: clerk.BackendConfig{
 		URL: clerk.String(h.URL + "/v1"), Key: &key,
@@ -19,14 +19,14 @@ func (h *host) client(key string) *oauthapplication.Client {
 }
 
 // refused checks that an error is the SDK's own, with exactly these problems:
-// each is its code, and after a space its meta where it has one.
+// each is its code, followed by a space and its meta, if any.
 func (h *host) refused(err error, status int, want ...string) *clerk.APIErrorResponse {
 	h.t.Helper()
 	var refusal *clerk.APIErrorResponse
 	require.ErrorAs(h.t, err, &refusal)
 	require.Equal(h.t, status, refusal.HTTPStatusCode)
 	require.Regexp(h.t, `^[0-9a-f]{32}$`, refusal.TraceID)
-	require.Equal(h.t, refusal.TraceID, refusal.Response.TraceID, "it is in the header too")
+	require.Equal(h.t, refusal.TraceID, refusal.Response.TraceID, "the trace ID is in the header too")
 	require.Contains(h.t, h.log.String(), "reference="+refusal.TraceID)
 	var got []string
 	for _, e := range refusal.Errors {
@@ -74,7 +74,7 @@ func TestGoCreateGetUpdateDelete(t *testing.T) {
 	got, err = c.Update(ctx, app.ID, &oauthapplication.UpdateParams{})
 	require.NoError(t, err)
 	want.UpdatedAt, want.APIResource = got.UpdatedAt, got.APIResource
-	require.Equal(t, want, *got, "what is not set stays")
+	require.Equal(t, want, *got, "fields that aren't set stay the same")
 
 	rotated, err := c.RotateClientSecret(ctx, app.ID)
 	require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestGoList(t *testing.T) {
 	for i := range 25 {
 		_, err := c.Create(ctx, &oauthapplication.CreateParams{Name: fmt.Sprintf("App %02d", i)})
 		require.NoError(t, err)
-		time.Sleep(time.Millisecond) // The order is by the time.
+		time.Sleep(time.Millisecond) // The order is by time.
 	}
 	var names []string
 	for offset := int64(0); ; offset += 10 {
@@ -173,6 +173,6 @@ func TestGoErrors(t *testing.T) {
 
 	got, err := c.Get(ctx, app.ID)
 	require.NoError(t, err)
-	require.Equal(t, app.UpdatedAt, got.UpdatedAt, "nothing was done by halves")
+	require.Equal(t, app.UpdatedAt, got.UpdatedAt, "nothing was half done")
 	require.Equal(t, callback, got.CallbackURL)
 }

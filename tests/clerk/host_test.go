@@ -19,7 +19,7 @@ const (
 	callback  = "https://wiki.example.com/callback"
 )
 
-// host is a host that has the Backend API on its own server.
+// host is a host with the Backend API on a separate server.
 type host struct {
 	*providertest.Host
 	t   *testing.T
@@ -40,7 +40,7 @@ func newHost(t *testing.T) *host {
 	return h
 }
 
-// authenticates reports whether a client's secret is good.
+// authenticates reports whether a client's secret is valid.
 func (h *host) authenticates(clientID, secret string) bool {
 	h.t.Helper()
 	r, err := http.PostForm(h.Provider.Endpoints().Revoke, url.Values{"client_id": {clientID}, "client_secret": {secret}, "token": {"x"}})

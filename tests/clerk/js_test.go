@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-// The same with Clerk's SDK for JavaScript, as js/check.mjs says.
+// The same with Clerk's SDK for JavaScript, in js/check.mjs.
 func TestJavaScript(t *testing.T) {
 	missing := func(format string, args ...any) {
 		t.Helper()
@@ -25,7 +25,7 @@ func TestJavaScript(t *testing.T) {
 	}
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			missing("%s is not installed, so Clerk's SDK for JavaScript is not tried", program)
+			missing("%s is not installed, so Clerk's SDK for JavaScript is not tested", program)
 		}
 	}
 	dir := t.TempDir()
@@ -39,7 +39,7 @@ func TestJavaScript(t *testing.T) {
 	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	npm.Dir = dir
 	if output, err := npm.CombinedOutput(); err != nil {
-		missing("npm cannot install Clerk's SDK for JavaScript (%v), so it is not tried:\n%s", err, output)
+		missing("npm can't install Clerk's SDK for JavaScript (%v), so it is not tested:\n%s", err, output)
 	}
 
 	h := newHost(t)
@@ -54,7 +54,7 @@ func TestJavaScript(t *testing.T) {
 		"CLERK_TELEMETRY_DISABLED=1")
 	output, err := node.CombinedOutput()
 	require.NoError(t, err, "%s", output)
-	require.Contains(t, string(output), "all is well\n", "it came to its end")
+	require.Contains(t, string(output), "all is well\n", "the script ran to its end")
 	_, err = h.Provider.Verify(t.Context(), kept.AccessToken)
-	require.ErrorIs(t, err, provider.ErrInvalidToken, "check.mjs has revoked it")
+	require.ErrorIs(t, err, provider.ErrInvalidToken, "check.mjs revoked it")
 }

@@ -1,9 +1,9 @@
-// Package clients signs in with the client libraries that other people use, as
-// they come from their registries: MCP clients, OAuth libraries, and the tools
-// built on them. Each runs as a program of its own against a real server, finds
-// its way from an address alone where it can, and uses and renews what it got.
-// It has no code for others to use.
+// Package clients signs in with widely used client libraries, as published in
+// their registries: MCP clients, OAuth libraries, and tools built on them. Each
+// runs as a separate program against a real server, discovers its endpoints
+// from a URL if it can, and uses and refreshes its tokens. The package exports
+// nothing.
 //
-// Those that take long to install run with LATCHKEY_CLIENTS=all only, which is
-// what "make clients" sets.
+// Clients that take long to install run only with LATCHKEY_CLIENTS=all, which
+// "make clients" sets.
 package clients

@@ -15,14 +15,14 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// poster sends what cli/oauth sends, and lets a test see and add to it.
+// poster sends requests for cli/oauth, and lets a test see and extend them.
 type poster func(address string, form url.Values) (*http.Response, error)
 
 func (p poster) PostForm(address string, form url.Values) (*http.Response, error) {
 	return p(address, form)
 }
 
-// cli is the library of GitHub's command line for a public application.
+// cli is the library of GitHub's command line, for a public application.
 func (h *host) cli() *oauth.Flow {
 	h.t.Helper()
 	app, _, err := h.Provider.CreateApplication(h.t.Context(), provider.ApplicationSettings{
@@ -36,7 +36,7 @@ func (h *host) cli() *oauth.Flow {
 	}
 }
 
-// reads checks that a token is for ada and reads notes.
+// reads checks that a token belongs to ada and reads notes.
 func (h *host) reads(token *api.AccessToken) {
 	h.t.Helper()
 	require.Equal(h.t, "Bearer", token.Type)
@@ -47,7 +47,7 @@ func (h *host) reads(token *api.AccessToken) {
 	require.Contains(h.t, text, "A note of user_ada")
 }
 
-// The person takes their time, so that the device has to wait.
+// The user takes their time, so the device must wait.
 func TestGoDevice(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -72,19 +72,19 @@ func TestGoDevice(t *testing.T) {
 	})
 	token, err := flow.DeviceFlow()
 	require.NoError(t, err)
-	require.Equal(t, 1, waited, "it was told to wait, and then not too fast")
+	require.Equal(t, 1, waited, "the device was told to wait, and didn't poll too fast")
 	h.reads(token)
 }
 
-// Where there are no devices, the library goes on to the browser. There it
-// leaves out what GitHub does without: response_type, grant_type, and PKCE. The
-// person sees what is missing, and an application that adds it gets in.
+// If devices aren't supported, the library falls back to the browser. There it
+// leaves out what GitHub doesn't require: response_type, grant_type, and PKCE.
+// The user sees what is missing, and an application that adds it can sign in.
 func TestGoWebApp(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, func(c *provider.Config) { c.DeviceAuthorization = nil })
 
 	flow := h.cli()
-	flow.Host.DeviceCodeURL = h.url + "/oauth/device_authorization" // It isn't there.
+	flow.Host.DeviceCodeURL = h.url + "/oauth/device_authorization" // The endpoint doesn't exist.
 	verifier, redirectURI := oauth2.GenerateVerifier(), ""
 	flow.BrowseURL = func(address string) error {
 		asked, err := url.Parse(address)

@@ -28,8 +28,8 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// shared is a folder for what several tests use and is made once, such as
-// packages that are installed and programs that are built.
+// shared is a folder for what several tests use and is created once, such as
+// installed packages and built programs.
 var shared string
 
 func TestMain(m *testing.M) {
@@ -43,8 +43,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// missing skips a test that lacks a program, and fails it where everything has
-// to be there.
+// missing skips a test because a program isn't installed, or fails it in CI.
 func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -53,12 +52,12 @@ func missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// need is missing for each program that can't be found.
+// need is missing for each program that isn't found.
 func need(t testing.TB, programs ...string) {
 	t.Helper()
 	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
-			missing(t, "%s is not installed, so the clients that need it are not tried", program)
+			missing(t, "%s is not installed, so the clients that need it are not tested", program)
 		}
 	}
 }
@@ -67,38 +66,38 @@ func need(t testing.TB, programs ...string) {
 func slow(t testing.TB) {
 	t.Helper()
 	if os.Getenv("LATCHKEY_CLIENTS") != "all" {
-		t.Skip("this takes long: run it with make clients")
+		t.Skip("this takes minutes: run it with make clients")
 	}
 }
 
-// person is whoever uses a client. They sit at a browser that is signed in to
-// the host, and do what a client sends them there for.
+// person is the user of a client. They have a browser that is signed in to the
+// host, and do there what a client asks for.
 type person struct {
 	t       testing.TB
 	browser *http.Client
 	url     string
 	visits  chan visit
 
-	// asked are the authorization requests so far.
+	// the authorization requests so far
 	asked []url.Values
 }
 
 // visit is a client that waits for the person.
 type visit struct {
 	decision, address string
-	scope             []string // that is left ticked; nil: all of it
+	scope             []string // the scopes that stay ticked; nil for all
 	answer            chan string
 }
 
 // newPerson starts a server for programs that send the person to the browser:
 //
 //	POST /allow   the body is the authorization URL; "?scope=..." for each scope if not all stay ticked
-//	POST /deny    the same, of somebody who presses Cancel
+//	POST /deny    the same, but the person presses Cancel
 //	POST /approve the body is the URL that a device shows, with its code
 //
-// The answer is the URL at the client where the browser is sent in the end. It
-// doesn't go there: the client reads it, or opens it if it listens there. For a
-// device it is empty.
+// The answer is the URL at the client to which the browser is finally
+// redirected. The server doesn't open it: the client reads it, or opens it if it
+// listens there. For a device it is empty.
 func newPerson(t testing.TB, browser *http.Client) *person {
 	p := &person{t: t, browser: browser, visits: make(chan visit)}
 	mux := http.NewServeMux()
@@ -158,7 +157,7 @@ func (p *person) approve(address string) {
 	form.Set("user_code", at.Query().Get("user_code"))
 	form = hosttest.Fields(send("POST", path.String(), form))
 	form.Set("decision", "allow")
-	require.Contains(p.t, send("POST", path.String(), form), `role="status"`, "the page says that it is done")
+	require.Contains(p.t, send("POST", path.String(), form), `role="status"`, "the page says that the device is connected")
 }
 
 func (p *person) note(address string) {
@@ -169,8 +168,8 @@ func (p *person) note(address string) {
 }
 
 // run runs a client to its end, while the person does what it asks for at
-// PERSON_URL. It returns what the client printed, and fails the test with that
-// if the client fails. env has "NAME=value"s.
+// PERSON_URL. It returns the client's output, and fails the test with it if the
+// client fails. env has "NAME=value"s.
 func (p *person) run(dir string, env []string, program string, args ...string) string {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
@@ -186,8 +185,8 @@ func (p *person) run(dir string, env []string, program string, args ...string) s
 	for {
 		select {
 		case v := <-p.visits:
-			// Allow and Deny end the test where they get stuck, so they are
-			// called here and not by the server.
+			// Allow and Deny end the test if they get stuck, so they are called here and
+			// not in the server.
 			switch v.decision {
 			case "allow":
 				v.answer <- p.allow(v.address, v.scope...).String()
@@ -206,7 +205,7 @@ func (p *person) run(dir string, env []string, program string, args ...string) s
 	}
 }
 
-// host is a host for clients that want a provider and an API.
+// host is a host for clients that need a provider and an API.
 type host struct {
 	*providertest.Host
 	*person
@@ -214,7 +213,7 @@ type host struct {
 }
 
 // newHost starts a host at which ada is signed in, and clients may register
-// themselves. It has GET /api/notes, which takes notes:read.
+// themselves. It has GET /api/notes, which requires notes:read.
 func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	t.Helper()
 	h := &host{}
@@ -236,8 +235,7 @@ func newHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	return h
 }
 
-// application registers a client beforehand. Its secret is empty if it is a
-// public one.
+// application registers a client beforehand. A public one has no secret.
 func (h *host) application(public bool, redirectURIs ...string) (clientID, secret string) {
 	h.t.Helper()
 	app, s, err := h.Provider.CreateApplication(h.t.Context(), provider.ApplicationSettings{
@@ -250,7 +248,7 @@ func (h *host) application(public bool, redirectURIs ...string) (clientID, secre
 	return app.ClientID, secret
 }
 
-// acme is the program examples/mcp under way, for clients that want an MCP
+// acme is the running program examples/mcp, for clients that need an MCP
 // server. Ada is signed in in the person's browser.
 type acme struct {
 	*person

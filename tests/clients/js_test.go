@@ -17,15 +17,15 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// javaScript installs the packages of a folder, once, and returns where they and
-// its scripts are.
+// javaScript installs the packages of a folder, once, and returns the folder
+// with them and its scripts.
 func javaScript(t testing.TB, folder string) string {
 	t.Helper()
 	need(t, "node", "npm")
 	version, err := exec.CommandContext(t.Context(), "node", "--version").Output()
 	require.NoError(t, err)
 	if major, _, _ := strings.Cut(strings.TrimPrefix(string(version), "v"), "."); len(major) < 2 || major < "20" {
-		missing(t, "Node.js is %s, and the clients need 20 or later, so they are not tried", strings.TrimSpace(string(version)))
+		missing(t, "Node.js is %s, and the clients need 20 or later, so they are not tested", strings.TrimSpace(string(version)))
 	}
 	installing.Lock()
 	defer installing.Unlock()
@@ -35,7 +35,7 @@ func javaScript(t testing.TB, folder string) string {
 		installed[folder] = done
 	}
 	if done.err != nil {
-		missing(t, "npm can't install the clients of %s, so they are not tried: %v", folder, done.err)
+		missing(t, "npm can't install the clients of %s, so they are not tested: %v", folder, done.err)
 	}
 	return done.dir
 }
@@ -50,8 +50,8 @@ var (
 	installed  = map[string]installation{}
 )
 
-// copyScripts copies js as it is, so that the scripts of a folder in it find
-// those above.
+// copyScripts copies the whole folder js, so that the scripts in its subfolders
+// find those above.
 var copyScripts = sync.OnceValue(func() error {
 	return os.CopyFS(filepath.Join(shared, "js"), os.DirFS("js"))
 })
@@ -71,13 +71,13 @@ func npmCI(folder string) (string, error) {
 	return dir, nil
 }
 
-// node runs a script of a folder to its end, which it has to reach.
+// node runs a script of a folder to its end.
 func (p *person) node(folder, script string, env ...string) {
 	p.t.Helper()
-	require.Contains(p.t, p.run(javaScript(p.t, folder), env, "node", script), "all is well\n", "it came to its end")
+	require.Contains(p.t, p.run(javaScript(p.t, folder), env, "node", script), "all is well\n", "the script ran to its end")
 }
 
-// What the scripts register as their redirect URI where nobody listens.
+// The redirect URI of the scripts that don't listen there.
 const wiki = "https://wiki.example.com/callback"
 
 func TestOpenIDClient(t *testing.T) {
@@ -118,7 +118,7 @@ func TestMCPRemote(t *testing.T) {
 	a.node("js", "mcp-remote.mjs", "MCP_URL="+a.url+"/mcp", "FOLDER="+t.TempDir())
 }
 
-// n8n's client brings 250 MB of n8n along.
+// n8n's client installs 250 MB of n8n.
 func TestN8n(t *testing.T) {
 	slow(t)
 	t.Parallel()

@@ -22,7 +22,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// newMachineHost has GET /api/reports, which lets machines in.
+// newMachineHost has GET /api/reports, which accepts tokens of machines.
 func newMachineHost(t testing.TB, edit ...func(*provider.Config)) *host {
 	h := newHost(t, append(edit, func(c *provider.Config) { c.Machines = &provider.Machines{} })...)
 	h.Mux.Handle("GET /api/reports", h.Provider.AllowMachines().Require("notes:read")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -88,7 +88,7 @@ func TestClientCredentials(t *testing.T) {
 	h.node("js", "client-credentials.mjs", "LATCHKEY_URL="+h.url, "CLIENT_ID="+id, "CLIENT_SECRET="+secret, "KEY_ID="+keyed, "CLIENT_KEY="+private)
 }
 
-// withKeys lets clients authenticate by keys.
+// withKeys lets clients authenticate with keys.
 func withKeys(t testing.TB) func(*provider.Config) {
 	return func(c *provider.Config) {
 		var err error
@@ -97,8 +97,8 @@ func withKeys(t testing.TB) func(*provider.Config) {
 	}
 }
 
-// clientKey returns the JWK Set of a client with one key, wiki-1, and its private
-// half in PEM.
+// clientKey returns the JWK Set of a client with one key, wiki-1, and its
+// private key in PEM.
 func clientKey(t testing.TB) (set, private string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

@@ -17,9 +17,9 @@ import (
 	"github.com/latchkey-go/latchkey/internal/hosttest"
 )
 
-// What the Model Context Protocol's own suite demands of authorization servers
-// holds, from the metadata to the token, without a failure, a warning, or a
-// check that was left out.
+// The suite of the Model Context Protocol for authorization servers passes,
+// from the metadata to the token, without a failure, a warning, or a skipped
+// check.
 func TestMCPConformance(t *testing.T) {
 	dir := javaScript(t, "js/mcpconformance")
 	acme := newAcme(t)
@@ -41,7 +41,7 @@ func TestMCPConformance(t *testing.T) {
 		fmt.Fprintln(&said, lines.Text())
 		switch line := lines.Text(); {
 		case strings.HasPrefix(line, acme.url+"/oauth/authorize?"):
-			address = line // It waits for somebody who opens this, but doesn't listen yet.
+			address = line // The suite waits until this URL is opened, but doesn't listen yet.
 		case strings.HasPrefix(line, "Callback server started"):
 			answer, page := hosttest.Do(t, "GET", acme.allow(address).String(), nil, "")
 			require.Equal(t, http.StatusOK, answer.StatusCode, page)
@@ -68,8 +68,8 @@ func TestMCPConformance(t *testing.T) {
 	}, verdicts, "%s", said.String())
 }
 
-// node22 returns a Node.js that the suite runs on: the one that is there if it
-// is new enough, or the one from npm.
+// node22 returns a Node.js that the suite runs on: the installed one if it is
+// new enough, or the one from npm.
 func node22(t testing.TB, dir string) string {
 	t.Helper()
 	var major int
@@ -87,7 +87,7 @@ func node22(t testing.TB, dir string) string {
 	return path
 }
 
-// register does what a client does that nobody has registered.
+// register registers a client as an unregistered client does.
 func (a *acme) register(t testing.TB, redirectURI string) (clientID string) {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{
@@ -103,8 +103,8 @@ func (a *acme) register(t testing.TB, redirectURI string) (clientID string) {
 	return registered.ClientID
 }
 
-// freePort returns a port that was free a moment ago, for programs that can't
-// find one themselves.
+// freePort returns a port that was just free, for programs that can't find one
+// themselves.
 func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

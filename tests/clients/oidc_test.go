@@ -25,7 +25,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// openID has a host offer OpenID Connect.
+// openID turns on OpenID Connect.
 func openID(t testing.TB) func(*provider.Config) {
 	return func(c *provider.Config) {
 		k, err := keys.New(t.Context(), keys.Options{Store: c.Store, Secrets: []string{rand.Text() + rand.Text()}, Now: c.Now})
@@ -34,8 +34,8 @@ func openID(t testing.TB) func(*provider.Config) {
 	}
 }
 
-// relyingParty is an app with coreos/go-oidc and x/oauth2, as their
-// documentation has it.
+// relyingParty is an app with coreos/go-oidc and x/oauth2, written as in their
+// documentation.
 type relyingParty struct {
 	*oauth2.Config
 	provider *oidc.Provider
@@ -55,12 +55,12 @@ func (h *host) relyingParty(more ...string) *relyingParty {
 	}
 }
 
-// idToken verifies the ID token in an answer, and that the access token is the
-// one that it names.
+// idToken verifies the ID token in an answer, and that it names the access
+// token.
 func (r *relyingParty) idToken(t testing.TB, token *oauth2.Token) *oidc.IDToken {
 	t.Helper()
 	raw, ok := token.Extra("id_token").(string)
-	require.True(t, ok, "there is no ID token")
+	require.True(t, ok, "the ID token is missing")
 	verified, err := r.verifier.Verify(t.Context(), raw)
 	require.NoError(t, err)
 	require.NoError(t, verified.VerifyAccessToken(token.AccessToken))
@@ -107,7 +107,7 @@ func TestGoOIDC(t *testing.T) {
 	require.Equal(t, "user_ada", again.Subject)
 	require.Empty(t, again.Nonce)
 
-	// What is not for this client, or not of this provider, is refused.
+	// A token for another client, or from another provider, is refused.
 	other := h.relyingParty()
 	_, err = other.verifier.Verify(ctx, token.Extra("id_token").(string))
 	require.ErrorContains(t, err, "audience")
@@ -117,11 +117,12 @@ func TestGoOIDC(t *testing.T) {
 	require.ErrorContains(t, id.VerifyAccessToken(renewed.AccessToken), "access token hash does not match")
 }
 
-// rotateEvery is as often as keys may rotate whose tokens live for a day.
+// rotateEvery is the shortest rotation period for keys whose tokens live for a
+// day.
 const rotateEvery = 6 * time.Hour
 
-// newInstances starts several instances of one host, each with keys of its own in
-// the store of all. A request comes to one after the other. Ada is signed in.
+// newInstances starts several instances of one host, with separate key sets in
+// a shared store. Requests go to them in turn. Ada is signed in.
 func newInstances(t testing.TB, n int, clock *hosttest.Clock) (url string, all []*providertest.Host) {
 	var next atomic.Int64
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -143,8 +144,8 @@ func newInstances(t testing.TB, n int, clock *hosttest.Clock) (url string, all [
 	return front.URL, all
 }
 
-// cautious is a set of keys at a relying party that keeps it for exactly as long
-// as it is told, and asks no sooner, not even for a key that it doesn't know.
+// cautious is a relying party that caches the keys for exactly as long as it
+// may, and doesn't fetch them earlier, even for an unknown key.
 type cautious struct {
 	url   string
 	clock *hosttest.Clock
@@ -174,9 +175,10 @@ func (c *cautious) VerifySignature(_ context.Context, raw string) ([]byte, error
 	return signed.Verify(&c.set)
 }
 
-// While the keys rotate on three instances, twice, no relying party has a token
-// that it can't verify: not one with go-oidc's own cache, and none of those that
-// have read the keys at some time or other and keep them for as long as they may.
+// The keys rotate twice on three instances. Meanwhile no relying party gets a
+// token that it can't verify: not one with go-oidc's own cache, and none of
+// those that read the keys at various times and cache them for as long as they
+// may.
 func TestGoOIDCWhileKeysRotate(t *testing.T) {
 	t.Parallel()
 	const step, apps = 10 * time.Minute, 3
@@ -211,7 +213,7 @@ func TestGoOIDCWhileKeysRotate(t *testing.T) {
 			_, err := instance.Provider.Cleanup(t.Context())
 			require.NoError(t, err)
 		}
-		for i, c := range caches { // They have started one step after the other.
+		for i, c := range caches { // The relying parties start one step after the other.
 			if at >= time.Duration(i)*step && !clock.Now().Before(c.until) {
 				c.fetch(t)
 			}

@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// python is where Debian has the packages. Another that is first in PATH need
-// not have them.
+// python is the Python for which Debian installs the packages. Another one that
+// comes first in PATH may not have them.
 const python = "/usr/bin/python3"
 
-// Both OAuth libraries of Python sign in, renew, and sign out, however they
-// authenticate, and are content with fewer scopes than they go on asking for.
+// Both OAuth libraries of Python sign in, refresh, and sign out, with each way
+// of authenticating, and accept fewer scopes than they keep asking for.
 func TestPython(t *testing.T) {
 	for _, library := range []struct{ module, script string }{
 		{"authlib", "authlib_client.py"},
@@ -23,7 +23,7 @@ func TestPython(t *testing.T) {
 			t.Run(library.module+"/"+method, func(t *testing.T) {
 				t.Parallel()
 				if output, err := exec.Command(python, "-c", "import "+library.module).CombinedOutput(); err != nil {
-					missing(t, "%s has no %s, so it is not tried: %v\n%s", python, library.module, err, output)
+					missing(t, "%s has no %s, so it is not tested: %v\n%s", python, library.module, err, output)
 				}
 				const callback = "https://wiki.example.com/callback"
 				h := newHost(t)
@@ -34,7 +34,7 @@ func TestPython(t *testing.T) {
 					"ISSUER=" + h.url, "CLIENT_ID=" + clientID, "CLIENT_SECRET=" + secret, "REDIRECT_URI=" + callback, "AUTH_METHOD=" + method,
 					"OAUTHLIB_INSECURE_TRANSPORT=1", "PYTHONDONTWRITEBYTECODE=1",
 				}, python, library.script)
-				require.Contains(t, output, "all is well\n", "it came to its end")
+				require.Contains(t, output, "all is well\n", "the script ran to its end")
 			})
 		}
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// use-mcp runs in a page of another site, so all that it asks of the host is
-// subject to CORS, and signs in by a window of its own, which has to find the
-// page that opened it when it is back. That takes a true browser.
+// use-mcp runs in a page of another site, so all its requests to the host are
+// subject to CORS. It signs in with a window, which must find the page that
+// opened it afterwards. That takes a real browser.
 func TestUseMCP(t *testing.T) {
 	t.Parallel()
 	a := newAcme(t, "-access-lifetime", "3s")
@@ -34,14 +34,14 @@ func TestUseMCP(t *testing.T) {
 	app.HandleFunc("GET /use-mcp.js", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, filepath.Join(dir, "use-mcp.js"))
 	})
-	server := httptest.NewServer(app) // At 127.0.0.1, which is not the site of localhost.
+	server := httptest.NewServer(app) // 127.0.0.1 is another site than localhost.
 	t.Cleanup(server.Close)
 
 	b := newBrowser(t)
 	// open opens the page, and returns the window that use-mcp opens then. It
-	// sends that to two authorization requests, one right after the other, and
-	// only the second counts. Chromium sometimes loses that one, so the person
-	// follows the link for manual sign-in that use-mcp keeps.
+	// sends the window to two authorization requests in a row, and only the second
+	// counts. Chromium sometimes loses that one, so the test follows use-mcp's
+	// link for manual sign-in.
 	open := func() *tab {
 		popup := b.popup()
 		b.do(chromedp.Navigate(server.URL + "/"))
@@ -75,20 +75,20 @@ func TestUseMCP(t *testing.T) {
 	before := eval[string](b, refreshToken)
 	time.Sleep(3100 * time.Millisecond)
 	require.JSONEq(t, `{"id": "user_1815", "scopes": ["notes:read", "notes:write"]}`, eval[string](b, whoami))
-	require.NotEqual(t, before, eval[string](b, refreshToken), "it has refreshed")
+	require.NotEqual(t, before, eval[string](b, refreshToken), "use-mcp has refreshed the token")
 
 	b.do(chromedp.Reload())
 	b.until(`mcp.state === "ready"`)
 
-	// Without its tokens it has to ask again, and somebody cancels.
+	// Without its tokens it must ask again, and the user cancels.
 	b.do(chromedp.Evaluate[chromedp.Void](`Object.keys(localStorage).filter(key => key.endsWith("_tokens")).forEach(key => localStorage.removeItem(key))`))
 	window = open()
 	window.do(press("Cancel"))
 	b.until(`mcp.state === "failed" && mcp.error.includes("access_denied")`)
 }
 
-// press presses a button by the keyboard: a mouse has to rest on those of a
-// consent page for a moment.
+// press presses a button with the keyboard, because a mouse must rest on the
+// buttons of a consent page for a moment.
 func press(button string) chromedp.Action[chromedp.Void] {
 	return chromedp.SendKeys(`//button[.="`+button+`"]`, kb.Enter)
 }
@@ -110,13 +110,13 @@ func newBrowser(t testing.TB) *tab {
 		}
 	}
 	if path == "" {
-		missing(t, "none of chromium, chromium-browser and google-chrome is in PATH, so use-mcp is not tried in a browser")
+		missing(t, "none of chromium, chromium-browser and google-chrome is in PATH, so use-mcp is not tested in a browser")
 	}
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.WSURLReadTimeout(patience), chromedp.Flag("headless", "new"),
-		// Each window would load pages for an address bar that nobody sees.
+		// Each window would load pages for an address bar, which no test shows.
 		chromedp.Flag("disable-features", "WebUIOmniboxPopup,WebUIOmniboxAimPopup"),
-		// Nothing but this machine is there for it.
+		// The browser can reach only this machine.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"),
 	}
 	for _, flag := range []string{
@@ -144,7 +144,7 @@ func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b.t, chromedp.Do(ctx, actions...))
 }
 
-// eval returns what an expression gives in the page.
+// eval returns the value of an expression in the page.
 func eval[T any](b *tab, expression string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -154,8 +154,7 @@ func eval[T any](b *tab, expression string) T {
 	return result
 }
 
-// popup returns a function that waits for the window that the tab opens from
-// now on.
+// popup returns a function that waits for the next window that the tab opens.
 func (b *tab) popup() func() *tab {
 	b.t.Helper()
 	opened := chromedp.WaitNewTarget(b.ctx, func(info *target.Info) bool { return info.Type == "page" })
@@ -173,19 +172,19 @@ func (b *tab) popup() func() *tab {
 	}
 }
 
-// log is what use-mcp noted in the page.
+// log is what use-mcp logged in the page.
 const log = `(globalThis.mcp?.log ?? []).map(line => line.message).join("\n")`
 
 // until waits until an expression is true in the page.
 func (b *tab) until(expression string) {
 	b.t.Helper()
 	if !b.comesTo(expression, patience) {
-		b.t.Fatalf("it isn't so that %s; the page is at %s, and use-mcp says:\n%s", expression, eval[string](b, "location.href"), eval[string](b, log))
+		b.t.Fatalf("timeout waiting for %s; the page is at %s, and use-mcp says:\n%s", expression, eval[string](b, "location.href"), eval[string](b, log))
 	}
 }
 
-// comesTo reports whether an expression is true in the page, or becomes so in
-// some time. It may have to be loaded first.
+// comesTo reports whether an expression is or becomes true in the page. The
+// page may have to load first.
 func (b *tab) comesTo(expression string, patience time.Duration) bool {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if is, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)); err == nil && is {

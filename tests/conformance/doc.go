@@ -1,5 +1,4 @@
-// Package conformance holds what the provider is tried against besides its own
-// tests: a model of one sign-in that random histories are checked with, mutated
-// requests, and a suite that was written from the RFCs alone. It has no code for
-// others to use.
+// Package conformance tests the provider from outside: a model checks random
+// histories of one sign-in, valid requests are mutated at random, and a suite
+// was written from the standards alone. The package exports nothing.
 package conformance

@@ -20,7 +20,8 @@ import (
 
 const callback = "https://wiki.example.com/callback"
 
-// host is one that believes the header Test-User, which says who is signed in.
+// host is a host that believes the header Test-User, which names the signed-in
+// user.
 type host struct {
 	*provider.Provider
 	url   string
@@ -34,7 +35,7 @@ func newHost(t testing.TB) *host {
 	return newHostWith(t)
 }
 
-// newHostWith is newHost with a Config that was changed before it is used.
+// newHostWith is newHost with a changed Config.
 func newHostWith(t testing.TB, change ...func(*provider.Config)) *host {
 	t.Helper()
 	h := &host{clock: hosttest.NewClock(time.Now()), http: hosttest.Program}
@@ -81,7 +82,7 @@ func (c *client) post(t tb, path string, pairs ...string) (int, map[string]any) 
 	return r.StatusCode, object(t, r)
 }
 
-// tb is what the tests of this package and those of rapid have in common.
+// tb has what the tests of this package and those of rapid have in common.
 type tb interface {
 	require.TestingT
 	Helper()
@@ -97,7 +98,7 @@ func (h *host) do(t require.TestingT, method, target string, header http.Header,
 	return reply{r, text}
 }
 
-// fatal is for what cannot fail but by a broken test.
+// fatal is for errors that only a broken test causes.
 type fatal struct{}
 
 func (fatal) Errorf(format string, args ...any) { panic(format) }

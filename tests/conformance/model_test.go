@@ -13,16 +13,16 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-// pair is one answer of the token endpoint, with what the model knows of it.
+// pair is one answer of the token endpoint, and what the model knows about it.
 type pair struct {
 	access, refresh       string
 	accessEnds, rotatedBy time.Time // when the access token and the refresh token expire
-	asked                 string    // the scope parameter it was asked with
+	asked                 string    // the scope parameter of the request
 	scope                 scopes.Set
 	replaced              time.Time // when it was rotated away
 }
 
-// signIn is a model of one grant: what may be alive, and nothing else.
+// signIn is a model of one grant: which tokens may be alive.
 type signIn struct {
 	h       *host
 	app     *client
@@ -32,18 +32,18 @@ type signIn struct {
 	codeEnds time.Time
 	granted  scopes.Set
 	revoked  bool
-	pairs    []pair // the last one is the chain's head
+	pairs    []pair // the last pair is the current one
 }
 
 const (
 	grace     = 30 * time.Second
-	ringSteps = 16 // how many rotations a grant remembers
+	ringSteps = 16 // the number of rotations that a grant remembers
 )
 
-// TestRandomHistoriesOfASignIn redeems, refreshes, replays, revokes and moves
-// the clock at random, predicts each answer, and checks after every step that
-// at most one chain is alive, that no token outlives its grant or itself, and
-// that no scope ever widens.
+// TestRandomHistoriesOfASignIn redeems, refreshes, replays, revokes, and moves
+// the clock at random. It predicts each answer, and checks after every step
+// that at most one chain is alive, that no token outlives its grant or its own
+// lifetime, and that no scope ever widens.
 func TestRandomHistoriesOfASignIn(t *testing.T) {
 	h := newHost(t)
 	app := h.client(provider.ApplicationSettings{Scopes: scopes.New("profile", "email", "notes:read")})
@@ -73,7 +73,7 @@ func (s *signIn) redeem(t *rapid.T) {
 		require.Equal(t, 400, status)
 	case len(s.pairs) > 0:
 		require.Equal(t, 400, status)
-		// The code is remembered at least until its own end.
+		// The code is remembered at least until it expires.
 		if s.before(s.codeEnds) {
 			s.revoked = true
 		}
@@ -112,7 +112,7 @@ func (s *signIn) use(t *rapid.T, i int) {
 	case s.revoked:
 		require.Equal(t, 400, status)
 	case i < head-ringSteps && within(head-ringSteps):
-		require.Equal(t, 400, status, "it may have been within the grace, but that is forgotten")
+		require.Equal(t, 400, status, "it may have been within the grace, but the grant no longer remembers")
 	case i < head && i >= head-ringSteps && within(i) && s.before(s.pairs[head].accessEnds):
 		if !want.Equal(s.pairs[head].scope) {
 			require.Equal(t, 400, status)
@@ -139,7 +139,7 @@ func (s *signIn) use(t *rapid.T, i int) {
 	}
 }
 
-// present has another client try everything; none of it may change anything.
+// present has another client try each credential; nothing may change.
 func (s *signIn) present(t *rapid.T) {
 	status, _ := s.foreign.post(t, "/oauth/token", "grant_type", "authorization_code", "code", s.code, "redirect_uri", callback)
 	require.Equal(t, 400, status)
@@ -157,7 +157,7 @@ func (s *signIn) present(t *rapid.T) {
 }
 
 func (s *signIn) revoke(t *rapid.T) {
-	// Seldom, as little happens afterwards.
+	// Rarely, because little happens afterwards.
 	if len(s.pairs) == 0 || rapid.IntRange(0, 4).Draw(t, "one in five") > 0 {
 		return
 	}
@@ -174,7 +174,7 @@ func (s *signIn) wait(t *rapid.T) {
 	}).Draw(t, "time"))
 }
 
-// check is run after every step.
+// check runs after every step.
 func (s *signIn) check(t *rapid.T) {
 	chains := 0
 	for i, p := range s.pairs {
@@ -188,7 +188,7 @@ func (s *signIn) check(t *rapid.T) {
 		_, refresh := s.app.post(t, "/oauth/token_info", "token", p.refresh)
 		if refresh["active"] == true {
 			chains++
-			require.Equal(t, len(s.pairs)-1, i, "a token that was rotated away is alive")
+			require.Equal(t, len(s.pairs)-1, i, "a rotated token is alive")
 		}
 	}
 	require.LessOrEqual(t, chains, 1)
@@ -215,9 +215,9 @@ func (s *signIn) push(t *rapid.T, answer map[string]any, asked string) {
 	})
 }
 
-// learn asks whether the grant is revoked where the contract leaves it open:
-// what has expired may be remembered or forgotten. It never lets a grant that
-// has to be revoked be alive.
+// learn finds out whether the grant is revoked, if the contract leaves it open:
+// an expired token may be remembered or forgotten. A grant that must be revoked
+// is never alive.
 func (s *signIn) learn(t *rapid.T) {
 	head := s.pairs[len(s.pairs)-1]
 	_, answer := s.app.post(t, "/oauth/token_info", "token", head.refresh)

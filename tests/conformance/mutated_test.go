@@ -35,16 +35,16 @@ const (
 	mutatedRace   = 1_500 // under the race detector, which takes five times as long
 	mutatedShort  = 500
 	mutatedWarmUp = 500
-	mutatedEpoch  = 250     // requests until what they changed is put right
-	mutatedHeap   = 1 << 20 // bytes that may stay in use
+	mutatedEpoch  = 250     // how many requests until the host is reset
+	mutatedHeap   = 1 << 20 // how many bytes may stay in use
 	answerWithin  = 5 * time.Second
 	backendKey    = "key_of_the_api"
 )
 
-// TestMutatedRequests sends valid requests that were changed at random, over
-// sockets of its own, as net/http's client would correct or refuse them. Each
-// one must be answered in time and without a fault of the provider's, and
-// nothing of them may stay in memory.
+// TestMutatedRequests sends valid requests with random changes. It writes to
+// sockets itself, because net/http's client would correct or refuse the
+// requests. Each one must be answered in time and without an internal error,
+// and none may leave anything in memory.
 func TestMutatedRequests(t *testing.T) {
 	for i, endpoint := range []struct {
 		name  string
@@ -65,15 +65,15 @@ func TestMutatedRequests(t *testing.T) {
 	}
 }
 
-// field is a parameter or a header, as it is on the wire.
+// field is a parameter or a header, in the form in which it is sent.
 type field struct{ name, value string }
 
-// message is a request in parts that a mutation can change one by one.
+// message is a request in parts, which a mutation can change one by one.
 type message struct {
 	method, path, version string
 	query, header, form   []field
-	body                  []byte // what is sent instead of form, if not nil
-	chunks                int    // the size of chunks; 0: none
+	body                  []byte // sent instead of form, if not nil
+	chunks                int    // the size of chunks; 0 for none
 }
 
 func (m message) clone() message {
@@ -125,7 +125,7 @@ func joined(fields []field) string {
 	return b.String()
 }
 
-// parameters returns values as fields, in an order that does not change.
+// parameters returns values as fields, in a fixed order.
 func parameters(values url.Values) []field {
 	fields := []field{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -136,8 +136,7 @@ func parameters(values url.Values) []field {
 	return fields
 }
 
-// What odd clients and attackers put where a value belongs, percent-encoded or
-// not.
+// Values that odd clients and attackers send, percent-encoded or not.
 var oddValues = []string{
 	"", "%00", "%", "%z", "%zz", "%u0041", "%FF%FE", "%C0%80", "%ED%A0%80", "\xff\xfe", "\x00", "+", "%2B", "%20", "%0D%0A", "%0D%0ASet-Cookie:%20a=b", "%E2%80%AE", "%F0%9F%94%91",
 	"null", "undefined", "true", "0", "-1", "9223372036854775808", "1e309", "NaN", "[]", "{}", "%7B%22a%22%3A1%7D", "%3Cscript%3E", "%27%20OR%201%3D1--", "..%2F..%2F", "%25s%25n%25d",
@@ -217,7 +216,7 @@ func inHeaders(f func(*rand.Rand, *[]field, int)) func(*rand.Rand, *message) {
 	return func(r *rand.Rand, m *message) { f(r, &m.header, r.IntN(len(m.header))) }
 }
 
-// The mutations of parts. What is listed twice happens twice as often.
+// The mutations of parts. One that is listed twice happens twice as often.
 var mutations = []func(*rand.Rand, *message){
 	inParameters(oddValue), inParameters(oddValue), inParameters(oddValue), inParameters(flipBits), inParameters(flipBits), inParameters(cut), inParameters(cut), inParameters(lengthen),
 	inParameters(repeat), inParameters(repeat), inParameters(repeat), inParameters(leaveOut), inParameters(leaveOut), inParameters(swap), inParameters(rename), inParameters(huge), inParameters(reorder),
@@ -303,7 +302,8 @@ func oddVersion(r *rand.Rand, m *message) { m.version = pick(r, oddVersions) }
 
 func oddPath(r *rand.Rand, m *message) { m.path = pick(r, oddPaths)(m.path) }
 
-// moreParameters adds what some endpoint knows, and sometimes very many.
+// moreParameters adds parameters that some endpoint knows, and sometimes very
+// many.
 func moreParameters(r *rand.Rand, m *message) {
 	names := []string{
 		"client_id", "client_secret", "code", "code_verifier", "code_challenge", "code_challenge_method", "redirect_uri", "response_type", "response_mode", "scope", "state", "prompt", "max_age",
@@ -320,7 +320,7 @@ func moreParameters(r *rand.Rand, m *message) {
 	}
 }
 
-// moveParameters sends the query as a body, or the other way round.
+// moveParameters sends the query as a body, or the reverse.
 func moveParameters(r *rand.Rand, m *message) {
 	m.query, m.form = m.form, m.query
 	if r.IntN(2) == 0 {
@@ -376,7 +376,7 @@ func garble(r *rand.Rand, raw []byte) []byte {
 	}
 }
 
-// target is a host, a real server and the requests that it is sent.
+// target is a host, a real server, and the requests to send to it.
 type target struct {
 	*host
 	address              string
@@ -393,11 +393,11 @@ type target struct {
 	answers    map[int]int // how many of each status
 }
 
-// faults are what must not happen in the server and what must not get out.
+// faults are internal errors of the server, and secrets that got out.
 type faults struct {
 	mu      sync.Mutex
-	secrets []string // neither answers nor logs may have them
-	cookies []string // nor may logs have these
+	secrets []string // neither answers nor logs may contain these
+	cookies []string // logs may not contain these either
 	seen    []string
 }
 
@@ -413,14 +413,14 @@ func (f *faults) secret(values ...string) {
 	f.secrets = append(f.secrets, values...)
 }
 
-// answered returns the secret that an answer has, if any.
+// answered returns the secret in an answer, if any.
 func (f *faults) answered(text string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return oneOf(f.secrets, text)
 }
 
-// logged returns the secret that a line of the log has, if any.
+// logged returns the secret in a line of the log, if any.
 func (f *faults) logged(text string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -486,7 +486,7 @@ func newTarget(t *testing.T, seed uint64, valid func(*target, testing.TB) []mess
 	return x
 }
 
-// run sends the mutated requests and checks what is left of them.
+// run sends the mutated requests and checks what remains of them.
 func (x *target) run(t *testing.T) {
 	n := mutatedCount
 	if testing.Short() {
@@ -507,8 +507,8 @@ func (x *target) run(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Logf("heap %d -> %d, goroutines %d -> %d", heap, after, goroutines, left)
-	require.LessOrEqual(t, after, heap+mutatedHeap, "memory is left behind")
-	require.LessOrEqual(t, left, goroutines+2, "goroutines are left behind")
+	require.LessOrEqual(t, after, heap+mutatedHeap, "memory leaks")
+	require.LessOrEqual(t, left, goroutines+2, "goroutines leak")
 	require.Empty(t, x.faults.first())
 	t.Logf("answers by status: %v", x.answers)
 	good := 0
@@ -517,11 +517,11 @@ func (x *target) run(t *testing.T) {
 			good += count
 		}
 	}
-	require.Greater(t, good, n/50, "too few requests are still valid to get anywhere")
+	require.Greater(t, good, n/50, "too few requests are still valid")
 	require.Greater(t, n-good, n/10, "too few requests are invalid")
 }
 
-// settled closes what the client holds and returns what is still in use.
+// settled closes the client's connections and returns what is still in use.
 func (x *target) settled() (heap uint64, goroutines int) {
 	x.hangUp()
 	x.http.CloseIdleConnections()
@@ -532,8 +532,8 @@ func (x *target) settled() (heap uint64, goroutines int) {
 	return stats.HeapAlloc, runtime.NumGoroutine()
 }
 
-// renew deletes what the requests brought about, moves the clock past all
-// lifetimes, and makes new valid requests.
+// renew deletes what the requests created, moves the clock past all lifetimes,
+// and makes new valid requests.
 func (x *target) renew(t *testing.T) {
 	for _, c := range []*client{x.confidential, x.public} {
 		err := x.RevokeGrants(context.Background(), provider.GrantFilter{ApplicationID: c.ID})
@@ -575,14 +575,13 @@ func (x *target) send(t *testing.T, n int) {
 	}
 }
 
-// Words that only a fault's own text has.
+// Words that occur only in internal error texts.
 var internals = []string{
 	"goroutine ", "runtime error", "panic", ".go:", "provider: ", "store: ", "scopes: ", "userinfo: ", "oauth2: ", "strconv.", "invalid URL escape", "unexpected EOF", "http: ", "mime: ", "multipart: ",
 	"context canceled", "context deadline", "nil pointer", "index out of range", "base64 data", "json: ", "read tcp", "broken pipe",
 }
 
-// exchange sends a request and returns what is wrong with the answer, if
-// anything.
+// exchange sends a request and returns what is wrong with the answer, or "".
 func (x *target) exchange(raw []byte) string {
 	method, state := dissect(raw)
 	if x.connection == nil {
@@ -596,8 +595,8 @@ func (x *target) exchange(raw []byte) string {
 	x.connection.SetDeadline(time.Now().Add(answerWithin))
 	_, writeError := x.connection.Write(raw)
 	if state == broken && writeError == nil {
-		// Otherwise the server may wait for the rest, as it should. A handler that
-		// has read a whole request would take this for giving up.
+		// Otherwise the server may wait for the rest, and rightly so. A handler that
+		// has read a whole request would take this for a client that gave up.
 		x.connection.(*net.TCPConn).CloseWrite()
 	}
 	response, body, err := readResponse(x.reader, method)
@@ -608,8 +607,8 @@ func (x *target) exchange(raw []byte) string {
 		return "no answer in time"
 	}
 	if err != nil {
-		// What is no request to net/http may be hung up on, and who goes on
-		// sending after the answer may lose it.
+		// net/http may close the connection if the bytes aren't a request, and a
+		// client that keeps sending after the answer may lose it.
 		if state == broken || x.handled.Load() == handled || len(raw) > 64<<10 {
 			return ""
 		}
@@ -617,15 +616,15 @@ func (x *target) exchange(raw []byte) string {
 	}
 	x.answers[response.StatusCode]++
 	if state == broken && response.StatusCode == http.StatusServiceUnavailable {
-		return "" // The handler did read a whole request, and was then hung up on.
+		return "" // The handler read a whole request, and then the connection was closed.
 	}
 	return x.judge(response, body)
 }
 
-// judge returns what is wrong with an answer, if anything.
+// judge returns what is wrong with an answer, or "".
 func (x *target) judge(response *http.Response, body string) string {
 	if response.Header.Get("Handled") == "" {
-		// It is net/http's own, which mostly did not like the request as such.
+		// The answer is net/http's own, mostly because it rejected the request.
 		if response.StatusCode >= 500 && response.StatusCode != 501 && response.StatusCode != 505 {
 			return "net/http answered " + response.Status
 		}
@@ -670,13 +669,13 @@ func readResponse(r *bufio.Reader, method string) (*http.Response, string, error
 	}
 }
 
-// What a server makes of bytes that arrive.
+// What a server makes of the bytes that arrive.
 type wholeness int
 
 const (
 	whole  wholeness = iota // one request
-	more                    // one request and more after it
-	broken                  // the beginning of one, or none
+	more                    // one request, and more after it
+	broken                  // part of a request, or none
 )
 
 // dissect reads bytes as net/http's server does.
@@ -783,8 +782,8 @@ func readings(path string) func(*target, testing.TB) []message {
 	}
 }
 
-// questions returns the valid requests about tokens, to be revoked or
-// described.
+// questions returns the valid requests about tokens, to revoke or introspect
+// them.
 func questions(path string) func(*target, testing.TB) []message {
 	return func(x *target, t testing.TB) []message {
 		var messages []message

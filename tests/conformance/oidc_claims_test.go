@@ -9,31 +9,31 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The modules that ask for something about the user.
+// The modules that ask for claims about the user.
 var claimModules = map[string]suiteModule{
-	"oidcc-userinfo-get": {"GET of the userinfo document: JSON, `sub` is that of the ID token, all claims are of their types.",
+	"oidcc-userinfo-get": {"GET userinfo returns JSON with the `sub` of the ID token, and every claim has its type.",
 		userInfoBy("GET"), nil},
-	"oidcc-userinfo-post-header": {"POST with the token in the header is the same.",
+	"oidcc-userinfo-post-header": {"POST userinfo with the token in the header returns the same.",
 		userInfoBy("POST"), nil},
-	"oidcc-userinfo-post-body": {"POST with the token in the body is the same.",
+	"oidcc-userinfo-post-body": {"POST userinfo with the token in the body returns the same.",
 		userInfoByForm, nil},
 	"oidcc-scope-profile": {"The userinfo document has all claims of `profile`.",
 		withScope("openid profile"), nil},
-	"oidcc-scope-email": {"The userinfo document has those of `email`, and no name.",
+	"oidcc-scope-email": {"The userinfo document has the claims of `email`, and no name.",
 		scopeEmail, []string{"the ID token has email"}},
 	"oidcc-scope-address": {"The userinfo document has the address.",
 		withScope("openid address"), nil},
-	"oidcc-scope-phone": {"The userinfo document has those of `phone`.",
+	"oidcc-scope-phone": {"The userinfo document has the claims of `phone`.",
 		withScope("openid phone"), nil},
-	"oidcc-scope-all": {"The userinfo document has those of all four.",
+	"oidcc-scope-all": {"The userinfo document has the claims of all four scopes.",
 		withScope("openid email phone address profile"), nil},
-	"oidcc-alternate-happy-flow": {"`scope=email openid`, and the parameters in another order.",
+	"oidcc-alternate-happy-flow": {"`scope=email openid`, with the parameters in another order.",
 		otherOrder, []string{"the ID token has email"}},
-	"oidcc-claims-essential": {"The parameter `claims` asks for the name in the userinfo document, and it is there.",
+	"oidcc-claims-essential": {"The parameter `claims` requests the name in userinfo, and it is there.",
 		claimsEssential, []string{"the ID token has name"}},
 }
 
-// asDescribed signs in and returns what the userinfo document says.
+// asDescribed signs in and returns the userinfo document.
 func (r *suiteRun) asDescribed(pairs ...string) (signedIn, map[string]any) {
 	r.Helper()
 	s := r.signIn(pairs...)

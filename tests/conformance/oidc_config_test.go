@@ -12,12 +12,12 @@ import (
 
 // The module that reads the discovery document.
 var configModules = map[string]suiteModule{
-	"oidcc-discovery-endpoint-verification": {"The discovery document: its issuer is where it was found, all endpoints are https, it has all that is required and nothing that is unknown; the public keys are in order, each has a `kid` of its own, and nothing private is there.",
+	"oidcc-discovery-endpoint-verification": {"The discovery document: its issuer is where it was found, all endpoints are https, it has every required member and no unknown one; the public keys are valid, each with its `kid`, and nothing private.",
 		discovery, nil},
 }
 
-// knownMetadata are the members of the document that the suite knows, among
-// those that there can be here.
+// knownMetadata are the members that the suite knows, limited to those that can
+// occur here.
 var knownMetadata = strings.Fields(`issuer authorization_endpoint token_endpoint jwks_uri registration_endpoint scopes_supported
 	response_types_supported response_modes_supported grant_types_supported token_endpoint_auth_methods_supported
 	token_endpoint_auth_signing_alg_values_supported service_documentation ui_locales_supported op_policy_uri op_tos_uri revocation_endpoint
@@ -64,7 +64,7 @@ func discovery(r *suiteRun) {
 	require.Equal(r, []string{"S256"}, texts(r, m, "code_challenge_methods_supported"))
 	r.keySet()
 
-	// What it says of the ID token is true.
+	// The document tells the truth about the ID token.
 	r.client = r.h.first
 	s := r.signIn("scope", "openid profile email address phone")
 	for name := range s.id {

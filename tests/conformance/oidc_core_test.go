@@ -18,14 +18,14 @@ import (
 	"github.com/latchkey-go/latchkey/store/memory"
 )
 
-// What OpenID Connect demands, and the plans of the suite don't check.
+// What OpenID Connect requires and the plans of the suite don't check.
 
 func newSuiteRun(t *testing.T, h *openIDHost) *suiteRun {
 	return &suiteRun{T: t, h: h, browser: h.browser(t), client: h.first}
 }
 
-// OpenID Connect Core section 3.1.2.5: what is in the query of the redirect URI
-// stays there, wherever the answer is.
+// OpenID Connect Core section 3.1.2.5: the query of the redirect URI is
+// retained, with every way of answering.
 func TestOpenIDRedirectURIKeepsItsQuery(t *testing.T) {
 	h := newOpenIDHost(t)
 	uri := h.relying.url + "/callback?dummy1=lorem&dummy2=ipsum"
@@ -48,7 +48,7 @@ func TestOpenIDRedirectURIKeepsItsQuery(t *testing.T) {
 }
 
 // Core section 3.1.2.1, max_age: how old a sign-in may be, and 0 is always too
-// old. Section 3.1.2.6: with prompt=none that is login_required.
+// old. Section 3.1.2.6: with prompt=none, too old means login_required.
 func TestOpenIDMaxAge(t *testing.T) {
 	h := newOpenIDHost(t)
 	r := newSuiteRun(t, h)
@@ -79,8 +79,8 @@ func TestOpenIDMaxAge(t *testing.T) {
 	}
 }
 
-// Whoever comes back from the sign-in page without having signed in again is not
-// sent there for ever, and the client is told.
+// A user who comes back from the sign-in page without signing in again isn't
+// sent there endlessly, and the client is told.
 func TestOpenIDSignInThatIsNotFresh(t *testing.T) {
 	h := newOpenIDHost(t)
 	for _, wish := range [][]string{{"max_age", "60"}, {"prompt", "login"}} {
@@ -94,8 +94,9 @@ func TestOpenIDSignInThatIsNotFresh(t *testing.T) {
 	}
 }
 
-// Core sections 3.1.2.1 and 3.1.2.3: an id_token_hint, or a sub that is claimed,
-// says who has to be signed in. A hint may have expired, and be another client's.
+// Core sections 3.1.2.1 and 3.1.2.3: an id_token_hint, or a requested sub, says
+// who must be signed in. A hint may have expired, and may belong to another
+// client.
 func TestOpenIDHintOfAnother(t *testing.T) {
 	h := newOpenIDHost(t)
 	ada, grace := newSuiteRun(t, h), newSuiteRun(t, h)
@@ -126,8 +127,8 @@ func TestOpenIDHintOfAnother(t *testing.T) {
 	ada.failed(asked, ada.visit(asked), "invalid_request")
 }
 
-// Core section 5.5: claims are asked for one by one. One that can't be had is left
-// out, but for an acr that is essential (section 5.5.1.1).
+// Core section 5.5: claims are requested one by one. An unavailable one is left
+// out, except an acr that is essential (section 5.5.1.1).
 func TestOpenIDClaimsParameter(t *testing.T) {
 	h := newOpenIDHost(t)
 	r := newSuiteRun(t, h)
@@ -153,7 +154,7 @@ func TestOpenIDClaimsParameter(t *testing.T) {
 		r.failed(asked, r.visit(asked), "invalid_request")
 	}
 
-	// What an application may not ask for by a scope, it doesn't get this way.
+	// An application doesn't get claims this way that it may not get by scopes.
 	app, secret, err := h.CreateApplication(t.Context(), provider.ApplicationSettings{
 		Name: "Shy", RedirectURIs: []string{r.client.redirectURI}, Scopes: scopes.New(scopes.Email),
 	})
@@ -165,7 +166,7 @@ func TestOpenIDClaimsParameter(t *testing.T) {
 	require.Equal(t, "ada@example.com", document["email"])
 }
 
-// Core section 3.1.2.1, prompt. A value that isn't known is ignored.
+// Core section 3.1.2.1, prompt. An unknown value is ignored.
 func TestOpenIDPrompt(t *testing.T) {
 	h := newOpenIDHost(t)
 	r := newSuiteRun(t, h)
@@ -183,12 +184,12 @@ func TestOpenIDPrompt(t *testing.T) {
 	r.signIn("prompt", "login consent")
 	require.Equal(t, []int{signIns + 2, agreed + 2}, []int{r.browser.signIns, r.browser.asked})
 
-	r.client = h.second // which the person has not allowed yet
+	r.client = h.second // not allowed by the user yet
 	asked = r.request("prompt", "none")
 	r.failed(asked, r.visit(asked), "consent_required")
 }
 
-// Core section 3.1.2.6, in the way that the client wants its answers.
+// Core section 3.1.2.6, with each response mode.
 func TestOpenIDRefusalsByFormPost(t *testing.T) {
 	h := newOpenIDHost(t)
 	r := newSuiteRun(t, h)
@@ -234,8 +235,8 @@ func TestOpenIDDevice(t *testing.T) {
 	r.refreshed(s)
 }
 
-// OpenID Connect Discovery section 4 puts the document behind the path of the
-// issuer, and RFC 8414 section 5 in front of it.
+// OpenID Connect Discovery section 4 puts the document's path after the
+// issuer's path, and RFC 8414 section 5 before it.
 func TestOpenIDIssuerWithPath(t *testing.T) {
 	h := newOpenIDHost(t, func(cfg *provider.Config) { cfg.Issuer += "/tenant" })
 	require.True(t, strings.HasSuffix(h.url, "/tenant"))
@@ -263,7 +264,7 @@ func TestOpenIDIssuerWithPath(t *testing.T) {
 	}
 }
 
-// RFC 7517 section 5: the public keys, which others may keep for as long as the
+// RFC 7517 section 5: the public keys, which may be cached for as long as the
 // rotation allows.
 func TestOpenIDKeySet(t *testing.T) {
 	h := newOpenIDHost(t)
@@ -286,8 +287,8 @@ func TestOpenIDKeySet(t *testing.T) {
 	}
 }
 
-// Whatever signs ID tokens, the discovery document says so, and their at_hash is by the hash function that goes with it
-// (Core section 3.1.3.6).
+// The discovery document names the algorithm of ID tokens, and their at_hash
+// uses its hash function (Core section 3.1.3.6).
 func TestOpenIDAlgorithms(t *testing.T) {
 	for alg, half := range map[string]int{"RS256": 16, "ES256": 16, "EdDSA": 32} {
 		t.Run(alg, func(t *testing.T) {

@@ -10,28 +10,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The modules that sign somebody in and want that to succeed.
+// The modules that sign a user in and expect success.
 var flowModules = map[string]suiteModule{
-	"oidcc-server": {"Signs in with `scope=openid`: the code is hard to guess, the ID token is right, has `at_hash`, and says nothing of the user but `sub`; there is `expires_in`.",
+	"oidcc-server": {"Signs in with `scope=openid`: the code is hard to guess; the ID token is valid, has `at_hash`, and of the user only `sub`; the response has `expires_in`.",
 		happyFlow, nil},
-	"oidcc-idtoken-signature": {"A client that registers itself (here with PKCE, which it has to use) and asks for no algorithm gets RS256, with a `kid`.",
+	"oidcc-idtoken-signature": {"A client that registers itself (here with PKCE, which it must use) and requests no algorithm gets RS256, with a `kid`.",
 		idTokenSignature, nil},
-	"oidcc-idtoken-unsigned": {"The suite skips it, as `id_token_signing_alg_values_supported` has no `none`. A client that wants `none` gets no unsigned ID token.",
+	"oidcc-idtoken-unsigned": {"The suite skips it, because `id_token_signing_alg_values_supported` doesn't list `none`. A client that wants `none` gets no unsigned ID token.",
 		idTokenUnsigned, nil},
-	"oidcc-ensure-request-without-nonce-succeeds-for-code-flow": {"The nonce may be left out, and then isn't in the ID token.",
+	"oidcc-ensure-request-without-nonce-succeeds-for-code-flow": {"The nonce may be left out. Then the ID token has none.",
 		withoutNonce, nil},
-	"oidcc-display-page":  {"`display=page` is no error.", alsoWith("display", "page"), nil},
-	"oidcc-display-popup": {"`display=popup` is no error.", alsoWith("display", "popup"), nil},
+	"oidcc-display-page":  {"`display=page` is accepted.", alsoWith("display", "page"), nil},
+	"oidcc-display-popup": {"`display=popup` is accepted.", alsoWith("display", "popup"), nil},
 	"oidcc-ensure-request-with-unknown-parameter-succeeds": {"An unknown parameter is ignored.",
 		alsoWith("extra", "foobar"), nil},
-	"oidcc-login-hint":     {"`login_hint` is no error.", alsoWith("login_hint", "buffy@127.0.0.1"), nil},
-	"oidcc-ui-locales":     {"`ui_locales` is no error.", alsoWith("ui_locales", "se"), nil},
-	"oidcc-claims-locales": {"`claims_locales` is no error.", alsoWith("claims_locales", "se"), nil},
+	"oidcc-login-hint":     {"`login_hint` is accepted.", alsoWith("login_hint", "buffy@127.0.0.1"), nil},
+	"oidcc-ui-locales":     {"`ui_locales` is accepted.", alsoWith("ui_locales", "se"), nil},
+	"oidcc-claims-locales": {"`claims_locales` is accepted.", alsoWith("claims_locales", "se"), nil},
 	"oidcc-ensure-request-with-acr-values-succeeds": {"`acr_values` with all of `acr_values_supported`: the ID token has one of them as `acr`.",
 		contextClass, nil},
 	"oidcc-ensure-post-request-succeeds": {"The authorization request may be posted by another site.",
 		postedRequest, nil},
-	"oidcc-server-client-secret-post": {"A client that sends its secret in the form is let in.",
+	"oidcc-server-client-secret-post": {"A client may send its secret in the form.",
 		secretInForm, nil},
 	"oidcc-ensure-request-with-valid-pkce-succeeds": {"A confidential client may use PKCE.",
 		withPKCE, nil},
@@ -53,14 +53,14 @@ func happyFlow(r *suiteRun) {
 	require.Equal(r, 1, r.browser.signIns)
 }
 
-// alsoWith signs in with one parameter more.
+// alsoWith signs in with one more parameter.
 func alsoWith(pairs ...string) func(*suiteRun) {
 	return func(r *suiteRun) { r.signIn(pairs...) }
 }
 
-// register registers a client that the host doesn't know. Unlike the suite, it has
-// to use PKCE. So whoever goes for a certificate tells the suite of clients that
-// the host has registered.
+// register registers a client that the host doesn't know. Unlike in the suite,
+// it must use PKCE. So for certification, give the suite clients that the host
+// has registered.
 func (r *suiteRun) register(pairs ...any) map[string]any {
 	r.Helper()
 	wish := map[string]any{

@@ -37,7 +37,7 @@ const (
 // The authentication context classes that the host knows.
 var contextClasses = []string{"urn:example:password", "urn:example:two-factor"}
 
-// everything is a user of whom everything is known.
+// everything is a user with a value in each field.
 var everything = userinfo.User{
 	ID: user, Email: "ada@example.com", EmailVerified: true,
 	Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", MiddleName: "King", Nickname: "Countess", Username: "ada",
@@ -50,8 +50,8 @@ var everything = userinfo.User{
 	},
 }
 
-// openIDHost is a host that offers OpenID Connect, at https. Its users sign in
-// on a page and have sessions. The relying party is a server of its own.
+// openIDHost is a host that offers OpenID Connect, with https. Its users sign
+// in on a page and have sessions. The relying party is another server.
 type openIDHost struct {
 	*provider.Provider
 	url     string // of the issuer
@@ -63,8 +63,8 @@ type openIDHost struct {
 	mu       sync.Mutex
 	sessions map[string]provider.Session // by the cookie's value
 
-	// Those that the suite is told of: two that authenticate by a header, and one
-	// by a form.
+	// The clients that the suite is given: two that authenticate with a header,
+	// and one with a form.
 	first, second, post *relyingClient
 
 	discovered func() (*oidc.Provider, error)
@@ -107,7 +107,7 @@ func newOpenIDHost(t testing.TB, change ...func(*provider.Config)) *openIDHost {
 	return h
 }
 
-// context is one in which go-oidc trusts the host.
+// context returns one in which go-oidc trusts the host.
 func (h *openIDHost) context() context.Context {
 	return oidc.ClientContext(context.Background(), &http.Client{Transport: h.trust})
 }
@@ -133,7 +133,7 @@ func (h *openIDHost) signIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, provider.LocalPath(r.PostFormValue("next"), "/"), http.StatusSeeOther)
 }
 
-// relyingClient is a client of the host's.
+// relyingClient is a client of the host.
 type relyingClient struct {
 	id, secret  string
 	redirectURI string
@@ -150,17 +150,17 @@ func (h *openIDHost) client(t testing.TB, name string) *relyingClient {
 	return &relyingClient{id: app.ClientID, secret: secret.Reveal(), redirectURI: uri}
 }
 
-// relyingParty is a server that keeps what browsers bring it.
+// relyingParty is a server that records what browsers bring to it.
 type relyingParty struct {
 	url     string
 	mu      sync.Mutex
 	brought []arrival
 }
 
-// arrival is what a browser has brought to the relying party, or the page at
-// which it came to a halt.
+// arrival is what a browser brought to the relying party, or the page at which
+// it stopped.
 type arrival struct {
-	page         *reply // nil: it came to the relying party
+	page         *reply // nil if the browser came to the relying party
 	path, method string
 	contentType  string
 	query, form  url.Values
@@ -191,13 +191,13 @@ func (p *relyingParty) arrivals() int {
 	return len(p.brought)
 }
 
-// openIDBrowser is a browser with a person at it. They sign in where a page asks
-// them to, and agree. It counts how often.
+// openIDBrowser is a browser with a user. The user signs in and agrees when a
+// page asks for it. It counts how often.
 type openIDBrowser struct {
 	h              *openIDHost
 	http           *http.Client
-	user           string // as whom they sign in
-	comesBack      bool   // they leave the sign-in page without signing in again
+	user           string // who signs in
+	comesBack      bool   // the user leaves the sign-in page without signing in again
 	signIns, asked int
 }
 
@@ -208,16 +208,17 @@ func (h *openIDHost) browser(t testing.TB) *openIDBrowser {
 	return &openIDBrowser{h: h, user: user, http: &http.Client{Transport: h.trust, Jar: jar, CheckRedirect: hosttest.Program.CheckRedirect}}
 }
 
-// formAction is where the form of form_post leads.
+// formAction is the target of the form of form_post.
 var formAction = regexp.MustCompile(`<form method="post" action="([^"]*)">`)
 
-// open opens an address, or posts a form there as a page of another site does,
-// and goes on to where that leads.
+// open opens a URL, or posts a form there as a page of another site does, and
+// follows the answers.
 func (b *openIDBrowser) open(t testing.TB, address string, posted url.Values) arrival {
 	t.Helper()
 	var r *http.Request
 	if posted != nil {
-		// From another site the cookies don't come along: they are SameSite=Lax.
+		// From another site the browser doesn't send the cookies: they are
+		// SameSite=Lax.
 		bare := &http.Client{Transport: b.http.Transport, CheckRedirect: b.http.CheckRedirect}
 		answer, text := hosttest.Send(t, bare, b.request(t, "POST", address, posted, b.h.relying.url))
 		r = b.next(t, address, reply{answer, text})
@@ -228,7 +229,7 @@ func (b *openIDBrowser) open(t testing.TB, address string, posted url.Values) ar
 	return b.follow(t, r)
 }
 
-// follow sends a request and goes on to where that leads.
+// follow sends a request and follows the answers.
 func (b *openIDBrowser) follow(t testing.TB, r *http.Request) arrival {
 	t.Helper()
 	for range 12 {
@@ -246,11 +247,11 @@ func (b *openIDBrowser) follow(t testing.TB, r *http.Request) arrival {
 			return arrival{page: &page}
 		}
 	}
-	t.Fatal("the browser goes round in circles")
+	t.Fatal("the browser is in a redirect loop")
 	return arrival{}
 }
 
-// next is the request that a page or a redirect leads to, or nil.
+// next returns the request that a page or a redirect leads to, or nil.
 func (b *openIDBrowser) next(t testing.TB, at string, page reply) *http.Request {
 	t.Helper()
 	here, err := url.Parse(at)
@@ -277,7 +278,7 @@ func (b *openIDBrowser) next(t testing.TB, at string, page reply) *http.Request 
 	case action != nil && strings.HasPrefix(html.UnescapeString(action[1]), b.h.relying.url+"/"):
 		require.Contains(t, page.Header.Get("Content-Type"), "text/html")
 		require.Contains(t, page.Header.Get("Cache-Control"), "no-store")
-		require.Contains(t, page.body, "<script>", "it posts itself")
+		require.Contains(t, page.body, "<script>", "the form submits itself")
 		return b.request(t, "POST", html.UnescapeString(action[1]), fields(page.body), b.h.origin)
 	}
 	return nil
@@ -317,7 +318,7 @@ func (h *openIDHost) metadata(t testing.TB) map[string]any {
 	return object(t, r)
 }
 
-// texts returns a list of texts in a JSON object.
+// texts returns a list of strings in a JSON object.
 func texts(t require.TestingT, o map[string]any, name string) []string {
 	var values []string
 	raw, err := json.Marshal(o[name])

@@ -15,25 +15,25 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// The modules of the plan RP-Initiated Logout OP. Where the suite wants to see
-// that somebody is not sent back, the person here agrees to whatever they are
-// asked, and is still not sent back.
+// The modules of the plan RP-Initiated Logout OP. If the suite checks that a
+// user is not sent back, the user here agrees to every question, and still
+// isn't sent back.
 var logoutModules = map[string]suiteModule{
-	"oidcc-rp-initiated-logout-discovery-endpoint-verification": {"The discovery document has an `end_session_endpoint` of https.", logoutDiscovery, nil},
+	"oidcc-rp-initiated-logout-discovery-endpoint-verification": {"The discovery document has an https `end_session_endpoint`.", logoutDiscovery, nil},
 	"oidcc-rp-initiated-logout": {"With an ID token, the user is signed out and sent to the `post_logout_redirect_uri` with the `state` and nothing else; " +
 		"`prompt=none` is refused afterwards.", func(r *suiteRun) { sentBack(r, random(128)) }, nil},
-	"oidcc-rp-initiated-logout-no-state":                                {"The same without a `state`: there is none afterwards.", func(r *suiteRun) { sentBack(r, omit) }, nil},
-	"oidcc-rp-initiated-logout-bad-post-logout-redirect-uri":            {"A `post_logout_redirect_uri` that is not registered is an error page.", unregisteredLogout("/bad_post_logout_redirect_uri"), nil},
-	"oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri": {"So is the registered one with `?foo=bar` added.", unregisteredLogout("/post_logout_redirect?foo=bar"), nil},
-	"oidcc-rp-initiated-logout-modified-id-token-hint":                  {"An ID token that was changed to `alg: none` is an error page.", modifiedHint, nil},
-	"oidcc-rp-initiated-logout-bad-id-token-hint":                       {"So is one that the client has signed.", foreignHint, nil},
-	"oidcc-rp-initiated-logout-no-id-token-hint": {"A `post_logout_redirect_uri` without an ID token or `client_id` is an error page.", func(r *suiteRun) {
+	"oidcc-rp-initiated-logout-no-state":                                {"The same without a `state`: the redirect has none.", func(r *suiteRun) { sentBack(r, omit) }, nil},
+	"oidcc-rp-initiated-logout-bad-post-logout-redirect-uri":            {"An unregistered `post_logout_redirect_uri` gets an error page.", unregisteredLogout("/bad_post_logout_redirect_uri"), nil},
+	"oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri": {"The registered one with `?foo=bar` added gets an error page.", unregisteredLogout("/post_logout_redirect?foo=bar"), nil},
+	"oidcc-rp-initiated-logout-modified-id-token-hint":                  {"An ID token changed to `alg: none` gets an error page.", modifiedHint, nil},
+	"oidcc-rp-initiated-logout-bad-id-token-hint":                       {"An ID token that the client signed gets an error page.", foreignHint, nil},
+	"oidcc-rp-initiated-logout-no-id-token-hint": {"A `post_logout_redirect_uri` without an ID token or `client_id` gets an error page.", func(r *suiteRun) {
 		r.signIn()
 		notSentBack(r, "id_token_hint is missing", "id_token_hint", omit)
 	}, nil},
-	"oidcc-rp-initiated-logout-no-params":                   {"Without parameters the user is asked, and signed out.", func(r *suiteRun) { pageAfterLogout(r, false, url.Values{}) }, nil},
-	"oidcc-rp-initiated-logout-only-state":                  {"So it is with nothing but a `state`.", func(r *suiteRun) { pageAfterLogout(r, false, url.Values{"state": {random(50)}}) }, nil},
-	"oidcc-rp-initiated-logout-no-post-logout-redirect-uri": {"With an ID token and no `post_logout_redirect_uri` the user is signed out and sees a page.", func(r *suiteRun) { pageAfterLogout(r, true, url.Values{"state": {random(50)}}) }, nil},
+	"oidcc-rp-initiated-logout-no-params":                   {"Without parameters, the user is asked and then signed out.", func(r *suiteRun) { pageAfterLogout(r, false, url.Values{}) }, nil},
+	"oidcc-rp-initiated-logout-only-state":                  {"The same with only a `state`.", func(r *suiteRun) { pageAfterLogout(r, false, url.Values{"state": {random(50)}}) }, nil},
+	"oidcc-rp-initiated-logout-no-post-logout-redirect-uri": {"With an ID token and no `post_logout_redirect_uri`, the user is signed out and sees a page.", func(r *suiteRun) { pageAfterLogout(r, true, url.Values{"state": {random(50)}}) }, nil},
 }
 
 func TestOpenIDLogout(t *testing.T) {
@@ -69,7 +69,7 @@ func (r *suiteRun) logout(hint string, pairs ...string) arrival {
 	return r.browser.open(r, r.h.metadata(r)["end_session_endpoint"].(string)+"?"+values.Encode(), nil)
 }
 
-// isSignedOut checks by prompt=none whether the person is signed out.
+// isSignedOut checks with prompt=none that the user is signed out.
 func (r *suiteRun) isSignedOut(want bool) {
 	r.Helper()
 	asked := r.request("prompt", "none", "scope", "openid")
@@ -85,7 +85,7 @@ func sentBack(r *suiteRun, state string) {
 	s := r.signIn()
 	asked := r.browser.asked
 	a := r.logout(s.raw, "state", state)
-	require.Nil(r, a.page, "nobody is asked, and the browser arrives at the relying party")
+	require.Nil(r, a.page, "the user isn't asked, and the browser arrives at the relying party")
 	require.Equal(r, asked, r.browser.asked)
 	require.Equal(r, "/post_logout_redirect", a.path)
 	want := url.Values{}
@@ -96,7 +96,7 @@ func sentBack(r *suiteRun, state string) {
 	r.isSignedOut(true)
 }
 
-// notSentBack checks that the person sees an error page, and is signed in still.
+// notSentBack checks that the user sees an error page, and is still signed in.
 func notSentBack(r *suiteRun, hint string, pairs ...string) {
 	r.Helper()
 	asked := r.browser.asked
@@ -118,7 +118,7 @@ func modifiedHint(r *suiteRun) {
 	notSentBack(r, base64.RawURLEncoding.EncodeToString([]byte(`{"alg": "none"}`))+"."+claims+".")
 }
 
-// The suite signs by the client's secret, with iss and aud the wrong way around.
+// The suite signs with the client's secret, and swaps iss and aud.
 func foreignHint(r *suiteRun) {
 	r.signIn()
 	now := time.Now()
@@ -133,8 +133,8 @@ func foreignHint(r *suiteRun) {
 	notSentBack(r, hint)
 }
 
-// pageAfterLogout checks that the person is signed out, after they were asked
-// unless there is a hint, and sees a page that says so.
+// pageAfterLogout checks that the user sees a page that says they are signed
+// out, after a question unless there is a hint.
 func pageAfterLogout(r *suiteRun, hinted bool, values url.Values) {
 	s := r.signIn()
 	if hinted {

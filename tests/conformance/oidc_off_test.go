@@ -14,9 +14,9 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// A host that leaves OpenID Connect off answers on every endpoint as it did
-// before there was any, to clients that speak it too: testdata/off.txt is what
-// the last version without it has said to these same requests.
+// A host without OpenID Connect answers on every endpoint as before, even to
+// clients that use it: testdata/off.txt has the answers of the last version
+// without OpenID Connect to these same requests.
 func TestOpenIDOff(t *testing.T) {
 	h := newHostWith(t, func(cfg *provider.Config) {
 		cfg.Registration = &provider.Registration{}
@@ -73,7 +73,7 @@ func TestOpenIDOff(t *testing.T) {
 		said.say(fmt.Sprint("an authorization request with ", changed), c.answerTo(t, c.request(changed...)).Encode())
 	}
 	silent := h.do(t, "GET", authorizePath+"?"+c.request("scope", "openid", "prompt", "none").Encode(), nil, "")
-	said.say("prompt=none of nobody", redirected(t, silent).Encode())
+	said.say("prompt=none without a user", redirected(t, silent).Encode())
 
 	const file = "testdata/off.txt"
 	want, err := os.ReadFile(file)
@@ -81,7 +81,7 @@ func TestOpenIDOff(t *testing.T) {
 	require.Equal(t, string(want), said.String())
 }
 
-// transcript is what a host has said, without what differs each time.
+// transcript has the host's answers, without what differs each time.
 type transcript struct {
 	strings.Builder
 	secrets map[string]string

@@ -14,12 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// suiteCommit is that of the OpenID Foundation's conformance suite
-// (openid-certification/conformance-suite) whose plans these are.
+// suiteCommit is the commit of the OpenID Foundation's conformance suite
+// (openid-certification/conformance-suite) with these plans.
 const suiteCommit = "12f2a4dac6462f8a4e95968bc7e478e02881e1a7"
 
-// suitePlan is a plan of the suite with the modules that it has there, in its
-// order. A test of the name runs them.
+// suitePlan is a plan of the suite, with its modules in order. A test has the
+// name of the plan.
 type suitePlan struct {
 	title, name, test string
 	modules           []string
@@ -88,13 +88,13 @@ var basicPlan = []string{
 	"oidcc-ensure-request-with-valid-pkce-succeeds",
 }
 
-// suiteModule is what a module of the suite checks, and the test that checks the
-// same.
+// suiteModule is what a module of the suite checks, and the test that checks
+// the same.
 type suiteModule struct {
 	what string
 	test func(*suiteRun)
 
-	// warns is what the suite warns about here, and does not fail for.
+	// warns is a warning of the suite that isn't a failure.
 	warns []string
 }
 
@@ -108,7 +108,7 @@ func merged(parts ...map[string]suiteModule) map[string]suiteModule {
 	return all
 }
 
-// runPlan runs all modules of a plan, each with a browser of its own.
+// runPlan runs all modules of a plan, each with a new browser.
 func runPlan(t *testing.T, h *openIDHost, name string, formPost bool) {
 	at := slices.IndexFunc(suitePlans, func(p suitePlan) bool { return p.name == name })
 	require.Equal(t, t.Name(), suitePlans[at].test)
@@ -118,7 +118,7 @@ func runPlan(t *testing.T, h *openIDHost, name string, formPost bool) {
 			require.True(t, ok, "the module has no test")
 			r := &suiteRun{T: t, h: h, formPost: formPost, browser: h.browser(t), client: h.first}
 			m.test(r)
-			require.Equal(t, m.warns, r.warnings, "what the suite warns about")
+			require.Equal(t, m.warns, r.warnings, "warnings of the suite")
 		})
 	}
 }
@@ -136,7 +136,7 @@ func TestOpenIDConfig(t *testing.T) {
 }
 
 // TestOpenIDTable checks that each module of the plans has a test, and that
-// docs/reference/openid-conformance.md says so. Write it anew with
+// docs/reference/openid-conformance.md says so. To update the page, run
 //
 //	go test ./tests/conformance -run TestOpenIDTable -update
 func TestOpenIDTable(t *testing.T) {
@@ -152,14 +152,14 @@ func TestOpenIDTable(t *testing.T) {
 
 func openIDTable(t *testing.T) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Which test holds which module of OpenID's conformance suite\n\nThe OpenID Foundation certifies providers by a suite, "+
-		"[openid-certification/conformance-suite](https://github.com/openid-certification/conformance-suite).\n"+
-		"These are the modules of its plans as they are at commit `%.7s`, and the tests that\ncheck what each one checks. "+
-		"Generated: `go test ./tests/conformance -run TestOpenIDTable -update`.\n", suiteCommit)
+	fmt.Fprintf(&b, "# OpenID modules and their tests\n\nThe OpenID Foundation certifies providers with a "+
+		"[conformance suite](https://github.com/openid-certification/conformance-suite).\n"+
+		"These are the modules of its plans at commit `%.7s`, and the tests here that check the same.\nLatchkey isn't certified. "+
+		"This page is generated: `go test ./tests/conformance -run TestOpenIDTable -update`.\n", suiteCommit)
 	done := map[string]bool{}
 	for i, plan := range suitePlans {
 		titles, tests := plan.title, []string{plan.test}
-		for _, other := range suitePlans[i+1:] { // that has the same modules
+		for _, other := range suitePlans[i+1:] { // which has the same modules
 			if slices.Equal(plan.modules, other.modules) {
 				titles += " and " + other.title
 				tests = append(tests, other.test)
@@ -168,7 +168,7 @@ func openIDTable(t *testing.T) string {
 		if done[plan.modules[0]] {
 			continue
 		}
-		fmt.Fprintf(&b, "\n## %s\n\nEach is a test of its name in `%s`.\n\n| module | what it checks | where |\n| --- | --- | --- |\n", titles, strings.Join(tests, "` and `"))
+		fmt.Fprintf(&b, "\n## %s\n\nEach module is a subtest of `%s`.\n\n| module | what it checks | where |\n| --- | --- | --- |\n", titles, strings.Join(tests, "` and `"))
 		for _, name := range plan.modules {
 			m, ok := suiteModules[name]
 			require.True(t, ok, "the module %s has no test", name)
@@ -187,7 +187,7 @@ func openIDTable(t *testing.T) string {
 	return b.String()
 }
 
-// sourceOf returns the file that a function is in.
+// sourceOf returns the file with a function.
 func sourceOf(f func(*suiteRun)) string {
 	function := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
 	file, _ := function.FileLine(function.Entry())

@@ -6,23 +6,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The modules that ask whether the person has to sign in again.
+// The modules that check whether the user must sign in again.
 var promptModules = map[string]suiteModule{
-	"oidcc-prompt-login": {"`prompt=login` has the user sign in again: `auth_time` is later.",
+	"oidcc-prompt-login": {"`prompt=login` makes the user sign in again: `auth_time` is later.",
 		promptLogin, nil},
 	"oidcc-prompt-none-not-logged-in": {"`prompt=none` without a session: `login_required`, at once, with a `state` of 128 characters.",
 		promptNoneWithoutSession, nil},
-	"oidcc-prompt-none-logged-in": {"`prompt=none` with a session: a code without a page; `sub` and `auth_time` are as before.",
+	"oidcc-prompt-none-logged-in": {"`prompt=none` with a session: a code without a page; `sub` and `auth_time` stay the same.",
 		promptNone, nil},
-	"oidcc-max-age-1": {"`max_age=1` two seconds later has the user sign in again: `auth_time` is there, and later.",
+	"oidcc-max-age-1": {"`max_age=1` two seconds later makes the user sign in again: `auth_time` is there, and later.",
 		shortMaxAge, nil},
-	"oidcc-max-age-10000": {"`max_age=15000`, then `max_age=10000`: the user isn't asked again; `auth_time` is there, and the same.",
+	"oidcc-max-age-10000": {"`max_age=15000`, then `max_age=10000`: the user isn't asked again; `auth_time` is present, and the same.",
 		longMaxAge, nil},
-	"oidcc-id-token-hint": {"`prompt=none` with `id_token_hint`: a code without a page; `sub` and `auth_time` are as before.",
+	"oidcc-id-token-hint": {"`prompt=none` with `id_token_hint`: a code without a page; `sub` and `auth_time` stay the same.",
 		idTokenHint, nil},
 }
 
-// again signs in a second time, a while later, without a page of any kind.
+// again signs in a second time, later, without any page.
 func (r *suiteRun) again(first signedIn, pairs ...string) signedIn {
 	r.Helper()
 	r.h.clock.Add(3 * time.Second)

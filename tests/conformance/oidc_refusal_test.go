@@ -12,15 +12,15 @@ import (
 
 // The modules whose authorization request is refused.
 var refusalModules = map[string]suiteModule{
-	"oidcc-response-type-missing": {"Without `response_type`: `invalid_request`, sent to the client.",
+	"oidcc-response-type-missing": {"Without `response_type`: the client gets `invalid_request`.",
 		responseTypeMissing, nil},
-	"oidcc-ensure-registered-redirect-uri": {"A `redirect_uri` that is not registered: an error page, and nobody is sent anywhere.",
+	"oidcc-ensure-registered-redirect-uri": {"An unregistered `redirect_uri` gets an error page and no redirect.",
 		otherRedirectURI, nil},
 	"oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported": {"A `request_uri`: `request_uri_not_supported`, and it isn't fetched. The suite skips the rest.",
 		requestURI, nil},
 	"oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported": {"A request object: `request_not_supported`. The suite skips the rest.",
 		requestObject, nil},
-	"oidcc-ensure-request-object-with-redirect-uri": {"A good `redirect_uri` in a request object and a bad one outside: an error page.",
+	"oidcc-ensure-request-object-with-redirect-uri": {"A good `redirect_uri` in a request object and a bad one outside get an error page.",
 		requestObjectWithRedirectURI, nil},
 }
 
@@ -29,7 +29,7 @@ func responseTypeMissing(r *suiteRun) {
 	r.failed(asked, r.visit(asked), "invalid_request", "unsupported_response_type")
 }
 
-// halted checks that the person sees an error page and has been sent nowhere.
+// halted checks that the user sees an error page and was not redirected.
 func (r *suiteRun) halted(values url.Values) {
 	r.Helper()
 	before := r.h.relying.arrivals()
@@ -44,8 +44,8 @@ func otherRedirectURI(r *suiteRun) {
 	r.halted(r.request("redirect_uri", r.client.redirectURI+"/"+random(10)))
 }
 
-// unsigned returns a request as a request object that is not signed, and what
-// remains outside.
+// unsigned returns a request as an unsigned request object, and what remains
+// outside it.
 func unsigned(r *suiteRun, asked url.Values) (object string, outside url.Values) {
 	claims := map[string]string{}
 	for name := range asked {
@@ -72,8 +72,9 @@ func requestObjectWithRedirectURI(r *suiteRun) {
 	r.halted(outside)
 }
 
-// The suite tries this with a client that registers itself. Its users get a page
-// where the suite wants an error to be sent to it, unless it was reviewed.
+// The suite tries this with a client that registers itself. Its users get a
+// page where the suite expects a redirect with the error, unless the client was
+// reviewed.
 func requestURI(r *suiteRun) {
 	uri := r.h.relying.url + "/requesturi/" + random(64) + "#" + random(43)
 	client := r.register("request_uris", []string{uri})
@@ -85,7 +86,7 @@ func requestURI(r *suiteRun) {
 	outside.Set("request_uri", uri)
 	before := r.h.relying.arrivals()
 	r.failed(outside, r.visit(outside), "request_uri_not_supported")
-	require.Equal(r, before+1, r.h.relying.arrivals(), "the browser came, and the host did not fetch the request object")
+	require.Equal(r, before+1, r.h.relying.arrivals(), "the browser came, but the host didn't fetch the request object")
 	require.Equal(r, false, r.h.metadata(r)["request_uri_parameter_supported"])
 	require.Equal(r, http.StatusOK, r.h.program(r, "GET", metadataPath, http.Header{}, "").StatusCode)
 }

@@ -17,28 +17,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// suiteRun is one module of the suite on its way. What follows here is what the
-// suite checks in every module.
+// suiteRun is one run of a module of the suite. The following checks are made
+// by every module of the suite.
 type suiteRun struct {
 	*testing.T
 	h        *openIDHost
 	formPost bool
 	browser  *openIDBrowser
 	client   *relyingClient
-	warnings []string // what the suite would warn about
+	warnings []string // warnings of the suite
 }
 
-const skew = 5 * time.Minute // that the suite allows between the clocks
+const skew = 5 * time.Minute // the difference between clocks that the suite allows
 
-// warn notes a warning of the suite's unless all is well.
+// warn records a warning of the suite unless ok.
 func (r *suiteRun) warn(well bool, warning string) {
 	if !well {
 		r.warnings = append(r.warnings, warning)
 	}
 }
 
-// random is a state or nonce of the suite's: those of more than ten characters
-// end in all that is not a letter or a digit and need not be encoded.
+// random returns a state or nonce like the suite's: those of more than ten
+// characters end with every special character that needs no encoding.
 func random(length int) string {
 	if length > 10 {
 		return (rand.Text() + rand.Text() + rand.Text() + rand.Text() + rand.Text())[:length-4] + "-._~"
@@ -64,12 +64,12 @@ func (r *suiteRun) visit(values url.Values) arrival {
 	return r.browser.open(r, r.h.Endpoints().Authorize+"?"+values.Encode(), nil)
 }
 
-// answer returns the parameters of an answer, which came the way that was asked
-// for.
+// answer returns the parameters of an answer, which came with the requested
+// response mode.
 func (r *suiteRun) answer(a arrival) url.Values {
 	r.Helper()
 	if a.page != nil {
-		r.Fatalf("the browser did not get back to the relying party: %s", brief(*a.page))
+		r.Fatalf("the browser didn't get back to the relying party: %s", brief(*a.page))
 	}
 	require.Equal(r, "/callback", a.path)
 	if !r.formPost {
@@ -78,7 +78,7 @@ func (r *suiteRun) answer(a arrival) url.Values {
 	}
 	require.Equal(r, http.MethodPost, a.method)
 	require.Equal(r, formType, a.contentType)
-	require.False(r, a.query.Has("code") || a.query.Has("error"), "the answer is in the form and not in the query")
+	require.False(r, a.query.Has("code") || a.query.Has("error"), "the answer is in the form, not in the query")
 	return a.form
 }
 
@@ -93,7 +93,7 @@ func (r *suiteRun) code(asked url.Values, a arrival) string {
 	return answer.Get("code")
 }
 
-// failed checks an answer that is one of the errors.
+// failed checks an answer that must be one of the errors.
 func (r *suiteRun) failed(asked url.Values, a arrival, codes ...string) {
 	r.Helper()
 	answer := r.answer(a)
@@ -127,7 +127,7 @@ func (r *suiteRun) token(client *relyingClient, pairs ...string) reply {
 	return r.h.program(r, "POST", tokenPath, header, form.Encode())
 }
 
-// signedIn are the tokens of somebody who has signed in, and the claims of their
+// signedIn has the tokens of a user who has signed in, and the claims of their
 // ID token.
 type signedIn struct {
 	asked      url.Values
@@ -137,7 +137,7 @@ type signedIn struct {
 	header, id map[string]any
 }
 
-// redeem redeems a code and checks all of the answer.
+// redeem redeems a code and checks the whole answer.
 func (r *suiteRun) redeem(asked url.Values, code string, pairs ...string) signedIn {
 	r.Helper()
 	form := append([]string{"grant_type", "authorization_code", "code", code, "redirect_uri", r.client.redirectURI}, pairs...)
@@ -156,20 +156,20 @@ func (r *suiteRun) granted(answer reply, nonce string) (s signedIn) {
 	require.Equal(r, "bearer", strings.ToLower(s.tokens.Type))
 	require.Positive(r, s.tokens.ExpiresIn)
 	raw, ok := object(r, answer)["id_token"].(string)
-	require.True(r, ok, "there is no ID token: %s", answer.body)
+	require.True(r, ok, "the ID token is missing: %s", answer.body)
 	s.raw = raw
 	s.header, s.id = r.idToken(raw, nonce, s.tokens.Access)
 	return s
 }
 
-// signIn has the person sign in, and redeems the code.
+// signIn has the user sign in, and redeems the code.
 func (r *suiteRun) signIn(pairs ...string) signedIn {
 	r.Helper()
 	asked := r.request(pairs...)
 	return r.redeem(asked, r.code(asked, r.visit(asked)))
 }
 
-// keySet returns the public keys, which have to be in order.
+// keySet returns the public keys, and checks them.
 func (r *suiteRun) keySet() *jose.JSONWebKeySet {
 	r.Helper()
 	uri, ok := r.h.metadata(r)["jwks_uri"].(string)
@@ -187,11 +187,11 @@ func (r *suiteRun) keySet() *jose.JSONWebKeySet {
 		for _, name := range map[any][]string{"RSA": {"n", "e"}, "EC": {"crv", "x", "y"}, "OKP": {"crv", "x"}}[key["kty"]] {
 			require.NotEmpty(r, key[name], "%v", key)
 		}
-		r.warn(slices.Contains([]any{"RSA", "EC", "OKP"}, key["kty"]), "the kty of a key is not known")
-		r.warn(slices.Contains([]any{"RS256", "ES256", "EdDSA"}, key["alg"]), "the alg of a key is not known")
+		r.warn(slices.Contains([]any{"RSA", "EC", "OKP"}, key["kty"]), "a key has an unknown kty")
+		r.warn(slices.Contains([]any{"RS256", "ES256", "EdDSA"}, key["alg"]), "a key has an unknown alg")
 		require.Equal(r, "sig", key["use"])
 		require.NotEmpty(r, key["kid"])
-		require.False(r, ids[key["kid"]], "the kid of two keys is %v", key["kid"])
+		require.False(r, ids[key["kid"]], "two keys have the kid %v", key["kid"])
 		ids[key["kid"]] = true
 	}
 	var set jose.JSONWebKeySet
@@ -203,8 +203,8 @@ func (r *suiteRun) keySet() *jose.JSONWebKeySet {
 	return &set
 }
 
-// idToken checks an ID token as the suite does, and once more as go-oidc does,
-// with the access token that came along. It returns its header and its claims.
+// idToken checks an ID token as the suite does, and again as go-oidc does, with
+// the access token that came along. It returns its header and its claims.
 func (r *suiteRun) idToken(raw, nonce, access string) (header, claims map[string]any) {
 	r.Helper()
 	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
@@ -267,7 +267,7 @@ var scopeClaims = map[string][]string{
 
 var birthdate = regexp.MustCompile(`^(\d{4}|\d{4}-\d\d-\d\d)$`)
 
-// standardClaims checks the types of those of section 5.1 that are there.
+// standardClaims checks the types of the claims of section 5.1.
 func (r *suiteRun) standardClaims(claims map[string]any) {
 	r.Helper()
 	text := func(name string, value any) {
@@ -303,7 +303,7 @@ func (r *suiteRun) userInfo(method, access string) reply {
 	return r.h.program(r, method, userInfoPath, http.Header{"Authorization": {"Bearer " + access}}, "")
 }
 
-// described checks the userinfo document of the one whose ID token it is.
+// described checks the userinfo document of the user of the ID token.
 func (r *suiteRun) described(s signedIn, answer reply) map[string]any {
 	r.Helper()
 	require.Equal(r, http.StatusOK, answer.StatusCode, answer.body)
@@ -321,7 +321,7 @@ func (r *suiteRun) described(s signedIn, answer reply) map[string]any {
 	return document
 }
 
-// without warns if claims are there that were not asked for there.
+// without warns about claims that were not requested there.
 func (r *suiteRun) without(place string, claims map[string]any, names ...string) {
 	for _, name := range names {
 		_, there := claims[name]
@@ -329,7 +329,7 @@ func (r *suiteRun) without(place string, claims map[string]any, names ...string)
 	}
 }
 
-// entropy is that of Shannon.
+// entropy is Shannon's entropy.
 func entropy(s string) float64 {
 	count := map[rune]float64{}
 	for _, c := range s {

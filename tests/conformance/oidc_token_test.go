@@ -7,11 +7,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The modules that come to the token endpoint again.
+// The modules that use the token endpoint again.
 var tokenModules = map[string]suiteModule{
-	"oidcc-codereuse": {"A code that comes twice: `invalid_grant`.",
+	"oidcc-codereuse": {"A code used twice: `invalid_grant`.",
 		reuse(0), nil},
-	"oidcc-codereuse-30seconds": {"A code that comes again after 30 seconds: `invalid_grant`, and the access token doesn't work any more.",
+	"oidcc-codereuse-30seconds": {"A code used again after 30 seconds: `invalid_grant`, and the access token stops working.",
 		reuse(30 * time.Second), nil},
 	"oidcc-refresh-token": {"`offline_access` with `prompt=consent`: a refresh gives a new ID token of the same user, client, and `auth_time`; another client can't use the refresh token.",
 		refreshToken, nil},
@@ -52,7 +52,7 @@ func refreshToken(r *suiteRun) {
 	r.client, r.browser = r.h.second, r.h.browser(r)
 	last := r.refreshed(r.signIn("scope", scope, "prompt", "consent", "nonce", random(43)))
 	r.refusedToken(r.token(first, "grant_type", "refresh_token", "refresh_token", last.tokens.Refresh))
-	require.Equal(r, http.StatusOK, r.userInfo("GET", last.tokens.Access).StatusCode, "whose token it is has not lost it")
+	require.Equal(r, http.StatusOK, r.userInfo("GET", last.tokens.Access).StatusCode, "the token still works for its own client")
 }
 
 // refreshed refreshes tokens, and compares the new ones.

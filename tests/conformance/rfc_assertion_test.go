@@ -34,7 +34,7 @@ import (
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// withKeys switches keys on.
+// withKeys turns on keys of clients.
 func withKeys(t testing.TB) func(*provider.Config) {
 	return func(c *provider.Config) {
 		var err error
@@ -43,12 +43,12 @@ func withKeys(t testing.TB) func(*provider.Config) {
 	}
 }
 
-// A signer is a key of a client's.
+// A signer is a key of a client.
 type signer struct {
 	key     crypto.Signer
 	kid     string
 	alg     jose.SignatureAlgorithm
-	members map[string]any // of the header, besides
+	members map[string]any // additional members of the header
 }
 
 func newSigner(alg jose.SignatureAlgorithm, kid string) *signer {
@@ -68,7 +68,7 @@ func newSigner(alg jose.SignatureAlgorithm, kid string) *signer {
 	return s
 }
 
-// keySet is the JWK Set with the public keys of signers.
+// keySet returns the JWK Set with the public keys of signers.
 func keySet(signers ...*signer) string {
 	var set jose.JSONWebKeySet
 	for _, s := range signers {
@@ -81,7 +81,7 @@ func keySet(signers ...*signer) string {
 	return string(text)
 }
 
-// sign returns the claims as a JWT.
+// sign returns the claims as a signed JWT.
 func (s *signer) sign(claims map[string]any) string {
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -118,7 +118,8 @@ func (h *host) keyed(t testing.TB, alg jose.SignatureAlgorithm) *keyed {
 	return &keyed{h.register(t, provider.ApplicationSettings{Scopes: strings.Fields(allOf), Keys: provider.ApplicationKeys{Set: keySet(s)}}, callback), s}
 }
 
-// claims are those of a good assertion, changed. One that is omit is left out.
+// claims returns those of a good assertion, changed. A claim that is omit is
+// left out.
 func (k *keyed) claims(pairs ...any) map[string]any {
 	now := k.h.clock.Now().Unix()
 	claims := map[string]any{"iss": k.ClientID, "sub": k.ClientID, "aud": k.h.url, "jti": rand.Text(), "iat": now, "exp": now + 60}
@@ -131,12 +132,13 @@ func (k *keyed) claims(pairs ...any) map[string]any {
 	return claims
 }
 
-// with returns a form with an assertion. It names no client but in there.
+// with returns a form with an assertion. Only the assertion names the client.
 func with(assertion string, pairs ...string) url.Values {
 	return params(url.Values{"client_assertion_type": {assertionType}, "client_assertion": {assertion}}, pairs...)
 }
 
-// asks uses an assertion for what costs nothing, and reports whether it was good.
+// asks uses an assertion for a request without effect, and reports whether it
+// was accepted.
 func (k *keyed) asks(t require.TestingT, assertion string) bool {
 	r := k.h.send(t, introspectPath, with(assertion, "token", "x"))
 	require.Contains(t, []int{200, 401}, r.StatusCode, brief(r))
@@ -148,10 +150,10 @@ func (k *keyed) redeems(t testing.TB, code string) tokens {
 	return granted(t, k.h.send(t, tokenPath, with(k.sign(k.claims()), "grant_type", "authorization_code", "code", code, "redirect_uri", callback)))
 }
 
-// RFC 7521 section 4.2, RFC 7523 sections 2.2 and 3, OpenID Connect Core section
-// 9: a client signs with its key wherever it authenticates. The client_id in the
-// body may be left out. The audience is the issuer, the token endpoint, or the
-// endpoint itself.
+// RFC 7521 section 4.2, RFC 7523 sections 2.2 and 3, OpenID Connect Core
+// section 9: a client may sign with its key at each endpoint where it
+// authenticates. The client_id in the body may be left out. The audience is the
+// issuer, the token endpoint, or the endpoint itself.
 func TestAssertionAuthenticates(t *testing.T) {
 	h := newHostWith(t, withKeys(t), func(c *provider.Config) { c.DeviceAuthorization = &provider.DeviceAuthorization{} })
 	for _, alg := range []jose.SignatureAlgorithm{"RS256", "PS256", "RS512", "ES256", "ES384", "ES512", "EdDSA"} {
@@ -174,9 +176,9 @@ func TestAssertionAuthenticates(t *testing.T) {
 	}
 }
 
-// RFC 7523 section 3, OpenID Connect Core section 9: what the claims have to be. A
-// refusal spends nothing, and says nothing of which it was (RFC 7521 section
-// 4.2.1, RFC 6749 section 5.2).
+// RFC 7523 section 3, OpenID Connect Core section 9: the values that claims
+// must have. A refusal spends nothing, and doesn't say which claim was wrong
+// (RFC 7521 section 4.2.1, RFC 6749 section 5.2).
 func TestAssertionClaims(t *testing.T) {
 	h := newHostWith(t, withKeys(t))
 	k := h.keyed(t, "ES256")
@@ -195,7 +197,7 @@ func TestAssertionClaims(t *testing.T) {
 		"no aud":              {"aud", omit},
 		"another aud":         {"aud", "https://other.example.com"},
 		"two audiences":       {"aud", []string{h.url, "https://other.example.com"}},
-		"two of ours":         {"aud", []string{h.url, h.url + tokenPath}},
+		"two of this server":  {"aud", []string{h.url, h.url + tokenPath}},
 		"the same twice":      {"aud", []string{h.url, h.url}},
 		"no audience in it":   {"aud", []string{}},
 		"aud with a slash":    {"aud", h.url + "/"},
@@ -207,13 +209,13 @@ func TestAssertionClaims(t *testing.T) {
 		"exp is past":         {"exp", now - 61},
 		"exp is far ahead":    {"exp", now + 3600 + 120},
 		"exp in milliseconds": {"exp", now * 1000},
-		"exp is without end":  {"exp", 1e300},
+		"exp is infinite":     {"exp", 1e300},
 		"exp is negative":     {"exp", -1},
 		"exp a text":          {"exp", fmt.Sprint(now + 60)},
-		"iat is yet to come":  {"iat", now + 120},
+		"iat in the future":   {"iat", now + 120},
 		"iat is old":          {"iat", now - 2*3600},
 		"iat a text":          {"iat", "now"},
-		"nbf is yet to come":  {"nbf", now + 120},
+		"nbf in the future":   {"nbf", now + 120},
 		"no jti":              {"jti", omit},
 		"jti is empty":        {"jti", ""},
 		"jti is long":         {"jti", strings.Repeat("a", 257)},
@@ -240,7 +242,7 @@ func TestAssertionClaims(t *testing.T) {
 }
 
 // RFC 7523 section 3, RFC 7515 section 10, RFC 8725 sections 3.1 and 3.2: the
-// algorithm is that of the client's key, and the key is one of the client's own.
+// algorithm is that of the client's key, and the key is one of the client's.
 func TestAssertionSignature(t *testing.T) {
 	h := newHostWith(t, withKeys(t))
 	k, other := h.keyed(t, "RS256"), newSigner("RS256", "1")
@@ -288,11 +290,11 @@ func TestAssertionSignature(t *testing.T) {
 	}
 	r := h.send(t, introspectPath, with(strings.Repeat("a", 8193), "token", "x"))
 	refused(t, r, 400, "invalid_request")
-	require.True(t, k.asks(t, good), "what was refused has not used its jti up")
+	require.True(t, k.asks(t, good), "a refused assertion doesn't use up its jti")
 }
 
 // RFC 7523 section 3, OpenID Connect Core section 9: a jti works once for its
-// client, on every instance, as long as the assertion is good.
+// client, on every instance, for as long as the assertion is valid.
 func TestAssertionWorksOnce(t *testing.T) {
 	shared := memory.New()
 	own := func(c *provider.Config) { c.Store = shared }
@@ -307,7 +309,7 @@ func TestAssertionWorksOnce(t *testing.T) {
 		_, err := h.Cleanup(t.Context())
 		require.NoError(t, err)
 	}
-	require.False(t, k.asks(t, assertion), "a minute is forgiven")
+	require.False(t, k.asks(t, assertion), "a minute is tolerated")
 	require.True(t, other.asks(t, other.sign(other.claims("jti", "1"))), "a jti is the client's own")
 
 	// On two instances at once.
@@ -334,8 +336,8 @@ func TestAssertionWorksOnce(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 2.3, RFC 7521 sections 4.2 and 4.2.1: one way to authenticate,
-// which is the client's.
+// RFC 6749 section 2.3, RFC 7521 sections 4.2 and 4.2.1: a request
+// authenticates in one way, the client's.
 func TestAssertionAndOtherCredentials(t *testing.T) {
 	h := newHostWith(t, withKeys(t))
 	k, confidential, public := h.keyed(t, "ES256"), h.confidential(), h.public()
@@ -372,12 +374,12 @@ func TestAssertionAndOtherCredentials(t *testing.T) {
 	}
 	r := h.sendRaw(t, introspectPath, fresh().Encode()+"&client_assertion=x")
 	refused(t, r, 400, "invalid_request")
-	require.Equal(t, 200, h.send(t, introspectPath, fresh("client_secret", "")).StatusCode, "an empty one is none")
+	require.Equal(t, 200, h.send(t, introspectPath, fresh("client_secret", "")).StatusCode, "an empty one counts as missing")
 	require.Equal(t, 200, h.send(t, introspectPath, fresh("client_id", k.ClientID)).StatusCode)
 }
 
-// RFC 8414 section 2, OpenID Connect Discovery section 3: the metadata says that
-// clients may sign, and by which algorithms, and nothing of it where they may not.
+// RFC 8414 section 2, OpenID Connect Discovery section 3: the metadata says
+// that clients may sign, and with which algorithms, but only if they may.
 func TestAssertionMetadata(t *testing.T) {
 	read := func(h *host) map[string]any { return object(t, h.do(t, "GET", metadataPath, nil, "")) }
 	on, off := read(newHostWith(t, withKeys(t))), read(newHost(t))
@@ -395,8 +397,8 @@ func TestAssertionMetadata(t *testing.T) {
 	require.ElementsMatch(t, slices.Collect(maps.Keys(off)), slices.Collect(maps.Keys(on)))
 }
 
-// RFC 7591 section 2, RFC 7592 section 2.2: a client registers its keys, or where
-// they are. It gets a secret only if it uses one.
+// RFC 7591 section 2, RFC 7592 section 2.2: a client registers its keys, or
+// their URL. It gets a secret only if it uses one.
 func TestRegisterKeys(t *testing.T) {
 	h := newHostWith(t, withKeys(t), func(c *provider.Config) { c.Registration = &provider.Registration{} })
 	s := newSigner("ES256", "1")
@@ -435,12 +437,12 @@ func TestRegisterKeys(t *testing.T) {
 		require.NotContains(t, r.body, secretPart, name)
 	}
 	for name, tt := range map[string]struct{ body, method string }{
-		"it needs no key":         {metadata("redirect_uris", []string{callback}, "token_endpoint_auth_method", "none", "jwks", set), "none"},
-		"it would rather use one": {body("token_endpoint_auth_methods_supported", []string{"none", "private_key_jwt"}, "jwks", set), "private_key_jwt"},
-		"it has none":             {body("token_endpoint_auth_methods_supported", []string{"none", "private_key_jwt"}), "none"},
-		"where they are":          {body("jwks_uri", "https://wiki.example.com/jwks"), "private_key_jwt"},
-		"both":                    {body("jwks", set, "jwks_uri", "https://wiki.example.com/jwks"), "private_key_jwt"},
-		"another ID token":        {body("jwks", set, "id_token_signed_response_alg", "none"), "private_key_jwt"},
+		"it needs no key":     {metadata("redirect_uris", []string{callback}, "token_endpoint_auth_method", "none", "jwks", set), "none"},
+		"it prefers a secret": {body("token_endpoint_auth_methods_supported", []string{"none", "private_key_jwt"}, "jwks", set), "private_key_jwt"},
+		"it has none":         {body("token_endpoint_auth_methods_supported", []string{"none", "private_key_jwt"}), "none"},
+		"the URL of its keys": {body("jwks_uri", "https://wiki.example.com/jwks"), "private_key_jwt"},
+		"both":                {body("jwks", set, "jwks_uri", "https://wiki.example.com/jwks"), "private_key_jwt"},
+		"another ID token":    {body("jwks", set, "id_token_signed_response_alg", "none"), "private_key_jwt"},
 	} {
 		c := h.registers(t, h.asksToRegister(t, tt.body))
 		require.Equal(t, tt.method, c.information["token_endpoint_auth_method"], name)
@@ -466,9 +468,9 @@ func TestRegisterKeys(t *testing.T) {
 	refused(t, h.send(t, introspectPath, url.Values{"token": {"x"}, "client_id": {c.id}, "client_secret": {now["client_secret"].(string)}}), 401, "invalid_client")
 }
 
-// draft-ietf-oauth-client-id-metadata-document-02 section 4: a client that is known
-// by a document and only signs gets in, and signs with the keys that the document
-// has now.
+// draft-ietf-oauth-client-id-metadata-document-02 section 4: a client that is
+// known by a document and only signs may authenticate with the keys that the
+// document has now.
 func TestDocumentWithKeys(t *testing.T) {
 	for _, atURI := range []bool{false, true} {
 		d := newDocumented(t, withKeys(t))
@@ -496,7 +498,7 @@ func TestDocumentWithKeys(t *testing.T) {
 		k := &keyed{d.client, first}
 		code := k.code(t)
 		r := d.h.send(t, tokenPath, params(d.redemption(code), "client_secret", omit))
-		refused(t, r, 401, "invalid_client") // It is not enough to know its client_id.
+		refused(t, r, 401, "invalid_client") // Knowing its client_id is not enough.
 		got := granted(t, d.h.send(t, tokenPath, with(k.sign(k.claims()), "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", verifier)))
 		require.True(t, d.h.works(t, got.Access))
 		kept, _, err := d.h.ListApplications(t.Context(), store.ApplicationQuery{Origin: store.OriginDocument})
@@ -505,8 +507,8 @@ func TestDocumentWithKeys(t *testing.T) {
 		require.False(t, kept[0].Public || kept[0].Reviewed)
 		require.True(t, kept[0].PKCERequired)
 
-		// It changes its key: the new one is known at once, if the last look was a
-		// minute ago, and the old one no longer than the document is remembered.
+		// The client changes its key. The new key works at once if the document was
+		// last fetched a minute ago, and the old one only until the document expires.
 		document(second)
 		next := &keyed{d.client, second}
 		require.False(t, next.asks(t, next.sign(next.claims())))
@@ -514,7 +516,7 @@ func TestDocumentWithKeys(t *testing.T) {
 		require.True(t, next.asks(t, next.sign(next.claims())))
 		require.False(t, k.asks(t, k.sign(k.claims())))
 
-		// One that can do without a key does not need it, and may use it.
+		// A client that also works without a key doesn't need one, and may use it.
 		d.h.clock.Add(time.Hour)
 		d.publish(map[string]any{"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://client.example.com/oauth/jwks.json",
 			"token_endpoint_auth_methods_supported": []string{"none", "private_key_jwt"}})
@@ -525,8 +527,8 @@ func TestDocumentWithKeys(t *testing.T) {
 	}
 }
 
-// draft-ietf-oauth-client-id-metadata-document-02 section 4: one that only signs
-// needs keys with which it could.
+// draft-ietf-oauth-client-id-metadata-document-02 section 4: a client that only
+// signs needs keys that can sign.
 func TestDocumentWithoutKeys(t *testing.T) {
 	for _, keys := range []map[string]any{{}, {"jwks": map[string]any{"keys": []any{}}}, {"jwks_uri": "http://client.example.com/jwks"}, {"jwks": "x"}} {
 		d := newDocumented(t, withKeys(t))

@@ -23,8 +23,9 @@ func TestAuthorizeAnswersGet(t *testing.T) {
 	require.NotEmpty(t, h.confidential().code(t))
 }
 
-// RFC 6749 section 3.1: it may support POST, which must mean the same. What
-// another site posts comes without the cookies of the user's session.
+// RFC 6749 section 3.1: the endpoint may support POST, which must mean the
+// same. A post from another site comes without the cookies of the user's
+// session.
 func TestAuthorizePostMeansTheSame(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -43,9 +44,9 @@ func TestAuthorizePostMeansTheSame(t *testing.T) {
 	onPage(t, h.sendRaw(t, authorizePath, form.Encode()+"&scope=%zz"))
 }
 
-// RFC 9110 section 15.4.8: after a sign-in that was answered with 307, the browser
-// posts what the user typed to the address with the request. The request is
-// answered as if it had come by GET, and what was typed goes nowhere.
+// RFC 9110 section 15.4.8: if the sign-in page answers with 307, the browser
+// posts what the user typed to the URL of the request. The request is answered
+// as if it were a GET, and what was typed goes nowhere.
 func TestAuthorizePostWithTheRequestInItsQuery(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -70,8 +71,7 @@ func TestAuthorizePostWithTheRequestInItsQuery(t *testing.T) {
 	onPage(t, h.sendRaw(t, authorizePath+"?utm=x", "{}", "Content-Type", "application/json"))
 }
 
-// unreadable are parameters that no reader can make sense of, with names that no
-// endpoint knows.
+// unreadable are malformed parameters with names that no endpoint knows.
 var unreadable = []string{
 	"utm_campaign=50%off", "a=%zz", "a=%2", "a=%", "%zz=a", "%ff=a", "a=%ff", "a=%00", "%00=a", "a=%ED%A0%80", "=", "=a", "&&&", "a;b=c;d",
 	"a=" + strings.Repeat("x", 9<<10), strings.Repeat("x", 9<<10) + "=a", strings.Repeat("a=1&", 500), "client%20id=x", "Scope=%zz", "scope%00=x",
@@ -114,8 +114,8 @@ func TestAuthorizeParameterWithoutValueIsOmitted(t *testing.T) {
 	})
 }
 
-// RFC 6749 section 3.1: unrecognized request parameters must be ignored,
-// whatever they hold.
+// RFC 6749 section 3.1: unrecognized request parameters must be ignored, with
+// any value.
 func TestAuthorizeIgnoresUnknownParameters(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -127,9 +127,9 @@ func TestAuthorizeIgnoresUnknownParameters(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 3.1: unrecognized request parameters must be ignored, also
-// those that an extension lets a client send several times, as resource
-// indicators do with resource.
+// RFC 6749 section 3.1: unrecognized request parameters must be ignored, even
+// those that an extension lets a client repeat, such as resource for resource
+// indicators.
 func TestAuthorizeIgnoresRepeatedUnknownParameters(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -159,7 +159,7 @@ func TestAuthorizeParameterTwice(t *testing.T) {
 				public.sentBack(t, twice(name, kind), "invalid_request")
 			})
 		}
-		// What says how to answer is ambiguous, so that a page is as good.
+		// If a parameter that controls the response is ambiguous, a page will do.
 		for _, name := range []string{"state", "response_mode"} {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				if r := twice(name, kind); r.StatusCode >= 400 {
@@ -170,7 +170,8 @@ func TestAuthorizeParameterTwice(t *testing.T) {
 			})
 		}
 	}
-	// What says where an error goes cannot be trusted when it is ambiguous.
+	// If a parameter that controls where an error goes is ambiguous, it can't be
+	// trusted.
 	for _, name := range []string{"client_id", "redirect_uri"} {
 		for kind, second := range map[string]string{"equal": c.request().Get(name), "different": "https://evil.example/"} {
 			t.Run(name+" "+kind, func(t *testing.T) {
@@ -217,8 +218,8 @@ func TestAuthorizeParameterNamesAreCaseSensitive(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 3.1.2.4: with a missing, unknown or mismatching client, the
-// user is told and not redirected.
+// RFC 6749 section 3.1.2.4: if the client is missing, unknown, or mismatching,
+// the user is told and not redirected.
 func TestAuthorizeUnknownClient(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -232,8 +233,8 @@ func TestAuthorizeUnknownClient(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 4.1.2.1: until client and redirect URI are known good, a
-// refusal is a page and never a redirect, and nobody is sent to sign in for it.
+// RFC 6749 section 4.1.2.1: until client and redirect URI are validated, a
+// refusal is a page and never a redirect, and the user isn't sent to sign in.
 func TestAuthorizeErrorPage(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -279,9 +280,9 @@ func swapCase(s string) string {
 	}, s)
 }
 
-// RFC 9700 sections 2.1 and 4.1, and RFC 6749 section 3.1.2.3: redirect URIs are
-// compared by exact string matching, whatever a lenient reader might take one
-// for. Section 3.1.2.4: the user agent is not redirected to an invalid one, nor
+// RFC 9700 sections 2.1 and 4.1, and RFC 6749 section 3.1.2.3: redirect URIs
+// are compared by exact string matching, no matter how a lenient parser reads
+// one. Section 3.1.2.4: the user agent is not redirected to an invalid one, nor
 // by a consent form that carries one.
 func TestAuthorizeRedirectURIMatchesExactly(t *testing.T) {
 	h := newHost(t)
@@ -312,7 +313,7 @@ func TestAuthorizeRedirectURIMatchesExactly(t *testing.T) {
 		"without scheme":               "//wiki.example.com/oauth/callback",
 		"javascript":                   "javascript:alert(1)//https://wiki.example.com/oauth/callback",
 		"data":                         "data:text/html,<script>1</script>",
-		"scheme of its own":            "wiki:/oauth/callback",
+		"private-use scheme":           "wiki:/oauth/callback",
 		"three slashes":                "https:///wiki.example.com/oauth/callback",
 		"one slash":                    "https:/wiki.example.com/oauth/callback",
 		"slash after":                  "https://wiki.example.com/oauth/callback/",
@@ -376,7 +377,7 @@ func TestAuthorizeRedirectURIMatchesExactly(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 3.1.2.4 and RFC 9700 section 4.11.2: no other fault of the
+// RFC 6749 section 3.1.2.4 and RFC 9700 section 4.11.2: no other error in the
 // request turns a bad redirect URI into a redirect.
 func TestAuthorizeBadRedirectURIWithOtherFaults(t *testing.T) {
 	h := newHost(t)
@@ -400,7 +401,7 @@ func TestAuthorizeBadRedirectURIWithOtherFaults(t *testing.T) {
 }
 
 // RFC 6749 section 3.1.2.3: the redirect URI may be left out if one is
-// registered, and must be there if there are more.
+// registered, and is required if several are.
 func TestAuthorizeRedirectURILeftOut(t *testing.T) {
 	h := newHost(t)
 	one := h.confidential()
@@ -412,7 +413,8 @@ func TestAuthorizeRedirectURILeftOut(t *testing.T) {
 	onPage(t, h.visit(t, url.Values{"response_type": {"code"}, "client_id": {none.ClientID}}.Encode()))
 }
 
-// unsafeRedirectURIs are refused to everybody, with what is said of each.
+// unsafeRedirectURIs are refused for every kind of client, with a part of the
+// reason for each.
 var unsafeRedirectURIs = map[string]string{
 	"": "is empty", "/callback": "is relative", "callback": "is relative", "//wiki.example.com/cb": "is relative",
 	callback + "#x": "has a fragment", callback + "#": "has a fragment", "intent://x#Intent;end": "has a fragment",
@@ -429,10 +431,10 @@ var unsafeRedirectURIs = map[string]string{
 	"https://w\u0456ki.example.com/": "has a character", "https://wiki.example.com/%zz": "is not a URL", "myapp:": "scheme",
 }
 
-// RFC 6749 section 3.1.2: a redirect URI is absolute and has no fragment.
-// RFC 8252 sections 7.1 and 8.4 and RFC 9700 section 2.1: nor is it one that a
-// browser executes, or http to anything but loopback, and a scheme of its own is
-// for a native application.
+// RFC 6749 section 3.1.2: a redirect URI is absolute and has no fragment. RFC
+// 8252 sections 7.1 and 8.4 and RFC 9700 section 2.1: a browser must not
+// execute it, http is only for loopback, and a private-use scheme is only for
+// native applications.
 func TestRegistrationRefusesUnsafeRedirectURIs(t *testing.T) {
 	h := newHost(t)
 	register := func(uri string, public bool) error {
@@ -485,8 +487,8 @@ func TestAuthorizeKeepsTheQueryOfTheRedirectURI(t *testing.T) {
 }
 
 // RFC 6749 section 4.1.2: the answer has code and state in the query, and RFC
-// 9207 section 2 adds iss. RFC 6749 section 10.3 and RFC 9700 section 4.3.2:
-// no token is in any address.
+// 9207 section 2 adds iss. RFC 6749 section 10.3 and RFC 9700 section 4.3.2: no
+// URL contains a token.
 func TestAuthorizeAnswerParameters(t *testing.T) {
 	h := newHost(t)
 	c := h.public()
@@ -500,7 +502,7 @@ func TestAuthorizeAnswerParameters(t *testing.T) {
 	require.Equal(t, h.url, answer.Get("iss"))
 	require.NotContains(t, r.Header.Get("Location"), "#")
 	for _, cookie := range r.Cookies() {
-		require.NotContains(t, cookie.Value, answer.Get("code"), "nothing of the code may stay in the browser")
+		require.NotContains(t, cookie.Value, answer.Get("code"), "the browser must not keep the code")
 	}
 }
 
@@ -512,8 +514,8 @@ func keys(values url.Values) []string {
 	return names
 }
 
-// RFC 6749 section 4.1.2: state is exactly what came from the client, in
-// answers and errors. A browser sends the consent page's form.
+// RFC 6749 section 4.1.2: state comes back exactly as the client sent it, in
+// answers and errors. A browser submits the consent page's form.
 func TestAuthorizeStateIsEchoedByteForByte(t *testing.T) {
 	h := newHost(t)
 	c := h.public()
@@ -547,9 +549,9 @@ func TestAuthorizeStateIsEchoedByteForByte(t *testing.T) {
 	}
 }
 
-// RFC 6749 sections 4.1.2 and 10.12: a state that cannot be understood is
-// refused rather than answered as if there had been none, as the client would
-// lose its protection against cross-site request forgery.
+// RFC 6749 sections 4.1.2 and 10.12: an unreadable state is refused. Treating
+// it as missing would cost the client its protection against cross-site request
+// forgery.
 func TestAuthorizeNeverLosesState(t *testing.T) {
 	h := newHost(t)
 	c := h.public()
@@ -574,8 +576,7 @@ func TestAuthorizeNeverLosesState(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 4.1.2: without state in the request there is none in the
-// answer.
+// RFC 6749 section 4.1.2: if the request has no state, neither does the answer.
 func TestAuthorizeWithoutState(t *testing.T) {
 	h := newHost(t)
 	c := h.public()
@@ -585,8 +586,8 @@ func TestAuthorizeWithoutState(t *testing.T) {
 	require.NotContains(t, c.sentBack(t, h.visit(t, c.request("state", omit, "scope", "x").Encode()), "invalid_scope"), "state")
 }
 
-// RFC 6749 section 4.1.2.1: a user who says no is sent back with
-// access_denied, and no code works after. So is one whose answer is unheard of.
+// RFC 6749 section 4.1.2.1: a user who says no is sent back with access_denied,
+// and no code works afterwards. The same goes for an unknown decision.
 func TestAuthorizeAccessDenied(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -599,8 +600,8 @@ func TestAuthorizeAccessDenied(t *testing.T) {
 }
 
 // RFC 6749 section 4.1.2.1 and RFC 9207 section 2: each error that is sent to
-// the client has the state and the issuer, in the query and nowhere else. RFC
-// 9700 section 4.11.2: the user has signed in before.
+// the client has the state and the issuer, in the query only. RFC 9700 section
+// 4.11.2: the user has signed in before.
 func TestAuthorizeErrorsAreSentToTheClient(t *testing.T) {
 	h := newHost(t)
 	c, public := h.confidential(), h.public()
@@ -641,10 +642,10 @@ func TestAuthorizeErrorsAreSentToTheClient(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 3.3: scopes are compared case by case and their order means
-// nothing; names that are not understood are invalid_scope. What is answered is
-// in the order of the host. Spaces too many mean nothing, as clients put the
-// parameter together from parts; other white space is not allowed.
+// RFC 6749 section 3.3: scopes are compared case-sensitively and in any order,
+// and unknown names are invalid_scope. The answer has the host's order. Extra
+// spaces are allowed, because clients join the parameter from parts; other
+// white space is not.
 func TestAuthorizeScope(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -676,8 +677,8 @@ func TestAuthorizeScope(t *testing.T) {
 }
 
 // RFC 7636 section 4.4.1 and RFC 9700 section 2.1.1: public applications must
-// send a challenge; plain is refused, also where it is the default; and a
-// challenge of S256 has 43 characters of base64url.
+// send a challenge. plain is refused, even as the default, and an S256
+// challenge has 43 characters of base64url.
 func TestAuthorizeChallenge(t *testing.T) {
 	h := newHost(t)
 	for kind, c := range map[string]*client{"public": h.public(), "confidential": h.confidential()} {
@@ -700,9 +701,9 @@ func TestAuthorizeChallenge(t *testing.T) {
 	}
 }
 
-// RFC 8252 section 7.3: the port of a loopback redirect URI of a native
-// application is its own to choose, and nothing else of it (section 8.10).
-// The code is bound to the port that was chosen.
+// RFC 8252 section 7.3: a native application may choose the port of its
+// loopback redirect URI, and nothing else of it (section 8.10). The code is
+// bound to the chosen port.
 func TestAuthorizeLoopbackPort(t *testing.T) {
 	h := newHost(t)
 	const v4, v6 = "http://127.0.0.1/cb", "http://[::1]/cb"
@@ -771,7 +772,7 @@ func TestAuthorizeLoopbackPort(t *testing.T) {
 	}
 }
 
-// RFC 8252 section 7.1: native applications may use a scheme of their own.
+// RFC 8252 section 7.1: native applications may use private-use schemes.
 func TestAuthorizePrivateUseScheme(t *testing.T) {
 	h := newHost(t)
 	c := h.register(t, provider.ApplicationSettings{Public: true}, "com.example.app:/oauth2redirect")
@@ -787,8 +788,8 @@ func TestAuthorizePrivateUseScheme(t *testing.T) {
 	require.True(t, app.PKCERequired, "any program can claim a scheme (RFC 8252 section 6)")
 }
 
-// RFC 8252 section 8.6: a public application is asked for every time, as
-// others can pretend to be it.
+// RFC 8252 section 8.6: the user of a public application is asked every time,
+// because others can pretend to be the application.
 func TestAuthorizeAsksForPublicApplicationsEveryTime(t *testing.T) {
 	h := newHost(t)
 	c := h.public()
@@ -797,8 +798,8 @@ func TestAuthorizeAsksForPublicApplicationsEveryTime(t *testing.T) {
 	}
 }
 
-// RFC 8252 section 8.6: an application that the host does not ask for is asked
-// for all the same where others could receive its code.
+// RFC 8252 section 8.6: even for an application with SkipConsent, the user is
+// asked if others could receive its code.
 func TestAuthorizeAsksWhereOthersCouldListen(t *testing.T) {
 	h := newHost(t)
 	c := h.register(t, provider.ApplicationSettings{Public: true, SkipConsent: true}, callback, "http://127.0.0.1/cb", "com.example.app:/cb")
@@ -809,8 +810,8 @@ func TestAuthorizeAsksWhereOthersCouldListen(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 10.2: repeated requests are answered without asking only
-// where the user agreed to as much, until that is revoked.
+// RFC 6749 section 10.2: a repeated request needs no consent if the user agreed
+// to the same scopes, until that is revoked.
 func TestAuthorizeAsksAgain(t *testing.T) {
 	h := newHost(t)
 	c, other := h.confidential(), h.confidential()
@@ -823,7 +824,7 @@ func TestAuthorizeAsksAgain(t *testing.T) {
 		return false
 	}
 	require.True(t, asked(c, user))
-	require.True(t, asked(c, user), "looking at the page is not agreeing")
+	require.True(t, asked(c, user), "opening the page is not consent")
 	c.code(t, "scope", "profile email")
 	require.False(t, asked(c, user))
 	require.False(t, asked(c, user, "scope", "profile"), "less")
@@ -831,7 +832,7 @@ func TestAuthorizeAsksAgain(t *testing.T) {
 	require.True(t, asked(c, user, "scope", "notes:read"), "other")
 	require.True(t, asked(c, user, "scope", omit), "all")
 	c.code(t, "scope", "notes:read")
-	require.False(t, asked(c, user, "scope", omit), "what was agreed to adds up")
+	require.False(t, asked(c, user, "scope", omit), "consents add up")
 	require.False(t, asked(c, user, "scope", "email"))
 	require.True(t, asked(c, "user_eve"), "another user")
 	require.True(t, asked(other, user), "another application")
@@ -840,8 +841,8 @@ func TestAuthorizeAsksAgain(t *testing.T) {
 	require.True(t, asked(c, user), "revoked")
 }
 
-// RFC 9700 section 4.11.2: a request with an error is not redirected before
-// the user has signed in.
+// RFC 9700 section 4.11.2: a request with an error is not redirected before the
+// user has signed in.
 func TestAuthorizeIsNoOpenRedirector(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -859,8 +860,9 @@ func TestAuthorizeIsNoOpenRedirector(t *testing.T) {
 		require.Equal(t, h.url, answer.Get("iss"))
 	})
 
-	// Nobody vouches for where one that registered itself sends people, so that
-	// a link alone sends nobody there. Once its page was answered, it is told.
+	// No one vouches for the redirect URIs of a self-registered application, so a
+	// link alone redirects no one there. Once its page was answered, the
+	// application is told.
 	open := newOpenHost(t)
 	stranger := open.registers(t, open.asksToRegister(t, metadata("redirect_uris", []string{callback}, "token_endpoint_auth_method", "none"))).client(t)
 	for _, pairs := range [][]string{{"prompt", "none"}, {"response_type", "token"}, {"scope", "unheard_of"}, {"prompt", "none login"}, {"code_challenge", "x"}} {
@@ -874,8 +876,8 @@ func TestAuthorizeIsNoOpenRedirector(t *testing.T) {
 	require.NotEmpty(t, stranger.code(t))
 }
 
-// RFC 9700 section 4.11.2: what the sign-in page sends back to is the
-// authorization endpoint and the very same request.
+// RFC 9700 section 4.11.2: after the sign-in page, the user returns to the
+// authorization endpoint with the very same request.
 func TestAuthorizeReturnsAfterSignIn(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -890,15 +892,15 @@ func TestAuthorizeReturnsAfterSignIn(t *testing.T) {
 		require.Equal(t, values[name], got[name], name)
 	}
 
-	// The provider adds when that was, so that it can tell who comes back and
-	// is still not signed in: sending them again could go on for ever.
+	// The provider adds the time of the request, so that it recognizes a user who
+	// comes back without signing in, and doesn't send them again in a loop.
 	again := h.do(t, "GET", back.String(), http.Header{}, "")
 	require.Equal(t, http.StatusForbidden, again.StatusCode, brief(again))
 	require.Empty(t, again.Header.Get("Location"))
 	require.Equal(t, http.StatusOK, h.do(t, "GET", back.String(), http.Header{"Test-User": {user}}, "").StatusCode)
 }
 
-// RFC 9700 section 4.12: credentials are not sent on by a 307 redirect.
+// RFC 9700 section 4.12: a 307 redirect must not pass credentials on.
 func TestAuthorizeRedirectsWith303(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -907,9 +909,9 @@ func TestAuthorizeRedirectsWith303(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, h.submit(t, page, "allow").StatusCode)
 }
 
-// RFC 9700 section 4.16 and RFC 6749 section 10.13: the pages cannot be
-// framed. RFC 9700 section 4.2.4: they do not give their address away. RFC 6749
-// section 10.12: they run nothing from elsewhere, which could press a button.
+// RFC 9700 section 4.16 and RFC 6749 section 10.13: the pages can't be framed.
+// RFC 9700 section 4.2.4: they don't reveal their URL. RFC 6749 section 10.12:
+// they load no script from other servers, which could press a button.
 func TestAuthorizePagesAreProtected(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -927,7 +929,7 @@ func TestAuthorizePagesAreProtected(t *testing.T) {
 			require.Contains(t, []string{"no-referrer", "same-origin", "origin", "strict-origin"}, r.Header.Get("Referrer-Policy"))
 			require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
 			require.Equal(t, "nosniff", r.Header.Get("X-Content-Type-Options"))
-			require.NotRegexp(t, regexp.MustCompile(`(?i)<(img|link|iframe)|src=`), r.body, "nothing is loaded from elsewhere")
+			require.NotRegexp(t, regexp.MustCompile(`(?i)<(img|link|iframe)|src=`), r.body, "nothing is loaded from other servers")
 		})
 	}
 }
@@ -958,7 +960,7 @@ func TestAuthorizeHasNoCORS(t *testing.T) {
 	}
 }
 
-// RFC 9110 section 15.5.6: other methods than GET, HEAD and POST are refused.
+// RFC 9110 section 15.5.6: methods other than GET, HEAD, and POST are refused.
 func TestAuthorizeMethods(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -972,8 +974,8 @@ func TestAuthorizeMethods(t *testing.T) {
 	}
 }
 
-// RFC 9110 sections 9.3.2 and 9.2.1: HEAD is answered as GET, without the body.
-// But it is safe, so that nothing is granted by a link checker.
+// RFC 9110 sections 9.3.2 and 9.2.1: HEAD is answered like GET, without the
+// body. It is a safe method, so a link checker grants nothing.
 func TestAuthorizeHeadGrantsNothing(t *testing.T) {
 	h := newHost(t)
 	for name, c := range map[string]*client{"agreed before": h.confidential(), "never asked": h.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), SkipConsent: true})} {
@@ -1007,8 +1009,8 @@ func TestCodesAreRandom(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 4.1.2: a code expires shortly, 10 minutes being the most
-// that is recommended.
+// RFC 6749 section 4.1.2: a code expires soon; at most 10 minutes are
+// recommended.
 func TestCodeExpires(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -1020,8 +1022,8 @@ func TestCodeExpires(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.redemption(code)), 400, "invalid_grant")
 }
 
-// RFC 6749 section 10.12, and section 10.6 on whose grant it is: nobody but the
-// user can agree.
+// RFC 6749 section 10.12, and section 10.6 on whose grant it is: only the user
+// can agree.
 func TestConsentIsProtectedAgainstForgery(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -1086,7 +1088,7 @@ func TestConsentIsProtectedAgainstForgery(t *testing.T) {
 	}
 }
 
-// inRequest changes the request that a consent form carries.
+// inRequest changes the request in a consent form.
 func inRequest(form url.Values, change func(url.Values)) {
 	request, err := url.ParseQuery(form.Get("request"))
 	if err != nil {
@@ -1096,9 +1098,8 @@ func inRequest(form url.Values, change func(url.Values)) {
 	form.Set("request", request.Encode())
 }
 
-// RFC 6749 section 10.14: what the consent page and
-// the error page show of the request and of the application cannot become
-// markup.
+// RFC 6749 section 10.14: values from the request and the application can't
+// become markup on the consent page and the error page.
 func TestPagesEscapeWhatTheyShow(t *testing.T) {
 	h := newHost(t)
 	evil := `"><script>alert(1)</script>`
@@ -1114,8 +1115,8 @@ func TestPagesEscapeWhatTheyShow(t *testing.T) {
 	}
 }
 
-// posted checks that r is a page of the form post response mode and returns
-// where it posts to.
+// posted checks that r is a page of the form post response mode and returns the
+// form's target.
 func posted(t testing.TB, r reply) string {
 	t.Helper()
 	require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
@@ -1125,8 +1126,8 @@ func posted(t testing.TB, r reply) string {
 }
 
 // OAuth 2.0 Form Post Response Mode section 2: the parameters are in hidden
-// fields of a form that the browser posts to the redirect URI, and nothing is
-// in an address. The page is not kept.
+// fields of a form that the browser posts to the redirect URI, and not in a
+// URL. The page is not cached.
 func TestFormPost(t *testing.T) {
 	h := newHost(t)
 	c := h.public()
@@ -1157,7 +1158,7 @@ func TestFormPost(t *testing.T) {
 }
 
 // OAuth 2.0 Multiple Response Types section 2.1: other response modes are not
-// offered; fragment would put a code where scripts read it.
+// offered. fragment would put a code where scripts can read it.
 func TestResponseModes(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -1170,8 +1171,7 @@ func TestResponseModes(t *testing.T) {
 	}
 }
 
-// RFC 9207 section 2: iss is the issuer identifier of the metadata, also where
-// it has a path.
+// RFC 9207 section 2: iss is the issuer of the metadata, even if it has a path.
 func TestIssuerWithPath(t *testing.T) {
 	var issuer string
 	h := newHostWith(t, func(cfg *provider.Config) {
@@ -1202,7 +1202,7 @@ func TestIssuerDoesNotComeFromTheRequest(t *testing.T) {
 }
 
 // RFC 6749 section 4.1.1: query parameters of a POST are not mixed with those
-// of its body, which could hide what is agreed to.
+// of its body, which could hide what the user agrees to.
 func TestAuthorizeDoesNotMixQueryAndBody(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -1216,10 +1216,10 @@ func TestAuthorizeDoesNotMixQueryAndBody(t *testing.T) {
 	}
 }
 
-// RFC 8252 section 7: the browser gets to each kind of redirect URI, and from
-// there to where the application sends it: browsers apply form-action to every
-// redirect after the form, so the pages whose forms lead to an application have
-// none.
+// RFC 8252 section 7: the browser reaches each kind of redirect URI, and the
+// address to which the application redirects from there. Browsers apply
+// form-action to every redirect after a form, so pages with forms that lead to
+// an application don't set it.
 func TestConsentFormMayLeadToTheRedirectURI(t *testing.T) {
 	h := newHost(t)
 	c := h.register(t, provider.ApplicationSettings{Public: true}, "http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost:7000/cb", "com.example.app:/cb", callback)
@@ -1227,7 +1227,7 @@ func TestConsentFormMayLeadToTheRedirectURI(t *testing.T) {
 		t.Run(uri, func(t *testing.T) {
 			for _, mode := range []string{"query", "form_post"} {
 				if mode == "form_post" && !strings.HasPrefix(uri, "http") {
-					continue // A browser posts to web addresses only.
+					continue // A browser posts only to web addresses.
 				}
 				page := h.visit(t, c.request("redirect_uri", uri, "response_mode", mode).Encode())
 				require.Equal(t, []string{"'none'"}, policy(page)["base-uri"])
@@ -1253,8 +1253,8 @@ func policy(r reply) map[string][]string {
 	return directives
 }
 
-// OAuth 2.0 Form Post Response Mode section 2: the form is submitted by a
-// script, which the page's own policy lets run, and else by a button.
+// OAuth 2.0 Form Post Response Mode section 2: a script submits the form, which
+// the page's policy allows, or else a button does.
 func TestFormPostSubmitsItself(t *testing.T) {
 	h := newHost(t)
 	c := h.public()

@@ -15,7 +15,7 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// guarded are the resources that take access tokens.
+// guarded are the resources that require access tokens.
 var guarded = []string{userInfoPath, notesPath}
 
 // everyResource runs a test for each resource.
@@ -39,7 +39,7 @@ func TestBearerHeader(t *testing.T) {
 	})
 }
 
-// RFC 6750 sections 3 and 3.1: without any token the answer is 401 with a
+// RFC 6750 sections 3 and 3.1: without any token, the answer is 401 with a
 // challenge that has no error code.
 func TestBearerMissing(t *testing.T) {
 	h := newHost(t)
@@ -61,7 +61,7 @@ func TestBearerMissing(t *testing.T) {
 }
 
 // RFC 6750 section 3.1: an answer to a request without any token has no error
-// information, in its body neither.
+// information, not even in its body.
 func TestBearerMissingHasNoErrorInTheBody(t *testing.T) {
 	h := newHost(t)
 	everyResource(t, func(t *testing.T, path string) {
@@ -98,8 +98,8 @@ func TestBearerInvalid(t *testing.T) {
 	})
 }
 
-// RFC 6750 section 3.1: what is no b64token, or is there twice, is a malformed
-// request; it never opens anything.
+// RFC 6750 section 3.1: a value that isn't a b64token, or a repeated one, is a
+// malformed request and never gives access.
 func TestBearerMalformed(t *testing.T) {
 	h := newHost(t)
 	access := h.confidential().tokens(t, "scope", allOf).Access
@@ -121,8 +121,7 @@ func TestBearerMalformed(t *testing.T) {
 	})
 }
 
-// RFC 6750 section 2.3 and RFC 9700 section 4.3.2: tokens are not taken from
-// addresses.
+// RFC 6750 section 2.3 and RFC 9700 section 4.3.2: tokens in URLs are refused.
 func TestBearerInQueryIsRefused(t *testing.T) {
 	h := newHost(t)
 	access := h.confidential().tokens(t, "scope", allOf).Access
@@ -134,8 +133,8 @@ func TestBearerInQueryIsRefused(t *testing.T) {
 	})
 }
 
-// RFC 6750 section 2.2: a token in a body is taken from a form that is posted,
-// if at all, and not with GET or as another content type.
+// RFC 6750 section 2.2: a token in a body is accepted only from a posted form,
+// and not with GET or another content type.
 func TestBearerInBody(t *testing.T) {
 	h := newHost(t)
 	access := h.confidential().tokens(t, "scope", allOf).Access
@@ -176,8 +175,8 @@ func TestBearerInTwoPlaces(t *testing.T) {
 	}
 }
 
-// RFC 6750 section 3.1: a token of too little scope is insufficient_scope with
-// 403, and scope says what it takes.
+// RFC 6750 section 3.1: a token with too little scope is insufficient_scope
+// with 403, and scope names what is required.
 func TestBearerInsufficientScope(t *testing.T) {
 	h := newHost(t)
 	access := h.confidential().tokens(t).Access
@@ -203,8 +202,8 @@ func TestBearerChallengesHaveARealm(t *testing.T) {
 	require.NotEmpty(t, challenged(t, h.bearer(t, notesPath, narrow), "Bearer")["realm"])
 }
 
-// RFC 6749 section 5.1: an access token lives as long as expires_in says and no
-// longer.
+// RFC 6749 section 5.1: an access token lives exactly as long as expires_in
+// says.
 func TestBearerExpiresAsTold(t *testing.T) {
 	h := newHost(t)
 	tokens := h.confidential().tokens(t, "scope", allOf)
@@ -228,8 +227,8 @@ func TestBearerRevokedByTheHost(t *testing.T) {
 	})
 }
 
-// RFC 6750 section 2 and RFC 9110 section 9: methods other than those that are
-// served are refused, and HEAD is GET without a body.
+// RFC 6750 section 2 and RFC 9110 section 9: unsupported methods are refused,
+// and HEAD is GET without a body.
 func TestBearerMethods(t *testing.T) {
 	h := newHost(t)
 	access := h.confidential().tokens(t, "scope", allOf).Access
@@ -249,8 +248,8 @@ func TestBearerMethods(t *testing.T) {
 	}
 }
 
-// RFC 6749 sections 1.4 and 3.3: the userinfo document holds what was granted
-// and nothing else. It says whose it is, and is kept by nobody.
+// RFC 6749 sections 1.4 and 3.3: the userinfo document has only what was
+// granted. It names its user, and is not cached.
 func TestUserInfoIsCutToScope(t *testing.T) {
 	h := newHostWith(t, func(cfg *provider.Config) {
 		cfg.Users = func(_ context.Context, id string) (userinfo.User, error) {
@@ -281,8 +280,8 @@ func TestUserInfoIsCutToScope(t *testing.T) {
 	}
 }
 
-// RFC 9700 section 2.6: CORS on the userinfo endpoint is without credentials,
-// and for errors too, whose challenge scripts may read.
+// RFC 9700 section 2.6: CORS on the userinfo endpoint works without
+// credentials. It covers errors too, so that scripts can read the challenge.
 func TestUserInfoCORS(t *testing.T) {
 	h := newHost(t)
 	access := h.confidential().tokens(t).Access
@@ -294,7 +293,7 @@ func TestUserInfoCORS(t *testing.T) {
 	preflight(t, h, userInfoPath, "GET")
 }
 
-// RFC 6750 section 2.1: the token alone says whom a request is about.
+// RFC 6750 section 2.1: only the token decides whom a request is about.
 func TestBearerIgnoresOtherParameters(t *testing.T) {
 	h := newHost(t)
 	access := h.confidential().tokens(t, "scope", allOf).Access

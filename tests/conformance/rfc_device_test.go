@@ -33,13 +33,13 @@ func (c *client) device(t testing.TB, pairs ...string) map[string]any {
 	return object(t, r)
 }
 
-// polling returns the form by which a device asks for its tokens.
+// polling returns the form with which a device asks for its tokens.
 func (c *client) polling(device map[string]any, pairs ...string) url.Values {
 	return params(c.withID("grant_type", deviceGrant, "device_code", device["device_code"].(string)), pairs...)
 }
 
-// enters is a browser in which the user opens an address of the device page and
-// sends the code that is filled in there.
+// enters is a browser in which the user opens a URL of the device page and
+// submits the prefilled code.
 func (h *host) enters(t testing.TB, target string) reply {
 	t.Helper()
 	page := h.do(t, "GET", target, http.Header{"Test-User": {user}}, "")
@@ -64,9 +64,9 @@ func (h *host) decides(t testing.TB, device map[string]any, decision string) rep
 	return page
 }
 
-// RFC 8628 section 3.2: device_code, user_code, verification_uri and expires_in
-// are required, interval and verification_uri_complete are there too, and the
-// answer is JSON that is not stored.
+// RFC 8628 section 3.2: device_code, user_code, verification_uri, and
+// expires_in are required, interval and verification_uri_complete are present
+// too, and the answer is JSON that is not cached.
 func TestDeviceAuthorizationAnswer(t *testing.T) {
 	h := newDeviceHost(t)
 	for name, c := range map[string]*client{"public": h.public(), "confidential": h.confidential()} {
@@ -87,7 +87,8 @@ func TestDeviceAuthorizationAnswer(t *testing.T) {
 }
 
 // RFC 8628 section 3.1: the request is a form in the body of a POST; parameters
-// without a value are left out, unknown ones are ignored and none comes twice.
+// without a value count as omitted, unknown ones are ignored, and none may be
+// repeated.
 func TestDeviceAuthorizationRequest(t *testing.T) {
 	h := newDeviceHost(t)
 	c := h.public()
@@ -106,7 +107,8 @@ func TestDeviceAuthorizationRequest(t *testing.T) {
 	preflight(t, h, deviceAuthorizationPath, "POST")
 }
 
-// RFC 8628 section 3.1: a device that names no scope asks for all that it may.
+// RFC 8628 section 3.1: a device that names no scope asks for all that it may
+// have.
 func TestDeviceWithoutScope(t *testing.T) {
 	h := newDeviceHost(t)
 	c := h.client(provider.ApplicationSettings{Public: true, Scopes: scopes.New("profile", "notes:read")})
@@ -133,8 +135,8 @@ func TestDeviceAuthorizationClientAuthentication(t *testing.T) {
 	granted(t, h.send(t, tokenPath, c.polling(device)))
 }
 
-// RFC 8628 sections 3.3 and 3.3.1: the user is shown the code to compare, also
-// where it came with the address. The address alone only fills it in.
+// RFC 8628 sections 3.3 and 3.3.1: the user is shown the code to compare, even
+// if it came with the URL. The URL alone only fills it in.
 func TestDevicePageShowsTheCode(t *testing.T) {
 	h := newDeviceHost(t)
 	device := h.public().device(t)
@@ -146,8 +148,8 @@ func TestDevicePageShowsTheCode(t *testing.T) {
 	require.Contains(t, brief(page), "Wiki")
 }
 
-// RFC 8628 sections 3.4 and 3.5: the answer to a device whose user has agreed
-// is that of RFC 6749 section 5.1.
+// RFC 8628 sections 3.4 and 3.5: once the user has agreed, the device gets the
+// answer of RFC 6749 section 5.1.
 func TestDeviceTokenAnswer(t *testing.T) {
 	h := newDeviceHost(t)
 	c := h.public()
@@ -178,9 +180,9 @@ func TestDevicePollErrors(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.polling(waiting)), 400, "expired_token")
 }
 
-// RFC 8628 section 3.5: who asks too soon has to wait 5 seconds longer each time
-// from then on. Who keeps to the interval is never told so, though a request on
-// its way may gain a little on the one before.
+// RFC 8628 section 3.5: a device that polls too soon must wait 5 seconds longer
+// each time from then on. A device that keeps to the interval is never told to
+// slow down, even if a request catches up a little with the one before.
 func TestDeviceSlowDown(t *testing.T) {
 	h := newDeviceHost(t)
 	c := h.public()
@@ -189,7 +191,7 @@ func TestDeviceSlowDown(t *testing.T) {
 		after time.Duration
 		code  string
 	}{
-		{0, "authorization_pending"}, // The first comes whenever it likes.
+		{0, "authorization_pending"}, // The first request may come at any time.
 		{5 * time.Second, "authorization_pending"},
 		{4600 * time.Millisecond, "authorization_pending"},
 		{4 * time.Second, "slow_down"},
@@ -202,11 +204,11 @@ func TestDeviceSlowDown(t *testing.T) {
 		refused(t, h.send(t, tokenPath, c.polling(device)), 400, tt.code)
 	}
 	h.decides(t, device, "allow")
-	granted(t, h.send(t, tokenPath, c.polling(device))) // What was decided is worth no delay.
+	granted(t, h.send(t, tokenPath, c.polling(device))) // No delay is needed once the user has decided.
 }
 
-// RFC 8628 section 3.4: a device code is no other credential, and no other
-// credential is a device code.
+// RFC 8628 section 3.4: a device code isn't accepted as another credential, nor
+// another credential as a device code.
 func TestDeviceCodeIsNoOtherCredential(t *testing.T) {
 	h := newDeviceHost(t)
 	c := h.public()
@@ -227,7 +229,7 @@ func TestDeviceCodeIsNoOtherCredential(t *testing.T) {
 }
 
 // RFC 8628 section 3.5 and RFC 6749 section 4.1.2: a device code works once,
-// and what it gave ends if it comes again.
+// and a second use revokes what it gave.
 func TestDeviceCodeReplay(t *testing.T) {
 	h := newDeviceHost(t)
 	c := h.public()
@@ -243,7 +245,8 @@ func TestDeviceCodeReplay(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.refreshing(next.Refresh)), 400, "invalid_grant")
 }
 
-// RFC 8628 section 4: metadata names the endpoint and the grant if there is one.
+// RFC 8628 section 4: the metadata names the endpoint and the grant only if
+// device authorization is on.
 func TestDeviceMetadata(t *testing.T) {
 	h := newDeviceHost(t)
 	metadata := h.metadata(t)
@@ -258,8 +261,8 @@ func TestDeviceMetadata(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, off.send(t, deviceAuthorizationPath, c.withID()).StatusCode)
 }
 
-// RFC 8628 sections 5.1 and 5.2: user codes are of 34 bits, device codes of at
-// least 160, and none comes twice.
+// RFC 8628 sections 5.1 and 5.2: user codes have 34 bits, device codes at least
+// 160, and none is repeated.
 func TestDeviceCodesAreRandom(t *testing.T) {
 	h := newDeviceHost(t)
 	c := h.public()
@@ -276,8 +279,8 @@ func TestDeviceCodesAreRandom(t *testing.T) {
 	}
 }
 
-// RFC 8628 section 5.4: who follows a link with a code in it is warned, and
-// nothing is allowed before they say so, whatever they have agreed to before.
+// RFC 8628 section 5.4: a user who follows a link with a code in it is warned,
+// and nothing is allowed before they say so, regardless of earlier consents.
 func TestDeviceRemotePhishing(t *testing.T) {
 	h := newDeviceHost(t)
 	c := h.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), SkipConsent: true})
@@ -289,7 +292,7 @@ func TestDeviceRemotePhishing(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.polling(device)), 400, "authorization_pending")
 }
 
-// RFC 8628 section 6.1: capitals, hyphens, spaces, and what is not of the
+// RFC 8628 section 6.1: case, hyphens, spaces, and characters outside the
 // alphabet make no difference.
 func TestUserCodeInput(t *testing.T) {
 	h := newDeviceHost(t)

@@ -24,8 +24,8 @@ import (
 
 const documentID = "https://client.example.com/oauth/client.json"
 
-// documented is a client whose client_id leads to a document, which it serves
-// itself over TLS.
+// documented is a client whose client_id is the URL of a document, which it
+// serves itself over TLS.
 type documented struct {
 	*client
 	fetches atomic.Int32
@@ -43,7 +43,7 @@ func newDocumented(t testing.TB, change ...func(*provider.Config)) *documented {
 	transport := server.Client().Transport.(*http.Transport).Clone()
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if address != "client.example.com:443" {
-			return nil, errors.New("no such host in this test")
+			return nil, errors.New("unknown host in this test")
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
 	}
@@ -55,7 +55,7 @@ func newDocumented(t testing.TB, change ...func(*provider.Config)) *documented {
 	return d
 }
 
-// publish serves the smallest document with the given members besides.
+// publish serves the smallest document plus the given members.
 func (d *documented) publish(members map[string]any, header ...string) {
 	document := map[string]any{"client_id": documentID, "client_name": "Wiki", "redirect_uris": []string{callback}}
 	for name, value := range members {
@@ -78,19 +78,19 @@ func (d *documented) publishRaw(body string, header ...string) {
 	}
 }
 
-// draft-ietf-oauth-client-id-metadata-document-02 sections 1 and 5: a client
-// that nobody registered signs somebody in and uses what it is given.
+// draft-ietf-oauth-client-id-metadata-document-02 sections 1 and 5: an
+// unregistered client signs a user in and uses the tokens.
 func TestDocumentSignsIn(t *testing.T) {
 	d := newDocumented(t)
 	got := d.tokens(t, "scope", omit)
-	require.Equal(t, everyScope, got.Scope, "its document has none, so it may have all")
+	require.Equal(t, everyScope, got.Scope, "its document names no scope, so it may have all")
 	require.Equal(t, http.StatusOK, d.h.do(t, "GET", userInfoPath, http.Header{"Authorization": {"Bearer " + got.Access}}, "").StatusCode)
 	granted(t, d.h.send(t, tokenPath, d.refreshing(got.Refresh)))
 }
 
-// draft-ietf-oauth-client-id-metadata-document-02 section 3: https, a path, no
-// fragment, user or dot segments. Nothing else is a client, or fetched, whoever
-// comes. TestDocumentURL has all that is none.
+// draft-ietf-oauth-client-id-metadata-document-02 section 3: the URL has https,
+// a path, and no fragment, user, or dot segments. No other URL is accepted as a
+// client or fetched. TestDocumentURL has all cases.
 func TestDocumentURLRules(t *testing.T) {
 	d := newDocumented(t)
 	for _, id := range []string{
@@ -109,10 +109,10 @@ func TestDocumentURLRules(t *testing.T) {
 	require.Zero(t, d.fetches.Load())
 }
 
-// draft-ietf-oauth-client-id-metadata-document-02 sections 4, 5 and 8.7: it is a
-// small JSON object, client_id equals the URL by simple string comparison, and
-// there is no shared secret. The page says what is wrong, and shows nothing else
-// that came.
+// draft-ietf-oauth-client-id-metadata-document-02 sections 4, 5 and 8.7: the
+// document is a small JSON object, client_id equals the URL by simple string
+// comparison, and it has no shared secret. The page says what is wrong, and
+// shows nothing else from the document.
 func TestDocumentContent(t *testing.T) {
 	const content = "the-content-of-the-answer"
 	good := `{"client_id":"` + documentID + `","redirect_uris":["` + callback + `"]`
@@ -168,9 +168,9 @@ func TestDocumentContent(t *testing.T) {
 		"no good redirect_uris": {member("redirect_uris", []any{"http://evil.example/", 5, callback + "#x", "javascript:alert(1)", "https://a@b.example/"}), "redirect_uris: redirect URI 'http://evil.example/' is plain http"},
 		"too many redirects":    {member("redirect_uris", make([]string, 101)), "101 redirect URIs are too many"},
 		"long redirect":         {member("redirect_uris", []string{"https://a.example/" + strings.Repeat("a", 1024)}), "is too long"},
-		"name of controls":      {member("client_name", "a\x1b[0m"), "client_name has"},
-		"name turned around":    {member("client_name", "a\u202eb"), "client_name has"},
-		"name of nothing":       {member("client_name", " \u200b "), "client_name has"},
+		"controls in name":      {member("client_name", "a\x1b[0m"), "client_name has"},
+		"reversed name":         {member("client_name", "a\u202eb"), "client_name has"},
+		"blank name":            {member("client_name", " \u200b "), "client_name has"},
 		"long name":             {member("client_name", strings.Repeat("ä", 257)), "client_name is longer"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -210,10 +210,11 @@ func endless(d *documented) {
 	}
 }
 
-// draft-ietf-oauth-client-id-metadata-document-02 section 4, RFC 7591 section 2: a
-// document is written for all servers, so a member that means nothing here, is
-// malformed, or contradicts another keeps nobody out. OpenID Connect Relying Party
-// Metadata Choices section 2: of the ways to authenticate one has to be none.
+// draft-ietf-oauth-client-id-metadata-document-02 section 4, RFC 7591 section
+// 2: a document is written for all servers, so a member that this server
+// doesn't know, or that is malformed or contradicts another, doesn't lock the
+// client out. OpenID Connect Relying Party Metadata Choices section 2: one of
+// the authentication methods must be none.
 func TestDocumentMembersThatKeepNobodyOut(t *testing.T) {
 	d := newDocumented(t)
 	for _, members := range []map[string]any{
@@ -237,8 +238,9 @@ func TestDocumentMembersThatKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// draft-ietf-oauth-client-id-metadata-document-02 section 5: anything but 200 is
-// an error, and redirects are not followed. Section 5.1: the request ends then.
+// draft-ietf-oauth-client-id-metadata-document-02 section 5: any status but 200
+// is an error, and redirects are not followed. Section 5.1: the request ends
+// then.
 func TestDocumentAnswer(t *testing.T) {
 	for _, status := range []int{201, 203, 206, 301, 302, 303, 304, 307, 308, 400, 401, 404, 410, 500, 503} {
 		d := newDocumented(t)
@@ -265,9 +267,9 @@ func TestDocumentAnswer(t *testing.T) {
 }
 
 // draft-ietf-oauth-client-id-metadata-document-02 section 5.2: HTTP's cache
-// headers are respected (RFC 9111 section 5.2.2.1), within bounds:
-// TestDocumentLifetime has them. An error is not cached, and neither is a
-// document that is wrong.
+// headers are respected (RFC 9111 section 5.2.2.1), within bounds, which
+// TestDocumentLifetime checks. An error is not cached, and neither is an
+// invalid document.
 func TestDocumentCaching(t *testing.T) {
 	d := newDocumented(t)
 	for i, tt := range []struct {
@@ -292,8 +294,8 @@ func TestDocumentCaching(t *testing.T) {
 	require.Equal(t, int32(6), d.fetches.Load())
 }
 
-// draft-ietf-oauth-client-id-metadata-document-02 section 6, RFC 8414 section 2:
-// the metadata says so, and says nothing where they are not let in.
+// draft-ietf-oauth-client-id-metadata-document-02 section 6, RFC 8414 section
+// 2: the metadata announces such clients only if they are accepted.
 func TestMetadataOfDocuments(t *testing.T) {
 	says := func(h *host) any {
 		var m map[string]any
@@ -305,7 +307,8 @@ func TestMetadataOfDocuments(t *testing.T) {
 }
 
 // draft-ietf-oauth-client-id-metadata-document-02 section 8.1: redirect URIs
-// come from the document and are compared exactly. RFC 7636: it uses PKCE.
+// come from the document and are compared exactly. RFC 7636: the client uses
+// PKCE.
 func TestDocumentRedirectURIs(t *testing.T) {
 	d := newDocumented(t)
 	for _, uri := range []string{callback + "/", callback + "?x", "https://client.example.com/cb", strings.ToUpper(callback), documentID} {

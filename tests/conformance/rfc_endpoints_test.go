@@ -31,8 +31,8 @@ func (c *client) active(t testing.TB, token string) bool {
 	return object(t, r)["active"].(bool)
 }
 
-// RFC 7009 section 2.1: a revoked access token works no more, at once. The
-// sign-in goes on.
+// RFC 7009 section 2.1: a revoked access token stops working at once. The
+// sign-in continues.
 func TestRevokeAccessToken(t *testing.T) {
 	h := newHost(t)
 	for kind, c := range map[string]*client{"confidential": h.confidential(), "public": h.public()} {
@@ -46,8 +46,8 @@ func TestRevokeAccessToken(t *testing.T) {
 	}
 }
 
-// RFC 7009 section 2.1: with a refresh token all access tokens of its grant are
-// revoked, and no other grant.
+// RFC 7009 section 2.1: revoking a refresh token revokes all access tokens of
+// its grant, and no other grant.
 func TestRevokeRefreshToken(t *testing.T) {
 	h := newHost(t)
 	for kind, c := range map[string]*client{"confidential": h.confidential(), "public": h.public()} {
@@ -63,8 +63,8 @@ func TestRevokeRefreshToken(t *testing.T) {
 	}
 }
 
-// RFC 7009 section 2.1: a client that signs out with a refresh token which it has
-// rotated away means its sign-in too.
+// RFC 7009 section 2.1: a client that signs out with a rotated refresh token
+// ends its sign-in too.
 func TestRevokeRotatedRefreshToken(t *testing.T) {
 	h := newHost(t)
 	c := h.public()
@@ -74,8 +74,8 @@ func TestRevokeRotatedRefreshToken(t *testing.T) {
 	require.False(t, h.works(t, second.Access))
 }
 
-// RFC 7009 section 2.2: a token that is unknown or was revoked before is
-// answered with 200.
+// RFC 7009 section 2.2: a token that is unknown or already revoked is answered
+// with 200.
 func TestRevokeInvalidToken(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -90,8 +90,8 @@ func TestRevokeInvalidToken(t *testing.T) {
 	}
 }
 
-// RFC 7009 section 2.1: the hint is only a hint: with a wrong one the search is
-// extended, and unknown ones are ignored.
+// RFC 7009 section 2.1: the hint is only a hint. A wrong one extends the
+// search, and unknown ones are ignored.
 func TestRevokeHint(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -107,7 +107,7 @@ func TestRevokeHint(t *testing.T) {
 }
 
 // RFC 7009 section 2.1: the server verifies that the token was issued to the
-// client; another client's is not revoked.
+// client. Another client's token is not revoked.
 func TestRevokeTokenOfAnotherClient(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -122,8 +122,8 @@ func TestRevokeTokenOfAnotherClient(t *testing.T) {
 	granted(t, h.send(t, tokenPath, c.refreshing(tokens.Refresh)))
 }
 
-// RFC 7009 section 2.1 and RFC 6749 section 2.3: the client authenticates
-// first, in one way.
+// RFC 7009 section 2.1 and RFC 6749 section 2.3: the client must authenticate,
+// in one way.
 func TestRevokeClientAuthentication(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -164,8 +164,7 @@ func TestRevokeMalformed(t *testing.T) {
 	require.True(t, h.works(t, access))
 }
 
-// RFC 7009 section 2: the request is a POST, and the token is not in the
-// address.
+// RFC 7009 section 2: the request is a POST, and the token is not in the URL.
 func TestRevokeMethods(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -192,8 +191,8 @@ func TestRevokeCORS(t *testing.T) {
 	preflight(t, h, revokePath, "POST")
 }
 
-// RFC 7662 section 2.2: a live token is described: active, scope, client_id,
-// token_type, exp, iat, sub and iss, the times as whole numbers of seconds.
+// RFC 7662 section 2.2: a live token is described with active, scope,
+// client_id, token_type, exp, iat, sub, and iss, with times as whole seconds.
 func TestIntrospectActiveToken(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -229,8 +228,7 @@ func TestIntrospectActiveToken(t *testing.T) {
 	require.NotContains(t, r.body, tokens.Access)
 }
 
-// RFC 7662 section 2.2: what is not active is answered with active false and
-// nothing else.
+// RFC 7662 section 2.2: for an inactive token the answer is only active: false.
 func TestIntrospectInactiveToken(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -253,7 +251,7 @@ func TestIntrospectInactiveToken(t *testing.T) {
 	require.True(t, c.active(t, live.Access))
 }
 
-// RFC 7662 section 4: a token is inactive as soon as it works no more.
+// RFC 7662 section 4: a token is inactive as soon as it stops working.
 func TestIntrospectFollowsTheToken(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -265,7 +263,7 @@ func TestIntrospectFollowsTheToken(t *testing.T) {
 	require.True(t, c.active(t, next.Access))
 	h.clock.Add(time.Minute)
 	require.False(t, c.active(t, tokens.Refresh), "it was rotated")
-	require.True(t, c.active(t, next.Access), "asking is not using")
+	require.True(t, c.active(t, next.Access), "introspection is not a use")
 	granted(t, h.send(t, tokenPath, c.refreshing(next.Refresh)))
 }
 
@@ -280,8 +278,8 @@ func TestIntrospectHint(t *testing.T) {
 	}
 }
 
-// RFC 7662 sections 2.1 and 2.3: the endpoint must demand authorization, and
-// answers 401 without.
+// RFC 7662 sections 2.1 and 2.3: the endpoint must require authorization, and
+// answers 401 without it.
 func TestIntrospectAuthentication(t *testing.T) {
 	h := newHost(t)
 	c, public := h.confidential(), h.public()
@@ -310,8 +308,8 @@ func TestIntrospectAuthentication(t *testing.T) {
 	})
 }
 
-// RFC 7662 section 2.1: a resource server may authorize itself with a bearer
-// token of its own, and asks about tokens of every client.
+// RFC 7662 section 2.1: a resource server may authorize itself with its own
+// bearer token, and can ask about tokens of every client.
 func TestIntrospectByResourceServer(t *testing.T) {
 	h := newHostWith(t, func(cfg *provider.Config) { cfg.Introspection = provider.BearerKey("key_of_the_api") })
 	c, public := h.confidential(), h.public()
@@ -325,7 +323,7 @@ func TestIntrospectByResourceServer(t *testing.T) {
 			require.NotContains(t, r.body, "active")
 		}
 	}
-	require.True(t, c.active(t, c.tokens(t).Access), "applications still ask about their own")
+	require.True(t, c.active(t, c.tokens(t).Access), "applications can still ask about their own tokens")
 	require.False(t, c.active(t, public.tokens(t).Access))
 }
 
@@ -350,8 +348,8 @@ func TestIntrospectMalformed(t *testing.T) {
 	refused(t, h.send(t, introspectPath+"?token="+access, c.withID()), 400, "invalid_request")
 }
 
-// RFC 7662 section 2: the endpoint is for resource servers and not for
-// browsers, and has no CORS.
+// RFC 7662 section 2: the endpoint is for resource servers, not for browsers,
+// and has no CORS.
 func TestIntrospectHasNoCORS(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -397,8 +395,8 @@ func list(t testing.TB, value any) []string {
 	return all
 }
 
-// RFC 8414 section 3.2: the answer is a JSON object with 200, and claims
-// without a value are left out.
+// RFC 8414 section 3.2: the answer is a JSON object with 200, without empty
+// claims.
 func TestMetadataAnswer(t *testing.T) {
 	h := newHost(t)
 	r := h.do(t, "GET", metadataPath, http.Header{}, "")
@@ -412,15 +410,15 @@ func TestMetadataAnswer(t *testing.T) {
 	preflight(t, h, metadataPath, "GET")
 }
 
-// RFC 8414 sections 2 and 3.3: issuer is the very URL that the document's
-// address was made of.
+// RFC 8414 sections 2 and 3.3: issuer is exactly the URL from which the
+// document's URL was made.
 func TestMetadataIssuer(t *testing.T) {
 	h := newHost(t)
 	require.Equal(t, h.url, h.metadata(t)["issuer"])
 }
 
-// RFC 8414 section 3: the well-known path is put between the issuer's host and
-// its path.
+// RFC 8414 section 3: the well-known path is inserted between the issuer's host
+// and its path.
 func TestMetadataOfIssuerWithPath(t *testing.T) {
 	var issuer string
 	h := newHostWith(t, func(cfg *provider.Config) {
@@ -437,8 +435,8 @@ func TestMetadataOfIssuerWithPath(t *testing.T) {
 	}
 }
 
-// RFC 8414 section 2: each URL is absolute, at the issuer, without a fragment
-// (RFC 6749 section 3.1), and is answered there.
+// RFC 8414 section 2: each URL is absolute, under the issuer, without a
+// fragment (RFC 6749 section 3.1), and is served.
 func TestMetadataEndpointsAreServed(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -459,8 +457,8 @@ func TestMetadataEndpointsAreServed(t *testing.T) {
 	require.False(t, h.works(t, tokens.Access))
 }
 
-// RFC 8414 section 2 and RFC 9207 section 3: what is announced is what is
-// offered.
+// RFC 8414 section 2 and RFC 9207 section 3: the metadata announces exactly
+// what is offered.
 func TestMetadataValues(t *testing.T) {
 	h := newHost(t)
 	metadata := h.metadata(t)
@@ -489,7 +487,7 @@ func TestMetadataValues(t *testing.T) {
 	})
 }
 
-// RFC 8414 section 2: the announced ways of client authentication are those
+// RFC 8414 section 2: the announced client authentication methods are those
 // that work at each endpoint.
 func TestMetadataAuthenticationMethods(t *testing.T) {
 	h := newHost(t)
@@ -517,7 +515,7 @@ func TestMetadataAuthenticationMethods(t *testing.T) {
 	}
 }
 
-// RFC 8414 section 2: endpoints that are left out are not announced.
+// RFC 8414 section 2: endpoints that are turned off are not announced.
 func TestMetadataOfEndpointsLeftOut(t *testing.T) {
 	h := newHostWith(t, func(cfg *provider.Config) { cfg.Paths = provider.Paths{Revoke: "-", Introspect: "-", UserInfo: "-"} })
 	for name := range h.metadata(t) {
@@ -531,7 +529,8 @@ func TestMetadataOfEndpointsLeftOut(t *testing.T) {
 	}
 }
 
-// RFC 8414 section 2: endpoints that are moved are announced where they are.
+// RFC 8414 section 2: endpoints that are moved are announced at their new
+// paths.
 func TestMetadataOfEndpointsMoved(t *testing.T) {
 	h := newHostWith(t, func(cfg *provider.Config) { cfg.Paths = provider.Paths{Token: "/t", Authorize: "/a"} })
 	metadata := h.metadata(t)
@@ -542,7 +541,7 @@ func TestMetadataOfEndpointsMoved(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, h.send(t, tokenPath, c.redemption("x")).StatusCode)
 }
 
-// RFC 8414 section 3.1: the document is asked for with GET, and neither the
+// RFC 8414 section 3.1: the document is requested with GET, and neither the
 // query nor headers change it.
 func TestMetadataRequest(t *testing.T) {
 	h := newHost(t)
@@ -555,8 +554,8 @@ func TestMetadataRequest(t *testing.T) {
 	}
 }
 
-// RFC 9110 section 15.5.6: a refused method is told which ones are served,
-// and those are.
+// RFC 9110 section 15.5.6: a refused method gets the list of the supported
+// ones, and those work.
 func TestAllowNamesWhatIsServed(t *testing.T) {
 	h := newHost(t)
 	for _, path := range []string{authorizePath, tokenPath, userInfoPath, revokePath, introspectPath, metadataPath, notesPath} {

@@ -17,7 +17,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// Where the endpoints are unless Config.Paths moves them.
+// The paths of the endpoints, unless Config.Paths changes them.
 const (
 	authorizePath  = "/oauth/authorize"
 	tokenPath      = "/oauth/token"
@@ -33,7 +33,7 @@ const (
 	user     = "user_ada"
 	allOf    = "profile email notes:read"
 
-	// omit is the value of a parameter that is to be left out.
+	// omit is the value of a parameter to leave out.
 	omit = "\x00omit"
 )
 
@@ -43,7 +43,7 @@ const (
 	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 )
 
-// register creates an application with redirect URIs of its own.
+// register creates an application with the given redirect URIs.
 func (h *host) register(t testing.TB, n provider.ApplicationSettings, uris ...string) *client {
 	t.Helper()
 	n.Name, n.RedirectURIs = "Wiki", uris
@@ -63,8 +63,7 @@ func (h *host) public() *client {
 	return h.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), Public: true})
 }
 
-// params returns values with the given names and values set, and without those
-// whose value is omit.
+// params returns the given names and values, without those whose value is omit.
 func params(values url.Values, pairs ...string) url.Values {
 	result := url.Values{}
 	for name, v := range values {
@@ -92,8 +91,8 @@ func (c *client) request(pairs ...string) url.Values {
 	return params(values, pairs...)
 }
 
-// visit is a browser that opens the authorization endpoint, with the user
-// signed in.
+// visit is a browser that opens the authorization endpoint with a signed-in
+// user.
 func (h *host) visit(t tb, query string) reply {
 	t.Helper()
 	return h.do(t, "GET", authorizePath+"?"+query, http.Header{"Test-User": {user}}, "")
@@ -136,7 +135,7 @@ func (h *host) finish(t tb, r reply) reply {
 	return r
 }
 
-// brief is what a person reads of a page.
+// brief returns the text of a page.
 func brief(r reply) string {
 	_, text, found := strings.Cut(r.body, "<body>")
 	if !found {
@@ -152,7 +151,7 @@ func (c *client) answerTo(t tb, values url.Values) url.Values {
 	return redirected(t, c.h.finish(t, c.h.visit(t, values.Encode())))
 }
 
-// code returns a fresh authorization code.
+// code returns a new authorization code.
 func (c *client) code(t tb, pairs ...string) string {
 	t.Helper()
 	answer := c.answerTo(t, c.request(pairs...))
@@ -161,7 +160,7 @@ func (c *client) code(t tb, pairs ...string) string {
 	return answer.Get("code")
 }
 
-// redirected returns the query of the address to which r sends the browser.
+// redirected returns the query of the URL to which r redirects.
 func redirected(t tb, r reply) url.Values {
 	t.Helper()
 	require.Contains(t, []int{http.StatusFound, http.StatusSeeOther}, r.StatusCode, brief(r))
@@ -185,7 +184,7 @@ func (c *client) sentBack(t testing.TB, r reply, code string) url.Values {
 	return answer
 }
 
-// onPage checks that r tells the user of the error and sends them nowhere.
+// onPage checks that r shows the error to the user without redirecting.
 func onPage(t testing.TB, r reply) {
 	t.Helper()
 	require.GreaterOrEqual(t, r.StatusCode, 400, brief(r))
@@ -227,8 +226,7 @@ func (h *host) sendRaw(t require.TestingT, path, body string, header ...string) 
 	return h.do(t, "POST", path, all, body)
 }
 
-// withID adds the credentials to a form as the client's own kind sends them in
-// a body.
+// withID adds the credentials to a form in the way of the client's kind.
 func (c *client) withID(pairs ...string) url.Values {
 	values := url.Values{"client_id": {c.ClientID}}
 	if !c.Public {
@@ -237,8 +235,7 @@ func (c *client) withID(pairs ...string) url.Values {
 	return params(values, pairs...)
 }
 
-// redemption returns the form that redeems a code that was asked for with
-// request, changed.
+// redemption returns the form that redeems the code from request, changed.
 func (c *client) redemption(code string, pairs ...string) url.Values {
 	values := c.withID("grant_type", "authorization_code", "code", code, "redirect_uri", c.RedirectURIs[0])
 	if c.Public {
@@ -301,12 +298,12 @@ func object(t tb, r reply) map[string]any {
 	return answer
 }
 
-// bearer asks for the resource at path with an Authorization header.
+// bearer requests the resource at path with an Authorization header.
 func (h *host) bearer(t require.TestingT, path, token string) reply {
 	return h.do(t, "GET", path, http.Header{"Authorization": {"Bearer " + token}}, "")
 }
 
-// works reports whether an access token opens the userinfo document.
+// works reports whether an access token gives access to the userinfo document.
 func (h *host) works(t require.TestingT, access string) bool {
 	r := h.bearer(t, userInfoPath, access)
 	require.Contains(t, []int{http.StatusOK, http.StatusUnauthorized}, r.StatusCode, brief(r))
@@ -314,7 +311,7 @@ func (h *host) works(t require.TestingT, access string) bool {
 }
 
 // challenged returns the attributes of the only WWW-Authenticate challenge in
-// r, which must be of the given scheme and well formed.
+// r, which must have the given scheme and be well-formed.
 func challenged(t testing.TB, r reply, scheme string) map[string]string {
 	t.Helper()
 	require.Len(t, r.Header.Values("WWW-Authenticate"), 1, "there must be one challenge")
@@ -324,7 +321,7 @@ func challenged(t testing.TB, r reply, scheme string) map[string]string {
 	attribute := regexp.MustCompile(`^([a-z_]+)="([\x20-\x21\x23-\x5B\x5D-\x7E]*)"(?:, *|$)`)
 	for rest != "" {
 		m := attribute.FindStringSubmatch(rest)
-		require.NotNil(t, m, "%q is no attribute", rest)
+		require.NotNil(t, m, "%q isn't an attribute", rest)
 		require.NotContains(t, attributes, m[1], "an attribute must not appear twice")
 		attributes[m[1]] = m[2]
 		rest = rest[len(m[0]):]
@@ -332,7 +329,7 @@ func challenged(t testing.TB, r reply, scheme string) map[string]string {
 	return attributes
 }
 
-// grants returns the grants of an application that work.
+// grants returns the live grants of an application.
 func (c *client) grants(t testing.TB) []provider.Grant {
 	t.Helper()
 	grants, next, err := c.h.ListGrants(context.Background(), provider.GrantFilter{ApplicationID: c.ID}, "", 100)

@@ -15,7 +15,7 @@ import (
 
 const jobsPath = "/api/jobs"
 
-// newMachineHost has GET /api/jobs, which lets machines in.
+// newMachineHost has GET /api/jobs, which accepts tokens of machines.
 func newMachineHost(t testing.TB, change ...func(*provider.Config)) *host {
 	h := newHostWith(t, append(change, func(c *provider.Config) { c.Machines = &provider.Machines{PerMinute: 1000} })...)
 	h.mux.Handle("GET "+jobsPath, h.AllowMachines().Require("notes:read")(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -24,13 +24,13 @@ func newMachineHost(t testing.TB, change ...func(*provider.Config)) *host {
 	return h
 }
 
-// machine is an application that may ask for notes:read by itself, and for profile
-// and email of people.
+// machine is an application that may ask for notes:read by itself, and for
+// profile and email with a user.
 func (h *host) machine() *client {
 	return h.client(provider.ApplicationSettings{Scopes: scopes.New("profile", "email"), MachineScopes: scopes.New("notes:read", "public_metadata")})
 }
 
-// asMachine asks for a token by itself.
+// asMachine asks for a token without a user.
 func (c *client) asMachine(t testing.TB, pairs ...string) reply {
 	return c.h.send(t, tokenPath, c.withID(append([]string{"grant_type", "client_credentials"}, pairs...)...))
 }
@@ -66,9 +66,10 @@ func TestMachineMustAuthenticate(t *testing.T) {
 	require.Equal(t, http.StatusOK, h.send(t, tokenPath, params(nil, "grant_type", "client_credentials"), "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(c.ClientID+":"+c.secret))).StatusCode)
 }
 
-// RFC 6749 section 5.2: a client that is not authorized to use the grant type gets
-// unauthorized_client, and one that asks for more scope than it may have gets
-// invalid_scope. Section 3.3: a part of it is granted if that is what is asked for.
+// RFC 6749 section 5.2: a client that is not authorized to use the grant type
+// gets unauthorized_client, and one that asks for more scope than it may have
+// gets invalid_scope. Section 3.3: if it asks for a part of its scope, it gets
+// that part.
 func TestMachineScope(t *testing.T) {
 	h := newMachineHost(t)
 	refused(t, h.confidential().asMachine(t, "scope", "notes:read"), 400, "unauthorized_client")
@@ -77,12 +78,12 @@ func TestMachineScope(t *testing.T) {
 	refused(t, c.asMachine(t, "scope", "notes:read email"), 400, "invalid_scope")
 	refused(t, c.asMachine(t, "scope", `notes:read "`), 400, "invalid_scope")
 	require.Equal(t, "notes:read", object(t, c.asMachine(t, "scope", "notes:read"))["scope"])
-	c.sentBack(t, h.visit(t, c.request("scope", "notes:read").Encode()), "invalid_scope") // asked of a person
+	c.sentBack(t, h.visit(t, c.request("scope", "notes:read").Encode()), "invalid_scope") // needs a user
 }
 
-// RFC 9700 section 4.15.1 and RFC 9068 section 2.2 say why: a resource server must
-// be able to tell a client that acts for itself from a user. RFC 7662 section 2.2: sub
-// is what the token is about.
+// RFC 9700 section 4.15.1 and RFC 9068 section 2.2 say why: a resource server
+// must be able to tell a client that acts for itself from a user. RFC 7662
+// section 2.2: sub is the subject of the token.
 func TestMachineIsNoUser(t *testing.T) {
 	h := newMachineHost(t)
 	c := h.machine()
@@ -99,7 +100,7 @@ func TestMachineIsNoUser(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 6: what is no refresh token refreshes nothing.
+// RFC 6749 section 6: only a refresh token refreshes.
 func TestMachineTokenDoesNotRefresh(t *testing.T) {
 	h := newMachineHost(t)
 	c := h.machine()
@@ -119,7 +120,7 @@ func TestMachineTokenIsRevoked(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, h.bearer(t, jobsPath, access).StatusCode)
 }
 
-// RFC 8707 section 2.2: resource is read as for a code.
+// RFC 8707 section 2.2: resource works as for a code.
 func TestMachineTokenForAResource(t *testing.T) {
 	h := newMachineHost(t, func(c *provider.Config) {
 		c.Resources = []provider.Resource{{URL: c.Issuer + "/mcp", Scopes: []string{"notes:read"}}}

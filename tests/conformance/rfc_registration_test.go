@@ -18,14 +18,14 @@ import (
 const (
 	registerPath = "/oauth/register"
 	jsonType     = "application/json"
-	everyScope   = "profile email public_metadata private_metadata notes:read" // that a client may ask for
+	everyScope   = "profile email public_metadata private_metadata notes:read" // scopes that a client may ask for
 )
 
 func newOpenHost(t testing.TB) *host {
 	return newHostWith(t, func(c *provider.Config) { c.Registration = &provider.Registration{} })
 }
 
-// registration is what a client knows of its registration.
+// registration is what a client knows about its registration.
 type registration struct {
 	h                       *host
 	id, secret, token, path string
@@ -76,7 +76,7 @@ func informed(t testing.TB, r reply) map[string]any {
 	return object(t, r)
 }
 
-// client is the registration as an application that can sign users in.
+// client returns the registration as an application that can sign users in.
 func (c *registration) client(t testing.TB) *client {
 	t.Helper()
 	app, err := c.h.FindClient(t.Context(), c.id)
@@ -94,7 +94,8 @@ func (c *registration) manage(t testing.TB, method, token, body string) reply {
 	return c.h.do(t, method, c.path, header, body)
 }
 
-// RFC 8414 section 2 and RFC 7591 section 3: metadata says where to register.
+// RFC 8414 section 2 and RFC 7591 section 3: metadata has the registration
+// endpoint.
 func TestRegistrationEndpointIsAdvertised(t *testing.T) {
 	h := newOpenHost(t)
 	document := object(t, h.do(t, "GET", metadataPath, nil, ""))
@@ -102,8 +103,8 @@ func TestRegistrationEndpointIsAdvertised(t *testing.T) {
 	require.NotContains(t, object(t, newHost(t).do(t, "GET", metadataPath, nil, "")), "registration_endpoint")
 }
 
-// RFC 7591 sections 2 and 3.2.1: 201, a unique id, and all metadata as it was
-// registered, with defaults for what was left out.
+// RFC 7591 sections 2 and 3.2.1: the answer is 201, with a unique ID and all
+// registered metadata, including defaults.
 func TestRegisterAnswersWithAllMetadata(t *testing.T) {
 	h := newOpenHost(t)
 	for sent, kept := range map[string]string{
@@ -139,8 +140,8 @@ func TestRegisterAnswersWithAllMetadata(t *testing.T) {
 	}
 }
 
-// metadataOf is what a client has chosen, or could have, without what each gets
-// of its own.
+// metadataOf returns the metadata that a client chose, or could have chosen,
+// without what the server assigned.
 func metadataOf(t testing.TB, information map[string]any) string {
 	rest := maps.Clone(information)
 	for _, own := range []string{"client_id", "client_id_issued_at", "client_secret", "registration_access_token", "registration_client_uri"} {
@@ -163,15 +164,15 @@ func TestRegisterPublicClient(t *testing.T) {
 	require.True(t, h.works(t, app.tokens(t).Access))
 }
 
-// RFC 7591 sections 2 and 3.2.1: what the server does not understand it ignores,
-// what it does not offer or cannot use it replaces, and the answer says what it
-// has kept.
+// RFC 7591 sections 2 and 3.2.1: the server ignores what it doesn't understand,
+// and replaces what it doesn't offer or can't use. The answer says what it
+// stored.
 func TestRegisterIgnoresAndReplaces(t *testing.T) {
 	h := newOpenHost(t)
 	long := strings.Repeat("x", 2000)
 	for _, tt := range []struct {
 		members, field string
-		want           any // nil: nothing was kept
+		want           any // nil: nothing was stored
 	}{
 		{`"unheard_of":{"a":1},"unheard_of":2`, "unheard_of", nil},
 		{`"client_name#fr":"x"`, "client_name#fr", nil},
@@ -233,9 +234,9 @@ func TestRegisterIgnoresAndReplaces(t *testing.T) {
 }
 
 // RFC 7591 sections 2 and 3.2.1, OpenID Connect Relying Party Metadata Choices
-// section 2: a client that has said how it authenticates, and that it can do
-// nothing which is offered, is made a public one and never gets a secret that it
-// may be unable to keep.
+// section 2: a client that lists how it can authenticate, none of which is
+// offered, becomes a public client. It never gets a secret that it may be
+// unable to keep.
 func TestRegisterGivesNoSecretUnasked(t *testing.T) {
 	h := newOpenHost(t)
 	for _, members := range []string{
@@ -258,7 +259,7 @@ func TestRegisterGivesNoSecretUnasked(t *testing.T) {
 		require.Equal(t, "none", c.information["token_endpoint_auth_method"], members)
 		require.Empty(t, c.secret, members)
 	}
-	// What Cursor sends: it calls a program on the user's machine a web client.
+	// Cursor sends this: it calls a program on the user's machine a web client.
 	c := h.registers(t, h.asksToRegister(t, `{"application_type":"web","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback"],"token_endpoint_auth_method":"none"}`))
 	require.Equal(t, "native", c.information["application_type"])
 	require.NotEmpty(t, c.client(t).code(t))
@@ -274,17 +275,17 @@ func TestRegisterErrors(t *testing.T) {
 		"RFC 6749 section 3.1.2: absolute":               {metadata("redirect_uris", []string{"/cb"}), "invalid_redirect_uri"},
 		"RFC 6749 section 3.1.2: no fragment":            {metadata("redirect_uris", []string{callback + "#x"}), "invalid_redirect_uri"},
 		"twice":                                          {`{"redirect_uris":["` + callback + `"],"redirect_uris":["https://evil.example.com"]}`, "invalid_client_metadata"},
-		"a name that turns what follows":                 {metadata("redirect_uris", []string{callback}, "client_name", "a\u202eb"), "invalid_client_metadata"},
-		"one is no string":                               {metadata("redirect_uris", []any{callback, 5}), "invalid_redirect_uri"},
+		"a name that reverses what follows":              {metadata("redirect_uris", []string{callback}, "client_name", "a\u202eb"), "invalid_client_metadata"},
+		"one isn't a string":                             {metadata("redirect_uris", []any{callback, 5}), "invalid_redirect_uri"},
 		"one is bad":                                     {metadata("redirect_uris", []string{callback, "http://wiki.example.com/cb"}), "invalid_redirect_uri"},
 		"one is null":                                    {metadata("redirect_uris", []any{callback, nil}), "invalid_redirect_uri"},
-		"one comes twice":                                {metadata("redirect_uris", []string{callback, callback}), "invalid_redirect_uri"},
+		"one is repeated":                                {metadata("redirect_uris", []string{callback, callback}), "invalid_redirect_uri"},
 		"one is too long":                                {metadata("redirect_uris", []string{callback + strings.Repeat("x", 1024)}), "invalid_redirect_uri"},
 		"too many":                                       {metadata("redirect_uris", slices.Repeat([]string{"http://[::1]"}, 101)), "invalid_redirect_uri"},
 		"none":                                           {metadata("redirect_uris", []string{}), "invalid_redirect_uri"},
 		"null":                                           {metadata("redirect_uris", nil), "invalid_redirect_uri"},
 		"a text":                                         {metadata("redirect_uris", callback), "invalid_redirect_uri"},
-		"a scheme that is nobody's own":                  {metadata("redirect_uris", []string{"myapp:/cb"}), "invalid_redirect_uri"},
+		"a scheme without an owner":                      {metadata("redirect_uris", []string{"myapp:/cb"}), "invalid_redirect_uri"},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, h.asksToRegister(t, tt.body), 400, tt.code) })
 	}
@@ -296,7 +297,7 @@ func TestRegisterErrors(t *testing.T) {
 	require.Equal(t, http.StatusMethodNotAllowed, h.do(t, "GET", registerPath, nil, "").StatusCode)
 }
 
-// RFC 7591 section 5: nobody vouches for what a client says, so the user is
+// RFC 7591 section 5: no one vouches for what a client says, so the user is
 // told.
 func TestRegisteredClientsAreMarked(t *testing.T) {
 	h := newOpenHost(t)
@@ -310,15 +311,16 @@ func TestRegisteredClientsAreMarked(t *testing.T) {
 	}
 }
 
-// RFC 7592 section 2.1 and section 3: the registration as it is now. RFC 9110
-// section 15.5.6: what else is done to it is told what can be.
+// RFC 7592 section 2.1 and section 3: a read returns the registration as it is
+// now. RFC 9110 section 15.5.6: other methods are refused with the list of the
+// supported ones.
 func TestConfigurationRead(t *testing.T) {
 	h := newOpenHost(t)
 	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "contacts", []string{"a@wiki.example.com"})))
 	r := c.manage(t, "GET", c.token, "")
 	require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
 	got := informed(t, r)
-	delete(c.information, "client_secret") // Only its hash is kept.
+	delete(c.information, "client_secret") // Only its hash is stored.
 	require.Equal(t, c.information, got)
 	for _, method := range []string{"POST", "PATCH", "HEAD"} {
 		r := c.manage(t, method, c.token, "{}")
@@ -327,8 +329,8 @@ func TestConfigurationRead(t *testing.T) {
 	}
 }
 
-// RFC 7592 section 2.2: the update replaces everything; what is left out is
-// gone, or as if it had just been registered so.
+// RFC 7592 section 2.2: the update replaces everything. A member that is left
+// out is removed or gets its default.
 func TestConfigurationUpdate(t *testing.T) {
 	h := newOpenHost(t)
 	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback}, "client_name", "One", "contacts", []string{"a"}, "scope", "profile",
@@ -341,7 +343,7 @@ func TestConfigurationUpdate(t *testing.T) {
 		require.Equal(t, http.StatusOK, r.StatusCode, brief(r))
 		got := informed(t, r)
 		require.JSONEq(t, metadataOf(t, fresh.information), metadataOf(t, got))
-		require.NotContains(t, got, "client_secret", "it has one, of which only the hash is kept")
+		require.NotContains(t, got, "client_secret", "it has one, but only the hash is stored")
 		for _, own := range []string{"client_id", "client_id_issued_at", "registration_access_token", "registration_client_uri"} {
 			require.Equal(t, c.information[own], got[own], own)
 		}
@@ -352,7 +354,7 @@ func TestConfigurationUpdate(t *testing.T) {
 	refused(t, h.send(t, tokenPath, app.redemption("x")), 400, "invalid_grant") // Its secret still works.
 }
 
-// RFC 7592 section 2.2: what an update must and must not have.
+// RFC 7592 section 2.2: what an update must and must not contain.
 func TestConfigurationUpdateErrors(t *testing.T) {
 	h := newOpenHost(t)
 	c := h.registers(t, h.asksToRegister(t, metadata("redirect_uris", []string{callback})))
@@ -363,8 +365,8 @@ func TestConfigurationUpdateErrors(t *testing.T) {
 		"registration_client_uri":   {"registration_client_uri", h.url + c.path},
 		"client_secret_expires_at":  {"client_secret_expires_at", 0},
 		"client_id_issued_at":       {"client_id_issued_at", 0},
-		"a secret of its own":       {"client_secret", "chosen"},
-		"a name that turns":         {"client_name", "a\u202eb"},
+		"a new secret":              {"client_secret", "chosen"},
+		"a name that reverses":      {"client_name", "a\u202eb"},
 		"a number for a client_id":  {"client_id", 7},
 		"no redirect URIs":          {"redirect_uris", []string{}},
 		"plain http":                {"redirect_uris", []string{"http://wiki.example.com/cb"}},
@@ -386,8 +388,8 @@ func TestConfigurationUpdateErrors(t *testing.T) {
 	require.Equal(t, c.information, informed(t, c.manage(t, "GET", c.token, "")))
 }
 
-// RFC 7592 section 2.3: 204, and neither the client nor what it was given works
-// any more. Nobody else notices.
+// RFC 7592 section 2.3: the answer is 204, and neither the client nor its
+// tokens work afterwards. Other clients aren't affected.
 func TestConfigurationDelete(t *testing.T) {
 	h := newOpenHost(t)
 	body := metadata("redirect_uris", []string{"http://127.0.0.1/cb"}, "token_endpoint_auth_method", "none")
@@ -406,8 +408,8 @@ func TestConfigurationDelete(t *testing.T) {
 }
 
 // RFC 7592 sections 2.1, 2.2 and 2.3: without the client's own registration
-// access token the answer is 401, by RFC 6750 section 3, and the same whatever
-// is wrong: nobody learns who is registered.
+// access token the answer is 401, by RFC 6750 section 3. It is the same for
+// every mistake, so it doesn't reveal which clients exist.
 func TestConfigurationToken(t *testing.T) {
 	h := newOpenHost(t)
 	body := metadata("redirect_uris", []string{callback})
@@ -425,19 +427,19 @@ func TestConfigurationToken(t *testing.T) {
 			at    *registration
 			token string
 		}{
-			"another client's":           {c, other.token},
-			"wrong":                      {c, flip(c.token)},
-			"longer":                     {c, c.token + "x"},
-			"in capitals":                {c, strings.ToUpper(c.token)},
-			"the secret":                 {c, c.secret},
-			"an access token":            {c, manual.tokens(t).Access},
-			"unknown client":             {at("unknown"), c.token},
-			"deleted client":             {gone, gone.token},
-			"the host's own client":      {at(manual.ClientID), c.token},
-			"the host's own and its own": {at(manual.ClientID), manual.secret},
-			"by the host's name for it":  {at(c.client(t).ID), c.token},
-			"NUL":                        {at("%00"), c.token},
-			"a space behind":             {at(c.id + "%20"), c.token},
+			"another client's":            {c, other.token},
+			"wrong":                       {c, flip(c.token)},
+			"longer":                      {c, c.token + "x"},
+			"in capitals":                 {c, strings.ToUpper(c.token)},
+			"the secret":                  {c, c.secret},
+			"an access token":             {c, manual.tokens(t).Access},
+			"unknown client":              {at("unknown"), c.token},
+			"deleted client":              {gone, gone.token},
+			"the host's own client":       {at(manual.ClientID), c.token},
+			"the host's own and its own":  {at(manual.ClientID), manual.secret},
+			"with the host's name for it": {at(c.client(t).ID), c.token},
+			"NUL":                         {at("%00"), c.token},
+			"a trailing space":            {at(c.id + "%20"), c.token},
 		} {
 			t.Run(method+" "+name, func(t *testing.T) {
 				r := tt.at.manage(t, method, tt.token, body)

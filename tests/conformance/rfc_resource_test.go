@@ -18,8 +18,8 @@ const (
 	resourceMetadataPath = "/.well-known/oauth-protected-resource"
 )
 
-// newResourceHost has two APIs besides that of all hosts, and a client that may
-// ask for all of them.
+// newResourceHost has two more APIs besides the usual one, and a client that
+// may ask for all of them.
 func newResourceHost(t testing.TB) (*host, *client) {
 	h := newHostWith(t, func(c *provider.Config) {
 		c.Scopes = append(c.Scopes, scopes.Scope{Name: "notes:write", Title: "Change your notes"})
@@ -34,7 +34,7 @@ func newResourceHost(t testing.TB) (*host, *client) {
 	return h, h.client(provider.ApplicationSettings{Scopes: []string{"profile", "notes:read", "notes:write"}})
 }
 
-// codeFor is a code for the resource at a path, or for none.
+// codeFor returns a code for the resource at a path, or for none.
 func (c *client) codeFor(t testing.TB, path string, pairs ...string) string {
 	t.Helper()
 	if path != "" {
@@ -75,7 +75,7 @@ func TestTokenForAResource(t *testing.T) {
 }
 
 // RFC 8707 section 2.2: a code and a refresh token give tokens for the resource
-// of their grant, and for no other. What is refused is not spent by it.
+// of their grant, and for no other. A refused request doesn't spend them.
 func TestResourceOnTheTokenEndpoint(t *testing.T) {
 	h, c := newResourceHost(t)
 	mcp, reports := h.url+mcpPath, h.url+reportsPath
@@ -96,22 +96,22 @@ func TestResourceOnTheTokenEndpoint(t *testing.T) {
 	require.True(t, opens(mcpPath, third.Access))
 	require.False(t, opens(notesPath, third.Access))
 
-	// A grant for no resource gives no tokens for one: its user was not asked.
+	// A grant without a resource gives no tokens for one, because its user was not
+	// asked.
 	unbound := c.codeFor(t, "")
 	refused(t, redeem(unbound, "resource", mcp), 400, "invalid_target")
 	whole := granted(t, redeem(unbound))
 	refused(t, refresh(whole.Refresh, "resource", mcp), 400, "invalid_target")
 	last := granted(t, refresh(whole.Refresh))
-	refused(t, refresh(whole.Refresh, "resource", mcp), 400, "invalid_target") // nor do they as a retry,
-	granted(t, refresh(whole.Refresh))                                         // which this is again.
+	refused(t, refresh(whole.Refresh, "resource", mcp), 400, "invalid_target") // which works without a resource
+	granted(t, refresh(whole.Refresh))                                         // which works without a resource
 	require.True(t, opens(notesPath, last.Access))
-	refused(t, redeem(unbound, "resource", mcp), 400, "invalid_grant") // A thief who names one is noticed.
+	refused(t, redeem(unbound, "resource", mcp), 400, "invalid_grant") // A thief who names a resource is noticed.
 	require.False(t, opens(notesPath, last.Access))
 	refused(t, h.send(t, tokenPath, h.confidential().redemption(c.codeFor(t, ""), "resource", mcp)), 400, "invalid_grant")
 }
 
-// RFC 8707 section 2: what names no known resource, or several, is
-// invalid_target.
+// RFC 8707 section 2: an unknown resource, or several, is invalid_target.
 func TestInvalidTarget(t *testing.T) {
 	h, c := newResourceHost(t)
 	mcp := h.url + mcpPath
@@ -129,8 +129,8 @@ func TestInvalidTarget(t *testing.T) {
 	}
 }
 
-// RFC 3986 section 6.2.2: clients write a URL in ways of their own. Tokens carry
-// the one of the Config.
+// RFC 3986 section 6.2.2: clients spell a URL in different ways. Tokens contain
+// the spelling of the Config.
 func TestResourceInOtherSpellings(t *testing.T) {
 	h, c := newResourceHost(t)
 	for _, path := range []string{"/mcp/", "/mcp?x=1", "/mcp/?", "/%6Dcp", "/./mcp", "/x/%2e%2e/mcp", "/mcp"} {
@@ -145,7 +145,7 @@ func TestResourceInOtherSpellings(t *testing.T) {
 	}
 }
 
-// RFC 7662 section 2.2: introspection says what a token is for.
+// RFC 7662 section 2.2: introspection returns the audience of a token.
 func TestIntrospectionSaysTheAudience(t *testing.T) {
 	h, c := newResourceHost(t)
 	for path, want := range map[string]any{mcpPath: h.url + mcpPath, "": nil} {
@@ -158,7 +158,7 @@ func TestIntrospectionSaysTheAudience(t *testing.T) {
 	}
 }
 
-// RFC 9728 sections 2 and 3.1: each resource has a document, at its path behind
+// RFC 9728 sections 2 and 3.1: each resource has a document, at its path after
 // the well-known one.
 func TestProtectedResourceMetadata(t *testing.T) {
 	h, _ := newResourceHost(t)
@@ -187,12 +187,12 @@ func TestProtectedResourceMetadata(t *testing.T) {
 	require.Equal(t, []any{h.url + mcpPath, h.url + reportsPath}, object(t, h.do(t, "GET", metadataPath, nil, ""))["protected_resources"])
 }
 
-// RFC 9728 section 5.1: a refusal says where the metadata is and which scopes to
-// ask for. RFC 6750 section 3.1: without a token there is no error.
+// RFC 9728 section 5.1: a refusal has the URL of the metadata and the scopes to
+// ask for. RFC 6750 section 3.1: without a token, it has no error.
 func TestChallengeOfAResource(t *testing.T) {
 	h, c := newResourceHost(t)
-	// Step-up: what the token has is asked for again, or the next one would lack
-	// it.
+	// Step-up: the challenge includes the scopes that the token has, or the next
+	// token would lack them.
 	lacking := c.tokensFor(t, mcpPath, "scope", "notes:write").Access
 	for name, tt := range map[string]struct {
 		token        string
@@ -218,6 +218,6 @@ func TestChallengeOfAResource(t *testing.T) {
 			require.Equal(t, tt.error, got["error"])
 		})
 	}
-	// The guard of the host's whole API has no such document.
+	// The middleware for the host's whole API has no such document.
 	require.NotContains(t, challenged(t, h.do(t, "GET", notesPath, nil, ""), "Bearer"), "resource_metadata")
 }

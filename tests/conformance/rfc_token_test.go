@@ -57,8 +57,8 @@ func TestTokenAnswerHasPragma(t *testing.T) {
 	require.Equal(t, "no-cache", r.Header.Get("Pragma"))
 }
 
-// RFC 6749 section 10.10: tokens cannot be guessed, and no two are equal.
-// RFC 6750 section 2.1: an access token is a b64token.
+// RFC 6749 section 10.10: tokens can't be guessed, and none is repeated. RFC
+// 6750 section 2.1: an access token is a b64token.
 func TestTokensAreRandom(t *testing.T) {
 	h := newHost(t)
 	c := h.client(provider.ApplicationSettings{Scopes: strings.Fields(allOf), SkipConsent: true})
@@ -92,7 +92,7 @@ func TestTokenMethods(t *testing.T) {
 }
 
 // RFC 6749 sections 2.3.1 and 3.2: parameters and credentials are in the body
-// and never in the address.
+// and never in the URL.
 func TestTokenReadsTheBodyOnly(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -158,8 +158,8 @@ func TestTokenContentType(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 5.2: a missing grant_type is invalid_request and one that is
-// not offered is unsupported_grant_type. RFC 9700 section 2.4: the password
+// RFC 6749 section 5.2: a missing grant_type is invalid_request, and one that
+// is not offered is unsupported_grant_type. RFC 9700 section 2.4: the password
 // grant must not be used.
 func TestTokenGrantType(t *testing.T) {
 	h := newHost(t)
@@ -217,9 +217,9 @@ func TestTokenIgnoresUnknownParameters(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 3.2: unrecognized parameters must be ignored, also those
-// that an extension lets a client send several times, as resource indicators do
-// with resource.
+// RFC 6749 section 3.2: unrecognized parameters must be ignored, even those
+// that an extension lets a client repeat, such as resource for resource
+// indicators.
 func TestTokenIgnoresRepeatedUnknownParameters(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -273,8 +273,8 @@ func TestTokenParameterNamesAreCaseSensitive(t *testing.T) {
 }
 
 // RFC 6749 section 2.3.1: the server must support HTTP Basic authentication,
-// whose scheme has no case, with credentials that are form-encoded first. It
-// may support credentials in the body.
+// with a case-insensitive scheme and form-encoded credentials. It may support
+// credentials in the body.
 func TestTokenClientAuthentication(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -314,8 +314,8 @@ func TestTokenClientAuthentication(t *testing.T) {
 }
 
 // RFC 6749 section 2.3: the client must not authenticate in more than one way,
-// and section 5.2 calls that invalid_request. Some clients always do, and where
-// both ways say the same there is nothing to doubt.
+// and section 5.2 calls that invalid_request. Some clients always do. If both
+// ways say the same, they are accepted.
 func TestTokenTwoAuthentications(t *testing.T) {
 	h := newHost(t)
 	c, other, public := h.confidential(), h.confidential(), h.public()
@@ -348,9 +348,9 @@ func TestTokenTwoAuthentications(t *testing.T) {
 }
 
 // RFC 6749 section 5.2: failed client authentication is invalid_client with
-// 401, and names the scheme if the client used the Authorization header. It
-// does not otherwise: a browser would ask its user for a password. Nothing is
-// spent by it.
+// 401, and names the scheme if the client used the Authorization header.
+// Otherwise it doesn't, because a browser would ask its user for a password. It
+// spends nothing.
 func TestTokenInvalidClient(t *testing.T) {
 	h := newHost(t)
 	c, other, public := h.confidential(), h.confidential(), h.public()
@@ -401,8 +401,8 @@ func TestTokenInvalidClient(t *testing.T) {
 	granted(t, h.send(t, tokenPath, c.redemption(code)))
 }
 
-// RFC 6749 section 5.2: an unknown client and a wrong secret are the same
-// error, which does not tell them apart.
+// RFC 6749 section 5.2: an unknown client and a wrong secret give the same
+// error, so that it doesn't reveal which clients exist.
 func TestTokenDoesNotTellWhichClientsExist(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -413,7 +413,7 @@ func TestTokenDoesNotTellWhichClientsExist(t *testing.T) {
 }
 
 // RFC 6749 section 2.1 and RFC 7636 section 4.5: a public application sends its
-// id and its verifier. Some clients send an empty secret too.
+// ID and its verifier. Some clients send an empty secret too.
 func TestTokenPublicClient(t *testing.T) {
 	h := newHost(t)
 	c := h.public()
@@ -425,8 +425,8 @@ func TestTokenPublicClient(t *testing.T) {
 	refused(t, r, 401, "invalid_client")
 }
 
-// RFC 6749 section 4.1.3: redirect_uri must be there if it was in the
-// authorization request, and identical.
+// RFC 6749 section 4.1.3: if redirect_uri was in the authorization request, it
+// is required here and must be identical.
 func TestCodeIsBoundToRedirectURI(t *testing.T) {
 	h := newHost(t)
 	c := h.register(t, provider.ApplicationSettings{}, callback, callback+"2")
@@ -470,7 +470,7 @@ func TestCodeIsBoundToClient(t *testing.T) {
 	granted(t, h.send(t, tokenPath, public.redemption(publicCode)))
 }
 
-// RFC 6749 sections 4.1.3 and 5.2: what is no code at all is invalid_grant.
+// RFC 6749 sections 4.1.3 and 5.2: a value that isn't a code is invalid_grant.
 func TestCodeThatIsNone(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -498,8 +498,8 @@ func flip(s string) string {
 	return s[:len(s)-1] + string(last)
 }
 
-// RFC 7636 appendix B: the example's verifier redeems what was asked for with
-// its challenge.
+// RFC 7636 appendix B: the example's verifier redeems a code that was requested
+// with the example's challenge.
 func TestVerifierOfTheExample(t *testing.T) {
 	h := newHost(t)
 	for _, c := range []*client{h.public(), h.confidential()} {
@@ -509,7 +509,7 @@ func TestVerifierOfTheExample(t *testing.T) {
 }
 
 // RFC 7636 section 4.6: a verifier that does not match is invalid_grant, and so
-// is one that is missing (RFC 9700 section 2.1.1). The code is not spent by it.
+// is a missing one (RFC 9700 section 2.1.1). The code is not spent.
 func TestCodeIsBoundToVerifier(t *testing.T) {
 	h := newHost(t)
 	for kind, c := range map[string]*client{"public": h.public(), "confidential": h.confidential()} {
@@ -560,7 +560,7 @@ func TestVerifierSyntax(t *testing.T) {
 	}
 }
 
-// RFC 9700 section 4.8.2: a verifier is refused if there was no challenge.
+// RFC 9700 section 4.8.2: a verifier without a challenge is refused.
 func TestVerifierWithoutChallenge(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -583,8 +583,8 @@ func TestCodeReplay(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.refreshing(tokens.Refresh)), 400, "invalid_grant")
 }
 
-// RFC 6749 section 4.1.2: the replay also counts after a refresh, and ends that
-// sign-in alone.
+// RFC 6749 section 4.1.2: a replay also counts after a refresh, and ends only
+// that sign-in.
 func TestCodeReplayAfterRefresh(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -599,8 +599,9 @@ func TestCodeReplayAfterRefresh(t *testing.T) {
 	require.True(t, h.works(t, bystander.Access))
 }
 
-// RFC 6749 sections 4.1.2 and 10.5: of many redemptions at once exactly one
-// succeeds, and as the others were replays, nothing of that sign-in works after.
+// RFC 6749 sections 4.1.2 and 10.5: of many concurrent redemptions exactly one
+// succeeds. The others are replays, so nothing of that sign-in works
+// afterwards.
 func TestCodeRedeemedInParallel(t *testing.T) {
 	h := newHost(t)
 	for kind, c := range map[string]*client{"confidential": h.confidential(), "public": h.public()} {
@@ -623,7 +624,7 @@ func TestCodeRedeemedInParallel(t *testing.T) {
 	}
 }
 
-// together calls f n times at once.
+// together calls f n times concurrently.
 func together(n int, f func() reply) []reply {
 	replies, start := make([]reply, n), make(chan struct{})
 	var wg sync.WaitGroup
@@ -653,15 +654,15 @@ func TestRefresh(t *testing.T) {
 				require.Equal(t, 7200, next.ExpiresIn)
 				require.Equal(t, last.Scope, next.Scope)
 				require.True(t, h.works(t, next.Access))
-				require.True(t, h.works(t, last.Access), "it lives until its own end")
+				require.True(t, h.works(t, last.Access), "it lives until it expires")
 				last = next
 			}
 		})
 	}
 }
 
-// RFC 9700 section 4.14.2: a refresh token that comes again after its
-// successor was issued ends the sign-in, once it is too late for a retry.
+// RFC 9700 section 4.14.2: a refresh token that is used again after its
+// successor was issued ends the sign-in, once the grace for retries is over.
 func TestRefreshTokenReuse(t *testing.T) {
 	h := newHost(t)
 	for kind, c := range map[string]*client{"confidential": h.confidential(), "public": h.public()} {
@@ -678,8 +679,8 @@ func TestRefreshTokenReuse(t *testing.T) {
 	}
 }
 
-// RFC 9700 section 4.14.2: within the grace every token of the chain gets the
-// current pair, so that there is one chain. After it, an old one ends the
+// RFC 9700 section 4.14.2: within the grace, every token of the chain gets the
+// current pair, so that only one chain exists. Afterwards an old one ends the
 // sign-in, whether the newer ones were used or not.
 func TestOldRefreshTokensGetTheCurrentPair(t *testing.T) {
 	h := newHost(t)
@@ -703,7 +704,7 @@ func TestOldRefreshTokensGetTheCurrentPair(t *testing.T) {
 	}
 }
 
-// RFC 9700 section 4.14.2: with the shortest grace every repetition ends the
+// RFC 9700 section 4.14.2: with the shortest grace, every reuse ends the
 // sign-in.
 func TestRefreshTokenReuseWithoutGrace(t *testing.T) {
 	h := newHostWith(t, func(cfg *provider.Config) { cfg.Lifetimes.Grace = time.Nanosecond })
@@ -716,7 +717,7 @@ func TestRefreshTokenReuseWithoutGrace(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.refreshing(second.Refresh)), 400, "invalid_grant")
 }
 
-// RFC 6749 section 10.4 and RFC 9700 section 4.14.2: many refreshes at once
+// RFC 6749 section 10.4 and RFC 9700 section 4.14.2: many concurrent refreshes
 // with one token leave one chain: each gets the same pair.
 func TestRefreshInParallel(t *testing.T) {
 	h := newHost(t)
@@ -736,9 +737,10 @@ func TestRefreshInParallel(t *testing.T) {
 }
 
 // RFC 6749 sections 6 and 3.3: a refresh may ask for less, and never gets more
-// than was granted. Many libraries ask each time for what they asked for at
-// first, whatever the user has left of it: they get that, and are told. Only if
-// nothing is left, or it is malformed, is the request refused.
+// than was granted. Many libraries repeat their first request each time, no
+// matter what the user granted. They get the granted scopes, and the answer
+// says so. Only if none is left, or the scope is malformed, is the request
+// refused.
 func TestRefreshScope(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -766,9 +768,9 @@ func TestRefreshScope(t *testing.T) {
 	}
 }
 
-// OpenID Connect Core section 11: offline_access is the scope of a refresh token.
-// As there always is one, it is granted to whoever asks for it, and nobody has to
-// agree to it. It opens nothing.
+// OpenID Connect Core section 11: offline_access is the scope of a refresh
+// token. Because there always is a refresh token, every client that asks for
+// the scope gets it, without consent. It gives no access.
 func TestOfflineAccess(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -787,8 +789,8 @@ func TestOfflineAccess(t *testing.T) {
 	require.Equal(t, "profile", granted(t, h.send(t, tokenPath, c.refreshing(none.Refresh, "scope", "profile offline_access"))).Scope, "a refresh adds nothing")
 }
 
-// RFC 6749 section 6: the new refresh token has the scope of the old one, also
-// if less was asked for in between.
+// RFC 6749 section 6: the new refresh token has the scope of the old one, even
+// after a refresh with less.
 func TestRefreshKeepsTheScopeOfTheRefreshToken(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -814,7 +816,8 @@ func TestRefreshIsBoundToClient(t *testing.T) {
 	granted(t, h.send(t, tokenPath, c.refreshing(tokens.Refresh)))
 }
 
-// RFC 6749 sections 1.5 and 5.2: what is no refresh token does not refresh.
+// RFC 6749 sections 1.5 and 5.2: a value that isn't a refresh token doesn't
+// refresh.
 func TestRefreshTokenThatIsNone(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -843,8 +846,8 @@ func TestRefreshTokenExpires(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.refreshing(tokens.Refresh)), 400, "invalid_grant")
 }
 
-// RFC 6749 section 10.4: a revoked sign-in is not refreshed, nor that of a user
-// who is gone.
+// RFC 6749 section 10.4: a revoked sign-in is not refreshed, nor is that of a
+// deleted user.
 func TestRefreshOfWhatWasRevoked(t *testing.T) {
 	var mu sync.Mutex
 	gone := false
@@ -880,7 +883,7 @@ func TestRefreshOfWhatWasRevoked(t *testing.T) {
 	refused(t, h.send(t, tokenPath, c.refreshing(last.Refresh)), 400, "invalid_grant")
 }
 
-// RFC 6749 section 5.2: a client that was deleted is unknown.
+// RFC 6749 section 5.2: a deleted client is unknown.
 func TestTokenDeletedClient(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -892,7 +895,7 @@ func TestTokenDeletedClient(t *testing.T) {
 	onPage(t, h.visit(t, c.request().Encode()))
 }
 
-// RFC 6749 section 5.2: a request that is malformed is invalid_request.
+// RFC 6749 section 5.2: a malformed request is invalid_request.
 func TestTokenMalformedBody(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -991,8 +994,8 @@ func preflight(t testing.TB, h *host, path, method string) {
 	require.Subset(t, allowed, []string{"*", "authorization", "content-type", "mcp-protocol-version"})
 }
 
-// RFC 6749 sections 10.3, 10.4 and 10.5: secrets, codes and tokens are in no
-// error.
+// RFC 6749 sections 10.3, 10.4 and 10.5: no error contains secrets, codes, or
+// tokens.
 func TestTokenErrorsTellNoSecrets(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
@@ -1011,8 +1014,8 @@ func TestTokenErrorsTellNoSecrets(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 3.3: what is granted is what the application may have at
-// that time; scopes taken away are not granted again.
+// RFC 6749 section 3.3: a grant has only scopes that the application may have
+// at that time. Scopes that were taken away are not granted again.
 func TestScopesTakenAwayAreNotGrantedAgain(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write docs/reference/rfcs.md anew")
+var update = flag.Bool("update", false, "update docs/reference/rfcs.md")
 
 // Titles of the standards in the table.
 var titles = map[int]string{
@@ -53,7 +53,7 @@ var titles = map[int]string{
 	documentsDraft: "draft-ietf-oauth-client-id-metadata-document-02",
 }
 
-// documentsDraft stands for a draft, which has no number yet and comes last.
+// documentsDraft stands for a draft without a number, which comes last.
 const documentsDraft = 99999
 
 var (
@@ -62,7 +62,7 @@ var (
 )
 
 // TestRFCTable checks that docs/reference/rfcs.md, which says which test holds which
-// section of a standard, is what the tests themselves say. Write it anew with
+// section of a standard, agrees with the tests. To update it, run
 //
 //	go test ./tests/conformance -run TestRFCTable -update
 func TestRFCTable(t *testing.T) {
@@ -103,7 +103,7 @@ func mutatedTests(t *testing.T) map[string]string {
 	return tests
 }
 
-// collect finds the standards that a file's tests name, in their comments and
+// collect finds the sections that a file's tests name, in their comments and
 // in the texts in them, such as the names of their cases.
 func collect(t *testing.T, file string, rows map[string]map[string]bool) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
@@ -148,8 +148,8 @@ func collect(t *testing.T, file string, rows map[string]map[string]bool) {
 
 func render(t *testing.T, rows map[string]map[string]bool, mutated map[string]string) string {
 	var b strings.Builder
-	b.WriteString("# Which test holds which section\n\nGenerated from the tests, which name the sections that they hold:\n" +
-		"`go test ./tests/conformance -run TestRFCTable -update`. Where a test is in **bold**,\n" +
+	b.WriteString("# RFC sections and their tests\n\nTests name the section that they check. This page is generated from them:\n" +
+		"`go test ./tests/conformance -run TestRFCTable -update`. For a test in **bold**,\n" +
 		"`go run ./tests/conformance/mutate` breaks the rule and checks that this test fails.\n")
 	keys := make([]string, 0, len(rows))
 	for key := range rows {
@@ -165,7 +165,10 @@ func render(t *testing.T, rows map[string]map[string]bool, mutated map[string]st
 			if rfc == documentsDraft {
 				name = titles[rfc]
 			}
-			fmt.Fprintf(&b, "\n## %s\n\n| section | tests |\n| --- | --- |\n", name)
+			if last != 0 {
+				b.WriteString("\n</details>\n")
+			}
+			fmt.Fprintf(&b, "\n## %s\n\n<details>\n<summary>Sections and tests</summary>\n\n| section | tests |\n| --- | --- |\n", name)
 			last = rfc
 		}
 		var tests []string
@@ -184,6 +187,7 @@ func render(t *testing.T, rows map[string]map[string]bool, mutated map[string]st
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", section, strings.Join(tests, ", "))
 	}
+	b.WriteString("\n</details>\n")
 	return b.String()
 }
 

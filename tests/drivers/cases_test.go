@@ -18,14 +18,14 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// What follows are cases that the conformance suite meets by chance only, or
-// that are about what a database does.
+// The following cases occur in the conformance suite only by chance, or concern
+// a database.
 
 const day = 24 * time.Hour
 
-// A document that is due is swept even if somebody holds it: fewer than the
-// limit means that nothing is left. If it was another sweep that held it, the
-// next document goes instead.
+// A due document is swept even if another transaction holds it: a count below
+// the limit means that nothing is left. If another sweep held it, the next
+// document is removed instead.
 func TestSweepMissesNone(t *testing.T) {
 	for _, server := range servers()[:2] {
 		t.Run(server.name, func(t *testing.T) {
@@ -55,21 +55,21 @@ func TestSweepMissesNone(t *testing.T) {
 				wg.Go(func() {
 					n, err := s.Sweep(t.Context(), at, held.limit)
 					assert.NoError(t, err)
-					assert.Equal(t, held.swept, n, "how many were swept while somebody held one by %q", held.by)
+					assert.Equal(t, held.swept, n, "how many were swept while %q held one", held.by)
 				})
-				time.Sleep(200 * time.Millisecond) // until it waits for the row
+				time.Sleep(200 * time.Millisecond) // until the sweep waits for the row
 				require.NoError(t, holder.Commit())
 				wg.Wait()
 				var left int
 				require.NoError(t, db.QueryRow("select count(*) from "+prefix+"documents").Scan(&left))
-				require.Equal(t, held.remain, left, "how many are left after somebody held one by %q", held.by)
+				require.Equal(t, held.remain, left, "how many are left after %q held one", held.by)
 			}
 		})
 	}
 }
 
-// A consent that was cut off is given again while a sweep removes it: it is
-// gone, or lives as it was given.
+// The user allows a consent again that was cut off, while a sweep removes it:
+// it is either removed, or live with its new content.
 func TestSweepBesideADecision(t *testing.T) {
 	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
 		s, _ := fresh(t, db, server.dialect)
@@ -86,7 +86,7 @@ func TestSweepBesideADecision(t *testing.T) {
 			var err error
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				time.Sleep(rand.N(3 * time.Millisecond)) // about as long as it takes the sweep to get there
+				time.Sleep(rand.N(3 * time.Millisecond)) // about as long as the sweep needs to get there
 				err = s.Replace(t.Context(), given, dead.Mark)
 			})
 			wg.Go(func() {
@@ -100,15 +100,15 @@ func TestSweepBesideADecision(t *testing.T) {
 				continue
 			}
 			require.NoError(t, err)
-			require.NoError(t, found, "finding what was given again")
+			require.NoError(t, found, "finding the consent that was given again")
 			replaced++
 		}
 		t.Logf("%d of 100 were given again", replaced)
 	})
 }
 
-// Many that live under a cut-off hide none that are dead, and many cut-offs
-// that must stay hide none that is done with.
+// Many live documents under a cut-off hide no dead ones from a sweep, and many
+// cut-offs that must stay hide none that can go.
 func TestSweepBehindTheLiving(t *testing.T) {
 	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
 		s, _ := fresh(t, db, server.dialect)
@@ -198,8 +198,8 @@ func TestEndBesideReplacements(t *testing.T) {
 	}
 }
 
-// MySQL gives up a statement that waits too long for a row. Nothing of it was
-// done, so it is tried again.
+// MySQL gives up a statement that waits too long for a row. It had no effect,
+// so the store tries again.
 func TestMySQLWaitsOn(t *testing.T) {
 	db := connect(t, "mysql", mysqlDSN("innodb_lock_wait_timeout=1"))
 	s, prefix := fresh(t, db, sqlstore.MySQL)
@@ -214,8 +214,7 @@ func TestMySQLWaitsOn(t *testing.T) {
 }
 
 // Several instances of a program share a database. With SQLite these are
-// processes that share a file, and the host has set no time to wait for its
-// lock.
+// processes that share a file, and the host has set no busy timeout.
 func TestInstances(t *testing.T) {
 	for _, server := range append(servers(),
 		sqlite3,
@@ -246,7 +245,7 @@ func TestInstances(t *testing.T) {
 					})
 				}
 				wg.Wait()
-				require.Len(t, marks, 1, "how many of those that raced have won")
+				require.Len(t, marks, 1, "how many racers succeeded")
 				kept, _, err := instances[2].Find(t.Context(), d.ID)
 				require.NoError(t, err)
 				require.Equal(t, <-marks, kept.Mark)
@@ -264,7 +263,7 @@ func TestInstances(t *testing.T) {
 }
 
 // A host deletes a user, the user's sign-ins, and an application in one commit,
-// or not at all.
+// or none of them.
 func TestInTransaction(t *testing.T) {
 	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
 		s, prefix := fresh(t, db, server.dialect)
@@ -293,7 +292,7 @@ func TestInTransaction(t *testing.T) {
 			require.NoError(t, err)
 			in := s.In(tx)
 			require.NoError(t, in.CutOff(t.Context(), store.CutKey{UserID: "1"}, store.CutForever(now())))
-			require.ErrorIs(t, in.CreateApplication(t.Context(), app), store.ErrExists) // and the transaction can be continued
+			require.ErrorIs(t, in.CreateApplication(t.Context(), app), store.ErrExists) // and the transaction can continue
 			require.NoError(t, in.DeleteApplication(t.Context(), app.ID))
 			_, err = in.FindApplication(t.Context(), app.ID)
 			require.ErrorIs(t, err, store.ErrNotFound)

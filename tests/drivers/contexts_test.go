@@ -13,8 +13,8 @@ import (
 )
 
 // A context may end at any moment of a call. Then the write has happened or it
-// has not, an answer without an error is true, the next call works, and the
-// connection is back in the pool.
+// hasn't, a nil error is true, the next call works, and the connection is back
+// in the pool.
 func TestContextsThatEnd(t *testing.T) {
 	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
 		s, _ := fresh(t, db, server.dialect)
@@ -78,7 +78,7 @@ func TestContextsThatEnd(t *testing.T) {
 }
 
 // interrupt makes a call whose context ends at a random moment, and reports
-// whether the call has had its effect. If it returned nil, it must have.
+// whether the call took effect. If the call returned nil, it must have.
 func interrupt(t *testing.T, call func(ctx context.Context) error, happened func() bool) (done bool, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), rand.N(2*time.Millisecond))
@@ -88,8 +88,8 @@ func interrupt(t *testing.T, call func(ctx context.Context) error, happened func
 		require.NotErrorIs(t, err, outcome)
 	}
 	done = happened()
-	if err == nil { // Otherwise what was sent may still happen.
-		require.True(t, done, "the call returned nil and has not happened")
+	if err == nil { // Otherwise a sent statement may still take effect.
+		require.True(t, done, "the call returned nil but had no effect")
 	}
 	return done, err
 }

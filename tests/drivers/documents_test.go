@@ -13,7 +13,7 @@ func now() time.Time { return store.Micro(time.Now()) }
 
 func newMark() int64 { return rand.Int64() + 1 }
 
-// newGrant returns a grant that is not kept yet.
+// newGrant returns a grant that isn't stored yet.
 func newGrant(userID, applicationID string, at time.Time) store.Document {
 	return store.Document{
 		ID: store.NewID(at, userID), Kind: store.KindGrant, UserID: userID, ApplicationID: applicationID,
@@ -21,7 +21,7 @@ func newGrant(userID, applicationID string, at time.Time) store.Document {
 	}
 }
 
-// newConsent returns a consent that is not kept yet.
+// newConsent returns a consent that isn't stored yet.
 func newConsent(userID, applicationID string, at time.Time) store.Document {
 	d := newGrant(userID, applicationID, at)
 	d.ID, d.Kind, d.SweepAt = store.ConsentID(userID, applicationID, ""), store.KindConsent, time.Time{}
@@ -34,7 +34,7 @@ func next(d store.Document) store.Document {
 	return d
 }
 
-// The users and applications of the documents that fill makes, whose IDs have
+// The users and applications of the documents that fill creates, with IDs of
 // the usual lengths.
 func filledUser(i int) string        { return fmt.Sprintf("user_%024d", i) }
 func filledApplication(i int) string { return fmt.Sprintf("app_%026d", i) }

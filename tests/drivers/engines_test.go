@@ -1,7 +1,7 @@
 //go:build engines
 
-// What is here takes minutes for each server: .ci/engines runs it, and says
-// where the server is and at which isolation level its sessions work.
+// These tests take minutes for each server. .ci/engines runs them, and says
+// where the server is and which isolation level its sessions have.
 
 package drivers_test
 
@@ -18,7 +18,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/storetest"
 )
 
-// A way is a driver with the options that hosts give it.
+// A way is a driver with options that hosts use.
 type way struct {
 	name, driver string
 	dsn          func(t *testing.T) string
@@ -45,8 +45,7 @@ func isolation(t *testing.T, db *sql.DB, d sqlstore.Dialect) (level string) {
 	return strings.ToLower(strings.ReplaceAll(level, "-", " "))
 }
 
-// mysqlIsolation returns the name of the variable, which not all servers have
-// under one name.
+// mysqlIsolation returns the name of the variable, which depends on the server.
 func mysqlIsolation(t *testing.T, db *sql.DB) string {
 	t.Helper()
 	var version string
@@ -86,7 +85,7 @@ func TestWaysToMySQL(t *testing.T) {
 	})
 }
 
-// A host's own tool has made the tables, so nothing is left to do, and they
+// The host's tool has created the tables, so nothing is left to do, and they
 // work.
 func TestTablesOfATool(t *testing.T) {
 	var s server

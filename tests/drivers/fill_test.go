@@ -16,26 +16,26 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// A filling says what fill makes.
+// A filling says what fill creates.
 type filling struct {
-	first, documents    int // the number of the first document, and how many there are
-	kinds               int // 1: grants alone; 2: half of them are consents
+	first, documents    int // the number of the first document, and the number of documents
+	kinds               int // 1: only grants; 2: half of them are consents
 	users, applications int // application 0 has half of the documents
-	cuts                int // the cut-offs of users, of which one in twenty is old
+	cuts                int // the cut-offs of users, one in twenty of which is old
 	due                 int // how many documents are due
 }
 
 // busy is what a busy deployment has.
 var busy = filling{documents: 100_000, kinds: 2, users: 50_000, applications: 100, cuts: 10_000, due: 1000}
 
-// million is a filling of the size that is asked for: so many documents, of a
-// tenth as many users and of 20 applications, and a thousand cut-offs.
+// million is a filling of the requested size: that many documents, of a tenth
+// as many users and of 20 applications, and a thousand cut-offs.
 func million(documents int) filling {
 	return filling{documents: documents, kinds: 1, users: max(1000, documents/10), applications: 20, cuts: 1000}
 }
 
-// size returns how many documents the tests of size make, which LATCHKEY_SIZE
-// says. Without it they are skipped: at a size that tells they take minutes.
+// size returns how many documents the size tests create: LATCHKEY_SIZE. Without
+// it they are skipped, because they take minutes at a useful size.
 func size(t testing.TB) int {
 	t.Helper()
 	text := os.Getenv("LATCHKEY_SIZE")
@@ -47,7 +47,7 @@ func size(t testing.TB) int {
 	return n
 }
 
-// fillers are how each dialect makes values out of a number i.
+// fillers are how each dialect computes values from a number i.
 var fillers = map[sqlstore.Dialect]struct{ id, user, application, workspace, state string }{
 	sqlstore.Postgres: {
 		"lpad(i::text, 32, '0')::uuid", "'user_' || lpad((i / 2 %% %d)::text, 24, '0')", "'app_' || lpad((i %% 2 * (1 + i / 2 %% %d))::text, 26, '0')",
@@ -63,7 +63,7 @@ var fillers = map[sqlstore.Dialect]struct{ id, user, application, workspace, sta
 	},
 }
 
-// fill makes documents and cut-offs.
+// fill creates documents and cut-offs.
 func fill(t testing.TB, db *sql.DB, d sqlstore.Dialect, prefix string, at time.Time, f filling) {
 	t.Helper()
 	values, micros := fillers[d], at.UnixMicro()
@@ -72,7 +72,7 @@ func fill(t testing.TB, db *sql.DB, d sqlstore.Dialect, prefix string, at time.T
 		_, err := db.Exec(fmt.Sprintf(format, args...))
 		require.NoError(t, err)
 	}
-	const batch = 100_000 // What one statement makes fits into the buffers of any server.
+	const batch = 100_000 // One statement creates only as much as fits into the buffers of any server.
 	for first := f.first; first < f.first+f.documents; first += batch {
 		exec("insert into %sdocuments (id, kind, user_id, application_id, workspace_id, created_at, last_used_at, sweep_at, mark, state) select "+
 			values.id+", 1 + i %% %d, "+values.user+", "+values.application+", "+values.workspace+
@@ -86,7 +86,7 @@ func fill(t testing.TB, db *sql.DB, d sqlstore.Dialect, prefix string, at time.T
 	}
 }
 
-// numbers returns a query for so many numbers i, at most 100,000.
+// numbers returns a query for n numbers i, at most 100,000.
 func numbers(first, n int) string {
 	const digits = "(select 0 as d union all select 1 union all select 2 union all select 3 union all select 4 union all " +
 		"select 5 union all select 6 union all select 7 union all select 8 union all select 9)"
@@ -94,8 +94,8 @@ func numbers(first, n int) string {
 		digits+" a, "+digits+" b, "+digits+" c, "+digits+" e, "+digits+" f) m where n < %d) n", first, n)
 }
 
-// analyze lets the database count what is there, as it does by itself sooner or
-// later.
+// analyze makes the database update its statistics, which it otherwise does
+// sooner or later.
 func analyze(t testing.TB, db *sql.DB, d sqlstore.Dialect, prefix string) {
 	t.Helper()
 	text := map[sqlstore.Dialect]string{

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider/keys"
 )
 
-// Instances that start at once on a real database, and rotate at once, have the same
-// keys.
+// Instances on a real database that start at once, and rotate at once, have the
+// same keys.
 func TestKeysOnDatabases(t *testing.T) {
 	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
 		s, _ := fresh(t, db, server.dialect)

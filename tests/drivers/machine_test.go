@@ -26,8 +26,8 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// What a machine leaves behind that asks for 10,000 tokens, and what is left of it
-// minutes after they have expired.
+// A machine asks for 10,000 tokens: what they take, and what is left minutes
+// after they have expired.
 func TestTenThousandTokensOfAMachine(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		machineTokens(t, memory.New(), 400, func() int {
@@ -44,8 +44,8 @@ func TestTenThousandTokensOfAMachine(t *testing.T) {
 	})
 }
 
-// relationSize is how many bytes a table of PostgreSQL has, with its indexes. What
-// was deleted is given back first.
+// relationSize is the size of a table of PostgreSQL in bytes, with its indexes,
+// after reclaiming deleted rows.
 func relationSize(t *testing.T, db *sql.DB, table string) (size int) {
 	_, err := db.Exec("vacuum full " + table)
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func machineTokens(t *testing.T, s store.Store, most int, size func() int) {
 	documents, state := listed()
 	require.Equal(t, n+runs+1, documents)
 	each := (size() - before) / n
-	t.Logf("a token: %d bytes kept, %d of them its state; %.0f allocations with the request's own, %v", each, state/documents, allocations, took/n)
+	t.Logf("a token: %d bytes stored, %d of them its state; %.0f allocations with the request's own, %v", each, state/documents, allocations, took/n)
 	require.Less(t, each, most, "bytes of a token")
 
 	clock.Add(2*time.Hour + 7*time.Minute)

@@ -1,7 +1,7 @@
 //go:build !race
 
-// What is measured here, and the suite at other settings of a database, would
-// take minutes with the race detector: "make budgets" runs it without.
+// These measurements, and the suite with other settings of a database, would
+// take minutes with the race detector. "make budgets" runs them without it.
 
 package drivers_test
 

@@ -18,7 +18,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// Instances of a program that is rolled out start at once.
+// Instances of a program that is rolled out start at the same time.
 func TestTenMigrateAtOnce(t *testing.T) {
 	for _, server := range append(servers(),
 		server{"postgres at serializable", sqlstore.Postgres, "pgx", func(testing.TB) string { return postgresURL("default_transaction_isolation=serializable") }},
@@ -48,14 +48,14 @@ func TestTenMigrateAtOnce(t *testing.T) {
 				require.NoError(t, db.QueryRow("select count(*) from "+prefix+"migrations").Scan(&n))
 				files, err := fs.Glob(sqlstore.Schema(server.dialect), "*.up.sql")
 				require.NoError(t, err)
-				require.Equal(t, len(files), n, "the number of migrations that are recorded")
+				require.Equal(t, len(files), n, "the number of recorded migrations")
 			}
 		})
 	}
 }
 
-// A host's own tool splits the files at the semicolons that end a line, and
-// sends one statement after the other.
+// Migration tools split the files at semicolons that end a line, and send one
+// statement after the other.
 func TestSchemaForTheHostsOwnTool(t *testing.T) {
 	for _, server := range servers() {
 		t.Run(server.name, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestSchemaForTheHostsOwnTool(t *testing.T) {
 				require.Regexp(t, fmt.Sprintf(`^%04d_[a-z_]+\.up\.sql$`, i+1), name)
 				text, err := fs.ReadFile(files, name)
 				require.NoError(t, err)
-				require.True(t, strings.HasPrefix(string(text), "-- +goose Up\n"), "%s does not begin as goose wants it", name)
+				require.True(t, strings.HasPrefix(string(text), "-- +goose Up\n"), "%s doesn't begin with the line that goose needs", name)
 				for statement := range strings.SplitSeq(strings.ReplaceAll(string(text), "latchkey_", prefix), ";\n") {
 					if strings.TrimSpace(statement) != "" {
 						_, err := db.Exec(statement)
@@ -92,8 +92,7 @@ func TestSchemaForTheHostsOwnTool(t *testing.T) {
 	}
 }
 
-// Migrate needs no rights where there is nothing to do, and CheckSchema never
-// needs any.
+// Migrate needs no rights if nothing is to do, and CheckSchema never needs any.
 func TestMigrateWithoutRights(t *testing.T) {
 	role := "r" + strings.ToLower(rand.Text()[:10])
 	restricted := map[sqlstore.Dialect]func(t *testing.T, db *sql.DB, dsn, prefix string) string{
@@ -128,7 +127,7 @@ func TestMigrateWithoutRights(t *testing.T) {
 			require.NoError(t, s.Migrate(t.Context()))
 			require.NoError(t, s.CheckSchema(t.Context()))
 			_, err := limited.Exec("create table " + prefix + "more (id integer)")
-			require.Error(t, err, "what was meant to have no rights has some")
+			require.Error(t, err, "the role without rights can create tables")
 			require.Error(t, open(t, limited, server.dialect, "none_"+prefix).Migrate(t.Context()))
 		})
 	}
@@ -142,7 +141,7 @@ func execAll(t *testing.T, db *sql.DB, texts ...string) {
 	}
 }
 
-// CheckSchema says what is missing and what to do about it.
+// CheckSchema says what is missing and how to fix it.
 func TestCheckSchema(t *testing.T) {
 	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
 		s, prefix := fresh(t, db, server.dialect)
@@ -162,7 +161,7 @@ func TestCheckSchema(t *testing.T) {
 	})
 }
 
-// Who forgot to migrate is told so by whatever fails first.
+// If the host forgot to migrate, the first error says so.
 func TestWithoutTables(t *testing.T) {
 	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
 		s, prefix := fresh(t, db, server.dialect)
@@ -177,8 +176,8 @@ func TestWithoutTables(t *testing.T) {
 	})
 }
 
-// A later version of this package has migrated the database, and this one
-// still runs on another instance.
+// A later version of this package has migrated the database, and another
+// instance still runs this version.
 func TestMigrateLeavesANewerDatabase(t *testing.T) {
 	for _, server := range servers() {
 		t.Run(server.name, func(t *testing.T) {
@@ -191,7 +190,7 @@ func TestMigrateLeavesANewerDatabase(t *testing.T) {
 	}
 }
 
-// The tables are where the search path leads to.
+// The tables are in the schema that search_path selects.
 func TestPostgresSchema(t *testing.T) {
 	admin := connect(t, "pgx", postgresURL())
 	schema := "s" + strings.ToLower(rand.Text()[:10])

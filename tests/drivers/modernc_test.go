@@ -8,12 +8,12 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// This driver is SQLite itself in Go, which takes twenty times as long under the
-// race detector, and that would look at little else. What it can find in sqlstore
-// it finds with the other drivers; make budgets runs this one without it.
+// This driver is SQLite translated to Go, which takes twenty times as long
+// under the race detector. The other drivers find races in sqlstore just as
+// well, so "make budgets" runs this one without the race detector.
 //
-// Waiting for the disk would only make the tests slower. The other drivers'
-// files have another journal.
+// Syncing to disk would only make the tests slower. The files of the other
+// drivers have another journal mode.
 func TestModernc(t *testing.T) {
 	suite(t, "sqlite", sqliteFile(t, "?_pragma=synchronous(off)&_pragma=journal_mode(wal)"), sqlstore.SQLite)
 }

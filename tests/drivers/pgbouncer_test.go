@@ -19,16 +19,15 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// pgbouncer starts a pooler of transactions before PostgreSQL and returns its
-// URL.
+// pgbouncer starts a pooler of transactions for PostgreSQL and returns its URL.
 func pgbouncer(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("pgbouncer")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no pgbouncer")
+			t.Fatal("pgbouncer isn't installed")
 		}
-		t.Skip("there is no pgbouncer")
+		t.Skip("pgbouncer isn't installed")
 	}
 	connect(t, "pgx", postgresURL())
 	server, err := url.Parse(postgresURL())
@@ -69,7 +68,7 @@ max_client_conn = 100
 
 	args := []string{file}
 	if me, err := user.Current(); err == nil && me.Uid == "0" {
-		args = append([]string{"-u", "nobody"}, args...) // It does not run as root.
+		args = append([]string{"-u", "nobody"}, args...) // It refuses to run as root.
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, path, args...)
@@ -95,9 +94,9 @@ max_client_conn = 100
 	return "postgres://anybody@127.0.0.1:" + port + "/bounced?sslmode=disable"
 }
 
-// Behind a pooler of transactions, two statements in a row may run in two
-// sessions. Older ones do not follow prepared statements, so the drivers are
-// told to do without.
+// Behind a pooler of transactions, two consecutive statements may run in two
+// sessions. Older poolers don't track prepared statements, so the drivers must
+// not prepare any.
 func TestPgbouncer(t *testing.T) {
 	for _, tt := range []struct{ name, driver, option string }{
 		{"pgx", "pgx", "&default_query_exec_mode=exec"},
@@ -110,7 +109,7 @@ func TestPgbouncer(t *testing.T) {
 	}
 }
 
-// The pooler of the test must be what it is meant to be.
+// The pooler of the test must pool transactions.
 func TestPgbouncerPoolsTransactions(t *testing.T) {
 	t.Parallel()
 	db, err := sql.Open("pgx", pgbouncer(t)+"&default_query_exec_mode=exec")
@@ -129,7 +128,7 @@ func TestPgbouncerPoolsTransactions(t *testing.T) {
 		require.NoError(t, tx.QueryRow("select 1").Scan(new(int)))
 		holding = append(holding, tx)
 	}
-	require.Greater(t, len(sessions), 1, "one connection of a client kept one session of the server")
+	require.Greater(t, len(sessions), 1, "one client connection kept the same server session")
 	for _, tx := range holding {
 		require.NoError(t, tx.Rollback())
 	}

@@ -17,15 +17,15 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// Each call finds its rows with an index, however many others there are.
+// Each call finds its rows with an index, among any number of others.
 func TestPlans(t *testing.T) {
 	for _, server := range servers() {
 		t.Run(server.name, func(t *testing.T) { lookAtPlans(t, server, "counted", busy.documents) })
 	}
 }
 
-// The same holds at real size, whether the database has counted what there is,
-// has never done so, or has done so before there was anything.
+// The same holds at real size, whether the database has current statistics,
+// none, or those of an empty table.
 func TestSizeOfPlans(t *testing.T) {
 	for _, server := range servers() {
 		for _, when := range []string{"counted", "never counted", "counted too early"} {
@@ -63,11 +63,11 @@ func lookAtPlans(t *testing.T, server server, when string, documents int) {
 	for _, step := range steps(t.Context(), s, at, 3) {
 		require.NoError(t, step.run(), step.name)
 		if strings.HasPrefix(step.name, "ListApplications") {
-			log.take() // It counts all that match.
+			log.take() // it counts all that match
 		}
 		look(step.name)
 	}
-	// First what is due by its time, then what was cut off.
+	// First due documents, and then cut-off ones.
 	app, space := store.CutKey{ApplicationID: filledApplication(5)}, store.CutKey{WorkspaceID: "space_20"}
 	require.NoError(t, s.CutOff(t.Context(), app, store.CutNumber(at.Add(-48*time.Hour))))
 	require.NoError(t, s.CutOff(t.Context(), space, store.CutNumber(at.Add(-48*time.Hour))))
@@ -80,7 +80,7 @@ func lookAtPlans(t *testing.T, server server, when string, documents int) {
 	}
 }
 
-// countNothing keeps the database from counting what is in the tables by itself.
+// countNothing turns off the database's automatic statistics.
 func countNothing(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string) {
 	t.Helper()
 	for _, table := range tables[:3] {
@@ -93,7 +93,7 @@ func countNothing(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string) {
 	}
 }
 
-// plans says how each dialect would run a statement.
+// plans returns how each dialect would run a statement.
 var plans = map[sqlstore.Dialect]func(t *testing.T, db *sql.DB, s sent) string{
 	sqlstore.Postgres: postgresPlans,
 	sqlstore.MySQL: func(t *testing.T, db *sql.DB, s sent) string {
@@ -104,20 +104,20 @@ var plans = map[sqlstore.Dialect]func(t *testing.T, db *sql.DB, s sent) string{
 	},
 }
 
-// readsAll finds what reads a whole table or index in a plan. The tables d, c,
-// and t... are those of the store; others are made by a statement itself.
+// readsAll matches the parts of a plan that read a whole table or index. The
+// tables d, c, and t... belong to the store; a statement creates others itself.
 var readsAll = map[sqlstore.Dialect]*regexp.Regexp{
 	sqlstore.Postgres: regexp.MustCompile(`Seq Scan`),
 	sqlstore.MySQL:    regexp.MustCompile(`select_type=[^I]\w* table=(d|c|t\w+)\b.* type=(ALL|index)\b`), // not of an INSERT
 	sqlstore.SQLite:   regexp.MustCompile(`SCAN (TABLE )?(d|c|t\w+)\b`),
 }
 
-// postgresPlans returns the plan for these arguments and the one for any.
+// postgresPlans returns the plan for these arguments and the generic plan.
 func postgresPlans(t *testing.T, db *sql.DB, s sent) string {
 	return postgresPlan(t, db, s, "force_custom_plan", "explain") + postgresPlan(t, db, s, "force_generic_plan", "explain")
 }
 
-// postgresPlan returns what PostgreSQL explains about a statement.
+// postgresPlan returns PostgreSQL's explanation of a statement.
 func postgresPlan(t *testing.T, db *sql.DB, s sent, mode, explain string) string {
 	values := make([]string, len(s.args))
 	for i, arg := range s.args {

@@ -19,17 +19,17 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// An application that half of all documents are about is cut off, listed, and
-// swept, while other users sign in and refresh. Sweeping the last of them takes
-// little longer than sweeping the first, although what is gone stays in the
-// indexes of PostgreSQL until it vacuums. Where an old transaction keeps it from
-// clearing away anything, each sweep walks over what the others removed: that is
-// measured, but not held.
+// An application with half of all documents is cut off, listed, and swept,
+// while other users sign in and refresh. Sweeping the last documents takes
+// little longer than sweeping the first, although deleted rows stay in
+// PostgreSQL's indexes until a vacuum. If an old transaction keeps it from
+// reclaiming them, each sweep reads over what the others removed. That is
+// measured without a limit.
 func TestSizeOfCrowd(t *testing.T) {
 	for _, server := range servers() {
 		t.Run(server.name, func(t *testing.T) { sweepCrowd(t, server, false) })
 		if server.dialect == sqlstore.Postgres {
-			t.Run(server.name+" beside an old transaction", func(t *testing.T) { sweepCrowd(t, server, true) })
+			t.Run(server.name+" during an old transaction", func(t *testing.T) { sweepCrowd(t, server, true) })
 		}
 	}
 }
@@ -69,7 +69,7 @@ func sweepCrowd(t *testing.T, server server, old bool) {
 	for began = time.Now(); pages == 0 || !q.After.IsZero(); pages++ {
 		page, next, err := s.List(t.Context(), q)
 		require.NoError(t, err)
-		require.Empty(t, page, "what is listed after the cut-off")
+		require.Empty(t, page, "documents listed after the cut-off")
 		q.After = next
 	}
 	require.GreaterOrEqual(t, pages, documents/2/q.Limit)
@@ -92,13 +92,13 @@ func sweepCrowd(t *testing.T, server server, old bool) {
 	report("swept")
 	left := 0
 	require.NoError(t, db.QueryRow(fmt.Sprintf("select count(*) from %sdocuments where application_id = '%s'", prefix, crowd)).Scan(&left))
-	require.Zero(t, left, "what is left of the application")
+	require.Zero(t, left, "remaining documents of the application")
 
 	tenth := max(1, len(took)/10)
 	first, last := median(took[:tenth]), median(took[len(took)-1-tenth:len(took)-1])
 	t.Logf("swept in %v by %d calls: the first tenth took %v each, the last %v", all, len(took), first, last)
 	if !old {
-		require.LessOrEqual(t, last, maxSlowdown*first+20*time.Millisecond, "the last sweeps beside the first")
+		require.LessOrEqual(t, last, maxSlowdown*first+20*time.Millisecond, "the last sweeps compared with the first")
 	}
 	for name, step := range map[string]func() error{
 		"a page of the application": func() error {
@@ -116,8 +116,8 @@ func sweepCrowd(t *testing.T, server server, old bool) {
 	}
 }
 
-// occupied says how much room the documents take, and what a database knows
-// about those that are gone.
+// occupied returns how much space the documents take, and what a database knows
+// about deleted ones.
 func occupied(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string) string {
 	t.Helper()
 	text := map[sqlstore.Dialect]string{
@@ -131,7 +131,7 @@ func occupied(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string) strin
 	return query(t, db, strings.ReplaceAll(text, "%[1]s", prefix))
 }
 
-// others are users who sign in, are found, and refresh, over and over.
+// others are users who sign in, are found, and refresh, in a loop.
 type others struct {
 	mu    sync.Mutex
 	phase string
@@ -190,7 +190,7 @@ func (o *others) enter(phase string) {
 	o.order = append(o.order, phase)
 }
 
-// stop ends the load and says how long its requests took.
+// stop ends the load and returns how long its requests took.
 func (o *others) stop(t *testing.T) {
 	o.done.Store(true)
 	o.wait.Wait()

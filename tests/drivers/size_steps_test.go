@@ -19,20 +19,20 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// What a step may take where there are many documents, as a multiple of what it
-// takes where there are a thousand.
+// The limit for a step with many documents, as a multiple of its time with a
+// thousand.
 const (
 	maxRatio = 1.25
 
-	// A sweep deletes a thousand records, each from the leaves of deeper indexes
-	// that it shares with nobody.
+	// A sweep deletes a thousand records, each from the leaves of deeper indexes,
+	// which no other record shares.
 	maxSweepRatio = 1.5
 	fewerKept     = 1000
 )
 
 // Each step costs the same in a store of a thousand documents and in one of a
 // million. The two take turns, and each works on a thousand documents, so that
-// the caches of the machine have as much of one as of the other.
+// the caches hold as much of one as of the other.
 func TestSizeOfStore(t *testing.T) {
 	documents := size(t)
 	for _, server := range servers() {
@@ -72,8 +72,8 @@ func slowerSteps(took map[string]*[2][]time.Duration) (names []string) {
 	return names
 }
 
-// quick returns what one call in ten took at most: the calls that nothing else on
-// the machine got in the way of.
+// quick returns the 10th percentile: the calls that nothing else on the machine
+// disturbed.
 func quick(of []time.Duration) time.Duration {
 	of = slices.Sorted(slices.Values(of))
 	return of[len(of)/10]
@@ -95,7 +95,7 @@ type side struct {
 	log       *log
 	documents int
 	at        time.Time
-	hot       []store.Document // what the steps work on
+	hot       []store.Document // the documents that steps work on
 	calls     int
 }
 
@@ -120,8 +120,8 @@ func newSide(t *testing.T, server server, dsn string, documents int) *side {
 	return s
 }
 
-// user returns one of 50 users, who stand far apart in the index. Both sides have
-// as many documents of each.
+// user returns one of 50 users, who are far apart in the index. Both sides have
+// the same number of documents of each.
 func (s *side) user(i int) string {
 	return filledUser(i%50*million(s.documents).users/50) + "_hot"
 }
@@ -162,8 +162,8 @@ func (s *side) steps(ctx context.Context) []step {
 	}
 }
 
-// measureSides adds what the steps take on each side, by their names, and
-// returns the names in order.
+// measureSides adds the time of the steps on each side, by name, and returns
+// the names in order.
 func measureSides(t *testing.T, took map[string]*[2][]time.Duration, sides ...*side) (names []string) {
 	const rounds, sweeps = 80, 3
 	note := func(round int, of func(s *side) []step) {
@@ -171,7 +171,7 @@ func measureSides(t *testing.T, took map[string]*[2][]time.Duration, sides ...*s
 		both := [2][]step{of(sides[0]), of(sides[1])}
 		for n := range both[0] {
 			for turn := range both {
-				k := (turn + round) % 2 // Neither always comes first.
+				k := (turn + round) % 2 // Alternate which side comes first.
 				step := both[k][n]
 				began := time.Now()
 				require.NoError(t, step.run(), step.name)
@@ -199,7 +199,7 @@ func measureSides(t *testing.T, took map[string]*[2][]time.Duration, sides ...*s
 	return append(named, names...)
 }
 
-// sweepDue sweeps what makeDue made.
+// sweepDue sweeps what makeDue created.
 func (s *side) sweepDue(t *testing.T) step {
 	return step{"Sweep of 1000", 1, func() error {
 		n, err := s.Sweep(t.Context(), s.at.Add(time.Minute), 1000)
@@ -210,7 +210,7 @@ func (s *side) sweepDue(t *testing.T) step {
 	}}
 }
 
-// makeDue adds documents that are due, of as many users as there are.
+// makeDue adds due documents, of all users in turn.
 func (s *side) makeDue(t *testing.T, n int) {
 	t.Helper()
 	f := million(s.documents)
@@ -219,8 +219,8 @@ func (s *side) makeDue(t *testing.T, n int) {
 	s.log.take()
 }
 
-// compareReads sees that each step is as many statements on both sides, and
-// reads as much.
+// compareReads checks that each step sends as many statements on both sides,
+// and reads as much.
 func compareReads(t *testing.T, few, many *side) {
 	sides := []*side{few, many}
 	both := [2][]step{}
@@ -239,8 +239,8 @@ func compareReads(t *testing.T, few, many *side) {
 	}
 }
 
-// deeper is how many pages more a step may read because indexes are deeper: a
-// step works on at most six, and looks into one of them up to 20 times.
+// deeper is how many more pages a step may read because indexes are deeper. A
+// step uses at most six, and looks up to 20 times into one of them.
 const deeper = 20
 
 var (
@@ -249,7 +249,8 @@ var (
 )
 
 // reads runs a step and returns how many pages PostgreSQL reads for it, or how
-// many rows MariaDB reads, and how many statements were sent. SQLite doesn't say.
+// many rows MariaDB reads, and how many statements were sent. SQLite doesn't
+// tell.
 func (s *side) reads(t *testing.T, step step) (read, statements int) {
 	t.Helper()
 	if s.dialect == sqlstore.Postgres {

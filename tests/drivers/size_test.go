@@ -17,16 +17,16 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// What a grant may take in PostgreSQL, indexes included: with two live tokens,
+// The limits for a grant in PostgreSQL, indexes included: with two live tokens,
 // and after 36 rotations in three days.
 const (
 	maxBytes        = 1050
 	maxBytesRotated = 1400
-	minHOT          = 0.85 // of the updates touch no index
+	minHOT          = 0.85 // the share of updates that touch no index
 )
 
-// Grants stay small however often they are refreshed. A transaction that stays
-// open elsewhere on the server can spoil this, but not each time.
+// Grants stay small after any number of refreshes. A transaction that stays
+// open elsewhere on the server can spoil the measurement, but not every time.
 func TestPostgresSize(t *testing.T) {
 	var small bool
 	for range 3 {
@@ -41,9 +41,9 @@ func TestPostgresSize(t *testing.T) {
 
 const rotations = 36
 
-// measureGrants makes grants and rotates them as in three days. It does one
-// after the other, and never two in a row on the same page: that is how often a
-// page is written.
+// measureGrants creates grants and rotates them as in three days. It takes them
+// in turns, never two in a row on the same page, because that is how often a
+// page is written in production.
 func measureGrants(t *testing.T) (created, rotated int, hot float64) {
 	t.Helper()
 	const grants = 1000
@@ -76,8 +76,8 @@ func measureGrants(t *testing.T) (created, rotated int, hot float64) {
 	return created, bytesPerGrant(t, db, prefix, grants), hotShare(t, db, prefix, grants*rotations)
 }
 
-// ownDatabase opens a new database of PostgreSQL. In one that others use, their
-// transactions keep old versions of rows from being cleared away.
+// ownDatabase creates a new database of PostgreSQL. In a shared one, other
+// transactions keep old versions of rows alive.
 func ownDatabase(t *testing.T) *sql.DB {
 	t.Helper()
 	admin := connect(t, "pgx", postgresURL())
@@ -98,11 +98,11 @@ func bytesPerGrant(t *testing.T, db *sql.DB, prefix string, grants int) int {
 	return bytes / grants
 }
 
-// hotShare returns the share of updates that changed nothing but a page of the
-// table. The server counts them a little later.
+// hotShare returns the share of updates that changed only a page of the table.
+// The server counts them with a delay.
 func hotShare(t *testing.T, db *sql.DB, prefix string, updates int) float64 {
 	t.Helper()
-	db.SetMaxIdleConns(0) // A session that ends reports what it has counted.
+	db.SetMaxIdleConns(0) // A session reports its counts when it ends.
 	var all, hot int
 	for deadline := time.Now().Add(30 * time.Second); all < updates; time.Sleep(100 * time.Millisecond) {
 		require.NoError(t, db.QueryRow("select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = $1", prefix+"documents").Scan(&all, &hot))

@@ -12,15 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A log notes the statements that are sent to a database.
+// A log records the statements that are sent to a database.
 type log struct {
 	mu   sync.Mutex
 	sent []sent
-	held bool // what would change something is noted, but not sent
+	held bool // record statements that write, but don't send them
 }
 
-// errHeld is what comes of a statement that is not sent.
-var errHeld = errors.New("noted, but not sent")
+// errHeld is the error of a statement that is not sent.
+var errHeld = errors.New("recorded, but not sent")
 
 func (l *log) holds() bool {
 	l.mu.Lock()
@@ -44,7 +44,7 @@ func (l *log) note(text string, args []driver.NamedValue) {
 	l.sent = append(l.sent, s)
 }
 
-// take returns what was sent since the last time.
+// take returns what was sent since the last call.
 func (l *log) take() []sent {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,8 +53,8 @@ func (l *log) take() []sent {
 	return sent
 }
 
-// spied opens the database of db once more, through its driver, so that what is
-// sent is noted.
+// spied opens the database of db again, with its driver, and records what is
+// sent.
 func spied(t testing.TB, db *sql.DB, dsn string) (*sql.DB, *log) {
 	t.Helper()
 	l := &log{}
@@ -78,7 +78,7 @@ func (c spyConnector) Connect(context.Context) (driver.Conn, error) {
 	return spyConn{conn.(fullConn), c.log}, err
 }
 
-// A fullConn is a connection as all drivers here have it.
+// A fullConn has the methods that the connections of all drivers here have.
 type fullConn interface {
 	driver.Conn
 	driver.ConnBeginTx

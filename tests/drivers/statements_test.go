@@ -17,15 +17,15 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// A step is one call of the contract, ready to be made once.
+// A step is one call of the contract, to be made once.
 type step struct {
 	name       string
 	statements int
 	run        func() error
 }
 
-// steps returns the calls of the contract, each with what it costs. The number
-// tells apart what two rounds of them are about.
+// steps returns the calls of the contract, each with its cost. The number
+// distinguishes the records of two rounds.
 func steps(ctx context.Context, s *sqlstore.Store, at time.Time, n int) []step {
 	grant := newGrant(filledUser(n), filledApplication(n), at)
 	grant.WorkspaceID = fmt.Sprint("space_", n)
@@ -57,8 +57,8 @@ func steps(ctx context.Context, s *sqlstore.Store, at time.Time, n int) []step {
 		{"Create", 1, func() error { return s.Create(ctx, grant) }},
 		{"Create again", 1, func() error { return as(store.ErrExists, s.Create(ctx, grant)) }},
 		{"Find", 1, func() error { _, _, err := s.Find(ctx, grant.ID); return err }},
-		{"Find of none", 1, func() error { _, _, err := s.Find(ctx, store.NewID(at, "")); return as(store.ErrNotFound, err) }},
-		{"FindConsent of none", 1, func() error { _, _, err := s.FindConsent(ctx, consent.UserID, consent.ApplicationID, ""); return err }},
+		{"Find of a missing document", 1, func() error { _, _, err := s.Find(ctx, store.NewID(at, "")); return as(store.ErrNotFound, err) }},
+		{"FindConsent of a missing document", 1, func() error { _, _, err := s.FindConsent(ctx, consent.UserID, consent.ApplicationID, ""); return err }},
 		{"Create of a consent", 1, func() error { return s.Create(ctx, consent) }},
 		{"FindConsent", 1, func() error { _, _, err := s.FindConsent(ctx, consent.UserID, consent.ApplicationID, ""); return err }},
 		{"Replace", 1, func() error { return s.Replace(ctx, second, grant.Mark) }},
@@ -100,14 +100,14 @@ func TestStatements(t *testing.T) {
 				require.Len(t, log.take(), step.statements, "the statements of %s", step.name)
 			}
 
-			// A sweep with nothing to do asks for documents and cut-offs, and now
-			// and then for some cut-offs that were looked at before.
+			// A sweep with nothing to do asks for documents and cut-offs, and sometimes
+			// for cut-offs that it examined before.
 			log.take()
 			_, err := s.Sweep(t.Context(), at, 1000)
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(log.take()), 3, "the statements of a sweep with nothing to do")
 
-			// What is cut off goes by the batch.
+			// Cut-off documents are deleted in batches.
 			for range 250 {
 				require.NoError(t, s.Create(t.Context(), newGrant("user_dead", "app_dead", at)))
 			}
@@ -121,8 +121,8 @@ func TestStatements(t *testing.T) {
 	}
 }
 
-// Nothing depends on what a driver knows about the types of parameters, nor on
-// how it sends them.
+// The store doesn't depend on what a driver knows about the types of
+// parameters, nor on how it sends them.
 func TestWaysToSend(t *testing.T) {
 	for _, tt := range []struct{ driver, option string }{
 		{"pgx", "default_query_exec_mode=simple_protocol"},
@@ -162,8 +162,7 @@ func TestWaysToSend(t *testing.T) {
 	}
 }
 
-// A wire counts round trips: what is sent, however much of it, until something
-// is read again.
+// A wire counts round trips: any amount of writing, followed by a read.
 type wire struct {
 	net.Conn
 	trips   *atomic.Int64

@@ -28,8 +28,8 @@ func env(name, otherwise string) string {
 	return otherwise
 }
 
-// postgresURL returns where PostgreSQL is, with more options. Waiting for its
-// disk at each commit would only make the tests slower.
+// postgresURL returns the URL of PostgreSQL, with more options. Syncing to disk
+// at each commit would only make the tests slower.
 func postgresURL(options ...string) string {
 	url := env("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
 	return with(with(url, "synchronous_commit=off"), options...)
@@ -56,8 +56,7 @@ func sqliteFile(t testing.TB, options string) string {
 	return "file:" + filepath.Join(t.TempDir(), "test.db") + options
 }
 
-// connect opens a database, and skips the test if it isn't there. In CI it
-// fails.
+// connect opens a database, and skips the test if it can't. In CI it fails.
 func connect(t testing.TB, driver, dsn string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open(driver, dsn)
@@ -79,7 +78,8 @@ func connect(t testing.TB, driver, dsn string) *sql.DB {
 // tables are the tables of a store, without their prefix.
 var tables = []string{"applications", "documents", "cuts", "migrations"}
 
-// fresh returns an empty store on its own tables, which go after the test.
+// fresh returns an empty store with its own tables, which are dropped after the
+// test.
 func fresh(t testing.TB, db *sql.DB, d sqlstore.Dialect) (s *sqlstore.Store, prefix string) {
 	t.Helper()
 	prefix = "t" + strings.ToLower(rand.Text()[:10]) + "_"
@@ -115,8 +115,8 @@ type server struct {
 
 func (s server) open(t testing.TB) *sql.DB { return connect(t, s.driver, s.dsn(t)) }
 
-// servers are one of each dialect. With SQLite, nothing waits for its lock
-// unless the store does.
+// servers are one of each dialect. With SQLite, only the store waits for its
+// lock.
 func servers() []server {
 	return []server{
 		{"postgres", sqlstore.Postgres, "pgx", func(testing.TB) string { return postgresURL() }},
@@ -125,8 +125,8 @@ func servers() []server {
 	}
 }
 
-// sqlite3 is the driver of that name. Two have it, so the build tag ncruces
-// decides which one it is.
+// sqlite3 is the driver with that name. Two have it, so the build tag ncruces
+// selects one.
 var sqlite3 = server{"sqlite3", sqlstore.SQLite, "sqlite3", func(t testing.TB) string { return sqliteFile(t, sqlite3Options) }}
 
 // eachServer runs a test on one database of each dialect.
@@ -136,8 +136,8 @@ func eachServer(t *testing.T, test func(t *testing.T, server server, db *sql.DB)
 	}
 }
 
-// suite runs the conformance suite. Emptying the tables before each of its
-// tests is faster than making them.
+// suite runs the conformance suite. Emptying the tables before each test is
+// faster than creating them.
 func suite(t *testing.T, driver, dsn string, d sqlstore.Dialect) {
 	t.Helper()
 	t.Parallel()

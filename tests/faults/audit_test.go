@@ -14,9 +14,9 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// audit asks every instance about every sign-in of a load, when nothing happens
-// any more that the answers could overlap with, and then holds against the model
-// what is left in the store a few days later.
+// audit asks every instance about every sign-in of a load, once no other
+// request can overlap with the answers, and then compares what is left in the
+// store a few days later with the model.
 func (l *load) audit() {
 	l.t.Helper()
 	for _, spans := range l.cuts.byKey {
@@ -45,12 +45,12 @@ func (l *load) audit() {
 	l.t.Logf("%s: %s; %d sign-ins alive and %d dead at the end, %d consents", l.at.Kind, &l.tally, len(live), len(dead), consents)
 }
 
-// audit settles what one sign-in is.
+// audit settles the state of one sign-in.
 func (w *worker) audit(s *signIn) {
 	settle(s.ends)
 	if len(s.pairs) == 0 {
 		if strings.Count(s.user, "_") > 1 && !s.unsure && w.one(3) {
-			return // The application never comes.
+			return // The application never polls.
 		}
 		w.redeem(s, 1)
 		if len(s.pairs) == 0 {
@@ -70,7 +70,7 @@ func (w *worker) audit(s *signIn) {
 	}
 	w.refresh(s, 1)
 	w.list(s)
-	for range 100 { // All access tokens may have been revoked until now.
+	for range 100 { // All access tokens may have been revoked by now.
 		if s.id != "" || !w.lives(s) {
 			break
 		}
@@ -78,19 +78,19 @@ func (w *worker) audit(s *signIn) {
 	}
 	now := time.Now()
 	if live, die := w.cuts.may(s.thing, span{from: now, to: now}); live == die {
-		w.wrong("%s: it is alive (%t) and dead (%t)", s, live, die)
+		w.wrong("%s: it may be alive (%t) and dead (%t)", s, live, die)
 	}
 }
 
-// lives reports whether a sign-in that is settled is alive.
+// lives reports whether a settled sign-in is alive.
 func (l *load) lives(s *signIn) bool {
 	now := time.Now()
 	_, die := l.cuts.may(s.thing, span{from: now, to: now})
 	return !die
 }
 
-// signIns are those of which something is known, except where the code was
-// never redeemed.
+// signIns are those with a known state, which excludes codes that were never
+// redeemed.
 func (l *load) signIns() (live, dead []*signIn) {
 	for _, w := range l.workers {
 		for _, s := range w.all {
@@ -106,8 +106,8 @@ func (l *load) signIns() (live, dead []*signIn) {
 	return live, dead
 }
 
-// auditLists checks on every instance that the users who are shared have the
-// sign-ins that are alive, and no others.
+// auditLists checks on every instance that the shared users have the live
+// sign-ins, and no others.
 func (l *load) auditLists(live []*signIn) {
 	for i := range sharedUsers {
 		user := fmt.Sprintf("user_%d", i)
@@ -120,7 +120,7 @@ func (l *load) auditLists(live []*signIn) {
 		for range l.hosts {
 			answers, _ := l.workers[0].ask("list", l.first.to("GET", "/test/grants?user="+user))
 			got := strings.Split(strings.TrimSpace(answers[0].body), "\n")
-			if l.lost > 0 { // Some may be there that nobody was told of.
+			if l.lost > 0 { // Some may exist whose requests were not answered.
 				require.Subset(l.t, got, want)
 				continue
 			}
@@ -149,8 +149,8 @@ func (l *load) auditApps() {
 	}
 }
 
-// auditConsents checks that the consents are there that should be, each sign-in
-// with its own, and returns how many.
+// auditConsents checks that the expected consents exist, each sign-in with its
+// own, and returns how many.
 func (l *load) auditConsents(live []*signIn) (n int) {
 	now := time.Now()
 	has := map[key]bool{}
@@ -175,9 +175,9 @@ func (l *load) auditConsents(live []*signIn) (n int) {
 	return n
 }
 
-// auditStore sweeps as late as everything is due that is dead, and nothing that
-// can be refreshed, and looks at what is left. A cut-off that the load has swept
-// around, a day later than it is, may have a rest of two days more.
+// auditStore sweeps at a time when everything dead is due, and nothing that can
+// be refreshed, and checks what is left. A cut-off that the load has swept
+// around, as if a day had passed, may stay two days longer.
 func (l *load) auditStore(live, dead []*signIn, consents int) {
 	later := time.Now().Add(75 * time.Hour)
 	for end := time.Now().Add(60 * time.Second); ; {
@@ -187,7 +187,7 @@ func (l *load) auditStore(live, dead []*signIn, consents int) {
 			break
 		}
 	}
-	require.Equal(l.t, len(live)+consents, l.documents(), "documents that are left")
+	require.Equal(l.t, len(live)+consents, l.documents(), "remaining documents")
 	for _, s := range append(slices.Clone(live), dead...) {
 		id, err := store.ParseID(s.id)
 		require.NoError(l.t, err, "%s", s)
@@ -198,7 +198,7 @@ func (l *load) auditStore(live, dead []*signIn, consents int) {
 			require.ErrorIs(l.t, err, store.ErrNotFound, "%s", s)
 		}
 	}
-	// Cut-offs are gone where nothing is left that they cover.
+	// Cut-offs are swept once they cover nothing.
 	for k := range l.cuts.byKey {
 		covers := func(s *signIn) bool { return (k.user == "" || k.user == s.user) && (k.app == "" || k.app == s.app.ID) }
 		if k.what != documents || slices.ContainsFunc(live, covers) {
@@ -213,11 +213,11 @@ func (l *load) auditStore(live, dead []*signIn, consents int) {
 				require.NoError(l.t, err)
 			}
 			return !left || l.consentLeft(k)
-		}, 20*time.Second, time.Millisecond, "a cut-off is left: %v", k)
+		}, 20*time.Second, time.Millisecond, "a cut-off remains: %v", k)
 	}
 }
 
-// consentLeft reports whether a consent is left that the key covers.
+// consentLeft reports whether a consent remains that the key covers.
 func (l *load) consentLeft(k key) bool {
 	for at := range l.consents {
 		if (k.user == "" || k.user == at.user) && (k.app == "" || k.app == at.app) {
@@ -229,7 +229,7 @@ func (l *load) consentLeft(k key) bool {
 	return false
 }
 
-// documents counts the documents in the store, whatever they are.
+// documents counts the documents of all kinds in the store.
 func (l *load) documents() int {
 	if l.at.isSQL() {
 		return count(l.t, l.kept, l.at, "select count(*) from p_documents")
@@ -247,7 +247,7 @@ func (l *load) documents() int {
 		require.NoError(l.t, each(l.t.Context(), l.kept.redis.(*redis.Client)))
 		return n
 	}
-	var mu sync.Mutex // The client library asks all servers at once.
+	var mu sync.Mutex // The client library asks all servers concurrently.
 	require.NoError(l.t, cluster.ForEachMaster(l.t.Context(), func(ctx context.Context, c *redis.Client) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -256,7 +256,8 @@ func (l *load) documents() int {
 	return n
 }
 
-// auditEnd has one instance end everything, and then nothing works anywhere.
+// auditEnd makes one instance end everything, and then nothing works on any
+// instance.
 func (l *load) auditEnd(live []*signIn) {
 	w := l.workers[0]
 	w.end("end all", "/test/revoke-all", key{})

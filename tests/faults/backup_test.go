@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// backup is how a database is copied and brought back. Load runs while copy
-// does, and nothing while restore does.
+// backup is how a database is copied and restored. Load runs during copy, but
+// not during restore.
 type backup struct {
 	copy    func(t *testing.T)
 	restore func(t *testing.T)
@@ -64,9 +64,9 @@ func backupOf(t *testing.T, at target, h *local) (b backup, restored target) {
 	}, restored
 }
 
-// A backup that was taken in the middle of load is restored. After
-// RevokeAllGrants nothing works of what was given before, whether the backup
-// has it or not, and everybody can sign in again.
+// A backup that was made under load is restored. After RevokeAllGrants, nothing
+// works that was given before, whether the backup has it or not, and every user
+// can sign in again.
 func TestBackupRestored(t *testing.T) {
 	slow(t)
 	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
@@ -120,14 +120,13 @@ func TestBackupRestored(t *testing.T) {
 				r, err := h.notes(h.url, h.mustRedeem(t, h.url, h.mustAuthorize(t, h.url, next.user)).Access)
 				mustStatus(t, http.StatusOK, r, err)
 			}
-			t.Logf("%d sign-ins, of which %d were revoked after the backup: %d tokens worked again, and none of %d tokens and codes after RevokeAllGrants; %d sign-ins since",
+			t.Logf("%d sign-ins, %d of them revoked after the backup: %d tokens worked again, and none of %d tokens and codes after RevokeAllGrants; %d sign-ins since",
 				len(chains), revoked, revived, asked, len(chains))
 		})
 	}
 }
 
-// alive returns how many access tokens of the chains work, and how many there
-// are.
+// alive returns how many access tokens of the chains work, and the total.
 func (h *local) alive(t *testing.T, chains []*chain) (alive, all int) {
 	t.Helper()
 	for _, next := range chains {

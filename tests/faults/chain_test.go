@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// goOn does the next thing with a sign-in, and reports whether there is more to
+// goOn does the next thing with a sign-in, and reports whether more is left to
 // do.
 func (w *worker) goOn(s *signIn) bool {
 	switch {
@@ -41,10 +41,10 @@ func (w *worker) goOn(s *signIn) bool {
 	}
 	now := time.Now()
 	_, die := w.cuts.may(s.thing, span{from: now, to: now})
-	return !die || w.one(4) // Some are asked for although they have ended.
+	return !die || w.one(4) // Some requests are made although the sign-in has ended.
 }
 
-// few is mostly nothing, at times a few, and seldom many.
+// few returns mostly 0, sometimes a few, and rarely many.
 func (w *worker) few(n int) int {
 	switch w.random.IntN(12) {
 	case 0:
@@ -55,7 +55,7 @@ func (w *worker) few(n int) int {
 	return 0
 }
 
-// outcomes are what several token requests at once came to.
+// outcomes are the results of several token requests at once.
 type outcomes struct {
 	given                  []pair
 	refused, gone, unknown int
@@ -75,7 +75,7 @@ func (w *worker) outcomes(s *signIn, during span, answers ...answer) (o outcomes
 		case a.refused():
 			o.refused++
 		case s.device != nil && s.unsure && waits(a):
-			o.unknown++ // The decision was not kept.
+			o.unknown++ // The decision was not stored.
 		default:
 			w.wrong("%s: %s", s, a.reply)
 		}
@@ -83,8 +83,8 @@ func (w *worker) outcomes(s *signIn, during span, answers ...answer) (o outcomes
 	return o
 }
 
-// redeem redeems the code, several times at once perhaps: one may succeed, and
-// as the code came again, what it got is worth nothing then.
+// redeem redeems the code, possibly several times at once. One may succeed, but
+// because the code was used again, its tokens are then revoked.
 func (w *worker) redeem(s *signIn, times int) {
 	answers, during := w.ask("redeem", repeat(s.redeem, times)...)
 	o := w.outcomes(s, during, answers...)
@@ -115,7 +115,7 @@ func (s *signIn) redeem(host string) (reply, error) {
 }
 
 // lostDevice reports whether a device may have been refused because its record
-// is swept, which says nothing about the grant.
+// was swept, which says nothing about the grant.
 func (w *worker) lostDevice(s *signIn, during span) bool {
 	if s.device == nil {
 		return false
@@ -124,19 +124,19 @@ func (w *worker) lostDevice(s *signIn, during span) bool {
 	return lost
 }
 
-// refreshing is a request with the refresh token of so many rotations ago.
+// refreshing is a request with the refresh token from n rotations ago.
 func (s *signIn) refreshing(ago int) send {
 	token := s.last(ago).Refresh
 	return func(host string) (reply, error) { return s.app.refresh(host, token) }
 }
 
-// refresh refreshes, several times at once perhaps: all get the same pair.
+// refresh refreshes, possibly several times at once: all get the same pair.
 func (w *worker) refresh(s *signIn, times int) {
 	answers, during := w.ask("refresh", repeat(s.refreshing(0), times)...)
 	w.rotated(s, during, w.outcomes(s, during, answers...))
 }
 
-// rotated takes what the current refresh token was answered with.
+// rotated records the answer to the current refresh token.
 func (w *worker) rotated(s *signIn, during span, o outcomes) {
 	for _, p := range o.given {
 		if p != o.given[0] {
@@ -153,8 +153,8 @@ func (w *worker) rotated(s *signIn, during span, o outcomes) {
 	}
 }
 
-// retry presents a token that was rotated away, most often the last one, and
-// gets the current pair: all of a chain are within the grace here.
+// retry presents a rotated token, usually the last one, and gets the current
+// pair, because all tokens of a chain are within the grace here.
 func (w *worker) retry(s *signIn) {
 	if len(s.pairs) < 2 {
 		return
@@ -179,9 +179,9 @@ func (w *worker) repeated(s *signIn, during span, want pair, o outcomes) {
 	}
 }
 
-// refreshBoth presents the current refresh token and the one before it at once.
-// The one before gets the pair that is current then: from before the rotation, or
-// from after it.
+// refreshBoth presents the current refresh token and the previous one at once.
+// The previous one gets the pair that is current at that moment: from before
+// the rotation, or after it.
 func (w *worker) refreshBoth(s *signIn) {
 	if len(s.pairs) < 2 {
 		return
@@ -191,7 +191,7 @@ func (w *worker) refreshBoth(s *signIn) {
 	want := s.last(0)
 	w.rotated(s, during, current)
 	if len(before.given) > 0 && before.given[0] != want {
-		if want = s.last(0); current.unknown > 0 { // It was done, though nobody was told.
+		if want = s.last(0); current.unknown > 0 { // The refresh was done, although the answer was lost.
 			want = before.given[0]
 			s.pairs, s.unsure = append(s.pairs, want), false
 		}
@@ -199,20 +199,20 @@ func (w *worker) refreshBoth(s *signIn) {
 	w.repeated(s, during, want, before)
 }
 
-// reuse presents a code that was spent, and ends the grant by that.
+// reuse presents a code that was spent, which ends the grant.
 func (w *worker) reuse(s *signIn) {
 	answers, during := w.ask("reuse", repeat(s.redeem, 1+w.few(2))...)
 	o := w.outcomes(s, during, answers...)
 	if len(o.given) > 0 {
-		w.wrong("%s: what was spent was good again", s)
+		w.wrong("%s: a spent code worked again", s)
 	}
 	if o.refused+o.unknown > 0 {
 		s.end(during, o.refused > 0 && !w.lostDevice(s, during))
 	}
 }
 
-// revoke revokes an access token, or the whole grant by one of its refresh
-// tokens, perhaps alongside a refresh.
+// revoke revokes an access token, or the whole grant with one of its refresh
+// tokens, possibly together with a refresh.
 func (w *worker) revoke(s *signIn, whole, alongside bool) {
 	p := s.last(w.random.IntN(len(s.pairs)))
 	token := p.Access
@@ -239,13 +239,13 @@ func (w *worker) revoke(s *signIn, whole, alongside bool) {
 	}
 }
 
-// endOne has the host end one sign-in.
+// endOne makes the host end one sign-in.
 func (w *worker) endOne(s *signIn) {
 	answers, during := w.ask("end", w.first.to("POST", "/test/revoke?grant="+s.id))
 	s.end(during, w.done("end", answers[0]))
 }
 
-// find asks about a token, at several instances perhaps.
+// find asks about a token, possibly at several instances.
 func (w *worker) find(s *signIn, times int) {
 	ago := 0
 	if w.one(2) {
@@ -267,18 +267,18 @@ func (w *worker) find(s *signIn, times int) {
 	}
 }
 
-// found takes answers to requests with an access token, which show what they
-// are about if it is good.
+// found evaluates answers to requests with an access token. A successful answer
+// shows the token's user and scope.
 func (w *worker) found(s *signIn, during span, token, shows string, answers []answer) {
 	for _, a := range answers {
 		switch {
 		case a.unknown:
 		case a.status == http.StatusOK && s.revoked[token]:
-			w.wrong("%s: an access token works that was revoked", s)
+			w.wrong("%s: a revoked access token works", s)
 		case a.status == http.StatusOK:
 			w.saw(s, during, true, "use")
 			if !strings.Contains(a.body, shows) {
-				w.wrong("%s: the answer is about something else: %s", s, a.body)
+				w.wrong("%s: the answer is about another token: %s", s, a.body)
 			}
 		case a.status != http.StatusUnauthorized:
 			w.wrong("%s: use: %s", s, a.reply)
@@ -296,7 +296,7 @@ func (w *worker) introspect(s *signIn, ago, times int) {
 	_, revoked := s.revoked[token]
 	certain := s.revoked[token]
 	if w.one(2) {
-		// Of the refresh tokens, only the current one is good.
+		// Of the refresh tokens, only the current one is active.
 		token, certain = s.last(ago).Refresh, ago > 0
 		revoked = ago > 0 || s.unsure
 	}
@@ -310,14 +310,14 @@ func (w *worker) introspect(s *signIn, ago, times int) {
 		case a.status != http.StatusOK || active && certain:
 			w.wrong("%s: introspection, ago %d: %s", s, ago, a.reply)
 		case active && (!strings.Contains(a.body, fmt.Sprintf(`"sub":%q`, s.user)) || !strings.Contains(a.body, s.app.ClientID)):
-			w.wrong("%s: introspection of something else: %s", s, a.body)
+			w.wrong("%s: the introspection is about another token: %s", s, a.body)
 		case active || !revoked:
 			w.saw(s, during, active, "introspection")
 		}
 	}
 }
 
-// list lists the sign-ins of a user who has this one alone.
+// list lists the sign-ins of a user who has only this one.
 func (w *worker) list(s *signIn) {
 	if strings.Count(s.user, "_") == 1 {
 		return

@@ -22,15 +22,15 @@ import (
 
 const callback = "https://wiki.example.com/callback"
 
-// client is an application, together with the browsers of its users. It talks
-// to whichever host it is told to.
+// client is an application, together with the browsers of its users. It sends
+// its requests to the given host.
 type client struct {
 	provider.Application
 	secret string
 	http   *http.Client
 }
 
-// newClient registers an application in the store, past any proxy.
+// newClient registers an application in the store, without any proxy.
 func newClient(t testing.TB, s store.Store) *client {
 	t.Helper()
 	p, err := newProvider(s, 30*time.Second)
@@ -46,7 +46,7 @@ func newClient(t testing.TB, s store.Store) *client {
 	}}
 }
 
-// reply is a whole answer.
+// reply is a complete answer.
 type reply struct {
 	status  int
 	header  http.Header
@@ -56,7 +56,7 @@ type reply struct {
 
 func (r reply) String() string { return fmt.Sprintf("%d %s", r.status, r.body) }
 
-// do sends a request. An error means that no whole answer came.
+// do sends a request. An error means that no complete answer came.
 func (c *client) do(method, target string, header http.Header, form url.Values) (reply, error) {
 	r, err := http.NewRequest(method, target, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -82,11 +82,11 @@ func (c *client) send(r *http.Request) (reply, error) {
 	return reply{response.StatusCode, response.Header, response.Cookies(), string(body)}, err
 }
 
-// formInput is a hidden field or a checkbox that is ticked.
+// formInput is a hidden field or a ticked checkbox.
 var formInput = regexp.MustCompile(`<input type="(?:hidden|checkbox)" name="([^"]*)" value="([^"]*)"(?: checked)?>`)
 
-// authorize has a user sign in to the application and agree if asked. The
-// answer is the last one, with the code if it was given.
+// authorize has a user sign in to the application and agree if asked. It
+// returns the last answer, with the code if one was given.
 func (c *client) authorize(host, user string) (code string, r reply, err error) {
 	r, err = c.visit(host, user)
 	if err == nil && r.status == http.StatusOK {
@@ -101,7 +101,8 @@ func (c *client) visit(host, user string) (reply, error) {
 	return c.do("GET", host+"/oauth/authorize?"+query.Encode(), http.Header{"Test-User": {user}}, nil)
 }
 
-// code is what the provider sends the browser back with, if it does.
+// code returns the code with which the provider redirects the browser, if it
+// does.
 func (r reply) code() string {
 	location, err := url.Parse(r.header.Get("Location"))
 	if err != nil {
@@ -110,12 +111,12 @@ func (r reply) code() string {
 	return location.Query().Get("code")
 }
 
-// decide answers the form of a page.
+// decide submits the form of a page.
 func (c *client) decide(target, user string, page reply, decision string) (reply, error) {
 	return c.submit(target, user, page, url.Values{"decision": {decision}})
 }
 
-// submit sends the form of a page, with more fields.
+// submit submits the form of a page, with more fields.
 func (c *client) submit(target, user string, page reply, form url.Values) (reply, error) {
 	for _, m := range formInput.FindAllStringSubmatch(page.body, -1) {
 		form.Add(html.UnescapeString(m[1]), html.UnescapeString(m[2]))
@@ -148,28 +149,28 @@ func (c *client) bearer(host, path, token string) (reply, error) {
 	return c.do("GET", host+path, http.Header{"Authorization": {"Bearer " + token}}, nil)
 }
 
-// notes is a request to the API that the host guards.
+// notes is a request to the API that requires a token.
 func (c *client) notes(host, token string) (reply, error) { return c.bearer(host, "/api/notes", token) }
 
-// pair is what the token endpoint gives.
+// pair is a pair of tokens from the token endpoint.
 type pair struct {
 	Access  string `json:"access_token"`
 	Refresh string `json:"refresh_token"`
 }
 
-// pair reads the tokens of a good answer; ok is false for any other.
+// pair reads the tokens of a successful answer; ok is false for any other.
 func (r reply) pair() (p pair, ok bool) {
 	err := json.Unmarshal([]byte(r.body), &p)
 	return p, err == nil && r.status == http.StatusOK && p.Access != "" && p.Refresh != ""
 }
 
-// refused reports whether the answer says that a code or refresh token is not
-// good.
+// refused reports whether the answer says that a code or refresh token is
+// invalid.
 func (r reply) refused() bool {
 	return r.status == http.StatusBadRequest && strings.Contains(r.body, `"invalid_grant"`)
 }
 
-// The helpers below are for requests that nothing disturbs.
+// The helpers below are for requests without a fault.
 
 func (c *client) mustAuthorize(t require.TestingT, host, user string) string {
 	code, r, err := c.authorize(host, user)

@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// skew is how far each of two instances is from the right time.
+// skew is how far each of two instances is from the correct time.
 const skew = 30 * time.Second
 
-// The clocks of two instances are a minute apart. Nobody is signed out by that,
-// codes and the grace of a refresh work on both, and what one of them has ended
-// is dead on the other at once, whichever of them is fast.
+// The clocks of two instances are a minute apart. No user is signed out by
+// that, codes and the grace of a refresh work on both, and what one of them has
+// ended is dead on the other at once, no matter which one is fast.
 func TestClocksApart(t *testing.T) {
 	for _, kind := range []string{"postgres", "mysql"} {
 		t.Run(kind, func(t *testing.T) {
@@ -47,13 +47,13 @@ func TestClocksApart(t *testing.T) {
 				s.cutsAcross(t, i)
 				cuts += 2
 			}
-			t.Logf("%d sign-ins over both, %d refreshes repeated at the other instance, %d cut-offs and endings seen by the other", workers*rounds, grace, cuts)
+			t.Logf("%d sign-ins over both, %d refreshes repeated at the other instance, %d cut-offs and ends seen by the other", workers*rounds, grace, cuts)
 		})
 	}
 }
 
-// repeats has a refresh at one instance come again at the other, and a code of
-// one redeemed again at the other.
+// repeats repeats a refresh from one instance at the other, and redeems a code
+// of one again at the other.
 func (s *cluster) repeats(t *testing.T, i int) {
 	t.Helper()
 	code := s.mustAuthorize(t, s.host(i), person())
@@ -74,8 +74,8 @@ func (s *cluster) repeats(t *testing.T, i int) {
 	}
 }
 
-// cutsAcross has what one instance gave cut off by the other, and then the user
-// sign in again, at once and at either.
+// cutsAcross has one instance cut off what the other gave. Then the user signs
+// in again, at once and at either.
 func (s *cluster) cutsAcross(t *testing.T, i int) {
 	t.Helper()
 	user := fmt.Sprintf("user_cut_%d", i)
@@ -105,11 +105,11 @@ type cluster struct {
 	hosts []*process
 }
 
-// host returns the URL of an instance; those next to each other differ.
+// host returns the URL of an instance; consecutive calls return different ones.
 func (s *cluster) host(i int) string { return s.hosts[i%len(s.hosts)].url }
 
 // signIn gets a code from one instance, redeems it at the next, refreshes at
-// the one after that and uses and ends what it has got at others.
+// the one after that, and uses and ends the tokens at others.
 func (s *cluster) signIn(user string, first int) error {
 	code, r, err := s.authorize(s.host(first), user)
 	if err != nil || code == "" {

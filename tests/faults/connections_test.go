@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// exhausted checks that a host that gets no connection says so in time, and
-// that it goes on by itself once there is one.
+// exhausted checks that a host that gets no connection answers so in time, and
+// recovers by itself once it gets one.
 func (h *local) exhausted(t *testing.T, got pair, code string, cause string, release func()) {
 	t.Helper()
 	requests := []request{
@@ -23,7 +23,7 @@ func (h *local) exhausted(t *testing.T, got pair, code string, cause string, rel
 	}
 	s := &stopped{client: h.client}
 	slowest := s.unavailable(t, requests)
-	require.True(t, h.log.says(cause), "the log does not name the cause: %s", h.log)
+	require.True(t, h.log.says(cause), "the log doesn't name the cause: %s", h.log)
 	release()
 	h.reach(t, h.process())
 	r, err := h.notes(h.url, h.mustRefresh(t, h.url, got.Refresh).Access)
@@ -34,7 +34,7 @@ func (h *local) exhausted(t *testing.T, got pair, code string, cause string, rel
 	t.Logf("%d requests were refused, the slowest after %v", 4*len(requests), slowest.Round(time.Millisecond))
 }
 
-// Others have taken every connection that the server allows.
+// Other clients have taken every connection that the server allows.
 func TestTooManyConnections(t *testing.T) {
 	slow(t)
 	for _, c := range []struct{ kind, option, cause string }{
@@ -50,7 +50,7 @@ func TestTooManyConnections(t *testing.T) {
 			h := serve(t, at, storeTimeout)
 			got := h.mustRedeem(t, h.url, h.mustAuthorize(t, h.url, "user_ada"))
 			code := h.mustAuthorize(t, h.url, "user_ada")
-			h.kept.db.SetMaxIdleConns(0) // It has to connect anew.
+			h.kept.db.SetMaxIdleConns(0) // The host must connect again.
 			others, err := at.connect()
 			require.NoError(t, err)
 			defer others.Close()
@@ -73,7 +73,7 @@ func TestTooManyConnections(t *testing.T) {
 	}
 }
 
-// The host's own pool has one connection, and something holds it.
+// The host's own pool has one connection, which is in use.
 func TestPoolExhausted(t *testing.T) {
 	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {

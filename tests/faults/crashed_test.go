@@ -9,20 +9,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// slowVariable is the environment variable that has the tests run that take
-// longer than a test of each change may.
+// slowVariable is the environment variable that turns on the tests that take
+// too long for each change.
 const slowVariable = "LATCHKEY_ENGINES"
 
-// slow skips the test unless the slow ones are asked for.
+// slow skips the test unless slow tests are turned on.
 func slow(t *testing.T) {
 	t.Helper()
 	if os.Getenv(slowVariable) == "" {
-		t.Skipf("it takes long: set %s=1 to run it", slowVariable)
+		t.Skipf("it takes minutes: set %s=1 to run it", slowVariable)
 	}
 }
 
-// A database server crashes in the middle of load and is started again. It has
-// everything that was acknowledged, and the host goes on by itself.
+// A database server crashes under load and is started again. It has every
+// acknowledged write, and the host recovers by itself.
 func TestCrashedServer(t *testing.T) {
 	for _, kind := range []string{"postgres", "mysql"} {
 		t.Run(kind, func(t *testing.T) {
@@ -40,8 +40,8 @@ func TestCrashedServer(t *testing.T) {
 	}
 }
 
-// reads checks that whatever only reads goes on, for the newest tokens of some
-// of the chains. It returns how many requests were answered.
+// reads checks that requests that only read keep working, with the newest
+// tokens of some of the chains. It returns how many were answered.
 func (h *local) reads(t *testing.T, chains []*chain) (answered int) {
 	t.Helper()
 	for _, next := range chains {
@@ -62,8 +62,8 @@ func (h *local) reads(t *testing.T, chains []*chain) (answered int) {
 	return answered
 }
 
-// writes are requests that each need a write, and of which one that is refused
-// has not been done. They leave the chain as it is.
+// writes are requests that each need a write. If one is refused, it was not
+// done. They leave the chain unchanged.
 func (h *local) writes(next *chain) []request {
 	list := []request{
 		{"authorize", func() (reply, error) {
@@ -84,8 +84,8 @@ func (h *local) writes(next *chain) []request {
 	)
 }
 
-// refuses checks that no write is answered but with 503 and when to try again,
-// and that the log says why. It returns how many there were.
+// refuses checks that every write is answered with 503 and a time to retry, and
+// that the log says why. It returns how many there were.
 func (h *local) refuses(t *testing.T, chains []*chain, cause string) (refused int) {
 	t.Helper()
 	for _, next := range chains {
@@ -101,11 +101,11 @@ func (h *local) refuses(t *testing.T, chains []*chain, cause string) (refused in
 		}
 	}
 	require.NotZero(t, refused)
-	require.True(t, h.log.says(cause), "the log does not name the cause: %s", h.log)
+	require.True(t, h.log.says(cause), "the log doesn't name the cause: %s", h.log)
 	return refused
 }
 
-// undo notes that what the chains were not answered was certainly not done.
+// undo records that unanswered requests of the chains were certainly not done.
 func undo(chains []*chain) {
 	for _, next := range chains {
 		next.undone = true

@@ -28,7 +28,7 @@ func (c *client) mustAskForDevice(t *testing.T, host string) (d device) {
 	return d
 }
 
-// page is what a user sees who enters the code, or what kept them from it.
+// page is the page that a user who enters the code gets, or an error.
 func (c *client) page(host, user string, d device) (reply, error) {
 	entry, err := c.do("GET", host+"/oauth/device", http.Header{"Test-User": {user}}, nil)
 	if err != nil || entry.status != http.StatusOK {
@@ -49,7 +49,7 @@ func (c *client) poll(host string, d device) (reply, error) {
 	return c.post(host, "/oauth/token", "grant_type", "urn:ietf:params:oauth:grant-type:device_code", "device_code", d.DeviceCode)
 }
 
-// register registers an application, as nobody.
+// register registers an application without credentials.
 func (c *client) register(host string) (reply, error) {
 	r, err := http.NewRequest("POST", host+"/oauth/register", strings.NewReader(`{"redirect_uris":["https://agent.example.com/cb"]}`))
 	if err != nil {
@@ -59,8 +59,7 @@ func (c *client) register(host string) (reply, error) {
 	return c.send(r)
 }
 
-// deviceRequests are requests to the endpoints for devices, and of one who
-// registers itself.
+// deviceRequests are requests to the endpoints for devices, and a registration.
 func (s *stopped) deviceRequests(user string, d device) []request {
 	host := s.host.url
 	return []request{
@@ -71,8 +70,7 @@ func (s *stopped) deviceRequests(user string, d device) []request {
 	}
 }
 
-// allowDevice has the user allow what the device asks for, and the device redeem its
-// code.
+// allowDevice makes the user allow the device, and the device redeem its code.
 func (c *client) allowDevice(t *testing.T, host, user string, d device) pair {
 	t.Helper()
 	page, err := c.page(host, user, d)

@@ -1,6 +1,5 @@
-// Package faults tries the provider, over every store there is, in what a
-// host goes through in production: a database that stops or never answers,
-// processes that are killed in the middle of their work, and several instances
-// on one database. The hosts in it are processes of their own, because nothing
-// less can be killed. It has no code for others to use.
+// Package faults tests the provider, on every store, with the faults of
+// production: a database that stops or never answers, processes that are killed
+// during their work, and several instances on one database. Each host is a
+// separate process, so that a test can kill it. The package exports nothing.
 package faults

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Erasing a user is one call on every backend, and so is exporting what is kept
-// about one. A day after the erasure, nothing is.
+// Erasing a user is one call on every backend, and so is exporting everything
+// stored about one. A day after the erasure, nothing is left.
 func TestErasedUser(t *testing.T) {
 	for _, kind := range []string{"postgres", "mysql", "sqlite", "redis"} {
 		t.Run(kind, func(t *testing.T) {

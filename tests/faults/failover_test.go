@@ -15,8 +15,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// newStandby starts a server that follows the primary, which it reaches by the
-// port.
+// newStandby starts a server that follows the primary at the given port.
 func newStandby(t *testing.T, primary *server, port string) *server {
 	t.Helper()
 	as := unprivileged(t)
@@ -27,12 +26,12 @@ func newStandby(t *testing.T, primary *server, port string) *server {
 	return s
 }
 
-// pairOfServers is a primary and its standby, and a host that uses whichever
-// takes writes.
+// pairOfServers is a primary and its standby, and a host that uses the one that
+// accepts writes.
 type pairOfServers struct {
 	*local
 	primary, standby *server
-	between          *proxy // where the standby hears of the primary
+	between          *proxy // where the standby reaches the primary
 	at               target
 	reuses           atomic.Int64
 }
@@ -73,12 +72,12 @@ func (s *pairOfServers) caughtUp(t *testing.T, sync string) {
 		n := 0
 		err := admin.QueryRow("select count(*) from pg_stat_replication where sync_state = $1 and replay_lsn = pg_current_wal_lsn()", sync).Scan(&n)
 		return err == nil && n == 1
-	}, 30*time.Second, 20*time.Millisecond, "the standby does not catch up")
+	}, 30*time.Second, 20*time.Millisecond, "the standby doesn't catch up")
 }
 
-// A primary that waits for its standby before it acknowledges dies in the
-// middle of load. The standby, once promoted, has everything that was
-// acknowledged, and the host finds it by itself.
+// A primary that waits for its standby before it acknowledges dies under load.
+// The standby, once promoted, has every acknowledged write, and the host finds
+// it by itself.
 func TestFailOverSynchronous(t *testing.T) {
 	slow(t)
 	for _, commit := range []string{"on", "remote_apply"} {
@@ -98,14 +97,15 @@ func TestFailOverSynchronous(t *testing.T) {
 	}
 }
 
-// losses are what a fail-over has cost.
+// losses counts what a failover has lost.
 type losses struct {
 	intact, rotations, redemptions, signIns int
 }
 
-// A primary that waits for nobody dies when its standby has not heard from it
-// for a while. What is lost is lost, but nobody is taken for a thief: a token
-// that the new primary does not know ends nothing, and the one before it works.
+// A primary that doesn't wait dies when its standby hasn't received anything
+// for a while. The last writes are lost, but no user is mistaken for a thief: a
+// token that the new primary doesn't know ends nothing, and the previous one
+// works.
 func TestFailOverAsynchronous(t *testing.T) {
 	slow(t)
 	s := newPair(t)
@@ -138,14 +138,14 @@ func TestFailOverAsynchronous(t *testing.T) {
 	for _, next := range chains {
 		s.assess(t, next, &l)
 	}
-	require.Zero(t, s.reuses.Load(), "reuses that were none")
+	require.Zero(t, s.reuses.Load(), "false alarms about reuse")
 	require.NotZero(t, l.signIns, "nothing was lost")
-	t.Logf("of %d chains %d are intact, %d lost rotations, %d lost their redemption, and %d are gone; %d of %d revocations are undone",
+	t.Logf("of %d chains, %d are intact, %d lost rotations, %d lost their redemption, and %d are lost; %d of %d revocations are undone",
 		len(chains), l.intact, l.rotations, l.redemptions, l.signIns, revived, len(revoked))
 }
 
-// assess finds out what became of a chain: as the client would, from its newest
-// token on.
+// assess finds out what happened to a chain as a client would, starting with
+// its newest token.
 func (s *pairOfServers) assess(t *testing.T, next *chain, l *losses) {
 	t.Helper()
 	if next.code == "" {
@@ -180,10 +180,10 @@ func (s *pairOfServers) assess(t *testing.T, next *chain, l *losses) {
 	grants, _, err := s.ListGrants(t.Context(), provider.GrantFilter{UserID: next.user}, "", 0)
 	require.NoError(t, err)
 	if len(grants) > 0 && next.pending == "redeem" {
-		l.intact++ // Its redemption was done, and only the answer was lost.
+		l.intact++ // It was redeemed, and only the answer was lost.
 		return
 	}
-	require.Empty(t, grants, "%s has a grant of which no token works", next.user)
+	require.Empty(t, grants, "%s has a grant, but none of its tokens works", next.user)
 	l.signIns++
 	again := s.mustRedeem(t, s.url, s.mustAuthorize(t, s.url, next.user))
 	r, err = s.notes(s.url, again.Access)

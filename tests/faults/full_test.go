@@ -13,8 +13,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// occupy fills the file system of a folder up with a file, and returns what
-// removes it.
+// occupy fills the file system of a folder with a file, and returns a function
+// that removes it.
 func occupy(t *testing.T, folder string) (free func()) {
 	t.Helper()
 	path := filepath.Join(folder, "junk")
@@ -42,9 +42,9 @@ func (h *local) signIns(t *testing.T, n int) (grants []provider.Grant) {
 	return grants
 }
 
-// ends tries to end the grants, one half by their IDs and the other by their
-// users, and returns how many of each it has ended. Whether a call returned an
-// error says whether the grant is dead.
+// ends tries to end the grants, half of them by their IDs and half by their
+// users, and returns how many of each it ended. A grant must be dead exactly if
+// the call returned no error.
 func (h *local) ends(t *testing.T, grants []provider.Grant) (ended, cut int) {
 	t.Helper()
 	for i, g := range grants {
@@ -67,8 +67,8 @@ func (h *local) ends(t *testing.T, grants []provider.Grant) (ended, cut int) {
 	return ended, cut
 }
 
-// full has load go on until nothing can be created any more, and checks what
-// the host says meanwhile and what is there when there is room again.
+// full runs load until nothing can be created, and checks what the host answers
+// meanwhile and what is stored once space is free again.
 func (h *local) full(t *testing.T, at target, fill func(), room func() *local) {
 	t.Helper()
 	grants := h.signIns(t, 20)
@@ -85,18 +85,18 @@ func (h *local) full(t *testing.T, at target, fill func(), room func() *local) {
 			refused++
 		}
 	}
-	require.NotZero(t, refused, "it is not full")
+	require.NotZero(t, refused, "the store isn't full")
 	ended, cut := h.ends(t, grants)
 	again := room()
 	if n, c := again.ends(t, grants); n != len(grants)/2 || c != len(grants)/2 {
-		t.Errorf("with room, %d grants could be ended and %d users cut off", n, c)
+		t.Errorf("with free space, %d grants could be ended and %d users cut off", n, c)
 	}
 	audit(t, again.client, again.kept, at, again.process(), chains)
-	t.Logf("while full, %d requests that read were answered, %d of 20 sign-ins were refused, %d of 10 grants could be ended, and %d of 10 users cut off",
+	t.Logf("while full, %d reading requests were answered, %d of 20 sign-ins were refused, %d of 10 grants could be ended, and %d of 10 users cut off",
 		answered, refused, ended, cut)
 }
 
-// reopened is the same host with another way to the same store.
+// reopened is the same host with another connection to the same store.
 func (h *local) reopened(t *testing.T, at target) *local {
 	t.Helper()
 	kept, err := at.open(t.Context())
@@ -105,7 +105,7 @@ func (h *local) reopened(t *testing.T, at target) *local {
 	return serveFor(t, h.client, kept, 5*time.Second)
 }
 
-// A database is full in the middle of load, and gets room again.
+// A database becomes full under load, and gets space again.
 func TestFullSQLite(t *testing.T) {
 	slow(t)
 	at := newTarget(t, "sqlite")
@@ -115,7 +115,7 @@ func TestFullSQLite(t *testing.T) {
 	h.full(t, limited, func() {}, func() *local { return h.reopened(t, at) })
 }
 
-// The same on a file system that is full.
+// The same on a full file system.
 func TestFullDiskSQLite(t *testing.T) {
 	slow(t)
 	folder := small(t, nil, 8)
@@ -128,7 +128,7 @@ func TestFullDiskSQLite(t *testing.T) {
 	})
 }
 
-// The tables are on a full file system, and the log is not.
+// The tables are on a full file system, but the log isn't.
 func TestFullTablespace(t *testing.T) {
 	slow(t)
 	folder := small(t, unprivileged(t), 16)
@@ -143,8 +143,8 @@ func TestFullTablespace(t *testing.T) {
 	})
 }
 
-// Everything is on a full file system. PostgreSQL ends when it cannot write its
-// log, so that nothing is answered until there is room and it is started again.
+// Everything is on a full file system. PostgreSQL stops if it can't write its
+// log, so nothing is answered until space is free and it is started again.
 func TestFullLog(t *testing.T) {
 	slow(t)
 	folder := small(t, unprivileged(t), 160)
@@ -162,7 +162,7 @@ func TestFullLog(t *testing.T) {
 	audit(t, h.client, h.kept, at, h.process(), chains)
 }
 
-// fillLog writes until the server ends or does not write any more.
+// fillLog writes until the server stops or rejects writes.
 func (s *server) fillLog(t *testing.T) {
 	t.Helper()
 	db, err := s.at().connect()
@@ -175,7 +175,7 @@ func (s *server) fillLog(t *testing.T) {
 	time.Sleep(time.Second)
 }
 
-// MariaDB says that a table is full when the files of InnoDB may not grow.
+// MariaDB reports that a table is full if the files of InnoDB can't grow.
 func TestFullMariaDB(t *testing.T) {
 	slow(t)
 	s := newServer(t, "mysql", "innodb-file-per-table=0", "innodb-data-file-path=ibdata1:12M:autoextend:max:16M")
@@ -186,7 +186,7 @@ func TestFullMariaDB(t *testing.T) {
 		db, err := s.at().connect()
 		require.NoError(t, err)
 		defer db.Close()
-		// Small rows: InnoDB may abort when it finds no room for a large one.
+		// Use small rows: InnoDB may abort if it finds no space for a large one.
 		for _, piece := range []int{4_000, 400} {
 			for err = nil; err == nil; {
 				_, err = db.ExecContext(t.Context(), "insert into host.junk values (repeat('x', ?))", piece)
@@ -194,7 +194,7 @@ func TestFullMariaDB(t *testing.T) {
 		}
 	}
 	h.full(t, at, fill, func() *local {
-		s.kill() // It has no room to drop a table either.
+		s.kill() // MariaDB has no space to drop a table either.
 		s.options[1] = strings.Replace(s.options[1], "16M", "64M", 1)
 		s.start(t)
 		h.reach(t, h.process())
@@ -202,8 +202,8 @@ func TestFullMariaDB(t *testing.T) {
 	})
 }
 
-// A disk that is full may end MariaDB. It has everything that was acknowledged
-// once there is room and it is started again.
+// A full disk may end MariaDB. It has every acknowledged write once space is
+// free and it is started again.
 func TestFullDiskMariaDB(t *testing.T) {
 	slow(t)
 	folder := small(t, nil, 320)

@@ -22,15 +22,15 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// hostVariable is the environment variable that turns the program of these
-// tests into a host. Its value is a hostConfig as JSON.
+// hostVariable is the environment variable that turns this test program into a
+// host. Its value is a hostConfig as JSON.
 const hostVariable = "LATCHKEY_FAULTTEST_HOST"
 
-// issuer is where all instances say they are, as behind one proxy. Nobody
+// issuer is the Issuer of all instances, as behind one proxy. No client
 // connects to it.
 const issuer = "http://localhost:8080"
 
-// hostConfig is what a host's process is told.
+// hostConfig is the configuration of a host's process.
 type hostConfig struct {
 	At           target
 	StoreTimeout time.Duration
@@ -50,14 +50,14 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// runHost is the whole host: it makes its tables, listens on a free port,
-// writes its URL to the standard output and serves until it is killed.
+// runHost is the whole host: it creates its tables, listens on a free port,
+// writes its URL to standard output, and serves until it is killed.
 func runHost(text string) error {
 	var c hostConfig
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		return err
 	}
-	// The test holds the other end. A test that is gone leaves no host behind.
+	// The test holds the other end, so that the host ends with the test.
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
@@ -82,12 +82,12 @@ func runHost(text string) error {
 	return http.Serve(listener, routes(p, kept))
 }
 
-// newApplication is what every application is.
+// newApplication is the application that every test registers.
 var newApplication = provider.ApplicationSettings{Name: "Wiki", RedirectURIs: []string{callback}, Scopes: scopes.New("profile", "notes:read")}
 
-// newProvider returns a provider as the hosts have it. The header Test-User
-// says who is signed in. A refresh may be repeated for so long that the tests
-// on a busy machine are never too late.
+// newProvider returns a provider with the hosts' Config. The header Test-User
+// names the signed-in user. The grace for repeated refreshes is long enough for
+// tests on a busy machine.
 func newProvider(s store.Store, timeout time.Duration, edit ...func(*provider.Config)) (*provider.Provider, error) {
 	config := provider.Config{
 		Issuer: issuer,
@@ -111,8 +111,8 @@ func newProvider(s store.Store, timeout time.Duration, edit ...func(*provider.Co
 	return provider.New(config)
 }
 
-// routes are the endpoints of the provider, an API that it guards, and what
-// the tests make the host do.
+// routes are the endpoints of the provider, an API that requires tokens, and
+// functions of the host for tests.
 func routes(p *provider.Provider, s store.Store) http.Handler {
 	mux := http.NewServeMux()
 	p.Mount(mux)

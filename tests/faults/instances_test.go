@@ -9,9 +9,9 @@ import (
 
 const instanceCount = 3
 
-// Three instances on one store are one provider: whatever one of them has
-// answered is so for the others with the next request, and whatever races is
-// decided as if it came to one.
+// Three instances on one store are one provider: an answer of one of them holds
+// for the others with the next request, and races are decided as on a single
+// instance.
 func TestInstances(t *testing.T) {
 	for _, kind := range []string{"postgres", "postgres serializable", "mysql", "redis", "cluster", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {
@@ -26,8 +26,8 @@ func TestInstances(t *testing.T) {
 	}
 }
 
-// Ten instances that start at once, on a database without any tables, make
-// them once and all work.
+// Ten instances that start at once, on an empty database, create the tables
+// once and all work.
 func TestMigrateAtOnce(t *testing.T) {
 	for _, kind := range []string{"postgres", "mysql", "sqlite"} {
 		t.Run(kind, func(t *testing.T) {

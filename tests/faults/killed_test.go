@@ -18,13 +18,12 @@ const (
 	// killRounds is how often each backend's host is killed.
 	killRounds = 3
 
-	// killWorkers send requests beside each other while that happens.
+	// killWorkers is the number of workers that send requests meanwhile.
 	killWorkers = 8
 )
 
-// A host is killed in the middle of load, again and again, each time with
-// another one on the same store afterwards. Whatever it had answered is true
-// for the next one.
+// A host is killed under load, again and again, each time with a new one on the
+// same store afterwards. Every answer of one host holds for the next.
 func TestKilledHost(t *testing.T) {
 	for _, kind := range []string{"postgres", "redis", "sqlite", "mysql"} {
 		t.Run(kind, func(t *testing.T) {
@@ -43,8 +42,8 @@ func TestKilledHost(t *testing.T) {
 	}
 }
 
-// A Redis that writes everything to its disk before it answers loses nothing
-// either when it is killed, be it alone or together with the host.
+// A Redis server that syncs to disk before it answers loses nothing when it is
+// killed, alone or together with the host.
 func TestKilledRedis(t *testing.T) {
 	for _, name := range []string{"alone", "with the host"} {
 		t.Run(name, func(t *testing.T) {
@@ -74,30 +73,30 @@ func TestKilledRedis(t *testing.T) {
 	}
 }
 
-// reach waits until the host reaches its store again: a client of Redis that
-// could not connect tries again once a second.
+// reach waits until the host reaches its store again: a Redis client that could
+// not connect retries once a second.
 func (c *client) reach(t *testing.T, host *process) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		r, err := c.post(host.url, "/oauth/token_info", "token", "unknown")
 		return err == nil && r.status == http.StatusOK
-	}, 10*time.Second, 20*time.Millisecond, "the host does not recover")
+	}, 10*time.Second, 20*time.Millisecond, "the host doesn't recover")
 }
 
-// A chain is one sign-in and what came of it, as far as it was answered.
+// A chain is one sign-in and its tokens, as far as requests were answered.
 type chain struct {
 	user    string
-	pending string // the request that was sent and not answered: "authorize", "redeem", "refresh" or none
-	undone  bool   // what is pending has certainly not been done
+	pending string // the request that was sent and not answered: "authorize", "redeem", "refresh", or none
+	undone  bool   // the pending request has certainly not been done
 	code    string
 	pairs   []pair // the newest last
 }
 
 var users atomic.Int64
 
-// load has workers run chains until the kill that comes at a random moment,
-// and returns the chains. A store that is killed makes its host answer 503,
-// which says as little as no answer.
+// load runs chains in workers until the kill at a random moment, and returns
+// the chains. If the store is killed, the host answers 503, which tells as
+// little as no answer.
 func (c *client) load(t *testing.T, host *process, storeDies bool, kill func()) []*chain {
 	t.Helper()
 	var all sync.WaitGroup
@@ -136,8 +135,8 @@ func (c *client) load(t *testing.T, host *process, storeDies bool, kill func()) 
 	return list
 }
 
-// run runs a chain to its end or until a request is not answered as it should
-// be, which is then pending.
+// run runs a chain to its end or until a request isn't answered as expected,
+// which is then pending.
 func (c *client) run(host string, next *chain) (reply, error) {
 	next.pending = "authorize"
 	code, r, err := c.authorize(host, next.user)
@@ -166,11 +165,11 @@ func (c *client) run(host string, next *chain) (reply, error) {
 	}
 }
 
-// audit holds against the store what the chains were told before trouble came
-// in the middle of something.
+// audit compares the store with the answers that the chains got before the
+// fault interrupted something.
 func audit(t *testing.T, c *client, kept opened, at target, host *process, chains []*chain) {
 	t.Helper()
-	require.NotZero(t, audited(t, c, kept, at, host, chains), "the trouble did not come in the middle of anything")
+	require.NotZero(t, audited(t, c, kept, at, host, chains), "the fault didn't interrupt any request")
 }
 
 // audited is audit, and returns how many requests were not answered.
@@ -207,8 +206,9 @@ func audited(t *testing.T, c *client, kept opened, at target, host *process, cha
 	return pending.Load()
 }
 
-// whole fails the test if a step was done by half. A document is one record, so
-// only what takes two could be: the consent comes before its grant.
+// whole fails the test if a step was half done. A document is one record, so
+// only a step that writes two could be: the consent is written before its
+// grant.
 func whole(t *testing.T, kept opened, at target) {
 	t.Helper()
 	if !at.isSQL() {
@@ -226,13 +226,13 @@ type auditor struct {
 	host string
 }
 
-// fails reports what is wrong with a chain. The test goes on with the others.
+// fails reports what is wrong with a chain. The test continues with the others.
 func (a auditor) fails(next *chain, r reply, err error, what string) {
 	a.t.Errorf("%s: %s: %s %v (pending: %q, pairs: %d)", next.user, what, r, err, next.pending, len(next.pairs))
 }
 
-// expect sends a request and reports whether the answer is good, or is refused
-// where that is what is expected.
+// expect sends a request and reports whether the answer is a success, or a
+// refusal if that is expected.
 func (a auditor) expect(next *chain, what string, good bool, r reply, err error) pair {
 	p, ok := r.pair()
 	if err != nil || good && !ok || !good && !r.refused() {
@@ -241,7 +241,7 @@ func (a auditor) expect(next *chain, what string, good bool, r reply, err error)
 	return p
 }
 
-// access expects that an access token works, or that it does not.
+// access expects that an access token works, or that it doesn't.
 func (a auditor) access(next *chain, what, token string, works bool) {
 	want := http.StatusUnauthorized
 	if works {
@@ -253,12 +253,12 @@ func (a auditor) access(next *chain, what, token string, works bool) {
 }
 
 // grant checks that a user who was given a code has a grant and a consent. The
-// consent comes first, so a user who was not answered may have it alone, but
-// never a grant without it.
+// consent is written first, so a user whose request was not answered may have
+// only a consent, but never only a grant.
 func (a auditor) grant(next *chain) {
 	granted, agreed := a.finds(next.user)
 	if granted && !agreed && next.pending == "authorize" {
-		// The database was still at work for the killed host, between the two.
+		// The database was still working for the killed host, between the two.
 		granted, agreed = a.finds(next.user)
 	}
 	if granted && !agreed || !granted && next.code != "" || !granted && agreed && next.pending != "authorize" {
@@ -277,9 +277,9 @@ func (a auditor) finds(user string) (granted, agreed bool) {
 	return len(grants) == 1, consent.Mark != 0
 }
 
-// code checks a code that was not redeemed as far as is known. If its
-// redemption was under way it may be spent, and otherwise it is not; and it
-// can be redeemed once at most.
+// code checks a code that, as far as known, was not redeemed. If its redemption
+// was pending, it may be spent; otherwise it is not. It can be redeemed at most
+// once.
 func (a auditor) code(next *chain) {
 	if next.code == "" || len(next.pairs) > 0 {
 		return
@@ -294,8 +294,8 @@ func (a auditor) code(next *chain) {
 	a.expect(next, "a code, redeemed again", false, r, err)
 }
 
-// pairs checks that the tokens of a chain work, and the newest refresh token
-// as often as it may; and then that what was spent is not good any more.
+// pairs checks that the tokens of a chain work, and the newest refresh token as
+// often as allowed, and then that spent ones don't work any more.
 func (a auditor) pairs(next *chain) {
 	if len(next.pairs) == 0 {
 		return
@@ -315,8 +315,8 @@ func (a auditor) pairs(next *chain) {
 	last := a.expect(next, "the refresh token after it", true, r, err)
 
 	r, err = a.c.refresh(a.host, newest.Refresh)
-	if again := a.expect(next, "a refresh token of the grace", true, r, err); again != last {
-		a.fails(next, r, err, "a refresh token of the grace gave another pair than the current one")
+	if again := a.expect(next, "a refresh token within the grace", true, r, err); again != last {
+		a.fails(next, r, err, "a refresh token within the grace gave another pair than the current one")
 	}
 
 	// This ends the grant.

@@ -22,29 +22,29 @@ import (
 const (
 	loadWorkers = 6
 
-	// sharedUsers are signed in by all workers and cut off alongside. Other
+	// sharedUsers are signed in by all workers and are cut off meanwhile. Other
 	// users have one sign-in each.
 	sharedUsers = 4
 
-	// openSignIns is how many sign-ins a worker goes on with at a time, and
-	// maxChain how often each is refreshed.
+	// openSignIns is how many sign-ins a worker has in progress, and maxChain how
+	// often each is refreshed.
 	openSignIns = 6
 	maxChain    = 10
 
-	// longDead is how many grants there are from the start that are to be
-	// swept: more than a sweep removes at once.
+	// longDead is how many grants are already due for a sweep at the start: more
+	// than one sweep removes.
 	longDead = 1100
 )
 
-// loadTime is how long a load lasts. LATCHKEY_LOAD says it: "60s".
+// loadTime is how long a load lasts, as set by LATCHKEY_LOAD, such as "60s".
 func loadTime(t testing.TB) time.Duration {
 	d, err := time.ParseDuration(env("LATCHKEY_LOAD", "1s"))
 	require.NoError(t, err, "LATCHKEY_LOAD")
 	return d
 }
 
-// load is traffic on several instances of one provider, of which every answer
-// is held against the model.
+// load is traffic on several instances of one provider. Every answer is
+// compared with the model.
 type load struct {
 	t     *testing.T
 	at    target
@@ -54,14 +54,14 @@ type load struct {
 
 	mu       sync.Mutex
 	hosts    []*process
-	apps     []*application // which sign-ins are for, the lasting ones first
+	apps     []*application // applications for sign-ins, the lasting ones first
 	allApps  []*application
 	consents map[key]*consents
-	away     []*span // when something was not there
-	lost     int     // authorizations and applications that may be there, as their requests were not answered
+	away     []*span // when something was unavailable
+	lost     int     // authorizations and applications that may exist because their requests were not answered
 
 	cuts     cutoffs
-	rounds   atomic.Int64 // how often something went away and came back
+	rounds   atomic.Int64 // how often something failed and came back
 	users    atomic.Int64
 	inFlight [loadWorkers]atomic.Int64 // when the request of each worker was sent
 	workers  []*worker
@@ -70,13 +70,14 @@ type load struct {
 
 const lastingApps = 3
 
-// application is one that sign-ins are for.
+// application is an application for sign-ins.
 type application struct {
 	*client
 	record *thing
 }
 
-// newLoad begins a load on hosts. LATCHKEY_SEED repeats what its workers drew.
+// newLoad prepares a load on hosts. LATCHKEY_SEED repeats the random choices of
+// its workers.
 func newLoad(t *testing.T, at target, hosts []*process) *load {
 	t.Helper()
 	kept, err := at.open(t.Context())
@@ -100,7 +101,7 @@ func newLoad(t *testing.T, at target, hosts []*process) *load {
 	return l
 }
 
-// buryDead creates grants that have been dead for long.
+// buryDead creates grants that have long been dead.
 func (l *load) buryDead() {
 	long := time.Now().Add(-24 * time.Hour)
 	var all sync.WaitGroup
@@ -121,13 +122,13 @@ func (l *load) buryDead() {
 	all.Wait()
 }
 
-// run has the workers work for so long.
+// run runs the workers for d.
 func (l *load) run(d time.Duration) {
 	end := time.Now().Add(d)
 	l.runUntil(func() bool { return time.Now().After(end) })
 }
 
-// runUntil has the workers work until they are done, or an answer was wrong.
+// runUntil runs the workers until done, or until an answer is wrong.
 func (l *load) runUntil(done func() bool) {
 	var all sync.WaitGroup
 	for _, w := range l.workers {
@@ -140,14 +141,14 @@ func (l *load) runUntil(done func() bool) {
 	all.Wait()
 }
 
-// wrong fails the test. Other workers finish what they are at.
+// wrong fails the test. Other workers finish their current step.
 func (l *load) wrong(format string, args ...any) {
 	l.t.Helper()
 	l.t.Errorf("LATCHKEY_SEED=%d: %s", l.seed, fmt.Sprintf(format, args...))
 }
 
-// goAway notes that something is not there from now on, so that requests may go
-// unanswered, until back.
+// goAway records that something is unavailable from now on, so that requests
+// may fail until back.
 func (l *load) goAway() (back func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -160,7 +161,7 @@ func (l *load) goAway() (back func()) {
 	}
 }
 
-// mayFail reports whether a request may go unanswered.
+// mayFail reports whether a request may stay unanswered.
 func (l *load) mayFail(during span) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -172,7 +173,7 @@ func (l *load) mayFail(during span) bool {
 	return false
 }
 
-// wasAway reports whether anything was ever not there.
+// wasAway reports whether anything was ever unavailable.
 func (l *load) wasAway() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -196,26 +197,26 @@ func (l *load) consentsOf(user string, app *application) *consents {
 	return l.consents[k]
 }
 
-// tally counts what a load was made of.
+// tally counts what a load consisted of.
 type tally struct {
 	mu      sync.Mutex
 	counts  map[string]int
-	answers int // that were held against the model
-	races   int // requests on one sign-in at once
+	answers int // compared with the model
+	races   int // several requests about one sign-in at once
 	either  int // answers that could have been either, because something else overlapped
 	unknown int // requests that were not answered
 }
 
 func (l *tally) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d answers, of which %d could have been either, %d races, %d not answered:", l.answers, l.either, l.races, l.unknown)
+	fmt.Fprintf(&text, "%d answers (%d could have been either), %d races, %d not answered:", l.answers, l.either, l.races, l.unknown)
 	for _, kind := range slices.Sorted(maps.Keys(l.counts)) {
 		fmt.Fprintf(&text, " %s %d", kind, l.counts[kind])
 	}
 	return text.String()
 }
 
-// worker is one of those who send requests.
+// worker is one of the senders of requests.
 type worker struct {
 	*load
 	n      int
@@ -226,11 +227,11 @@ type worker struct {
 	all  []*signIn
 }
 
-// one reports whether one of n cases is drawn.
+// one returns true in one of n cases.
 func (w *worker) one(n int) bool { return w.random.IntN(n) == 0 }
 
-// answer is what came of a request. It is unknown if nothing came, or only that
-// something is not available.
+// answer is the result of a request. It is unknown if no answer came, or only
+// that something is unavailable.
 type answer struct {
 	reply
 	unknown bool
@@ -272,7 +273,7 @@ func (w *worker) ask(kind string, sends ...send) ([]answer, span) {
 	return answers, during
 }
 
-// count counts requests of a kind that were sent at once.
+// count counts concurrent requests of one kind.
 func (l *tally) count(kind string, sent, unknown int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -284,7 +285,7 @@ func (l *tally) count(kind string, sent, unknown int) {
 	}
 }
 
-// saw holds against the model what a request has found.
+// saw compares what a request has found with the model.
 func (w *worker) saw(s *signIn, during span, alive bool, what string) {
 	if live, die := w.cuts.may(s.thing, during); live && die {
 		w.tally.mu.Lock()
@@ -292,11 +293,11 @@ func (w *worker) saw(s *signIn, during span, alive bool, what string) {
 		w.tally.mu.Unlock()
 	}
 	if !w.cuts.saw(s.thing, during, alive) {
-		w.wrong("%s: %s finds it alive: %t; during %v, of what the model knows: %s", s, what, alive, during, w.cuts.about(s.thing))
+		w.wrong("%s: %s finds it alive: %t; during %v; the model knows: %s", s, what, alive, during, w.cuts.about(s.thing))
 	}
 }
 
-// step does one thing.
+// step does one random thing.
 func (w *worker) step() {
 	switch n := w.random.IntN(100); {
 	case n < 6:
@@ -312,7 +313,7 @@ func (w *worker) step() {
 			w.open, w.all = append(w.open, s), append(w.all, s)
 		}
 		if len(w.open) > openSignIns {
-			w.open = w.open[1:] // It stays as it is until the end.
+			w.open = w.open[1:] // It stays unchanged until the end.
 		}
 	default:
 		i := w.random.IntN(len(w.open))
@@ -329,8 +330,7 @@ func (w *worker) someApp() *application {
 	return w.apps[w.random.IntN(len(w.apps))]
 }
 
-// cutOff cuts off a user, what a user has at an application or, rarely, an
-// application.
+// cutOff cuts off a user, a user at an application or, rarely, an application.
 func (w *worker) cutOff() {
 	k := key{user: fmt.Sprintf("user_%d", w.random.IntN(sharedUsers))}
 	switch n := w.random.IntN(20); {
@@ -342,7 +342,7 @@ func (w *worker) cutOff() {
 	w.end("cut off", "/test/revoke?user="+k.user+"&application="+k.app, k)
 }
 
-// end has the host do what ends all that the keys cover.
+// end makes the host end everything that the keys cover.
 func (w *worker) end(kind, path string, keys ...key) {
 	var ends []func()
 	for _, k := range keys {
@@ -356,7 +356,8 @@ func (w *worker) end(kind, path string, keys ...key) {
 	}
 }
 
-// done reports whether a request of the host's own was done. It never fails.
+// done reports whether a request to the host itself was done. Such a request
+// never fails.
 func (w *worker) done(kind string, a answer) bool {
 	if !a.unknown && a.status != http.StatusOK {
 		w.wrong("%s: %s", kind, a.reply)
@@ -381,7 +382,7 @@ func (w *worker) createApp() {
 	w.addApp(&c, during)
 }
 
-// deleteApp deletes an application that others sign in to meanwhile.
+// deleteApp deletes an application while others sign in to it.
 func (w *worker) deleteApp() {
 	w.mu.Lock()
 	if len(w.apps) <= lastingApps {
@@ -403,8 +404,8 @@ func (w *worker) deleteApp() {
 }
 
 // sweep sweeps on several instances at once: as the provider does, or as it
-// will a day later, when nothing but what no request can know of any more is
-// due, and the devices that wait.
+// will a day later. Then only cut-offs are due that no request can still depend
+// on, and waiting devices.
 func (w *worker) sweep() {
 	path := "/test/cleanup"
 	end := func() {}
@@ -423,9 +424,9 @@ func (w *worker) sweep() {
 	end()
 }
 
-// dayAfterAll is a day after the oldest request was sent that is on its way:
-// whatever was cut off a day before that, no request can have missed. It is
-// zero if a request may be on its way that nobody waits for.
+// dayAfterAll is a day after the oldest pending request was sent. No pending
+// request can have missed a cut-off from a day before that. It is zero if a
+// request may be pending that no one waits for.
 func (w *worker) dayAfterAll() time.Time {
 	now := time.Now()
 	if w.wasAway() {

@@ -11,7 +11,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// local is a host in the process of the test, which sees its pool and its log.
+// local is a host in the process of the test, which can see its pool and its
+// log.
 type local struct {
 	*client
 	*provider.Provider
@@ -30,7 +31,7 @@ func serve(t *testing.T, at target, timeout time.Duration, edit ...func(*provide
 	return serveFor(t, newClient(t, kept), kept, timeout, edit...)
 }
 
-// serveFor runs a host for an application that exists.
+// serveFor runs a host for an existing application.
 func serveFor(t *testing.T, c *client, kept opened, timeout time.Duration, edit ...func(*provider.Config)) *local {
 	t.Helper()
 	h := &local{client: c, kept: kept, log: &output{}}
@@ -49,5 +50,5 @@ func serveFor(t *testing.T, c *client, kept opened, timeout time.Duration, edit 
 	return h
 }
 
-// process is the host for those who only want its URL.
+// process returns the host for callers that only need its URL.
 func (h *local) process() *process { return &process{url: h.url} }

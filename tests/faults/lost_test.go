@@ -11,10 +11,10 @@ import (
 // mostAnswers is far more than the database gives in one request.
 const mostAnswers = 60
 
-// The connection to the database may break at any point of a request, with the
-// answer to what was done, so that the host cannot tell whether it was. A
-// refresh that comes again gets a pair that works all the same, and a code is
-// never redeemed twice.
+// The connection to the database may break at any point of a request, after a
+// statement was done and before its answer arrives, so the host can't tell
+// whether it was done. A repeated refresh gets a working pair anyway, and a
+// code is never redeemed twice.
 func TestLostAnswers(t *testing.T) {
 	for _, kind := range []string{"postgres", "redis", "mysql"} {
 		t.Run(kind, func(t *testing.T) {
@@ -24,20 +24,20 @@ func TestLostAnswers(t *testing.T) {
 			t.Logf("%d refreshes were not answered, and all of them could be repeated", refreshes)
 			require.NotZero(t, refreshes)
 			codes, spent := s.loseRedemptions(t)
-			t.Logf("%d redemptions were not answered, of which %d were done all the same", codes, spent)
+			t.Logf("%d redemptions were not answered, but %d of them were done", codes, spent)
 			require.NotZero(t, codes)
 			require.NotZero(t, spent)
 		})
 	}
 }
 
-// loseRefreshes has the connection break one answer later each time, until a
-// refresh comes through.
+// loseRefreshes breaks the connection one answer later each time, until a
+// refresh succeeds.
 func (s *stopped) loseRefreshes(t *testing.T) (lost int) {
 	host := s.host.url
 	current := s.mustRedeem(t, host, s.mustAuthorize(t, host, "user_ada"))
 	for answers := range mostAnswers {
-		// This warms a connection to the last statement.
+		// This prepares a connection up to the last statement.
 		current = s.mustRefresh(t, host, current.Refresh)
 		s.proxy.set(losing, answers)
 		r, err := s.refresh(host, current.Refresh)
@@ -48,7 +48,7 @@ func (s *stopped) loseRefreshes(t *testing.T) (lost int) {
 		works, err := s.notes(host, next.Access)
 		mustStatus(t, http.StatusOK, works, err)
 		if first, ok := r.pair(); ok {
-			require.Equal(t, first, next, "a refresh that came again")
+			require.Equal(t, first, next, "a repeated refresh")
 			return lost
 		}
 		mustStatus(t, http.StatusServiceUnavailable, r, nil)
@@ -83,7 +83,7 @@ func (s *stopped) loseRedemptions(t *testing.T) (lost, done int) {
 		switch {
 		case ok:
 			mustRefuse(t, again, nil)
-			// Whoever redeems a code again ends what came of it.
+			// Redeeming a code again ends its grant.
 			r, err = s.notes(host, first.Access)
 			mustStatus(t, http.StatusUnauthorized, r, err)
 			return lost, done
@@ -101,13 +101,13 @@ func (s *stopped) loseRedemptions(t *testing.T) (lost, done int) {
 	return lost, done
 }
 
-// recover waits until the host reaches its database again, and has it find the
-// connections that broke unnoticed.
+// recover waits until the host reaches its database again, and makes it find
+// broken connections.
 func (s *stopped) recover(t *testing.T, token string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		r, err := s.notes(s.host.url, token)
 		return err == nil && r.status == http.StatusOK
-	}, 10*time.Second, 10*time.Millisecond, "the host does not recover")
+	}, 10*time.Second, 10*time.Millisecond, "the host doesn't recover")
 	s.warm(t, token)
 }

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// The model says which answers are right. It knows when each request was sent
-// and when its answer had come, and nothing about what happened in between: two
-// requests that overlap may have been decided in either order, and one that is
-// sent after the answer to another must see what that has done.
+// The model says which answers are correct. It knows when each request was sent
+// and when its answer arrived, and nothing about what happened in between. Two
+// requests that overlap may have been decided in either order. A request that
+// is sent after the answer to another must see the effect of that one.
 
-// span is the time that a request took, by the one clock of the test. If it has
-// no end, it was never answered, and its effect may come at any time.
+// span is the time of a request, by the test's clock. If it has no end, it was
+// never answered, and may take effect at any time.
 type span struct {
 	from, to time.Time
 
-	// doubt is set if it is not known whether it had its effect.
+	// doubt is set if it is unknown whether the request took effect.
 	doubt bool
 }
 
@@ -24,11 +24,11 @@ const clock = "05.000000"
 
 func (s span) String() string { return s.from.Format(clock) + "-" + s.to.Format(clock) }
 
-// before reports whether s was over before other began.
+// before reports whether s had ended before other began.
 func (s span) before(other span) bool { return !s.to.IsZero() && !s.to.After(other.from) }
 
-// key is what a cut-off covers: what is about the user and the application, or
-// about any where they are empty.
+// key is what a cut-off covers: everything about the user and the application,
+// or about any if they are empty.
 type key struct {
 	user, app string
 	what      what
@@ -48,9 +48,9 @@ type cutoffs struct {
 	byKey map[key][]*span
 }
 
-// begin notes that a cut-off was sent, and returns what to call once its answer
-// has come. An early sweep takes a thousand documents at most, so it is not
-// certain of any.
+// begin records that a cut-off was sent, and returns a function to call once
+// its answer has come. An early sweep removes at most a thousand documents, so
+// its effect on a given one is uncertain.
 func (c *cutoffs) begin(k key) (end func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -63,15 +63,15 @@ func (c *cutoffs) begin(k key) (end func()) {
 	}
 }
 
-// thing is what a cut-off may end: a grant, a consent, or a device that waits.
+// thing is what a cut-off may end: a grant, a consent, or a waiting device.
 type thing struct {
 	keys []key
-	made span // by the request that decided on it
+	made span // by the request that created or allowed it
 
 	ends []*span // by requests about it alone
 
 	alive time.Time // when the last request was sent that found it alive
-	dead  time.Time // when the first answer had come that found it dead; zero: none
+	dead  time.Time // when the first answer came that found it dead; zero if none
 }
 
 func newThing(user, app string, made span) *thing {
@@ -84,8 +84,8 @@ func (c *cutoffs) may(t *thing, during span) (live, die bool) {
 	live = t.dead.IsZero() || t.dead.After(during.from)
 	die = !t.dead.IsZero()
 	look := func(cut *span) {
-		// One that was over before the thing was decided on, or before it was
-		// seen alive, is not about it.
+		// A cut-off that had ended before the thing was allowed, or before it was
+		// seen alive, doesn't affect it.
 		if !cut.before(t.made) && !cut.before(span{from: t.alive}) {
 			die = die || !cut.from.After(during.to)
 			live = live && (cut.doubt || !t.made.before(*cut) || !cut.before(during))
@@ -104,7 +104,7 @@ func (c *cutoffs) may(t *thing, during span) (live, die bool) {
 	return live, die
 }
 
-// about says what the model knows of a thing.
+// about describes what the model knows of a thing.
 func (c *cutoffs) about(t *thing) string {
 	text := fmt.Sprintf("made %v, alive after %s, dead before %s, ended %v", t.made, t.alive.Format(clock), t.dead.Format(clock), t.ends)
 	c.mu.Lock()
@@ -117,7 +117,7 @@ func (c *cutoffs) about(t *thing) string {
 	return text
 }
 
-// saw notes what a request has found, and reports whether it may have.
+// saw records what a request has found, and reports whether that is possible.
 func (c *cutoffs) saw(t *thing, during span, alive bool) (right bool) {
 	live, die := c.may(t, during)
 	if alive {
@@ -132,7 +132,7 @@ func (c *cutoffs) saw(t *thing, during span, alive bool) (right bool) {
 	return die
 }
 
-// end notes that a request has ended the thing or, if that is not certain, may
+// end records that a request has ended the thing or, if that is uncertain, may
 // have.
 func (t *thing) end(during span, certain bool) {
 	if !certain {
@@ -141,8 +141,8 @@ func (t *thing) end(during span, certain bool) {
 	t.ends = append(t.ends, &during)
 }
 
-// settle says that whatever was not answered has had its effect by now, or never
-// will.
+// settle records that every unanswered request has taken effect by now, or
+// never will.
 func settle(spans []*span) {
 	for _, s := range spans {
 		if s.to.IsZero() {
@@ -151,11 +151,11 @@ func settle(spans []*span) {
 	}
 }
 
-// consents are what one user has agreed to give one application, once or more.
+// consents are what one user has allowed one application, once or more.
 type consents struct {
 	mu       sync.Mutex
 	agreed   []*thing
-	canceled []*span // by answers that take back what was agreed to before
+	canceled []*span // by answers that take back earlier consent
 }
 
 func (s *consents) add(t *thing) {
@@ -165,8 +165,8 @@ func (s *consents) add(t *thing) {
 	s.agreed = append(s.agreed, t)
 }
 
-// cancel notes that the user is about to say no, and returns what to call once
-// that was answered, or not.
+// cancel records that the user is about to cancel, and returns a function to
+// call once the request was answered, or failed.
 func (s *consents) cancel() (end func(answered bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,14 +184,14 @@ func (s *consents) cancel() (end func(answered bool)) {
 	}
 }
 
-// settle says when a consent that was added was given.
+// settle sets when an added consent was given.
 func (s *consents) settle(t *thing, during span) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.made = during
 }
 
-// ended reports whether one that was added may have ended.
+// ended reports whether an added consent may have ended.
 func (s *consents) ended(c *cutoffs, t *thing, during span) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,8 +199,8 @@ func (s *consents) ended(c *cutoffs, t *thing, during span) bool {
 	return die
 }
 
-// keepDocuments leaves out what was canceled. Nothing that was agreed to is left
-// then, but its document is.
+// keepDocuments drops canceled consents. Nothing that was allowed is left then,
+// but the document is.
 func (s *consents) keepDocuments() {
 	for _, t := range s.agreed {
 		t.ends = nil

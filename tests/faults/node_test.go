@@ -12,9 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/internal/redisserver"
 )
 
-// A Redis Cluster loses one of its nodes in the middle of load, three times, and
-// for so long that it stops serving. Whatever it had answered is true when the
-// node is back.
+// A Redis Cluster loses one of its nodes under load, three times, each time
+// long enough to stop serving. Every answer holds when the node is back.
 func TestLostNode(t *testing.T) {
 	slow(t)
 	servers := startCluster(t)
@@ -32,8 +31,8 @@ func redisLoad(t *testing.T, kind string, servers ...*redisserver.Server) *load 
 	return newLoad(t, at, startAll(t, instanceCount, hostConfig{At: at, StoreTimeout: 2 * time.Second}))
 }
 
-// disturb lets the load run while something goes away and comes back, at random
-// moments, and audits what it was answered.
+// disturb runs the load while something goes away and comes back, at random
+// moments, and audits the answers.
 func (l *load) disturb(kill func(round int)) {
 	l.t.Helper()
 	done := make(chan struct{})
@@ -51,11 +50,11 @@ func (l *load) disturb(kill func(round int)) {
 	}
 	<-done
 	l.audit()
-	require.NotZero(l.t, l.unknown, "nothing came in the middle of anything")
+	require.NotZero(l.t, l.unknown, "no request was interrupted")
 }
 
-// reach waits until every host reaches all of its store again: a client of Redis
-// that could not connect tries again once a second.
+// reach waits until every host reaches its whole store again: a Redis client
+// that could not connect retries once a second.
 func (l *load) reach() {
 	l.t.Helper()
 	for _, host := range l.hosts {
@@ -63,7 +62,7 @@ func (l *load) reach() {
 			require.Eventually(l.t, func() bool {
 				r, err := l.first.do("GET", fmt.Sprintf("%s/test/grants?user=user_probe_%d", host.url, i), nil, nil)
 				return err == nil && r.status == http.StatusOK
-			}, 30*time.Second, 20*time.Millisecond, "the host does not recover")
+			}, 30*time.Second, 20*time.Millisecond, "the host doesn't recover")
 		}
 	}
 }

@@ -28,7 +28,7 @@ func start(t testing.TB, c hostConfig) *process {
 	return startAll(t, 1, c)[0]
 }
 
-// startAll runs hosts that all start at once, and waits until all listen.
+// startAll starts hosts at the same time, and waits until all listen.
 func startAll(t testing.TB, n int, c hostConfig) []*process {
 	t.Helper()
 	text, err := json.Marshal(c)
@@ -38,12 +38,13 @@ func startAll(t testing.TB, n int, c hostConfig) []*process {
 	hosts := make([]*process, n)
 	lines := make([]*bufio.Reader, n)
 	for i := range hosts {
-		// Not CommandContext: the context of the test ends before its cleanup.
+		// Not CommandContext, because the context of the test ends before its
+		// cleanup.
 		cmd := exec.Command(program)
 		cmd.Env = append(os.Environ(), hostVariable+"="+string(text))
 		words := &output{}
 		cmd.Stderr = words
-		_, err := cmd.StdinPipe() // It closes when this process ends, however that is.
+		_, err := cmd.StdinPipe() // It closes when this process ends, in any way.
 		require.NoError(t, err)
 		stdout, err := cmd.StdoutPipe()
 		require.NoError(t, err)
@@ -66,15 +67,15 @@ func startAll(t testing.TB, n int, c hostConfig) []*process {
 		}()
 		if err != nil {
 			h.kill()
-			require.Fail(t, "the host did not start", "%s", h.cmd.Stderr)
+			require.Fail(t, "the host didn't start", "%s", h.cmd.Stderr)
 		}
 		h.url = strings.TrimSpace(line)
 	}
 	return hosts
 }
 
-// kill ends the host in the middle of whatever it does: it gets no chance to
-// finish anything. It returns when the process is gone.
+// kill ends the host at any point of its work, with SIGKILL. It returns when
+// the process has ended.
 func (h *process) kill() {
 	h.cmd.Process.Kill() // SIGKILL
 	<-h.gone
@@ -99,15 +100,15 @@ func (o *output) String() string {
 	return text[max(0, len(text)-4000):]
 }
 
-// says reports whether the host has said it at any time.
+// says reports whether the host has written text at any time.
 func (o *output) says(text string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return strings.Contains(o.text.String(), text)
 }
 
-// check fails the test for what no fault excuses, and otherwise says what the
-// host said if the test has failed.
+// check fails the test for errors that no fault explains. If the test has
+// failed, it logs the host's output.
 func (o *output) check(t testing.TB) {
 	o.mu.Lock()
 	text := o.text.String()

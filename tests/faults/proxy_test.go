@@ -14,14 +14,14 @@ type mode int
 
 const (
 	passing   mode = iota // lets everything through
-	refusing              // takes no connection and has cut those there were
-	hanging               // takes connections and what is sent, and never answers
+	refusing              // accepts no connection, and has cut existing ones
+	hanging               // accepts connections and data, and never answers
 	losing                // lets some answers through, and cuts each connection at the next one
 	losingOne             // lets some answers through, cuts one connection at the next one, and then lets everything through
 )
 
 // proxy stands between a host and its database, so that the database seems to
-// stop without being stopped for everybody else.
+// stop for this host only.
 type proxy struct {
 	t        *testing.T
 	address  string
@@ -29,7 +29,7 @@ type proxy struct {
 
 	mu       sync.Mutex
 	mode     mode
-	answers  int // how many are still let through when losing
+	answers  int // how many answers still pass when losing
 	listener net.Listener
 	links    map[*link]bool
 }
@@ -59,7 +59,7 @@ func newProxy(t *testing.T, upstream string) *proxy {
 	return p
 }
 
-// listen takes the address that the proxy had, or a free one at first.
+// listen listens on the proxy's address, or on a free one the first time.
 func (p *proxy) listen() {
 	require.Eventually(p.t, func() bool {
 		listener, err := net.Listen("tcp", p.address)
@@ -72,8 +72,9 @@ func (p *proxy) listen() {
 	go p.accept(p.listener)
 }
 
-// set changes what the proxy does. When it stops or begins to let everything
-// through, it cuts the connections there are, as a database that restarts does.
+// set changes what the proxy does. When it stops letting data through, or
+// starts again, it cuts the existing connections, like a database that
+// restarts.
 func (p *proxy) set(m mode, answers int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,8 +134,8 @@ func (p *proxy) serve(conn net.Conn) {
 	p.forward(l, l.down, l.up, true)
 }
 
-// forward moves bytes as long as the proxy lets them through, and then holds
-// the connection until it is cut.
+// forward copies bytes while the proxy lets them through, and then holds the
+// connection until it is cut.
 func (p *proxy) forward(l *link, to, from net.Conn, answers bool) {
 	buffer := make([]byte, 64<<10)
 	for {
@@ -159,7 +160,7 @@ func (p *proxy) forward(l *link, to, from net.Conn, answers bool) {
 }
 
 // lets reports whether the next bytes may pass, and whether the connection is
-// cut for not passing them.
+// cut because they may not.
 func (p *proxy) lets(answer bool) (passes, cut bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -177,7 +178,7 @@ func (p *proxy) lets(answer bool) (passes, cut bool) {
 }
 
 // lost reports whether an answer was lost since the mode was losingOne, and
-// lets everything through. Unlike set it cuts nothing.
+// lets everything through. Unlike set, it cuts no connection.
 func (p *proxy) lost() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

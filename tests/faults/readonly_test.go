@@ -9,10 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A database turns read-only in the middle of load, as one does that was
-// demoted or whose operator is at work. What only reads goes on, every write is
-// refused in a way that can be repeated, and afterwards nobody has lost
-// anything.
+// A database turns read-only under load, because it was demoted or for
+// maintenance. Requests that only read keep working, every write is refused in
+// a way that can be retried, and nothing is lost.
 func TestReadOnly(t *testing.T) {
 	slow(t)
 	for _, c := range []struct{ kind, on, off, cause string }{
@@ -39,7 +38,7 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// One instance has opened the file of SQLite to read only.
+// One instance has opened the SQLite file read-only.
 func TestReadOnlyFile(t *testing.T) {
 	at := newTarget(t, "sqlite")
 	h := serve(t, at, 5*time.Second)

@@ -7,8 +7,8 @@ import (
 	"github.com/latchkey-go/latchkey/internal/redisserver"
 )
 
-// startRedis starts a Redis of the test's own, which may be killed and loses
-// nothing that it has acknowledged.
+// startRedis starts a Redis server for the test, which may be killed and loses
+// no acknowledged write.
 func startRedis(t testing.TB, settings ...string) *redisserver.Server {
 	t.Helper()
 	s, err := redisserver.Start(t, append(settings, redisserver.Durable...)...)
@@ -18,8 +18,8 @@ func startRedis(t testing.TB, settings ...string) *redisserver.Server {
 	return s
 }
 
-// startCluster starts three of them that are a Redis Cluster. It takes half a
-// second to notice that one is gone.
+// startCluster starts a Redis Cluster of three servers. It takes half a second
+// to notice that one is down.
 func startCluster(t testing.TB) []*redisserver.Server {
 	t.Helper()
 	all, err := redisserver.StartCluster(t, append([]string{"cluster-node-timeout 500"}, redisserver.Durable...)...)
@@ -29,7 +29,7 @@ func startCluster(t testing.TB) []*redisserver.Server {
 	return all
 }
 
-// joined are the addresses of the servers, as in a target.
+// joined returns the addresses of the servers in the form of a target.
 func joined(servers []*redisserver.Server) string {
 	var addresses []string
 	for _, s := range servers {

@@ -15,8 +15,8 @@ import (
 
 const sentinelName = "latchkey"
 
-// startSentinel starts a sentinel of a Redis with one replica, and returns its
-// address.
+// startSentinel starts a sentinel for a Redis server with one replica, and
+// returns its address.
 func startSentinel(t *testing.T, addr string) string {
 	t.Helper()
 	s := redisserver.StartSentinel(t, sentinelName, addr)
@@ -25,13 +25,13 @@ func startSentinel(t *testing.T, addr string) string {
 	require.Eventually(t, func() bool {
 		replicas, _ := client.Replicas(t.Context(), sentinelName).Result()
 		return len(replicas) == 1
-	}, 30*time.Second, 20*time.Millisecond, "the sentinel does not find the replica")
+	}, 30*time.Second, 20*time.Millisecond, "the sentinel doesn't find the replica")
 	return s.Addr
 }
 
-// A failover loses what the replica hadn't got. A client whose rotation is lost
-// is told that its token is unknown. Its sign-in isn't ended, so the token
-// before goes on working; and what was revoked works again.
+// A failover loses writes that the replica hadn't received. A client whose
+// rotation is lost is told that its token is unknown. Its sign-in isn't ended,
+// so the previous token keeps working; and revoked tokens work again.
 func TestFailover(t *testing.T) {
 	slow(t)
 	primary := startRedis(t)

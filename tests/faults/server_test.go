@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// server is a database server of the test's own, which may be stopped, filled,
-// or reconfigured.
+// server is a database server for one test, which may be stopped, filled, or
+// reconfigured.
 type server struct {
 	kind    string // "postgres" or "mysql"
 	folder  string
@@ -29,11 +29,12 @@ type server struct {
 	log     output
 }
 
-// account is whom a server runs as: PostgreSQL refuses to run as root.
+// account is the user that a server runs as, because PostgreSQL refuses to run
+// as root.
 type account struct{ uid, gid int }
 
-// unprivileged returns the account of PostgreSQL's own user, where the tests
-// run as root.
+// unprivileged returns the account of PostgreSQL's user, if the tests run as
+// root.
 func unprivileged(t *testing.T) *account {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -41,7 +42,7 @@ func unprivileged(t *testing.T) *account {
 	}
 	found, err := user.Lookup("postgres")
 	if err != nil {
-		missing(t, "the tests run as root, PostgreSQL refuses to, and there is no user postgres: %v", err)
+		missing(t, "the tests run as root, which PostgreSQL refuses to do, and the user postgres doesn't exist: %v", err)
 	}
 	uid, err := strconv.Atoi(found.Uid)
 	require.NoError(t, err)
@@ -50,7 +51,7 @@ func unprivileged(t *testing.T) *account {
 	return &account{uid, gid}
 }
 
-// own gives a folder to the account.
+// own makes the account the owner of a folder.
 func (a *account) own(t *testing.T, folder string) {
 	t.Helper()
 	if a != nil {
@@ -75,8 +76,8 @@ func run(t *testing.T, cmd *exec.Cmd) {
 	require.NoError(t, err, "%s: %s", cmd, said)
 }
 
-// program returns the path of a program. Debian keeps those of PostgreSQL out
-// of the PATH.
+// program returns the path of a program. Debian doesn't put those of PostgreSQL
+// into the PATH.
 func program(t *testing.T, names ...string) string {
 	t.Helper()
 	for _, name := range names {
@@ -92,7 +93,7 @@ func program(t *testing.T, names ...string) string {
 			return path
 		}
 	}
-	missing(t, "there is no program %s", names[0])
+	missing(t, "the program %s isn't installed", names[0])
 	return ""
 }
 
@@ -101,8 +102,8 @@ func executable(path string) bool {
 	return err == nil && info.Mode()&0o111 != 0
 }
 
-// newFolder makes a folder for a server. That of t.TempDir is closed to the
-// server's user.
+// newFolder creates a folder for a server. The server's user can't read
+// t.TempDir.
 func newFolder(t *testing.T, owner *account) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "latchkey-server")
@@ -115,7 +116,8 @@ func newFolder(t *testing.T, owner *account) string {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	// The port is free now and, as nobody else asks for it, in a moment too.
+	// The port is free now, and no other program will ask for it in the next
+	// moment.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
@@ -124,8 +126,8 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// templates are data folders as they are after the installation, one for each
-// kind. Copying one is faster than making it.
+// templates are data folders in the state after the installation, one for each
+// kind. Copying one is faster than creating one.
 var templates struct {
 	sync.Mutex
 	folders map[string]string
@@ -164,7 +166,7 @@ func template(t *testing.T, kind string) string {
 	return data
 }
 
-// newServer starts a server with the options, in a folder of its own.
+// newServer starts a server with the options, in a new folder.
 func newServer(t *testing.T, kind string, options ...string) *server {
 	t.Helper()
 	var as *account
@@ -174,7 +176,7 @@ func newServer(t *testing.T, kind string, options ...string) *server {
 	return newServerIn(t, newFolder(t, as), kind, options...)
 }
 
-// newServerIn starts a server whose data is in the folder.
+// newServerIn starts a server with its data in the folder.
 func newServerIn(t *testing.T, folder, kind string, options ...string) *server {
 	t.Helper()
 	s := &server{kind: kind, folder: filepath.Join(folder, "data"), port: freePort(t), options: options}
@@ -182,18 +184,18 @@ func newServerIn(t *testing.T, folder, kind string, options ...string) *server {
 	t.Cleanup(func() {
 		s.kill()
 		if t.Failed() {
-			t.Logf("the %s said last: %s", s.kind, &s.log)
+			t.Logf("last output of the %s: %s", s.kind, &s.log)
 		}
 	})
 	s.start(t)
 	return s
 }
 
-// start starts the server and waits until it takes connections.
+// start starts the server and waits until it accepts connections.
 func (s *server) start(t *testing.T) {
 	t.Helper()
 	require.NoError(t, s.begin(t))
-	require.Eventually(t, func() bool { return s.at().ping(t.Context()) == nil }, 60*time.Second, 50*time.Millisecond, "the %s does not start: %s", s.kind, &s.log)
+	require.Eventually(t, func() bool { return s.at().ping(t.Context()) == nil }, 60*time.Second, 50*time.Millisecond, "the %s doesn't start: %s", s.kind, &s.log)
 }
 
 // begin starts the server.
@@ -220,7 +222,7 @@ func (s *server) begin(t *testing.T) error {
 	return s.cmd.Start()
 }
 
-// kill ends the server without giving it time to write anything more.
+// kill ends the server without giving it time to write anything.
 func (s *server) kill() {
 	signal := syscall.SIGKILL
 	if s.kind == "postgres" {
@@ -230,7 +232,7 @@ func (s *server) kill() {
 	s.cmd.Wait()
 }
 
-// at returns where the server is, for its administrator.
+// at returns the server's address for its administrator.
 func (s *server) at() target {
 	if s.kind == "postgres" {
 		return target{Kind: "postgres", Source: "postgres://postgres@127.0.0.1:" + s.port + "/postgres?sslmode=disable", Prefix: "latchkey_"}
@@ -238,7 +240,7 @@ func (s *server) at() target {
 	return target{Kind: "mysql", Source: "root@tcp(127.0.0.1:" + s.port + ")/mysql?timeout=2s", Prefix: "latchkey_"}
 }
 
-// forHost returns where the server is, for a host without special rights.
+// forHost returns the server's address for a host without special rights.
 func (s *server) forHost(t *testing.T) target {
 	t.Helper()
 	at := s.at()
@@ -264,13 +266,13 @@ func (s *server) do(t *testing.T, statements ...string) {
 	}
 }
 
-// small mounts a file system of so many MB for the rest of the test.
+// small mounts a file system of n MB for the rest of the test.
 func small(t *testing.T, owner *account, megabytes int) string {
 	t.Helper()
 	folder := newFolder(t, owner)
 	said, err := exec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm,mode=755", megabytes), "tmpfs", folder).CombinedOutput()
 	if err != nil {
-		missing(t, "a small file system cannot be mounted: %v: %s", err, bytes.TrimSpace(said))
+		missing(t, "can't mount a small file system: %v: %s", err, bytes.TrimSpace(said))
 	}
 	t.Cleanup(func() { exec.Command("umount", "-l", folder).Run() })
 	owner.own(t, folder)

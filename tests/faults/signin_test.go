@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// signIn is one sign-in, and what the worker whose it is knows of it. What
-// others do to it, they do by cut-offs.
+// signIn is one sign-in, and what its worker knows about it. Others affect it
+// only by cut-offs.
 type signIn struct {
 	*thing // the grant
 
 	user string
 	app  *application
-	id   string // of the grant; empty: not known yet
+	id   string // of the grant; empty if not yet known
 
-	code   string // not redeemed yet if there are no pairs
+	code   string // empty if not redeemed yet
 	device *device
 	waits  *thing // the device's own record
 
 	pairs   []pair          // the newest last
-	revoked map[string]bool // access tokens; false: perhaps
+	revoked map[string]bool // access tokens; false: possibly
 
-	// unsure is set if the last redemption or refresh was not answered. It has
-	// to be repeated before anything else is known of the chain.
+	// unsure is set if the last redemption or refresh was not answered. It must be
+	// repeated before anything else is known about the chain.
 	unsure bool
 }
 
@@ -33,19 +33,19 @@ func (s *signIn) String() string {
 	return fmt.Sprintf("%s at %s (grant %q, %d pairs, device %t, unsure %t)", s.user, s.app.ID, s.id, len(s.pairs), s.device != nil, s.unsure)
 }
 
-// last returns the pair of so many rotations ago.
+// last returns the pair from n rotations ago.
 func (s *signIn) last(ago int) pair { return s.pairs[len(s.pairs)-1-ago] }
 
-// signIn has a user sign in, in a browser or on a device. It returns nil if
-// that is the end of it.
+// signIn signs a user in, in a browser or on a device. It returns nil if that
+// is the end of it.
 func (w *worker) signIn() *signIn {
 	s := &signIn{user: fmt.Sprintf("user_%d", w.random.IntN(sharedUsers)), app: w.someApp(), revoked: map[string]bool{}}
 	if w.one(2) {
 		s.user = fmt.Sprintf("user_alone_%d", w.users.Add(1))
 	}
 	if w.one(6) {
-		// A user who enters the codes of devices that are gone has to wait after
-		// ten of them, so this one has no other.
+		// A user who enters codes of deleted devices must wait after ten of them, so
+		// this user has no other device.
 		s.user = fmt.Sprintf("user_device_%d", w.users.Add(1))
 		return w.device(s)
 	}
@@ -61,7 +61,7 @@ func (w *worker) signIn() *signIn {
 		return nil
 	case page.code() != "":
 		if !some {
-			w.wrong("%s: no page, but nothing was agreed to", s)
+			w.wrong("%s: no page, but the user has allowed nothing", s)
 		}
 		s.thing, s.code = newThing(s.user, s.app.ID, during), page.code()
 		return s
@@ -72,7 +72,7 @@ func (w *worker) signIn() *signIn {
 	return w.agree(s, consents, page.reply, 1+w.random.IntN(8)/7)
 }
 
-// agree answers the consent page, perhaps several times at once.
+// agree submits the consent page, possibly several times at once.
 func (w *worker) agree(s *signIn, consents *consents, page reply, times int) *signIn {
 	answer := func(decision string) send {
 		return func(host string) (reply, error) { return s.app.decide(host+"/oauth/authorize", s.user, page, decision) }
@@ -87,8 +87,8 @@ func (w *worker) agree(s *signIn, consents *consents, page reply, times int) *si
 		}
 		return nil
 	}
-	// Others may find the consent before this one has its answer, and it may be
-	// kept though what comes after it fails.
+	// Others may find the consent before this request is answered, and the consent
+	// may be stored even if a later step fails.
 	agreed := newThing(s.user, s.app.ID, span{from: time.Now()})
 	consents.add(agreed)
 	answers, during := w.ask("agree", repeat(answer("allow"), times)...)
@@ -104,9 +104,9 @@ func (w *worker) agree(s *signIn, consents *consents, page reply, times int) *si
 			s.code = code
 		case w.gone(s.app, during, a.status == http.StatusBadRequest):
 		default:
-			// The first of two forms was cut off before the second came, or the
-			// user has canceled on another page, perhaps before this one was kept
-			// again because the answer to that was lost.
+			// The first of two forms was cut off before the second came, or the user
+			// canceled on another page, maybe before this consent was stored again
+			// because its first answer was lost.
 			_, die := w.cuts.may(s.thing, during)
 			if (!die || times == 1) && !consents.ended(&w.cuts, agreed, during) {
 				w.wrong("%s: no code for a form: %s", s, a.reply)
@@ -152,7 +152,7 @@ func (w *worker) device(s *signIn) *signIn {
 	}
 	answers, during = w.ask("decide on device", repeat(decide, 1+w.random.IntN(4)/3)...)
 	s.thing = newThing(s.user, s.app.ID, during)
-	agreed := newThing(s.user, s.app.ID, span{from: during.from}) // It may be kept though what comes after it fails.
+	agreed := newThing(s.user, s.app.ID, span{from: during.from}) // The consent may be stored even if a later step fails.
 	if decision == "allow" {
 		w.consentsOf(s.user, s.app).add(agreed)
 	}
@@ -182,7 +182,7 @@ func (w *worker) device(s *signIn) *signIn {
 
 func (s *signIn) poll(host string) (reply, error) { return s.app.poll(host, *s.device) }
 
-// poll has the device ask before its user has decided.
+// poll makes the device ask before its user has decided.
 func (w *worker) poll(s *signIn) {
 	answers, during := w.ask("poll", s.poll)
 	a := answers[0]
@@ -196,8 +196,8 @@ func waits(a answer) bool {
 	return strings.Contains(a.body, `"authorization_pending"`) || strings.Contains(a.body, `"slow_down"`)
 }
 
-// finds reports whether an answer has the status of one that knows the device,
-// which it must if nothing has removed it.
+// finds reports whether the answer's status shows that the device exists. It
+// must, unless something has removed it.
 func (w *worker) finds(s *signIn, during span, status, want int) bool {
 	if _, lost := w.cuts.may(s.waits, during); status != want && !lost {
 		w.wrong("%s: the device is not found: %d", s, status)
@@ -205,12 +205,12 @@ func (w *worker) finds(s *signIn, during span, status, want int) bool {
 	return status == want
 }
 
-// gone reports whether the application was said to be deleted, and holds that
-// against the model.
+// gone reports whether the answer says that the application was deleted, and
+// compares that with the model.
 func (w *worker) gone(app *application, during span, said bool) bool {
 	live, die := w.cuts.may(app.record, during)
 	if said && !die || !said && !live {
-		w.wrong("the application %s is said to be deleted: %t", app.ID, said)
+		w.wrong("the answer says that the application %s was deleted: %t", app.ID, said)
 	}
 	return said
 }
@@ -221,7 +221,7 @@ func (l *load) lose(n int) {
 	l.lost += n
 }
 
-// repeat is the same request several times.
+// repeat returns n copies of a request.
 func repeat(f send, times int) (all []send) {
 	for range times {
 		all = append(all, f)

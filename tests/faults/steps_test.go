@@ -17,8 +17,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// lossy is a host whose connection to the database breaks once in a step, with
-// the answer to a statement that was done.
+// lossy is a host whose connection to the database breaks once during a step: a
+// statement is done, but its answer is lost.
 type lossy struct {
 	*local
 	proxy  *proxy
@@ -27,7 +27,7 @@ type lossy struct {
 
 // A step is what a caller asks for, and asks for again until it is answered.
 type step struct {
-	// do asks once. Its error says that the caller has to ask again.
+	// do asks once. An error means that the caller must ask again.
 	do func() error
 	// check fails the test unless the step was done exactly once.
 	check func()
@@ -47,9 +47,10 @@ func answered(t *testing.T, r reply, err error) error {
 	return nil
 }
 
-// The answer to any statement of any step may be lost after it was done.
-// Whether the driver then sends the statement again, as lib/pq and the one for
-// MySQL may, or not, as pgx, the caller's next try finds everything done once.
+// The answer to any statement of any step may be lost after it was done. The
+// driver may send the statement again, as lib/pq and the one for MySQL may, or
+// not, as pgx. In either case, after the caller's next try everything is done
+// exactly once.
 func TestAnswerLostAtEachStatement(t *testing.T) {
 	for _, kind := range []string{"postgres", "lib/pq", "mysql"} {
 		t.Run(kind, func(t *testing.T) {
@@ -77,17 +78,18 @@ func TestAnswerLostAtEachStatement(t *testing.T) {
 				t.Logf("%s: %d answers lost, and the caller had to ask again after %d", name, lost, asked)
 				total, again = total+lost, again+asked
 			}
-			require.Zero(t, h.reuses.Load(), "reuses that were none")
+			require.Zero(t, h.reuses.Load(), "false alarms about reuse")
 			t.Logf("%d steps: %d answers lost, %d asked again", len(steps), total, again)
 		})
 	}
 }
 
-// lose runs a step with one answer after the other lost, until none is left.
+// lose runs a step repeatedly, each time with another answer lost, until none
+// is left to lose.
 func (h *lossy) lose(t *testing.T, name string, prepare func() step) (lost, again int) {
 	t.Helper()
 	for answers := range mostAnswers {
-		s := prepare() // This one warms the connection, which may be new, to the last statement.
+		s := prepare() // This run prepares the connection, which may be new, up to the last statement.
 		require.NoError(t, s.do(), name)
 		s.check()
 		s = prepare()
@@ -101,16 +103,16 @@ func (h *lossy) lose(t *testing.T, name string, prepare func() step) (lost, agai
 		}
 		s.check()
 		if !happened {
-			require.NotZero(t, lost, "%s loses nothing", name)
+			require.NotZero(t, lost, "%s lost no answer", name)
 			return lost, again
 		}
 		lost++
 	}
-	require.Fail(t, "it does not come to an end", name)
+	require.Fail(t, "it doesn't end", name)
 	return 0, 0
 }
 
-// person returns a user whom nobody has seen.
+// person returns a new user.
 func person() string { return fmt.Sprintf("user_step_%06d", users.Add(1)) }
 
 // grantsOf returns how many live grants a user has.
@@ -121,14 +123,14 @@ func (h *lossy) grantsOf(t *testing.T, user string) int {
 	return len(grants)
 }
 
-// works checks that an access token works, or that it does not.
+// works checks that an access token works, or that it doesn't.
 func (h *lossy) works(t *testing.T, token string, status int) {
 	t.Helper()
 	r, err := h.notes(h.url, token)
 	mustStatus(t, status, r, err)
 }
 
-// steps are all that a host, a client, or a browser may ask for.
+// steps are everything that a host, a client, or a browser may ask for.
 func (h *lossy) steps(t *testing.T) map[string]func() step {
 	steps := map[string]func() step{
 		"authorize":              func() step { return h.authorizeStep(t) },
@@ -149,9 +151,8 @@ func (h *lossy) steps(t *testing.T) map[string]func() step {
 	return steps
 }
 
-// authorizeStep is a request that is answered without a page. Each one makes a
-// grant, so one whose answer was lost leaves one behind that nobody has a code
-// of.
+// authorizeStep is a request that is answered without a page. Each one creates
+// a grant, so one whose answer was lost leaves a grant without a known code.
 func (h *lossy) authorizeStep(t *testing.T) step {
 	user, code := person(), ""
 	h.mustRedeem(t, h.url, h.mustAuthorize(t, h.url, user))
@@ -187,7 +188,7 @@ func (h *lossy) answerStep(t *testing.T) step {
 	}
 }
 
-// redeemStep and refreshStep give a pair that works, and one that lives.
+// redeemStep and refreshStep give a pair that works, and one that is live.
 func (h *lossy) redeemStep(t *testing.T) step {
 	user := person()
 	code := h.mustAuthorize(t, h.url, user)
@@ -285,7 +286,7 @@ func (h *lossy) revokeGrantsStep(t *testing.T, one bool) step {
 	}
 }
 
-// cleanupStep sweeps documents that are dead, and none that lives.
+// cleanupStep sweeps dead documents, and no live ones.
 func (h *lossy) cleanupStep(t *testing.T) step {
 	user := person()
 	got := h.mustRedeem(t, h.url, h.mustAuthorize(t, h.url, user))
@@ -311,7 +312,7 @@ func (h *lossy) cleanupStep(t *testing.T) step {
 	}
 }
 
-// applicationSteps are those of an administrator. What is counted is what the
+// applicationSteps are those of an administrator. The check counts what the
 // store has afterwards.
 func (h *lossy) applicationSteps(t *testing.T) map[string]func() step {
 	create := func() provider.Application {

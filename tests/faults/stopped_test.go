@@ -12,20 +12,19 @@ import (
 )
 
 const (
-	// storeTimeout is that of the hosts whose database is stopped.
+	// storeTimeout is the StoreTimeout of the hosts whose database is stopped.
 	storeTimeout = time.Second
 
-	// margin is how much later than that an answer may come. It is for the
-	// machine, which may be busy with other tests.
+	// margin is how much later an answer may come, because the machine may be busy
+	// with other tests.
 	margin = 3 * time.Second
 
-	// settleTime is how long goroutines may take to end. A driver that gives up
-	// on a connection goes on waiting for it in the background for up to 15
-	// seconds.
+	// settleTime is how long goroutines may take to end. A driver that gives up on
+	// a connection keeps waiting for it in the background for up to 15 seconds.
 	settleTime = 30 * time.Second
 
-	// slack is how many goroutines more than before are no leak. It is well
-	// below the number of requests that the tests send.
+	// slack is how many more goroutines than before don't count as a leak. It is
+	// well below the number of requests that the tests send.
 	slack = 6
 )
 
@@ -68,15 +67,15 @@ func (s *stopped) requests(user, code string, p pair) []request {
 	}
 }
 
-// goroutines returns how many goroutines the host has.
+// goroutines returns the number of the host's goroutines.
 func (s *stopped) goroutines(t *testing.T) int {
 	t.Helper()
 	s.http.CloseIdleConnections()
 	return s.number(t, "GET", s.host.url+"/test/goroutines", "")
 }
 
-// mostGoroutines returns the highest of several counts. A connection that the
-// last count left behind may still be closing, so one count says little.
+// mostGoroutines returns the highest of several counts. A connection from the
+// previous count may still be closing, so a single count says little.
 func (s *stopped) mostGoroutines(t *testing.T) int {
 	t.Helper()
 	most := 0
@@ -87,8 +86,8 @@ func (s *stopped) mostGoroutines(t *testing.T) int {
 	return most
 }
 
-// settle waits until the host has at most so many goroutines, and returns how
-// many it has then.
+// settle waits until the host has at most n goroutines, and returns how many it
+// has then.
 func (s *stopped) settle(t *testing.T, atMost int) int {
 	t.Helper()
 	var n int
@@ -102,8 +101,8 @@ func (s *stopped) settle(t *testing.T, atMost int) int {
 	return 0
 }
 
-// warm sends requests in parallel, so that the host opens all the connections
-// that it keeps.
+// warm sends requests in parallel, so that the host opens all connections that
+// it keeps.
 func (s *stopped) warm(t *testing.T, token string) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -117,9 +116,9 @@ func (s *stopped) warm(t *testing.T, token string) {
 	all.Wait()
 }
 
-// Whether the database takes no connections or takes them and never answers,
-// every endpoint says in time that it is not available, nothing is left
-// behind, and all that was not spent works when the database is back.
+// The database may refuse connections, or accept them and never answer. In both
+// cases every endpoint reports in time that it is unavailable, nothing leaks,
+// and everything that was not spent works when the database is back.
 func TestStoppedDatabase(t *testing.T) {
 	for _, kind := range []string{"postgres", "redis", "mysql"} {
 		for name, how := range map[string]mode{"refuses": refusing, "hangs": hanging} {
@@ -149,9 +148,9 @@ func testStopped(t *testing.T, kind string, how mode) {
 	require.Eventually(t, func() bool {
 		r, err := s.notes(host, got.Access)
 		return err == nil && r.status == http.StatusOK
-	}, 10*time.Second, 10*time.Millisecond, "the host does not recover")
+	}, 10*time.Second, 10*time.Millisecond, "the host doesn't recover")
 	recovered := time.Since(back)
-	// Connections that broke unnoticed are found by these.
+	// These requests find connections that broke unnoticed.
 	s.warm(t, got.Access)
 
 	redeemed := s.mustRedeem(t, host, code)
@@ -173,7 +172,7 @@ func testStopped(t *testing.T, kind string, how mode) {
 }
 
 // unavailable sends more requests than there are connections, to every
-// endpoint, and returns how long the slowest took to be answered with 503.
+// endpoint, and returns the longest time until a 503.
 func (s *stopped) unavailable(t *testing.T, requests []request) time.Duration {
 	t.Helper()
 	var all sync.WaitGroup

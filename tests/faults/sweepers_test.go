@@ -13,8 +13,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Four sweepers run without a pause beside load. They take everything that is
-// dead and nothing that lives, and no request is answered wrongly.
+// Four sweepers run without a pause during load. They remove everything dead
+// and nothing live, and no request gets a wrong answer.
 func TestSweepersBesideLoad(t *testing.T) {
 	slow(t)
 	const sweepers, dead, cutUsers = 4, 1000, 25
@@ -59,7 +59,7 @@ func TestSweepersBesideLoad(t *testing.T) {
 			chains := h.chains(t, 80)
 			stop()
 			all.Wait()
-			for range 3 { // for what was looked at a moment before it was due
+			for range 3 { // for cut-offs that were examined a moment before they were due
 				n, err := h.Cleanup(t.Context())
 				require.NoError(t, err)
 				removed.Add(int64(n))
@@ -70,18 +70,18 @@ func TestSweepersBesideLoad(t *testing.T) {
 					grants++
 				}
 			}
-			require.Zero(t, count(t, h.kept, at, "select count(*) from p_documents where created_at < "+fmt.Sprint(long.Add(time.Hour).UnixMicro())), "what is dead is left")
+			require.Zero(t, count(t, h.kept, at, "select count(*) from p_documents where created_at < "+fmt.Sprint(long.Add(time.Hour).UnixMicro())), "dead documents that are left")
 			require.Zero(t, count(t, h.kept, at, "select count(*) from p_cuts"), "cut-offs are left")
-			require.Equal(t, grants, count(t, h.kept, at, "select count(*) from p_documents where kind = 1"), "grants that live")
-			require.Equal(t, grants, count(t, h.kept, at, "select count(*) from p_documents where kind = 2"), "consents that live")
-			t.Logf("%d calls removed %d of %d dead records beside %d sign-ins, all of which are left", calls.Load(), removed.Load(), dead+cutUsers, grants)
+			require.Equal(t, grants, count(t, h.kept, at, "select count(*) from p_documents where kind = 1"), "live grants")
+			require.Equal(t, grants, count(t, h.kept, at, "select count(*) from p_documents where kind = 2"), "live consents")
+			t.Logf("%d calls removed %d of %d dead records; all %d live sign-ins are left", calls.Load(), removed.Load(), dead+cutUsers, grants)
 			require.GreaterOrEqual(t, removed.Load(), int64(dead+cutUsers))
 			audited(t, h.client, h.kept, at, h.process(), chains)
 		})
 	}
 }
 
-// chains runs so many chains, several at a time, none of which may fail.
+// chains runs n chains, several at a time, none of which may fail.
 func (h *local) chains(t *testing.T, n int) []*chain {
 	t.Helper()
 	list := make([]*chain, n)

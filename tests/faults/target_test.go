@@ -24,11 +24,11 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// target says where a host keeps its records. It goes to the host's process as
+// target says where a host keeps its records. The host's process gets it as
 // JSON.
 type target struct {
 	Kind   string // "postgres", "lib/pq", "mysql", "sqlite", "redis", "cluster", or "sentinel"
-	Source string // what the driver takes, or the addresses of a Redis or of its sentinels
+	Source string // the driver's connection string, or the addresses of a Redis server or of its sentinels
 	Prefix string // of tables or keys
 }
 
@@ -42,12 +42,12 @@ var sqlKinds = map[string]struct {
 	"sqlite":   {"sqlite", sqlstore.SQLite},
 }
 
-// poolSize is how many connections each process has at most. It is small, so
-// that requests also wait for a connection, and so that all tests together
-// stay far below what a database allows.
+// poolSize is the most connections of each process. It is small, so that
+// requests also wait for a connection, and so that all tests together stay far
+// below what a database allows.
 const poolSize = 5
 
-// opened is a store and what it stands on: a pool, or a client of Redis.
+// opened is a store and its pool or Redis client.
 type opened struct {
 	store.Store
 	db    *sql.DB
@@ -63,7 +63,7 @@ func (o opened) close() {
 	}
 }
 
-// open opens the store and makes its tables.
+// open opens the store and creates its tables.
 func (at target) open(ctx context.Context) (opened, error) {
 	if !at.isSQL() {
 		client := redis.NewUniversalClient(&redis.UniversalOptions{
@@ -86,7 +86,7 @@ func (at target) open(ctx context.Context) (opened, error) {
 	return opened{Store: s, db: db}, s.Migrate(ctx)
 }
 
-// connect opens the database, apart from the store.
+// connect opens the database without a store.
 func (at target) connect() (*sql.DB, error) { return sql.Open(sqlKinds[at.Kind].driver, at.Source) }
 
 func (at target) isSQL() bool { return sqlKinds[at.Kind].driver != "" }
@@ -110,7 +110,7 @@ func (at target) address() string {
 	return at.Source
 }
 
-// through is the same place, reached by another address.
+// through returns the same target with another address.
 func (at target) through(address string) target {
 	at.Source = strings.Replace(at.Source, at.address(), address, 1)
 	return at
@@ -123,9 +123,8 @@ func env(name, otherwise string) string {
 	return otherwise
 }
 
-// newTarget returns an empty place of the kind, which goes after the test. It
-// skips the test if the service is absent, and fails it where nothing may be
-// skipped.
+// newTarget returns an empty target of the kind, which is dropped after the
+// test. It skips the test if the service is missing, or fails it in CI.
 func newTarget(t testing.TB, kind string) target {
 	t.Helper()
 	at := target{Kind: kind, Prefix: "f" + strings.ToLower(rand.Text()[:10]) + "_"}
@@ -155,8 +154,7 @@ func newTarget(t testing.TB, kind string) target {
 	return at
 }
 
-// missing skips the test for want of something, or fails it where nothing may
-// be skipped.
+// missing skips the test because something isn't installed, or fails it in CI.
 func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -181,9 +179,9 @@ func (at target) ping(ctx context.Context) error {
 	return db.PingContext(ctx)
 }
 
-// drop removes everything that the test has made.
+// drop removes everything that the test has created.
 func (at target) drop(t testing.TB) {
-	ctx := context.Background() // That of the test has ended when it cleans up.
+	ctx := context.Background() // The test's context has ended during cleanup.
 	if at.Kind == "redis" {
 		client := redis.NewClient(&redis.Options{Addr: at.Source})
 		defer client.Close()
@@ -212,8 +210,8 @@ func (at target) drop(t testing.TB) {
 	}
 }
 
-// count returns the number that a query of the tests' own gives. In it, "p_"
-// stands for the prefix of the tables.
+// count returns the number from a query of the tests. In it, "p_" stands for
+// the prefix of the tables.
 func count(t *testing.T, o opened, at target, query string) int {
 	t.Helper()
 	n := -1

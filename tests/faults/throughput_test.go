@@ -16,10 +16,10 @@ import (
 )
 
 // BenchmarkInstances compares one instance with three on the same store, in
-// turns, so that both meet the same machine: requests per second, and the CPU
-// time of the hosts and of the database's servers for 1,000 requests. Clients,
-// hosts, and database share the machine, so three can't be faster than one where
-// there are few processors; it fails if they are much slower.
+// turns, so that both get the same machine: requests per second, and the CPU
+// time of the hosts and the database servers for 1,000 requests. Clients,
+// hosts, and database share the machine, so with few processors three can't be
+// faster than one. The benchmark fails if they are much slower.
 func BenchmarkInstances(b *testing.B) {
 	const rounds = 4
 	for _, kind := range []string{"postgres", "mysql", "redis", "cluster", "sqlite"} {
@@ -53,8 +53,8 @@ func BenchmarkInstances(b *testing.B) {
 	}
 }
 
-// signInsFor has clients sign in, refresh, and use what they got, each request
-// at the next host, and returns how many requests that took.
+// signInsFor has clients sign in, refresh, and use their tokens for d, each
+// request at the next host, and returns the number of requests.
 func (c *client) signInsFor(b *testing.B, hosts []*process, d time.Duration) float64 {
 	var all sync.WaitGroup
 	var requests atomic.Int64
@@ -85,7 +85,7 @@ func (c *client) signInsFor(b *testing.B, hosts []*process, d time.Duration) flo
 	return float64(requests.Load())
 }
 
-// cpuSeconds is the CPU time that the hosts have taken, where Linux says so.
+// cpuSeconds is the CPU time of the hosts, on Linux.
 func cpuSeconds(hosts []*process) (seconds float64) {
 	for _, h := range hosts {
 		seconds += cpuOf(fmt.Sprintf("/proc/%d", h.cmd.Process.Pid))
@@ -93,8 +93,8 @@ func cpuSeconds(hosts []*process) (seconds float64) {
 	return seconds
 }
 
-// databaseSeconds is the CPU time of all processes that run the server of a kind
-// of store, whoever started them. SQLite has none.
+// databaseSeconds is the CPU time of all processes that run the server of a
+// kind of store. SQLite has none.
 func databaseSeconds(kind string) (seconds float64) {
 	programs := map[string][]string{
 		"postgres": {"postgres"}, "mysql": {"mariadbd", "mysqld"}, "redis": {"redis-server"}, "cluster": {"redis-server"},
@@ -109,10 +109,10 @@ func databaseSeconds(kind string) (seconds float64) {
 	return seconds
 }
 
-// cpuOf is the CPU time of the process whose folder in /proc it is, with that of
-// its children that have ended.
+// cpuOf is the CPU time of a process, given its folder in /proc, including its
+// children that have ended.
 func cpuOf(folder string) (seconds float64) {
-	const ticks = 100 // a second, as for every program that Linux tells
+	const ticks = 100 // per second, a constant of Linux
 	text, _ := os.ReadFile(filepath.Join(folder, "stat"))
 	_, rest, _ := strings.Cut(string(text), ") ")
 	if fields := strings.Fields(rest); len(fields) > 14 {

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Somebody holds the rows, or the file, for longer than the host's connections
-// or its Config allow to wait. What reads goes on, what writes is refused with
-// nothing done, and works when the lock is gone.
+// Another transaction holds the rows, or the file, for longer than the host's
+// connections or its Config allow. Requests that read keep working. Those that
+// write are refused without effect, and work once the lock is released.
 func TestLockTimeouts(t *testing.T) {
 	slow(t)
 	for _, c := range []struct{ name, kind, options, cause string }{
@@ -44,9 +44,10 @@ func TestLockTimeouts(t *testing.T) {
 				{"revoke", func() (reply, error) { return h.post(h.url, "/oauth/token/revoke", "token", got.Access) }},
 			}
 			slowest := s.unavailable(t, writes)
-			require.True(t, h.log.says(c.cause), "the log does not name the cause: %s", h.log)
-			// A server goes on for a moment with a statement that its client has given
-			// up. If it got the lock then, the code would be spent, and its answer lost.
+			require.True(t, h.log.says(c.cause), "the log doesn't name the cause: %s", h.log)
+			// A server continues for a moment with a statement that its client has
+			// abandoned. If it got the lock then, the code would be spent and its answer
+			// lost.
 			time.Sleep(1200 * time.Millisecond)
 			release()
 			h.reach(t, h.process())

@@ -1,24 +1,23 @@
-// Wiki is the client that docs/start/quickstart.md tries its provider with: somebody
-// else's app, with a link to sign in.
+// Wiki is the client of docs/start/quickstart.md: another app, which signs in with
+// the provider.
 package main
 
 import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"html/template"
 	"log"
 	"net/http"
-	"text/template"
 	"time"
 
 	"golang.org/x/oauth2"
 )
 
-var welcome = template.Must(template.New("").Parse(`Welcome to Wiki, {{.Name}} <{{.Email}}>.
-
-Try the API:
-curl -H 'Authorization: Bearer {{.Token}}' {{.Issuer}}/api/me
-`))
+var welcome = template.Must(template.New("").Parse(`<!DOCTYPE html><meta name="viewport" content="width=device-width"><title>Wiki</title>
+<h1>Welcome to Wiki, {{.Name}} ({{.Email}})</h1><p>Try the API:</p>
+<pre>curl -H 'Authorization: Bearer {{.Token}}' {{.Issuer}}/api/me</pre>
+<p><a href="{{.Issuer}}">Go to My app</a></p>`))
 
 func main() {
 	addr := flag.String("addr", "localhost:9000", "`host:port` to listen on")
@@ -68,7 +67,6 @@ func main() {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		welcome.Execute(w, map[string]string{"Name": user.Name, "Email": user.Email, "Token": token.AccessToken, "Issuer": *issuer})
 	})
 	fmt.Printf("Open http://%s\n", *addr)

@@ -28,17 +28,17 @@ type user struct {
 	Notes                  []string
 }
 
-const password = "correct horse battery staple" // everybody's, to try the app with
+const password = "correct horse battery staple" // for every user of this demo
 
 var passwordHash = must(bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost))
 
-// users stands for a table.
+// users takes the place of a database table.
 var users = []user{
 	{"user_1815", "ada", "Ada Lovelace", "ada@acme.example", passwordHash, []string{"Measure a pigeon.", "Ask for more cards."}},
 	{"user_1906", "grace", "Grace Hopper", "grace@acme.example", passwordHash, []string{"Order more wire."}},
 }
 
-var errNoUser = errors.New("there is no such user")
+var errNoUser = errors.New("no such user")
 
 func findUser(id string) (user, error) {
 	for _, u := range users {
@@ -50,7 +50,7 @@ func findUser(id string) (user, error) {
 }
 
 // authenticate does the same work for an unknown login as for a wrong password,
-// so that the time it takes tells nobody who has an account.
+// so that its timing doesn't reveal who has an account.
 func authenticate(login, password string) (user, bool) {
 	found, known := users[0], false
 	for _, u := range users {
@@ -63,11 +63,13 @@ func authenticate(login, password string) (user, bool) {
 }
 
 var templates = template.Must(template.New("").Parse(`
-{{define "top"}}<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Acme Notes</title><h1>Acme Notes</h1>{{end}}
+{{define "top"}}<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:2rem auto;padding:0 1rem}label{display:block}</style>
+<title>Acme Notes</title><h1>Acme Notes</h1>{{end}}
 {{define "home"}}{{template "top"}}{{if .ID}}<p>Welcome, {{.Name}}. These are your notes:</p>
 <ul>{{range .Notes}}<li>{{.}}</li>{{end}}</ul>
 <form method="post" action="/logout"><button>Sign out</button></form>{{else}}<a href="/login">Sign in</a>{{end}}{{end}}
-{{define "login"}}{{template "top"}}{{if .Failed}}<p>This login and password do not go together.</p>{{end}}
+{{define "login"}}{{template "top"}}{{if .Failed}}<p>Wrong login or password.</p>{{end}}
 <form method="post" action="/login"><input type="hidden" name="next" value="{{.Next}}">
 <label>Login <input name="login" value="{{.Login}}" autocomplete="username"></label>
 <label>Password <input name="password" type="password" autocomplete="current-password"></label>
@@ -78,7 +80,7 @@ func newApp(url string) *gin.Engine {
 	r.Use(gin.Recovery())
 	r.SetHTMLTemplate(templates)
 
-	key := make([]byte, 32) // A new one each time: a restart signs everybody out.
+	key := make([]byte, 32) // A new key at each start: a restart signs all users out.
 	rand.Read(key)
 	store := cookie.NewStore(key)
 	store.Options(sessions.Options{
@@ -107,8 +109,8 @@ func newApp(url string) *gin.Engine {
 	return r
 }
 
-// loadUser puts who is signed in into the request's context, where code that
-// knows nothing of Gin finds it too.
+// loadUser copies the user's ID into the request's context, so that code
+// without a gin.Context can read it too.
 func loadUser(c *gin.Context) {
 	id, _ := sessions.Default(c).Get("user").(string)
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), userKey{}, id))
@@ -116,14 +118,14 @@ func loadUser(c *gin.Context) {
 
 type userKey struct{}
 
-// userID returns who is signed in, or "".
+// userID returns the ID of the user who is signed in, or "".
 func userID(r *http.Request) string {
 	id, _ := r.Context().Value(userKey{}).(string)
 	return id
 }
 
 func home(c *gin.Context) {
-	u, _ := findUser(userID(c.Request)) // Nobody is the zero user.
+	u, _ := findUser(userID(c.Request)) // The zero user means that no one is signed in.
 	c.HTML(http.StatusOK, "home", u)
 }
 
@@ -139,10 +141,10 @@ func signIn(c *gin.Context) {
 		return
 	}
 	session := sessions.Default(c)
-	session.Clear() // What the browser's session held before is not this user's.
+	session.Clear() // Drop what the session held for the user before.
 	session.Set("user", u.ID)
 	if err := session.Save(); err != nil {
-		c.String(http.StatusInternalServerError, "The session could not be started.")
+		c.String(http.StatusInternalServerError, "Starting the session failed.")
 		return
 	}
 	c.Redirect(http.StatusSeeOther, next)
@@ -153,7 +155,7 @@ func signOut(c *gin.Context) {
 	session.Clear()
 	session.Options(sessions.Options{Path: "/", MaxAge: -1})
 	if err := session.Save(); err != nil {
-		c.String(http.StatusInternalServerError, "The session could not be ended.")
+		c.String(http.StatusInternalServerError, "Ending the session failed.")
 		return
 	}
 	c.Redirect(http.StatusSeeOther, "/")

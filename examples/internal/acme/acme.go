@@ -1,6 +1,5 @@
-// Package acme is Acme Notes, the app that some of the examples need: as small
-// as an app with users can be, and an OAuth 2.0 provider by Latchkey. The
-// quickstart has a fuller one.
+// Package acme is Acme Notes, the app that the examples turn into an OAuth 2.0
+// provider: a small web app with users, sessions, and notes.
 package acme
 
 import (
@@ -16,94 +15,73 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/latchkey-go/latchkey/examples/internal/ui"
 	"github.com/latchkey-go/latchkey/provider"
 	"github.com/latchkey-go/latchkey/scopes"
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// Password is everybody's, to be printed by the program that runs the app.
+// Password is the password of both users.
 const Password = "correct horse battery staple"
 
-// HashCost is what checking a password costs. Tests lower it.
+// HashCost is the bcrypt cost of the passwords. Tests lower it.
 var HashCost = bcrypt.DefaultCost
 
-// Host is the app.
-type Host struct {
-	Provider *provider.Provider
+// App is Acme Notes without Latchkey.
+type App struct {
+	Sessions *scs.SessionManager
 
-	users        map[string]userinfo.User // by id
+	url          string
+	users        map[string]User // by ID
 	passwordHash []byte
-	sessions     *scs.SessionManager
 
 	mu    sync.Mutex
-	notes map[string][]Note // by the id of their user
+	notes map[string][]Note // by the user's ID
 }
 
-// Note is one that a user has written.
+// Note is a user's note.
 type Note struct {
 	Title string `json:"title"`
 	Text  string `json:"text"`
 }
 
-// New returns the app. The caller says in cfg where it is and what it keeps
-// its records in; who the users are is said here. Scopes in cfg come beside
-// those that there always are.
-func New(cfg provider.Config) (*Host, error) {
-	h := &Host{sessions: scs.New(), users: map[string]userinfo.User{
-		"user_1815": {ID: "user_1815", Username: "ada", Name: "Ada Lovelace", Email: "ada@acme.example", EmailVerified: true},
-		"user_1906": {ID: "user_1906", Username: "grace", Name: "Grace Hopper", Email: "grace@acme.example", EmailVerified: true},
-	}, notes: map[string][]Note{
-		"user_1815": {
-			{"Bernoulli numbers", "Ask Mr Babbage for more punched cards before Thursday."},
-			{"Flying machine", "Steam might do. Measure a pigeon first."},
-		},
-		"user_1906": {
-			{"Nanoseconds", "Order more wire, cut to 30 centimetres."},
-			{"Relay 70, panel F", "There was a moth in it. Keep it for the log book."},
-		},
-	}}
-	h.sessions.Cookie.Name = "acme_session" // Lax and HttpOnly by default
-	h.sessions.Cookie.Secure = strings.HasPrefix(cfg.Issuer, "https://")
+// NewApp returns the app. Browsers reach it at the URL.
+func NewApp(url string) (*App, error) {
+	a := &App{Sessions: scs.New(), url: url, users: newUsers(url), notes: newNotes()}
+	// Browsers send a cookie to every port of a machine, so the examples' apps
+	// need different names. The default of scs is SameSite=Lax and HttpOnly. With
+	// Strict the cookie would be missing when a client sends the user here.
+	a.Sessions.Cookie.Name = "acme_session"
+	a.Sessions.Cookie.Secure = strings.HasPrefix(url, "https://")
 	var err error
-	if h.passwordHash, err = bcrypt.GenerateFromPassword([]byte(Password), HashCost); err != nil {
-		return nil, err
+	a.passwordHash, err = bcrypt.GenerateFromPassword([]byte(Password), HashCost)
+	return a, err
+}
+
+// MountPages registers the app's own pages.
+func (a *App) MountPages(mux *http.ServeMux) {
+	mux.Handle("GET /{$}", a.page(a.home))
+	mux.Handle("GET /login", a.page(a.showSignIn))
+	mux.Handle("POST /login", a.page(a.signIn))
+	mux.Handle("POST /logout", a.page(a.signOut))
+	mux.HandleFunc("GET /style.css", ui.ServeStyle)
+	mux.Handle("GET /avatars/{file}", http.FileServerFS(avatars))
+}
+
+// page adds the session to one of the app's pages, and rejects forms of other
+// sites. SameSite alone doesn't: another port of this machine is the same site.
+func (a *App) page(f http.HandlerFunc) http.Handler {
+	csrf := http.NewCrossOriginProtection()
+	if err := csrf.AddTrustedOrigin(a.url); err != nil { // A proxy can change Host, which csrf compares.
+		panic(err)
 	}
-	cfg.Pages.Name = "Acme Notes"
-	cfg.CurrentUser = h.currentUser
-	cfg.SignIn = provider.RedirectTo("/login", "next")
-	cfg.Users = h.findUser
-	cfg.Scopes = append(append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}), cfg.Scopes...)
-	h.Provider, err = provider.New(cfg)
-	return h, err
+	return http.MaxBytesHandler(csrf.Handler(a.Sessions.LoadAndSave(f)), 64<<10)
 }
 
-// Mount registers the app's pages and Latchkey's endpoints.
-func (h *Host) Mount(mux *http.ServeMux) {
-	mux.Handle("GET /{$}", h.page(h.home))
-	mux.Handle("GET /login", h.page(h.showSignIn))
-	mux.Handle("POST /login", h.page(h.signIn))
-	mux.Handle("POST /logout", h.page(h.signOut))
-
-	// The endpoints: with the session where they need it, and without the
-	// check of origins, because programs and other sites may call them.
-	for _, route := range h.Provider.Routes() {
-		handler := route.Handler
-		if route.Session {
-			handler = h.sessions.LoadAndSave(handler)
-		}
-		mux.Handle(route.Method+" "+route.Path, handler)
-	}
-}
-
-// page is a page of the app: with the session, and closed to forms of other sites.
-func (h *Host) page(f http.HandlerFunc) http.Handler {
-	return http.MaxBytesHandler(http.NewCrossOriginProtection().Handler(h.sessions.LoadAndSave(f)), 64<<10)
-}
-
-// Page is a page for users who are signed in. Others are sent to sign in first.
-func (h *Host) Page(serve func(w http.ResponseWriter, r *http.Request, userID string)) http.Handler {
-	return h.page(func(w http.ResponseWriter, r *http.Request) {
-		userID := h.sessions.GetString(r.Context(), sessionUser)
+// Page is a page for users who are signed in. Others must sign in first.
+func (a *App) Page(serve func(w http.ResponseWriter, r *http.Request, userID string)) http.Handler {
+	return a.page(func(w http.ResponseWriter, r *http.Request) {
+		userID := a.userID(r)
 		if userID == "" {
 			http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
 			return
@@ -112,53 +90,96 @@ func (h *Host) Page(serve func(w http.ResponseWriter, r *http.Request, userID st
 	})
 }
 
-// Notes returns the notes of a user.
-func (h *Host) Notes(userID string) []Note {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.notes[userID])
+// Notes returns a user's notes.
+func (a *App) Notes(userID string) []Note {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.notes[userID])
 }
 
-// AddNote keeps a note for a user, until the program ends.
-func (h *Host) AddNote(userID string, note Note) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.notes[userID] = append(h.notes[userID], note)
+// AddNote keeps a note for a user until the program ends.
+func (a *App) AddNote(userID string, note Note) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.notes[userID] = append(a.notes[userID], note)
 }
 
-// ListNotes is the app's API. It answers with the notes of the user whose token
-// was presented; whether it may is to be settled by provider.Require.
-func (h *Host) ListNotes(w http.ResponseWriter, r *http.Request) {
+// ListNotes is the app's API. It answers with the notes of the user who granted
+// the token. Protect it with provider.Require.
+func (a *App) ListNotes(w http.ResponseWriter, r *http.Request) {
 	token, _ := provider.TokenFromContext(r.Context())
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	json.NewEncoder(w).Encode(map[string]any{"notes": h.Notes(token.UserID)})
+	json.NewEncoder(w).Encode(map[string]any{"notes": a.Notes(token.UserID)})
 }
 
-// What the session holds.
+// The keys of the session.
 const (
-	sessionUser       = "user"         // the user's id
+	sessionUser       = "user"         // the user's ID
 	sessionSignedInAt = "signed_in_at" // in Unix seconds
 )
 
-// currentUser is provider.Config.CurrentUser.
-func (h *Host) currentUser(r *http.Request) (provider.Session, error) {
-	id := h.sessions.GetString(r.Context(), sessionUser)
+func (a *App) userID(r *http.Request) string { return a.Sessions.GetString(r.Context(), sessionUser) }
+
+// CurrentUser tells Latchkey who is signed in. It's provider.Config.CurrentUser.
+func (a *App) CurrentUser(r *http.Request) (provider.Session, error) {
+	id := a.userID(r)
 	if id == "" {
 		return provider.Session{}, nil
 	}
-	return provider.Session{UserID: id, SignedInAt: time.Unix(h.sessions.GetInt64(r.Context(), sessionSignedInAt), 0)}, nil
+	return provider.Session{UserID: id, SignedInAt: time.Unix(a.Sessions.GetInt64(r.Context(), sessionSignedInAt), 0)}, nil
 }
 
-// findUser is provider.Config.Users.
-func (h *Host) findUser(_ context.Context, id string) (userinfo.User, error) {
-	if user, ok := h.users[id]; ok {
+// FindUser finds a user by ID. It's provider.Config.Users.
+func (a *App) FindUser(_ context.Context, id string) (userinfo.User, error) {
+	if user, ok := a.users[id]; ok {
 		return user, nil
 	}
 	return userinfo.User{}, userinfo.ErrNotFound
 }
 
-// EndSession signs the visitor out. It is provider.OpenID.SignOut.
-func (h *Host) EndSession(_ http.ResponseWriter, r *http.Request) error {
-	return h.sessions.Destroy(r.Context())
+// EndSession signs the visitor out. It's provider.OpenID.SignOut.
+func (a *App) EndSession(_ http.ResponseWriter, r *http.Request) error {
+	return a.Sessions.Destroy(r.Context())
+}
+
+// Host is Acme Notes with Latchkey.
+type Host struct {
+	*App
+	Provider *provider.Provider
+}
+
+// New returns the app as a provider. It adds to cfg everything about the app:
+// its users, sign-in page, name, and scopes.
+func New(cfg provider.Config) (*Host, error) {
+	app, err := NewApp(cfg.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Pages.Name = "Acme Notes"
+	cfg.CurrentUser = app.CurrentUser
+	cfg.SignIn = provider.RedirectTo("/login", "next")
+	cfg.Users = app.FindUser
+	cfg.Scopes = append(append(scopes.Default(), scopes.Scope{Name: "notes:read", Title: "Read your notes"}), cfg.Scopes...)
+	p, err := provider.New(cfg)
+	return &Host{app, p}, err
+}
+
+// Mount registers the app's pages and Latchkey's endpoints.
+func (h *Host) Mount(mux *http.ServeMux) {
+	h.MountPages(mux)
+	h.MountEndpoints(mux, h.Provider)
+}
+
+// MountEndpoints registers Latchkey's endpoints: with the session where they need
+// it, and without the check for forms of other sites, because programs and other
+// sites may call them.
+func (a *App) MountEndpoints(mux *http.ServeMux, p *provider.Provider) {
+	for _, route := range p.Routes() {
+		handler := route.Handler
+		if route.Session {
+			handler = a.Sessions.LoadAndSave(handler)
+		}
+		mux.Handle(route.Method+" "+route.Path, handler)
+	}
 }

@@ -1,6 +1,6 @@
-// Package browser does what a person's browser does in a sign-in: it keeps
-// cookies, goes where it is sent and fills in the forms of the pages it gets,
-// hidden fields and all. It runs no scripts.
+// Package browser is a minimal web browser for tests and demos. It keeps cookies,
+// follows redirects, and fills in and submits forms with their hidden fields. It
+// runs no scripts.
 package browser
 
 import (
@@ -20,26 +20,26 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// Browser keeps the cookies of one person.
+// Browser is the browser of one user.
 type Browser struct{ client *http.Client }
 
-// New returns a browser without cookies. It makes its requests by transport;
-// nil is http.DefaultTransport.
+// New returns a browser without cookies. It sends requests with transport. If
+// transport is nil, it uses http.DefaultTransport.
 func New(transport http.RoundTripper) *Browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		panic(err) // There are no options that could be wrong.
+		panic(err) // Without options, New doesn't fail.
 	}
 	return &Browser{&http.Client{
 		Transport: transport,
 		Jar:       jar,
 		Timeout:   10 * time.Second,
-		// Redirects are followed one at a time, by Follow.
+		// Follow follows redirects one at a time.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// Page is an answer.
+// Page is a response.
 type Page struct {
 	URL    *url.URL
 	Status int
@@ -47,22 +47,22 @@ type Page struct {
 	Body   []byte
 }
 
-// Open goes to an address.
+// Open opens an address.
 func (b *Browser) Open(ctx context.Context, address string) (*Page, error) {
 	return b.do(ctx, http.MethodGet, address, nil, nil)
 }
 
-// Follow goes where the redirect p leads.
+// Follow follows the redirect p.
 func (b *Browser) Follow(ctx context.Context, p *Page) (*Page, error) {
 	to := p.Leads()
 	if to == "" {
-		return nil, fmt.Errorf("%s leads nowhere", p.Describe())
+		return nil, fmt.Errorf("%s is not a redirect", p.Describe())
 	}
 	return b.Open(ctx, to)
 }
 
-// Press fills in what is typed, by the names of fields, in the form that has
-// the button with the given text, and presses that button.
+// Press finds the form with the given button, fills in the fields in typed, by
+// name, and presses the button.
 func (b *Browser) Press(ctx context.Context, p *Page, button string, typed map[string]string) (*Page, error) {
 	form, err := p.form(button)
 	if err != nil {
@@ -80,7 +80,7 @@ func (b *Browser) Press(ctx context.Context, p *Page, button string, typed map[s
 	}
 	header := http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"},
-		"Origin":       {p.URL.Scheme + "://" + p.URL.Host}, // as browsers send it with every POST
+		"Origin":       {p.URL.Scheme + "://" + p.URL.Host}, // Browsers send it with every POST.
 	}
 	return b.do(ctx, http.MethodPost, form.action.String(), header, strings.NewReader(form.fields.Encode()))
 }
@@ -95,7 +95,7 @@ func (b *Browser) do(ctx context.Context, method, address string, header http.He
 	}
 	answer, err := b.client.Do(request)
 	if err != nil {
-		// The error's own text has the whole URL, with all that is secret in it.
+		// A url.Error contains the whole URL, which can have secrets.
 		var failed *url.Error
 		if errors.As(err, &failed) {
 			err = failed.Err
@@ -107,8 +107,8 @@ func (b *Browser) do(ctx context.Context, method, address string, header http.He
 	return &Page{request.URL, answer.StatusCode, answer.Header, content}, err
 }
 
-// Leads returns the absolute address that a redirect leads to, or "" if p is
-// none that a browser follows with a GET.
+// Leads returns the absolute address of a redirect, or "" if p is not a redirect
+// that a browser follows with GET.
 func (p *Page) Leads() string {
 	if p.Status != http.StatusFound && p.Status != http.StatusSeeOther {
 		return ""
@@ -120,11 +120,10 @@ func (p *Page) Leads() string {
 	return to.String()
 }
 
-// Text is all that can be read on the page, with single spaces.
+// Text returns the visible text of the page, with single spaces.
 func (p *Page) Text() string { return text(p.document()) }
 
-// Describe says in a few words what p is: its status, and its title if it has
-// one.
+// Describe returns the status of p and its title, if it has one.
 func (p *Page) Describe() string {
 	for n := range p.document().Descendants() {
 		if n.DataAtom == atom.Title {
@@ -143,7 +142,7 @@ func (p *Page) HasButton(button string) bool {
 func (p *Page) document() *html.Node {
 	n, err := html.Parse(bytes.NewReader(p.Body))
 	if err != nil {
-		panic(err) // Any text is HTML of a kind, and the reader does not fail.
+		panic(err) // Any text parses as HTML, and reading from memory doesn't fail.
 	}
 	return n
 }
@@ -154,8 +153,8 @@ type form struct {
 	fields url.Values
 }
 
-// form reads the form that has the button with the given text. It knows input
-// and button elements; the pages here have no others.
+// form returns the form that contains the button. It supports input and button
+// elements, which is all that the pages here use.
 func (p *Page) form(button string) (*form, error) {
 	var buttons []string
 	for n := range p.document().Descendants() {

@@ -68,7 +68,7 @@ func TestBrowser(t *testing.T) {
 	_, err = b.Press(ctx, page, "Go", map[string]string{"password": "x"})
 	require.ErrorContains(t, err, `no field "password"`)
 	_, err = b.Follow(ctx, page)
-	require.ErrorContains(t, err, `200 "Some forms" leads nowhere`)
+	require.ErrorContains(t, err, `200 "Some forms" is not a redirect`)
 	_, err = b.Open(ctx, "http://127.0.0.1:1/callback?code=secret")
 	require.ErrorContains(t, err, "GET http://127.0.0.1:1/callback: ")
 	require.NotContains(t, err.Error(), "secret")

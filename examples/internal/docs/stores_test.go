@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-go/latchkey/store/sqlstore"
 )
 
-// openStore is the store of a host that has a pool of pgx's.
+// openStore opens the store of an app that has a pgx pool.
 func openStore(ctx context.Context, pool *pgxpool.Pool) (*sqlstore.Store, error) {
 	db := stdlib.OpenDBFromPool(pool)
 	kept, err := sqlstore.New(db, sqlstore.Postgres, sqlstore.Options{TablePrefix: "acme_oauth_"})
@@ -26,7 +26,7 @@ func openStore(ctx context.Context, pool *pgxpool.Pool) (*sqlstore.Store, error)
 	return kept, kept.Migrate(ctx)
 }
 
-// docs/howto/choose-a-store.md shows what these do, and it is tried on a real database.
+// docs/howto/choose-a-store.md shows openStore. The test runs it on a real database.
 func TestStoreOverPgxPool(t *testing.T) {
 	url := os.Getenv("DATABASE_URL")
 	if url == "" {
@@ -36,10 +36,10 @@ func TestStoreOverPgxPool(t *testing.T) {
 	require.NoError(t, err)
 	defer pool.Close()
 	if err := pool.Ping(t.Context()); err != nil {
-		require.NotEqual(t, "true", os.Getenv("CI"), "there is no PostgreSQL: %v", err)
-		t.Skipf("there is no PostgreSQL at %s: %v", url, err)
+		require.NotEqual(t, "true", os.Getenv("CI"), "PostgreSQL does not answer: %v", err)
+		t.Skipf("PostgreSQL at %s does not answer: %v", url, err)
 	}
-	// A schema of the test's own, so that nothing else is touched.
+	// A separate schema, so that the test touches nothing else.
 	const schema = "latchkey_docs_pool"
 	drop := func() {
 		_, err := pool.Exec(context.WithoutCancel(t.Context()), "drop schema if exists "+schema+" cascade")

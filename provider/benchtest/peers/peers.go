@@ -3,8 +3,7 @@
 // same: it redirects a signed-in user with a code, redeems the code, serves
 // userinfo, and rotates the refresh token.
 //
-// They differ in the work that they do for that. docs/concepts/performance.md
-// lists what each leaves out and what it does in addition.
+// They don't do the same work: provider/benchtest/README.md lists the differences.
 package peers
 
 import (

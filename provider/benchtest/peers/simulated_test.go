@@ -51,8 +51,8 @@ func simulated(t *testing.T, c simulate.Contender, m simulate.Model) (r simulate
 //
 //	go test ./provider/benchtest/peers -run TestForcedSignIns -v -update
 func TestForcedSignIns(t *testing.T) {
-	table := [][]string{{"", "settings", "forced sign-ins per 1,000 session-days",
-		"sign-ins with a second chain", "given up, and yet alive", "strings in a copy of the database that alone open something"}}
+	table := [][]string{{"library", "settings", "forced sign-ins per 1,000 session-days",
+		"sign-ins with a second chain", "abandoned, but still valid", "strings in a copy of the database that work as a token"}}
 	for _, c := range Simulated {
 		r := simulated(t, c, simulate.Careless(size()))
 		table = append(table, []string{c.Name, c.Settings, perThousandDays(r),

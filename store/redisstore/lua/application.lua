@@ -1,7 +1,7 @@
--- An application is kept as the attempt that wrote it last, its version, its
+-- An application is stored as the attempt that wrote it last, its version, its
 -- client ID, when it was created and updated, its owner, its origin, and the
--- rest, with \255 between them, which occurs in no UTF-8. All its keys lie in
--- one slot.
+-- rest, separated by \255, which never occurs in UTF-8. All its keys are in one
+-- slot.
 
 local base = string.sub(KEYS[1], 1, -#'records' - 1)
 

@@ -1,4 +1,4 @@
--- Keeps a new document.
+-- Stores a new document.
 
 local document, due = unpack(KEYS)
 local doc, id = unpack(ARGV)

@@ -1,4 +1,4 @@
--- Keeps a new application, if both of its IDs are free.
+-- Stores a new application if both of its IDs are free.
 
 local records, clients = unpack(KEYS)
 local id, record = unpack(ARGV)

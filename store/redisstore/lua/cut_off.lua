@@ -1,6 +1,6 @@
--- Sets the number of a cut-off to the one given, or to one more than it is. It
--- is kept as 20 digits, the attempt that wrote it (4 bytes), and nothing else
--- until a sweep has removed what it cut off.
+-- Sets the number of a cut-off to the one given, or to the current one plus one
+-- if that is greater. It is stored as 20 digits and the attempt that wrote it (4
+-- bytes). A sweep that has removed everything that was cut off appends to it.
 
 local cutoff, cuts = unpack(KEYS)
 local number, attempt, member, look = unpack(ARGV)

@@ -1,4 +1,4 @@
--- Deletes an application, if there is one.
+-- Deletes an application, if it exists.
 
 local records, clients = unpack(KEYS)
 local id = ARGV[1]

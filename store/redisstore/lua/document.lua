@@ -1,10 +1,10 @@
 -- A document is its mark (8 bytes), when it ended (8), when it may be swept (8),
 -- the attempt that wrote it (4), and its subject: when it was created (8), its
 -- kind (1), the shards of its application and workspace (2 each), and its user,
--- application, and workspace, each after its length (2). What follows is Go's.
+-- application, and workspace, each after its length (2). The rest is for Go.
 --
--- ALONE is set on a server that has all slots. Elsewhere a script can reach only
--- the keys of the document's shard, which is its user's.
+-- ALONE is true on a server that has all slots. On a cluster, a script can reach
+-- only the keys of the document's shard, which is its user's.
 
 local base, prefix = string.sub(KEYS[1], 1, -19), string.sub(KEYS[1], 1, -25)
 
@@ -16,9 +16,9 @@ local function parse(doc)
   return d, stop
 end
 
--- covering calls f with each key of a cut-off that covers the document and that
--- this script can reach: what begins the names of its shard, and its texts. The
--- order is that of store.Cuts.
+-- covering calls f for each key of a cut-off that covers the document and that
+-- this script can reach, with the prefix of its shard and its texts. The order is
+-- that of store.Cuts.
 local function covering(d, f)
   local u, a, w = #d.u .. ':' .. d.u, #d.a .. ':' .. d.a, #d.w .. ':' .. d.w
   local user, app, space = d.u ~= '', d.a ~= '', d.w ~= ''

@@ -9,8 +9,7 @@ if #head < 24 or string.sub(head, 9, 16) ~= NONE then
 end
 redis.call('SETRANGE', document, 8, ended)
 
--- Strings would be compared as the server's language has it, and a number has
--- only 53 bits.
+-- Lua compares strings by the server's locale, and a number has only 53 bits.
 local function earlier(a, b)
   local ah, al = struct.unpack('>I4I4', a)
   local bh, bl = struct.unpack('>I4I4', b)

@@ -1,4 +1,4 @@
--- The same for every other document.
+-- The same for all other documents.
 
 local names = {}
 covering((parse(doc)), function(home, member) names[#names + 1] = home .. 'c:' .. member end)

@@ -1,6 +1,6 @@
--- Returns a document and then the numbers of its cut-offs. Nearly every document
--- is about a user and an application and no workspace. For those it comes before
--- the functions, which take a third of the time.
+-- Returns a document and the numbers of its cut-offs. Nearly every document is
+-- about a user and an application and no workspace. For those this part runs
+-- before the functions are defined, which would take a third of the time.
 
 local doc = redis.call('GET', KEYS[1])
 if not doc then

@@ -1,6 +1,7 @@
--- Removes a document whose eight bytes at the offset are still those expected.
+-- Removes a document if its eight bytes at the offset are still those expected.
 -- Returns the subject of a document that other slots may have entries of, '' for
--- any other and for one that is gone already, and nil for one that has changed.
+-- any other document and for one that doesn't exist, and nil for one that has
+-- changed.
 
 local document, due, strays = unpack(KEYS)
 local offset, expected, id, entry, now = tonumber(ARGV[1]), unpack(ARGV, 2)
@@ -16,7 +17,7 @@ local d = parse_all(doc)
 redis.call('DEL', document)
 redis.call('ZREM', due, due_entry(d.sweep, id))
 index('ZREM', d, d.created, id)
--- The next sweep looks whether the cut-offs cover another document.
+-- The next sweep checks whether the cut-offs cover another document.
 covering(d, function(home, member) redis.call('ZADD', home .. 'cuts', 'XX', 0, member) end)
 if ALONE or d.a == '' and d.w == '' then
   return ''

@@ -1,4 +1,4 @@
--- Replaces a document that still has the mark and hasn't ended.
+-- Replaces a document if it still has the mark and hasn't ended.
 
 local document, due, strays = unpack(KEYS)
 local mark, head, tail, id, now = unpack(ARGV)

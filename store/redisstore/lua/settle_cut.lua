@@ -1,5 +1,5 @@
--- Removes a cut-off that hasn't changed, or keeps its new form and says when to
--- look at it again. Returns 1 if it is gone.
+-- Removes a cut-off that hasn't changed, or stores it in a new form and sets when
+-- to look at it again. Returns 1 if it no longer exists.
 
 local cutoff, cuts = unpack(KEYS)
 local expected, member, form, look = unpack(ARGV)

@@ -1,4 +1,4 @@
--- Replaces an application that still has the version before.
+-- Replaces an application if it still has the version before.
 
 local records = KEYS[1]
 local id, before, record = unpack(ARGV)

@@ -1,8 +1,8 @@
--- What the scripts that write documents share.
+-- Functions for the scripts that write documents.
 
 local NONE, NEVER = string.rep('\0', 8), string.rep('\255', 8)
 
--- due_entry stands for a document in the order of when it may be swept.
+-- due_entry represents a document in the order in which documents may be swept.
 local function due_entry(sweep, id) return (sweep == NONE and NEVER or sweep) .. id end
 
 local function parse_all(doc)

@@ -35,9 +35,9 @@ func New() *Store {
 // Forgets implements [store.Volatile].
 func (s *Store) Forgets() bool { return true }
 
-// step does the step of one method, unless the check of what was passed in has
-// failed or the context has ended. A step is atomic because it holds the lock.
-// A database does the same with one statement or a transaction.
+// step runs the step of one method, unless check is an error or the context has
+// ended. A step is atomic because it holds the lock. A database does the same
+// with one statement or a transaction.
 func (s *Store) step(ctx context.Context, check error, do func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +126,7 @@ func (s *Store) DeleteApplication(ctx context.Context, id string) error {
 	})
 }
 
-// keep keeps a document that has not ended.
+// keep stores a document that has not ended.
 func (s *Store) keep(d store.Document) {
 	d.CreatedAt, d.LastUsedAt, d.SweepAt = store.Micro(d.CreatedAt), store.Micro(d.LastUsedAt), store.Micro(d.SweepAt)
 	d.EndedAt = time.Time{}

@@ -1,4 +1,4 @@
-// Clerk's SDK for JavaScript, told nothing but where the API is and the key,
+// Clerk's SDK for JavaScript, configured only with the API's URL and the key,
 // against a server that the test in ../js_test.go has started.
 import assert from 'node:assert/strict';
 import { createClerkClient } from '@clerk/backend';
@@ -10,12 +10,12 @@ const clerk = clientWith(env.LATCHKEY_KEY);
 const apps = clerk.oauthApplications;
 const callback = 'https://wiki.example.com/callback';
 
-// plain turns an object of a class into one that can be compared, without what
-// is not set.
+// plain turns an instance of a class into a plain object that can be compared,
+// without unset fields.
 const plain = object => JSON.parse(JSON.stringify(object));
 
 // refused expects the SDK's own error with exactly these problems: each is its
-// code, and after a space the parameter where it names one.
+// code, followed by a space and the parameter, if any.
 async function refused(call, status, ...want) {
   const error = await call.then(() => assert.fail('it was not refused'), error => error);
   assert.ok(isClerkAPIResponseError(error), error);
@@ -78,7 +78,7 @@ assert.match(server.clientSecret, /^[0-9A-Za-z]{43}$/);
 // List: pages, orders, filters.
 for (let i = 0; i < 12; i++) {
   await apps.create({ name: `App ${String.fromCharCode(76 - i)}` }); // L to A
-  await new Promise(done => setTimeout(done, 2)); // The order is by the time.
+  await new Promise(done => setTimeout(done, 2)); // The order is by time.
 }
 const names = async params => {
   const { data, totalCount } = await apps.list({ nameQuery: 'app ', ...params });

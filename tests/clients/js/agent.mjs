@@ -1,5 +1,5 @@
-// What the MCP clients for JavaScript call an OAuthClientProvider: it keeps the
-// registration, the tokens and what a sign-in needs, here in memory.
+// Implements the OAuthClientProvider of the MCP clients for JavaScript. It
+// keeps the registration, the tokens, and the state of a sign-in in memory.
 import assert from 'node:assert/strict';
 import { allow } from './person.mjs';
 
@@ -27,8 +27,8 @@ export class Agent {
     this.saveTokens(undefined);
   }
 
-  // signIn is the person, and what an agent does where the browser comes back.
-  // It returns the answer's parameters.
+  // signIn acts as the user, and then as the agent at the redirect URI. It
+  // returns the answer's parameters.
   async signIn() {
     const answer = (await allow(this.url)).searchParams;
     assert.equal(answer.get('state'), this.url.searchParams.get('state'));

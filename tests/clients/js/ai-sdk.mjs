@@ -1,12 +1,12 @@
-// The MCP client of Vercel's AI SDK, told nothing but the address of an MCP
-// server. Access tokens there live for two seconds.
+// The MCP client of Vercel's AI SDK, given only the URL of an MCP server.
+// Access tokens live for two seconds there.
 import assert from 'node:assert/strict';
 import { auth, createMCPClient, UnauthorizedError } from '@ai-sdk/mcp';
 import { Agent } from './agent.mjs';
 
 const server = process.env.MCP_URL;
 
-// AIAgent keeps what this SDK wants kept beside.
+// AIAgent also keeps what only this SDK needs.
 class AIAgent extends Agent {
   authorizationServerInformation() { return this.authorizationServer; }
   saveAuthorizationServerInformation(information) { this.authorizationServer = information; }

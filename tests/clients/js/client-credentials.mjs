@@ -19,7 +19,7 @@ assert.deepEqual(await reports.json(), { machine: true });
 const introspected = await client.tokenIntrospection(config, tokens.access_token);
 assert.equal(introspected.sub, `client:${CLIENT_ID}`);
 
-// What is for people says that it is, and another token is not worth a try.
+// A resource for users says so, and a new token won't help.
 for (const path of ['/api/notes', '/oauth/userinfo']) {
   await assert.rejects(client.fetchProtectedResource(config, tokens.access_token, new URL(path, issuer), 'GET'), e => {
     assert.equal(e.cause[0].parameters.error, 'insufficient_scope', e);

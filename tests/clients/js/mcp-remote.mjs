@@ -1,6 +1,6 @@
-// mcp-remote, as programs run it that can't sign in by themselves: they talk to
-// it by its standard input and output, and it finds the rest by the address of
-// the MCP server. Access tokens there live for two seconds.
+// mcp-remote, for programs that can't sign in themselves. They talk to it with
+// standard input and output, and it discovers the rest from the URL of the MCP
+// server. Access tokens live for two seconds there.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -12,8 +12,8 @@ const server = process.env.MCP_URL;
 let log = '';
 process.on('uncaughtExceptionMonitor', () => console.error(log));
 
-// remote starts mcp-remote with the folder where it keeps what it knows. visits
-// are the addresses that it has shown to its person.
+// remote starts mcp-remote with its state folder. visits are the URLs that it
+// has shown to its user.
 async function remote(folder, visit, ...flags) {
   const transport = new StdioClientTransport({
     command: process.execPath,
@@ -44,8 +44,8 @@ async function remote(folder, visit, ...flags) {
   };
 }
 
-// browse agrees, and goes to where mcp-remote listens. People take longer than
-// it does to listen there.
+// browse agrees, and opens mcp-remote's callback URL. People take longer than
+// mcp-remote takes to listen there.
 async function browse(address) {
   const callback = await allow(address);
   assert.equal(callback.hostname, 'localhost');
@@ -77,14 +77,14 @@ assert.deepEqual(await titles(agent), before);
 assert.equal(agent.visits.length, 1, 'it has refreshed');
 await agent.close();
 
-// Later it knows its person.
+// Later it knows its user.
 agent = await remote(home, browse);
 assert.deepEqual(await titles(agent), before);
 assert.equal(agent.visits.length, 0);
 await agent.close();
 
-// To write takes a scope more. mcp-remote asks its person for it where that is
-// not all that the server offers; here it is, so it has to be told.
+// Writing needs one more scope. mcp-remote asks its user for it only if the
+// server offers others too. Here it doesn't, so mcp-remote must be told.
 agent = await remote(join(process.env.FOLDER, 'elsewhere'), browse, '--static-oauth-client-metadata', '{"scope":"notes:read notes:write"}');
 assert.equal(agent.visits[0].searchParams.get('scope'), 'notes:read notes:write');
 await agent.call('add_note', note);

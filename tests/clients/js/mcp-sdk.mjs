@@ -1,5 +1,5 @@
-// The client of @modelcontextprotocol/sdk, told nothing but the address of an
-// MCP server. Access tokens there live for two seconds.
+// The client of @modelcontextprotocol/sdk, given only the URL of an MCP server.
+// Access tokens live for two seconds there.
 import assert from 'node:assert/strict';
 import { auth, UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -12,7 +12,7 @@ const newClient = () => new Client({ name: 'test', version: '1' });
 const call = async (client, name, args = {}) => (await client.callTool({ name, arguments: args })).structuredContent;
 const titles = async client => (await call(client, 'list_notes')).notes.map(note => note.title);
 
-// connect signs in with a new client, as one does who has never been there.
+// connect signs in with a new, unregistered client.
 async function connect(agent) {
   const first = new StreamableHTTPClientTransport(server, { authProvider: agent });
   await assert.rejects(newClient().connect(first), UnauthorizedError);
@@ -42,20 +42,20 @@ for (const method of ['none', 'client_secret_basic', 'client_secret_post']) {
   assert.equal(agent.saved.length, issued + 1);
   assert.notEqual(agent.saved.at(-1).refresh_token, agent.saved.at(-2).refresh_token);
 
-  // To write takes a scope more. The SDK answers the challenge with a refresh,
-  // which can't have more than was granted, and says so.
+  // Writing needs one more scope. The SDK answers the challenge with a refresh,
+  // which can't have more than was granted, and reports that.
   const note = { title: `With ${method}`, text: 'x' };
   await assert.rejects(call(client, 'add_note', note), { code: 403 });
   assert.deepEqual(await titles(client), before, 'nothing was written');
-  // So an agent has to ask its person anew.
+  // So an agent must ask its user again.
   agent.saveTokens(undefined);
   assert.equal(await auth(agent, { serverUrl: server, scope: 'notes:read notes:write' }), 'REDIRECT');
   assert.equal(await auth(agent, { serverUrl: server, authorizationCode: (await agent.signIn()).get('code') }), 'AUTHORIZED');
   await call(client, 'add_note', note);
   assert.deepEqual(await titles(client), [...before, note.title]);
 
-  // A sign-in that has ended can't be refreshed: the client drops its tokens, and
-  // sends its person to the browser.
+  // A sign-in that has ended can't be refreshed: the client drops its tokens,
+  // and sends its user to the browser.
   const good = agent.tokens();
   agent.saveTokens({ ...good, access_token: 'x', refresh_token: 'x' });
   agent.url = undefined;

@@ -1,5 +1,5 @@
-// oauth4webapi: each request by itself, and each answer as strict as it reads
-// them. The client registers itself, with a secret and without one.
+// oauth4webapi: each request separately, with the library's strict checks of
+// each answer. The client registers itself, with a secret and without one.
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
 import { allow, approve } from './person.mjs';
@@ -20,7 +20,7 @@ async function register(metadata) {
   return oauth.processDynamicClientRegistrationResponse(response);
 }
 
-// authorize goes as far as the code.
+// authorize runs the flow up to the code.
 async function authorize(client, redirect_uri = redirectURI) {
   const verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
@@ -32,7 +32,7 @@ async function authorize(client, redirect_uri = redirectURI) {
   return { callback: await allow(url), verifier, state };
 }
 
-// use calls the API, refreshes and revokes.
+// use calls the API, refreshes, and revokes.
 async function use(client, auth, tokens) {
   assert.equal(tokens.scope, 'profile notes:read');
   assert.equal(tokens.expires_in, 7200);
@@ -63,7 +63,7 @@ async function use(client, auth, tokens) {
 }
 
 async function codeFlow(client, auth) {
-  // RFC 8252 section 7.3: the port is one that is free.
+  // RFC 8252 section 7.3: the port is any free one.
   for (const uri of [redirectURI, redirectURI.replace('4711', '50815')]) {
     const { callback, verifier, state } = await authorize(client, uri);
     assert.throws(() => oauth.validateAuthResponse(as, client, callback, 'another'), /state/);
@@ -83,7 +83,7 @@ const confidential = await register({ grant_types: ['authorization_code', 'refre
 assert.equal(confidential.token_endpoint_auth_method, 'client_secret_basic');
 await codeFlow(confidential, oauth.ClientSecretBasic(confidential.client_secret));
 
-// A device has no redirect URI. It asks again until the person has decided.
+// A device has no redirect URI. It polls until the user has decided.
 const device = await register({
   redirect_uris: undefined, token_endpoint_auth_method: 'none',
   grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
@@ -97,7 +97,7 @@ await approve(codes.verification_uri_complete);
 await new Promise(resolve => setTimeout(resolve, codes.interval * 1000));
 await use(device, none, await poll());
 
-// Registrations that no server should take.
+// Registrations that the server must refuse.
 await assert.rejects(register({ redirect_uris: ['http://wiki.example.com/callback'], token_endpoint_auth_method: 'none' }),
   { error: 'invalid_redirect_uri', status: 400 });
 await assert.rejects(register({ redirect_uris: ['javascript:alert(1)'] }), { error: 'invalid_redirect_uri', status: 400 });

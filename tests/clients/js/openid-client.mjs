@@ -1,5 +1,5 @@
-// openid-client: from the address of the issuer to a token that is revoked,
-// registered beforehand with a secret, and by itself without one.
+// openid-client: from the issuer's URL to a revoked token, registered
+// beforehand with a secret, and by itself without one.
 import assert from 'node:assert/strict';
 import * as client from 'openid-client';
 import { allow, deny } from './person.mjs';
@@ -9,7 +9,8 @@ const issuer = new URL(LATCHKEY_URL);
 const redirect_uri = 'https://wiki.example.com/callback';
 const options = { algorithm: 'oauth2', execute: [client.allowInsecureRequests] };
 
-// request makes an authorization request, and what its answer is checked with.
+// request makes an authorization request, and the values to check its answer
+// with.
 async function request(config, more = {}) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const expectedState = client.randomState();
@@ -27,7 +28,8 @@ const refused = (call, error, status) => assert.rejects(call, e => {
   return true;
 });
 
-// wholeWay is that of a client that can ask about its tokens if it has a secret.
+// wholeWay is the complete flow of a client, which can introspect its tokens if
+// it has a secret.
 async function wholeWay(config, secret) {
   const { url, checks } = await request(config);
   const callback = await allow(url);
@@ -52,7 +54,7 @@ async function wholeWay(config, secret) {
     await refused(client.tokenIntrospection(config, tokens.access_token), 'invalid_client', 401); // RFC 7662 section 2.1
   }
 
-  // A refresh may ask for less, and its tokens are other ones.
+  // A refresh may ask for less, and gives new tokens.
   const fewer = await client.refreshTokenGrant(config, tokens.refresh_token, { scope: 'profile' });
   assert.equal(fewer.scope, 'profile');
   assert.notEqual(fewer.access_token, tokens.access_token);
@@ -79,7 +81,8 @@ async function wholeWay(config, secret) {
   if (secret) assert.deepEqual(await client.tokenIntrospection(config, more.access_token), { active: false });
 }
 
-// notAnAnswer expects the error of a parameter of an answer that doesn't fit.
+// notAnAnswer expects the error for a parameter of an answer that doesn't
+// match.
 const notAnAnswer = parameter => e => {
   assert.equal(e.code, 'OAUTH_INVALID_RESPONSE');
   assert.match(e.cause.message, new RegExp(`"${parameter}"`));
@@ -87,12 +90,12 @@ const notAnAnswer = parameter => e => {
 };
 
 async function refusals(config) {
-  // Somebody who cancels.
+  // The user cancels.
   let { url, checks } = await request(config, { prompt: 'consent' });
-  const cancelled = await deny(url);
-  await refused(client.authorizationCodeGrant(config, cancelled, checks), 'access_denied');
+  const canceled = await deny(url);
+  await refused(client.authorizationCodeGrant(config, canceled, checks), 'access_denied');
 
-  // An answer that is not to this request: the state is another one, or the issuer.
+  // An answer to another request: the state or the issuer differs.
   ({ url, checks } = await request(config));
   const callback = await allow(url);
   await assert.rejects(client.authorizationCodeGrant(config, callback, { ...checks, expectedState: 'another' }),
@@ -101,7 +104,7 @@ async function refusals(config) {
   mixedUp.searchParams.set('iss', 'https://elsewhere.example.com');
   await assert.rejects(client.authorizationCodeGrant(config, mixedUp, checks), notAnAnswer('iss'));
 
-  // A verifier that is not the request's, and a code that is used twice.
+  // A verifier of another request, and a code that is used twice.
   const other = { ...checks, pkceCodeVerifier: client.randomPKCECodeVerifier() };
   await refused(client.authorizationCodeGrant(config, callback, other), 'invalid_grant', 400);
   ({ url, checks } = await request(config));
@@ -110,7 +113,7 @@ async function refusals(config) {
   await refused(client.authorizationCodeGrant(config, twice, checks), 'invalid_grant', 400);
   await refused(client.refreshTokenGrant(config, tokens.refresh_token), 'invalid_grant', 400); // RFC 6749 section 4.1.2
 
-  // A redirect URI that is not registered gets no answer at all.
+  // An unregistered redirect URI gets no answer at all.
   ({ url } = await request(config, { redirect_uri: 'https://elsewhere.example.com/callback' }));
   const page = await fetch(url, { redirect: 'manual' });
   assert.equal(page.status, 400);

@@ -1,5 +1,5 @@
-// openid-client by OpenID Connect: from the address of the issuer to a person
-// who is signed in, with all the checks that it has.
+// openid-client with OpenID Connect: from the issuer's URL to a signed-in user,
+// with all of its checks.
 import assert from 'node:assert/strict';
 import * as client from 'openid-client';
 import { allow, approve } from './person.mjs';
@@ -7,8 +7,8 @@ import { allow, approve } from './person.mjs';
 const { LATCHKEY_URL, CLIENT_ID, CLIENT_SECRET } = process.env;
 const redirect_uri = 'https://wiki.example.com/callback';
 
-// Without an algorithm it is OpenID Connect that it discovers. The signatures of
-// ID tokens are checked too, which it leaves out where TLS is enough.
+// Without an algorithm, the client discovers with OpenID Connect. It also
+// checks the signatures of ID tokens, which it skips if TLS is enough.
 const config = await client.discovery(new URL(LATCHKEY_URL), CLIENT_ID, undefined, client.ClientSecretBasic(CLIENT_SECRET), {
   execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks],
 });
@@ -41,20 +41,20 @@ const user = await client.fetchUserInfo(config, tokens.access_token, claims.sub)
 assert.equal(user.email, 'ada@example.com');
 await assert.rejects(client.fetchUserInfo(config, tokens.access_token, 'user_grace'), 'it is about another user');
 
-// A refresh brings a new ID token of the same sign-in.
+// A refresh returns a new ID token of the same sign-in.
 const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
 assert.equal(refreshed.claims().sub, claims.sub);
 assert.equal(refreshed.claims().auth_time, claims.auth_time);
 assert.equal(refreshed.claims().nonce, undefined);
 
-// A sign-in that may not be old, and one that is known from before.
+// A sign-in with max_age, and one with an earlier ID token.
 const recent = await signIn({ max_age: '60' }, { maxAge: 60 });
 assert.ok(recent.claims().auth_time >= claims.auth_time);
 const silent = await signIn({ prompt: 'none', id_token_hint: tokens.id_token });
 assert.equal(silent.claims().sub, claims.sub);
 await assert.rejects(signIn({ prompt: 'none', id_token_hint: 'x' }), e => e.error === 'login_required');
 
-// A nonce that is another's.
+// A nonce of another request.
 await assert.rejects(signIn({}, { expectedNonce: 'another' }), e => {
   assert.match(e.cause?.message ?? e.message, /nonce/);
   return true;

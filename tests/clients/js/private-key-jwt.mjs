@@ -13,7 +13,7 @@ const redirect_uri = 'https://wiki.example.com/callback';
 const jwk = createPrivateKey(CLIENT_KEY).export({ format: 'jwk' });
 const key = await crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
 
-// openid-client finds out by itself where to go, and signs for each request.
+// openid-client discovers the endpoints, and signs for each request.
 const config = await client.discovery(issuer, CLIENT_ID, undefined, client.PrivateKeyJwt({ key, kid: 'wiki-1' }),
   { algorithm: 'oauth2', execute: [client.allowInsecureRequests] });
 const server = config.serverMetadata();
@@ -31,13 +31,13 @@ assert.equal((await client.tokenIntrospection(config, newer.access_token)).activ
 await client.tokenRevocation(config, newer.refresh_token);
 assert.equal((await client.tokenIntrospection(config, newer.access_token)).active, false);
 
-// Another key under the same kid is refused.
+// Another key with the same kid is refused.
 const other = (await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']));
 const impostor = await client.discovery(issuer, CLIENT_ID, undefined, client.PrivateKeyJwt({ key: other.privateKey, kid: 'wiki-1' }),
   { algorithm: 'oauth2', execute: [client.allowInsecureRequests] });
 await assert.rejects(client.tokenIntrospection(impostor, newer.access_token), { error: 'invalid_client', status: 401 });
 
-// oauth4webapi registers its keys, of several algorithms.
+// oauth4webapi registers its keys, with several algorithms.
 const insecure = { [oauth.allowInsecureRequests]: true };
 const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }));
 for (const alg of ['RS256', 'PS256', 'ES256', 'Ed25519']) {

@@ -1,5 +1,6 @@
-// A page of an app that uses an MCP server in the browser by use-mcp. Its state
-// is what the page says; the hook is in window.mcp, for the test to call tools.
+// A page of an app that uses an MCP server in the browser with use-mcp. The
+// page shows its state, and window.mcp has the hook, so that the test can call
+// tools.
 import { createElement } from 'react';
 import { createRoot } from 'react-dom/client';
 import { onMcpAuthorization } from 'use-mcp';

@@ -1,4 +1,4 @@
-"""Authlib goes from the metadata of a provider to the end of a sign-in."""
+"""Authlib signs in with only the metadata of a provider, and signs out."""
 import os
 
 import requests
@@ -34,7 +34,7 @@ def sign_in(session, *ticked, **more):
     return session.fetch_token(authorization_response=answer, state=state, code_verifier=verifier)
 
 
-# There and back, with all that was asked for.
+# Sign in with all requested scopes.
 session = new_session("profile email notes:read")
 token = sign_in(session)
 assert token["token_type"] == "Bearer" and token["expires_in"] > 0, token
@@ -43,7 +43,7 @@ user = session.get(metadata["userinfo_endpoint"])
 assert user.status_code == 200 and user.json()["sub"] == "user_ada", user.text
 assert session.get(issuer + "/api/notes").json()["notes"] == ["A note of user_ada"]
 
-# Authlib renews a token by itself when it has expired.
+# Authlib refreshes an expired token by itself.
 updated = []
 session.update_token = lambda token, refresh_token=None, access_token=None: updated.append(dict(token))
 before = token["access_token"]
@@ -53,7 +53,7 @@ assert len(updated) == 1 and updated[0]["access_token"] != before, updated
 assert updated[0]["refresh_token"] != token["refresh_token"], "they rotate"
 assert updated[0]["scope"] == "profile email notes:read", updated[0]["scope"]
 
-# Introspection is for clients that can prove who they are.
+# Only clients that can authenticate may introspect.
 if os.environ["CLIENT_SECRET"]:
     said = session.introspect_token(metadata["introspection_endpoint"], token=session.token["access_token"], token_type_hint="access_token").json()
     assert said["active"] and said["client_id"] == session.client_id and said["scope"] == "profile email notes:read", said
@@ -69,7 +69,7 @@ try:
 except OAuthError as e:
     assert e.error == "invalid_grant", e
 
-# The person unticks something. Authlib goes on to ask for all of it each time.
+# The user unticks a scope. Authlib keeps asking for all of them.
 session = new_session("profile email notes:read")
 token = sign_in(session, "profile", prompt="consent")
 assert token["scope"] == "profile", token["scope"]
@@ -79,7 +79,7 @@ assert token["scope"] == "profile", token["scope"]
 assert session.get(metadata["userinfo_endpoint"]).json()["sub"] == "user_ada"
 assert session.get(issuer + "/api/notes").status_code == 403
 
-# The person cancels.
+# The user cancels.
 session = new_session("profile")
 url, state = session.create_authorization_url(metadata["authorization_endpoint"], code_verifier=generate_token(48), prompt="consent")
 answer = person.deny(url)

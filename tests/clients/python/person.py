@@ -1,11 +1,11 @@
-"""The person who uses the client: ../host_test.go plays them, at a browser that is signed in."""
+"""The user of the client: ../host_test.go acts as one, at a browser that is signed in."""
 import os
 
 import requests
 
 
 def allow(address, *scope):
-    """Opens an authorization URL, agrees, and returns where the browser is sent in the end.
+    """Opens an authorization URL, agrees, and returns the final URL of the browser.
 
     With scopes, every other box is unticked.
     """
@@ -13,7 +13,7 @@ def allow(address, *scope):
 
 
 def deny(address):
-    """The same of somebody who presses Cancel."""
+    """Does the same, but presses Cancel."""
     return _visit("deny", address, ())
 
 

@@ -1,6 +1,6 @@
-// Mutate breaks the provider on purpose, one rule at a time, and checks that
-// the test that holds the rule fails; others may fail too. It changes no file: the broken
-// code is laid over the real one for the length of a test run.
+// Mutate breaks the provider on purpose, one rule at a time, and checks that the
+// test for the rule fails; other tests may fail too. It changes no file: the
+// broken code is laid over the real one for one test run.
 //
 //	go run ./tests/conformance/mutate           # all of them
 //	go run ./tests/conformance/mutate -run PKCE # those whose rule matches
@@ -60,8 +60,8 @@ func run(pattern string) error {
 	return nil
 }
 
-// try runs the test of the mutation, in the provider or in the conformance suite,
-// with the mutation laid over its file.
+// try runs the test of the mutation, in the provider or in the conformance
+// suite, with the mutation laid over its file.
 func (m mutation) try(dir string) error {
 	path := filepath.Join(dir, "provider", m.file)
 	source, err := os.ReadFile(path)
@@ -100,7 +100,7 @@ func (m mutation) try(dir string) error {
 		return err
 	}
 	if !slices.Contains(failed, m.test) {
-		return fmt.Errorf("%s does not fail", m.test)
+		return fmt.Errorf("%s doesn't fail", m.test)
 	}
 	return nil
 }
@@ -113,10 +113,10 @@ func failedTests(out []byte) ([]string, error) {
 	for lines.Scan() {
 		var event struct{ Action, Test, Output string }
 		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			continue // A line of the compiler's.
+			continue // a line of the compiler
 		}
 		if event.Action == "build-fail" {
-			return nil, errors.New("the mutation does not compile")
+			return nil, errors.New("the mutation doesn't compile")
 		}
 		if event.Action == "fail" && event.Test != "" && !strings.Contains(event.Test, "/") {
 			failed = append(failed, event.Test)

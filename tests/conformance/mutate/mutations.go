@@ -2,10 +2,10 @@ package main
 
 // mutation is one way to break a rule.
 type mutation struct {
-	rule     string // what is broken
+	rule     string // the rule that is broken
 	file     string // in package provider
-	old, new string // the text to change, which is there once, and what to
-	test     string // the test that must notice; others may too
+	old, new string // the text to change, which must occur once, and its replacement
+	test     string // the test that must fail; others may too
 }
 
 var mutations = []mutation{
@@ -45,27 +45,27 @@ var mutations = []mutation{
 		"TestConsentIsProtectedAgainstForgery",
 	},
 	{
-		"A form cannot grant what was not asked for", "offer.go",
+		"A form can't grant more than the request asked for", "offer.go",
 		`if !shown.Contains(names) {`, `if names = shown.Intersect(names); false {`,
 		"TestFormCannotGrantMoreThanWasAsked",
 	},
 	{
-		"Whoever comes back without a sign-in is not sent again", "visit.go",
+		"A user who comes back without signing in is not sent again", "visit.go",
 		`if v.anonymous() && v.wasSent(loopTime) {`, `if false {`,
 		"TestReturnWithoutSignInIsAPageAndNoLoop",
 	},
 	{
-		"RFC 6749 section 10.12: the consent page can be answered only by its own form", "pages/policy.go",
+		"RFC 6749 section 10.12: only the consent page's form can answer it", "pages/policy.go",
 		`h.Set("Referrer-Policy", "same-origin")`, `h.Set("Referrer-Policy", "unsafe-url")`,
 		"TestAuthorizePagesAreProtected",
 	},
 	{
-		"RFC 6749 section 3.1: no parameter of an authorization request comes twice", "authorization.go",
+		"RFC 6749 section 3.1: no parameter of an authorization request may be repeated", "authorization.go",
 		`if e := repeated(a.params, a.offer.singleParams...); e != nil {`, `if e := repeated(a.params); e != nil {`,
 		"TestAuthorizeParameterTwice",
 	},
 	{
-		"RFC 6749 section 3.2: no parameter of a token request comes twice", "token.go",
+		"RFC 6749 section 3.2: no parameter of a token request may be repeated", "token.go",
 		`e = repeated(form, c.offer.forms.token.single...)`, `e = repeated(form)`,
 		"TestTokenParameterTwice",
 	},
@@ -75,12 +75,12 @@ var mutations = []mutation{
 		"TestRegistrationRefusesUnsafeRedirectURIs",
 	},
 	{
-		"RFC 6749 section 3.1.2.3: where several are registered, redirect_uri has to be there", "authorization.go",
+		"RFC 6749 section 3.1.2.3: if several are registered, redirect_uri is required", "authorization.go",
 		`case !a.redirect.named && len(app.RedirectURIs) > 1:`, `case !a.redirect.named && len(app.RedirectURIs) > 2:`,
 		"TestAuthorizeRedirectURILeftOut",
 	},
 	{
-		"OpenID RP Metadata Choices section 2: who can do nothing that is offered gets no secret", "registration_metadata.go",
+		"OpenID RP Metadata Choices section 2: a client that supports no offered method gets no secret", "registration_metadata.go",
 		`method = cmp.Or(method, authNone)`, `method = cmp.Or(method, authBasic)`,
 		"TestRegisterGivesNoSecretUnasked",
 	},
@@ -147,7 +147,7 @@ var mutations = []mutation{
 		"TestConsentIsRememberedForConfidentialApplicationsOnly",
 	},
 	{
-		"RFC 8414 section 2: what is off is not advertised", "metadata.go",
+		"RFC 8414 section 2: features that are off are not advertised", "metadata.go",
 		`if m.RevocationEndpoint != "" {`, `{`,
 		"TestMetadataOfEndpointsLeftOut",
 	},
@@ -162,17 +162,17 @@ var mutations = []mutation{
 		"TestDeviceCodeExpires",
 	},
 	{
-		"RFC 8628 section 5.1: user codes cannot be guessed at for long", "device_visit.go",
+		"RFC 8628 section 5.1: guesses of user codes are limited", "device_visit.go",
 		`if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 {`, `if wait := v.guesses.take(v.session.UserID, v.now()); wait > 0 && v.typed() == "" {`,
 		"TestUserCodesCannotBeGuessed",
 	},
 	{
-		"RFC 8628 section 5.1: a link makes no guesses for a user", "device_page.go",
+		"RFC 8628 section 5.1: a link doesn't count as a user's guess", "device_page.go",
 		`entered := v.openNotice(enteredField, v.session.UserID, params.Get(enteredField))`, `entered := v.typed()`,
 		"TestOtherSitesCannotLockOutOfDevices",
 	},
 	{
-		"RFC 8628 section 6.1: user codes are read as people type", "device_code.go",
+		"RFC 8628 section 6.1: user codes are accepted as people type them", "device_code.go",
 		`strings.ToUpper(typed)`, `strings.TrimSpace(typed)`,
 		"TestUserCodeInput",
 	},
@@ -204,7 +204,7 @@ var mutations = []mutation{
 		"TestAssertionSignature",
 	},
 	{
-		"RFC 7523 section 3: the audience is this server, and nobody else", "client_assertion.go",
+		"RFC 7523 section 3: the audience is this server only", "client_assertion.go",
 		`case len(claims.audience) != 1:`, `case len(claims.audience) == 0:`,
 		"TestAssertionClaims",
 	},
@@ -224,7 +224,7 @@ var mutations = []mutation{
 		"TestAssertionClaims",
 	},
 	{
-		"An assertion is not used before its time", "client_assertion.go",
+		"An assertion doesn't work before its time", "client_assertion.go",
 		`case claims.notBefore.After(now.Add(assertionSkew)):`, `case false:`,
 		"TestAssertionClaims",
 	},
@@ -234,17 +234,17 @@ var mutations = []mutation{
 		"TestAssertionWorksOnce",
 	},
 	{
-		"A jti is remembered as long as the assertion is good", "client_assertion.go",
+		"A jti is remembered while the assertion is valid", "client_assertion.go",
 		`claims.expires.Add(assertionSkew+clockMargin))`, `c.now())`,
 		"TestAssertionWorksOnce",
 	},
 	{
-		"A jti is the client's own", "client_assertion.go",
+		"A jti belongs to one client", "client_assertion.go",
 		`store.OnceID(app.ID, claims.id)`, `store.OnceID("", claims.id)`,
 		"TestAssertionWorksOnce",
 	},
 	{
-		"An application with keys has no other way in", "client.go",
+		"An application with keys can't authenticate in another way", "client.go",
 		`	case !app.Keys.IsZero():
 		return errSecret(`, `	case !app.Keys.IsZero():
 		return nil
@@ -253,7 +253,7 @@ var mutations = []mutation{
 		"TestAssertionAndOtherCredentials",
 	},
 	{
-		"What a document does not list any more does not verify", "client_keys.go",
+		"A key that a document no longer lists doesn't verify", "client_keys.go",
 		`		keys = described.Keys
 `, `		_ = described
 `,
@@ -270,7 +270,7 @@ var mutations = []mutation{
 		"TestAuthorizeErrorsAreSentToTheClient",
 	},
 	{
-		"RFC 9700 section 4.14.2: the grace has an end", "exchange.go",
+		"RFC 9700 section 4.14.2: the grace ends", "exchange.go",
 		`q.AccessExpiresAt, q.RefreshExpiresAt = last.Grace, rules`, `q.AccessExpiresAt, q.RefreshExpiresAt = last.Grace*2, rules`,
 		"TestRefreshTokenReuse",
 	},
@@ -280,12 +280,12 @@ var mutations = []mutation{
 		"TestGraceOfPublicApplicationsIsShort",
 	},
 	{
-		"RFC 9700 section 4.14.2: an old token goes on with the one chain", "internal/rules/rotate.go",
+		"RFC 9700 section 4.14.2: an old token continues the only chain", "internal/rules/rotate.go",
 		`from, r = r.Refresh, Rotated{}`, `r = Rotated{}`,
 		"TestProcessesWithOldTokensKeepOneChain",
 	},
 	{
-		"RFC 9700 section 4.14.2: nobody hides a reuse by refreshing until it is forgotten", "exchange.go",
+		"RFC 9700 section 4.14.2: more refreshes can't hide a reuse", "exchange.go",
 		`Public:        x.app.Public,`, ``,
 		"TestTokensThatAreForgotten",
 	},
@@ -311,7 +311,7 @@ var mutations = []mutation{
 		"TestOpenIDLogout",
 	},
 	{
-		"RP-Initiated Logout section 2: another user's ID token signs nobody out", "logout.go",
+		"RP-Initiated Logout section 2: another user's ID token doesn't sign the user out", "logout.go",
 		`v.hinted = token.Subject == v.session.UserID && sameSession`, `v.hinted = sameSession`,
 		"TestLogoutAsksWhoeverTheHintDoesNotName",
 	},
@@ -321,7 +321,7 @@ var mutations = []mutation{
 		"TestLogoutAsksWhoeverTheHintDoesNotName",
 	},
 	{
-		"A link to sign out sends nobody to an application that is not reviewed", "logout.go",
+		"A sign-out link doesn't redirect to an application that isn't reviewed", "logout.go",
 		`case v.uri != "" && v.app.Reviewed:`, `case v.uri != "":`,
 		"TestLogoutIsNoOpenRedirector",
 	},
@@ -331,7 +331,7 @@ var mutations = []mutation{
 		"TestMachineIsNoUser",
 	},
 	{
-		"RFC 7662 section 2.2: a machine's sub is no user's ID", "introspect.go",
+		"RFC 7662 section 2.2: a machine's sub isn't a user's ID", "introspect.go",
 		`subject = machineSubject + asker.ClientID`, `subject = asker.ClientID`,
 		"TestMachineIsNoUser",
 	},

@@ -1,6 +1,6 @@
-// The OAuth client of n8n, as n8n calls it for a credential of the grant type
-// "PKCE": the addresses are typed in by hand, and what it has of a token is kept
-// between workflows as data.
+// The OAuth client of n8n, used as n8n does for a credential with the grant
+// type "PKCE": the URLs are typed in, and its token is kept as data between
+// workflows.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { ClientOAuth2 } from '@n8n/client-oauth2';
@@ -15,7 +15,7 @@ const options = more => ({
   scopes: ['profile', 'notes:read'], ...more,
 });
 
-// request is an authorization request by this client.
+// request makes an authorization request of this client.
 function request(more) {
   const verifier = randomBytes(48).toString('base64url');
   const state = Buffer.from(JSON.stringify({ token: randomBytes(8).toString('hex'), cid: '1' })).toString('base64');
@@ -26,7 +26,7 @@ function request(more) {
   return { client, url: client.code.getUri() };
 }
 
-// refused expects the error of this code.
+// refused expects the error with this code.
 const refused = (call, error) => assert.rejects(call, e => {
   assert.equal(e.code, 'EAUTH', e);
   assert.equal(e.body.error, error);
@@ -49,7 +49,7 @@ for (const more of [
   assert.equal(token.expired(), false);
   assert.deepEqual(await (await notes(token)).json(), { notes: ['A note of user_ada'] });
 
-  // A later workflow knows no more than what was kept.
+  // A later workflow knows only what was stored.
   const later = data => new ClientOAuth2(options(more)).createToken(JSON.parse(JSON.stringify({ ...token.data, ...data })));
   const newer = await later().refresh();
   assert.notEqual(newer.accessToken, token.accessToken);
@@ -58,7 +58,7 @@ for (const more of [
   assert.equal((await notes(await newer.refresh())).status, 200);
   await refused(later({ refresh_token: 'x' }).refresh(), 'invalid_grant');
 
-  // A code is good once, and whoever has a second use for it costs its tokens.
+  // A code works once, and a second use revokes its tokens.
   await refused(client.code.getToken(callback), 'invalid_grant');
   assert.equal((await notes(newer)).status, 401);
 
