@@ -105,7 +105,7 @@ func ExampleProvider_LookupToken_leaked() {
 	if err == nil {
 		err = p.RevokeGrants(ctx, provider.GrantFilter{ID: token.GrantID})
 	}
-	fmt.Println(errors.Is(err, store.ErrNotFound)) // not one of yours
+	fmt.Println(errors.Is(err, store.ErrNotFound)) // unknown here
 	// Output: true
 }
 

@@ -31,7 +31,7 @@ func TestAllocationBudgets(t *testing.T) {
 			if !raceDetector && cost > budgets[name] {
 				t.Errorf("%.0f allocations, and the budget is %.0f", cost, budgets[name])
 			}
-			// Every page view can cost one of these, so it is held to more.
+			// Every page view can cost one of these, so its limit is lower.
 			if !raceDetector && name == "userinfo" && cost > 2*least {
 				t.Errorf("%.0f allocations are more than twice the limit's %.0f", cost, least)
 			}
@@ -65,8 +65,8 @@ func (o operation) allocations(t *testing.T, s *benchtest.Stack) float64 {
 	})
 }
 
-// An ID token costs a signature, and next to nothing else: no question to the
-// host, and no call of the store that there wouldn't be without it.
+// An ID token costs a signature and almost nothing else: no call of the host,
+// and no additional call of the store.
 func TestIDTokenCostsASignature(t *testing.T) {
 	plain, err := benchtest.NewMemory()
 	if err != nil {
@@ -75,8 +75,8 @@ func TestIDTokenCostsASignature(t *testing.T) {
 	plain.Scope = "profile"
 	algorithms := []string{keys.ES256, keys.EdDSA, keys.RS256}
 	if raceDetector {
-		// It allocates too, so that only whether they answer is tested, and signs by
-		// RSA ten times slower.
+		// The race detector allocates too, so only the answers are tested. It
+		// makes RSA ten times slower.
 		algorithms = algorithms[:2]
 	}
 	for _, alg := range algorithms {

@@ -44,8 +44,8 @@ func stacks(b *testing.B) []*benchtest.Stack {
 type operation struct {
 	status int // of its answer
 
-	// before makes the request, from a request of the same kind that went
-	// before or from nothing. It is not measured.
+	// before makes the request from an earlier request of the same kind, or
+	// from nothing. It is not measured.
 	before func(s *benchtest.Stack) (benchtest.Request, error)
 
 	// same is set if one request can be sent any number of times.
@@ -167,7 +167,7 @@ func overHTTP(client *http.Client, base string, q benchtest.Request) (a benchtes
 	return benchtest.Answer{Status: answer.StatusCode, Location: answer.Header.Get("Location"), Body: content}, err
 }
 
-// measure sends b.N requests by so many clients at once.
+// measure sends b.N requests from the given number of clients at once.
 func (o operation) measure(b *testing.B, s *benchtest.Stack, clients int, send sender) {
 	requests := make([]benchtest.Request, b.N)
 	for i := range requests {
@@ -257,7 +257,7 @@ func chains(b *testing.B, s *benchtest.Stack, clients int, send sender) {
 	b.RunParallel(func(pb *testing.PB) { follow(pb.Next) })
 }
 
-// atOnce calls act for 0 to b.N-1, by so many goroutines.
+// atOnce calls act for 0 to b.N-1, in the given number of goroutines.
 func atOnce(b *testing.B, clients int, act func(i int)) {
 	runtime.GC()
 	b.ReportAllocs()

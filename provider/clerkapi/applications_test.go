@@ -17,8 +17,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Every field is there in every answer, as Clerk has them, and the secret only
-// where it was just made.
+// Every answer has every field, as at Clerk, and the secret only if it was just
+// generated.
 func TestApplicationObject(t *testing.T) {
 	a := newAdmin(t)
 	a.clock.Set(time.UnixMilli(1680809847940))
@@ -73,8 +73,7 @@ func TestApplicationObject(t *testing.T) {
 	require.JSONEq(t, `{"data":[],"total_count":0}`, a.call("GET", "/v1/oauth_applications", "").body)
 }
 
-// What an application has that only the host's own code or a registration can
-// give it.
+// The API shows what only the host's code or a registration can set.
 func TestShowsWhatTheHostMade(t *testing.T) {
 	a := newAdmin(t, func(c *provider.Config) {
 		c.Paths = provider.Paths{Introspect: "-", NoMetadata: true, Token: "/token"}
@@ -196,7 +195,7 @@ func TestList(t *testing.T) {
 	var clientID string
 	for i := range 12 {
 		a.clock.Add(time.Second)
-		// The names run against the times.
+		// The order of names is the reverse of the order of times.
 		app := a.create(fmt.Sprintf(`{"name":"App %c"}`, 'L'-rune(i)))
 		if i == 3 {
 			clientID = app["client_id"].(string)
@@ -279,17 +278,17 @@ func TestList(t *testing.T) {
 	}
 	a.refused(a.call("GET", "/v1/oauth_applications?limit=0&offset=x&order_by=z&name_query=%00", ""), 422, "form_param_value_invalid limit",
 		"form_param_value_invalid offset", "form_param_value_invalid name_query", "form_param_value_invalid order_by")
-	// What cannot be read is not left out, which would show all.
+	// Ignoring an invalid part would list all applications.
 	a.refused(a.call("GET", "/v1/oauth_applications?name_query=%zz", ""), 422, "form_param_format_invalid query")
 }
 
-// Rotating kills the old secret on the very next request, and nothing else.
+// Rotating disables the old secret for the next request, and nothing else.
 func TestRotateSecret(t *testing.T) {
 	a := newAdmin(t)
 	app := a.create(`{"name":"Wiki","callback_url":"` + callback + `","scopes":"notes:read"}`)
 	before := a.as(app, app["client_secret"].(string))
 	got, code := before.tokens("user_ada"), before.code("user_ada")
-	// An overlap that was under way ends too.
+	// An overlap in progress ends too.
 	overlapping, err := a.AddSecret(ctx, before.ID, a.clock.Now().Add(time.Hour))
 	require.NoError(t, err)
 	before.redeem(before.code("user_ada")).tokens(t)
@@ -317,7 +316,7 @@ func TestRotateSecret(t *testing.T) {
 	require.Equal(t, public["updated_at"], a.read(public)["updated_at"])
 }
 
-// Deleting takes effect on the very next request, at every endpoint.
+// Deleting takes effect with the next request, at every endpoint.
 func TestDelete(t *testing.T) {
 	a := newAdmin(t, func(c *provider.Config) { c.Introspection = provider.BearerKey("resource server") })
 	app := a.create(`{"name":"Wiki","callback_url":"` + callback + `","scopes":"profile notes:read"}`)
@@ -351,8 +350,8 @@ func TestDelete(t *testing.T) {
 	a.bearer("/api/notes", kept.AccessToken).statusIs(t, 200)
 }
 
-// Switching between public and confidential drops or makes the secret, and
-// kills what was issued.
+// Changing between public and confidential removes or makes the secret, and
+// revokes what was issued.
 func TestSwitchingPublic(t *testing.T) {
 	a := newAdmin(t)
 	app := a.create(`{"name":"Wiki","callback_url":"` + callback + `","scopes":"notes:read"}`)
@@ -389,7 +388,7 @@ func TestSwitchingPublic(t *testing.T) {
 	require.NotContains(t, a.call("PATCH", a.path(app), `{"public":false}`).object(t), "client_secret")
 }
 
-// Of many that create, change and rotate at once, none loses anything.
+// Parallel creations, changes, and rotations lose nothing.
 func TestAtOnce(t *testing.T) {
 	a := newAdmin(t)
 	app := a.create(`{"name":"Wiki"}`)

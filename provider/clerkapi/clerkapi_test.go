@@ -54,7 +54,7 @@ func TestKeys(t *testing.T) {
 	require.Panics(t, func() { clerkapi.Handler(a.Provider, nil, clerkapi.Options{}) })
 }
 
-// The host may decide by something else than a key.
+// The host may authorize requests without a key.
 func TestAllowOfTheHost(t *testing.T) {
 	a := newAdmin(t)
 	asked := 0
@@ -72,7 +72,7 @@ func TestAllowOfTheHost(t *testing.T) {
 	require.Contains(t, a.log.String(), "not an administrator")
 	require.Equal(t, 2, asked)
 
-	// A form or script of another site comes with the administrator's cookie.
+	// A form or script of another site sends the administrator's cookie.
 	for _, header := range [][]string{
 		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"},
 	} {
@@ -115,7 +115,7 @@ func TestUnknownPaths(t *testing.T) {
 		} {
 			a.call(tt.method, tt.path, tt.body).object(t)
 		}
-		// By id only, and never by what is not one.
+		// Only valid IDs reach the store.
 		for _, id := range []string{"oa_nobody", "a%00b", "%ff", strings.Repeat("x", 300), "a%2Fb"} {
 			path := prefix + "/oauth_applications/" + id
 			for _, tt := range []struct{ method, path, body string }{
@@ -132,7 +132,7 @@ func TestUnknownPaths(t *testing.T) {
 	a.refused(a.call("GET", "/v1/oauth_applications/"+app.ClientID, ""), 404, "resource_not_found")
 }
 
-// What is wrong with a body before anything in it is looked at.
+// The errors of a body before its content is checked.
 func TestBodies(t *testing.T) {
 	a := newAdmin(t)
 	id := a.create(`{"name":"Wiki"}`)["id"].(string)
@@ -163,13 +163,13 @@ func TestBodies(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, total)
 	a.call("POST", "/v1/oauth_applications", `{"name":"Wiki"}`, "Content-Type", "application/json; charset=utf-8").object(t)
-	// The Go SDK sends null where it has nothing to say.
+	// The Go SDK sends null for parameters that are not set.
 	a.refused(a.call("POST", "/v1/oauth_applications", `null`), 422, "form_param_missing name")
 	require.Equal(t, before, a.call("PATCH", "/v1/oauth_applications/"+id, ` null `).body[:len(before)])
 }
 
-// A megabyte of problems does not make a hundred megabytes of answer, nor a
-// minute of work.
+// A body with a megabyte of problems doesn't cause an answer of a hundred
+// megabytes, or a minute of work.
 func TestAnswersToLargeBodiesAreSmall(t *testing.T) {
 	a := newAdmin(t)
 	id := a.create(`{"name":"Wiki"}`)["id"].(string)

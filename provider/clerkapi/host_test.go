@@ -36,7 +36,7 @@ var (
 	anyApplication = store.ApplicationQuery{}
 )
 
-// admin manages the applications of a host by the API.
+// admin manages the applications of a host through the API.
 type admin struct {
 	*provider.Provider
 	host  *providertest.Host
@@ -97,7 +97,8 @@ func (a *admin) call(method, path, body string, header ...string) *reply {
 	got := send(a.t, hosttest.Program, r)
 	require.Equal(a.t, []string{"no-store"}, got.Header["Cache-Control"])
 	if got.StatusCode != http.StatusNoContent {
-		// Exactly this: Clerk's JavaScript SDK reads nothing else as JSON.
+		// Exactly this, because Clerk's JavaScript SDK parses nothing else as
+		// JSON.
 		require.Equal(a.t, []string{"application/json"}, got.Header["Content-Type"])
 	}
 	return got
@@ -109,7 +110,7 @@ func (a *admin) create(body string) map[string]any {
 	return a.call("POST", "/v1/oauth_applications", body).object(a.t)
 }
 
-// path returns where the API has an application.
+// path returns the path of an application in the API.
 func (a *admin) path(app map[string]any) string {
 	return "/v1/oauth_applications/" + app["id"].(string)
 }
@@ -120,7 +121,7 @@ func (a *admin) read(app map[string]any) map[string]any {
 	return a.call("GET", a.path(app), "").object(a.t)
 }
 
-// as returns the application as the protocol knows it.
+// as returns the application with its credentials for the protocol.
 func (a *admin) as(app map[string]any, secret string) *application {
 	a.t.Helper()
 	kept, err := a.FindApplication(ctx, app["id"].(string))
@@ -128,9 +129,9 @@ func (a *admin) as(app map[string]any, secret string) *application {
 	return &application{kept, secret, a}
 }
 
-// refused checks that an answer is an error in Clerk's form, with exactly
-// these problems: each is its code, and after a space the parameter if it
-// names one. It returns the long messages.
+// refused checks that an answer is an error in Clerk's format, with exactly
+// these problems: each is its code, followed by a space and the parameter if it
+// has one. It returns the long messages.
 func (a *admin) refused(r *reply, status int, want ...string) (says []string) {
 	a.t.Helper()
 	require.Equal(a.t, status, r.StatusCode, r.body)
@@ -186,7 +187,7 @@ func (a *admin) post(path string, header http.Header, pairs ...string) *reply {
 	return send(a.t, hosttest.Program, r)
 }
 
-// application is an application with what it needs to act.
+// application is an application with its credentials.
 type application struct {
 	provider.Application
 	secret string
@@ -219,7 +220,7 @@ func (app *application) request(more ...string) string {
 	return app.a.Endpoints().Authorize + "?" + q.Encode()
 }
 
-// code goes through a whole sign-in of the user and returns the code.
+// code runs a whole sign-in of the user and returns the code.
 func (app *application) code(user string, more ...string) string {
 	app.a.t.Helper()
 	app.a.host.SignIn(user)
@@ -228,7 +229,7 @@ func (app *application) code(user string, more ...string) string {
 	return code
 }
 
-// tokens goes through a whole sign-in and redeems its code.
+// tokens runs a whole sign-in and redeems its code.
 func (app *application) tokens(user string, more ...string) tokens {
 	app.a.t.Helper()
 	return app.redeem(app.code(user, more...)).tokens(app.a.t)
@@ -307,7 +308,7 @@ func (r *reply) statusIs(t testing.TB, status int) {
 	require.Equal(t, status, r.StatusCode, r.body)
 }
 
-// errorPage checks that the answer is a page and no redirect.
+// errorPage checks that the answer is a page, not a redirect.
 func (r *reply) errorPage(t testing.TB, status int) {
 	t.Helper()
 	require.Equal(t, status, r.StatusCode, r.body)
@@ -315,7 +316,7 @@ func (r *reply) errorPage(t testing.TB, status int) {
 	require.Contains(t, r.Header.Get("Content-Type"), "text/html")
 }
 
-// open opens an address in the browser of the person who is signed in.
+// open opens an address in the browser of the signed-in user.
 func (a *admin) open(address string) *reply {
 	a.t.Helper()
 	r, err := http.NewRequest("GET", address, nil)

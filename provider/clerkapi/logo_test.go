@@ -57,7 +57,7 @@ func TestLogo(t *testing.T) {
 	require.Equal(t, []upload{{app.ID, "image/png", picture.Bytes()}}, uploads)
 	require.Equal(t, logoURL, a.call("GET", "/v1/oauth_applications/"+app.ID, "").object(t)["client_image_url"])
 
-	// The largest that is taken; only its bytes say what it is.
+	// The largest accepted image, whose type is only in its content.
 	largest := append([]byte("GIF89a"), make([]byte, 10<<20-6)...)
 	require.Equal(t, logoURL, put(a, app, "file", largest).object(t)["client_image_url"])
 	require.Equal(t, "image/gif", uploads[1].contentType)

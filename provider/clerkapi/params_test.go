@@ -9,7 +9,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// Everything that create and update refuse, and that nothing of it is done.
+// Everything that create and update refuse. A refused request changes nothing.
 func TestRefusedParameters(t *testing.T) {
 	a := newAdmin(t)
 	app := a.create(`{"name":"Wiki","redirect_uris":["https://wiki.example.com/a"]}`)
@@ -95,7 +95,7 @@ func TestRefusedParameters(t *testing.T) {
 		}
 		a.refused(a.call(tt.method, path, tt.body), 422, tt.want...)
 	}
-	// Nothing was done by halves.
+	// Nothing was half done.
 	delete(app, "client_secret")
 	require.Equal(t, app, a.read(app))
 	_, after, err := a.ListApplications(ctx, store.ApplicationQuery{})

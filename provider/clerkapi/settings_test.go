@@ -39,8 +39,8 @@ func TestSettings(t *testing.T) {
 	require.Equal(t, want, a.call("GET", path, "").object(t))
 }
 
-// What is on is shown to be on. Saying so again changes nothing, and switching
-// it off is refused, by the name of what can.
+// The answer shows what is enabled. Setting the same values changes nothing.
+// Other values are refused, with the name of the field that decides.
 func TestSettingsAreThoseOfTheConfig(t *testing.T) {
 	const path, registration, documents = "/v1/instance/oauth_application_settings", "dynamic_oauth_client_registration", "client_id_metadata_documents_advertised"
 	register := func(c *provider.Config) { c.Registration = &provider.Registration{} }

@@ -163,7 +163,8 @@ func TestClerkKnowsNoMachines(t *testing.T) {
 
 var errFire = errors.New("dial tcp: the database is on fire")
 
-// A store that fails gives 503 in Clerk's form, and says why in the log only.
+// A store that fails gives 503 in Clerk's format, and only the log has the
+// cause.
 func TestStoreFaults(t *testing.T) {
 	broken := storetest.NewBreakable(memory.New())
 	options := clerkapi.Options{StoreLogo: func(context.Context, provider.Application, string, []byte) (string, error) {
@@ -209,8 +210,8 @@ func TestStoreFaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, app.Application, kept)
 
-	// Deleting is two steps. When the second fails, saying it again finishes it
-	// although the application is gone.
+	// Deleting has two steps. If the second fails, repeating the request
+	// completes it although the application no longer exists.
 	broken.Fail(errFire, "CutOff")
 	a.refused(a.call("DELETE", path, ""), 503, "service_unavailable")
 	broken.Heal()
@@ -219,7 +220,7 @@ func TestStoreFaults(t *testing.T) {
 }
 
 // A confidential application gets its secret from the request that makes it
-// one, or from the next if that fails half way.
+// confidential, or from the next one if that fails halfway.
 func TestTurningConfidentialIsFinishedAfterAFault(t *testing.T) {
 	broken := storetest.NewBreakable(memory.New())
 	a := newAdmin(t, func(c *provider.Config) { c.Store = broken })

@@ -23,8 +23,8 @@ func all(tb testing.TB) *keys.Keys {
 	return k
 }
 
-// A signature costs what Go's package needs for it, and the text: no key is parsed,
-// no header written, and nothing asked of the store.
+// A signature costs only what Go's package needs for it, and the text: it
+// parses no key, encodes no header, and doesn't call the store.
 func TestAllocationsOfSign(t *testing.T) {
 	k, own, digest := all(t), own(), make([]byte, 32)
 	for _, tt := range []struct {

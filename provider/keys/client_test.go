@@ -24,7 +24,7 @@ import (
 // checker checks what clients sign, without its own keys.
 var checker = &keys.Keys{}
 
-// own are keys of clients, made once.
+// own has keys of clients, generated once.
 var own = sync.OnceValue(func() (made struct {
 	rsa, rsa2    *rsa.PrivateKey
 	small        *rsa.PrivateKey
@@ -53,7 +53,7 @@ var own = sync.OnceValue(func() (made struct {
 
 func public(private any) crypto.PublicKey { return private.(crypto.Signer).Public() }
 
-// jwk returns the public key as a JWK with a kid, and what else is said of it.
+// jwk returns the public key as a JWK with a kid and the given members.
 func jwk(private any, kid string, more ...string) string {
 	raw, err := jose.JSONWebKey{Key: public(private), KeyID: kid}.MarshalJSON()
 	if err != nil {
@@ -93,8 +93,8 @@ func signed(alg jose.SignatureAlgorithm, private any, kid string, header ...any)
 
 func b64(raw string) string { return base64.RawURLEncoding.EncodeToString([]byte(raw)) }
 
-// handmade returns a JWT with that header and payload, which the key has signed as
-// RS256, ES256, or EdDSA.
+// handmade returns a JWT with the given header and payload, signed as RS256,
+// ES256, or EdDSA.
 func handmade(private any, header, payload string) string {
 	return signText(private, b64(header)+"."+b64(payload))
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider/keys"
 )
 
-// The first secret is used, each is found by its ID, on every instance that has
-// it, and one that isn't there is not.
+// The first secret is used. Each is found by its ID, on every instance that has
+// it.
 func TestDerivationKeys(t *testing.T) {
 	with := func(secrets ...string) *keys.Keys {
 		o := deploy(t).options()

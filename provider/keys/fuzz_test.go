@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fuzzed are clients' keys and what they have signed, to begin with.
+// fuzzed adds clients' keys and what they have signed as seeds.
 func fuzzed(f *testing.F) (set []byte, tokens []string) {
 	f.Helper()
 	var listed []string
@@ -32,8 +32,8 @@ func fuzzed(f *testing.F) (set []byte, tokens []string) {
 	return []byte(`{"keys":[` + strings.Join(listed, ",") + `]}`), tokens
 }
 
-// What VerifyClient accepts was signed by a key of the set, as the packages of Go
-// see it, and is an object that all read alike.
+// What VerifyClient accepts was signed with a key of the set, according to Go's
+// packages, and is an object that all parsers read alike.
 func FuzzVerifyClient(f *testing.F) {
 	set, tokens := fuzzed(f)
 	for _, token := range tokens {
@@ -66,8 +66,8 @@ func FuzzVerifyClient(f *testing.F) {
 	})
 }
 
-// signedByOne asks the packages of Go for each key, and knows nothing of kid, use,
-// and the rest.
+// signedByOne tries each key with Go's packages, and ignores kid, use, and the
+// rest.
 func signedByOne(t *testing.T, set []byte, token string) bool {
 	var parsed struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -128,7 +128,7 @@ func signedByOne(t *testing.T, set []byte, token string) bool {
 	return false
 }
 
-// What CheckClientKeys lets in has nothing private, and its keys never panic.
+// What CheckClientKeys accepts has nothing private, and its keys never panic.
 func FuzzCheckClientKeys(f *testing.F) {
 	set, tokens := fuzzed(f)
 	f.Add(set)

@@ -30,7 +30,7 @@ func hmacWith(alg string, secret []byte) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// encodings are the ways in which a public key can be a secret of HMAC.
+// encodings are the forms of a public key that could serve as a secret of HMAC.
 func encodings(private any) map[string][]byte {
 	pkix, err := x509.MarshalPKIXPublicKey(public(private))
 	if err != nil {
@@ -82,7 +82,7 @@ var attacks = sync.OnceValue(func() map[string]attack {
 	if err != nil {
 		panic(err)
 	}
-	// Another way to write the last character, whose last bits mean nothing.
+	// Another spelling of the last character, whose last bits are unused.
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, good[len(good)-1])
 	twin := good[:len(good)-1] + string(alphabet[last^1])
@@ -190,7 +190,7 @@ var attacks = sync.OnceValue(func() map[string]attack {
 			for _, alg := range []string{"HS256", "hs256"} {
 				all[alg+" with the "+name+" key as secret, as "+encoding] = attack{setOf(jwk(private, "k")), hmacWith(alg, secret), true, "alg of the JWT"}
 			}
-			// The same, for a verifier that believes in the key's own alg.
+			// The same, for a verifier that trusts the key's alg.
 			all["HS256 with the "+name+" key as secret, and its alg, as "+encoding] = attack{setOf(jwk(private, "k", `"alg":"HS256"`)), hmacWith("HS256", secret), true, "alg of the JWT"}
 		}
 	}
@@ -233,7 +233,7 @@ func TestHostileClients(t *testing.T) {
 	}
 }
 
-// The attacks on ourselves are the same.
+// The attacks on Latchkey's own tokens are the same.
 func TestVerifyRefusesHostileTokens(t *testing.T) {
 	k := deploy(t).start()
 	for name, tt := range attacks() {

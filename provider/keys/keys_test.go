@@ -58,7 +58,7 @@ func deploy(t testing.TB) *deployment {
 	return &deployment{t, inner, storetest.NewBreakable(inner), newClock()}
 }
 
-// options are those of an instance. ES256 alone is quick to make.
+// options returns the options of an instance. ES256 keys are quick to generate.
 func (d *deployment) options() keys.Options {
 	return keys.Options{Store: d.store, Secrets: []string{secret}, Algorithms: []string{keys.ES256}, Now: d.clock.Now}
 }
@@ -70,7 +70,7 @@ func (d *deployment) start() *keys.Keys {
 	return k
 }
 
-// document returns the document of the keys. It is the only one.
+// document returns the document of the keys, the only one.
 func (d *deployment) document() store.Document {
 	d.t.Helper()
 	kept, _, err := d.store.Find(ctx, keys.DocumentID)
@@ -87,7 +87,7 @@ func (d *deployment) damage(change func(state []byte) []byte) {
 	require.NoError(d.t, d.store.Replace(ctx, kept, mark))
 }
 
-// remove has the document swept.
+// remove lets the document be swept.
 func (d *deployment) remove() {
 	d.t.Helper()
 	kept := d.document()
@@ -106,7 +106,7 @@ func sign(t testing.TB, k *keys.Keys, alg string) string {
 	return token
 }
 
-// published returns the set, as a relying party reads it.
+// published returns the set as a relying party reads it.
 func published(t testing.TB, k *keys.Keys) jose.JSONWebKeySet {
 	t.Helper()
 	raw, maxAge, err := k.PublicKeys(ctx)
@@ -239,7 +239,7 @@ func TestWrongOptions(t *testing.T) {
 	}
 }
 
-// Of many instances that start at once, one makes the keys of all.
+// If many instances start at once, one makes the keys for all.
 func TestInstancesThatStartAtOnceHaveTheSameKeys(t *testing.T) {
 	for round := range 20 {
 		d := deploy(t)
@@ -271,7 +271,7 @@ func TestInstancesThatStartAtOnceHaveTheSameKeys(t *testing.T) {
 	}
 }
 
-// Many instances rotate at once, retire at once, and sign meanwhile.
+// Many instances rotate and retire at once, and sign meanwhile.
 func TestInstancesThatWriteAtOnce(t *testing.T) {
 	d := deploy(t)
 	var all sync.WaitGroup

@@ -44,8 +44,8 @@ func TestStoreThatIsDown(t *testing.T) {
 	require.Equal(t, kid(t, token), kid(t, sign(t, k, keys.ES256)))
 }
 
-// While a copy serves, requests wait neither for a store that hangs nor for each
-// other, and ask it rarely.
+// While the copy is usable, requests don't wait for a hanging store or each
+// other, and call it rarely.
 func TestStoreThatHangsHoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t)
@@ -78,7 +78,7 @@ func TestStoreThatHangsHoldsNobodyUp(t *testing.T) {
 	})
 }
 
-// A host that starts, or a Cleanup, without a deadline ends all the same.
+// A start or a Cleanup without a deadline ends anyway.
 func TestStoreThatHangsIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t)
@@ -137,7 +137,7 @@ func TestStoreThatPanicsLeavesNobodyWaiting(t *testing.T) {
 	require.NoError(t, k.Maintain(ctx))
 }
 
-// A write whose answer was lost has happened.
+// A write whose answer was lost has succeeded.
 func TestLostAnswers(t *testing.T) {
 	d := deploy(t)
 	d.store.Lose(errDown, "Create")

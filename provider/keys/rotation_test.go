@@ -15,8 +15,8 @@ var start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 // short has round numbers.
 var short = policy{algorithms: []string{ES256}, rotate: 100 * time.Hour, lead: 3 * time.Hour, keep: 10 * time.Hour}
 
-// hours writes keys as their name and the hour in which they sign. New ones have
-// no name: a star.
+// hours formats keys as their name and the hour when they sign. New ones have a
+// star as their name.
 func hours(keys []entry) string {
 	var texts []string
 	for _, e := range keys {
@@ -32,7 +32,7 @@ func hours(keys []entry) string {
 	return strings.Join(texts, " ")
 }
 
-// entries reads what hours wrote.
+// entries parses the output of hours.
 func entries(t *testing.T, text string) (keys []entry) {
 	t.Helper()
 	for one := range strings.FieldsSeq(text) {
@@ -155,7 +155,7 @@ func TestRetiring(t *testing.T) {
 	}
 }
 
-// The most keys that there can be fit into the document of every store.
+// The maximum number of keys fits into a document of every store.
 func TestTheMostKeysFit(t *testing.T) {
 	o, err := Options{Secrets: []string{strings.Repeat("s", minSecret)}, Algorithms: []string{RS256, ES256, EdDSA},
 		CacheFor: minCacheFor, Rotate: tokenLifetime / 4}.withDefaults()

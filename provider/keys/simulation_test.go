@@ -13,14 +13,15 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// instance is one of several. Its clock is off, and its store may be away.
+// instance is one of several. Its clock is off, and its store may be
+// unreachable.
 type instance struct {
 	*keys.Keys
 	off   time.Duration
 	until time.Time // when its store is back
 }
 
-// world is several instances, and a minute that passes at a time.
+// world is several instances and a clock that advances by minutes.
 type world struct {
 	*deployment
 	instances []*instance
@@ -31,9 +32,8 @@ func (w *world) away(in *instance) bool { return w.clock.Now().Before(in.until) 
 
 var errAway = errors.New("the store is away")
 
-// reach is the way of an instance to the store. It is as bad as it can be: when one
-// instance has written, the others don't hear of it for as long as may be, and each
-// write comes too late the first time.
+// reach connects an instance to the store in the worst way: other instances see
+// a write as late as possible, and each write conflicts the first time.
 type reach struct {
 	store.Documents
 	*world
@@ -64,8 +64,8 @@ func (r reach) Replace(ctx context.Context, d store.Document, mark int64) error 
 	return r.Documents.Replace(ctx, d, mark)
 }
 
-// relyingParty caches the set of one instance for exactly as long as it may, and
-// reads it no sooner, not even when it meets a key that it doesn't know.
+// relyingParty caches the set of one instance for exactly the allowed time, and
+// doesn't read it earlier, even for an unknown key.
 type relyingParty struct {
 	set   map[string]jose.JSONWebKey
 	until time.Time
@@ -132,7 +132,8 @@ func TestRotationCostsNoVerification(t *testing.T) {
 				}
 				verified++
 			}
-			// That the key with the kid verifies need not be seen each time.
+			// It need not be checked each time that the key with the kid
+			// verifies.
 			in := w.instances[minute%3]
 			_, err := in.Verify(ctx, sample[id])
 			require.NoError(t, err)

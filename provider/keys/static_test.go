@@ -16,7 +16,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/keys"
 )
 
-// remote is a signer whose key is elsewhere: no type of Go's.
+// remote is a signer whose key is remote: it has none of Go's types.
 type remote struct {
 	key crypto.Signer
 	err error
@@ -62,7 +62,7 @@ func TestStatic(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, time.Hour, maxAge)
 
-	// By hand to the next key: it has verified before it signs.
+	// Rotating manually to the next key: it is published before it signs.
 	next, err := keys.Static(&remote{key: own.ec2}, &remote{key: own.ec})
 	require.NoError(t, err)
 	require.True(t, verifies(t, set, sign(t, next, keys.ES256)))
@@ -115,7 +115,7 @@ type other struct{ crypto.Signer }
 
 func (o *other) Public() crypto.PublicKey { return "a key" }
 
-// mixed signs with another key than it says.
+// mixed signs with another key than it reports.
 type mixed struct{ says, signs crypto.Signer }
 
 func (m *mixed) Public() crypto.PublicKey { return m.says.Public() }

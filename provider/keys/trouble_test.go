@@ -31,7 +31,7 @@ func TestRetireTakesAKeyAwayAtOnce(t *testing.T) {
 	require.ErrorContains(t, err, "is unknown here or was removed")
 	require.ErrorContains(t, here.Retire(ctx, kid(t, stolen)), "there is no key")
 
-	// The other instance publishes the new key, and knows it, after seconds, and
+	// The other instance publishes and accepts the new key after seconds, and
 	// signs with it within a minute.
 	d.clock.pass(6 * time.Second)
 	_, err = there.Verify(ctx, after)
@@ -68,7 +68,7 @@ func TestChangeOfTheSealingSecret(t *testing.T) {
 		o.Secrets = secrets
 		return keys.New(ctx, o)
 	}
-	// The new one first opens, then seals.
+	// The new secret first opens, then seals.
 	sealed := d.document().State
 	_, err := begin(secret, secret2)
 	require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestChangeOfTheSealingSecret(t *testing.T) {
 	require.ErrorIs(t, err, keys.ErrWrongSecret)
 }
 
-// A wrong secret or damage never leads to new keys in silence.
+// A wrong secret or damage never leads to new keys silently.
 func TestWhatCannotBeReadIsKept(t *testing.T) {
 	flip := func(at int) func([]byte) []byte {
 		return func(state []byte) []byte {
@@ -191,15 +191,15 @@ func TestIDThatIsTaken(t *testing.T) {
 	require.ErrorContains(t, err, "is of the kind grant")
 }
 
-// Cutting everything off ends what users have granted, and not the keys: they would
-// be swept a day later.
+// Cutting everything off revokes what users have granted, but not the keys,
+// which would be deleted a day later.
 func TestKeysOutliveACutOffOfEverything(t *testing.T) {
 	for name, before := range map[string]bool{"that came first": true, "that came later": false} {
 		t.Run(name, func(t *testing.T) {
 			d := deploy(t)
 			cut := func() { require.NoError(t, d.store.CutOff(ctx, store.CutKey{}, store.CutNumber(d.clock.Now()))) }
 			if before {
-				// What is cut off keeps the cut-off there.
+				// A document that is cut off keeps the cut-off in the store.
 				require.NoError(t, d.store.Create(ctx, store.Document{ID: store.NewID(d.clock.Now(), ""), Kind: store.KindDevice,
 					CreatedAt: d.clock.Now(), SweepAt: d.clock.Now().Add(time.Hour * 1000), Mark: 1}))
 				cut()
@@ -247,7 +247,7 @@ func TestInstancesWithOtherAlgorithms(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	// The algorithm that is not in use any more goes, and nothing else.
+	// Only keys of the algorithm that is no longer in use are removed.
 	for range 100 {
 		d.clock.pass(24 * time.Hour)
 		require.NoError(t, fresh.Maintain(ctx))
@@ -291,7 +291,7 @@ func TestListShowsTheLifeOfAKey(t *testing.T) {
 	require.Equal(t, []keys.State{keys.Signing}, list())
 }
 
-// What is in the store gives nothing away without the secret.
+// Without the secret, the stored content reveals nothing.
 func TestWhatIsKeptIsSealed(t *testing.T) {
 	d := deploy(t)
 	k := d.start()

@@ -18,8 +18,8 @@ func showConsent(t *testing.T, c pages.Config, page pages.Consent, redirectURI s
 	return render(t, c, func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) { p.Consent(w, r, page, redirectURI) })
 }
 
-// Scopes of a group stand together, in the order in which the groups come, with
-// what they do.
+// Scopes of a group are together, in the order of the groups, with their
+// access.
 func TestScopesInGroups(t *testing.T) {
 	body := showConsent(t, pages.Config{}, pages.Consent{Scopes: []pages.Scope{
 		{Name: "profile", Title: "See your name", Group: "Your account", Access: "read"},
@@ -35,8 +35,8 @@ func TestScopesInGroups(t *testing.T) {
 	require.NotContains(t, showConsent(t, pages.Config{}, pages.Consent{Scopes: []pages.Scope{{Name: "a", Title: "A"}}}, "").Body.String(), "<h3>")
 }
 
-// The addresses that an application has given are links only if the host has
-// reviewed it (RFC 7591 section 2). Else they are text.
+// The URLs that an application gives are links only if it is reviewed (RFC 7591
+// section 2). Otherwise they are text.
 func TestLinksOfReviewedApplicationsOnly(t *testing.T) {
 	app := pages.Application{Name: "Wiki", Domain: "wiki.example.com", ClientURI: "https://home.example.com/", TermsURI: "https://terms.example.com/", PolicyURI: "https://policy.example.com/"}
 	for _, reviewed := range []bool{true, false} {
@@ -63,8 +63,8 @@ func TestLinksOfReviewedApplicationsOnly(t *testing.T) {
 	}
 }
 
-// The whole address is there for those who look for it, unless its scheme could
-// pass for a host.
+// The details show the whole redirect URI, unless its scheme could look like a
+// host.
 func TestWholeReturnAddress(t *testing.T) {
 	const address = "https://wiki.example.com/callback?tenant=<7>"
 	require.Contains(t, showConsent(t, pages.Config{}, pages.Consent{}, address).Body.String(), "https://wiki.example.com/callback?tenant=&lt;7&gt;</bdi>")
@@ -81,8 +81,8 @@ func TestLongNamesAreCut(t *testing.T) {
 	require.Contains(t, showConsent(t, pages.Config{}, pages.Consent{}, "https://"+whole+"/cb").Body.String(), "<bdi>"+whole+"</bdi>", "an address is whole")
 }
 
-// A picture of a user is loaded only if the host wants that, and from where
-// Config.LogoURL could be.
+// A picture of a user is loaded only if UserPictures is set, and only from URLs
+// that would be valid for Config.LogoURL.
 func TestPicturesOfUsers(t *testing.T) {
 	user := pages.User{Label: "Ada King Lovelace", Name: "Ada King Lovelace", Email: "ada@example.com", Picture: "https://pictures.example.com/ada.png"}
 	for name, tt := range map[string]struct {
@@ -105,8 +105,8 @@ func TestPicturesOfUsers(t *testing.T) {
 	}
 }
 
-// The host's pictures are those that the policy allows, and the dark one is
-// chosen without a script.
+// The policy allows the host's pictures, and the dark one is chosen without a
+// script.
 func TestBrand(t *testing.T) {
 	c := pages.Config{Name: "Acme", LogoURL: "https://a.example.com/l.svg", LogoDarkURL: "https://b.example.com/d.svg", IconURL: issuer + "/icon.svg", Wordmark: true}
 	w := showConsent(t, c, pages.Consent{}, "https://wiki.example.com/cb")
@@ -119,8 +119,8 @@ func TestBrand(t *testing.T) {
 	}
 }
 
-// The error page names an application and says when to try again, as far as that
-// is known.
+// The error page names an application and says when to try again, if that is
+// known.
 func TestErrorPageSaysWhoAndWhen(t *testing.T) {
 	show := func(page pages.Error) string {
 		page.Status = 400
@@ -135,7 +135,7 @@ func TestErrorPageSaysWhoAndWhen(t *testing.T) {
 	require.Contains(t, show(pages.Error{}), `<a class="button primary" href="https://acme.example.com/">Go to <bdi>Acme</bdi></a>`)
 }
 
-// What people wait for is small, with 14 scopes too.
+// The consent page is small, even with 14 scopes.
 func TestConsentPageIsSmall(t *testing.T) {
 	page := pages.Consent{Application: pages.Application{Name: "Wiki", Domain: "wiki.example.com"}, User: pages.User{Label: "Ada Lovelace", Email: "ada@example.com"},
 		FormFields: []pages.Field{{Name: "request", Value: strings.Repeat("x", 400)}, {Name: "seal", Value: strings.Repeat("x", 64)}}}

@@ -11,7 +11,7 @@ import (
 )
 
 // A host may round its corners and choose its font. The policy allows the style
-// by its hash all the same.
+// by its hash.
 func TestStyleOfTheHost(t *testing.T) {
 	show := func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
 		p.Consent(w, r, pages.Consent{}, "https://wiki.example.com/cb")
@@ -23,7 +23,7 @@ func TestStyleOfTheHost(t *testing.T) {
 	require.Contains(t, render(t, pages.Config{Style: "--radius: 0"}, show).Body.String(), ":root{--radius:0px;}", "a calc() needs a unit")
 }
 
-// Nothing but what is known gets into the style, so nothing gets out of it.
+// Only known variables get into the style.
 func TestStyleCanNotEscape(t *testing.T) {
 	for style, says := range map[string]string{
 		"color: red":                               `sets "color": it may set --radius and --font`,

@@ -33,8 +33,8 @@ func TestNewReportsEveryProblem(t *testing.T) {
 	require.NoError(t, err, "below the issuer, for development")
 }
 
-// A form that ends at an application may lead anywhere; every other form stays.
-// Proxies never see a long policy.
+// A form that ends at an application may lead anywhere; every other form stays
+// on the site. The policy stays short enough for proxies.
 func TestPolicyOfBuiltInPages(t *testing.T) {
 	for name, show := range map[string]func(*pages.Renderer, http.ResponseWriter, *http.Request){
 		"consent": func(p *pages.Renderer, w http.ResponseWriter, r *http.Request) {
@@ -86,8 +86,8 @@ func TestPolicyOfBuiltInPages(t *testing.T) {
 	require.Contains(t, form.Body.String(), `<input type="hidden" name="code" value="&#34;x&#34;">`)
 }
 
-// What a host shows in its own way is protected all the same, and complete: with
-// the host, the words in the visitor's language, and the names in them.
+// Custom pages have the same protection and complete data: the host, the texts
+// in the visitor's language, and their placeholders filled.
 func TestOwnPagesGetEverything(t *testing.T) {
 	var consent pages.Consent
 	var problem pages.Error

@@ -15,7 +15,8 @@ import (
 
 var placeholder = regexp.MustCompile(`\{\w+\}`)
 
-// A translation has every text, and each names what the English one names.
+// A translation has every text, and each has the placeholders of the English
+// one.
 func TestGermanTextsAreComplete(t *testing.T) {
 	for _, german := range []pages.Texts{pages.German(), pages.GermanFormal()} {
 		isComplete(t, german)
@@ -41,7 +42,7 @@ func isComplete(t *testing.T, translation pages.Texts) {
 	}
 }
 
-// One says "du" everywhere, and the other "Sie".
+// One translation says "du" everywhere, and the other "Sie".
 func TestGermanAddressesOnePerson(t *testing.T) {
 	informal := regexp.MustCompile(`(?i)\b(du|dich|dir|dein\w*|deinen)\b`)
 	formal := regexp.MustCompile(`\bSie (sie|sich|nur|noch|den|diese|es|das|ein\w*|mit|über|dann|zu|einen|Cookies)\b|\b(Ihnen|Ihre[mnrs]?|Ihr)\b`)

@@ -46,7 +46,7 @@ func TestAdministration(t *testing.T) {
 	require.True(t, h.authenticates(app, first))
 	require.NotContains(t, b.get(adminPath+of(app)).is(200).body, first, "it is shown once")
 
-	// The form is sent again, as by reloading its answer.
+	// The form is sent again, as if its answer were reloaded.
 	again := b.post(adminPath+"?new", "do", "create", "type", "web", "name", "Wiki <b>").is(422, "an application with this name already")
 	require.NotContains(t, again.body, `id="secret"`)
 
@@ -68,7 +68,7 @@ func TestAdministration(t *testing.T) {
 	b.post(adminPath+of(app), "do", "save", "name", "", "redirect_uris", "javascript:alert(1)", "version", fmt.Sprint(app.Version)).
 		is(422, "name is missing", "javascript:alert(1)")
 
-	// With an overlap both secrets work; without, the new one alone.
+	// With an overlap both secrets work; without it, only the new one.
 	rotate := func(overlap string) page {
 		return b.post(adminPath+of(app), "do", "rotate", "overlap", overlap, "version", fmt.Sprint(h.application("Board").Version))
 	}
@@ -117,7 +117,7 @@ func TestAdministration(t *testing.T) {
 	b.post(adminPath+of(app), "do", "delete").is(404)
 }
 
-// All that administrators do is told to Config.Events with who did it.
+// Every action of an administrator is an event that says who did it.
 func TestAdministrationIsAnAuditTrail(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{})
 	b := h.browser("user_grace")
@@ -220,7 +220,8 @@ func TestListHasPages(t *testing.T) {
 	b.get(adminPath+"?page=-1").is(200, "App 44")
 }
 
-// A store that is down is told as such, with a reference that the log has.
+// An outage of the store shows an error page, with a reference that is also in
+// the log.
 func TestOutagesAreSaid(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{TokenScopes: scopes.New("profile")})
 	b := h.browser("user_grace")

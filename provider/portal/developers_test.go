@@ -21,7 +21,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// everything is what a form could have.
+// everything lists all actions of forms.
 var everything = []string{"create", "save", "rotate", "end", "end_all", "review", "unreview", "disable", "enable", "delete", "exchange"}
 
 func TestDevelopers(t *testing.T) {
@@ -86,7 +86,7 @@ func TestDevelopersSeeOnlyTheirOwn(t *testing.T) {
 	}
 	require.True(t, h.authenticates(app, secret))
 
-	// Two IDs in one address are one: the first.
+	// Of two IDs in one address, the first counts.
 	mine, _ := grace.registers(developerPath, "Own")
 	grace.get(developerPath+of(mine)+"&application="+app.ID).is(200, "Own")
 	grace.post(developerPath+of(mine)+"&application="+app.ID, "do", "delete").is(303)
@@ -123,8 +123,8 @@ func TestDevelopersCannotRaiseTheirRights(t *testing.T) {
 	ada.post(developerPath+of(app), append(raised, "do", "save", "version", "1", "name", "Wiki", "redirect_uris", "https://wiki.example.com/callback")...).is(303)
 	check()
 
-	// What an administrator gave stays, and nothing is added to it; a review ends
-	// when the application presents itself in another way.
+	// Rights that an administrator gave stay, and nothing is added to them. A
+	// review ends when the application changes how it presents itself.
 	_, err := h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
 		s.Scopes, s.SkipConsent, s.PKCERequired = scopes.New("profile", "notes:read"), true, true
 		return nil
@@ -143,8 +143,8 @@ func TestDevelopersCannotRaiseTheirRights(t *testing.T) {
 	ada.get(developerPath+of(app)).is(200, "This application is disabled", "Ask the operator why")
 }
 
-// A user has no more applications and tokens than they may, however many forms
-// they send at once.
+// A user can't exceed the number of applications and tokens, even with parallel
+// forms.
 func TestDevelopersHaveABoundedNumber(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{MaxApplications: 3, TokenScopes: scopes.New("profile")})
 	ada := h.browser("user_ada")
@@ -184,7 +184,7 @@ func TestDevelopersHaveABoundedNumber(t *testing.T) {
 	require.LessOrEqual(t, len(grants), 50)
 }
 
-// A form that has seen room for one more application or token, and is then
+// A form that found room for one more application or token, and is then
 // overtaken by another, makes none.
 func TestFormThatIsOvertakenMakesNothing(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{MaxApplications: 1, TokenScopes: scopes.New("profile")})
@@ -217,8 +217,8 @@ func TestFormThatIsOvertakenMakesNothing(t *testing.T) {
 	require.Len(t, grants, 50)
 }
 
-// A workspace owns what its members register, for as long as the host says that
-// they are.
+// A workspace owns what its members register, as long as the host says that
+// they are members.
 func TestOwnersMayBeWorkspaces(t *testing.T) {
 	member := map[string]bool{"user_ada": true, "user_grace": true}
 	h := newHost(t, portal.DeveloperOptions{Owner: func(_ *http.Request, user string) (string, error) {
@@ -262,7 +262,7 @@ func TestPersonalAccessTokens(t *testing.T) {
 	_, err = h.Verify(ctx, token)
 	require.NoError(t, err)
 
-	// Revoking takes the grant of a token, and no other sign-in of the user.
+	// Revoking a token revokes its grant, and no other sign-in of the user.
 	wiki, _ := ada.registers(developerPath, "Wiki")
 	signIn, _, err := h.IssueToken(ctx, provider.TokenSettings{UserID: "user_ada", ApplicationID: wiki.ID})
 	require.NoError(t, err)
@@ -274,7 +274,7 @@ func TestPersonalAccessTokens(t *testing.T) {
 	ada.get(developerPath+"?tokens&done=revoked").is(200, "You have no tokens", "The token is revoked")
 }
 
-// Where the host offers no personal access tokens, there are none.
+// Personal access tokens are off by default.
 func TestPersonalAccessTokensAreOffUnlessConfigured(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{})
 	ada := h.browser("user_ada")
@@ -287,8 +287,8 @@ func TestPersonalAccessTokensAreOffUnlessConfigured(t *testing.T) {
 
 var commandShown = regexp.MustCompile(`<pre id="token-command"><code>([^<]*)</code>`)
 
-// The page to try an application on leads to a token, by the command that it
-// shows, with PKCE.
+// The page to try an application leads to a token, with the command that it
+// shows and with PKCE.
 func TestTryingAnApplication(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{})
 	ada := h.browser("user_ada")

@@ -18,7 +18,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// everythingOn is a Config whose applications can have all settings.
+// everythingOn returns a Config whose applications can have all settings.
 func everythingOn(c *provider.Config) {
 	c.Keys, c.OpenID = hosttest.NewKeys(), &provider.OpenID{}
 	c.Workspaces = &provider.Workspaces{
@@ -33,8 +33,8 @@ var (
 	chosenOption = regexp.MustCompile(`value="([^"]*)" selected`)
 )
 
-// sends returns what a browser sends if the form of the settings is submitted as
-// it is shown.
+// sends returns what a browser sends if the form of the settings is submitted
+// unchanged.
 func (p page) sends() []string {
 	p.t.Helper()
 	form := []string{"do", "save"}
@@ -93,7 +93,8 @@ func TestAdministratorsChangeEverySetting(t *testing.T) {
 	shown := b.get(adminPath+of(app)).is(200, `<details class="more" open>`, `value="30s"`, `value="30m"`, `value="720h"`, `value="1h30m"`,
 		"Terms of service: <code>https://wiki.example.com/terms", "Post-logout redirect URI: <code>https://wiki.example.com/b")
 
-	// What the form doesn't have stays, and fields that are empty take away.
+	// Settings without a field in the form stay, and empty fields remove
+	// settings.
 	_, err := h.UpdateApplication(ctx, app.ID, func(s *provider.ApplicationSettings) error {
 		s.IDTokenAlg, s.Metadata = "ES256", map[string]string{"plan": "gold"}
 		return nil
@@ -104,7 +105,7 @@ func TestAdministratorsChangeEverySetting(t *testing.T) {
 	want.Lifetimes.Code, want.Lifetimes.Grace = 0, 0
 	require.Equal(t, want, h.application("Wiki").ApplicationSettings)
 
-	// Keys take the place of the secret, and the other way round.
+	// Keys replace the secret, and the other way around.
 	set := hosttest.NewKeys().ClientKeySet("first")
 	b.post(adminPath+of(app), with(shown.sends(), "version", "3", "jwks", set)...).is(303)
 	app = h.application("Wiki")
@@ -119,7 +120,8 @@ func TestAdministratorsChangeEverySetting(t *testing.T) {
 	b.post(adminPath+of(app), "do", "rotate", "overlap", "none", "version", fmt.Sprint(app.Version)).is(200, "There is a new secret")
 }
 
-// What is wrong is said at its field, with what was typed, and nothing is saved.
+// Errors are shown at their fields, with the typed values, and nothing is
+// saved.
 func TestMoreSettingsSayWhatIsWrong(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{}, everythingOn)
 	b := h.browser("user_grace")
@@ -211,7 +213,7 @@ func TestMoreSettingsAreWhatIsSwitchedOn(t *testing.T) {
 	b.post(adminPath+of(app), with(b.get(adminPath+of(app)).is(200).sends(), "post_logout_redirect_uris", "")...).is(303)
 	require.Empty(t, h.application("Wiki").PostLogoutRedirectURIs)
 
-	// All of this was on when the application was given it.
+	// All of these features were on when the application got its settings.
 	before, err := h.kept.FindApplication(ctx, app.ID)
 	require.NoError(t, err)
 	before.Workspace, before.Keys, before.Secrets = store.WorkspaceRequired, store.ClientKeys{URI: "https://wiki.example.com/keys"}, nil
@@ -226,7 +228,7 @@ func TestMoreSettingsAreWhatIsSwitchedOn(t *testing.T) {
 	require.Equal(t, app.ApplicationSettings, h.application("Wiki").ApplicationSettings)
 }
 
-// Developers have the addresses that they vouch for, and nothing else of it.
+// Developers see only the URL fields, not the other settings.
 func TestDevelopersGiveTermsAndPrivacyAddresses(t *testing.T) {
 	h := newHost(t, portal.DeveloperOptions{}, everythingOn)
 	ada := h.browser("user_ada")

@@ -83,7 +83,7 @@ func newHost(t *testing.T, developers portal.DeveloperOptions, edit ...func(*pro
 	return h
 }
 
-// browser is a person's. It follows no redirects.
+// browser is a user's browser. It follows no redirects.
 type browser struct {
 	*http.Client
 	h *host
@@ -164,7 +164,7 @@ func (p page) secret() string {
 	return found[1]
 }
 
-// application returns the one that has the name.
+// application returns the application with the name.
 func (h *host) application(name string) provider.Application {
 	h.t.Helper()
 	page, _, err := h.ListApplications(ctx, store.ApplicationQuery{Name: name})
@@ -180,5 +180,5 @@ func (b *browser) registers(path, name string) (provider.Application, string) {
 	return b.h.application(name), made.secret()
 }
 
-// of is the query of an application's page.
+// of returns the query of an application's page.
 func of(app provider.Application) string { return "?application=" + app.ID }

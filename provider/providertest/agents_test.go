@@ -20,7 +20,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// tried is a test that notes what TryAgents says of whom.
+// tried is a test that records the reports of TryAgents.
 type tried struct {
 	*testing.T
 	refused []string
@@ -30,8 +30,8 @@ func (t *tried) Errorf(text string, args ...any) {
 	t.refused = append(t.refused, fmt.Sprintf(text, args...))
 }
 
-// try tries the agents at a host with this Config, and returns what is said of
-// those that are refused.
+// try tries the agents at a host with this Config, and returns the reports on
+// refused ones.
 func try(t *testing.T, edit func(*provider.Config), agents ...providertest.Agent) []string {
 	t.Helper()
 	host := providertest.New(t, edit)
@@ -41,7 +41,7 @@ func try(t *testing.T, edit func(*provider.Config), agents ...providertest.Agent
 	return noting.refused
 }
 
-// forAgents lets all of them in.
+// forAgents allows all of them.
 func forAgents(c *provider.Config) {
 	withNotes(c)
 	c.Registration = &provider.Registration{}
@@ -59,7 +59,7 @@ func with(edits ...func(*provider.Config)) func(*provider.Config) {
 func onlyRegistration(c *provider.Config) { c.ClientIDDocuments = nil }
 func onlyDocuments(c *provider.Config)    { c.Registration = nil }
 
-// resources are MCP servers: one on the host, and one elsewhere.
+// resources are MCP servers: one on the host, and one on another host.
 func resources(c *provider.Config) {
 	c.Resources = []provider.Resource{
 		{URL: c.Issuer + "/mcp", Scopes: []string{"notes:read"}},
@@ -68,7 +68,7 @@ func resources(c *provider.Config) {
 	c.Registration.Resource, c.ClientIDDocuments.Resource = c.Issuer+"/mcp", c.Issuer+"/mcp"
 }
 
-// workspaces makes the users of agents choose one.
+// workspaces makes the users of agents choose a workspace.
 func workspaces(c *provider.Config) {
 	c.Workspaces = &provider.Workspaces{
 		Agents: store.WorkspaceRequired,
@@ -85,7 +85,7 @@ func TestAgentsAreLetIn(t *testing.T) {
 		"registration":               with(forAgents, onlyRegistration),
 		"resources":                  with(forAgents, resources),
 		"resources and registration": with(forAgents, resources, onlyRegistration),
-		// ChatGPT would rather sign, and says that it need not.
+		// ChatGPT prefers to sign, but doesn't require it.
 		"keys":       with(forAgents, func(c *provider.Config) { c.Keys = hosttest.NewKeys() }),
 		"workspaces": with(forAgents, workspaces),
 		"few scopes": with(forAgents, func(c *provider.Config) {
@@ -96,7 +96,7 @@ func TestAgentsAreLetIn(t *testing.T) {
 	}
 }
 
-// Each of them is named that is refused, and the field that refuses it.
+// Each refused agent is reported, with the field that refuses it.
 func TestAgentsThatAreRefused(t *testing.T) {
 	registering := []string{"Cursor", "Cursor Agents", "MCP Inspector"}
 	var all, documented []string
@@ -154,7 +154,7 @@ func TestAgentsThatAreRefused(t *testing.T) {
 	}
 }
 
-// A host tries those that it wants, and others than are known here.
+// A host can choose the agents to try, and add others.
 func TestTryChosenAgents(t *testing.T) {
 	documented := slices.DeleteFunc(providertest.Agents(), func(a providertest.Agent) bool { return a.ClientID == "" })
 	require.Empty(t, try(t, with(forAgents, onlyDocuments), documented...))
@@ -169,13 +169,13 @@ func TestTryChosenAgents(t *testing.T) {
 	require.NotContains(t, strings.Join(refused, ""), "Change Config", "no field lets these in")
 }
 
-// What is wrong with the host itself is said once.
+// An error of the host itself is reported once.
 func TestTryAgentsWithoutAWay(t *testing.T) {
 	host := providertest.New(t, forAgents, func(c *provider.Config) { c.Paths.NoMetadata = true })
 	text := fatal(t, func(t testing.TB) { providertest.TryAgents(t, host.Provider, host.Client) })
 	require.Contains(t, text, "Change Config.Paths.NoMetadata.")
 
-	// A proxy that does not hand on what is below /.well-known.
+	// A proxy that doesn't pass requests below /.well-known on.
 	host = providertest.New(t, forAgents, resources)
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource/mcp"} {
 		browser := &http.Client{Jar: host.Client.Jar, Transport: without{host.Client.Transport, path}}
@@ -191,7 +191,7 @@ func TestTryAgentsWithoutAWay(t *testing.T) {
 	require.NotContains(t, refused.refused[0], "Change Config", "it is the test that is wrong")
 }
 
-// without finds nothing at a path.
+// without returns 404 at a path.
 type without struct {
 	http.RoundTripper
 	path string

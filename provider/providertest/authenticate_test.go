@@ -38,7 +38,7 @@ func (r *recorder) Logf(format string, args ...any) {
 	r.logs = append(r.logs, fmt.Sprintf(format, args...))
 }
 
-// fatal runs f and returns what it said when it ended the test.
+// fatal runs f and returns the message with which it ended the test.
 func fatal(t *testing.T, f func(t testing.TB)) string {
 	t.Helper()
 	r := &recorder{TB: t}
@@ -152,8 +152,8 @@ func TestAuthenticateSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// A host that closes its database before the test's cleanups run has nothing to
-// fear: what is left over is a line in the log.
+// If a host closes its database before the test's cleanups run, the leftovers
+// are only a log line.
 func TestAuthenticateWhereTheStoreIsGoneAtTheEnd(t *testing.T) {
 	var logs *recorder
 	t.Run("a test", func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestApplicationsAndGrantsMayBeApart(t *testing.T) {
 	require.Equal(t, "email", providertest.Authorize(t, host.Provider, host.Client, "email").Scope)
 }
 
-// A host's tests link this package, and its go.mod must not grow by that.
+// A host's tests link this package, which must not add to the host's go.mod.
 func TestLinkedPackages(t *testing.T) {
 	packages := func(of string) map[string]bool {
 		out, err := exec.Command("go", "list", "-deps", of).Output()

@@ -42,8 +42,8 @@ func TestAllowAndDeny(t *testing.T) {
 	require.Equal(t, "invalid_scope", refused.Query().Get("error"))
 }
 
-// The redirect URI may be left out of the request, be of a native application,
-// or be at the host's own origin.
+// The request may omit the redirect URI, which may be a native application's,
+// or on the host's own origin.
 func TestAllowFindsTheApplication(t *testing.T) {
 	host := providertest.New(t)
 	host.SignIn("user_ada")
@@ -83,8 +83,8 @@ const (
 	answerTo = "https://wiki.example.com/callback"
 )
 
-// pageServer is a host that has this page in place of a consent page, and keeps
-// what was posted.
+// pageServer is a host with this page instead of a consent page. It records the
+// posted form.
 func pageServer(t *testing.T, page string) (address string, posted func() url.Values) {
 	var got url.Values
 	mux := http.NewServeMux()
@@ -103,7 +103,7 @@ func pageServer(t *testing.T, page string) (address string, posted func() url.Va
 	return server.URL + "/authorize?redirect_uri=" + url.QueryEscape(answerTo), func() url.Values { return got }
 }
 
-// The consent page is read as browsers do, however it is written.
+// Allow parses the consent page as browsers do, with any valid HTML.
 func TestAllowReadsForms(t *testing.T) {
 	for _, tt := range []struct{ name, page, want string }{
 		{"hidden fields", form + `<input type="hidden" name="seal" value="a&amp;b=&#34;c&#34;&gt;">` + buttons, "decision=allow&seal=a%26b%3D%22c%22%3E"},
@@ -240,8 +240,7 @@ func TestAuthorizeSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// A host that has its CSRF check in front of the token endpoint too learns it
-// from this test.
+// The test tells a host if its CSRF check also blocks the token endpoint.
 func TestAuthorizeWhereTheTokenEndpointIsWalled(t *testing.T) {
 	app, server := startNotes(t)
 	open := server.Config.Handler
@@ -258,7 +257,7 @@ func TestAuthorizeWhereTheTokenEndpointIsWalled(t *testing.T) {
 	require.Contains(t, text, "sign-in wall")
 }
 
-// ownPage is a consent page of a host's own.
+// ownPage is a custom consent page.
 var ownPage = template.Must(template.New("").Parse(`<!DOCTYPE html><title>Notes</title><form action="{{.FormAction}}" method="post">
 {{range .FormFields}}<input name="{{.Name}}" value="{{.Value}}" hidden>{{end}}
 {{range .Scopes}}<input type="checkbox" name="granted" value="{{.Name}}"{{if not .Declined}} checked{{end}}> {{.Title}}{{end}}
@@ -300,7 +299,7 @@ func TestAllowOnAConsentPageOfScripts(t *testing.T) {
 	require.Contains(t, text, "If it is a custom consent page that needs scripts: leave it out in this test")
 }
 
-// What an error page says is in the test's failure.
+// The test's failure has the text of the error page.
 func TestAllowAtAHostThatLostTheUser(t *testing.T) {
 	host := providertest.New(t, func(c *provider.Config) {
 		find, calls := c.Users, 0
@@ -317,7 +316,7 @@ func TestAllowAtAHostThatLostTheUser(t *testing.T) {
 	require.Contains(t, text, "access_denied")
 }
 
-// signingIn is a Transport that says in a header who is signed in.
+// signingIn is a Transport that sends the signed-in user in a header.
 type signingIn string
 
 func (user signingIn) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -344,8 +343,8 @@ func TestAuthorizeByATransport(t *testing.T) {
 	require.Equal(t, "Ada Lovelace", userInfo(t, host, tokens.AccessToken)["name"])
 }
 
-// A host may know its users without a cookie. The consent page has one all the
-// same, so the browser gets a jar where it has none.
+// A host may identify its users without a cookie. The consent page needs one
+// anyway, so a browser without a jar gets one.
 func TestAllowWithoutACookieJar(t *testing.T) {
 	host := providertest.New(t, func(c *provider.Config) {
 		c.CurrentUser = func(r *http.Request) (provider.Session, error) {

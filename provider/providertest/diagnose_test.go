@@ -13,8 +13,7 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// An app is looked at without a network, under the name that it has in
-// production.
+// Diagnose checks an app without a network, under its production name.
 func TestDiagnose(t *testing.T) {
 	const issuer = "https://notes.example.com"
 	currentUser := func(*http.Request) (provider.Session, error) { return provider.Session{}, nil }
@@ -53,7 +52,7 @@ func TestDiagnose(t *testing.T) {
 	require.Equal(t, []string{"nothing-here"}, codes(providertest.Diagnose(t, http.NotFoundHandler(), issuer)))
 }
 
-// What is at a URL is asked where there is no handler.
+// Without a handler, it sends requests to the URL.
 func TestDiagnoseByURL(t *testing.T) {
 	host := providertest.New(t)
 	require.Empty(t, providertest.Diagnose(t, nil, host.URL))

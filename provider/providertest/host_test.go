@@ -18,7 +18,7 @@ import (
 	"github.com/latchkey-go/latchkey/userinfo"
 )
 
-// userInfo returns the userinfo document that a token opens.
+// userInfo returns the userinfo document for a token.
 func userInfo(t *testing.T, host *providertest.Host, token string) map[string]any {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), "GET", host.URL+"/oauth/userinfo", nil)
@@ -72,7 +72,7 @@ func TestHostSignInAndOut(t *testing.T) {
 	require.Contains(t, fatal(t, browse), "call Host.SignIn first")
 }
 
-// withOutput is a test whose log is kept.
+// withOutput is a test whose log is recorded.
 type withOutput struct {
 	testing.TB
 	log strings.Builder

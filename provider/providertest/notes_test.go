@@ -83,7 +83,7 @@ func (app *notes) list(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(app.byUser[token.UserID])
 }
 
-// What follows is what such an app's tests look like.
+// The tests of such an app.
 
 func testNotes(t *testing.T) *notes {
 	app, err := newNotes("https://notes.example.com")
@@ -152,8 +152,8 @@ func startNotes(t *testing.T) (*notes, *httptest.Server) {
 	return app, server
 }
 
-// signedIn returns a browser in which the user has signed in by the app's own
-// form. That it follows redirects does not matter.
+// signedIn returns a browser in which the user has signed in with the app's own
+// form. That it follows redirects doesn't matter.
 func signedIn(t *testing.T, server *httptest.Server, user string) *http.Client {
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -174,7 +174,7 @@ func TestNotesIsAProvider(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+tokens.AccessToken)
 	require.JSONEq(t, `["Note G"]`, app.serve(r).Body.String())
 
-	// The application is a public one, so the refresh needs no secret.
+	// The application is public, so the refresh needs no secret.
 	answer, err := http.PostForm(server.URL+"/oauth/token", url.Values{
 		"grant_type": {"refresh_token"}, "client_id": {tokens.ClientID}, "refresh_token": {tokens.RefreshToken},
 	})

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-go/latchkey/provider/providertest"
 )
 
-// wiki is an application that signs its visitors in with a host. A real one
+// wiki is an application that lets its visitors sign in with a host. A real one
 // uses golang.org/x/oauth2, with the same three addresses.
 type wiki struct{ host, clientID, clientSecret, redirectURI string }
 
@@ -29,14 +29,14 @@ func newWiki(host *providertest.Host, scopes string) *wiki {
 	return w
 }
 
-// signInURL is where "Sign in with Acme Notes" leads.
+// signInURL returns the URL behind "Sign in with Acme Notes".
 func (w *wiki) signInURL() string {
 	return w.host + "/oauth/authorize?" + url.Values{
 		"response_type": {"code"}, "client_id": {w.clientID}, "redirect_uri": {w.redirectURI}, "state": {"a state"},
 	}.Encode()
 }
 
-// serveCallback returns what the visitor gets to read at the redirect URI.
+// serveCallback returns what the visitor sees at the redirect URI.
 func (w *wiki) serveCallback(at *url.URL) string {
 	if at.Query().Has("error") {
 		return "You did not sign in: " + at.Query().Get("error")

@@ -48,7 +48,7 @@ func TestFlow(t *testing.T) {
 	}
 }
 
-// flow signs in, and then tries what must not work. The limit checks less.
+// flow signs in, and then tries what must fail. The limit checks less.
 func flow(t *testing.T, s *benchtest.Stack, url string, pkce, limit bool) {
 	stranger := s.AuthorizeRequest(pkce)
 	stranger.Header = nil
@@ -90,7 +90,7 @@ func flow(t *testing.T, s *benchtest.Stack, url string, pkce, limit bool) {
 	}
 	checkUser(t, s, url, access)
 
-	// Nothing is valid twice, or made up, or another's.
+	// Nothing works twice, or if it is forged or another client's.
 	if answer := send(t, url, benchtest.BearerRequest(s.UserInfo, "made up")); answer.Status < 400 && !isOAuthError(answer) {
 		t.Errorf("a token that was made up reads %d %s", answer.Status, answer.Body)
 	}

@@ -64,14 +64,15 @@ func TestForcedSignIns(t *testing.T) {
 		case strings.Contains(c.Settings, "24 hours") && r.SignIns != 0:
 			t.Errorf("with a grace of 24 hours users had to sign in again: %+v", r)
 		case strings.Contains(c.Settings, "6 hours") && (r.SignIns-1)*1000 > 2*r.SessionDays:
-			// An answer that is lost in the evening is asked for again in the morning. It is rare.
+			// An answer that is lost in the evening is requested again in the
+			// morning. That is rare.
 			t.Errorf("with a grace of 6 hours users had to sign in again: %+v", r)
 		}
 	}
 	show(t, table)
 }
 
-// What clients do matters as much as the grace.
+// The behavior of clients matters as much as the grace period.
 func TestForcedSignInsByBehavior(t *testing.T) {
 	graces := []struct {
 		name   string
@@ -99,7 +100,7 @@ func TestForcedSignInsByBehavior(t *testing.T) {
 			if m.Memory == 0 && m.Retry > 0 && r.SignIns*1000 > 5*r.SessionDays {
 				t.Errorf("%s, %s: careful clients had to sign in again: %+v", b.Name, g.name, r)
 			}
-			// Hours, and a ring of rotations, bear any of these clients.
+			// A grace of hours tolerates all of these clients.
 			if !g.public && (r.SignIns-1)*1000 > 10*r.SessionDays {
 				t.Errorf("%s, %s: users had to sign in again: %+v", b.Name, g.name, r)
 			}
@@ -114,8 +115,8 @@ func perThousandDays(r simulate.Result) string {
 	return fmt.Sprintf("%.1f", 1000*float64(r.SignIns)/float64(r.SessionDays))
 }
 
-// show logs the table, and with -update puts it on the page in place of the one
-// with the same header.
+// show logs the table, and with -update replaces the one with the same header
+// on the page.
 func show(t *testing.T, rows [][]string) {
 	t.Helper()
 	var lines []string
@@ -155,7 +156,7 @@ func TestSimulationIsDeterministic(t *testing.T) {
 	}
 }
 
-// What the audit says it doesn't find, it finds where it is.
+// The audit finds planted faults.
 func TestAuditFindsWhatIsThere(t *testing.T) {
 	for _, c := range Simulated {
 		r := simulated(t, c, simulate.Careless(4, 3))

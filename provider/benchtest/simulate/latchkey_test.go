@@ -8,8 +8,8 @@ import (
 	"github.com/latchkey-go/latchkey/provider"
 )
 
-// What is tried from a copy of the database has the form of a token: made of the
-// bytes of a token that works, it is that token.
+// The strings that are tried from a copy of the database are tokens: with the
+// bytes of a token that works, the result is that token.
 func TestTokensOfACopyHaveTheFormOfTokens(t *testing.T) {
 	s, err := Latchkey("", true, provider.Lifetimes{}).Make()
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A world has servers of documents, each of which answers as a test says. Time
-// passes when nothing else can happen.
+// A world has servers of documents that answer as a test says. Time passes when
+// nothing else can happen.
 type world struct {
 	t testing.TB
 	*Cache[string]
@@ -38,7 +38,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
-// passes lets time pass, and all that happens then happen.
+// passes lets time pass, and waits for everything that then happens.
 func (w *world) passes(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -69,7 +69,7 @@ func (w *world) set(status int, header string) {
 	w.serve = func(string) (int, string) { return status, header }
 }
 
-// isSlow makes servers whose URL has that text slow.
+// isSlow makes servers slow whose URL contains the text.
 func (w *world) isSlow(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -80,7 +80,8 @@ func (w *world) find(user, url string) (string, error) {
 	return w.Find(context.Background(), user, url, mayFetch)
 }
 
-// opens has a user open links, all at once, and waits until nothing more happens.
+// opens lets a user open links, all at once, and waits until nothing more
+// happens.
 func (w *world) opens(user string, urls ...string) {
 	for _, url := range urls {
 		go w.find(user, url)
@@ -88,7 +89,7 @@ func (w *world) opens(user string, urls ...string) {
 	synctest.Wait()
 }
 
-// finds checks that a user gets a document, the nth that its server gave.
+// finds checks that a user gets a document, the nth version of its server.
 func (w *world) finds(user, url string, nth int) {
 	w.t.Helper()
 	got, err := w.find(user, url)
@@ -166,8 +167,8 @@ func TestFetchesFromOneHostAreBounded(t *testing.T) {
 	})
 }
 
-// Errors are not remembered, so what bounds how often a user can have a host asked
-// is the number of that user's fetches.
+// Errors are not cached, so the limit on a user's fetches bounds how often a
+// user can have a host requested.
 func TestFetchesOfOneUserInAMinuteAreBounded(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.set(404, "")
@@ -261,7 +262,7 @@ func TestRememberedDocumentIsServedWhileItIsFetchedAnew(t *testing.T) {
 	})
 }
 
-// What one user has fetched, failing or not, pushes out nothing that others use.
+// What one user has fetched, failing or not, doesn't replace what others use.
 func TestJunkPushesNothingOut(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.set(200, "max-age=86400")
@@ -294,7 +295,7 @@ func TestJunkPushesNothingOut(t *testing.T) {
 	})
 }
 
-// What many use is bounded too.
+// Documents with many users are bounded too.
 func TestRememberedDocumentsAreBounded(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		for i := range 2 * maxKept {

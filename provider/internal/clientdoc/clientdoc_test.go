@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newCache returns a cache of texts. A nil transport is that to public
-// addresses.
+// newCache returns a cache of texts. If transport is nil, it connects only to
+// public addresses.
 func newCache(transport http.RoundTripper, resolver *net.Resolver) *Cache[string] {
 	return New(Options[string]{
 		Transport: transport, Resolver: resolver, Now: time.Now,
@@ -137,7 +137,7 @@ func TestOnlyPublicAddressesAreConnectedTo(t *testing.T) {
 }
 
 // nameServer answers each question for an IPv4 address with the next of the
-// given ones, and every other one with nothing.
+// given ones, and has no other records.
 func nameServer(t *testing.T, asked *atomic.Int32, addresses ...string) *net.Resolver {
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -174,10 +174,9 @@ func nameServer(t *testing.T, asked *atomic.Int32, addresses ...string) *net.Res
 	}}
 }
 
-// A name that resolves to a public address when it is looked at, and to this
-// machine when it is connected to, leads nowhere: the address is checked when
-// the connection is made (draft-ietf-oauth-client-id-metadata-document-02
-// section 8.6).
+// A name that resolves to a public address first, and to this machine at the
+// connection, is refused: the address is checked when the connection is made
+// (draft-ietf-oauth-client-id-metadata-document-02 section 8.6).
 func TestDocumentIsSafeFromDNSRebinding(t *testing.T) {
 	reached := make(chan string, 10)
 	inside, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -216,15 +215,15 @@ func TestDocumentIsSafeFromDNSRebinding(t *testing.T) {
 	default:
 	}
 
-	// The listener and the name server do what they should: without the check
-	// it would have been reached.
+	// The listener and the name server work: without the check, the connection
+	// would succeed.
 	conn, err := (&net.Dialer{Resolver: resolver}).DialContext(context.Background(), "tcp4", "rebinding.example.com:"+port)
 	require.NoError(t, err)
 	conn.Close()
 	<-reached
 }
 
-// What the default transport refuses, it refuses by every name and address.
+// The default transport refuses internal hosts by every name and address.
 func TestDefaultTransportRefusesTheInside(t *testing.T) {
 	for _, target := range []string{
 		"https://localhost:8443/c", "https://127.0.0.1:8443/c", "https://[::1]:8443/c", "https://[::ffff:127.0.0.1]:8443/c", "https://0.0.0.0:8443/c",
@@ -306,7 +305,7 @@ func (b endsInTime) Read([]byte) (int, error) {
 
 func (b endsInTime) Close() error { return nil }
 
-// What has arrived when time is up is not taken for a whole document.
+// A partial body at the timeout is not taken for a whole document.
 func TestDocumentCutShortIsNotWhole(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := newCache(transportFunc(func(r *http.Request) (*http.Response, error) {

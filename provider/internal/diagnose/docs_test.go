@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the example and the table of docs/reference/doctor.md anew")
 
-// The page has what the doctor says of a fault, and each code.
+// The page has an example of the doctor's output, and each code.
 func TestDocs(t *testing.T) {
 	page := filepath.Join("..", "..", "..", "docs", "reference", "doctor.md")
 	kept, err := os.ReadFile(page)
@@ -42,7 +42,7 @@ func TestDocs(t *testing.T) {
 	require.Equal(t, text, string(kept), "run go test ./provider/internal/diagnose -run TestDocs -update")
 }
 
-// between returns the text with what is between two marks replaced.
+// between returns the text with the part between two marks replaced.
 func between(t *testing.T, text, begin, end, by string) string {
 	t.Helper()
 	before, rest, ok := strings.Cut(text, begin)

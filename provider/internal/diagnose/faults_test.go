@@ -32,8 +32,8 @@ const (
 	everywhere = "reverse_proxy BACKEND"
 )
 
-// faults are deployments in which one thing is wrong, and the code that the
-// first finding must have.
+// faults are deployments with one fault, and the code that the first finding
+// must have.
 var faults = []struct {
 	name string
 	deployment
@@ -256,7 +256,7 @@ func TestFirstFindingNamesTheCause(t *testing.T) {
 	}
 }
 
-// Nothing is found where all is right.
+// A correct deployment has no findings.
 func TestNothingIsFoundWhereAllIsRight(t *testing.T) {
 	for name, d := range map[string]deployment{
 		"a proxy in Go":              {},
@@ -291,8 +291,8 @@ func TestNothingIsFoundWhereAllIsRight(t *testing.T) {
 	}
 }
 
-// What the doctor sends changes nothing: no application, no sign-in, and no
-// request that something else in place of the provider could take for an order.
+// The doctor's requests change nothing: no application, no sign-in, and no
+// request that another program in place of the provider could act on.
 func TestNothingIsChanged(t *testing.T) {
 	var mu sync.Mutex
 	requests, unexpected := 0, []string{}
@@ -341,8 +341,7 @@ func TestNothingIsChanged(t *testing.T) {
 	require.Len(t, applications, 1, "the one of the test")
 }
 
-// What a server says can't give orders to the terminal, or pass for a line of the
-// doctor's.
+// An answer can't control the terminal, or look like a line of the doctor.
 func TestEvidenceIsPrintable(t *testing.T) {
 	evil := "\x1b[2J\u202e\x07\r\nnothing found"
 	issuer, err := json.Marshal(map[string]string{"issuer": "https://evil.example/" + evil})
@@ -360,7 +359,7 @@ func TestEvidenceIsPrintable(t *testing.T) {
 	}
 }
 
-// Each code is found by a test.
+// A test finds each code.
 func TestEachCodeHasAFault(t *testing.T) {
 	tested := map[string]bool{}
 	for _, f := range faults {
@@ -398,7 +397,7 @@ func answer(those func(*http.Request) bool, status int, contentType, body string
 	}
 }
 
-// redirect is middleware that sends some requests elsewhere.
+// redirect is middleware that redirects some requests.
 func redirect(those func(*http.Request) bool, to func(*http.Request) string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -431,7 +430,7 @@ func signInAt(to func(*http.Request) string) func(*testing.T, *provider.Config) 
 	}
 }
 
-// login has another sign-in page.
+// login uses another sign-in page.
 func login(serve http.HandlerFunc) func(h *providertest.Host) {
 	return func(h *providertest.Host) {
 		page(h, "GET /login", serve)
@@ -439,7 +438,7 @@ func login(serve http.HandlerFunc) func(h *providertest.Host) {
 	}
 }
 
-// lastWord changes headers after all others.
+// lastWord changes headers after all other middleware.
 type lastWord struct {
 	http.ResponseWriter
 	change func(http.Header)

@@ -40,8 +40,8 @@ import (
 // this machine.
 const site = "https://app.example.com"
 
-// A deployment is an app, what stands in front of it, and how it is looked at.
-// What is left out is as it should be.
+// A deployment is an app, what is in front of it, and the options of the check.
+// Zero fields are correct.
 type deployment struct {
 	// The app.
 	issuer string // Config.Issuer
@@ -61,14 +61,14 @@ type deployment struct {
 	plain            func(proxy http.Handler) http.Handler // at port 80; nil: nothing is there
 	dial             func() error                          // fails in place of a connection
 
-	// The look.
+	// The check.
 	given   string // the URL
 	timeout time.Duration
 	client  string // the client_id: "known", "unknown", "bare"
 }
 
-// sessionOf is a host's session, as a middleware would make it: a cookie on the
-// sign-in page.
+// sessionOf is a host's session middleware: it sets a cookie on the sign-in
+// page.
 func signInPage(attributes string) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Set-Cookie", "session=1; Path=/; HttpOnly; "+attributes)
@@ -77,7 +77,7 @@ func signInPage(attributes string) func(http.ResponseWriter, *http.Request) {
 	}
 }
 
-// start starts the deployment, and returns what the doctor is to look at.
+// start starts the deployment, and returns the options for the doctor.
 func (d deployment) start(t *testing.T) diagnose.Options {
 	t.Helper()
 	if d.issuer == "" {
@@ -207,16 +207,17 @@ func (d deployment) start(t *testing.T) diagnose.Options {
 	return o
 }
 
-// quiet is for servers that have to report what a test is about.
+// quiet is for servers that would log what a test provokes.
 var quiet = log.New(io.Discard, "", 0)
 
-// closedPort is one at which nothing listens: it takes a right to listen there.
+// closedPort is an address without a listener: listening there needs
+// privileges.
 const closedPort = "127.0.0.1:1"
 
-// page adds a page to the app at all methods.
+// page adds a page to the app, for all methods.
 func page(h *providertest.Host, pattern string, serve http.HandlerFunc) { h.Mux.Handle(pattern, serve) }
 
-// passOn is a proxy that passes on what it gets, to each app in turn.
+// passOn is a proxy that passes requests on, to each app in turn.
 func passOn(backends []string) http.Handler {
 	turn := 0
 	next := make(chan string)
@@ -287,7 +288,7 @@ func (a *authority) issue(t *testing.T, name string, until time.Time) tls.Certif
 	return tls.Certificate{Certificate: [][]byte{c.Raw}, PrivateKey: key}
 }
 
-// below returns an authority that this one vouches for.
+// below returns an intermediate authority of this one.
 func (a *authority) below() *authority {
 	t := a.t
 	t.Helper()
@@ -315,8 +316,8 @@ func write(t *testing.T, dir string, c tls.Certificate) (certificate, key string
 	return certificate, key
 }
 
-// newSocket returns a folder for a proxy, and where it listens: no port, which
-// another test could take before it. Names of sockets have to be short.
+// newSocket returns a folder for a proxy, and its socket. It uses no port,
+// which another test could take first. Names of sockets must be short.
 func newSocket(t *testing.T) (dir, socket string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "doctor")

@@ -8,8 +8,9 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// A request is one of a scenario. It is a program that calls the store: the
-// provider's own loops, with everything but the store and the rules left out.
+// A request is one request of a scenario. It is a program that calls the store:
+// the provider's loops, with everything except the store and the rules left
+// out.
 type request struct {
 	name string
 	form int // whose grant it is about
@@ -19,13 +20,13 @@ type request struct {
 	after int           // it begins when this one is over, counted from 1; zero: at any time
 }
 
-// then returns the request as it begins when another is over.
+// then returns the request so that it starts after another one.
 func (r request) then(after int) request { r.after = after + 1; return r }
 
-// by returns the request as it is carried out by an instance whose clock is off.
+// by returns the request for an instance whose clock is off.
 func (r request) by(skew time.Duration) request { r.skew = skew; return r }
 
-// A result is what a request is answered, and what others need of it.
+// A result is the answer of a request, and the data that other requests need.
 type result struct {
 	outcome         string // one of these, or the text of a refusal
 	access, refresh Secret
@@ -41,9 +42,9 @@ const (
 	gone    = "gone"    // the application is
 )
 
-// An actor carries out one request. It does so from the beginning for each step:
-// the answers that the store has given so far are played to it, and at the first
-// call without an answer it stops. So what it does depends on nothing else.
+// An actor runs one request. For each step it starts over: the answers of the
+// store so far are replayed, and it stops at the first call without an answer.
+// So its behavior depends on nothing else.
 type actor struct {
 	index   int
 	request *request
@@ -56,8 +57,8 @@ type actor struct {
 // waits stops an actor.
 type waits struct{}
 
-// play carries out the request up to the first call without an answer, or to
-// its result.
+// play runs the request up to the first call without an answer, or to its
+// result.
 func (a *actor) play() (r result) {
 	defer func() {
 		if p := recover(); p != nil && p != any(waits{}) {
@@ -83,7 +84,7 @@ func (a *actor) ask(c call) answer {
 	return first
 }
 
-// until repeats a write that is right whenever it is done, and however often.
+// until repeats a write that is idempotent.
 func (a *actor) until(c call) result {
 	for range a.rounds() {
 		if a.ask(c).err == nil {
@@ -103,7 +104,7 @@ func (a *actor) rounds() int {
 // now is the time by the clock of the instance.
 func (a *actor) now() Instant { return start.Add(a.request.skew) }
 
-// draw draws something at random, once for each request.
+// draw generates a random value, once for each request.
 func (a *actor) draw(what string) Secret {
 	seed := []byte{byte(a.index), 0}
 	if a.planted == freshDraws {
@@ -112,7 +113,7 @@ func (a *actor) draw(what string) Secret {
 	return sha256.Sum256(append(seed, what...))
 }
 
-// mark draws the mark of a write that replaces another.
+// mark generates the mark of a write that replaces another.
 func (a *actor) mark(before int64) int64 {
 	if a.planted == versionsAreCounted {
 		return before + 1
@@ -121,8 +122,8 @@ func (a *actor) mark(before int64) int64 {
 	return int64(s.Hash(KindCode).prefix()>>1 | 1)
 }
 
-// held is what another request has got, or what the scenario begins with: -1 is
-// the first pair, -2 the second, and so on.
+// held returns the result of another request, or the start of the scenario: -1
+// is the first pair, -2 the second, and so on.
 func (a *actor) held(of int) (r result, is bool) {
 	if of < 0 {
 		return laterPair(-1 - of), true
@@ -131,7 +132,7 @@ func (a *actor) held(of int) (r result, is bool) {
 	return r, r.outcome == ok
 }
 
-// cutOffBy says whether the numbers cut a document off.
+// cutOffBy reports whether the numbers cut a document off.
 func (b bug) cutOffBy(cuts *store.Cuts, d *store.Document) bool {
 	if b != cutsAreTimes {
 		return cuts.Exceed(&d.Seen)
@@ -195,7 +196,7 @@ func (a *actor) changeGrant(rule func(*Grant) (Step, error)) string {
 	return outcome
 }
 
-// endGrant ends a grant, however often that takes.
+// endGrant revokes a grant, with as many tries as it takes.
 func (a *actor) endGrant() result {
 	c := call{verb: end, id: formID(a.request.form), at: a.now().Time(), sweepAt: Tombstone(a.now()).Time()}
 	switch a.planted {

@@ -8,7 +8,7 @@ import (
 // maxRequests is how many requests a scenario may have.
 const maxRequests = 4
 
-// A scenario is what the store holds at first, and the requests that come.
+// A scenario is the initial content of the store, and the requests.
 type scenario struct {
 	name     string
 	begin    kept
@@ -21,9 +21,9 @@ type scenario struct {
 	paired bool // a grant and its consent live and die together
 }
 
-// A machine explores a scenario. What an actor does next depends on nothing but
-// the answers that it has got. So its program is a tree, which grows once: a
-// node is a call that awaits its answer, or a result.
+// A machine explores a scenario. What an actor does next depends only on the
+// answers that it got. So its program is a tree, which grows once: a node is a
+// call that waits for its answer, or a result.
 type machine struct {
 	*scenario
 	planted bug
@@ -79,7 +79,7 @@ func newMachine(s *scenario, planted bug) *machine {
 	return m
 }
 
-// grow adds a node: the actor is played the answers on the way to it.
+// grow adds a node: it replays the answers on the way to it to the actor.
 func (m *machine) grow(n node) int32 {
 	a := actor{index: n.actor, request: &m.requests[n.actor], planted: m.planted}
 	for at := n; at.parent >= 0; at = m.nodes[at.parent] {
@@ -103,7 +103,7 @@ func (m *machine) answered(at int32, a answer) int32 {
 	return child
 }
 
-// intern returns a short name of what is kept.
+// intern returns a short name for a stored value.
 func (m *machine) intern(k kept) int32 {
 	id, known := m.keptIDs[k]
 	if !known {
@@ -114,7 +114,7 @@ func (m *machine) intern(k kept) int32 {
 	return id
 }
 
-// apply lets the store do a call of a node.
+// apply lets the store execute the call of a node.
 func (m *machine) apply(w world, at int32) (world, answer) {
 	n := &m.nodes[at]
 	k := m.kepts[w.kept]
@@ -129,7 +129,7 @@ func (m *machine) apply(w world, at int32) (world, answer) {
 	return w, a
 }
 
-// explore looks at everything that can follow from the beginning.
+// explore visits everything that can follow from the start.
 func (m *machine) explore() *machine {
 	m.from(world{kept: m.intern(m.begin), at: m.starts, faults: uint8(m.faults), late: -1}, nil)
 	return m
@@ -208,7 +208,7 @@ func (m *machine) step(w world, i int, yield func(world, string)) {
 	yield(done, ", after which it crashes")
 }
 
-// violate notes what is wrong with an end, and the shortest way there.
+// violate records what is wrong with an end, and the shortest way there.
 func (m *machine) violate(what string, trail []string) {
 	how := "\n\t" + strings.Join(trail, "\n\t")
 	if known, ok := m.violations[what]; !ok || len(how) < len(known) {

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// judge asks of an end whether it may be: whether some order of the requests, in
-// which each is carried out at once, ends like this, and whether what must hold
-// of every end holds of this one.
+// judge decides whether an end is allowed: some sequential order of the
+// requests must have the same end, and the invariants must hold.
 func (m *machine) judge(w world, trail []string) {
 	var results [maxRequests]result
 	var sure, open uint8 // who was answered, and of whom it is unknown what was done
@@ -40,7 +39,7 @@ func (m *machine) judge(w world, trail []string) {
 	}
 }
 
-// mustHold notes what is wrong with an end in any order of the requests.
+// mustHold records violated invariants of an end.
 func (m *machine) mustHold(w world, results *[maxRequests]result, allTold bool, trail []string) {
 	k := m.kepts[w.kept]
 	granted, consented := m.alive(&k, 0)+m.alive(&k, 1) != "", m.consented(&k) != ""
@@ -77,7 +76,7 @@ func (m *machine) mustHold(w world, results *[maxRequests]result, allTold bool, 
 }
 
 // forks reports whether there is another refresh token of the same generation:
-// in the chain that the scenario begins with, or among those that were given.
+// in the initial chain of the scenario, or among the issued ones.
 func (m *machine) forks(refresh Secret, given []result) bool {
 	generation := int(refresh.generation())
 	if generation <= m.rotated+1 {
@@ -88,7 +87,7 @@ func (m *machine) forks(refresh Secret, given []result) bool {
 	})
 }
 
-// loses reports whether the database may lose what was written.
+// loses reports whether the database may lose writes.
 func (m *machine) loses() bool {
 	return slices.ContainsFunc(m.requests, func(r request) bool { return r.name == "failover" })
 }
@@ -139,9 +138,9 @@ func (m *machine) outcome(k kept, results *[maxRequests]result, sure uint8) stri
 	return b.String()
 }
 
-// A search looks for an order of the requests that ends like this. Those that
-// were answered are all in it, and each after those that were over when it
-// began. Those whose effect is unknown may be in it, up to any of their writes.
+// A search looks for an order of the requests with the same end. It includes
+// all answered requests, each after those that were over when it began.
+// Requests with an unknown effect may be in it, up to any of their writes.
 type search struct {
 	*machine
 	end        string
@@ -173,7 +172,7 @@ func (s *search) from(k kept, results [maxRequests]result, done uint8) bool {
 }
 
 // after returns the requests that were over when this one began, or that it
-// awaited.
+// waited for.
 func (s *search) after(i int) uint8 {
 	after := s.before[i]
 	for at := s.starts[i]; !s.nodes[at].done && s.nodes[at].call.verb == await; at = s.answered(at, answer{}) {
@@ -182,7 +181,7 @@ func (s *search) after(i int) uint8 {
 	return after
 }
 
-// alone carries out a request at once, or only the first so many of its writes.
+// alone runs a request at once, or only its first writes.
 func (s *search) alone(k kept, i int, results *[maxRequests]result, writes int) (after kept, r result, complete bool) {
 	at := s.starts[i]
 	for !s.nodes[at].done && writes != 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// redeem redeems the code of a form, which another request may have to make
+// redeem redeems the code of a form, which another request may have to create
 // first.
 func redeem(form, of int, applicationID string) request {
 	return request{name: "redeem", form: form, run: func(a *actor) (r result) {
@@ -30,7 +30,7 @@ func redeem(form, of int, applicationID string) request {
 	}}
 }
 
-// refresh presents the refresh token that another request has got.
+// refresh presents the refresh token of another request's result.
 func refresh(of int, within time.Duration) request { return refreshAs(of, within, false) }
 
 // publicly presents it for an application that doesn't authenticate.
@@ -69,7 +69,7 @@ func refreshAs(of int, within time.Duration, public bool) request {
 	}}
 }
 
-// revokeAccess revokes an access token that another request has got, alone.
+// revokeAccess revokes only an access token of another request's result.
 func revokeAccess(of int) request {
 	return request{name: "revoke access", run: func(a *actor) (r result) {
 		held, is := a.held(of)
@@ -133,8 +133,8 @@ func deleteApp(forGood bool) request {
 	}}
 }
 
-// leaveWorkspace has the host remove the user from the workspace, and cut the user
-// off there.
+// leaveWorkspace lets the host remove the user from the workspace, and cut the
+// user off there.
 func leaveWorkspace() request {
 	return request{name: "leave", run: func(a *actor) (r result) {
 		key := store.CutKey{UserID: checkKey.UserID, WorkspaceID: checkKey.WorkspaceID}
@@ -149,19 +149,19 @@ func leaveWorkspace() request {
 	}}
 }
 
-// sweepLater sweeps when everything that is over is due.
+// sweepLater sweeps when everything that has ended is due.
 func sweepLater() request {
 	return request{name: "sweep", skew: 3 * day, run: func(a *actor) result {
 		return a.until(call{verb: sweep, at: a.now().Time()})
 	}}
 }
 
-// failOver loses what was written to the grant since.
+// failOver loses the later writes to the grant.
 func failOver(to store.Document) request {
 	return request{name: "failover", run: func(a *actor) result { return a.until(call{verb: failover, doc: to}) }}
 }
 
-// A visit is what a browser asks for: a sign-in that may end with a code.
+// A visit is a sign-in of a browser, which may end with a code.
 type visit struct {
 	scope, resource string
 	quiet           bool // no page is shown if the user has agreed before
@@ -198,8 +198,8 @@ func (s visit) answer(form int) request {
 	}}
 }
 
-// cancel has the user say no on another page than those that are answered. What
-// they are told doesn't depend on what they had agreed to before.
+// cancel lets the user cancel on another page than those that are answered. The
+// answer doesn't depend on earlier consents.
 func (s visit) cancel(form int) request {
 	return request{name: "cancel", form: form, run: func(a *actor) result {
 		for a.round = range a.rounds() {
@@ -222,9 +222,8 @@ func (s visit) cancel(form int) request {
 	}}
 }
 
-// agree reads the consent and the numbers of the cut-offs, and keeps what the
-// user has agreed to. A request without a page is refused unless the user has
-// agreed before.
+// agree reads the consent and the cut-off numbers, and saves what the user has
+// agreed to. Without a page it is refused unless the user has agreed before.
 func (a *actor) agree(s *visit) (seen store.Cuts, refused string) {
 	for a.round = range a.rounds() {
 		asked := s.member && a.planted == memberFirst
@@ -274,8 +273,8 @@ func (a *actor) agree(s *visit) (seen store.Cuts, refused string) {
 	return seen, starved
 }
 
-// issue makes the grant of the form, or finds that it was made before and its
-// code can still be redeemed.
+// issue makes the grant of the form, or finds that it exists and that its code
+// can still be redeemed.
 func (a *actor) issue(s *visit, seen store.Cuts) result {
 	id, code := formID(a.request.form), checkCode(a.request.form)
 	g := NewGrant(id, checkKey, seen, a.now())
@@ -293,18 +292,18 @@ func (a *actor) issue(s *visit, seen store.Cuts) result {
 	return result{outcome: ok}
 }
 
-// checkCode is the code that follows from a form.
+// checkCode returns the code that follows from a form.
 func checkCode(form int) Secret { return sha256.Sum256([]byte{'c', byte(form)}) }
 
-// firstPair is the pair that a scenario may begin with.
+// firstPair returns the pair that a scenario may start with.
 func firstPair() (r result) {
 	r.access, r.refresh = sha256.Sum256([]byte("access")), sha256.Sum256([]byte("refresh"))
 	copy(r.refresh[generationAt:], []byte{0, 0, 0, 1})
 	return r
 }
 
-// laterPair is the pair that follows on firstPair after so many rotations that
-// were before the scenario begins.
+// laterPair returns the pair after firstPair and the given number of rotations
+// before the scenario starts.
 func laterPair(rotations int) (r result) {
 	r = firstPair()
 	for i := range rotations {

@@ -15,8 +15,8 @@ import (
 
 var moreFaults = flag.Int("faults", 0, "how many more faults the model checker tries in each scenario; 1 takes ten seconds")
 
-// A bug is a variant of a rule, of the contract, or of a loop, that the checker
-// must find.
+// A bug is a wrong variant of a rule, of the contract, or of a loop, which the
+// checker must find.
 type bug string
 
 const (
@@ -50,9 +50,9 @@ const (
 	replaceRevives       bug = "Replace replaces the ending too"
 )
 
-// What the store holds when a scenario begins.
+// The initial content of the store in scenarios.
 
-// waitingGrant has a grant whose code waits to be redeemed.
+// waitingGrant has a grant whose code can be redeemed.
 func waitingGrant() (k kept) {
 	g := NewGrant(formID(0), checkKey, store.Cuts{}, start)
 	code := checkCode(0)
@@ -81,8 +81,8 @@ func chainedGrant() kept {
 	return k
 }
 
-// longChain has a grant with firstPair that has been rotated so often within the
-// grace. Its access tokens have expired, or they work.
+// longChain has a grant with firstPair after many rotations within the grace
+// period. Its access tokens have expired, or they work.
 func longChain(rotations int, expired bool) kept {
 	k := chainedGrant()
 	var g Grant
@@ -226,8 +226,8 @@ func TestChecker(t *testing.T) {
 	t.Logf("%d scenarios, %d states, %d ends", len(scenarios()), states, ends)
 }
 
-// A checker that finds nothing proves nothing. Each planted bug is found in the
-// scenario that is about it, by what it does wrong.
+// A checker that finds nothing proves nothing. Each planted bug is found in its
+// scenario, with the right violation.
 func TestCheckerFindsPlantedBugs(t *testing.T) {
 	const (
 		noOrder  = "no order of the requests ends like this"
@@ -294,7 +294,7 @@ func TestCheckerFindsPlantedBugs(t *testing.T) {
 	t.Logf("%d planted bugs found", found)
 }
 
-// The store of the checker does what the plainest real one does.
+// The store of the checker behaves like the simplest real one.
 func TestCheckerKeepsTheContract(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	grant, consent := chainedGrant().docs[0], consentedBefore().docs[consentSlot]

@@ -8,18 +8,18 @@ import (
 )
 
 // The model checker tries every order in which the steps of a few requests can
-// interleave, with lost answers, writes that land late, and crashes, and asks of
-// each end whether it may be.
+// interleave, with lost answers, late writes, and crashes, and checks each end.
 //
 //   - This file is the store: the contract as a value that can be compared.
 //   - check_actor_test.go and check_requests_test.go have the requests, as the
-//     provider carries them out.
+//     provider runs them.
 //   - check_explore_test.go tries all orders.
-//   - check_judge_test.go says which ends are right.
+//   - check_judge_test.go decides which ends are right.
 //   - check_test.go has the scenarios and the planted bugs.
 
-// kept is everything that the store keeps, and what the host knows of the user.
-// There are one user, one application, one workspace, two forms, each with its grant, and one consent.
+// kept is everything that the store has, and what the host knows of the user.
+// There are one user, one application, one workspace, two forms, each with its
+// grant, and one consent.
 type kept struct {
 	docs    [3]store.Document
 	cuts    store.Cuts
@@ -27,7 +27,8 @@ type kept struct {
 	left    bool // the user, the workspace
 }
 
-// consentSlot is where the consent is. A grant is where its form's number says.
+// consentSlot is the index of the consent. The index of a grant is its form's
+// number.
 const consentSlot = 2
 
 var (
@@ -35,7 +36,7 @@ var (
 	consentID = store.ConsentID(checkKey.UserID, checkKey.ApplicationID, checkKey.WorkspaceID)
 )
 
-// formID is the ID of a form, and of the grant that follows from it.
+// formID returns the ID of a form, and of the grant that follows from it.
 func formID(form int) store.ID {
 	id := consentID
 	id[0], id[1] = 'f', byte(form)
@@ -84,7 +85,7 @@ func (c *call) writes() bool {
 	return c.verb != await && c.verb != findApplication && c.verb != find && c.verb != findConsent && c.verb != askMember
 }
 
-// An answer is what the store says to a call, or the result of another request.
+// An answer is the store's answer to a call, or the result of another request.
 type answer struct {
 	doc    store.Document
 	cuts   store.Cuts
@@ -92,11 +93,11 @@ type answer struct {
 	result result
 }
 
-// errUnknown is the answer to a write that may have been done.
+// errUnknown is the answer to a write that may have succeeded.
 var errUnknown = errors.New("the outcome is unknown")
 
-// apply does what package store says that the method does, and what package
-// plain does: TestCheckerKeepsTheContract compares them. A bug may spoil it.
+// apply does what package store specifies for the method, and what package
+// plain does: TestCheckerKeepsTheContract compares them. A bug may change it.
 func (k *kept) apply(c call, planted bug) (a answer) {
 	if c.doc.Mark != 0 {
 		c.id = c.doc.ID

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// fill sets every field of a struct, those of structs and arrays in it too, so
-// that a field which is added later can't be forgotten by the codec.
+// fill sets every field of a struct, including nested structs and arrays, so
+// that the codec can't forget a new field.
 func fill(v reflect.Value, next *int64) {
 	v = reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Elem() // may be set though it is unexported
 	*next++
@@ -59,7 +59,7 @@ func fullDevice() (v Device) {
 	return v
 }
 
-// same checks that two values are equal, and names the fields that are not.
+// same checks that two values are equal, and names the fields that differ.
 func same(t testing.TB, want, got any, what ...any) {
 	t.Helper()
 	if want == got {
@@ -74,8 +74,8 @@ func same(t testing.TB, want, got any, what ...any) {
 	t.FailNow()
 }
 
-// A kind of document, as the tests of the codec see it. again reads a document
-// and returns it as it would be kept, and what was read.
+// A kind of document in the tests of the codec. again reads a document, and
+// returns it as it would be stored, and the parsed value.
 type coded struct {
 	name  string
 	full  store.Document
@@ -108,8 +108,8 @@ func codecs() []coded {
 	}
 }
 
-// Every field comes back, and what a newer version has written is kept and
-// written back.
+// Every field comes back, and fields of a newer version are kept and written
+// back.
 func TestStatesComeBack(t *testing.T) {
 	for _, kind := range codecs() {
 		d, got, err := kind.again(kind.full)
@@ -135,8 +135,8 @@ func TestUnknownFieldsAreKept(t *testing.T) {
 	}
 }
 
-// Damaged state is a fault and never an absence: at every byte where it is cut
-// off, and with every byte changed, it is read, or is refused as damaged.
+// Damaged state is a fault, not a missing document: cut off at any byte, and
+// with any byte changed, it is either read or refused as damaged.
 func TestDamagedState(t *testing.T) {
 	for _, kind := range codecs() {
 		whole := kind.full.State
@@ -182,7 +182,7 @@ func TestDamagedState(t *testing.T) {
 	}
 }
 
-// What no version writes is damaged, so that what was read can always be
+// State that no version writes is damaged, so everything that was read can be
 // written again.
 func TestImpossibleState(t *testing.T) {
 	for name, edit := range map[string]func(*Grant){
@@ -261,7 +261,7 @@ func TestImpossibleState(t *testing.T) {
 	require.ErrorIs(t, err, ErrState)
 }
 
-// Texts are as long as their owners need.
+// Texts have the lengths that their owners need.
 func TestLongTexts(t *testing.T) {
 	for _, n := range []int{0, 1, 127, 128, 129, 16_383, 16_384, 70_000} {
 		g := fullGrant()
@@ -277,9 +277,8 @@ func TestLongTexts(t *testing.T) {
 	}
 }
 
-// The sizes are those that the design has room for, with scopes of 24 bytes and
-// no resource. "Two live tokens" is an hour after the sign-in, when the code is
-// forgotten.
+// The sizes fit the design, with scopes of 24 bytes and no resource. "Two live
+// tokens" is an hour after the sign-in, when the code is forgotten.
 func TestStateSizes(t *testing.T) {
 	s := newSignIn(t)
 	waiting := len(s.doc.State)

@@ -9,7 +9,7 @@ import (
 	"github.com/latchkey-go/latchkey/store"
 )
 
-// What a page has shown is decided anew, and nothing else is touched.
+// A decision changes only the scopes that the page has shown.
 func TestAnswers(t *testing.T) {
 	const cancel = "cancel"
 	yes := func(agreed, declined string) Answer { return Answer{someResource, agreed, declined, start} }
@@ -81,7 +81,7 @@ func TestAnswerCovers(t *testing.T) {
 	}
 }
 
-// An answered is a consent as a store keeps it.
+// An answered is a consent as a store has it.
 type answered struct {
 	t    testing.TB
 	doc  store.Document
@@ -153,7 +153,7 @@ func (a *answered) is(resource, agreed, declined string, at time.Duration) {
 	require.False(a.t, ok)
 }
 
-// covers reports whether nothing has to be asked.
+// covers reports whether no question is needed.
 func (a *answered) covers(asked, resource string) bool {
 	a.t.Helper()
 	_, ok := a.read().Covers(set(asked), nil, resource)
@@ -172,13 +172,13 @@ func TestAgree(t *testing.T) {
 	a.allow(2, time.Hour, someResource, "email admin", "admin")
 	a.is(someResource, "profile admin", "email", time.Hour)
 
-	// Each resource for itself.
+	// Each resource is separate.
 	a.allow(3, 2*time.Hour, otherResource, "notes:read profile", "notes:read")
 	a.is(otherResource, "notes:read", "profile", 2*time.Hour)
 	a.is(someResource, "profile admin", "email", time.Hour)
 	require.ElementsMatch(t, set("profile admin notes:read"), a.read().ScopeSet(), "everything that is agreed to now")
 
-	// The newest decision counts, by a clock that runs behind too.
+	// The newest decision counts, even if the clock is behind.
 	a.allow(4, time.Minute, someResource, "admin", "")
 	a.is(someResource, "profile", "admin email", time.Minute)
 	c := a.read()
@@ -186,8 +186,7 @@ func TestAgree(t *testing.T) {
 	require.Equal(t, []string{otherResource, someResource}, []string{c.Answers()[0].Resource, c.Answers()[1].Resource})
 }
 
-// With one resource more than are remembered, the one that was answered longest
-// ago goes.
+// With one resource more than are remembered, the oldest answer is dropped.
 func TestAgreeBoundsResources(t *testing.T) {
 	a := &answered{t: t}
 	resource := func(n byte) string { return string(rune('a' + n)) }
@@ -240,7 +239,7 @@ func TestCancel(t *testing.T) {
 	require.False(t, a.read().Stands())
 }
 
-// A form that is sent again is no newer decision.
+// A form that is sent again is not a newer decision.
 func TestAgreeFormSentAgain(t *testing.T) {
 	a := &answered{t: t}
 	a.allow(0, 0, someResource, "email", "email")
@@ -275,8 +274,8 @@ func TestAgreeFormOvertaken(t *testing.T) {
 	require.ErrorIs(t, a.err, ErrRevoked)
 }
 
-// A consent that is cut off counts as none: nothing carries over. The next
-// agreement lives, and has seen the cut-off.
+// A consent that is cut off counts as none, and nothing carries over. The next
+// one is live, and has seen the cut-off.
 func TestConsentIsCutOffByNumbers(t *testing.T) {
 	a := &answered{t: t}
 	a.allow(0, 0, someResource, "email profile", "email")
@@ -298,7 +297,8 @@ func TestConsentIsCutOffByNumbers(t *testing.T) {
 	require.Equal(t, start.Add(time.Hour), a.read().CreatedAt)
 }
 
-// A form that was answered before a cut-off, sent again, brings nothing back.
+// A form that was answered before a cut-off restores nothing when it is sent
+// again.
 func TestAgreeFormFromBeforeACutOff(t *testing.T) {
 	a := &answered{t: t}
 	for n := range byte(3) {
@@ -337,8 +337,8 @@ func TestReadConsentOfAnotherKind(t *testing.T) {
 	require.ErrorIs(t, err, ErrState, "its ID can't be that of another document")
 }
 
-// What was chosen last is kept until it is taken back or cut off, and agrees to
-// nothing.
+// The last choice is kept until it is withdrawn or cut off, and doesn't count
+// as consent.
 func TestChoose(t *testing.T) {
 	a := &answered{t: t}
 	chooses := func(choice Choice) Step {
@@ -363,7 +363,8 @@ func TestChoose(t *testing.T) {
 	require.Zero(t, a.read().Choice())
 }
 
-// What is taken back as a whole is given by no form that was answered before.
+// After everything is withdrawn, no form that was answered before gives it
+// again.
 func TestWithdraw(t *testing.T) {
 	a := &answered{t: t}
 	withdraws := func() Step { return a.decide(func(c *Consent) (Step, error) { return c.Withdraw(), nil }) }
@@ -383,7 +384,7 @@ func TestWithdraw(t *testing.T) {
 	require.True(t, a.read().Stands())
 }
 
-// A consent in a workspace is another one than that of the user alone.
+// A consent in a workspace is separate from that of the user alone.
 func TestAgreeInAWorkspace(t *testing.T) {
 	var c Consent
 	key := store.CutKey{UserID: "u", ApplicationID: "a", WorkspaceID: "w"}

@@ -15,7 +15,7 @@ const (
 	slowDown   = 5 * time.Second
 )
 
-// A waiting is a device as a store keeps it.
+// A waiting is a device as a store has it.
 type waiting struct {
 	t    *testing.T
 	doc  store.Document
@@ -66,7 +66,7 @@ func (w *waiting) poll(after time.Duration) (tooSoon bool, step Step) {
 	return tooSoon, step
 }
 
-// polls checks that a poll is noted.
+// polls checks that a poll is recorded.
 func (w *waiting) polls(after time.Duration, want bool, what ...any) {
 	w.t.Helper()
 	before := w.read().Interval
@@ -178,8 +178,8 @@ func TestPollRefusesInOrder(t *testing.T) {
 	}
 }
 
-// The same decision again changes nothing, however late. Another one is a
-// conflict, and that comes before expiry.
+// The same decision again changes nothing, at any time. Another one is a
+// conflict, which takes precedence over expiry.
 func TestDecide(t *testing.T) {
 	near := form(1)
 	near[15] ^= 1

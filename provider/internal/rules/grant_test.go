@@ -44,7 +44,7 @@ func TestNothingOutlivesTheGrant(t *testing.T) {
 	}
 }
 
-// The host issues access tokens without a code for its own purposes.
+// The host issues access tokens without a code, for example personal ones.
 func TestGrantWithAccess(t *testing.T) {
 	s := &signIn{t: t, access: NewSecret()}
 	g := NewGrant(store.NewID(start.Time(), someKey.UserID), someKey, s.cuts, start)
@@ -68,8 +68,8 @@ func TestGrantWithAccess(t *testing.T) {
 	require.False(t, s.read().Lives(start), "a code that was spent")
 }
 
-// A grant is dead if it was ended, or if any of its keys has a higher number
-// than it has seen. Another key's number says nothing, nor does a lower one.
+// A grant is dead if it was revoked, or if any of its keys has a higher number
+// than it has seen. Another key's number doesn't matter, nor does a lower one.
 func TestGrantIsCutOffByNumbers(t *testing.T) {
 	s := signedIn(t)
 	require.False(t, s.read().revoked())
@@ -98,8 +98,8 @@ func TestGrantIsCutOffByNumbers(t *testing.T) {
 	require.False(t, s.read().Lives(start))
 }
 
-// A grant stays for a day or two after the last of it has stopped working, and
-// after a form that could make it again is too old.
+// A grant is kept for a day or two after its last code or token has stopped
+// working, and until a form that could make it again has expired.
 func TestGrantSweepAt(t *testing.T) {
 	between := func(last Instant, sweep time.Time, what ...any) {
 		t.Helper()
@@ -144,7 +144,7 @@ func TestSweepAtIsCoarse(t *testing.T) {
 	require.Equal(t, 3, moved)
 }
 
-// What a step costs doesn't depend on how often the grant was rotated (D4).
+// The cost of a step doesn't depend on the number of rotations.
 func TestRotationsCostTheSame(t *testing.T) {
 	const rotations = 5_000
 	s := signedIn(t)

@@ -21,8 +21,8 @@ func newMachineGrant(t testing.TB) *signIn {
 	return s
 }
 
-// A machine's grant has one access token, no code, and no refresh token, and goes
-// minutes after the token has expired.
+// A machine's grant has one access token, no code, and no refresh token, and is
+// deleted minutes after the token has expired.
 func TestMachineGrant(t *testing.T) {
 	s := newMachineGrant(t)
 	require.Equal(t, store.KindMachine, s.doc.Kind)
@@ -46,8 +46,8 @@ func TestMachineGrant(t *testing.T) {
 	require.Equal(t, start.Add(accessLife+5*time.Minute).Time(), s.doc.SweepAt)
 }
 
-// No document is read as a person's sign-in without a user, nor as a machine's
-// with one, nor with what only a person's leads to.
+// A document without a user is never read as a user's sign-in, and one with a
+// user, a code, or a refresh token never as a machine's.
 func TestMachineAndPersonAreNotConfused(t *testing.T) {
 	reads := func(d store.Document) error {
 		var g Grant
@@ -72,7 +72,7 @@ func TestMachineAndPersonAreNotConfused(t *testing.T) {
 	require.NoError(t, reads(machine), "with both it is what IssueToken makes")
 }
 
-// A cut-off of a user is none of a machine, and one of its application is.
+// A cut-off of a user doesn't cover a machine; one of its application does.
 func TestMachineGrantIsCutOffWithItsApplication(t *testing.T) {
 	s := newMachineGrant(t)
 	s.cuts[machineKey.Index()] = 1

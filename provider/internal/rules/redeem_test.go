@@ -63,7 +63,7 @@ func TestRedeemRefusesInOrder(t *testing.T) {
 	}
 }
 
-// Neither a wrong code nor a mismatch spoils the code for its application, spent
+// A wrong code or a mismatch doesn't spoil the code for its application, spent
 // or not.
 func TestRedeemMismatchChangesNothing(t *testing.T) {
 	noChallenge := func(_ *Grant, n *NewCode) { n.Challenge = "" }
@@ -127,7 +127,7 @@ func TestRedeemUnknownCode(t *testing.T) {
 	require.False(t, g.Redeemable(Hash{}, start))
 }
 
-// The time of expiry itself is already too late.
+// At the expiry time itself it is too late.
 func TestRedeemExpiry(t *testing.T) {
 	s := newSignIn(t)
 	for _, late := range []time.Duration{0, tick, time.Hour} {
@@ -137,8 +137,8 @@ func TestRedeemExpiry(t *testing.T) {
 	s.redeems(s.redemption(func(q *Redemption) { q.Now = start.Add(codeLife - tick) }))
 }
 
-// A code that was spent, and has expired since, is a reuse, or forgotten; it is
-// never one that has merely expired.
+// A code that was spent, and has expired since, is a reuse, or forgotten, and
+// never just expired.
 func TestRedeemSpentAndExpired(t *testing.T) {
 	s := signedIn(t)
 	late := s.redemption(func(q *Redemption) { q.Now = start.Add(2 * time.Hour) })
@@ -192,8 +192,7 @@ func TestRedeemWithoutRefresh(t *testing.T) {
 	s.refuses(ErrReused, q)
 }
 
-// A request that finds its own write succeeds, with other writes on top of it or
-// not.
+// A request that finds its own write succeeds, even with other writes after it.
 func TestRedeemFindsItsOwnWrite(t *testing.T) {
 	s := newSignIn(t)
 	q := s.redemption()

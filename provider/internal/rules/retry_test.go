@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A token that was just rotated, presented again, gets the pair that was issued
-// then, equal in every byte. Nothing is written.
+// A token that was just rotated gets the same pair again, equal in every byte.
+// Nothing is written.
 func TestRetry(t *testing.T) {
 	s := signedIn(t, forResource(someResource))
 	for range 2 {
@@ -26,7 +26,8 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// Exactly the grace is in time, by either clock; a microsecond more is a reuse.
+// Exactly the grace period is in time, with either clock; a microsecond more is
+// a reuse.
 func TestRetryGrace(t *testing.T) {
 	for after, want := range map[time.Duration]bool{
 		-grace: true, -tick: true, 0: true, tick: true, grace - tick: true, grace: true,
@@ -113,7 +114,7 @@ func TestRetryOfAnExpiredPairRotatesOn(t *testing.T) {
 	s.refresh = r.Refresh
 	s.rotates(s.rotation(3 * time.Hour))
 
-	// A sign-in that is over is over.
+	// A sign-in that has ended stays ended.
 	s = signedIn(t)
 	q = s.rotation(time.Minute, func(q *Rotation) { q.Grace, q.RefreshExpiresAt = 2*accessLife, q.Now.Add(accessLife) })
 	s.rotates(q)
@@ -186,7 +187,7 @@ func TestRotatingOnFindsItsOwnWrite(t *testing.T) {
 	s.noRotation(ErrReused, q, "after more writes than are remembered")
 }
 
-// hostSecrets are those of a host, by their IDs. The first is used now.
+// hostSecrets are the secrets of a host, by ID. The first is the current one.
 type hostSecrets []uint32
 
 func (h hostSecrets) key(id uint32) []byte {
@@ -203,10 +204,10 @@ func (h hostSecrets) DerivationKey(id uint32) (key []byte, secretID uint32) {
 	return h.key(id), id
 }
 
-// Where the host has given a secret, a copy of the database and an old token
-// give nothing without it. Each rotation names its secret, so that secrets can
-// be changed while tokens are out; if one is missing, that is a fault of the
-// instance and not of the client.
+// If the host has a secret, a copy of the database and an old token yield
+// nothing without it. Each rotation stores the ID of its secret, so that
+// secrets can be changed while tokens are in use. If one is missing, that is a
+// fault of the instance, not of the client.
 func TestHostSecretsGoIntoTheSuccessors(t *testing.T) {
 	s := signedIn(t)
 	var requests []*Rotation
@@ -262,8 +263,8 @@ func TestRetryRefusesInOrder(t *testing.T) {
 	}
 }
 
-// A retry that asks for something else is refused, changes nothing, and the
-// right one is answered afterwards.
+// A retry that asks for something else is refused, and changes nothing; the
+// right one then succeeds.
 func TestRetryOfNarrowed(t *testing.T) {
 	for _, narrowed := range []string{"", "email", someScopes} {
 		s := signedIn(t)
@@ -284,7 +285,7 @@ func TestRetryOfNarrowed(t *testing.T) {
 	}
 }
 
-// The answer that was lost was given in time.
+// The lost answer was given in time.
 func TestRetryOfExpired(t *testing.T) {
 	s := signedIn(t)
 	_, expires, err := s.read().LiveRefresh(&s.refresh, start)
@@ -293,8 +294,8 @@ func TestRetryOfExpired(t *testing.T) {
 	s.retries(s.rotates(q), q.again(5*time.Second))
 }
 
-// What the client needs is the refresh token. The access token stays ended
-// across a retry.
+// The client needs the refresh token. The access token stays revoked across a
+// retry.
 func TestRetryOfRevokedAccess(t *testing.T) {
 	s := signedIn(t)
 	q := s.rotation(time.Hour, func(q *Rotation) { q.Scopes = set("email") })
@@ -318,9 +319,9 @@ func TestRetryOfRevokedAccess(t *testing.T) {
 	}
 }
 
-// A thief of a copy of the database, who has an old token too, tries every part of
-// the copy as a salt. Without a secret of the host's they find the current pair.
-// With one they don't.
+// A thief with a copy of the database and an old token tries every part of the
+// copy as a salt. Without a secret of the host they find the current pair, and
+// with one they don't.
 func TestACopyAndAnOldTokenGiveNothing(t *testing.T) {
 	for _, secrets := range []HostSecrets{nil, hostSecrets{7}} {
 		s := signedIn(t)
@@ -336,8 +337,8 @@ func TestACopyAndAnOldTokenGiveNothing(t *testing.T) {
 	}
 }
 
-// A salt is erased by the next write after its grace, so that what was derived
-// by it can't be derived again. The token that it belongs to stays known.
+// The next write after the grace period erases a salt, so its successors can't
+// be derived again. The token that it belongs to is still recognized.
 func TestSaltsAreErased(t *testing.T) {
 	for after, erased := range map[time.Duration]bool{
 		0: false, grace: false, grace + slack: false, grace + slack + tick: true, -time.Hour: false,

@@ -40,8 +40,8 @@ func TestRotate(t *testing.T) {
 	require.Equal(t, rotation.Now, s.read().LastUsedAt, "a clock that runs behind doesn't turn time back")
 }
 
-// A rotated is what the order of refusals is tested on: a sign-in of three
-// refresh tokens and a request with the last.
+// A rotated is the input for the order of refusals: a sign-in with three
+// refresh tokens and a request with the last one.
 type rotated struct {
 	*signIn
 	*Rotation
@@ -126,8 +126,8 @@ func TestRotateAfterALostCommit(t *testing.T) {
 	s.rotates(s.rotation(3 * time.Minute))
 }
 
-// Every earlier refresh token is known for what it is, however old, and only to
-// its own application.
+// Every earlier refresh token is recognized, however old, but only for its own
+// application.
 func TestRotateEveryEarlierTokenIsReuse(t *testing.T) {
 	s := signedIn(t)
 	var spent []Secret
@@ -159,8 +159,8 @@ func TestRotateExpiry(t *testing.T) {
 	s.rotates(s.rotation(0, func(q *Rotation) { q.Now = expires.Add(-tick) }))
 }
 
-// What is asked for is cut to what was granted, for this access token and not for
-// the next. Where nothing is left, it is refused unspent.
+// The requested scopes are reduced to the granted ones, for this access token
+// and not for the next. If none is left, the request is refused unspent.
 func TestRotateScopes(t *testing.T) {
 	s := signedIn(t)
 	for _, asked := range []string{"admin", "Email", "emai", "notes", "notes:read\x00", "x y z"} {
@@ -198,8 +198,8 @@ func TestRotateResource(t *testing.T) {
 	}
 }
 
-// A request that finds its own write succeeds, with other writes on top of it or
-// not, and even without a grace.
+// A request that finds its own write succeeds, even with other writes after it,
+// and without a grace period.
 func TestRotateFindsItsOwnWrite(t *testing.T) {
 	s := signedIn(t)
 	q := s.rotation(time.Minute, func(q *Rotation) { q.Grace, q.Scopes = 0, set("email") })
@@ -213,7 +213,7 @@ func TestRotateFindsItsOwnWrite(t *testing.T) {
 	}
 	s.noRotation(ErrReused, q, "after more writes than are remembered")
 
-	// Even the access token may have made room, or be revoked.
+	// Even if the access token was dropped or revoked.
 	s = signedIn(t)
 	q = s.rotation(time.Minute)
 	first = s.rotates(q)

@@ -31,9 +31,9 @@ var (
 	someKey = store.CutKey{UserID: "user_1", ApplicationID: "app_1"}
 )
 
-// A signIn is a grant as a store keeps it, with the credentials that its client
-// holds. Each step reads the document, lets a rule decide, and keeps what it
-// has decided; so everything that is tested here goes through the codec too.
+// A signIn is a grant as a store has it, with the credentials of its client.
+// Each step reads the document, lets a rule decide, and saves the result. So
+// all tests cover the codec too.
 type signIn struct {
 	t    testing.TB
 	doc  store.Document
@@ -44,7 +44,7 @@ type signIn struct {
 	refresh Secret // the current
 }
 
-// newSignIn returns a grant whose code waits to be redeemed.
+// newSignIn returns a grant whose code can be redeemed.
 func newSignIn(t testing.TB, edits ...func(*Grant, *NewCode)) *signIn {
 	t.Helper()
 	s := &signIn{t: t, code: NewSecret()}
@@ -80,7 +80,7 @@ func (s *signIn) keep(g *Grant) {
 	require.NoError(s.t, s.doc.Check())
 }
 
-// change changes the grant as it is kept, past all rules.
+// change changes the stored grant, bypassing all rules.
 func (s *signIn) change(edit func(*Grant)) {
 	g := s.read()
 	edit(g)
@@ -94,8 +94,8 @@ func (s *signIn) read() *Grant {
 	return &g
 }
 
-// settle keeps what a rule has decided. A rule that doesn't ask for a write has
-// changed nothing.
+// settle saves the result of a rule. A rule without a write must have changed
+// nothing.
 func (s *signIn) settle(g *Grant, step Step, err error) {
 	s.t.Helper()
 	switch {
@@ -148,8 +148,8 @@ func (s *signIn) refuses(want error, q *Redemption, what ...any) {
 	require.Equal(s.t, Keep, step)
 }
 
-// rotation returns the right request for the next tokens, so long after the
-// start.
+// rotation returns the right request for the next tokens, at the given time
+// after the start.
 func (s *signIn) rotation(after time.Duration, edits ...func(*Rotation)) *Rotation {
 	now := start.Add(after)
 	q := &Rotation{
@@ -162,15 +162,15 @@ func (s *signIn) rotation(after time.Duration, edits ...func(*Rotation)) *Rotati
 	return q
 }
 
-// again returns a request with the same token, so long after the first, with
-// what it draws anew.
+// again returns a request with the same token, at the given time after the
+// first, with new random values.
 func (q Rotation) again(after time.Duration) *Rotation {
 	q.Now, q.Salt, q.Attempt = q.Now.Add(after), NewSalt(), Rotated{}
 	q.AccessExpiresAt, q.RefreshExpiresAt = q.Now.Add(accessLife), q.Now.Add(refreshLife)
 	return &q
 }
 
-// rotate lets the rule decide, and notes in the request what it was about to
+// rotate lets the rule decide, and records in the request what it was about to
 // write, as the provider does.
 func (s *signIn) rotate(q *Rotation) (Rotated, Step, error) {
 	s.t.Helper()
@@ -202,7 +202,7 @@ func (s *signIn) noRotation(want error, q *Rotation, what ...any) {
 	require.Equal(s.t, Keep, step)
 }
 
-// retries checks that a repeated request is answered with the pair of the first.
+// retries checks that a repeated request gets the pair of the first.
 func (s *signIn) retries(first Rotated, q *Rotation, what ...any) {
 	s.t.Helper()
 	r, step, err := s.rotate(q)
@@ -212,7 +212,7 @@ func (s *signIn) retries(first Rotated, q *Rotation, what ...any) {
 	require.Equal(s.t, first, r, what...)
 }
 
-// live is LiveAccess of the grant as it is kept.
+// live is LiveAccess of the stored grant.
 func (s *signIn) live(h Hash, now Instant) (*Access, error) {
 	s.t.Helper()
 	return s.read().LiveAccess(h, now)

@@ -63,7 +63,7 @@ func TestLiveRefreshRefusesInOrder(t *testing.T) {
 	})
 }
 
-// A token is found by its own hash, in its own grant, as what it is.
+// A token is found only by its hash, in its grant, and as its kind.
 func TestFindAccess(t *testing.T) {
 	s := signedIn(t)
 	s.rotates(s.rotation(time.Minute))
@@ -78,8 +78,8 @@ func TestFindAccess(t *testing.T) {
 	s.noRotation(ErrNotFound, s.rotation(time.Hour, func(q *Rotation) { q.Presented = s.access }), "an access token")
 }
 
-// An access token is revoked alone (RFC 7009 section 2.1), by its own
-// application. A second time, there is nothing to do.
+// An access token is revoked alone (RFC 7009 section 2.1), by its application.
+// A second time, there is nothing to do.
 func TestRevokeAccess(t *testing.T) {
 	s := signedIn(t)
 	old := s.read().newest().Hash
@@ -126,8 +126,8 @@ func TestRevokeAccessRefusesInOrder(t *testing.T) {
 	})
 }
 
-// At most 16 access tokens of a grant live. With one more, the oldest ends, and
-// the answer says so.
+// At most 16 access tokens of a grant are live. With one more, the oldest ends,
+// and the answer says so.
 func TestAccessTokensAreBounded(t *testing.T) {
 	s := signedIn(t)
 	live := []Hash{s.read().newest().Hash}
@@ -148,7 +148,7 @@ func TestAccessTokensAreBounded(t *testing.T) {
 		}
 	}
 
-	// A request whose access token made room meanwhile still gets its pair.
+	// A request whose access token was dropped meanwhile still gets its pair.
 	q := s.rotation(time.Minute)
 	first := s.rotates(q)
 	s.change(func(g *Grant) { g.access[g.accessCount-1].Hash[0] ^= 1 })
@@ -156,7 +156,7 @@ func TestAccessTokensAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first.Token, r.Token)
 
-	// Those that have expired, or were revoked, make room first.
+	// Expired and revoked ones are dropped first.
 	s.revokes(live[5], now)
 	r = s.rotates(s.rotation(61 * time.Second))
 	require.False(t, r.Evicted)
@@ -164,7 +164,7 @@ func TestAccessTokensAreBounded(t *testing.T) {
 	require.False(t, r.Evicted)
 	require.Less(t, s.read().accessCount, 4)
 
-	// One that has only just expired makes room without a word.
+	// Dropping one that has just expired is not reported.
 	s = signedIn(t)
 	for i := range maxAccess {
 		r = s.rotates(s.rotation(time.Duration(i)*time.Second, func(q *Rotation) {
@@ -178,7 +178,7 @@ func TestAccessTokensAreBounded(t *testing.T) {
 	}
 }
 
-// What has expired stays for as long as the clocks of two instances may differ.
+// Expired tokens are kept as long as the clocks of two instances may differ.
 func TestExpiredAccessIsDropped(t *testing.T) {
 	for after, dropped := range map[time.Duration]bool{0: false, slack - tick: false, slack: true} {
 		s := signedIn(t)
