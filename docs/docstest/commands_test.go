@@ -22,6 +22,7 @@ var allowed = []struct{ page, prefix, why string }{
 	{"docs/start/quickstart.md", "mkdir myapp && cd myapp", "it is a folder of the reader's"},
 	{"docs/start/quickstart.md", "go mod init example.com/myapp", "it is a module of the reader's"},
 	{"docs/start/quickstart.md", "go mod edit -replace github.com/latchkey-go/latchkey=../latchkey", "it is where the reader has a clone"},
+	{"docs/start/quickstart.md", "go mod edit -replace github.com/latchkey-go/latchkey/store/sqlstore=../latchkey/store/sqlstore", "it is where the reader has a clone"},
 	{"docs/start/quickstart.md", "go mod tidy", "it needs the network"},
 	{"docs/start/quickstart.md", "go get golang.org/x/oauth2@latest", "it needs the network"},
 	{"docs/start/quickstart.md", "go run .", "TestQuickstart of examples/first runs the program"},

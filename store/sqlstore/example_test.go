@@ -61,6 +61,25 @@ func ExampleStore_In() {
 	_ = deleteUser
 }
 
+// Change a password and log the user out of every application, or neither.
+func ExampleStore_In_password() {
+	setPassword := func(ctx context.Context, db *sql.DB, kept *sqlstore.Store, id, hash string) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		if _, err := tx.ExecContext(ctx, "update users set password = $1 where id = $2", hash, id); err != nil {
+			return err
+		}
+		if err := kept.In(tx).CutOff(ctx, store.CutKey{UserID: id}, store.CutNumber(time.Now())); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}
+	_ = setPassword
+}
+
 // If you have your own migration tool, give it the files.
 func ExampleSchema() {
 	files, err := fs.Glob(sqlstore.Schema(sqlstore.SQLite), "*.sql")

@@ -54,8 +54,12 @@ func loginPages(sessions *scs.SessionManager) (page, form http.HandlerFunc) {
 			showLogin(w, r)
 			return
 		}
-		sessions.RenewToken(r.Context())
-		sessions.Put(r.Context(), "user", "user_"+r.PostFormValue("login"))
+		user := "user_" + r.PostFormValue("login")
+		if err := sessions.RenewToken(r.Context()); err != nil {
+			http.Error(w, "Try again.", http.StatusServiceUnavailable)
+			return
+		}
+		sessions.Put(r.Context(), "user", user)
 		sessions.Put(r.Context(), "signed_in_at", time.Now().Unix())
 		http.Redirect(w, r, provider.LocalPath(r.PostFormValue("next"), "/"), http.StatusSeeOther)
 	}
