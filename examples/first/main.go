@@ -100,6 +100,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	// With a store that survives a restart, use EnsureApplication.
 	wiki, secret, err := p.CreateApplication(context.Background(), provider.ApplicationSettings{
 		Name: "Wiki", RedirectURIs: []string{"http://" + *wikiAddr + "/callback"}})
 	if err != nil {

@@ -34,16 +34,16 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		// The verifier stays in this browser, so a code that is injected into
-		// another one is useless there (RFC 7636).
+		// The verifier stays in this browser. It makes state unnecessary: a code
+		// that is injected into another browser is useless there (RFC 9700).
 		verifier := oauth2.GenerateVerifier()
 		http.SetCookie(w, &http.Cookie{Name: "verifier", Value: verifier, Path: "/callback", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 		http.Redirect(w, r, config.AuthCodeURL("", oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
 	})
 	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
 		verifier, err := r.Cookie("verifier")
-		if err != nil {
-			http.Error(w, "Begin at /.", http.StatusBadRequest)
+		if err != nil || r.FormValue("error") != "" {
+			http.Error(w, "Begin at /. "+r.FormValue("error_description"), http.StatusBadRequest)
 			return
 		}
 		token, err := config.Exchange(r.Context(), r.FormValue("code"), oauth2.VerifierOption(verifier.Value))
