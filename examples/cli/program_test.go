@@ -29,7 +29,7 @@ func TestUsage(t *testing.T) {
 		{"no client id", []string{"-issuer", "https://acme.example"}, 2, "-client-id"},
 		{"an unknown flag", []string{"-port", "80"}, 2, "-h lists the flags"},
 		{"not a flag", []string{"login"}, 2, `"login" is not a flag`},
-		{"an issuer that is no URL", []string{"-client-id", "x", "-issuer", "acme.example"}, 2, `-issuer "acme.example" is not a URL`},
+		{"an issuer that is not a URL", []string{"-client-id", "x", "-issuer", "acme.example"}, 2, `-issuer "acme.example" is not a URL`},
 		{"an issuer without TLS", []string{"-client-id", "x", "-issuer", "http://acme.example"}, 2, "use https"},
 		{"a demo elsewhere", []string{"-demo", "-issuer", "https://acme.example"}, 2, "leave out -issuer"},
 		{"a demo where nothing can be", []string{"-demo", "-addr", "192.0.2.1:0"}, 1, "choose another address with -addr"},
