@@ -87,7 +87,7 @@ func TestDisabledApplicationGetsNoDevice(t *testing.T) {
 }
 
 // A machine is refused like other clients, and its token stops working.
-func TestDisabledApplicationIsNoMachine(t *testing.T) {
+func TestDisabledMachineIsRefused(t *testing.T) {
 	h := newHost(t, withMachines)
 	app := h.machine()
 	got := app.asMachine().tokens(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-go/latchkey/scopes"
 )
 
-func TestUserInfoOfAUserWhoIsGone(t *testing.T) {
+func TestUserInfoOfADeletedUser(t *testing.T) {
 	h := newHost(t)
 	got := h.application(provider.ApplicationSettings{}).tokens("user_ada")
 	h.mu.Lock()

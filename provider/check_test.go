@@ -148,7 +148,7 @@ func TestCheckLooksAtTheLifetimesOfResources(t *testing.T) {
 }
 
 // Settings just within the bounds, or enabled with care, cause no advice.
-func TestCheckIsSilentWhereTheHostHasSeenToIt(t *testing.T) {
+func TestCheckIsSilentAboutSafeSettings(t *testing.T) {
 	allowRegistration := func(*http.Request, provider.Application) error {
 		t.Error("Registration.Allow was called")
 		return nil

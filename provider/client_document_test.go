@@ -232,7 +232,7 @@ func TestNoDocumentsUnlessSwitchedOn(t *testing.T) {
 // A client that is no longer allowed gets no tokens, even with codes and
 // refresh tokens from before. It loses nothing: when it is allowed again, it
 // continues.
-func TestWhoIsNotLetInAnyMoreGetsNoTokens(t *testing.T) {
+func TestClientThatIsNoLongerAllowedGetsNoTokens(t *testing.T) {
 	for name, tt := range map[string]struct {
 		shut       func(c *provider.Config)
 		registered bool // or known by a document
@@ -339,7 +339,7 @@ func TestConsentPageShowsWhoPublishedTheDocument(t *testing.T) {
 	}
 }
 
-func TestOwnConsentPageIsToldWhoPublishedTheDocument(t *testing.T) {
+func TestCustomConsentPageGetsTheDocumentsHost(t *testing.T) {
 	var shown pages.Consent
 	h, _, app := newDocumentHost(t, func(c *provider.Config) {
 		c.Pages.Consent = func(_ http.ResponseWriter, _ *http.Request, page pages.Consent) { shown = page }

@@ -130,7 +130,7 @@ func TestChangingHowAnApplicationAuthenticates(t *testing.T) {
 }
 
 // Disabling keys removes rights and adds none.
-func TestApplicationsWithKeysWhereThereAreNone(t *testing.T) {
+func TestApplicationsWithKeysWhenKeysAreOff(t *testing.T) {
 	shared := memory.New()
 	own := func(c *provider.Config) { c.Store = shared }
 	on := newHost(t, own, withKeys)

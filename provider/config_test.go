@@ -82,7 +82,7 @@ func TestIssuer(t *testing.T) {
 }
 
 // A host's patterns keep working next to the provider's, and must not panic.
-func TestMountBesideAHostsOwnPatterns(t *testing.T) {
+func TestMountNextToAHostsPatterns(t *testing.T) {
 	p, err := provider.New(goodConfig())
 	require.NoError(t, err)
 	for _, pattern := range []string{"/", "GET /", "GET /{path...}", "app.example.com/", "/.well-known/", "POST /{path...}"} {

@@ -119,7 +119,7 @@ func TestDeclinedScopeBecomesRequired(t *testing.T) {
 }
 
 // A custom page learns which boxes to leave unticked.
-func TestOwnPageIsToldWhatWasDeclined(t *testing.T) {
+func TestCustomPageGetsDeclinedScopes(t *testing.T) {
 	var shown []pages.Scope
 	h := newDeviceHost(t, func(c *provider.Config) {
 		c.Pages.Consent = func(_ http.ResponseWriter, _ *http.Request, page pages.Consent) { shown = page.Scopes }
@@ -245,7 +245,7 @@ func (r *reply) stale(t *testing.T) {
 
 // A form that is sent again is not a newer decision than those of other pages,
 // but a Cancel on it is newer than its Allow.
-func TestFormSentAgainIsNoNewerDecision(t *testing.T) {
+func TestFormSentAgainIsNotANewerDecision(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("profile", "email")})
 	b := h.signedIn("user_ada")

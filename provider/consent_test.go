@@ -63,7 +63,7 @@ func TestConsentIsRememberedForConfidentialApplicationsOnly(t *testing.T) {
 }
 
 // A skipped page is not consent: after the host enables the page, it asks.
-func TestSkippedConsentIsNoAgreement(t *testing.T) {
+func TestSkippedConsentIsNotConsent(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{SkipConsent: true})
 	b := h.browser()
@@ -127,7 +127,7 @@ func TestTwoConsentPagesMayBeOpenAtOnce(t *testing.T) {
 	require.NotEmpty(t, b.answer(second, "allow").redirected(t).Get("code"))
 }
 
-func TestFormCookieIsHostOnlyWhereTheIssuerIsHTTPS(t *testing.T) {
+func TestFormCookieIsHostOnlyIfTheIssuerIsHTTPS(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) { c.Issuer = "https://app.example.com" })
 	b := h.browser()
 	b.signIn("user_ada")

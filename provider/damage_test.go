@@ -15,7 +15,7 @@ import (
 // A record that can't be read is a fault of the host, not a missing record: no
 // one is signed out by it, it can still be revoked, and once it is repaired,
 // its tokens work again.
-func TestDamagedGrantLogsNobodyOut(t *testing.T) {
+func TestDamagedGrantSignsNoOneOut(t *testing.T) {
 	for name, damage := range map[string]string{
 		"empty":           "",
 		"a later version": "\xff\x01\x02\x03",

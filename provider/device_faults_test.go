@@ -91,7 +91,7 @@ func TestGrantOfAnUnansweredDeviceFormGoesAway(t *testing.T) {
 
 // If a user decides too late, after another user or after the code expired, the
 // resulting grant is revoked.
-func TestGrantOfWhoComesTooLateIsRevoked(t *testing.T) {
+func TestGrantOfALateDecisionIsRevoked(t *testing.T) {
 	for name, meanwhile := range map[string]func(h *host, d device){
 		"another user has said no": func(h *host, d device) {
 			b := h.signedIn("user_grace")

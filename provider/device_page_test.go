@@ -474,7 +474,7 @@ func TestLaterUserMakesNoGrant(t *testing.T) {
 }
 
 // A host can render custom pages with only the data that it gets.
-func TestOwnDevicePage(t *testing.T) {
+func TestCustomDevicePage(t *testing.T) {
 	h := newDeviceHost(t, func(c *provider.Config) {
 		c.Pages.Device = func(w http.ResponseWriter, _ *http.Request, page pages.Device) {
 			w.Header().Set("Content-Type", "application/json")

@@ -70,7 +70,7 @@ func TestEndpointIsWatchedLikeTheOthers(t *testing.T) {
 	require.Equal(t, [][2]string{{"reports", "ok"}, {"reports", "no_report"}, {"reports", "no_report"}, {"reports", "server_error"}, {"reports", "server_error"}}, h.requests(t))
 }
 
-func TestOffersSaysWhoIsLetInAndForWhat(t *testing.T) {
+func TestOffersListsOriginsAndScopes(t *testing.T) {
 	all := scopes.New("profile", "email", "public_metadata", "private_metadata", "notes:read")
 	require.Equal(t, provider.Offer{Scopes: map[store.Origin]scopes.Set{store.OriginManual: all}}, newHost(t).Offers())
 

@@ -87,7 +87,7 @@ func TestRequestEventsNameTheApplication(t *testing.T) {
 	require.Regexp(t, "endpoint=guard error=insufficient_scope .* application="+app.ID, h.log.String())
 }
 
-func TestRateLimitIsAnOutcomeOfItsOwn(t *testing.T) {
+func TestRateLimitIsASeparateOutcome(t *testing.T) {
 	h := newHost(t, func(c *provider.Config) {
 		c.Limit = func(context.Context, provider.LimitRequest) time.Duration { return time.Second }
 	})

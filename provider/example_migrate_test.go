@@ -113,7 +113,7 @@ func guardBoth(old, latchkey func(http.Handler) http.Handler, api http.Handler) 
 
 // While an application migrates, its users stay signed in: each provider
 // refreshes its own tokens.
-func TestBesideTheOldProvider(t *testing.T) {
+func TestSideBySideWithTheOldProvider(t *testing.T) {
 	old := providertest.New(t, func(c *provider.Config) { c.TokenPrefix = "old_" })
 	latchkey := providertest.New(t)
 	mux := http.NewServeMux()

@@ -110,7 +110,7 @@ func TestFailuresHoldNoSecret(t *testing.T) {
 // Requests that only name an application prove nothing: those with the
 // client_id of a public one, or with a forged token of a grant whose ID is
 // known.
-func TestFailuresOfThoseWhoProveNothingAreStrangers(t *testing.T) {
+func TestUnprovedFailuresCountAsStrangers(t *testing.T) {
 	h := newHost(t)
 	public := h.application(provider.ApplicationSettings{Public: true, Scopes: scopes.New("notes:read")})
 	public.post("/oauth/token", "grant_type", "refresh_token", "refresh_token", "x").refused(t, 400, "invalid_grant")

@@ -64,7 +64,7 @@ func TestIssueTokenMakesAPersonalAccessToken(t *testing.T) {
 }
 
 // A token that was made without the consent page doesn't count as consent.
-func TestIssueTokenIsNoConsent(t *testing.T) {
+func TestIssueTokenIsNotConsent(t *testing.T) {
 	h := newHost(t)
 	wiki := h.application(provider.ApplicationSettings{})
 	_, _, err := h.IssueToken(context.Background(), provider.TokenSettings{UserID: "user_ada", ApplicationID: wiki.ID})

@@ -298,7 +298,7 @@ func TestTokensThatAreForgotten(t *testing.T) {
 // A refresh with the oldest remembered token makes the grant forget it. If the
 // answer to the write is lost, the request must not take itself for a reuse,
 // even for an application without a grace period.
-func TestLostAnswersOfOldTokensPunishNobody(t *testing.T) {
+func TestLostAnswersOfOldTokensPunishNoOne(t *testing.T) {
 	for name, fault := range map[string]error{"an error": errFire, "a conflict, from a driver that has sent it twice": store.ErrConflict} {
 		t.Run(name, func(t *testing.T) {
 			kept := storetest.NewBreakable(memory.New())

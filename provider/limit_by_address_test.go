@@ -47,7 +47,7 @@ func TestLimitByAddressIsSoManyAMinute(t *testing.T) {
 
 // A noisy client, or a stranger who claims its client ID, doesn't use up the
 // share of others.
-func TestLimitByAddressShutsNobodyElseOut(t *testing.T) {
+func TestLimitByAddressLocksNoOneElseOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit := limiter(t, 20)
 		require.Equal(t, 20, spend(limit, asked("token", "wiki", "192.0.2.1")))

@@ -349,7 +349,7 @@ func TestLogoutFormIsSealed(t *testing.T) {
 
 // If the session can't be ended, nothing happens: the browser keeps the
 // session's cookie, and the page can be sent again.
-func TestLogoutWhereTheHostCannot(t *testing.T) {
+func TestLogoutWhenTheHostFails(t *testing.T) {
 	var down atomic.Bool
 	h := newHost(t, signsOut, func(c *provider.Config) {
 		ends := c.OpenID.SignOut

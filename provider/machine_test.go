@@ -176,7 +176,7 @@ func TestUserinfoRefusesMachines(t *testing.T) {
 	require.Contains(t, r.Header.Get("WWW-Authenticate"), "insufficient_scope")
 }
 
-func TestMachineTokenIsNoRefreshTokenAndNoCode(t *testing.T) {
+func TestMachineTokenIsNeitherRefreshTokenNorCode(t *testing.T) {
 	h := newHost(t, withMachines)
 	app := h.machine()
 	access := app.asMachine().tokens(t).AccessToken

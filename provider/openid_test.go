@@ -87,7 +87,7 @@ func TestIDTokenSaysHowTheUserSignedIn(t *testing.T) {
 // Nothing is spent before the ID token is signed: if the keys are unavailable,
 // or the host can't return the user, the code and the refresh token keep
 // working.
-func TestOutageOfKeysSignsNobodyOut(t *testing.T) {
+func TestOutageOfKeysSignsNoOneOut(t *testing.T) {
 	outage := errors.New("the key service does not answer")
 	for name, set := range map[string]func(*host, *hosttest.Keys, error){
 		"keys":  func(_ *host, k *hosttest.Keys, err error) { k.Fail(err) },
@@ -121,7 +121,7 @@ func TestOutageOfKeysSignsNobodyOut(t *testing.T) {
 }
 
 // A signature is expensive, so none is made unless it is requested.
-func TestIDTokenIsForThoseWhoAskForOpenID(t *testing.T) {
+func TestIDTokenNeedsTheOpenIDScope(t *testing.T) {
 	h, keys := newOpenIDHost(t)
 	app := h.application(provider.ApplicationSettings{})
 	got := app.redeem(app.code("user_ada", "scope", "profile", "nonce", "n-1"))

@@ -57,7 +57,7 @@ func TestRefreshSurvivesAnOutageOfUsers(t *testing.T) {
 }
 
 // A user whom the host no longer knows is signed out, and only then.
-func TestRefreshForAUserWhoIsGoneEndsEverything(t *testing.T) {
+func TestRefreshForADeletedUserEndsEverything(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got, other := app.tokens("user_grace"), app.tokens("user_grace")
@@ -134,7 +134,7 @@ func TestDeletionThatFailedIsFinished(t *testing.T) {
 }
 
 // In any interleaving of a sign-in and a deletion, nothing that works is left.
-func TestSignInBesideADeletionLeavesNothing(t *testing.T) {
+func TestSignInDuringADeletionLeavesNothing(t *testing.T) {
 	for _, step := range []string{"FindConsent", "Create", "Find", "Replace"} {
 		for name, n := range map[string]provider.ApplicationSettings{"asked": {Scopes: scopes.New("notes:read")}, "not asked": {Scopes: scopes.New("notes:read"), SkipConsent: true}} {
 			t.Run(name+", before "+step, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestSignInBesideADeletionLeavesNothing(t *testing.T) {
 
 // If a user is signed out everywhere while their answer is in progress, they
 // get no grant, or a dead one.
-func TestSignOutBesideAnAnswer(t *testing.T) {
+func TestSignOutDuringAnAnswer(t *testing.T) {
 	for _, step := range []string{"FindConsent", "Create"} {
 		t.Run("before "+step, func(t *testing.T) {
 			kept := storetest.NewBreakable(memory.New())
@@ -246,7 +246,7 @@ func TestFormNeverGivesOutASpentCode(t *testing.T) {
 // A client that hangs up makes the store's and the host's functions fail, but
 // neither is at fault: no line at level ERROR, and an outcome that no alert
 // counts.
-func TestClientThatHangsUpIsNoFailure(t *testing.T) {
+func TestClientThatHangsUpIsNotAFailure(t *testing.T) {
 	h, hang, kept := newHangingHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.tokens("user_ada")

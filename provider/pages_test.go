@@ -511,7 +511,7 @@ func TestTermsAndPolicyOnTheConsentPage(t *testing.T) {
 }
 
 // A host can replace the pages.
-func TestOwnPages(t *testing.T) {
+func TestCustomPages(t *testing.T) {
 	own := template.Must(template.New("").Parse(`<form method="post" action="{{.FormAction}}">{{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
 {{end}}{{range .Scopes}}<input type="hidden" name="granted" value="{{.Name}}">
 {{end}}<button name="decision" value="allow">{{.Texts.Allow}} {{.Application.Name}}</button></form>`))

@@ -42,7 +42,7 @@ func TestResourceWithoutAPath(t *testing.T) {
 
 // Many clients always send resource, so it is ignored if no resource is
 // configured.
-func TestResourceIsIgnoredWhereThereAreNone(t *testing.T) {
+func TestResourceIsIgnoredWithoutResources(t *testing.T) {
 	h := newHost(t)
 	app := h.application(provider.ApplicationSettings{Scopes: scopes.New("notes:read")})
 	got := app.redeem(app.code("user_ada", "resource", "https://elsewhere.example.com"), "resource", "x").tokens(t)

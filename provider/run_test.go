@@ -106,7 +106,7 @@ func TestRunBeginsAtARandomTime(t *testing.T) {
 	})
 }
 
-func TestRunGoesOnAfterErrorsAndPanics(t *testing.T) {
+func TestRunContinuesAfterErrorsAndPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, done := newRunner(t), 0
 		r.sweeps(func(n int) error {

@@ -158,7 +158,7 @@ func TestWhoHasLeftAWorkspaceGivesNoTokens(t *testing.T) {
 
 // Without a call by the host, access ends within the lifetime of an access
 // token.
-func TestWhoHasLeftLosesAccessWithinOneLifetime(t *testing.T) {
+func TestLeavingEndsAccessWithinOneLifetime(t *testing.T) {
 	h, w := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceRequired)
 	got := app.in("org_math", "user_ada")
@@ -439,7 +439,7 @@ func TestSwitchedOffWorkspacesSkipNoConsent(t *testing.T) {
 
 // A user who chose to act alone has not made a choice for an application that
 // by now acts only for workspaces.
-func TestActingAloneIsNoChoiceWhereAWorkspaceIsRequired(t *testing.T) {
+func TestActingAloneIsNotAChoiceIfAWorkspaceIsRequired(t *testing.T) {
 	h, _ := newWorkspaceHost(t)
 	app := h.inWorkspaces(store.WorkspaceOptional)
 	b := h.signedIn("user_ada")

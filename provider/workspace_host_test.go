@@ -277,7 +277,7 @@ func TestListOfWorkspacesIsChecked(t *testing.T) {
 }
 
 // A custom page gets the choice.
-func TestOwnPageGetsTheWorkspaces(t *testing.T) {
+func TestCustomPageGetsTheWorkspaces(t *testing.T) {
 	var shown pages.Consent
 	h, _ := newWorkspaceHost(t, func(c *provider.Config) {
 		c.Pages.Consent = func(_ http.ResponseWriter, _ *http.Request, page pages.Consent) { shown = page }

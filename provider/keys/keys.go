@@ -35,7 +35,7 @@
 // provider. If that happens, change the secret, then [Keys.Retire] each key.
 //
 // Restoring a backup restores the keys of that time. What newer keys signed
-// can't be verified any more.
+// can't be verified anymore.
 package keys
 
 import (
@@ -187,7 +187,7 @@ func (k *Keys) Maintain(ctx context.Context) error {
 // stolen. If it was the one that signs, another signs at once. Other instances
 // follow within a minute.
 //
-// What the key signed can't be verified any more with the new set. Relying
+// What the key signed can't be verified with the new set. Relying
 // parties accept it until their cached set expires, after [Options].CacheFor.
 // Most read the set again when they see an unknown kid; others know the new key
 // only then, too.

@@ -46,7 +46,7 @@ func TestStoreThatIsDown(t *testing.T) {
 
 // While the copy is usable, requests don't wait for a hanging store or each
 // other, and call it rarely.
-func TestStoreThatHangsHoldsNobodyUp(t *testing.T) {
+func TestStoreThatHangsDelaysNoOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t)
 		k := d.start()
@@ -125,7 +125,7 @@ func TestRequestsThatEnd(t *testing.T) {
 	})
 }
 
-func TestStoreThatPanicsLeavesNobodyWaiting(t *testing.T) {
+func TestStoreThatPanicsLeavesNoOneWaiting(t *testing.T) {
 	d := deploy(t)
 	k := d.start()
 	d.clock.pass(2 * time.Hour)

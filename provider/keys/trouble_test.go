@@ -175,7 +175,7 @@ func TestDocumentThatIsGone(t *testing.T) {
 	require.NoError(t, running.Maintain(ctx))
 }
 
-func TestDocumentThatSomebodyEnded(t *testing.T) {
+func TestDocumentThatWasEnded(t *testing.T) {
 	d := deploy(t)
 	running := d.start()
 	require.NoError(t, d.store.End(ctx, keys.DocumentID, d.clock.Now(), d.clock.Now().Add(time.Hour)))

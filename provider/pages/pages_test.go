@@ -88,7 +88,7 @@ func TestPolicyOfBuiltInPages(t *testing.T) {
 
 // Custom pages have the same protection and complete data: the host, the texts
 // in the visitor's language, and their placeholders filled.
-func TestOwnPagesGetEverything(t *testing.T) {
+func TestCustomPagesGetEverything(t *testing.T) {
 	var consent pages.Consent
 	var problem pages.Error
 	var device pages.Device
@@ -190,7 +190,7 @@ func TestSignOutPage(t *testing.T) {
 }
 
 // Each reason has separate texts, and an unknown one has those of a bad link.
-func TestReasonsHaveWordsOfTheirOwn(t *testing.T) {
+func TestReasonsHaveSeparateTexts(t *testing.T) {
 	said, titles := map[string]pages.Reason{}, map[string]pages.Reason{}
 	title := regexp.MustCompile("<h1>(.*)</h1>")
 	for _, reason := range []pages.Reason{

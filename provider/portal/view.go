@@ -52,7 +52,7 @@ type view struct {
 // done has the notice after an action, by the name in the address.
 var done = map[string]string{
 	"saved":      "The settings are saved.",
-	"deleted":    "The application is deleted. Nothing that was issued to it works any more.",
+	"deleted":    "The application is deleted. Nothing that was issued to it works anymore.",
 	"reviewed":   "The application is reviewed. Its users are no longer warned.",
 	"unreviewed": "The review is withdrawn. Users are warned again.",
 	"disabled":   "The application is disabled. All its users are signed out of it.",

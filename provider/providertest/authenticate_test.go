@@ -154,7 +154,7 @@ func TestAuthenticateSaysWhatToDo(t *testing.T) {
 
 // If a host closes its database before the test's cleanups run, the leftovers
 // are only a log line.
-func TestAuthenticateWhereTheStoreIsGoneAtTheEnd(t *testing.T) {
+func TestAuthenticateWhenTheStoreIsClosedAtTheEnd(t *testing.T) {
 	var logs *recorder
 	t.Run("a test", func(t *testing.T) {
 		p := providertest.New(t, broken("DeleteApplication", "the database is closed")).Provider

@@ -180,7 +180,7 @@ func TestAllowSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestAllowWhereTheWayIsWrong(t *testing.T) {
+func TestAllowReportsWrongRedirects(t *testing.T) {
 	host := providertest.New(t)
 	host.SignIn("user_ada")
 	to := func(target string, status int) http.HandlerFunc {
@@ -241,7 +241,7 @@ func TestAuthorizeSaysWhatToDo(t *testing.T) {
 }
 
 // The test tells a host if its CSRF check also blocks the token endpoint.
-func TestAuthorizeWhereTheTokenEndpointIsWalled(t *testing.T) {
+func TestAuthorizeWhenTheTokenEndpointIsBlocked(t *testing.T) {
 	app, server := startNotes(t)
 	open := server.Config.Handler
 	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

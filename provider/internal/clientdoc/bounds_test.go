@@ -108,7 +108,7 @@ const honest = "https://honest.example.com/client.json"
 
 // A user with many slow documents gets two fetches, and doesn't delay other
 // users.
-func TestOneUsersSlowDocumentsShutNobodyOut(t *testing.T) {
+func TestOneUsersSlowDocumentsLockNoOneOut(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.isSlow("slow")
 		w.opens("mallory", slowURLs(100, "https://slow%d.example.com/c")...)

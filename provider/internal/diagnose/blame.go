@@ -177,6 +177,8 @@ func (d *doctor) blameAnswer(x *exchange) {
 		d.report("password-wall", x, "")
 	case d.has("errors-replaced") && status >= 400, d.replacesErrors(x):
 		d.report("errors-replaced", x, "")
+	case status >= 400 && status < 500 && isCSRFCheck(x):
+		d.report("csrf-check", x, "")
 	case status == http.StatusUnauthorized, strings.Contains(x.body, `type="password"`):
 		d.report("login-wall", x, "")
 	case status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented:
@@ -200,6 +202,13 @@ func (d *doctor) blameAnswer(x *exchange) {
 	default:
 		d.report("foreign-answer", x, "")
 	}
+}
+
+// isCSRFCheck reports whether the answer says that it comes from a CSRF check.
+// Some of those refuse a GET too.
+func isCSRFCheck(x *exchange) bool {
+	body := strings.ToLower(x.body)
+	return strings.Contains(body, "csrf") || strings.Contains(body, "xsrf") || strings.Contains(body, "request forgery")
 }
 
 // isFirewall reports whether the answer is one of a firewall for web applications.

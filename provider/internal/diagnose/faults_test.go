@@ -126,6 +126,9 @@ var faults = []struct {
 	{"nginx: no OPTIONS", deployment{nginx: nginx + "if ($request_method !~ ^(GET|HEAD|POST)$) { return 405; } }"}, "cors-preflight"},
 	{"a check of origins around everything", deployment{wrap: http.NewCrossOriginProtection().Handler}, "csrf-check"},
 	{"a check of tokens in forms", deployment{wrap: answer(func(r *http.Request) bool { return r.Method == http.MethodPost }, 400, "text/plain", "CSRF token missing")}, "csrf-check"},
+	{"Echo's check, which refuses a GET from another site too", deployment{wrap: answer(func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/oauth/") }, 403, "application/json", `{"message":"cross-site request blocked by CSRF"}`)}, "csrf-check"},
+	{"a check that sends a page", deployment{wrap: answer(func(r *http.Request) bool { return r.Method == http.MethodPost }, 403, "text/html", "<h1>Forbidden</h1>Cross-site request forgery suspected.")}, "csrf-check"},
+	{"a rule for programs, without a word about CSRF", deployment{wrap: answer(func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/oauth/") }, 403, "application/json", `{"message":"blocked"}`)}, "blocked"},
 	{"nginx: proxy_intercept_errors", deployment{nginx: nginx + "proxy_intercept_errors on; error_page 400 401 403 404 405 =200 /index.html; } location = /index.html { root DIR; }"}, "spa-catch-all"},
 	{"nginx: error pages with their status", deployment{nginx: nginx + "proxy_intercept_errors on; error_page 400 401 403 404 405 /index.html; } location = /index.html { root DIR; }"}, "errors-replaced"},
 	{"a token endpoint that hangs", deployment{timeout: 2 * time.Second, wrap: func(app http.Handler) http.Handler {

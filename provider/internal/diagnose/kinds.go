@@ -178,7 +178,7 @@ var kinds = []kind{
 	{code: "cookie-path", problem: "The Path of the cookie {detail} doesn't include {places}.",
 		remedy: "Set Path=/ on the session cookie: the authorization endpoint and the sign-in page both need it.", shows: []string{"Set-Cookie"}},
 	{code: "cookie-public", problem: "The cookie {detail} is set by {places}, which caches keep and give to everyone.",
-		remedy: "Exempt the routes without Route.Session from the session middleware.", shows: []string{"Set-Cookie", "Cache-Control"}},
+		remedy: "Exempt the routes without Route.Session from the middleware that sets it, for sessions or CSRF.", shows: []string{"Set-Cookie", "Cache-Control"}},
 
 	// The rest.
 	{code: "clock", problem: "The clock of the deployment is {detail}, compared with the one here.",

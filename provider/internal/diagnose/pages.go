@@ -86,10 +86,10 @@ func (d *doctor) checkPagePolicy(x *exchange) {
 			continue
 		}
 		if keepsForms(policy, d.issuer.Host) {
-			d.report("page-policy", x, "its form-action lets no answer go to an application")
+			d.report("page-policy", x, "its form-action blocks the answers to applications")
 		}
 		if style, ok := directive(policy, "style-src", "default-src"); ok && builtIn && !strings.Contains(style, "'unsafe-inline'") && !strings.Contains(style, "'sha256-") {
-			d.report("page-policy", x, "it doesn't let in their style")
+			d.report("page-policy", x, "it doesn't allow their style")
 		}
 	}
 }
