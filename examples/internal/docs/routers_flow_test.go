@@ -17,6 +17,8 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/gin-gonic/gin"
+	"github.com/labstack/echo/v5"
+	"github.com/labstack/echo/v5/middleware"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 
@@ -103,6 +105,12 @@ func started(t *testing.T, router string) site {
 		"chi":                func() http.Handler { return onChi(p, sessions) },
 		"Gin":                func() http.Handler { return onGin(p) },
 		"Echo":               func() http.Handler { return onEcho(p, sessions) },
+		"Echo, CSRF":         func() http.Handler { return onEchoWithCSRF(p, sessions) },
+		"Echo, CSRF everywhere": func() http.Handler {
+			e := onEcho(p, sessions).(*echo.Echo)
+			e.Use(middleware.CSRF())
+			return e
+		},
 	}[router]()
 	wiki, secret, err := p.CreateApplication(t.Context(), provider.ApplicationSettings{
 		Name: "Wiki", RedirectURIs: []string{"http://127.0.0.1:8081/callback"}, Scopes: scopes.New("profile", "notes:read")})

@@ -66,12 +66,12 @@ func onEcho(p *provider.Provider, sessions *scs.SessionManager) http.Handler {
 	listNotes := echo.WrapHandler(http.HandlerFunc(listNotes))
 	showLogin, signIn := echo.WrapHandler(loginPage), echo.WrapHandler(loginForm)
 	e := echo.New()
-	session := echo.WrapMiddleware(sessions.LoadAndSave)
+	load := echo.WrapMiddleware(sessions.LoadAndSave)
 	for _, route := range p.Routes() {
 		path := strings.ReplaceAll(route.Path, "{client_id}", ":client_id")
 		var middleware []echo.MiddlewareFunc
 		if route.Session {
-			middleware = append(middleware, session)
+			middleware = append(middleware, load)
 		}
 		e.Add(route.Method, path, echo.WrapHandler(route.Handler), middleware...)
 	}
@@ -79,7 +79,7 @@ func onEcho(p *provider.Provider, sessions *scs.SessionManager) http.Handler {
 
 	csrf := echo.WrapMiddleware(http.NewCrossOriginProtection().Handler)
 	e.GET("/login", showLogin)
-	e.POST("/login", signIn, csrf, session)
+	e.POST("/login", signIn, csrf, load)
 	return e
 }
 
