@@ -39,7 +39,7 @@ func TestVerify(t *testing.T) {
 	_, err = h.Verify(context.Background(), "nonsense")
 	require.ErrorIs(t, err, provider.ErrInvalidToken)
 
-	require.PanicsWithValue(t, `provider: Require: the scope "notes:raed" is not in Config.Scopes`, func() { h.Require("notes:raed") })
+	require.PanicsWithValue(t, `provider: Require: the scope "notes:raed" is not in Config.Scopes: add it there`, func() { h.Require("notes:raed") })
 	_, ok := provider.TokenFromContext(context.Background())
 	require.False(t, ok)
 }

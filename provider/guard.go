@@ -49,10 +49,10 @@ func (g Guard) Require(scope ...string) func(http.Handler) http.Handler {
 	asked := scopes.New(scope...)
 	if g.resource != nil {
 		if unknown := asked.Minus(g.resource.scopes); len(unknown) > 0 {
-			panic(fmt.Sprintf("provider: Require: the scope %q is not one of the resource %s", unknown[0], g.resource.url))
+			panic(fmt.Sprintf("provider: Require: the scope %q is not one of the resource %s: add it to the Scopes of that resource", unknown[0], g.resource.url))
 		}
 	} else if unknown := asked.Minus(g.p.offer.scopes); len(unknown) > 0 {
-		panic(fmt.Sprintf("provider: Require: the scope %q is not in Config.Scopes", unknown[0]))
+		panic(fmt.Sprintf("provider: Require: the scope %q is not in Config.Scopes: add it there", unknown[0]))
 	}
 	scope = g.p.offer.order(scope)
 	return func(next http.Handler) http.Handler {

@@ -130,12 +130,12 @@ func BearerKey(keys ...string) func(r *http.Request) error {
 	sums := make([][sha256.Size]byte, 0, len(keys))
 	for _, key := range keys {
 		if key == "" {
-			panic("provider: BearerKey: a key is empty")
+			panic("provider: BearerKey: a key is empty: check where it is read from")
 		}
 		sums = append(sums, sha256.Sum256([]byte(key)))
 	}
 	if len(sums) == 0 {
-		panic("provider: BearerKey: no key given")
+		panic("provider: BearerKey: no key given: pass at least one")
 	}
 	return func(r *http.Request) error {
 		values := r.Header.Values("Authorization")

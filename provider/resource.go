@@ -43,7 +43,7 @@ func (p *Provider) newResources() ([]*ProtectedResource, error) {
 func (p *Provider) Resource(url string) *ProtectedResource {
 	r := p.findResource(url)
 	if r == nil {
-		panic(fmt.Sprintf("provider: Resource: %q is not in Config.Resources", url))
+		panic(fmt.Sprintf("provider: Resource: %q is not in Config.Resources: add it there", url))
 	}
 	return r
 }

@@ -251,6 +251,6 @@ func TestResourceConfig(t *testing.T) {
 		require.ErrorContains(t, err, name)
 	}
 	h := newHost(t, withResources)
-	require.PanicsWithValue(t, `provider: Resource: "https://x" is not in Config.Resources`, func() { h.Resource("https://x") })
+	require.PanicsWithValue(t, `provider: Resource: "https://x" is not in Config.Resources: add it there`, func() { h.Resource("https://x") })
 	require.Panics(t, func() { h.Resource(h.url + "/mcp").Require("profile") })
 }

@@ -47,7 +47,7 @@ func TestDoctor(t *testing.T) {
 		{"no URL to look at", []string{"ftp://app.example.com"}, 2, `doctor: "ftp://app.example.com" is not a URL to look at: give the issuer, such as https://app.example.com`},
 		{"an address with a query", []string{right.URL + "/?a=b"}, 2, `doctor: "` + right.URL + `/?a=b" has more than a scheme, a host and a path: give the issuer, such as https://app.example.com`},
 		{"a document", []string{right.URL + "/.well-known/oauth-authorization-server"}, 2, `doctor: "` + right.URL + `/.well-known/oauth-authorization-server" is the address of a document: give the issuer, such as https://app.example.com`},
-		{"a client_id with a space", []string{right.URL, "a b"}, 2, `doctor: the client_id "a b" has a space in it`},
+		{"a client_id with a space", []string{right.URL, "a b"}, 2, `doctor: the client_id "a b" has a space in it: copy it from the application`},
 		{"help", []string{"-h"}, 0, "Usage: doctor [-json] https://app.example.com [client_id]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

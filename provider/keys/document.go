@@ -57,7 +57,9 @@ func (d *document) read(ctx context.Context, mark int64) (kept store.Document, c
 	case kept.Kind != store.KindKeys:
 		return kept, cuts, nil, 0, fmt.Errorf("keys: the document %s is of the kind %s, so it has no signing keys", documentID, kept.Kind)
 	case !kept.EndedAt.IsZero():
-		return kept, cuts, nil, 0, fmt.Errorf("keys: the document %s was ended: delete it and restart to make new signing keys", documentID)
+		return kept, cuts, nil, 0, fmt.Errorf("keys: the document %s was ended."+
+			" Delete it (in SQL: delete from latchkey_documents where kind = 4), then restart every instance: that makes new keys,"+
+			" and nothing that the old ones signed can be verified anymore", documentID)
 	case kept.Mark == mark:
 		return kept, cuts, nil, 0, nil
 	}
@@ -117,7 +119,7 @@ func (k *Keys) write(ctx context.Context, create bool, change func([]entry, time
 		}
 		return k.adopt(next, at, kept.Mark)
 	}
-	return fmt.Errorf("keys: the document %s keeps changing", documentID)
+	return fmt.Errorf("keys: the document %s keeps changing: try again", documentID)
 }
 
 // create saves the first keys.

@@ -102,23 +102,23 @@ func (o Options) check() error {
 	var wrong []error
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf("keys: Options."+format, args...)) }
 	if o.Store == nil {
-		bad("Store is required")
+		bad("Store is required: use the provider's store")
 	}
 	if len(o.Secrets) == 0 {
-		bad("Secrets must have at least one secret")
+		bad("Secrets must have at least one secret: make one with openssl rand -base64 32")
 	}
 	for i, secret := range o.Secrets {
 		if n := utf8.RuneCountInString(secret); n < minSecret {
 			bad("Secrets[%d] has %d characters; it must have at least %d, from a random generator", i, n, minSecret)
 		} else if slices.Contains(o.Secrets[:i], secret) {
-			bad("Secrets[%d] occurs twice", i)
+			bad("Secrets[%d] occurs twice: keep one", i)
 		}
 	}
 	for i, alg := range o.Algorithms {
 		if !slices.Contains([]string{RS256, ES256, EdDSA}, alg) {
 			bad("Algorithms[%d] is %q; it must be RS256, ES256, or EdDSA", i, alg)
 		} else if slices.Contains(o.Algorithms[:i], alg) {
-			bad("Algorithms has %q twice", alg)
+			bad("Algorithms has %q twice: keep one", alg)
 		}
 	}
 	if o.CacheFor < minCacheFor || o.CacheFor > maxCacheFor {

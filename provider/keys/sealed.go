@@ -39,13 +39,15 @@ var (
 	// that isn't in Options.Secrets.
 	ErrWrongSecret = errors.New("they are sealed with a secret that is not in Options.Secrets." +
 		" Add the secret that sealed them, after the new one." +
-		" If it is lost, delete the document and restart: that makes new keys, and nothing that the old ones signed can be verified anymore")
+		" If it is lost, delete the document (in SQL: delete from latchkey_documents where kind = 4), then restart every instance:" +
+		" that makes new keys, and nothing that the old ones signed can be verified anymore")
 
 	// ErrDamaged means that the keys in the store can't be read although the
 	// secret is right.
 	ErrDamaged = errors.New("they are damaged." +
 		" Restore the document from a backup." +
-		" If there is none, delete it and restart: that makes new keys, and nothing that the old ones signed can be verified anymore")
+		" If there is none, delete the document (in SQL: delete from latchkey_documents where kind = 4), then restart every instance:" +
+		" that makes new keys, and nothing that the old ones signed can be verified anymore")
 
 	errNewer = errors.New("they were written by a newer version of this package: update this instance")
 )

@@ -22,20 +22,20 @@ import (
 // signer can't be interrupted, so it should time out after a few seconds.
 func Static(signers ...crypto.Signer) (*Keys, error) {
 	if len(signers) == 0 {
-		return nil, errors.New("keys: Static needs a signer")
+		return nil, errors.New("keys: Static needs a signer: pass at least one")
 	}
 	k := &Keys{cacheFor: time.Hour, now: time.Now}
 	s := &set{}
 	for i, signer := range signers {
 		if signer == nil {
-			return nil, fmt.Errorf("keys: signer %d is nil", i)
+			return nil, fmt.Errorf("keys: signer %d is nil: leave it out", i)
 		}
 		own, err := newKey(signer)
 		if err != nil {
 			return nil, fmt.Errorf("keys: signer %d: %w", i, err)
 		}
 		if s.find(own.id) != nil {
-			return nil, fmt.Errorf("keys: signer %d has the same key as another", i)
+			return nil, fmt.Errorf("keys: signer %d has the same key as another: pass it once", i)
 		}
 		if err := try(own); err != nil {
 			return nil, fmt.Errorf("keys: signer %d: %w", i, err)

@@ -3,6 +3,7 @@ package keys_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -143,6 +144,9 @@ func TestWhatCannotBeReadIsKept(t *testing.T) {
 			}
 			require.ErrorContains(t, err, tt.text)
 			require.ErrorContains(t, err, keys.DocumentID.String(), "it names the document")
+			if errors.Is(err, keys.ErrWrongSecret) || errors.Is(err, keys.ErrDamaged) {
+				require.ErrorContains(t, err, fmt.Sprintf("where kind = %d)", store.KindKeys), "it says how to delete it")
+			}
 			require.NotContains(t, err.Error(), secret)
 			require.Equal(t, before, d.document())
 			if tt.change != nil {
@@ -182,6 +186,12 @@ func TestDocumentThatWasEnded(t *testing.T) {
 	require.ErrorContains(t, running.Maintain(ctx), "was ended")
 	_, err := keys.New(ctx, d.options())
 	require.ErrorContains(t, err, "was ended")
+	require.ErrorContains(t, err, fmt.Sprintf("where kind = %d)", store.KindKeys))
+}
+
+// docs/reference/errors.md has it, and also the name of its key in Redis.
+func TestDocumentIDNeverChanges(t *testing.T) {
+	require.Equal(t, "6c617463-686b-8579-a073-69676e69e3b0", keys.DocumentID.String())
 }
 
 func TestIDThatIsTaken(t *testing.T) {

@@ -41,7 +41,7 @@ func parseStyle(text string) (string, error) {
 		}
 		switch {
 		case seen[name]:
-			return "", fmt.Errorf("pages: Config.Style sets %s twice", name)
+			return "", fmt.Errorf("pages: Config.Style sets %s twice: keep one", name)
 		case !valid && name == "--radius":
 			return "", fmt.Errorf(`pages: Config.Style sets --radius to %q: use a length from 0 to 32px, such as "6px" or "0.5rem"`, value)
 		case !valid:

@@ -18,7 +18,7 @@ import (
 // panics if it gets no texts.
 func AcceptLanguage(texts ...Texts) func(*http.Request) Texts {
 	if len(texts) == 0 {
-		panic("pages: AcceptLanguage: there are no texts to choose from")
+		panic("pages: AcceptLanguage: there are no texts to choose from: pass those of at least one language")
 	}
 	texts = slices.Clone(texts)
 	return func(r *http.Request) Texts {

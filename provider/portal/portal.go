@@ -135,7 +135,7 @@ func Developers(p *provider.Provider, o DeveloperOptions) http.Handler {
 		owner := user
 		if o.Owner != nil {
 			if owner, err = o.Owner(r, user); err == nil && owner == "" {
-				err = errors.New("DeveloperOptions.Owner returned no error and no owner")
+				err = errors.New("DeveloperOptions.Owner returned no error and no owner: it must return the ID of the user or team")
 			}
 		}
 		if err != nil {

@@ -69,3 +69,21 @@ func TestFormOfWhatIsKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprintf("%020d", store.CutForever(at)), number[:20])
 }
+
+// docs/reference/errors.md tells people to delete the signing keys by the name
+// of their key.
+func TestNameOfTheSigningKeys(t *testing.T) {
+	client := single(t)
+	s, prefix := openWithPrefix(t, client)
+	id, err := store.ParseID("6c617463-686b-8579-a073-69676e69e3b0")
+	require.NoError(t, err)
+	d := store.Document{ID: id, Kind: store.KindKeys, CreatedAt: now(), Mark: newMark()}
+	require.NoError(t, s.Create(t.Context(), d))
+
+	deleted, err := client.Unlink(t.Context(), prefix+"{38e}:d:latchk\x85y\xa0signi\xe3\xb0").Result()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, deleted)
+	_, _, err = s.Find(t.Context(), id)
+	require.ErrorIs(t, err, store.ErrNotFound)
+	require.NoError(t, s.Create(t.Context(), d))
+}

@@ -60,7 +60,7 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 func checkClient(client redis.UniversalClient) error {
 	switch client := client.(type) {
 	case nil:
-		return errors.New("redisstore: the client is nil")
+		return errors.New("redisstore: the client is nil: pass that of redis.NewClient")
 	case *redis.ClusterClient:
 		if o := client.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
 			return errors.New("redisstore: the client reads from replicas, which lag behind: unset ReadOnly, RouteByLatency, and RouteRandomly")

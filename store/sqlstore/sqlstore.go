@@ -73,7 +73,7 @@ var prefixForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	var problems []error
 	if db == nil {
-		problems = append(problems, errors.New("sqlstore: the *sql.DB is nil"))
+		problems = append(problems, errors.New("sqlstore: the *sql.DB is nil: pass that of sql.Open"))
 	}
 	if d != Postgres && d != MySQL && d != SQLite {
 		problems = append(problems, fmt.Errorf("sqlstore: unknown dialect %d: use Postgres, MySQL, or SQLite", d))

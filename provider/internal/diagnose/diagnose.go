@@ -160,7 +160,7 @@ func newDoctor(ctx context.Context, o Options) (*doctor, error) {
 	case strings.Contains(u.Path, "/.well-known/"):
 		return nil, badUsage("%q is the address of a document: give the issuer, such as https://app.example.com", o.Issuer)
 	case strings.ContainsAny(o.ClientID, " \t\r\n"):
-		return nil, badUsage("the client_id %q has a space in it", o.ClientID)
+		return nil, badUsage("the client_id %q has a space in it: copy it from the application", o.ClientID)
 	}
 	d := &doctor{
 		ctx: ctx, issuer: u, clientID: o.ClientID, alone: o.Alone, now: o.Now, foreign: map[string]bool{}, found: map[string]*discovery{},
