@@ -28,7 +28,7 @@ func forAgents(cfg provider.Config) provider.Config {
 	}}
 	cfg.ClientIDDocuments = &provider.ClientIDDocuments{} // Clients identified by the URL of a document.
 	cfg.Registration = &provider.Registration{}           // They register themselves.
-	cfg.Limit = provider.LimitByAddress(600)              // A registration counts as twenty requests.
+	cfg.Limit = provider.LimitByAddress(600)              // Per address, 30 registrations a minute.
 	return cfg
 }
 

@@ -33,7 +33,8 @@ func ExampleConsent() {
 {{if .OnThisDevice}}<p>It runs on this device. Continue only if you started it.</p>{{end}}
 <form method="post" action="{{.FormAction}}">
   {{range .FormFields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}
-  {{range .Scopes}}<label><input type="checkbox" name="granted" value="{{.Name}}"{{if not .Declined}} checked{{end}}> {{.Title}}</label>{{end}}
+  {{range .Scopes}}{{if .Required}}<p>{{.Title}} ({{$.Texts.Always}})</p>
+  {{else}}<label><input type="checkbox" name="granted" value="{{.Name}}"{{if not .Declined}} checked{{end}}> {{.Title}}</label>{{end}}{{end}}
   <button formmethod="dialog" class="hidden" tabindex="-1" aria-hidden="true"></button>
   <button name="decision" value="deny">{{.Texts.Cancel}}</button>
   <button name="decision" value="allow">{{.Texts.Allow}}</button>
