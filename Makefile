@@ -30,8 +30,8 @@ tidy:
 # Many tests wait for a server, so more packages run at a time than the machine
 # has processors. The slowest come first. On a busy machine some take longer than
 # the go command's default of ten minutes. The race detector would only slow down
-# the benchmarks and the model checker, which compute.
-COMPUTES = /provider/benchtest|/provider/internal/rules$$
+# the benchmarks, the model checker, and the tests of the pages, which compute.
+COMPUTES = /provider/benchtest|/provider/internal/rules$$|/docs/docstest$$
 test:
 	go test -race -timeout 15m -p 4 ./tests/drivers ./store/redisstore ./tests/faults ./tests/browser ./tests/clients \
 		$$(go list work | grep -vE '$(COMPUTES)')

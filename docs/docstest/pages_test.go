@@ -40,7 +40,7 @@ func files(t *testing.T, suffix string) []string {
 		switch name := entry.Name(); {
 		case err != nil:
 			return err
-		case entry.IsDir() && (name == ".git" || name == "node_modules" || name == "testdata"):
+		case entry.IsDir() && (name == ".git" || name == "node_modules" || name == "testdata" || path == filepath.Join(root, "bin")):
 			return filepath.SkipDir
 		case entry.Type().IsRegular() && strings.HasSuffix(name, suffix):
 			relative, err := filepath.Rel(root, path)

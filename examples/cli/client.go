@@ -225,7 +225,7 @@ var errUnauthorized = errors.New("401 Unauthorized")
 // call sends a request to one of the provider's endpoints, with the token or the
 // form if there is one, and decodes the JSON response.
 func (c *client) call(ctx context.Context, method, address string, token *oauth2.Token, form url.Values, into any) error {
-	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode())) //nolint:gosec // checkURL has checked the address.
+	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}
@@ -235,7 +235,7 @@ func (c *client) call(ctx context.Context, method, address string, token *oauth2
 	if form != nil {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	answer, err := c.http.Do(request) //nolint:gosec // The same.
+	answer, err := c.http.Do(request)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func showLogin(w http.ResponseWriter, r *http.Request) {
 
 // loginPages returns the login page and what its form is sent to, with a session
 // of scs.
-func loginPages(sessions *scs.SessionManager) (page, form http.HandlerFunc) {
+func loginPages(sessions *scs.SessionManager) (page, form func(http.ResponseWriter, *http.Request)) {
 	return showLogin, func(w http.ResponseWriter, r *http.Request) {
 		if r.PostFormValue("password") != password {
 			w.WriteHeader(http.StatusUnprocessableEntity)

@@ -64,7 +64,7 @@ func onChi(p *provider.Provider, sessions *scs.SessionManager) http.Handler {
 func onEcho(p *provider.Provider, sessions *scs.SessionManager) http.Handler {
 	loginPage, loginForm := loginPages(sessions)
 	listNotes := echo.WrapHandler(http.HandlerFunc(listNotes))
-	showLogin, signIn := echo.WrapHandler(loginPage), echo.WrapHandler(loginForm)
+	showLogin, signIn := echo.WrapHandler(http.HandlerFunc(loginPage)), echo.WrapHandler(http.HandlerFunc(loginForm))
 	e := echo.New()
 	load := echo.WrapMiddleware(sessions.LoadAndSave)
 	for _, route := range p.Routes() {

@@ -19,7 +19,7 @@ import (
 // Listen takes a free port until the test ends, and returns its URL too.
 func Listen(t *testing.T) (net.Listener, string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { l.Close() })
 	return l, "http://" + l.Addr().String()
