@@ -118,7 +118,7 @@ type Config struct {
 	Registration *Registration
 
 	// DeviceAuthorization enables the device flow (RFC 8628), for devices
-	// without a browser. Store must implement store.Devices. If nil, it is off.
+	// without a browser. If nil, it is off.
 	DeviceAuthorization *DeviceAuthorization
 
 	// Machines enables tokens without a user (client_credentials, RFC 6749

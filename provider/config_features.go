@@ -15,9 +15,8 @@ import (
 // introduce themselves to a server they have never met. The zero value allows
 // every application.
 //
-// The host has not reviewed such an application: it must use PKCE, its users are
-// asked each time, and the consent page warns them: see
-// [Provider.ReviewApplication]. Latchkey saves the application when a user
+// The host has not reviewed such an application: it must use PKCE, and the
+// consent page warns its users: see [Provider.ReviewApplication]. Latchkey saves the application when a user
 // agrees. [Provider.ListApplications] lists saved ones by their Origin,
 // [Provider.DeleteApplication] ends everything that was issued to one, and
 // Allow keeps it from coming back.
@@ -54,7 +53,7 @@ type ClientIDDocuments struct {
 	Allow func(ctx context.Context, clientID *url.URL) error
 
 	// Scopes lists the scopes of Config.Scopes that such an application may ask
-	// for. Its user sees what it asks for each time. If nil, all of them.
+	// for. The consent page shows what it asks for. If nil, all of them.
 	Scopes []string
 
 	// Resource is the URL of the entry of Config.Resources that tokens are for
@@ -92,7 +91,7 @@ type Registration struct {
 	Allow func(r *http.Request, app Application) error
 
 	// Scopes lists the scopes of Config.Scopes that such an application may ask
-	// for. Its user sees what it asks for each time. If nil, all of them.
+	// for. The consent page shows what it asks for. If nil, all of them.
 	Scopes []string
 
 	// Resource is the URL of the entry of Config.Resources that tokens are for
