@@ -365,7 +365,7 @@ func TestTurningPublicEndsEverythingAndDropsTheSecrets(t *testing.T) {
 
 // A public application can't redeem a code without PKCE, even if it was
 // confidential when its request was read, so that the code has no challenge.
-func TestTurningPublicBesideAnAnswer(t *testing.T) {
+func TestTurningPublicDuringAnAnswer(t *testing.T) {
 	for _, skip := range []bool{false, true} {
 		kept := storetest.NewBreakable(memory.New())
 		h := newHost(t, func(c *provider.Config) { c.Store = kept })

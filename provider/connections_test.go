@@ -139,7 +139,7 @@ func TestConnectionsAreTheSignInsThatLive(t *testing.T) {
 }
 
 // Tokens of IssueToken are for the host's own page.
-func TestPersonalTokensAreNoConnection(t *testing.T) {
+func TestPersonalTokensAreNotAConnection(t *testing.T) {
 	h := newHost(t)
 	ctx := context.Background()
 	tools := h.application(provider.ApplicationSettings{Name: "Personal access tokens", RedirectURIs: []string{}})
@@ -173,7 +173,7 @@ func TestConnectionsPageWithoutAny(t *testing.T) {
 	require.Contains(t, b.get(h.url+connections).text(), "No connected apps yet")
 }
 
-func TestConnectionsPageSendsToSignInAndNotForEver(t *testing.T) {
+func TestConnectionsPageSendsToSignInOnce(t *testing.T) {
 	h := newHost(t)
 	b := h.browser()
 	r := b.get(h.url + connections)

@@ -201,7 +201,7 @@ func TestDevicePageHonoursLimit(t *testing.T) {
 	d.poll().refused(t, 400, "authorization_pending")
 }
 
-func TestDevicePageSendsToSignInAndNotForEver(t *testing.T) {
+func TestDevicePageSendsToSignInOnce(t *testing.T) {
 	h := newDeviceHost(t)
 	b, d := h.browser(), h.television().device()
 	r := b.enter(d.CompleteURI)

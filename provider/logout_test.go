@@ -136,7 +136,7 @@ func TestLogoutEndsTheSessionAndNoGrant(t *testing.T) {
 
 // A user who is not named by a valid hint is asked. The page says who is signed
 // in and where they will be sent.
-func TestLogoutAsksWhoeverTheHintDoesNotName(t *testing.T) {
+func TestLogoutAsksUsersThatTheHintDoesNotName(t *testing.T) {
 	var session atomic.Value
 	session.Store("s1")
 	var keys provider.Keys
@@ -253,7 +253,7 @@ func TestLogoutRedirectURIsAreComparedByteForByte(t *testing.T) {
 // not even with a hint of the application's developer. A signed-in user decides
 // on the page, unless the application has their ID token: then they have
 // decided before.
-func TestLogoutIsNoOpenRedirector(t *testing.T) {
+func TestLogoutIsNotAnOpenRedirector(t *testing.T) {
 	h := newHost(t, signsOut)
 	app, trusted := h.leaver(provider.ApplicationSettings{Public: true}), h.leaver(provider.ApplicationSettings{})
 	_, err := h.ReviewApplication(context.Background(), app.ID, false)

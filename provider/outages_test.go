@@ -70,7 +70,7 @@ func TestRefreshForADeletedUserEndsEverything(t *testing.T) {
 
 // If the answer to a write is lost, the request finds its own write and
 // succeeds, and its client is not punished.
-func TestLostAnswersPunishNobody(t *testing.T) {
+func TestLostResponsesSignNoOneOut(t *testing.T) {
 	for name, fault := range map[string]error{"an error": errFire, "a conflict, from a driver that has sent it twice": store.ErrConflict} {
 		t.Run(name, func(t *testing.T) {
 			kept := storetest.NewBreakable(memory.New())

@@ -201,7 +201,7 @@ func TestHostNameIsNotForStrangers(t *testing.T) {
 
 // Users are sent to an application that isn't reviewed only after they have
 // decided on its page (RFC 9700 section 4.11.2).
-func TestNobodyIsSentWhereNobodyVouches(t *testing.T) {
+func TestVisitorsAreSentOnlyWhereTheHostVouches(t *testing.T) {
 	h := newOpenHost(t)
 	reg, _ := h.clientOf(h.register(`{"redirect_uris":["https://agent.example.com/callback"]}`))
 	owned := h.application(provider.ApplicationSettings{OwnerID: "user_ada"})

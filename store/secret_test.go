@@ -15,7 +15,7 @@ import (
 )
 
 // A plain secret must not get into a store, by any function.
-func TestSecretHashRefusesWhatIsNoHash(t *testing.T) {
+func TestSecretHashRefusesOtherTexts(t *testing.T) {
 	for _, bad := range []string{
 		"", "hunter2", "sha256:", "sha256:hunter2", "sha256:" + strings.Repeat("g", 64), "sha256:" + strings.Repeat("A", 64),
 		"$2b$10$short", "$2b$99$" + strings.Repeat("a", 53), "$2z$10$" + strings.Repeat("a", 53), "$2b$10$" + strings.Repeat("é", 26) + "a",

@@ -41,7 +41,7 @@ func longestWait(t *testing.T, client *redis.Client, f func()) (longest time.Dur
 }
 
 // No step about a user with very many grants may hold up others.
-func TestOneUserKeepsNobodyWaiting(t *testing.T) {
+func TestOneUserKeepsNoOneWaiting(t *testing.T) {
 	const grants = 100_000
 	server := newServer(t)
 	client, other := server.client(t), server.client(t)

@@ -120,7 +120,7 @@ func TestRedirectsAfterTheForm(t *testing.T) {
 // A callback on the web may redirect anywhere: to another site, to a program on
 // this device, or to an app's private-use scheme. Nothing blocks that, with
 // each response mode.
-func TestCallbackGoesOn(t *testing.T) {
+func TestCallbackContinues(t *testing.T) {
 	site := newTLSServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { show(w, "<h1>At the end</h1>", nil) }))
 	program := httptest.NewServer(site.Config.Handler)
 	t.Cleanup(program.Close)

@@ -90,7 +90,7 @@ func TestDecisionIsAlwaysInView(t *testing.T) {
 
 // No page loads anything from another server, for any application. Everything
 // comes from the host, and it is small.
-func TestPagesAskNobodyElse(t *testing.T) {
+func TestPagesRequestNothingElsewhere(t *testing.T) {
 	t.Parallel()
 	h, states := gallery(t, look{logos: true})
 	p := newPage(t)

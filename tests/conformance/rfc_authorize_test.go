@@ -843,7 +843,7 @@ func TestAuthorizeAsksAgain(t *testing.T) {
 
 // RFC 9700 section 4.11.2: a request with an error is not redirected before the
 // user has signed in.
-func TestAuthorizeIsNoOpenRedirector(t *testing.T) {
+func TestAuthorizeIsNotAnOpenRedirector(t *testing.T) {
 	h := newHost(t)
 	c := h.confidential()
 	for name, pairs := range map[string][]string{"good": nil, "response_type": {"response_type", "token"}, "scope": {"scope", "admin"}, "mode": {"response_mode", "x"}, "challenge": {"code_challenge", "x"}} {

@@ -209,7 +209,7 @@ func TestDeviceSlowDown(t *testing.T) {
 
 // RFC 8628 section 3.4: a device code isn't accepted as another credential, nor
 // another credential as a device code.
-func TestDeviceCodeIsNoOtherCredential(t *testing.T) {
+func TestDeviceCodeIsNotAnotherCredential(t *testing.T) {
 	h := newDeviceHost(t)
 	c := h.public()
 	device := c.device(t)

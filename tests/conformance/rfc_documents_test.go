@@ -215,7 +215,7 @@ func endless(d *documented) {
 // doesn't know, or that is malformed or contradicts another, doesn't lock the
 // client out. OpenID Connect Relying Party Metadata Choices section 2: one of
 // the authentication methods must be none.
-func TestDocumentMembersThatKeepNobodyOut(t *testing.T) {
+func TestDocumentMembersThatRejectNoClient(t *testing.T) {
 	d := newDocumented(t)
 	for _, members := range []map[string]any{
 		{"org.example.extension": []int{1}, "software_statement": "x", "token_endpoint_auth_method": "none"},

@@ -84,7 +84,7 @@ func TestMachineScope(t *testing.T) {
 // RFC 9700 section 4.15.1 and RFC 9068 section 2.2 say why: a resource server
 // must be able to tell a client that acts for itself from a user. RFC 7662
 // section 2.2: sub is the subject of the token.
-func TestMachineIsNoUser(t *testing.T) {
+func TestMachineIsNotAUser(t *testing.T) {
 	h := newMachineHost(t)
 	c := h.machine()
 	access, _ := object(t, c.asMachine(t))["access_token"].(string)

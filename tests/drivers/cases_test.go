@@ -70,7 +70,7 @@ func TestSweepMissesNone(t *testing.T) {
 
 // The user allows a consent again that was cut off, while a sweep removes it:
 // it is either removed, or live with its new content.
-func TestSweepBesideADecision(t *testing.T) {
+func TestSweepDuringADecision(t *testing.T) {
 	eachServer(t, func(t *testing.T, server server, db *sql.DB) {
 		s, _ := fresh(t, db, server.dialect)
 		at := now()
@@ -154,7 +154,7 @@ func TestSweepBehindTheLiving(t *testing.T) {
 }
 
 // Nothing keeps a document from ending, at any isolation level.
-func TestEndBesideReplacements(t *testing.T) {
+func TestEndDuringReplacements(t *testing.T) {
 	for _, server := range append(servers(),
 		server{"postgres at serializable", sqlstore.Postgres, "pgx", func(testing.TB) string { return postgresURL("default_transaction_isolation=serializable") }},
 	) {

@@ -15,7 +15,7 @@ import (
 
 // Four sweepers run without a pause during load. They remove everything dead
 // and nothing live, and no request gets a wrong answer.
-func TestSweepersBesideLoad(t *testing.T) {
+func TestSweepersUnderLoad(t *testing.T) {
 	slow(t)
 	const sweepers, dead, cutUsers = 4, 1000, 25
 	for _, kind := range []string{"postgres", "mysql", "sqlite"} {

@@ -313,27 +313,27 @@ var mutations = []mutation{
 	{
 		"RP-Initiated Logout section 2: another user's ID token doesn't sign the user out", "logout.go",
 		`v.hinted = token.Subject == v.session.UserID && sameSession`, `v.hinted = sameSession`,
-		"TestLogoutAsksWhoeverTheHintDoesNotName",
+		"TestLogoutAsksUsersThatTheHintDoesNotName",
 	},
 	{
 		"RP-Initiated Logout section 2: nor that of another session", "logout.go",
 		`v.hinted = token.Subject == v.session.UserID && sameSession`, `v.hinted = token.Subject == v.session.UserID || sameSession && false`,
-		"TestLogoutAsksWhoeverTheHintDoesNotName",
+		"TestLogoutAsksUsersThatTheHintDoesNotName",
 	},
 	{
 		"A sign-out link doesn't redirect to an application that isn't reviewed", "logout.go",
 		`case v.uri != "" && v.app.Reviewed:`, `case v.uri != "":`,
-		"TestLogoutIsNoOpenRedirector",
+		"TestLogoutIsNotAnOpenRedirector",
 	},
 	{
 		"RFC 9700 section 4.15.1: a guard for people lets no machine in", "guard.go",
 		`if t.machine() && !g.machines {`, `if false {`,
-		"TestMachineIsNoUser",
+		"TestMachineIsNotAUser",
 	},
 	{
 		"RFC 7662 section 2.2: a machine's sub isn't a user's ID", "introspect.go",
 		`subject = machineSubject + asker.ClientID`, `subject = asker.ClientID`,
-		"TestMachineIsNoUser",
+		"TestMachineIsNotAUser",
 	},
 	{
 		"RFC 6749 section 5.2: a machine gets none of the scopes that its application may ask people for", "resource.go",
