@@ -52,7 +52,7 @@ func refreshAs(of int, within time.Duration, public bool) request {
 			switch {
 			case a.planted == forgottenIsHarmless:
 				q.Public = false
-			case a.planted == oldGoesOn && g.place(&q.Presented, q.Presented.Hash(KindRefresh)) == spent:
+			case a.planted == oldContinues && g.place(&q.Presented, q.Presented.Hash(KindRefresh)) == spent:
 				g.current.hash, g.generation, g.rotationCount = q.Presented.Hash(KindRefresh), q.Presented.generation(), 0
 			}
 			rotated, step, err := g.Rotate(&q)

@@ -26,7 +26,7 @@ const (
 	lastIsRecognized     bug = "a write knows itself only while it is the last"
 	attemptsAreForgotten bug = "a request doesn't know what it was about to write"
 	oneTooFew            bug = "a rotation too few is remembered"
-	oldGoesOn            bug = "an old token continues a separate chain"
+	oldContinues            bug = "an old token continues a separate chain"
 	onlyTheLastIsOld     bug = "only the last token that was replaced gets the current pair"
 	forgottenIsHarmless  bug = "a public application's token that is forgotten is refused, and nothing ends"
 	unknownIsReuse       bug = "an unknown token of the family is a reuse, older or not"
@@ -253,8 +253,8 @@ func TestCheckerFindsPlantedBugs(t *testing.T) {
 		{oneTooFew, "the oldest known token continues", "an honest request was punished"},
 		{onlyTheLastIsOld, "old tokens of a chain that works", "an honest request was punished"},
 		{onlyTheLastIsOld, "old tokens of a chain that has expired", "an honest request was punished"},
-		{oldGoesOn, "old tokens of a chain that works", "there is a second chain"},
-		{oldGoesOn, "old tokens of a chain that has expired", "there is a second chain"},
+		{oldContinues, "old tokens of a chain that works", "there is a second chain"},
+		{oldContinues, "old tokens of a chain that has expired", "there is a second chain"},
 		{forgottenIsHarmless, "an old token of a public application is forgotten", noOrder},
 		{unknownIsReuse, "a failover that loses a rotation", "an honest request was punished"},
 		{reuseIsHarmless, "two redeemers, and refreshers of both", noOrder},
