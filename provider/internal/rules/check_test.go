@@ -26,7 +26,7 @@ const (
 	lastIsRecognized     bug = "a write knows itself only while it is the last"
 	attemptsAreForgotten bug = "a request doesn't know what it was about to write"
 	oneTooFew            bug = "a rotation too few is remembered"
-	oldContinues            bug = "an old token continues a separate chain"
+	oldContinues         bug = "an old token continues a separate chain"
 	onlyTheLastIsOld     bug = "only the last token that was replaced gets the current pair"
 	forgottenIsHarmless  bug = "a public application's token that is forgotten is refused, and nothing ends"
 	unknownIsReuse       bug = "an unknown token of the family is a reuse, older or not"
