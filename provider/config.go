@@ -85,7 +85,8 @@ type Config struct {
 
 	// TokenPrefix starts every code and token, so that a secret scanner can
 	// tell whose a leaked one is: "acme_" makes access tokens "acme_oat_...".
-	// It may have letters, digits, and underscores. The default is no prefix.
+	// It has at most 32 letters, digits, and underscores. The default is no
+	// prefix.
 	// Changing it later invalidates every issued code and token.
 	TokenPrefix string
 
@@ -177,7 +178,7 @@ type Config struct {
 	Events func(ctx context.Context, e Event)
 
 	// Logger gets one line for each refused request and each fault. No line
-	// contains a code, token, secret, or address. The default is
+	// contains a code, token, secret, or email address. The default is
 	// slog.Default().
 	Logger *slog.Logger
 
@@ -186,7 +187,8 @@ type Config struct {
 }
 
 // Paths sets the paths of the endpoints below Issuer. If a path is empty, the
-// default is the one shown next to it; "-" leaves the endpoint out.
+// default is the one shown next to it; "-" leaves the endpoint out, unless its
+// comment says that it can't be left out.
 type Paths struct {
 	Authorize  string // "/oauth/authorize"
 	Token      string // "/oauth/token"
@@ -202,14 +204,15 @@ type Paths struct {
 
 	// DeviceAuthorization is where devices ask for codes, and Device is the
 	// page where users enter them. Both exist only with
-	// Config.DeviceAuthorization. Device can't be left out, and its handler
+	// Config.DeviceAuthorization and can't be left out. The handler of Device
 	// must not be mounted elsewhere.
 	DeviceAuthorization string // "/oauth/device_authorization"
 	Device              string // "/oauth/device"
 
-	// JWKS serves the public keys, and exists only with Config.OpenID. Logout is
-	// where applications send users to sign out; it exists only with
-	// OpenID.SignOut, and its handler must not be mounted elsewhere.
+	// JWKS serves the public keys. It exists only with Config.OpenID and can't
+	// be left out. Logout is where applications send users to sign out; it
+	// exists only with OpenID.SignOut, and its handler must not be mounted
+	// elsewhere.
 	JWKS   string // "/oauth/jwks"
 	Logout string // "/oauth/logout"
 

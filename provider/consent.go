@@ -18,7 +18,7 @@ import (
 // encoded field, because browsers change line ends in form fields.
 
 // consentPage shows the page to the signed-in user. The boxes of declined
-// scopes are not ticked. missing means that the user pressed Allow without
+// scopes are not checked. missing means that the user pressed Allow without
 // choosing a workspace.
 func (a *authorization) consentPage(declined scopes.Set, missing bool) *Error {
 	user, e := a.findUser(a.session.UserID)
@@ -114,7 +114,7 @@ func (a *authorization) cancel(d *decision) *Error {
 }
 
 // allowAgain starts over with a form that the browser knows to be answered, and
-// asks the user again if necessary. It is necessary if other boxes are ticked
+// asks the user again if necessary. It is necessary if other boxes are checked
 // now or another workspace is chosen, because that was not what the user
 // allowed.
 func (a *authorization) allowAgain(ticked scopes.Set) *Error {
@@ -136,7 +136,7 @@ func (a *authorization) allowAgain(ticked scopes.Set) *Error {
 }
 
 // readDecision repeats all checks that were made before the form was shown, and
-// checks the form. It returns the scopes that the user left ticked, even with
+// checks the form. It returns the scopes that the user left checked, even with
 // errAnswered. If no one is signed in, it returns early without an error.
 func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.Set, e *Error) {
 	if e := repeated(form, requestField, decisionField, sealField, workspaceParam); e != nil {
@@ -170,7 +170,7 @@ func (c *call) readDecision(form url.Values) (a *authorization, granted scopes.S
 	return a, granted, e
 }
 
-// readForm checks the seal of the form, and what was ticked and chosen on it.
+// readForm checks the seal of the form, and the boxes and the choice on it.
 func (a *authorization) readForm(form url.Values) (granted scopes.Set, e *Error) {
 	if a.form, e = a.openForm(form.Get(sealField), a.sealed()...); a.form == nil {
 		return nil, e

@@ -16,7 +16,7 @@ type decision struct {
 	app      store.Application
 	userID   string
 	scopes   scopes.Set
-	shown    scopes.Set   // on the page; scopes has the ones that were left ticked
+	shown    scopes.Set   // on the page; scopes has the ones that were left checked
 	extra    scopes.Set   // granted too, without a question
 	signIn   rules.SignIn // for ID tokens
 	resource string
@@ -77,7 +77,7 @@ func errSignedOut() *Error {
 	return errStaleForm(errors.New("the user has signed out meanwhile"))
 }
 
-// declined returns the scopes that the user unticked before.
+// declined returns the scopes that the user unchecked before.
 func (d *decision) declined() scopes.Set { return d.consent.Answer(d.resource).DeclinedSet() }
 
 // answer returns the decision in the form that package rules takes.

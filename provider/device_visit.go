@@ -79,7 +79,7 @@ func (v *deviceVisit) show() {
 // confirm shows the decision page. It asks every user each time, even if they
 // or the host agreed before, because it may be someone else's device, with a
 // link that was sent to them (RFC 8628 section 5.4). without is set if the user
-// pressed Allow without choosing a workspace, and has the scopes they unticked.
+// pressed Allow without choosing a workspace, and has the scopes they unchecked.
 func (v *deviceVisit) confirm(without *scopes.Set) *Error {
 	d := v.decision(store.ID{})
 	if e := v.recall(&v.workspace, d); e != nil {

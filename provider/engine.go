@@ -17,8 +17,7 @@ import (
 // around it does:
 //
 //   - It requires a redirect_uri in every code exchange. OAuth 2.1 clients
-//     leave
-//     it out, so dispatch substitutes redirectAbsent.
+//     leave it out, so dispatch substitutes redirectAbsent.
 //   - It refuses requests with sentinel errors that have their own statuses;
 //     engineError converts them.
 //

@@ -94,8 +94,9 @@ func (e *Error) because(cause error) *Error {
 	return e
 }
 
-// tells is because for a cause that is only about what the application sent:
-// its developers see it too. Never use it for an error of a host's function.
+// tells is like because, for a cause that is only about what the application
+// sent: its developers see it too. Never use it for an error of a host's
+// function.
 func (e *Error) tells(cause error) *Error {
 	e.Err, e.telling = cause, true
 	return e
@@ -103,8 +104,8 @@ func (e *Error) tells(cause error) *Error {
 
 // with records for the log what was sent. Use it only for values that aren't
 // secret and don't identify the user: never for a token, code, secret,
-// verifier, state, or address. A stranger may have sent the value, so it is
-// reduced to one short line of ASCII, and anything like a credential in the
+// verifier, state, or email address. A stranger may have sent the value, so it
+// is reduced to one short line of ASCII, and anything like a credential in the
 // wrong place is removed.
 func (e *Error) with(name, value string) *Error {
 	e.noted = append(e.noted, name, loggable(value))

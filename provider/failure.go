@@ -11,7 +11,7 @@ import (
 
 // Failure describes a cause for which requests of an application were refused.
 // [Provider.Failures] returns them. It contains no code, token, secret, or
-// address.
+// email address.
 type Failure struct {
 	Endpoint    string // as in [Event]
 	Code        string // the error code, such as "invalid_grant"

@@ -8,8 +8,8 @@ import (
 // LogEvents returns a Config.Events that writes a log line for each event: an
 // audit trail of who was given access, and who lost it. Possible signs of
 // theft, such as a reused refresh token, are warnings, and an [EventRequest] is
-// a debug line. No line contains a code, token, secret, or address. If logger
-// is nil, the default is slog.Default().
+// a debug line. No line contains a code, token, secret, or email address. If
+// logger is nil, the default is slog.Default().
 func LogEvents(logger *slog.Logger) func(context.Context, Event) {
 	if logger == nil {
 		logger = slog.Default()

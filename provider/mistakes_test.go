@@ -48,7 +48,7 @@ var mistakes = []struct {
 		cause: []string{"client_id=staging-client", `cause="unknown client"`},
 	},
 	{
-		what: "An AI agent comes with a client ID metadata document, and the host hasn't switched them on.",
+		what: "An AI agent uses the URL of a metadata document as its client ID, and Config.ClientIDDocuments isn't set.",
 		make: func(h *host, app *application) {
 			h.signedIn("user_ada").get(app.request("client_id", "https://agent.example.com/client.json"))
 		},
@@ -183,7 +183,7 @@ var mistakes = []struct {
 		cause: []string{"Config.SignIn", "no one is signed in", "SameSite=Strict"},
 	},
 	{
-		what: "SignIn sends on a user who is signed in already, though a fresh sign-in was asked for.",
+		what: "SignIn sends a signed-in user straight back, although the client asked for a fresh sign-in.",
 		make: func(h *host, app *application) {
 			b := h.signedIn("user_ada")
 			h.clock.Add(time.Hour)
@@ -228,7 +228,7 @@ var mistakes = []struct {
 		cause: []string{"level=ERROR", "store", "connection refused"},
 	},
 	{
-		what:  "Config.Limit counts the address of the proxy, as ClientIP is not set.",
+		what:  "Config.Limit counts the address of the proxy, because ClientIP isn't set.",
 		edit:  func(c *provider.Config) { c.Limit = provider.LimitByAddress(1) },
 		make:  func(h *host, app *application) { app.refresh("x"); app.refresh("x") },
 		cause: []string{"over the limit of Config.Limit", "set Config.ClientIP", "ip=127.0.0.1"},

@@ -15,7 +15,7 @@ import (
 // decision on scopes read it.
 type offer struct {
 	scopes   scopes.Set // the names in Config.Scopes, in the order that all other sets follow
-	required scopes.Set // the ones that can't be unticked
+	required scopes.Set // the ones that can't be unchecked
 
 	// strangers has the scopes that applications may ask for which the host
 	// didn't create, by origin. If an origin is missing, it isn't allowed.

@@ -110,7 +110,7 @@ func (p *Provider) pageScopes(set scopes.Set) []pages.Scope {
 }
 
 // askScopes returns the scopes of a set in the form in which a page asks for
-// them. Boxes that the user unticked before start unticked.
+// them. Boxes that the user unchecked before start unchecked.
 func (c *call) askScopes(set, declined scopes.Set) []pages.Scope {
 	shown := c.pageScopes(set)
 	for i := range shown {

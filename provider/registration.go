@@ -92,7 +92,7 @@ func (c *call) mayRegister(app store.Application) *Error {
 		return e
 	case errors.Is(err, ErrInvalidToken):
 		return &Error{Code: codeInvalidToken, Status: http.StatusUnauthorized, Err: err,
-			Description: "To register here, send the initial access token that the operator gave you in the Authorization header."}
+			Description: "To register here, send the initial access token from the operator in the Authorization header."}
 	}
 	return &Error{Code: codeAccessDenied, Status: http.StatusForbidden, Err: err,
 		Description: "This application may not register here. Ask the operator to register it."}

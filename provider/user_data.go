@@ -97,7 +97,7 @@ type exportedDocument struct {
 	ApplicationID string     `json:"application_id"`
 	WorkspaceID   string     `json:"workspace_id,omitempty"`
 	Scopes        scopes.Set `json:"scopes"`
-	Declined      scopes.Set `json:"declined,omitempty"` // requested, and unticked
+	Declined      scopes.Set `json:"declined,omitempty"` // requested, and unchecked
 	Resource      string     `json:"resource,omitempty"`
 	Label         string     `json:"label,omitempty"`
 	CreatedAt     time.Time  `json:"created_at"`

@@ -6,10 +6,10 @@
 // The URL is the issuer that applications use. With the client_id of an
 // application, it also checks whether that application can sign in.
 //
-// The first line names the cause, with its code. Consequences of a cause come
+// The first finding is the cause, with its code. Consequences of a cause come
 // after it, or are left out. docs/reference/doctor.md lists all codes. Doctor
-// needs no secret, changes nothing, and sends only requests that the provider
-// refuses.
+// needs no secret and changes nothing: it reads pages and documents, and
+// otherwise sends requests that the provider refuses.
 //
 // The exit status is 0 if it found nothing, 1 if it found problems, and 2 if
 // the arguments are wrong.

@@ -175,7 +175,7 @@ func groups(asked []Scope) []scopeGroup {
 	return found
 }
 
-// choosable reports whether a scope can be unticked.
+// choosable reports whether a scope can be unchecked.
 func choosable(asked []Scope) bool {
 	return slices.ContainsFunc(asked, func(s Scope) bool { return !s.Required })
 }

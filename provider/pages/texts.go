@@ -7,8 +7,8 @@ import (
 )
 
 // Texts contains the words of the built-in pages in one language. [English],
-// [German], and [GermanFormal] return complete ones to use or change. The
-// default of an empty text is the English one.
+// [German], and [GermanFormal] return complete ones to use or change. For an
+// empty text, the pages use the English one.
 //
 // Texts may contain placeholders, such as {application}. The comment of each
 // field lists those that it may use, and [English] shows its default:
