@@ -100,7 +100,11 @@ func (im *importer) importAll(ctx context.Context, clients []client) error {
 			im.report(c, *secret)
 		}
 	}
-	fmt.Fprintf(im.out, "%d imported, %d skipped, %d not imported\n", imported, exist, refused)
+	summary := "%d imported, %d skipped, %d not imported\n"
+	if im.dryRun {
+		summary = "%d would be imported, %d skipped, %d can't be imported\n"
+	}
+	fmt.Fprintf(im.out, summary, imported, exist, refused)
 	if refused > 0 {
 		return fmt.Errorf("%d of %d clients can't be imported", refused, len(clients))
 	}

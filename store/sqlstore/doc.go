@@ -27,8 +27,10 @@
 // github.com/ncruces/go-sqlite3/driver. Use the WAL journal, so that readers
 // don't wait for the writer, and a busy timeout, in case another process writes:
 //
-//	file:app.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)  // modernc, ncruces
-//	file:app.db?_journal_mode=WAL&_busy_timeout=5000                  // mattn
+//	file:app.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)  // modernc, ncruces
+//	file:app.db?_journal_mode=WAL&_busy_timeout=5000&_synchronous=FULL                          // mattn
+//
+// Set synchronous, because with mattn's driver its default is NORMAL in WAL mode.
 //
 // Each connection to ":memory:" has a separate database, so it needs
 // db.SetMaxOpenConns(1).
