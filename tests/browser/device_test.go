@@ -98,7 +98,10 @@ func TestDeviceByKeyboard(t *testing.T) {
 			p.prefers(scheme)
 			p.isSignedIn(h, "user_ada")
 			p.goes(tv.codes.VerificationURI)
-			require.Eventually(t, func() bool { return p.focused() == "input: Enter the code shown on your device" }, patience, 20*time.Millisecond, "the field has the focus at once")
+			require.Eventually(t, func() bool {
+				return eval[bool](p, `() => document.activeElement.localName === "input"`)
+			}, patience, 20*time.Millisecond, "the field has the focus at once")
+			require.Equal(t, "input: Enter the code shown on your device", p.focused())
 			p.press(tv.codes.UserCode)
 			p.picture("typed")
 			p.press(kb.Tab)
