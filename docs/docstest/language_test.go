@@ -14,11 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// quotes lists texts that a file may contain although a rule bans them, because
-// someone else wrote them: a standard, a client, a browser. A key that ends in a
-// slash stands for all files of the folder.
-var quotes = map[string][]string{}
-
 // phrase is a way of writing that pages, comments, and messages avoid.
 type phrase struct {
 	match  string // a regular expression; a space also matches a line break; case is ignored
@@ -148,24 +143,11 @@ func TestLanguage(t *testing.T) {
 			continue
 		}
 		for _, p := range prose(t, name) {
-			for _, f := range banned(all, unquoted(name, p.text)) {
+			for _, f := range banned(all, p.text) {
 				t.Errorf("%s:%d: %q: write %s", name, p.line+f.line, f.text, f.write)
 			}
 		}
 	}
-}
-
-// unquoted removes the quotes of the file from a text.
-func unquoted(name, text string) string {
-	for where, words := range quotes {
-		if name != where && (!strings.HasSuffix(where, "/") || !strings.HasPrefix(name, where)) {
-			continue
-		}
-		for _, w := range words {
-			text = strings.ReplaceAll(text, w, "_")
-		}
-	}
-	return text
 }
 
 // passage is a text for readers: a paragraph, a comment, a message.
