@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed" // for the page
-	"html/template"
 	"log"
 	"net/http"
 	"net/url"
@@ -155,7 +154,7 @@ func (w *wiki) logout(rw http.ResponseWriter, r *http.Request) {
 var (
 	//go:embed wiki.html
 	pageHTML string
-	page     = template.Must(template.New("wiki").Parse(pageHTML))
+	page     = ui.Wiki(pageHTML)
 )
 
 // view is what the page shows.

@@ -6,7 +6,6 @@ import (
 	_ "embed" // for the page
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"log"
 	"net/http"
 	"sync"
@@ -73,7 +72,7 @@ func (w *wiki) callback(rw http.ResponseWriter, r *http.Request) {
 var (
 	//go:embed wiki.html
 	wikiHTML string
-	wikiPage = template.Must(template.New("wiki").Parse(wikiHTML))
+	wikiPage = ui.Wiki(wikiHTML)
 )
 
 // view is what the page shows.

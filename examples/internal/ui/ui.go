@@ -3,7 +3,7 @@ package ui
 
 import (
 	"bytes"
-	_ "embed" // for the style sheet
+	_ "embed" // for the style sheet and the page
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -11,6 +11,15 @@ import (
 
 //go:embed style.css
 var style []byte
+
+//go:embed wiki.html
+var wiki string
+
+// Wiki returns Wiki's page, the template "wiki". The text defines the template
+// "content", and "account" if the header shows who is signed in.
+func Wiki(text string) *template.Template {
+	return template.Must(template.Must(template.New("wiki").Parse(wiki)).Parse(text))
+}
 
 // Policy is the Content-Security-Policy of the pages. It allows no scripts.
 // Pictures may come from other servers: Wiki shows the user's, which is Acme's.

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
@@ -251,7 +250,7 @@ func (w *Wiki) withClient(ctx context.Context) context.Context {
 var (
 	//go:embed wiki.html
 	pageHTML     string
-	pageTemplate = template.Must(template.New("wiki").Parse(pageHTML))
+	pageTemplate = ui.Wiki(pageHTML)
 )
 
 // view is what the page shows. User and API are read from Acme's responses.
